@@ -1,0 +1,331 @@
+"""The words that both sides of the activity boundary need.
+
+An *order* says what is wanted of a system, in values only. A *verb* carries an order out. `@action` declares a verb's risk, who may
+grant it and how patient we are with it, where the verb is defined; nothing about that is decided where it is called.
+
+Three outcomes, and no fourth::
+
+    returns            the order is carried out and proven by reading back
+    raises Refused     the system (or a rule of ours) says no, and will say no again: do not retry
+    raises NotYet      not now, or not proven yet: try again after a while
+    (any other exception means that we do not know; the next attempt looks before it acts)
+"""
+
+import functools
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+
+class Value(BaseModel):
+    """An immutable value that crosses the activity boundary. Unknown fields are refused: a typo is an error, not a default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Risk(IntEnum):
+    """Action classes (spec §2.4). C4, never by automation, has no verb and therefore no number here."""
+
+    C0 = 0  # observe
+    C1 = 1  # narrow, reversible, reduces risk
+    C2 = 2  # broad, reversible
+    C3 = 3  # hard to reverse, data-affecting, legal or large money
+
+    @property
+    def label(self) -> str:
+        """As people say it: `C2`."""
+        return f"C{self.value}"
+
+
+class Role(StrEnum):
+    """Who does what in an incident (seed §0.2, spec §4)."""
+
+    INCIDENT_COMMANDER = "incident_commander"
+    DEPUTY = "deputy"
+    OPS_LEAD = "ops_lead"
+    SECURITY_LEAD = "security_lead"
+    COMMS_LEAD = "comms_lead"
+    SCRIBE = "scribe"
+    LEGAL = "legal"
+    AI_ML_LEAD = "ai_ml_lead"
+    DB_LEAD = "db_lead"
+    FINANCE = "finance"
+    DUTY_EXECUTIVE = "duty_executive"
+
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        """As people say it: `Incident Commander`."""
+        return {"ai_ml_lead": "AI/ML Lead", "db_lead": "DB Lead"}.get(self.value, self.value.replace("_", " ").title())
+
+
+class Patience(StrEnum):
+    """How long we try before a person is asked. The numbers are policy (`Policy.patience`)."""
+
+    READ = "read"
+    CHANGE = "change"
+    WATCH = "watch"  # minutes long, heartbeating
+    RECORD = "record"  # our own ledger: for ever, in the background
+
+
+class Refused(ApplicationError):
+    """No, and no again: asking a second time would not help."""
+
+    def __init__(self, why: str, *details: Any) -> None:
+        super().__init__(why, *details, type="Refused", non_retryable=True)
+
+
+class NotYet(ApplicationError):
+    """Not now, or done but not proven yet; worth another try `after` (a real duration, not a policy one)."""
+
+    def __init__(self, why: str, after: timedelta | None = None) -> None:
+        super().__init__(why, type="NotYet", next_retry_delay=after)
+
+
+class Limits(Value):
+    """What automation may do alone (spec §2.4 caps, §9.2 pre-authorisation). Beyond it a person is asked."""
+
+    tenants: int = 3
+    narrow_actions: int = 10
+    narrow_actions_window: timedelta = timedelta(minutes=10)
+    trigger_confidence: float = 0.8
+    parity: float = 0.95
+    price_ratio: float = 1.3
+
+
+class Order(Value):
+    """What is wanted of a system. It carries references, never secrets; it can say itself to a person."""
+
+    # Fields that say *from where* we act, not *what* we do: they may change without asking the approver again.
+    volatile: ClassVar[frozenset[str]] = frozenset()
+
+    def target(self) -> str:
+        """What is acted on, as it stands in keys, the effect log and the screen."""
+        raise NotImplementedError
+
+    def effect(self) -> str:
+        """What will be different afterwards, in one sentence."""
+        raise NotImplementedError
+
+    def inverse(self) -> str:
+        """How it is undone, in one sentence."""
+        return "nothing to undo: it only looks"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """The exact shell commands, with real values, that do the same without us."""
+        return ()
+
+    def digest(self, verb: str) -> str:
+        """What an approval is bound to: verb, target and parameters (spec §2.5)."""
+        wanted = self.model_dump(mode="json", exclude=set(self.volatile))
+        return digest({"verb": verb, "target": self.target(), "order": wanted})
+
+
+class Grant(Value):
+    """A person's yes (or a signed standing policy's), to exactly the orders whose digests it covers."""
+
+    question: int
+    covers: tuple[str, ...]
+    by: tuple[str, ...]
+    verified: bool
+    at: datetime
+    expires_at: datetime
+    basis: str = "answer"  # answer | standing policy | stand-down
+
+
+class Call(Value):
+    """How a verb is called: by whom, for which incident, at what workflow instant, under which key."""
+
+    incident_id: str
+    key: str  # incident/verb/target/n, the same over retries and over a person's *retry*
+    at: datetime  # the workflow's now: every reading is taken at this instant, so that a retried reading answers the same
+    pace: float = 1.0  # policy seconds per real second
+    again: bool = False  # a person said *retry*, so an earlier try may have reached the system
+    grant: Grant | None = None
+    limits: Limits = Limits()
+    observe_only: bool = False
+
+
+class Effect(Value):
+    """A change that was read back from the system concerned (design §2: a "200 OK" is not an effect)."""
+
+    target: str
+    summary: str
+    proven_by: str
+    adopted: bool = False  # it was so already: somebody did it by hand, or an earlier try had reached the system
+    before: dict[str, JsonValue] = {}
+    after: dict[str, JsonValue] = {}
+
+
+O = TypeVar("O", bound=Order)
+O_contra = TypeVar("O_contra", bound=Order, contravariant=True)
+A = TypeVar("A")
+A_co = TypeVar("A_co", covariant=True)
+Verb = Callable[[Any, O, Call], Awaitable[A]]
+
+
+@dataclass(frozen=True)
+class Action:
+    """What `@action` declared about a verb."""
+
+    name: str
+    risk: Callable[[Any, Limits], Risk]
+    asks: tuple[Role, ...]
+    patience: Patience
+    writes: bool
+
+
+class Book(Protocol):
+    """Where a system writes what it did, in its own activity, so that the record does not depend on the next workflow task."""
+
+    async def began(self, name: str, risk: Risk, order: Order, call: Call, attempt: int) -> None:
+        """A try is about to touch the target."""
+
+    async def ended(self, call: Call, outcome: str, effect: Effect | None, why: str) -> None:
+        """The try ended: `done`, `adopted`, `refused`, `not yet` or `unknown`."""
+
+
+class System:
+    """A system outside, with its verbs. The book is optional so that a verb can be driven alone in a test."""
+
+    book: Book | None = None
+
+
+def action(
+    name: str,
+    *,
+    risk: Risk | Callable[[Any, Limits], Risk] = Risk.C0,
+    asks: tuple[Role, ...] = (Role.OPS_LEAD,),
+    patience: Patience | None = None,
+    writes: bool = False,
+) -> Callable[[Callable[[Any, O, Call], Awaitable[A]]], Callable[[Any, O, Call], Awaitable[A]]]:
+    """Declare a verb: its wire name `system.verb`, its risk (a function of the order, or fixed), and whom it asks.
+
+    The verb refuses to run at C2 and above without a grant that covers this very order, even if a caller forgot to ask.
+    `writes` marks a C0 verb that has an effect all the same (a page, a message to our own people): it goes on the book too.
+    """
+    of_order: Callable[[Any, Limits], Risk] = risk if not isinstance(risk, Risk) else _always(risk)
+    changes = writes or risk is not Risk.C0
+
+    def declare(verb: Callable[[Any, O, Call], Awaitable[A]]) -> Callable[[Any, O, Call], Awaitable[A]]:
+        @functools.wraps(verb)
+        async def guarded(system: System, order: O, call: Call) -> A:
+            level = of_order(order, call.limits)
+            if level >= Risk.C1 and call.observe_only:
+                raise Refused("automation is set to observe only; lift it, then retry")
+            if level >= Risk.C2:
+                _check_grant(name, order, call)
+            if not changes or system.book is None:
+                return await verb(system, order, call)
+            return await _on_the_book(name, level, verb, system, order, call)
+
+        declared = Action(name, of_order, asks, patience or (Patience.CHANGE if changes else Patience.READ), changes)
+        guarded.__action__ = declared  # type: ignore[attr-defined]
+        return activity.defn(name=name)(guarded)
+
+    return declare
+
+
+def _always(risk: Risk) -> Callable[[Any, Limits], Risk]:
+    return lambda _order, _limits: risk
+
+
+def action_of(verb: Verb[Any, Any]) -> Action:
+    """What was declared about `verb`."""
+    declared: Action = verb.__action__  # type: ignore[attr-defined]
+    return declared
+
+
+def _check_grant(name: str, order: Order, call: Call) -> None:
+    if call.grant is None:
+        raise Refused(f"{name} on {order.target()} needs an approval and has none")
+    if order.digest(name) not in call.grant.covers:
+        raise Refused(f"the approval of question {call.grant.question} is for something else than {name} on {order.target()}")
+    if call.at > call.grant.expires_at:
+        raise Refused(f"the approval of question {call.grant.question} expired at {call.grant.expires_at:%H:%M:%S} UTC")
+
+
+async def _on_the_book(name: str, risk: Risk, verb: Callable[[Any, O, Call], Awaitable[A]], system: System, order: O, call: Call) -> A:
+    """Write what happens to the target, whatever happens: an effect that nobody recorded cannot be undone."""
+    book = system.book
+    assert book is not None  # noqa: S101 - narrows the type; the caller checked
+    attempt = activity.info().attempt if activity.in_activity() else 1
+    await book.began(name, risk, order, call, attempt)
+    try:
+        answer = await verb(system, order, call)
+    except ApplicationError as said:
+        outcome = {"Refused": "refused", "NotYet": "not yet"}.get(said.type or "", "unknown")
+        await book.ended(call, outcome, None, said.message)
+        raise
+    except Exception as broke:
+        await book.ended(call, "unknown", None, f"{type(broke).__name__}: {broke}")
+        raise
+    effect = answer if isinstance(answer, Effect) else None
+    await book.ended(call, "adopted" if effect and effect.adopted else "done", effect, "")
+    return answer
+
+
+class Imposition(Order):
+    """An order for a temporary measure: it knows how to look first, and what lifts it again."""
+
+    def look(self) -> Order:
+        """The order that reads the state before."""
+        raise NotImplementedError
+
+    def given(self, prior: Any) -> Self:
+        """The same order, carrying the state before and its version."""
+        raise NotImplementedError
+
+    def undo(self) -> Order:
+        """The order that puts the state before back. Call it on an order that carries it."""
+        raise NotImplementedError
+
+
+I = TypeVar("I", bound=Imposition)
+
+
+@dataclass(frozen=True)
+class Measure(Generic[I]):
+    """A temporary measure: a pair of impose and lift. Sticky ones are never lifted on abort (spec §2.7)."""
+
+    name: str
+    look: Verb[Any, Any]
+    impose: Verb[I, Effect]
+    lift: Verb[Any, Effect]
+    sticky: bool = False
+
+
+class Entry(Value):
+    """One line of the timeline. Numbered by the workflow and chained by hash, so that a later edit shows."""
+
+    number: int
+    at: datetime
+    kind: str
+    text: str
+    by: str = "automation"
+    phase: str = ""
+    step: int | None = None
+    facts: dict[str, JsonValue] = {}
+    previous: str = ""
+    hash: str = ""
+
+    def sealed(self, previous: str) -> "Entry":
+        """The same entry, chained to the one before it."""
+        linked = self.model_copy(update={"previous": previous, "hash": ""})
+        return linked.model_copy(update={"hash": digest(linked.model_dump(mode="json"))})
+
+    def intact(self, previous: str) -> bool:
+        """True when neither this entry nor its place in the chain was altered."""
+        return self.previous == previous and self == self.sealed(previous)
+
+
+def digest(wanted: Any) -> str:
+    """SHA-256 over the canonical JSON of a value, in hex."""
+    return hashlib.sha256(json.dumps(wanted, sort_keys=True, separators=(",", ":"), default=str).encode()).hexdigest()

@@ -1,0 +1,20 @@
+"""The only way for an activity to wait. A time-skipping test gives a clock that does not."""
+
+import asyncio
+from datetime import timedelta
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Lets time pass."""
+
+    async def sleep(self, duration: timedelta) -> None:
+        """Return when `duration` of real time is over."""
+
+
+class RealClock:
+    """The clock on the wall."""
+
+    async def sleep(self, duration: timedelta) -> None:
+        """Return when `duration` of real time is over."""
+        await asyncio.sleep(duration.total_seconds())

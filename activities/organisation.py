@@ -1,0 +1,246 @@
+"""The organisation's own decisions: its policy (every number the spec marks as a default) and its roster.
+
+Policy is read once, by an incident's first recorded activity, and kept in its history. The roster is read when it is used:
+authority comes from who holds a role *now*.
+"""
+
+import tomllib
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from activities.action import Call, Limits, Order, Patience, Refused, Risk, Role, System, Value, action
+from activities.canary_core import CanaryPolicy
+
+
+def minutes(n: float) -> timedelta:
+    """A duration, as the seed writes them."""
+    return timedelta(minutes=n)
+
+
+def seconds(n: float) -> timedelta:
+    """A duration."""
+    return timedelta(seconds=n)
+
+
+class Tries(Value):
+    """The numbers behind a `Patience`: how long one try may take, how many there are, and the pauses between. Never scaled by the pace."""
+
+    each_try: timedelta
+    tries: int  # 0: without end
+    first_pause: timedelta = seconds(1)
+    longest_pause: timedelta = seconds(15)
+    heartbeat: timedelta | None = None
+
+
+class Rhythm(Value):
+    """Who hears what, how often, at one severity (spec §6). `None`: not at all."""
+
+    first_public: timedelta | None
+    public: timedelta | None
+    room: timedelta
+    reclassify: timedelta
+    ladder: tuple[timedelta, ...]  # how long each rung waits: primary, deputy, duty executive (spec §2.5)
+    acknowledge: timedelta
+    declare_within: timedelta
+    holding: timedelta | None  # when a first post nobody approved is replaced by the holding statement
+
+
+RHYTHMS = {
+    1: Rhythm(first_public=minutes(10), public=minutes(30), room=minutes(15), reclassify=minutes(10),
+              ladder=(minutes(5), minutes(5), minutes(5)), acknowledge=minutes(5), declare_within=minutes(2), holding=minutes(15)),
+    2: Rhythm(first_public=minutes(15), public=minutes(30), room=minutes(30), reclassify=minutes(10),
+              ladder=(minutes(10), minutes(10), minutes(15)), acknowledge=minutes(5), declare_within=minutes(2), holding=minutes(25)),
+    3: Rhythm(first_public=minutes(60), public=minutes(120), room=minutes(60), reclassify=minutes(30),
+              ladder=(minutes(30), minutes(30), minutes(60)), acknowledge=minutes(15), declare_within=minutes(5), holding=None),
+    4: Rhythm(first_public=None, public=None, room=minutes(240), reclassify=minutes(60),
+              ladder=(minutes(60), minutes(60), minutes(60)), acknowledge=minutes(60), declare_within=minutes(15), holding=None),
+    5: Rhythm(first_public=None, public=None, room=minutes(480), reclassify=minutes(120),
+              ladder=(minutes(60), minutes(60), minutes(60)), acknowledge=minutes(60), declare_within=minutes(15), holding=None),
+}  # fmt: skip
+
+
+class Stability(Value):
+    """The stability gate (spec §7.1)."""
+
+    window: timedelta = minutes(60)
+    slo_target: float = 0.999
+    above_baseline: float = 0.001
+    latency_ratio: float = 1.2
+    longest_gap: timedelta = seconds(120)
+    blind_page_after: timedelta = minutes(5)
+
+
+class BackOff(Value):
+    """How clients of a failing provider behave (spec §9.2 M1)."""
+
+    max_attempts: int = 3
+    retry_budget: float = 0.10
+    breaker_failure_ratio: float = 0.5
+    breaker_min_calls: int = 20
+    breaker_window_seconds: int = 30
+
+
+class ProviderOutage(Value):
+    """The numbers of playbook 2.2 (spec §9.2)."""
+
+    error_ratio: float = 0.05
+    least_calls: int = 50
+    classified: float = 0.95
+    log_window: timedelta = minutes(5)
+    probe_age: timedelta = seconds(120)
+    headroom: float = 1.2
+    ramp: tuple[float, ...] = (0.1, 0.5, 1.0)
+    ramp_step: timedelta = minutes(2)
+    served_share: float = 0.99
+    healthy_for: timedelta = minutes(15)
+    healthy_error_ratio: float = 0.01
+    longest_wait_for_primary: timedelta = timedelta(hours=12)
+    flap_lock: timedelta = minutes(30)
+    rest_before_restoring: timedelta = minutes(15)
+    resting: timedelta = minutes(1)
+    quality_drop: float = 0.03
+    cost_ratio: float = 1.3
+    back_off: BackOff = BackOff()
+    canary: CanaryPolicy = CanaryPolicy()
+
+
+class Standing(Value):
+    """A signed standing authorisation for one verb (spec §2.5.6): two people, an expiry, and why."""
+
+    signed_by: tuple[str, str]
+    expires_at: datetime
+    why: str
+
+
+class Policy(Value):
+    """Every default of the spec, as a setting. Durations are policy time; `pace` says how many policy seconds pass in a real one."""
+
+    pace: float = Field(default=1.0, gt=0)
+    least_wait_for_people: timedelta = timedelta(0)
+    observe_only: bool = False
+    verified_from: Risk = Risk.C2  # from this class on an answer must be verified (design §4, Who answered)
+    approval_valid: dict[Risk, timedelta] = {Risk.C1: minutes(15), Risk.C2: minutes(15), Risk.C3: minutes(30)}
+    repage: timedelta = minutes(5)
+    rhythms: dict[int, Rhythm] = RHYTHMS
+    limits: Limits = Limits()
+    stability: Stability = Stability()
+    mitigated_window: timedelta = minutes(2)
+    mitigated_within: timedelta = minutes(10)
+    mitigated_error_ratio: float = 0.01
+    provider_outage: ProviderOutage = ProviderOutage()
+    standing: dict[str, Standing] = {}
+    holding_statement: bool = True
+    patience: dict[Patience, Tries] = {
+        Patience.READ: Tries(each_try=seconds(8), tries=4, longest_pause=seconds(4)),
+        Patience.CHANGE: Tries(each_try=seconds(10), tries=4, longest_pause=seconds(5)),
+        Patience.WATCH: Tries(each_try=timedelta(hours=2), tries=5, heartbeat=seconds(4)),
+        Patience.RECORD: Tries(each_try=seconds(8), tries=0, longest_pause=seconds(10)),
+    }
+
+    def paced(self, duration: timedelta) -> timedelta:
+        """A policy duration in real time."""
+        return duration / self.pace
+
+    def for_people(self, duration: timedelta) -> timedelta:
+        """A wait for a person in real time: scaled, but never below what a person needs."""
+        return max(duration / self.pace, self.least_wait_for_people)
+
+    def rhythm(self, severity: int) -> Rhythm:
+        """Cadence, ladders and deadlines at one severity."""
+        return self.rhythms[severity]
+
+    def stood(self, verb: str, at: datetime) -> Standing | None:
+        """The standing authorisation for a verb, if it is valid now."""
+        signed = self.standing.get(verb)
+        return signed if signed and signed.expires_at > at and len(set(signed.signed_by)) == 2 else None
+
+
+class Person(Value):
+    """Somebody who can be paged, asked and held to an answer."""
+
+    id: str
+    name: str
+    roles: tuple[Role, ...]
+    email: str = ""
+    slack: str = ""
+    pager: str = ""
+
+
+class Roster(Value):
+    """Who holds which role now. The first named for a role is its primary."""
+
+    people: dict[str, Person] = {}
+
+    def holders(self, roles: Iterable[Role]) -> tuple[Person, ...]:
+        """Everybody who holds one of the roles, primaries first."""
+        wanted = tuple(roles)
+        return tuple(p for role in wanted for p in self.people.values() if role in p.roles and _first(p, wanted) is role)
+
+    def person(self, who: str) -> Person | None:
+        """The person called so, by id or by name, whatever the capitals."""
+        return next((p for p in self.people.values() if who.casefold() in (p.id.casefold(), p.name.casefold())), None)
+
+
+def _first(person: Person, wanted: tuple[Role, ...]) -> Role:
+    return next(role for role in wanted if role in person.roles)
+
+
+class Whole(Order):
+    """All of it: these verbs take no parameter."""
+
+    def target(self) -> str:
+        """Our own configuration."""
+        return "organisation"
+
+    def effect(self) -> str:
+        """Nothing changes."""
+        return "read the organisation's policy and roster"
+
+
+class Organisation(System):
+    """Reads `organisation.toml`: sections `[policy]` and `[people.<id>]`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @action("organisation.policy")
+    async def policy(self, order: Whole, call: Call) -> Policy:
+        """The policy in force; missing keys take the spec's defaults."""
+        return self.read_policy()
+
+    @action("organisation.roster")
+    async def roster(self, order: Whole, call: Call) -> Roster:
+        """Who holds which role now."""
+        return self.read_roster()
+
+    def read_policy(self) -> Policy:
+        """The same, outside an activity. Raises `Refused` with the key at fault and the fix."""
+        try:
+            return Policy.model_validate(self._table().get("policy", {}))
+        except ValidationError as wrong:
+            raise Refused(self._explain(wrong, "policy")) from None
+
+    def read_roster(self) -> Roster:
+        """The same, outside an activity. Raises `Refused` with the key at fault and the fix."""
+        named = self._table().get("people", {})
+        try:
+            return Roster(people={k: Person.model_validate({"id": k, "name": k.title(), **v}) for k, v in named.items()})
+        except ValidationError as wrong:
+            raise Refused(self._explain(wrong, "people")) from None
+
+    def _table(self) -> dict[str, Any]:
+        try:
+            return tomllib.loads(self.path.read_text())
+        except FileNotFoundError:
+            raise Refused(f"{self.path} does not exist; copy organisation.example.toml there and fill it in") from None
+        except tomllib.TOMLDecodeError as wrong:
+            raise Refused(f"{self.path} is not valid TOML: {wrong}") from None
+
+    def _explain(self, wrong: ValidationError, section: str) -> str:
+        first = wrong.errors()[0]
+        where = ".".join(str(part) for part in (section, *first["loc"]))
+        return f"{self.path}: {where}: {first['msg']} (got {first['input']!r}); see organisation.example.toml"

@@ -1,0 +1,50 @@
+"""World time, and its translation to the real time that faces speak at their edge."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+
+def rfc3339(instant: float) -> str:
+    """Unix seconds as RFC 3339 in UTC with milliseconds, e.g. `2026-11-23T10:00:00.000Z`."""
+    return datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def from_rfc3339(text: str) -> float:
+    """Unix seconds of an RFC 3339 instant; one without a zone is UTC. Raises ValueError."""
+    instant = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()
+
+
+class Clock:
+    """World time = start + (real − start) × pace; or, when following, the highest instant that it has been shown."""
+
+    def __init__(self, pace: float = 1.0, following: bool = False, start: float | None = None) -> None:
+        if pace <= 0:
+            raise ValueError("pace must be positive")
+        if following and pace != 1.0:
+            raise ValueError("a following world has pace 1: its time is the time that it is shown")
+        self.pace = pace
+        self.following = following
+        self.start = time.time() if start is None else start
+        self._shown = self.start
+
+    def now(self) -> float:
+        """World time in Unix seconds."""
+        return self._shown if self.following else self.to_world(time.time())
+
+    def show(self, instant: float) -> None:
+        """Move a following clock forward to `instant`; time never goes back, and a clock of its own does not listen."""
+        if self.following:
+            self._shown = max(self._shown, instant)
+
+    def to_world(self, real: float) -> float:
+        return self.start + (real - self.start) * self.pace
+
+    def to_real(self, world: float) -> float:
+        return self.start + (world - self.start) / self.pace
+
+    def stamp(self, world: float) -> str:
+        """A world instant as faces show it: real time, RFC 3339."""
+        return rfc3339(self.to_real(world))

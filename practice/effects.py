@@ -1,0 +1,50 @@
+"""The append-only log of what was really done, written where it happened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+class EffectLog:
+    """One entry per write that was carried out; with a directory, also one line of JSON each in `effects.jsonl`."""
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self._path = directory / "effects.jsonl" if directory else None
+        if directory:
+            directory.mkdir(parents=True, exist_ok=True)
+
+    def append(
+        self,
+        *,
+        world_at: str,
+        real_at: str,
+        route: str,
+        target: str,
+        headers: Mapping[str, str],
+        before: object,
+        after: object,
+    ) -> None:
+        """Record one write. `changed` is whether it found anything to change; key and incident are only logged."""
+        entry = {
+            "n": len(self.entries) + 1,
+            "world_at": world_at,
+            "real_at": real_at,
+            "face": route.partition(".")[0],
+            "route": route,
+            "target": target,
+            "key": headers.get("idempotency-key"),
+            "incident": headers.get("x-incident-id"),
+            "changed": before != after,
+            "before": before,
+            "after": after,
+        }
+        # Frozen by a round trip: the state that it came from moves on, the log must not.
+        line = json.dumps(entry, default=str)
+        self.entries.append(json.loads(line))
+        if self._path:
+            with self._path.open("a") as file:
+                file.write(line + "\n")

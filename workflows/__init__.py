@@ -1,0 +1,1 @@
+"""The domain: deterministic, no I/O, no clocks, no clients."""
