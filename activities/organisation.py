@@ -100,6 +100,7 @@ class ProviderOutage(Value):
     healthy_error_ratio: float = 0.01
     longest_wait_for_primary: timedelta = timedelta(hours=12)
     flap_lock: timedelta = minutes(30)
+    returns_apart: timedelta = minutes(60)  # one return attempt in so long
     rest_before_restoring: timedelta = minutes(15)
     resting: timedelta = minutes(1)
     quality_drop: float = 0.03

@@ -20,8 +20,50 @@ REGIONS = {"eu": "eu-west", "us": "us-east"}
 TOTAL_RPS = 12.0
 
 _TIERS = {"enterprise": (4, 1.25), "sovereign": (4, 0.65), "business": (6, 0.55), "starter": (6, 0.18)}
-_FIRST = "amber birch cedar delta ember fjord glade harbor iris juniper kestrel lark maple nimbus orchid pine quartz reed sable tundra".split()
-_LAST = "bank books care foods freight games health homes labs legal media mills mobile motors optics power rail retail steel travel".split()
+_FIRST = [
+    "amber",
+    "birch",
+    "cedar",
+    "delta",
+    "ember",
+    "fjord",
+    "glade",
+    "harbor",
+    "iris",
+    "juniper",
+    "kestrel",
+    "lark",
+    "maple",
+    "nimbus",
+    "orchid",
+    "pine",
+    "quartz",
+    "reed",
+    "sable",
+    "tundra",
+]
+_LAST = [
+    "bank",
+    "books",
+    "care",
+    "foods",
+    "freight",
+    "games",
+    "health",
+    "homes",
+    "labs",
+    "legal",
+    "media",
+    "mills",
+    "mobile",
+    "motors",
+    "optics",
+    "power",
+    "rail",
+    "retail",
+    "steel",
+    "travel",
+]
 
 
 def providers() -> dict[str, Provider]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from array import array
 from bisect import bisect_right
@@ -27,7 +28,7 @@ class Series:
         self.value = 0.0
         self.values = array("d")
         self.born = len(times)
-        self.resets: list[float] = []
+        self.resets: list[int] = []
         if kind == "counter" and times:  # born at 0 one sample ago: a counter that appears at 5 is invisible to increase()
             self.born -= 1
             self.values.append(0.0)
@@ -44,17 +45,30 @@ class Series:
         if index < self.born or self.times[index] <= instant - LOOKBACK:
             return None
         value = self.values[index - self.born]
-        return None if value != value and self.kind == "recorded" else value  # NaN marks where a recording ended
+        return None if self.kind == "recorded" and math.isnan(value) else value  # NaN marks where a recording ended
 
     def span(self, start: float, end: float) -> tuple[int, int]:
         """Indices into `times` of the samples in (start, end]."""
         return max(self.born, bisect_right(self.times, start)), bisect_right(self.times, end)
 
+    def span_of_times(self, start: float, end: float) -> tuple[int, int]:
+        """As `span`, for all series that share these times."""
+        return bisect_right(self.times, start), bisect_right(self.times, end)
+
+    def increase(self, low: int, high: int, start: float, end: float) -> float | None:
+        """Growth over the samples [low, high), extrapolated to (start, end]; None for fewer than two."""
+        if high - low < 2:
+            return None
+        first, last = self.values[low - self.born], self.values[high - 1 - self.born]
+        gain = last - first
+        gain += sum(self.values[index - 1 - self.born] for index in self.resets if low < index < high)
+        return extrapolated(gain, first, high - low, self.times[low], self.times[high - 1], start, end)
+
     def window(self, start: float, end: float) -> list[tuple[float, float]]:
         """The samples in (start, end]."""
         low, high = self.span(start, end)
         pairs = zip(self.times[low:high], self.values[low - self.born : high - self.born], strict=True)
-        return [p for p in pairs if p[1] == p[1]] if self.kind == "recorded" else list(pairs)
+        return [p for p in pairs if not math.isnan(p[1])] if self.kind == "recorded" else list(pairs)
 
     def forget(self, count: int) -> None:
         """Drop what belongs to the first `count` sample times."""
@@ -142,6 +156,21 @@ class Metrics:
                 lines.append(f"# TYPE {name} {sampled[0].kind}")
             lines += [f"{name}{_braces(series.labels)} {series.value:g}" for series in sampled]
         return "\n".join(lines) + "\n"
+
+
+def extrapolated(gain: float, first: float | None, count: int, first_at: float, last_at: float, start: float, end: float) -> float:
+    """Growth between the first and last of `count` samples, stretched to the window's edges as Prometheus does it.
+
+    `first` is the first value of a counter: it is not stretched back beyond where it was zero. None for a gauge.
+    """
+    length = last_at - first_at
+    between = length / (count - 1)
+    ahead, behind = first_at - start, end - last_at
+    ahead = ahead if ahead < between * 1.1 else between / 2
+    if first is not None and gain > 0 and first >= 0:
+        ahead = min(ahead, length * (first / gain))
+    behind = behind if behind < between * 1.1 else between / 2
+    return gain * (length + ahead + behind) / length
 
 
 def _label(series: Series, label: str) -> str:

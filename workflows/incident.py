@@ -52,6 +52,7 @@ class Card(Value):
     floor: Severity
     lead: tuple[Role, ...]
     triggers: tuple[str, ...]
+    public: bool = True  # whether customers may hear of it on the status page
 
 
 class Incident(Value):

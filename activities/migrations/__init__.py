@@ -1,0 +1,1 @@
+"""The ledger's tables, version by version. `Ledger.migrate()` runs them; nobody needs the alembic command."""

@@ -1,0 +1,36 @@
+"""Assembles the faces into one application."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from practice.endpoint import Endpoint
+from practice.face import Face
+from practice.faces import app_plane, control, github, llm, pagerduty, prometheus, slack, statuspage, unleash
+from practice.world import World
+
+FACES: tuple[Face, ...] = (
+    control.FACE, llm.FACE, unleash.FACE, app_plane.FACE, statuspage.FACE, slack.FACE, pagerduty.FACE, github.FACE,
+    prometheus.FACE,
+)  # fmt: skip
+
+
+def build(world: World) -> Starlette:
+    """The practice platform over `world`."""
+    app = Starlette(
+        routes=[
+            Route(route.path, Endpoint(face, route, world), methods=[route.method], name=route.name)
+            for face in FACES
+            for route in face.routes
+        ],
+        exception_handlers={404: _not_found},
+    )
+    app.state.world = world
+    return app
+
+
+async def _not_found(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"message": "Not Found", "path": request.url.path}, 404)

@@ -1,0 +1,1 @@
+"""The faces of the world: one file per system, in its own wire format."""

@@ -1,0 +1,65 @@
+"""`/app`: the product as its customers meet it. It obeys the flags by another path than the flag API's."""
+
+from __future__ import annotations
+
+from practice.chance import split
+from practice.face import Ask, Call, Face, Refusal, Reply
+from practice.faces.answers import asking_tenant, attempt
+
+FACE = Face("app")
+
+
+class ToolCall(Ask):
+    """A tool call of an agent."""
+
+    tool: str | None = None
+    arguments: dict[str, object] | None = None
+
+
+class Question(Ask):
+    """What a customer types."""
+
+    message: str | None = None
+
+
+@FACE.reads("tools.high_psu", "/app/tools/high-psu/call", "POST")
+def call_tool(call: Call) -> Reply:
+    call.ask(ToolCall)
+    if not call.state.flags["tools.high_psu"]:
+        raise Refusal(Reply({"error": "tool_disabled"}, 403))
+    return Reply({"result": "done", "psu": 40})
+
+
+@FACE.reads("scheduler", "/app/scheduler")
+def scheduler(call: Call) -> Reply:
+    return _running(call, "scheduler.enabled")
+
+
+@FACE.reads("batch", "/app/batch")
+def batch(call: Call) -> Reply:
+    return _running(call, "batch.enabled")
+
+
+@FACE.reads("autonomy", "/app/autonomy")
+def autonomy(call: Call) -> Reply:
+    return _running(call, "orchestrator.autonomy")
+
+
+def _running(call: Call, flag: str) -> Reply:
+    return Reply({"running": call.state.flags[flag]})
+
+
+@FACE.reads("chat", "/app/chat", "POST")
+def chat(call: Call) -> Reply:
+    """An answer for a tenant's user, with who gave it; 502 when there is none."""
+    call.ask(Question)
+    tenant = asking_tenant(call)
+    mode = call.state.route.mode(tenant.name)
+    if mode == "retrieval_only":
+        return Reply({"answer": "From the knowledge base only.", "mode": mode}, headers={"x-mode": mode, "x-served-by": "retrieval"})
+    name = next(iter(split(call.world.luck, 1, call.state.route.shares(tenant.name))))
+    by = f"{name}@{tenant.region_at(name) or 'nowhere'}"
+    headers = {"x-mode": mode, "x-served-by": by}
+    if attempt(call, call.state.providers[name]):
+        raise Refusal(Reply({"error": "no_answer"}, 502, headers))
+    return Reply({"answer": "pong", "mode": mode}, headers=headers)

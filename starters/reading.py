@@ -1,0 +1,179 @@
+"""Reading about incidents: the ledger first, because it answers when everything else is dead; then the worker, then the server itself.
+
+Whatever is shown says where it comes from and how old it is.
+"""
+
+import asyncio
+import re
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from pydantic import ValidationError
+
+from activities.action import Entry
+from activities.ledger import Ledger, LedgerDown, Recorded
+from starters.trouble import Trouble
+from workflows.incident import Phase, State, Status
+from workflows.severity import Severity
+
+if TYPE_CHECKING:
+    from temporalio.client import Client, WorkflowExecution
+    from worker.settings import Settings
+
+T = TypeVar("T")
+
+FULL = re.compile(r"inc-\d{8}-.+")
+LEDGER, WORKER, SERVER = "the ledger", "the worker", "the Temporal server"
+
+
+class Seen(NamedTuple):
+    """A status, who told us, and when it was true."""
+
+    status: Status
+    source: str
+    as_of: datetime
+
+    @property
+    def partial(self) -> bool:
+        """True when only the server's listing answered: no steps, no questions."""
+        return self.source == SERVER
+
+
+class Reader:
+    """Looks things up. One per command."""
+
+    def __init__(self, settings: "Settings") -> None:
+        self.settings = settings
+        self.ledger = Ledger(settings.ledger_url)
+
+    def find(self, part: str, open_only: bool = False) -> str:
+        """The incident meant by an id, by the beginning or the end of one, or, when nothing was said, the only open one."""
+        ids = self._ids(open_only=True)
+        if not part:
+            return _only_open(ids)
+        everything = ids if open_only else [*ids, *(known for known in self._ids(open_only=False) if known not in ids)]
+        if part in everything:
+            return part
+        for among in (ids, everything):
+            meant = [known for known in among if known.startswith(part) or known.endswith(part)]
+            if len(meant) == 1:
+                return meant[0]
+            if meant:
+                raise Trouble(f"{part!r} may mean {', '.join(meant[:5])}: say more of it", "incident list")
+        if FULL.fullmatch(part) and self._on_server(part):
+            return part
+        raise Trouble(f"there is no incident {part!r}", "incident list --all")
+
+    def _on_server(self, incident: str) -> bool:
+        """An incident that was declared a moment ago may not be in the ledger yet."""
+        try:
+            return bool(talk(self._ask(incident)))
+        except Trouble:
+            return False
+
+    def status(self, incident: str, live: bool = False) -> Seen:
+        """How an incident is."""
+        known = None if live else self._recorded(incident)
+        if known is not None:
+            return known
+        return talk(self._ask(incident))
+
+    def incidents(self, open_only: bool = True) -> list[Seen]:
+        """Every incident we know of, newest first."""
+        try:
+            return [_seen(known) for known in self.ledger.incidents(open_only)]
+        except LedgerDown as down:
+            return self._listed(open_only, down)
+
+    def timeline(self, incident: str) -> tuple[list[Entry], str]:
+        """The lines of a timeline, and who told us."""
+        try:
+            kept = self.ledger.timeline(incident)
+        except LedgerDown:
+            kept = []
+        return (kept, LEDGER) if kept else (talk(self._ask_timeline(incident)), WORKER)
+
+    def _recorded(self, incident: str) -> Seen | None:
+        try:
+            known = self.ledger.status(incident)
+        except LedgerDown:
+            return None
+        return _seen(known) if known else None
+
+    def _ids(self, open_only: bool) -> list[str]:
+        try:
+            return self.ledger.ids(open_only)
+        except LedgerDown as down:
+            return [seen.status.incident_id for seen in self._listed(open_only, down)]
+
+    def _listed(self, open_only: bool, down: LedgerDown) -> list[Seen]:
+        """What the server knows, when the ledger says nothing."""
+        try:
+            return talk(self._list(open_only))
+        except Trouble as also:
+            raise Trouble(f"{down}; and {also.sentence}", "incident doctor") from None
+
+    async def _ask(self, incident: str) -> Seen:
+        from starters import steering  # noqa: PLC0415 - the ledger usually answers, and the SDK is slow to import
+
+        client = await steering.connect(self.settings)
+        try:
+            return Seen(await steering.ask_status(client, incident), WORKER, datetime.now(UTC))
+        except Trouble as silent:
+            try:
+                async with steering.plainly(client, incident):
+                    described = await client.get_workflow_handle(incident).describe()
+            except Trouble:
+                raise silent from None
+            return _from_server(described)
+
+    async def _ask_timeline(self, incident: str) -> list[Entry]:
+        from starters import steering  # noqa: PLC0415
+
+        return await steering.ask_timeline(await steering.connect(self.settings), incident)
+
+    async def _list(self, open_only: bool) -> list[Seen]:
+        from starters import steering  # noqa: PLC0415
+
+        client: Client = await steering.connect(self.settings)
+        query = "WorkflowId STARTS_WITH 'inc-'" + (" AND ExecutionStatus = 'Running'" if open_only else "")
+        async with steering.plainly(client, "the list of incidents"):
+            return [_from_server(one) async for one in client.list_workflows(query, limit=500)]
+
+
+def talk(conversation: Coroutine[Any, Any, T]) -> T:
+    """Run one conversation with the server to its end."""
+    return asyncio.run(conversation)
+
+
+def _only_open(ids: list[str]) -> str:
+    if len(ids) == 1:
+        return ids[0]
+    if not ids:
+        raise Trouble("no incident is open", "incident declare PLAYBOOK --service NAME")
+    raise Trouble(f"{len(ids)} incidents are open: say which one of {', '.join(ids[:5])}", "incident list")
+
+
+def _seen(known: Recorded) -> Seen:
+    try:
+        return Seen(Status.model_validate(known.status), LEDGER, known.updated_at)
+    except ValidationError as wrong:
+        raise Trouble(
+            f"the ledger's status of {known.incident_id} was written by another version of ours ({wrong.errors()[0]['msg']})",
+            f"incident status --live {known.incident_id}",
+        ) from None
+
+
+def _from_server(one: "WorkflowExecution") -> Seen:
+    """The little that the server knows by itself: search attributes. No steps, no questions."""
+    told = {pair.key.name: pair.value for pair in one.typed_search_attributes.search_attributes}
+    severity = Severity.parse(told.get("IncidentSeverity") or "SEV-2")
+    now = datetime.now(UTC)
+    status = Status(
+        incident_id=one.id, playbook=one.workflow_type, section=str(told.get("Playbook") or ""), title=one.workflow_type,
+        severity=severity, peak_severity=severity, phase=Phase(told.get("IncidentPhase") or Phase.DECLARED),
+        state=State(told.get("IncidentState") or State.OPEN), commander=str(told.get("Commander") or ""),
+        declared_at=one.start_time, updated_at=now, closed_at=one.close_time,
+    )  # fmt: skip
+    return Seen(status, SERVER, now)

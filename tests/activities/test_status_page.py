@@ -1,0 +1,206 @@
+"""The status page: one public text per order, proven on the public page, and never a word that nobody approved."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from activities import wording
+from activities.action import Call, Effect, Grant, Refused
+from activities.clients.http import Door
+from activities.clients.statuspage import Statuspage
+from activities.status_page import PageOf, Publish, State, StatusPage
+from practice.dials import Dial
+from practice.world import World
+
+INCIDENT = "inc-20261123-chat"
+AT = datetime(2026, 11, 23, 12, 36, tzinfo=UTC)
+MISHAPS = [("fail", 2), ("commit_then_drop", 1), ("nothing_changed", 1), ("throttle", 2), ("hang", 1)]
+Calls = Callable[..., Call]
+
+
+@pytest.fixture
+async def page(url: str) -> AsyncIterator[StatusPage]:
+    credentials = {"Authorization": "OAuth practice-token"}
+    async with (
+        Door(f"{url}/statuspage/v1", credentials, timeout=0.4) as manage,
+        Door(f"{url}/statuspage/public", {}, timeout=0.4) as public,
+    ):
+        yield StatusPage(Statuspage(manage, public, "main"))
+
+
+def _order(state: State = "investigating", template: str = "", *, nth: int = 1, at: datetime = AT, **more: Any) -> Publish:
+    template = template or f"{state}@1"
+    fields = wording.public(template, ("chat",), at, timedelta(minutes=30))
+    given = {
+        "incident_id": INCIDENT, "services": ("chat",), "state": state, "title": "Elevated errors affecting chat", "nth": nth,
+        "template": template, "fields": fields, "body": wording.render(template, fields), **more,
+    }  # fmt: skip
+    return Publish.model_validate(given)
+
+
+def _granted(call: Calls, *orders: Publish, nth: int = 1) -> Call:
+    covers = tuple(order.digest("status_page.publish") for order in orders)
+    until = datetime.now(UTC) + timedelta(hours=9)
+    grant = Grant(question=1, covers=covers, by=("noor",), verified=True, at=AT, expires_at=until)
+    return call(key=f"{INCIDENT}/status_page.publish/status page/{nth}", grant=grant)
+
+
+async def _patiently(attempt: Callable[[], Awaitable[Effect]]) -> Effect:
+    """As Temporal would: again, until it is done or refused."""
+    for _ in range(6):
+        try:
+            return await attempt()
+        except Refused:
+            raise
+        except Exception as broke:
+            last = broke
+    raise last
+
+
+def _public(world: World) -> list[tuple[str, str]]:
+    """What customers read: state and text, oldest first."""
+    return [(u["status"], u["body"]) for incident in world.state.statuspage.values() for u in reversed(incident["incident_updates"])]
+
+
+@pytest.mark.parametrize(("mode", "times"), MISHAPS)
+async def test_whatever_happens_on_the_way_customers_read_the_first_post_once(
+    page: StatusPage, world: World, call: Calls, mode: str, times: int
+) -> None:
+    world.dials.set(Dial("statuspage.incidents.create", mode, times))
+    order = _order()
+    effect = await _patiently(lambda: page.publish(order, _granted(call, order)))
+    assert _public(world) == [("investigating", order.body)]
+    assert len(world.state.statuspage) == 1
+    assert effect.adopted is (mode == "commit_then_drop")
+    assert effect.after["state"] == "investigating"
+
+
+@pytest.mark.parametrize(("mode", "times"), MISHAPS)
+async def test_whatever_happens_on_the_way_customers_read_an_update_once(
+    page: StatusPage, world: World, call: Calls, mode: str, times: int
+) -> None:
+    first, second = _order(), _order("identified", nth=2)
+    await page.publish(first, _granted(call, first))
+    world.dials.set(Dial("statuspage.incidents.update", mode, times))
+    effect = await _patiently(lambda: page.publish(second, _granted(call, second, nth=2)))
+    assert _public(world) == [("investigating", first.body), ("identified", second.body)]
+    assert len(world.state.statuspage) == 1
+    assert effect.before.get("state") == (None if effect.adopted else "investigating")
+
+
+async def test_a_second_run_adopts_what_the_first_published(page: StatusPage, world: World, call: Calls) -> None:
+    order = _order()
+    await page.publish(order, _granted(call, order))
+    again = await page.publish(order, _granted(call, order))
+    assert again.adopted
+    assert len(_public(world)) == 1
+
+
+async def test_two_updates_with_the_same_words_in_the_same_minute_are_two_updates(page: StatusPage, world: World, call: Calls) -> None:
+    order = _order()
+    for nth in (1, 2, 3, 2):
+        await page.publish(order, _granted(call, order, nth=nth))
+    assert len(_public(world)) == 3
+
+
+async def test_the_states_follow_each_other_on_one_incident_and_a_regression_goes_back(
+    page: StatusPage, world: World, call: Calls
+) -> None:
+    told: tuple[State, ...] = ("investigating", "identified", "monitoring", "identified", "monitoring", "resolved")
+    for nth, state in enumerate(told, start=1):
+        order = _order(state, nth=nth)
+        await page.publish(order, _granted(call, order, nth=nth))
+    assert [state for state, _ in _public(world)] == list(told)
+    assert len(world.state.statuspage) == 1
+
+
+async def test_one_approval_of_a_template_covers_its_later_updates(page: StatusPage, world: World, call: Calls) -> None:
+    first = _order("identified", "update@1")
+    granted = _granted(call, first)
+    later = _order("identified", "update@1", nth=2, at=AT + timedelta(minutes=30))
+    assert later.body != first.body
+    await page.publish(later, granted)
+    assert _public(world) == [("identified", later.body)]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"services": ("search",)}, "something else"),
+        ({"title": "All is well"}, "something else"),
+        ({"state": "identified"}, "something else"),
+        ({"template": "holding@1"}, "something else"),
+        ({"body": "We blame Aurora."}, "is not wording investigating@1"),
+        ({"fields": {"at": "12:36", "services": "everything", "next": "30 minutes"}}, "is not wording"),
+    ],
+)
+async def test_an_approval_covers_no_other_words(
+    page: StatusPage, world: World, call: Calls, change: dict[str, Any], why: str
+) -> None:
+    granted = _granted(call, _order())
+    with pytest.raises(Refused, match=why):
+        await page.publish(_order().model_copy(update=change), granted)
+    assert _public(world) == []
+
+
+async def test_a_text_that_names_other_services_than_the_order_is_refused(page: StatusPage, world: World, call: Calls) -> None:
+    fields = wording.public("investigating@1", ("billing",), AT, timedelta(minutes=30))
+    order = _order(fields=fields, body=wording.render("investigating@1", fields))
+    with pytest.raises(Refused, match="names other services"):
+        await page.publish(order, _granted(call, order))
+
+
+@pytest.mark.parametrize(
+    ("order", "why"),
+    [
+        (_order("resolved", "monitoring@1"), "does not speak for the state resolved"),
+        (_order(holding=True), "no holding statement"),
+        (_order(title="A breach at amber-bank"), "may not say breach"),
+    ],
+)
+async def test_even_an_approved_text_stays_within_the_rules(
+    page: StatusPage, world: World, call: Calls, order: Publish, why: str
+) -> None:
+    with pytest.raises(Refused, match=why):
+        await page.publish(order, _granted(call, order))
+    assert _public(world) == []
+
+
+async def test_nothing_is_published_without_an_approval(page: StatusPage, world: World, call: Calls) -> None:
+    with pytest.raises(Refused, match="needs an approval"):
+        await page.publish(_order(), call())
+    assert _public(world) == []
+
+
+async def test_a_holding_statement_can_be_published_in_its_own_words(page: StatusPage, world: World, call: Calls) -> None:
+    order = _order("investigating", "holding@1", holding=True)
+    await page.publish(order, _granted(call, order))
+    assert "We are aware of an issue" in _public(world)[0][1]
+
+
+async def test_a_public_page_that_lags_behind_is_waited_for_and_not_posted_to_twice(page: StatusPage, world: World, call: Calls) -> None:
+    world.dials.set(Dial("statuspage.public.incidents", "stale_read", 2))
+    order = _order()
+    effect = await _patiently(lambda: page.publish(order, _granted(call, order)))
+    assert effect.adopted
+    assert len(_public(world)) == 1
+
+
+async def test_the_page_is_read_as_an_outsider_sees_it(page: StatusPage, world: World, call: Calls) -> None:
+    assert (await page.on_page(PageOf(incident_id=INCIDENT), call())).id == ""
+    for nth, state in ((1, "investigating"), (2, "identified")):
+        order = _order(state, nth=nth)  # type: ignore[arg-type]
+        await page.publish(order, _granted(call, order, nth=nth))
+    seen = await page.on_page(PageOf(incident_id=INCIDENT), call())
+    assert seen.state == "identified"
+    assert [update.state for update in seen.updates] == ["identified", "investigating"]
+    assert seen.at == seen.updates[0].at
+    assert (await page.on_page(PageOf(incident_id=f"{INCIDENT}-2"), call())).updates == ()
+
+
+async def test_wrong_credentials_are_a_refusal(url: str, call: Calls) -> None:
+    async with Door(f"{url}/statuspage/v1", {"Authorization": "OAuth wrong"}) as manage, Door(f"{url}/statuspage/public", {}) as public:
+        with pytest.raises(Refused, match="401"):
+            await StatusPage(Statuspage(manage, public, "main")).on_page(PageOf(incident_id=INCIDENT), call())

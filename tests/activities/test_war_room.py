@@ -1,0 +1,159 @@
+"""The war room: one channel per incident, whatever Slack does, and every word in it once."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from activities.action import Call, Effect, NotYet, Refused, Role
+from activities.clients.http import Door
+from activities.clients.slack import Slack, SlackSaid
+from activities.organisation import Person
+from activities.war_room import OpenRoom, RoomPost, WarRoom
+from practice.dials import Dial
+from practice.world import World
+
+INCIDENT = "inc-20261123-chat"
+DANA = Person(id="dana", name="Dana", roles=(Role.INCIDENT_COMMANDER,), slack="U_DANA")
+LEE = Person(id="lee", name="Lee", roles=(Role.OPS_LEAD,), slack="U_LEE")
+OPEN = OpenRoom(name=INCIDENT, topic="SEV-1 chat", people=(DANA, LEE), pins=("Playbook §2.2", "incident watch"))
+MISHAPS = [("fail", 2), ("commit_then_drop", 1), ("nothing_changed", 1), ("throttle", 2), ("hang", 1)]
+STEPS = ["conversations.create", "conversations.setPurpose", "conversations.setTopic", "conversations.invite", "chat.postMessage", "pins.add"]
+Calls = Callable[..., Call]
+
+
+@pytest.fixture
+async def slack(url: str) -> AsyncIterator[Slack]:
+    async with Door(f"{url}/slack/api", {"Authorization": "Bearer practice-token"}, timeout=0.4) as door:
+        yield Slack(door)
+
+
+@pytest.fixture
+def war_room(slack: Slack) -> WarRoom:
+    return WarRoom(slack)
+
+
+async def _patiently(attempt: Callable[[], Awaitable[Effect]]) -> Effect:
+    """As Temporal would: again, until it is done or refused."""
+    for _ in range(8):
+        try:
+            return await attempt()
+        except Refused:
+            raise
+        except Exception as broke:
+            last = broke
+    raise last
+
+
+def _rooms(world: World) -> list[dict[str, Any]]:
+    return [channel for channel in world.state.slack.values() if channel["name"] == INCIDENT]
+
+
+def _texts(room: dict[str, Any]) -> list[str]:
+    return [message["text"] for message in room["messages"]]
+
+
+async def test_a_room_has_its_people_its_topic_its_pins_and_our_marker(war_room: WarRoom, world: World, call: Calls) -> None:
+    effect = await war_room.open(OPEN, call())
+    (room,) = _rooms(world)
+    assert room["members"] == ["U_BOT", "U_DANA", "U_LEE"]
+    assert (room["topic"], room["is_private"]) == ("SEV-1 chat", False)
+    assert INCIDENT in room["purpose"]
+    assert _texts(room) == ["Playbook §2.2", "incident watch"]
+    assert len(room["pins"]) == 2
+    assert effect.after["channel"] == room["id"]
+    assert effect.after["name"] == INCIDENT
+    assert str(effect.after["url"]).endswith(f"/archives/{room['id']}")
+    assert not effect.adopted
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(("mode", "times"), MISHAPS)
+async def test_whatever_happens_at_any_step_the_room_is_set_up_once(
+    war_room: WarRoom, world: World, call: Calls, step: str, mode: str, times: int
+) -> None:
+    world.dials.set(Dial(f"slack.{step}", mode, times))
+    effect = await _patiently(lambda: war_room.open(OPEN, call()))
+    (room,) = _rooms(world)
+    assert sorted(room["members"]) == ["U_BOT", "U_DANA", "U_LEE"]
+    assert room["topic"] == "SEV-1 chat"
+    assert _texts(room) == ["Playbook §2.2", "incident watch"]
+    assert len(room["pins"]) == 2
+    assert effect.after["channel"] == room["id"]
+
+
+async def test_a_second_run_finds_everything_done(war_room: WarRoom, world: World, call: Calls) -> None:
+    first = await war_room.open(OPEN, call())
+    done = len(world.effects.entries)
+    again = await war_room.open(OPEN, call(again=True))
+    assert again.adopted
+    assert again.after == first.after
+    assert not [entry for entry in world.effects.entries[done:] if entry["changed"]]
+
+
+async def test_a_private_room_is_found_again(war_room: WarRoom, world: World, call: Calls) -> None:
+    hidden = OPEN.model_copy(update={"private": True})
+    await war_room.open(hidden, call())
+    assert (await war_room.open(hidden, call())).adopted
+    assert [room["is_private"] for room in _rooms(world)] == [True]
+
+
+async def test_a_name_that_another_incident_holds_is_refused(war_room: WarRoom, world: World, call: Calls) -> None:
+    await war_room.open(OPEN, call(incident_id="inc-another"))
+    with pytest.raises(Refused, match="not of inc-20261123-chat"):
+        await war_room.open(OPEN, call())
+    assert "inc-another" in _rooms(world)[0]["purpose"]
+
+
+async def test_an_archived_room_is_for_a_person_to_bring_back(war_room: WarRoom, world: World, call: Calls) -> None:
+    await war_room.open(OPEN, call())
+    _rooms(world)[0]["is_archived"] = True
+    with pytest.raises(Refused, match="is archived"):
+        await war_room.open(OPEN, call())
+
+
+async def test_one_unknown_name_does_not_keep_the_others_out(war_room: WarRoom, world: World, call: Calls) -> None:
+    ghost, nobody = LEE.model_copy(update={"id": "ghost", "slack": "U_GHOST"}), LEE.model_copy(update={"id": "nobody", "slack": ""})
+    effect = await war_room.open(OPEN.model_copy(update={"people": (ghost, nobody, DANA)}), call())
+    assert _rooms(world)[0]["members"] == ["U_BOT", "U_DANA"]
+    assert effect.after["not_invited"] == {"ghost": "slack conversations.invite: user_not_found", "nobody": "no Slack id on the roster"}
+
+
+@pytest.mark.parametrize(("mode", "times"), MISHAPS)
+async def test_a_post_is_said_once(war_room: WarRoom, world: World, call: Calls, mode: str, times: int) -> None:
+    channel = str((await war_room.open(OPEN, call())).after["channel"])
+    world.dials.set(Dial("slack.chat.postMessage", mode, times))
+    order, keyed = RoomPost(channel=channel, text="traffic is on borealis", nth=1), call(key=f"{INCIDENT}/war_room.post/room/1")
+    await _patiently(lambda: war_room.post(order, keyed))
+    again = await war_room.post(order, keyed)
+    assert again.adopted
+    assert _texts(_rooms(world)[0]).count("traffic is on borealis") == 1
+
+
+async def test_the_same_words_under_another_key_are_said_again(war_room: WarRoom, world: World, call: Calls) -> None:
+    channel = str((await war_room.open(OPEN, call())).after["channel"])
+    for nth in (1, 2):
+        await war_room.post(RoomPost(channel=channel, text="no change", nth=nth), call(key=f"{INCIDENT}/war_room.post/room/{nth}"))
+    assert _texts(_rooms(world)[0]).count("no change") == 2
+
+
+async def test_a_post_is_found_again_behind_many_others(war_room: WarRoom, slack: Slack, world: World, call: Calls) -> None:
+    channel = str((await war_room.open(OPEN, call())).after["channel"])
+    order, keyed = RoomPost(channel=channel, text="early", nth=1), call(key="early")
+    await war_room.post(order, keyed)
+    for number in range(250):
+        await slack.post(call(), channel, f"chatter {number}", f"chatter {number}")
+    assert (await war_room.post(order, keyed)).adopted
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [("ratelimited", NotYet), ("fatal_error", SlackSaid), ("channel_not_found", Refused), ("msg_too_long", Refused)],
+)
+async def test_an_error_inside_a_200_is_an_outcome(call: Calls, error: str, outcome: type[Exception]) -> None:
+    import httpx
+
+    said = httpx.MockTransport(lambda request: httpx.Response(200, json={"ok": False, "error": error}))
+    async with Door("https://slack.example/api", {}, transport=said) as door:
+        with pytest.raises(outcome, match="slow down" if outcome is NotYet else error):
+            await WarRoom(Slack(door)).post(RoomPost(channel="C1", text="x", nth=1), call())

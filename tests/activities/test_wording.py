@@ -1,0 +1,165 @@
+"""What we say: the seed's own sentences, and the fences around what may become public."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from activities import wording
+from activities.action import Refused
+
+AT = datetime(2026, 11, 23, 12, 36, 5, tzinfo=UTC)
+
+# The seed, §1.1, as it stands there.
+IDENTIFIED = (
+    "_Identified (hh:mm UTC)_ — We are investigating elevated errors affecting **{services}**. Mitigation is in progress. "
+    "Next update in **30 minutes**."
+)
+MONITORING = (
+    "_Monitoring (hh:mm UTC)_ — A fix has been deployed. We are monitoring recovery and will provide a final update within **60 minutes**."
+)
+SUPPORT = (
+    "We’re experiencing an incident impacting **{feature}** for some customers. Our engineers are working on it with high priority. "
+    "Status: **{link}**. We’ll keep you updated."
+)
+# The seed, §4.1: its fields, in its order.
+TICKET = (
+    "**Title:** [SEV‑2] Provider outage\n"
+    "**Start:** 2026-11-23T12:36:05Z\n"
+    "**IC:** Dana • **Scribe:** Lee\n"
+    "**Scope:** 16 tenants\n"
+    "**Impact:** 60 % of answers fail\n"
+    "**Hypotheses:** \n- the provider is overloaded\n"
+    "**Actions taken:** \n- 12:36:05 UTC shifted traffic\n"
+    "**Next update:** 13:06 UTC, #inc"
+)
+
+
+def _plain(seed: str) -> str:
+    return seed.replace("_", "").replace("**", "").replace("hh:mm", "12:36")
+
+
+@pytest.mark.parametrize(
+    ("name", "seed", "period"),
+    [("identified@1", IDENTIFIED, timedelta(minutes=30)), ("monitoring@1", MONITORING, timedelta(minutes=60))],
+)
+def test_the_status_page_says_the_seed_s_sentences_word_for_word(name: str, seed: str, period: timedelta) -> None:
+    fields = wording.public(name, ("chat",), AT, period)
+    assert wording.fill(name, fields) == seed.replace("hh:mm", "12:36").replace("{services}", "chat")
+    assert wording.render(name, fields) == _plain(seed).replace("{services}", "chat")
+
+
+def test_the_support_macro_is_the_seed_s() -> None:
+    fields = {"feature": "chat", "link": "https://status.example.com"}
+    assert wording.template("support@1").text == SUPPORT
+    assert wording.render("support@1", fields) == SUPPORT.replace("**", "").format_map(fields)
+
+
+def test_the_ticket_has_the_seed_s_fields_and_no_others() -> None:
+    text = wording.ticket(
+        severity=2, title="Provider outage", start=AT, commander="Dana", scribe="Lee", scope="16 tenants", impact="60 % of answers fail",
+        hypotheses=["the provider is overloaded"], actions=[(AT, "shifted traffic")], next_update="13:06 UTC, #inc",
+    )  # fmt: skip
+    assert text == TICKET
+
+
+def test_a_ticket_of_an_incident_of_which_nothing_is_known_says_so() -> None:
+    text = wording.ticket(severity=1, title="", start=AT)
+    assert text.count("unknown") == 7
+    assert "**Actions taken:** none yet" in text
+
+
+def test_a_ticket_keeps_the_newest_actions_within_what_github_takes() -> None:
+    text = wording.ticket(severity=1, title="long", start=AT, actions=[(AT, f"{n} " + "x" * 600) for n in range(1000)])
+    assert len(text) < 65_000
+    assert "- 12:36:05 UTC 999 x" in text
+    assert "earlier: see the timeline" in text
+
+
+def test_the_room_hears_the_same_facts_in_the_same_order() -> None:
+    text = wording.room(
+        at=AT, severity=1, phase="Mitigation", radius="16 tenants", measures=["freeze", "weights"], questions=["3 to Dana"], next_update="12:51"
+    )
+    assert text == (
+        "12:36 UTC · SEV-1 · Mitigation\nRadius: 16 tenants\nIn force: freeze · weights\nWaiting for: 3 to Dana\nNext update: 12:51"
+    )
+
+
+def test_every_public_wording_can_be_said_in_its_states_without_a_banned_word() -> None:
+    spoken = [name for name, template in wording.TEMPLATES.items() if template.states]
+    assert {state for name in spoken for state in wording.template(name).states} == {"investigating", "identified", "monitoring", "resolved"}
+    for name in spoken:
+        text = wording.render(name, wording.public(name, ("chat", "search"), AT, timedelta(minutes=30)))
+        assert "12:36 UTC" in text
+        assert not set("{}*") & set(text)
+        assert not wording.banned(text)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"services": "chat. Aurora broke it"},
+        {"services": "chat\nNo data affected"},
+        {"services": ""},
+        {"at": "25:00"},
+        {"next": "30 minutes. We are sorry"},
+    ],
+)
+def test_a_placeholder_lets_no_sentence_in(field: dict[str, str]) -> None:
+    fields = {**wording.public("identified@1", ("chat",), AT, timedelta(minutes=30)), **field}
+    with pytest.raises(Refused, match="cannot be"):
+        wording.render("identified@1", fields)
+
+
+def test_a_missing_an_unknown_field_and_an_unknown_wording_are_refused() -> None:
+    fields = wording.public("identified@1", ("chat",), AT, timedelta(minutes=30))
+    with pytest.raises(Refused, match="takes at, services, next"):
+        wording.render("identified@1", {"at": "12:36"})
+    with pytest.raises(Refused, match="takes at, services, next"):
+        wording.render("identified@1", {**fields, "cause": "Aurora"})
+    with pytest.raises(Refused, match="no wording called 'sorry@1'"):
+        wording.render("sorry@1", fields)
+
+
+@pytest.mark.parametrize("strange", ["", "chat; drop", "{at}", "**bold**", "«chat»", "x" * 300, "日本"])
+def test_whatever_a_service_is_called_a_public_text_comes_out(strange: str) -> None:
+    text = wording.render("identified@1", wording.public("identified@1", (strange,), AT, timedelta(minutes=30)))
+    assert not set("{}*«;") & set(text)
+
+
+def test_names_and_false_assurances_are_found_as_whole_words() -> None:
+    text = "No data affected, says amber-bank; Dana is sorry. Scandanavia is fine."
+    assert wording.banned(text, tenants=["amber-bank", "amber"], people=["dana", ""]) == ("amber-bank", "amber", "dana", "no data affected")
+    assert wording.banned("Scandanavia", people=["dana"]) == ()
+
+
+@pytest.mark.parametrize(
+    ("duration", "said"),
+    [
+        (timedelta(minutes=30), "30 minutes"),
+        (timedelta(minutes=60), "60 minutes"),
+        (timedelta(hours=2), "2 hours"),
+        (timedelta(minutes=90), "90 minutes"),
+        (timedelta(seconds=40), "1 minute"),
+    ],
+)
+def test_a_duration_is_said_as_the_seed_says_it(duration: timedelta, said: str) -> None:
+    assert wording.duration(duration) == said
+
+
+def test_a_question_says_what_to_type_with_the_code_at_a_shell_and_in_the_temporal_ui() -> None:
+    text = wording.question(
+        incident="inc-1", number=3, title="Shift?", lines=("Effect: all to borealis",), options=("approve", "decline", "wait 10"), code="3-A-B",
+        nth=2, rung=1,
+    )  # fmt: skip
+    assert "Question 3 of inc-1 · escalated to you · reminder 1: Shift?" in text
+    assert "incident approve inc-1 3 --code 3-A-B" in text
+    assert 'signal `approve`, input `"3-A-B"`' in text
+    assert "incident answer inc-1 3 'wait 10' --code 3-A-B" in text
+    assert 'signal `answer`, input `"3-A-B wait 10"`' in text
+
+
+def test_a_command_by_hand_quotes_what_is_said_and_leaves_secrets_to_the_shell() -> None:
+    shown = wording.curl("POST", "https://x/$PAGE", "Authorization: Bearer $TOKEN", body={"text": "it's `bad` $HOME"})
+    assert '"Authorization: Bearer $TOKEN"' in shown
+    assert shown.endswith("""-d '{"text": "it'"'"'s `bad` $HOME"}'""")
+    assert "\"channel=$CHANNEL\" --data-urlencode 'text=a b'" in wording.curl("POST", "https://x", form={"channel": "$CHANNEL", "text": "a b"})

@@ -1,0 +1,89 @@
+"""The screen, as people see it: golden pictures at 100 columns, and what must hold at any width."""
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console, Group
+
+from starters import screens
+from tests.screens import situations
+from tests.screens.situations import NOW
+from workflows.incident import State, Status
+
+HERE = Path(__file__).parent
+PICTURES: dict[str, Callable[[], Group]] = {
+    "asking": lambda: screens.render(situations.asking(), NOW, 100),
+    "asking_full": lambda: screens.render(situations.asking(), NOW, 100, full=True),
+    "asking_80": lambda: screens.render(situations.asking(), NOW, 80, source="the worker", as_of=NOW),
+    "repairing": lambda: screens.render(situations.repairing(), NOW, 100),
+    "over": lambda: screens.render(situations.over(), NOW + timedelta(days=3), 100),
+    "hostile": lambda: screens.render(situations.hostile(), NOW, 100),
+    "list": lambda: screens.listed(
+        [(situations.asking(), "the ledger", NOW), (situations.over(), "the ledger", NOW - timedelta(days=3))], NOW, 100
+    ),
+    "timeline": lambda: screens.timeline(situations.lines(), 100),
+}
+
+
+def drawn(picture: Group, width: int = 100) -> str:
+    console = Console(width=width, color_system=None, force_terminal=False, legacy_windows=False)
+    with console.capture() as capture:
+        console.print(picture)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_it_looks_as_it_did(name: str) -> None:
+    """Redraw them with REDRAW=1, and read the difference."""
+    golden, seen = HERE / f"{name}.txt", drawn(PICTURES[name](), 80 if name.endswith("_80") else 100)
+    if os.environ.get("REDRAW"):
+        golden.write_text(seen)
+    assert seen == golden.read_text()
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+@pytest.mark.parametrize("situation", [situations.asking, situations.repairing, situations.hostile])
+def test_a_question_takes_twelve_lines_at_most_and_no_line_is_too_long(situation: Callable[[], Status], width: int) -> None:
+    seen = drawn(screens.render(situation(), NOW, width), width).splitlines()
+    assert max(map(cell_len, seen)) <= width
+    begun = next(nth for nth, line in enumerate(seen) if line.startswith("॥ ["))
+    assert seen.index("", begun) - begun <= 12
+
+
+def test_an_overdue_update_a_missing_commander_and_a_blind_spot_are_said_in_words() -> None:
+    seen = drawn(screens.render(situations.asking(commander="", next_update_due=NOW - timedelta(minutes=3)), NOW, 100))
+    assert "UPDATE OVERDUE by 3m00s" in seen
+    assert "NO COMMANDER: incident ack inc-20261123-llm-chat" in seen
+    assert "perhaps, its try never came back" in seen
+
+
+def test_a_long_command_is_broken_where_a_shell_takes_it() -> None:
+    command = """curl -X PUT https://a.example/b -H 'If-Match: "7" and more' -d "{\\"a b\\": 1}" --fail --silent --max-time 10 x'y z'"""
+    lines = screens._continued(command, 60)
+    assert len(lines) > 1
+    assert " ".join(line.removesuffix(" \\").strip() for line in lines) == command
+
+
+def test_what_changed_is_told_line_by_line() -> None:
+    first = screens.changes(None, situations.asking(questions=[]))
+    assert first[0] == "inc-20261123-llm-chat SEV-2 mitigation open commander dana"
+    later = screens.changes(situations.asking(questions=[]), situations.asking(state=State.MITIGATED, in_force=[], waiting_for="the gate"))
+    assert "state: open → mitigated" in later
+    assert "lifted: high-PSU tools off tools.high_psu" in later
+    assert "now: the gate" in later
+    assert any(line.startswith("॥ [3] Send chat of 12 tenants") and line.endswith("3 --code CODE") for line in later)
+    assert screens.changes(situations.asking(), situations.asking(version=42)) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=300), st.integers(min_value=60, max_value=140))
+def test_no_text_from_outside_moves_the_cursor_or_breaks_the_page(text: str, width: int) -> None:
+    seen = drawn(screens.render(situations.asking(title=text, waiting_for=text, because=(text,), room=text), NOW, width), width)
+    assert not screens.UNSEEN.search(seen.replace("\n", ""))
+    assert max(map(cell_len, seen.splitlines())) <= width

@@ -1,0 +1,31 @@
+"""The data converter: pydantic, and tolerant of what people type. Used by worker, clients, tests and the Replayer alike."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue
+from temporalio.contrib.pydantic import PydanticPayloadConverter, pydantic_data_converter
+
+
+class TolerantConverter(PydanticPayloadConverter):
+    """Where no type is asked for (our doors), a payload that cannot be read stays a `RawValue`.
+
+    Otherwise Temporal would drop a signal with broken JSON without a trace, and could not start a workflow that was given some.
+    """
+
+    def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
+        """As the base class; but without type hints nothing is refused."""
+        if type_hints is not None:
+            return super().from_payloads(payloads, type_hints)
+        return [self._read(payload) for payload in payloads]
+
+    def _read(self, payload: Payload) -> Any:
+        try:
+            return super().from_payloads([payload], None)[0]
+        except Exception:
+            return RawValue(payload)
+
+
+data_converter = dataclasses.replace(pydantic_data_converter, payload_converter_class=TolerantConverter)

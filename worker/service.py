@@ -1,0 +1,61 @@
+"""The Temporal worker: sandbox, converter, queues and timeouts. Tests and the Replayer take the same pieces from here."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from worker.converter import data_converter
+from worker.playbooks import discover
+from worker.round_trip import RoundTrip, round_trip
+from worker.settings import Settings
+from worker.wiring import Fleet
+
+# The domain's values go through the sandbox once, as they are; the playbooks and their machinery stay inside it, where determinism is checked.
+PASSED_THROUGH = (
+    "activities", "workflows.incident", "workflows.severity", "pydantic", "pydantic_core", "sqlalchemy", "httpx", "anyio", "yaml",
+)  # fmt: skip
+
+
+def runner() -> SandboxedWorkflowRunner:
+    """The one sandbox."""
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+
+
+def workflow_types() -> Sequence[type]:
+    """Everything this worker can run."""
+    return [*(info.cls for info in discover().values()), RoundTrip]
+
+
+async def connect(settings: Settings) -> Client:
+    """A client that speaks as the worker does. Raises `RuntimeError` when the server cannot be reached."""
+    return await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace, data_converter=data_converter)
+
+
+def worker(client: Client, fleet: Fleet, queue: str, settings: Settings, *, max_cached: int | None = None) -> Worker:
+    """A worker for one queue. Its timeouts are our recovery time: sticky 1 s, so that a dead worker is not waited for (ADR 5)."""
+    return Worker(
+        client,
+        task_queue=queue,
+        workflows=workflow_types(),
+        activities=[*fleet.activities, round_trip],
+        workflow_runner=runner(),
+        max_cached_workflows=settings.max_cached_workflows if max_cached is None else max_cached,
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=settings.sticky_timeout),
+        max_heartbeat_throttle_interval=timedelta(seconds=1),
+        graceful_shutdown_timeout=timedelta(seconds=5),
+    )
+
+
+async def serve(settings: Settings, fleet: Fleet, stop: asyncio.Event) -> None:
+    """Serve both queues until told to stop."""
+    client = await connect(settings)
+    async with AsyncExitStack() as stack:
+        for queue in settings.queues:
+            await stack.enter_async_context(worker(client, fleet, queue, settings))
+        print(f"worker ready: {', '.join(settings.queues)} at {settings.temporal_address}", flush=True)
+        await stop.wait()

@@ -1,0 +1,64 @@
+"""Where everything is. Every setting has an environment variable, `INCIDENT_<NAME>`; secrets come by reference (`env:`, `file:`, `gsm:`)."""
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+HOME = Path(".incident")
+
+
+class Settings(BaseSettings):
+    """Read from the environment and from the file that `INCIDENT_SETTINGS` names (`.incident/settings.env` otherwise)."""
+
+    model_config = SettingsConfigDict(env_prefix="INCIDENT_", env_file=HOME / "settings.env", extra="ignore", frozen=True)
+
+    temporal_address: str = "127.0.0.1:7233"
+    temporal_namespace: str = "default"
+    queue: str = "incidents"
+    ui_url: str = "http://127.0.0.1:8233"
+    ledger_url: str = f"sqlite:///{HOME / 'ledger.db'}"
+    organisation: Path = Path("organisation.toml")
+
+    model_gateway_url: str = ""
+    app_url: str = ""
+    unleash_url: str = ""
+    prometheus_url: str = ""
+    statuspage_url: str = "https://api.statuspage.io/v1"
+    statuspage_public_url: str = ""
+    statuspage_page: str = "main"
+    slack_url: str = "https://slack.com/api"
+    pagerduty_events_url: str = "https://events.pagerduty.com"
+    pagerduty_url: str = "https://api.pagerduty.com"
+    pagerduty_from: str = "incident-playbooks@example.com"  # the user in whose name the REST API is written to
+    pagerduty_requester: str = ""  # the same user's id
+    github_url: str = "https://api.github.com"
+    github_repository: str = ""
+
+    # References, never values: `env:NAME`, `file:/path` or `gsm:projects/…/secrets/…/versions/7` (worker/credentials.py).
+    model_gateway_token: str = ""
+    unleash_token: str = ""
+    prometheus_token: str = ""
+    statuspage_token: str = ""
+    slack_token: str = ""
+    pagerduty_routing_key: str = ""
+    pagerduty_token: str = ""
+    github_token: str = ""
+    codes_secret: str = ""
+    alert_token: str = ""
+
+    alert_host: str = "127.0.0.1"
+    alert_port: int = 9095
+    client_timeout: float = Field(default=4.0, gt=0, lt=8)  # seconds; below every start-to-close timeout
+    sticky_timeout: float = Field(default=1.0, gt=0)  # seconds; what an engineer waits for after a worker died
+    max_cached_workflows: int = 200
+
+    @cached_property
+    def queues(self) -> tuple[str, str]:
+        """The urgent queue, for SEV-1 and SEV-2, and the other one: a storm of small incidents must not delay a great one."""
+        return f"{self.queue}-urgent", self.queue
+
+    def task_queue(self, severity: int) -> str:
+        """The queue of an incident, fixed at its declaration."""
+        return self.queues[0] if severity <= 2 else self.queues[1]

@@ -1,0 +1,98 @@
+"""Settings → doors → clients → systems → the activities that a worker serves. Constructor injection, in one place."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from activities.action import System
+from activities.clients.app_plane import AppPlane
+from activities.clients.github import GitHub
+from activities.clients.http import Door
+from activities.clients.model_gateway import ModelGateway
+from activities.clients.pagerduty import PagerDuty
+from activities.clients.prometheus import Prometheus
+from activities.clients.slack import Slack
+from activities.clients.statuspage import Statuspage
+from activities.clients.unleash import Unleash
+from activities.clock import Clock, RealClock
+from activities.codes import Codes, Identities
+from activities.flags import Flags
+from activities.ledger import Ledger
+from activities.models import Models
+from activities.organisation import Organisation
+from activities.pager import Pager
+from activities.status_page import StatusPage
+from activities.telemetry import Telemetry
+from activities.tickets import Tickets
+from activities.war_room import WarRoom
+from worker.credentials import resolve
+from worker.settings import Settings
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Every system a worker can act on."""
+
+    systems: tuple[System, ...]
+    ledger: Ledger
+
+    @property
+    def activities(self) -> Sequence[Callable[..., Any]]:
+        """The bound verbs, as Temporal wants them."""
+        return [
+            verb
+            for system in self.systems
+            for name in dir(type(system))
+            if hasattr(getattr(type(system), name), "__action__")
+            for verb in [getattr(system, name)]
+        ]
+
+
+async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = None) -> Fleet:
+    """Open every door that the settings name. The doors close with the stack. Raises `NoCredential`."""
+    clock = clock or RealClock()
+
+    async def door(url: str, **headers: str) -> Door:
+        return await stack.enter_async_context(Door(url, headers, timeout=settings.client_timeout))
+
+    def secret(name: str) -> str:
+        return resolve(getattr(settings, name), f"INCIDENT_{name.upper()}")
+
+    ledger = Ledger(settings.ledger_url)
+    ledger.migrate()
+    organisation = Organisation(settings.organisation)
+    codes = Codes(secret("codes_secret").encode())
+    gateway = ModelGateway(await door(settings.model_gateway_url, Authorization=f"Bearer {secret('model_gateway_token')}"))
+    app = AppPlane(await door(settings.app_url))
+    bearer = secret("prometheus_token")
+    prometheus = Prometheus(
+        await door(settings.prometheus_url, **({"Authorization": f"Bearer {bearer}"} if bearer else {})), ui=settings.prometheus_url
+    )
+    slack = Slack(await door(settings.slack_url, Authorization=f"Bearer {secret('slack_token')}"))
+    pagerduty = PagerDuty(
+        await door(settings.pagerduty_events_url),
+        await door(
+            settings.pagerduty_url,
+            Authorization=f"Token token={secret('pagerduty_token')}",
+            Accept="application/vnd.pagerduty+json;version=2",
+        ),
+        routing_key=secret("pagerduty_routing_key"),
+        requester=settings.pagerduty_requester,
+        sender=settings.pagerduty_from,
+    )
+    statuspage = Statuspage(
+        await door(settings.statuspage_url, Authorization=f"OAuth {secret('statuspage_token')}"),
+        await door(settings.statuspage_public_url),
+        settings.statuspage_page,
+    )
+    github = GitHub(await door(settings.github_url, Authorization=f"Bearer {secret('github_token')}"), settings.github_repository)
+    unleash = Unleash(await door(settings.unleash_url, Authorization=secret("unleash_token")))
+    systems: tuple[System, ...] = (
+        organisation, ledger, Identities(organisation, codes), Models(gateway, app, prometheus, clock), Flags(unleash, app),
+        Telemetry(prometheus), Pager(pagerduty, slack, codes), WarRoom(slack), StatusPage(statuspage), Tickets(github),
+    )  # fmt: skip
+    for system in systems:
+        if system is not ledger:
+            system.book = ledger
+    return Fleet(systems, ledger)

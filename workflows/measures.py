@@ -1,0 +1,74 @@
+"""Temporary measures: what this incident imposed and has not lifted (design §4, spec §2.7)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from activities.action import Imposition, Measure, Order
+from workflows.incident import InForce
+
+
+@dataclass
+class Imposed:
+    """One measure with the order that imposed it, which carries the state before."""
+
+    number: int
+    measure: Measure[Any]
+    order: Imposition
+    since: datetime
+    certain: bool = False
+    held_by: str = ""
+    lifted_at: datetime | None = None
+
+    @property
+    def undo(self) -> Order:
+        """The order that lifts it."""
+        return self.order.undo()
+
+
+class Measures:
+    """Registered before the impose call, so that a try whose reply was lost can still be lifted."""
+
+    def __init__(self) -> None:
+        self._imposed: list[Imposed] = []
+
+    def register(self, measure: Measure[Any], order: Imposition, at: datetime) -> Imposed:
+        """It may be in force from now on."""
+        imposed = Imposed(len(self._imposed) + 1, measure, order, at)
+        self._imposed.append(imposed)
+        return imposed
+
+    def lifted(self, imposed: Imposed, at: datetime) -> None:
+        """It is not in force any more, or never was."""
+        imposed.lifted_at = at
+
+    def take_over(self, imposed: Imposed, who: str) -> None:
+        """A named person holds it from now on; the incident may end with it in force."""
+        imposed.held_by = who
+
+    @property
+    def standing(self) -> list[Imposed]:
+        """In force, latest first: the order in which they are lifted."""
+        return [i for i in reversed(self._imposed) if i.lifted_at is None]
+
+    def liftable(self, *, on_abort: bool = False) -> list[Imposed]:
+        """What may be lifted, latest first. Sticky ones are never lifted on abort."""
+        return [i for i in self.standing if not i.held_by and not (on_abort and i.measure.sticky)]
+
+    def of(self, measure: Measure[Any]) -> list[Imposed]:
+        """The standing impositions of one measure, latest first."""
+        return [i for i in self.standing if i.measure is measure or i.measure.name == measure.name]
+
+    def unheld(self) -> list[Imposed]:
+        """What keeps the incident from resolving."""
+        return [i for i in self.standing if not i.held_by]
+
+    def in_force(self) -> list[InForce]:
+        """As it stands on the screen, oldest first."""
+        return [
+            InForce(
+                number=i.number, name=i.measure.name, target=i.order.target(), since=i.since, sticky=i.measure.sticky, certain=i.certain,
+                lifts_by=i.order.inverse(), by_hand=i.undo.by_hand(), held_by=i.held_by,
+            )
+            for i in reversed(self.standing)
+        ]  # fmt: skip

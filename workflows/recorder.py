@@ -1,0 +1,69 @@
+"""Keeps the record, the search attributes and the Temporal UI's details in step with the situation, beside everything else."""
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+
+from activities.ledger import Ledger, Record
+from workflows.details import details
+from workflows.invoker import Invoker, RanOut
+from workflows.situation import Situation
+
+SEVERITY = SearchAttributeKey.for_keyword("IncidentSeverity")
+PHASE = SearchAttributeKey.for_keyword("IncidentPhase")
+STATE = SearchAttributeKey.for_keyword("IncidentState")
+PLAYBOOK = SearchAttributeKey.for_keyword("Playbook")
+COMMANDER = SearchAttributeKey.for_keyword("Commander")
+WAITING = SearchAttributeKey.for_bool("Waiting")
+ATTRIBUTES = (SEVERITY, PHASE, STATE, PLAYBOOK, COMMANDER, WAITING)
+
+
+class Recorder:
+    """Writes in batches, one after another: what happens while a batch is under way goes into the next."""
+
+    def __init__(self, situation: Situation, invoker: Invoker) -> None:
+        self._situation = situation
+        self._invoker = invoker
+        self._attributes: tuple[object, ...] = ()
+        self._batches = 0
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await workflow.wait_condition(self._situation.changed)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what is new."""
+        situation = self._situation
+        entries = situation.timeline.unrecorded[:200]
+        status = situation.snapshot()
+        self._show(status.asking != [])
+        workflow.set_current_details(details(status))
+        self._batches += 1
+        record = Record(incident_id=situation.id, entries=entries, status=status.model_dump(mode="json"))
+        try:
+            await asyncio.shield(self._invoker.quietly(Ledger.record, record, key=f"{situation.id}/record/{self._batches}"))
+        except RanOut as out:
+            workflow.logger.error("the ledger refused a batch: %s", out.why)
+        situation.timeline.recorded_up_to(entries[-1].number if entries else 0)
+
+    def _show(self, waiting: bool) -> None:
+        situation = self._situation
+        now = (
+            situation.severity.label,
+            situation.phase.value,
+            situation.state.value,
+            situation.card.section,
+            situation.commander(),
+            waiting,
+        )
+        if now != self._attributes:
+            self._attributes = now
+            workflow.upsert_search_attributes(
+                [
+                    SEVERITY.value_set(now[0]), PHASE.value_set(now[1]), STATE.value_set(now[2]), PLAYBOOK.value_set(now[3]),
+                    COMMANDER.value_set(now[4]), WAITING.value_set(waiting),
+                ]
+            )  # fmt: skip

@@ -1,0 +1,142 @@
+"""The situation: everything that is known and true of one incident, shared by the parts that `playbook.py` composes.
+
+It holds values and answers questions about them; it does nothing to the outside.
+"""
+
+from datetime import datetime
+
+from temporalio import workflow
+
+from activities.action import Action, Order, Risk, Role
+from activities.organisation import Policy
+from workflows.approvals import Approvals
+from workflows.incident import Card, Incident, Phase, State, Status, Step, StepState, Task
+from workflows.measures import Measures
+from workflows.roster import Crew
+from workflows.severity import Severity
+from workflows.timeline import Timeline
+
+# The rule of thumb: "If you're unsure, page as SEV-2 and adjust after triage" (seed §0.1).
+UNSURE = Severity.SEV2
+
+
+class Situation:
+    """One incident as we know it now."""
+
+    def __init__(self, incident_id: str, playbook: str, card: Card, at: datetime) -> None:
+        self.id = incident_id
+        self.playbook = playbook
+        self.card = card
+        self.incident = Incident()
+        self.policy = Policy()
+        self.timeline = Timeline()
+        self.crew = Crew()
+        self.approvals = Approvals(incident_id)
+        self.measures = Measures()
+        self.severity = self.peak_severity = worst_of(card.floor, UNSURE)
+        self.because: tuple[str, ...] = ()
+        self.phase = Phase.DECLARED
+        self.phases: list[Phase] = []
+        self.state = State.OPEN
+        self.steps: list[Step] = []
+        self.tasks: list[Task] = []
+        self.follow_ups: list[Task] = []
+        self.declared_at = at
+        self.acknowledged_at: datetime | None = None
+        self.mitigated_at: datetime | None = None
+        self.resolved_at: datetime | None = None
+        self.closed_at: datetime | None = None
+        self.next_update_due: datetime | None = None
+        self.status_page = ""
+        self.room = ""
+        self.ticket = ""
+        self.paused_by = ""
+        self.waiting_for = ""
+        self.outcome = ""
+        self.alerts = 0
+        self.alarm = ""  # the latest reason for a watch or a wait to look again at once; empty when there is none
+        self.narrow_actions: list[datetime] = []
+        self._versions = 0
+        self._seen: object = None
+
+    def note(
+        self, kind: str, text: str, *, by: str = "automation", step: Step | None = None, **facts: str | int | float | bool | None
+    ) -> None:
+        """One line on the timeline, now."""
+        self.timeline.note(workflow.now(), kind, text, by=by, phase=self.phase.value, step=step.number if step else None, **facts)
+
+    def begin(self, action: Action, order: Order, risk: Risk, state: StepState = StepState.RUNNING) -> Step:
+        """A step appears on the screen."""
+        step = Step(
+            number=len(self.steps) + 1, phase=self.phase, verb=action.name, target=order.target(), says=order.effect(), risk=risk,
+            state=state, started_at=workflow.now(), by_hand=order.by_hand(), owner=action.asks[0],
+        )  # fmt: skip
+        self.steps.append(step)
+        return step
+
+    def end(self, step: Step, state: StepState, result: str) -> None:
+        """A step is over."""
+        step.state, step.result, step.ended_at = state, result, workflow.now()
+        self.note(state.value, f"{step.verb} {step.target}: {result}", step=step, verb=step.verb, target=step.target, key=step.key)
+
+    def task(self, text: str, owner: Role, by_hand: tuple[str, ...] = (), due: str = "") -> Task:
+        """Work for a person, stated in status and timeline."""
+        task = Task(number=len(self.tasks) + 1, text=text, owner=owner, by_hand=by_hand, phase=self.phase, due=due)
+        self.tasks.append(task)
+        who = ", ".join(p.id for p in self.crew.holders((owner,))) or "nobody on the roster"
+        self.note("task", f"for {owner.title} ({who}): {text}", owner=owner.value)
+        return task
+
+    def raise_severity(self, to: Severity, because: tuple[str, ...]) -> bool:
+        """Automation may only raise (INV-10). True when it did."""
+        self.because = because or self.because
+        if to >= self.severity:
+            return False
+        self.note("severity", f"{self.severity.label} → {to.label}: {'; '.join(because)}")
+        self.severity, self.peak_severity = to, worst_of(self.peak_severity, to)
+        self.alarm = f"severity raised to {to.label}"
+        return True
+
+    def commander(self) -> str:
+        """Who commands: the person assigned, or nobody yet."""
+        return self.crew.name(Role.INCIDENT_COMMANDER)
+
+    def changed(self) -> bool:
+        """True when the status differs from the one last given out."""
+        return self._picture() != self._seen
+
+    def snapshot(self) -> Status:
+        """The status now, under a new version number."""
+        self._seen = self._picture()
+        self._versions += 1
+        return self.status()
+
+    def status(self) -> Status:
+        """The status now."""
+        return Status(
+            incident_id=self.id, version=self._versions, playbook=self.playbook, section=self.card.section,
+            title=self.incident.title or self.card.title, service=self.incident.service, severity=self.severity,
+            peak_severity=self.peak_severity, because=self.because, phase=self.phase, state=self.state, commander=self.commander(),
+            roles={role: self.crew.name(role) for role in self.crew.assigned}, source=self.incident.source,
+            dedup_key=self.incident.dedup_key, alerts=self.alerts, started_at=self.incident.started_at, declared_at=self.declared_at,
+            acknowledged_at=self.acknowledged_at, mitigated_at=self.mitigated_at, resolved_at=self.resolved_at, closed_at=self.closed_at,
+            updated_at=workflow.now(), next_update_due=self.next_update_due, status_page=self.status_page, room=self.room,
+            ticket=self.ticket, paused_by=self.paused_by, waiting_for=self.waiting_for, phases=tuple(self.phases),
+            steps=[s.model_copy() for s in self.steps], in_force=self.measures.in_force(),
+            questions=[q.model_copy(deep=True) for q in self.approvals.questions], tasks=list(self.tasks),
+            follow_ups=list(self.follow_ups), entries=len(self.timeline.entries), pace=self.policy.pace, outcome=self.outcome,
+        )  # fmt: skip
+
+    def _picture(self) -> object:
+        # Cheap to compare at every turn: whatever changes the screen changes one of these.
+        return (
+            len(self.timeline.entries), self.phase, self.state, self.severity, self.next_update_due, self.waiting_for, self.paused_by,
+            self.room, self.ticket, self.status_page, self.alerts, self.outcome, self.acknowledged_at, len(self.follow_ups),
+            tuple(s.state for s in self.steps), tuple((q.state, q.rung, len(q.given)) for q in self.approvals.questions),
+            tuple((i.number, i.certain, i.held_by) for i in self.measures.standing),
+        )  # fmt: skip
+
+
+def worst_of(one: Severity, other: Severity) -> Severity:
+    """The graver of two: the smaller number."""
+    return min(one, other)

@@ -1,0 +1,34 @@
+"""The timeline: numbered, chained, in UTC. Every entry is written once and never changed."""
+
+from datetime import datetime
+
+from pydantic import JsonValue
+
+from activities.action import Entry
+
+
+class Timeline:
+    """The entries of one incident, and how many of them the ledger has."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self._recorded = 0
+
+    def note(
+        self, at: datetime, kind: str, text: str, *, by: str = "automation", phase: str = "", step: int | None = None, **facts: JsonValue
+    ) -> Entry:
+        """Append one entry. `kind` is a word of `docs/timeline.md`; `facts` are for machines, the text for people."""
+        previous = self.entries[-1].hash if self.entries else ""
+        entry = Entry(number=len(self.entries) + 1, at=at, kind=kind, text=text, by=by, phase=phase, step=step, facts=facts)
+        sealed = entry.sealed(previous)
+        self.entries.append(sealed)
+        return sealed
+
+    @property
+    def unrecorded(self) -> tuple[Entry, ...]:
+        """What the ledger does not have yet."""
+        return tuple(self.entries[self._recorded :])
+
+    def recorded_up_to(self, number: int) -> None:
+        """The ledger has everything up to this number."""
+        self._recorded = max(self._recorded, number)

@@ -1,0 +1,324 @@
+"""Moving traffic between providers: a ramp there, a canary back. The decisions stay in the playbook; how a ramp climbs is written here once."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from temporalio import workflow
+
+from activities.action import Grant, Role, action_of
+from activities.canary_core import Verdict, ladder
+from activities.model_orders import (
+    EVERYBODY,
+    Calls,
+    Candidate,
+    ErrorClass,
+    Log,
+    Probed,
+    RouteOf,
+    Served,
+    Shift,
+    TenantSplit,
+    Watch,
+    Watched,
+)
+from activities.models import FAILED_OVER, Models
+from activities.telemetry import BlastRadius, ProviderGate, Telemetry
+from workflows.incident import Silence, StepState
+from workflows.measures import Imposed
+from workflows.severity import Facts, Scope, Slo
+
+if TYPE_CHECKING:
+    from workflows.playbook import Playbook
+
+# Who is degraded first when a provider cannot carry everybody (spec §9.2: shed by tier).
+SHED_FIRST = ("starter", "business", "enterprise", "sovereign")
+
+
+@dataclass(frozen=True)
+class Ramped:
+    """How far a ramp came: the share it reached, and what stopped it."""
+
+    reached: float = 0.0
+    to: str = ""
+    silent: bool = False
+    declined: bool = False
+    saturated: bool = False
+
+    def __bool__(self) -> bool:
+        return self.reached >= 1.0
+
+
+class Traffic:
+    """The traffic of one route, between its primary and whoever stands in for it."""
+
+    def __init__(self, playbook: "Playbook", route: str, primary: str) -> None:
+        self._playbook = playbook
+        self._policy = playbook.policy.provider_outage
+        self.route = route
+        self.primary = primary
+        self.moved_at: datetime | None = None
+        self.stand_in_failed = False
+
+    def not_an_outage(self, calls: Calls) -> str:
+        """Why this is another playbook's incident (spec §9.2, error classes), or "" when the provider itself is failing."""
+        meant = {
+            ErrorClass.SPEND_CAP: "our spend cap is hit, the provider is well: §2.6 cost runaway",
+            ErrorClass.AUTH: "our key is refused: §2.10 secret compromise",
+            ErrorClass.BAD_REQUEST: "our requests are refused as malformed: §2.7, roll the prompt back",
+            ErrorClass.CONTENT_FILTER: "the provider's content filter trips: §2.3 prompt injection",
+        }
+        return meant.get(calls.dominant(self.primary), "") if calls.failed_share(self.primary) > self._policy.error_ratio else ""
+
+    def facts(self, probed: Probed, secondary: Candidate | None, tenants: TenantSplit, radius: BlastRadius) -> Facts:
+        """What triage found, in the words of the severity function. A fallback that some tenants may not use is not adequate."""
+        return Facts(
+            provider_down=not probed.ok,
+            fallback_adequate=secondary is not None and not tenants.stuck,
+            provider_spend_cap=probed.spend_capped,
+            err_ratio=radius.error_ratio_by_region,
+            duration_s=self._policy.log_window.total_seconds(),
+            regions_total=len(radius.error_ratio_by_region) or None,
+            scope=Scope.FEATURE,
+            tenant_ratio=radius.tenant_ratio,
+            tenant_count=len(radius.tenants),
+            slo=Slo.LIKELY,
+        )
+
+    def tiers(self, tenants: TenantSplit) -> tuple[str, ...]:
+        """Who would move, by tier."""
+        counted = {tier: sum(tenants.tiers.get(t) == tier for t in tenants.movable) for tier in reversed(SHED_FIRST)}
+        return ("tenants: " + ", ".join(f"{n} {tier}" for tier, n in counted.items() if n),) if any(counted.values()) else ()
+
+    def reasons(self, tenants: TenantSplit) -> tuple[str, ...]:
+        """Why the others may not move."""
+        said = sorted({tenants.reasons.get(t, "not permitted") for t in tenants.stuck})
+        return (f"{', '.join(tenants.stuck)}: {'; '.join(said)[:200]}",) if tenants.stuck else ()
+
+    async def fail_over(self, tenants: Sequence[str], to: Candidate | None, facts: tuple[str, ...] = ()) -> Ramped:
+        """Ramp these tenants to a candidate in steps, because a step change can topple it. One question for the whole ramp, unless within limits."""
+        playbook, policy = self._playbook, self._policy
+        if to is None or not tenants:
+            playbook.note("no provider can take over: nobody healthy, evaluated, permitted and large enough")
+            return Ramped(reached=0.0 if tenants else 1.0)
+        shifts = [self._shift(tenants, to, share) for share in policy.ramp]
+        grant: Grant | None = None
+        if playbook.needs_asking(Models.shift, shifts[-1]):
+            decision = await playbook.plan(
+                Models.shift,
+                shifts,
+                asks=f"Fail {len(tenants)} tenants over from {self.primary} to {to.id}?",
+                facts=(
+                    *facts,
+                    f"parity {to.parity:.0%}, price ×{to.price_ratio:g}; room for {to.carries(policy.headroom):.0%} of the load with ×{policy.headroom:g} to spare",
+                    f"in steps of {', '.join(f'{share:.0%}' for share in policy.ramp)}, {_minutes(policy.ramp_step)} each",
+                ),
+                silence=Silence.SAFE,
+                lasting=timedelta(hours=2),
+            )
+            if decision.grant is None:
+                return Ramped(to=to.id, silent=decision.silent, declined=not decision.silent)
+            grant = decision.grant
+        return await self._ramp(tenants, to, shifts, grant)
+
+    async def _ramp(self, tenants: Sequence[str], to: Candidate, shifts: Sequence[Shift], grant: Grant | None) -> Ramped:
+        playbook, policy = self._playbook, self._policy
+        reached, imposed = 0.0, self.imposed
+        for share, shift in zip(policy.ramp, shifts, strict=True):
+            proposed = await playbook.impose(FAILED_OVER, shift, under=grant, onto=imposed)
+            if not proposed:
+                return Ramped(reached, to.id)
+            imposed, self.moved_at = proposed.imposed, workflow.now()
+            await playbook.rest(policy.ramp_step, f"watch {to.id} carry {share:.0%}")
+            await playbook.do(Models.served, Served(route=self.route, window=policy.ramp_step))
+            if await self._failing(to.id):
+                await self._fall_back(tenants, {to.id: reached, self.primary: 1 - reached} if reached else {self.primary: 1.0}, imposed)
+                return Ramped(reached, to.id, saturated=True)
+            reached = share
+        return Ramped(reached, to.id)
+
+    def lowest_tier(self, split: TenantSplit, among: Sequence[str]) -> tuple[str, ...]:
+        """The tenants to degrade first so that the rest may be served."""
+        for tier in SHED_FIRST:
+            found = tuple(t for t in among if split.tiers.get(t) == tier)
+            if found and len(found) < len(among):
+                return found
+        return tuple(among)
+
+    @property
+    def imposed(self) -> Imposed | None:
+        """The failover that is in force."""
+        return next(iter(self._playbook.situation.measures.of(FAILED_OVER)), None)
+
+    async def primary_healthy(self, stand_in: Candidate | None) -> bool:
+        """Wait until the primary was healthy long enough, and the flap lock is over.
+
+        False when it takes longer than we would wait, or when the stand-in fails meanwhile (then `stand_in_failed` says so).
+        """
+        playbook, policy = self._playbook, self._policy
+        if self.moved_at is not None:
+            await playbook.until(self.moved_at + playbook.policy.paced(policy.flap_lock), "flap lock: no return so soon after a failover")
+        return await playbook.holds(
+            lambda start, end: playbook.look(
+                Telemetry.provider_health,
+                ProviderGate(provider=self.primary, start=start, end=end, most_errors=policy.healthy_error_ratio),
+            ),
+            policy.healthy_for,
+            f"{self.primary} healthy for {_minutes(policy.healthy_for)}",
+            within=policy.longest_wait_for_primary,
+            give_up=None if stand_in is None else lambda: self._stand_in_fails(stand_in),
+        )
+
+    async def _stand_in_fails(self, stand_in: Candidate) -> bool:
+        self.stand_in_failed = self.imposed is not None and await self._failing(stand_in.id)
+        if self.stand_in_failed:
+            self._playbook.note(f"{stand_in.id} fails too")
+        return self.stand_in_failed
+
+    async def back_on_the_primary(self, tenants: Sequence[str], secondary: Candidate | None) -> bool:
+        """Wait for the primary and return to it. Without a failover in force there is nothing to canary, only to wait for."""
+        self.stand_in_failed = False
+        if self.imposed is None or secondary is None:
+            return await self.primary_healthy(None)
+        return await self._canary_back(tenants, secondary)
+
+    async def _canary_back(self, tenants: Sequence[str], secondary: Candidate) -> bool:
+        """Return to the primary in small steps, each proven by a sequential test. False: we stay where we are, by a person's word."""
+        playbook, canary = self._playbook, self._policy.canary
+        for attempt in range(canary.attempts):
+            began = workflow.now()
+            if not await self.primary_healthy(secondary):
+                break
+            climbed = await self._climb(tenants, secondary)
+            if climbed is None:
+                break
+            if climbed:
+                playbook.discharge(FAILED_OVER)
+                return True
+            pause = max(min(canary.back_off * 2**attempt, canary.longest_back_off), self._policy.returns_apart - (workflow.now() - began))
+            await playbook.rest(pause, f"pause after canary attempt {attempt + 1} failed")
+        return False if self.stand_in_failed else await self._stay(secondary)
+
+    async def _climb(self, tenants: Sequence[str], secondary: Candidate) -> bool | None:
+        """One attempt. True: everything is back. False: aborted. None: nobody wants it."""
+        playbook, canary = self._playbook, self._policy.canary
+        load = await playbook.do(Models.calls, Log(route=self.route, window=self._policy.log_window))
+        per_second = load.n(secondary.id) / self._policy.log_window.total_seconds()
+        weights = ladder(canary, per_second)
+        shifts = {weight: self._step_back(tenants, secondary, weight) for weight in weights if weight}
+        decision = await playbook.plan(
+            Models.shift,
+            list(shifts.values()),
+            asks=f"Canary back from {secondary.id} to {self.primary}?",
+            facts=(
+                f"steps: probes only, then {', '.join(f'{w:.1%}' for w in weights if w)}; at least {_minutes(canary.min_dwell)} each",
+                f"back at once when more than {canary.p_bad:.0%} of the answers are bad; a veto or no data stops it",
+            ),
+            lasting=(canary.max_dwell + canary.hold) * len(weights),
+        )
+        if decision.grant is None:
+            return None
+        for step, weight in enumerate(weights):
+            if not await self._hold_step(tenants, secondary, shifts.get(weight), weight, (step + 1, len(weights)), decision.grant):
+                return False
+        return True
+
+    async def _hold_step(
+        self, tenants: Sequence[str], secondary: Candidate, shift: Shift | None, weight: float, step: tuple[int, int], grant: Grant
+    ) -> bool:
+        """Stand on one step until the evidence is in. True: climb on. False: we fell back."""
+        playbook = self._playbook
+        while True:
+            if shift is not None and not await playbook.impose(FAILED_OVER, shift, under=grant, onto=self.imposed):
+                return await self._fell_back(tenants, secondary)
+            watched = await self._watch(secondary, weight, step)
+            if watched is None:
+                return await self._fell_back(tenants, secondary)
+            await playbook.until(watched.ended_at, "")
+            if watched.lapsed:
+                playbook.note(f"the lease lapsed while nobody watched: everything is on {secondary.id}; standing on the step again")
+                continue
+            if watched.verdict is Verdict.ADVANCE:
+                return True
+            playbook.note(f"canary {watched.verdict}: {watched.reason}")
+            if watched.verdict is Verdict.ABORT or not await self._go_on(weight, watched):
+                return await self._fell_back(tenants, secondary)
+
+    async def _watch(self, secondary: Candidate, weight: float, step: tuple[int, int]) -> Watched | None:
+        """The watching activity, stopped at once by an alarm in scope. None: vetoed."""
+        playbook, situation, policy = self._playbook, self._playbook.situation, self._policy
+        route = await playbook.look(Models.route, RouteOf(route=self.route))
+        order = Watch(
+            route=self.route, provider=self.primary, control=secondary.id, weight=weight, step=step[0], steps=step[1], epoch=route.epoch,
+            lease_ticks=policy.canary.lease_ticks, policy=policy.canary, cost_ratio=policy.cost_ratio, quality_drop=policy.quality_drop,
+        )  # fmt: skip
+        situation.alarm = ""
+        watch = asyncio.create_task(playbook.do(Models.watch, order))
+        await workflow.wait_condition(lambda: watch.done() or bool(situation.alarm))
+        if watch.done():
+            return await watch
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+        watching = next(s for s in reversed(situation.steps) if s.verb == action_of(Models.watch).name)
+        situation.end(watching, StepState.FAILED, f"vetoed: {situation.alarm}")
+        return None
+
+    async def _go_on(self, weight: float, watched: Watched) -> bool:
+        """HOLD is a durable state with an owner and two exits: a named person goes on, or it is aborted (spec §7.1: never promote in doubt)."""
+        decision = await self._playbook.questions.confirmation(
+            f"The canary is undecided at {weight:.1%}: {watched.reason}. Watch on?",
+            roles=(Role.AI_ML_LEAD, Role.INCIDENT_COMMANDER),
+            effect="stay on this step and gather more evidence",
+            inverse="decline: return to the stand-in",
+            silence=Silence.ABORT,
+        )
+        return decision.granted
+
+    async def _fell_back(self, tenants: Sequence[str], secondary: Candidate) -> bool:
+        await self._fall_back(tenants, {secondary.id: 1.0}, self.imposed)
+        self.moved_at = workflow.now()
+        return False
+
+    async def _fall_back(self, tenants: Sequence[str], weights: dict[str, float], onto: Imposed | None) -> None:
+        back = Shift(route=self.route, tenants=tuple(tenants), weights=weights, purpose="fall back")
+        await self._playbook.impose(FAILED_OVER, back, onto=onto)
+
+    async def _stay(self, secondary: Candidate) -> bool:
+        """Stay on the stand-in: allowed, when a named person takes it over."""
+        playbook = self._playbook
+        decision = await playbook.questions.confirmation(
+            f"Stay on {secondary.id}? The return to {self.primary} did not work out",
+            roles=(Role.INCIDENT_COMMANDER, Role.AI_ML_LEAD),
+            effect=f"the failover stays in force in your name; {self.primary} is not tried again by this incident",
+            inverse="declare again when the primary is well",
+        )
+        if not decision.granted:
+            playbook.hand_over(f"the traffic is on {secondary.id} and {decision.by} will not leave it there")
+        if self.imposed is not None:
+            playbook.situation.measures.take_over(self.imposed, decision.by)
+        return False
+
+    async def _failing(self, provider: str) -> bool:
+        calls = await self._playbook.do(Models.calls, Log(route=self.route, window=self._policy.ramp_step))
+        return calls.failed_share(provider) > self._policy.error_ratio
+
+    def _shift(self, tenants: Sequence[str], to: Candidate, share: float) -> Shift:
+        weights = {to.id: share, self.primary: round(1 - share, 6)} if share < 1 else {to.id: 1.0}
+        return Shift(
+            route=self.route, tenants=tuple(tenants), weights=weights, purpose="fail over", parity=to.parity, price_ratio=to.price_ratio
+        )
+
+    def _step_back(self, tenants: Sequence[str], secondary: Candidate, weight: float) -> Shift:
+        if weight >= 1:
+            return Shift(route=self.route, tenants=EVERYBODY, weights={self.primary: 1.0}, purpose="canary back")
+        canary = self._policy.canary
+        return Shift(
+            route=self.route, tenants=tuple(tenants), weights={self.primary: weight, secondary.id: round(1 - weight, 6)},
+            purpose="canary back", lease_seconds=canary.lease_ticks * canary.tick.total_seconds(), safe_weights={secondary.id: 1.0},
+        )  # fmt: skip
+
+
+def _minutes(duration: timedelta) -> str:
+    return f"{duration.total_seconds() / 60:g} min"
