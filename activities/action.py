@@ -89,6 +89,13 @@ class NotYet(ApplicationError):
         super().__init__(why, type="NotYet", next_retry_delay=after)
 
 
+class Lapsed(ApplicationError):
+    """What we held by a lease ran out while nobody renewed it. The target is safe; look again and take the step again."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why, type="Lapsed", non_retryable=True)
+
+
 class Limits(Value):
     """What automation may do alone (spec §2.4 caps, §9.2 pre-authorisation). Beyond it a person is asked."""
 

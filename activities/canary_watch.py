@@ -74,6 +74,7 @@ class CanaryWatch:
         self._tick = order.policy.tick / call.pace
         self._last: tuple[datetime, Counters] | None = None
         self._permitting: list[str] = []
+        self._lapsed = False
 
     async def until_decided(self) -> Watched:
         """Tick until the core says more than *continue*."""
@@ -96,6 +97,7 @@ class CanaryWatch:
             control_bad=progress.control.bad,
             quality=progress.canary.quality,
             cost_ratio=_cost_ratio(progress.canary, progress.control),
+            lapsed=self._lapsed,
         )
 
     def _instant(self, ticks: int) -> datetime:
@@ -141,15 +143,20 @@ class CanaryWatch:
         return (Verdict.ABORT, worse, seen) if worse and verdict is not Verdict.ABORT else (verdict, reason, seen)
 
     async def _renew(self, call: Call) -> str:
-        """Renew the lease. Returns the veto when the route is not ours any more; a renewal that failed otherwise has more tries left."""
+        """Renew the lease. Returns the veto when the route is not ours any more; a renewal that failed otherwise has more tries left.
+
+        At weight 0 the route is not ours yet, and the whole is nobody's loan: there only the epoch is compared.
+        """
         order = self._order
-        if not order.weight or not order.lease_ticks:
-            return ""
         try:
-            await self._gateway.renew_lease(call, order.route, order.epoch, order.lease_seconds)
+            if order.weight >= 1 or not order.lease_ticks:
+                ours = not order.weight or (await self._gateway.route(call, order.route)).epoch == order.epoch
+                return "" if ours else "a newer route change exists"
+            if order.weight:
+                await self._gateway.renew_lease(call, order.route, order.epoch, order.lease_seconds)
         except Conflict as conflict:
-            lapsed = "no_lease" in conflict.response.text
-            return "the lease lapsed; the router is back on the safe weights" if lapsed else "a newer route change exists"
+            self._lapsed = "no_lease" in conflict.response.text
+            return "the lease lapsed; the router is back on the safe weights" if self._lapsed else "a newer route change exists"
         except (httpx.HTTPError, NotYet):
             return ""
         return ""
@@ -187,8 +194,8 @@ class CanaryWatch:
         try:
             if self._last is None or self._last[0] != since:
                 self._last = (since, await self._counters(call, since))
-            before, now = self._last[1], await self._counters(call, call.at)
-            fresh = await self._fresh(call)
+            before = self._last[1]
+            now, fresh = await asyncio.gather(self._counters(call, call.at), self._fresh(call))
         except _TROUBLE:
             return None
         self._last = (call.at, now)

@@ -141,7 +141,7 @@ class Flags(System):
         )
 
     async def _met_outside(self, call: Call, flag: str) -> bool:
-        """Whether the product behaves as if the flag were on; for a flag that nothing outside shows, what clients of the service are told."""
+        """Whether the product behaves as if the flag were on; where nothing outside shows it, what the flag service tells its clients."""
         if flag == "tools.high_psu":
             return await self._app.high_psu_tool_answers(call)
         part = PARTS.get(flag)

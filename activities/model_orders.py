@@ -260,7 +260,7 @@ class Candidates(Value):
 
 
 class Split(Order):
-    """Ask which tenants permit another provider (INV-13)."""
+    """Ask which tenants permit another provider (INV-13). `to` may be empty when there is none: then nobody can move."""
 
     route: str
     primary: str
@@ -272,7 +272,7 @@ class Split(Order):
 
     def effect(self) -> str:
         """Nothing changes."""
-        return f"sort the tenants of route {self.route} by whether they permit {self.to}"
+        return f"sort the tenants of route {self.route} by whether they permit {self.to or 'another provider (there is none)'}"
 
     def by_hand(self) -> tuple[str, ...]:
         """The tenants with what they allow, by curl."""
@@ -336,6 +336,11 @@ class RouteState(Value):
         """`normal` or `retrieval_only`."""
         return self.modes.get(tenant, "normal")
 
+    def routes_like(self, other: "RouteState") -> bool:
+        """True when the other sends everybody as this one does; modes aside."""
+        leased = self.leased_until, self.safe_weights
+        return (self.weights, self.overrides, *leased) == (other.weights, other.overrides, other.leased_until, other.safe_weights)
+
     def sends(self, tenants: tuple[str, ...], weights: dict[str, float]) -> bool:
         """True when these tenants are sent by exactly these weights. `("*",)`: everybody, without exception."""
         if tenants == EVERYBODY:
@@ -355,7 +360,8 @@ class Shift(Imposition):
     """Send tenants to providers by these weights. `("*",)` alone means everybody and removes every exception.
 
     The epoch fences it: the router refuses an older one, so that a late duplicate cannot win. 0 means *the next, whatever it is*; then
-    only the version (etag) read in the same try guards the write.
+    only the version (etag) read in the same try guards the write. When exactly one write came between, and it changed nothing but modes
+    (somebody degraded tenants meanwhile), the order still stands and takes the epoch after that.
     """
 
     volatile: ClassVar[frozenset[str]] = frozenset({"prior", "epoch"})
@@ -737,7 +743,10 @@ class Watch(Order):
 
 
 class Watched(Value):
-    """How a step of the canary ended. `cost_ratio` is the cost of an answer against the control's; None where one has no traffic."""
+    """How a step of the canary ended. `cost_ratio` is the cost of an answer against the control's; None where one has no traffic.
+
+    `lapsed`: the lease ran out while nobody renewed it, and the router is back on the safe weights: the step must be taken again.
+    """
 
     verdict: Verdict
     reason: str
@@ -748,6 +757,7 @@ class Watched(Value):
     control_bad: int = 0
     quality: float | None = None
     cost_ratio: float | None = None
+    lapsed: bool = False
 
 
 # ---- how orders say themselves ----

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import JsonValue
 from temporalio import activity
 
-from activities.action import Call, Effect, Limits, Measure, NotYet, Patience, Refused, Risk, Role, System, action
+from activities.action import Call, Effect, Lapsed, Limits, Measure, NotYet, Patience, Refused, Risk, Role, System, action
 from activities.canary_watch import CanaryWatch
 from activities.clients.app_plane import AppPlane
 from activities.clients.http import Conflict
@@ -137,11 +137,11 @@ class Models(System):
         providers, tenants = await asyncio.gather(self._gateway.providers(call), self._gateway.tenants(call))
         route = await self._gateway.route(call, order.route)
         to = next((row for row in providers if row["name"] == order.to), None)
-        if to is None:
+        if to is None and order.to:
             raise Refused(f"the gateway knows no provider {order.to}")
-        stuck = [tenant for tenant in tenants if not _permits(tenant, to)]
+        stuck = [tenant for tenant in tenants if to is None or not _permits(tenant, to)]
         return TenantSplit(
-            movable=tuple(tenant["name"] for tenant in tenants if _permits(tenant, to)),
+            movable=tuple(tenant["name"] for tenant in tenants if tenant not in stuck),
             stuck=tuple(tenant["name"] for tenant in stuck),
             reasons={tenant["name"]: f"permits only {', '.join(tenant['allowed']) or 'nobody'}" for tenant in stuck},
             tiers={tenant["name"]: tenant["tier"] for tenant in tenants},
@@ -178,8 +178,8 @@ class Models(System):
     async def shift(self, order: Shift, call: Call) -> Effect:
         """Send tenants by these weights, and see it in who serves them (A.2 M3, R2).
 
-        Raises `Refused` when the router is at a newer change, when a tenant does not permit a provider, or when our own lease lapsed
-        meanwhile; `NotYet` when it was accepted but does not show.
+        Raises `Refused` when the router is at a newer change or a tenant does not permit a provider, `Lapsed` when our own lease
+        lapsed meanwhile; `NotYet` when it was accepted but does not show.
         """
         if not order.tenants:
             raise Refused("a shift must name its tenants")
@@ -190,9 +190,9 @@ class Models(System):
             before = order.prior or before or now
             if _as_ordered(order, now):
                 return await self._shifted(order, call, before, adopted=not conflicted)
-            _refuse_if_overtaken(order, now, conflicted)
+            epoch = _epoch_to_write(order, now, conflicted)
             try:
-                await self._gateway.put_weights(call, order.route, now.etag, order.body(order.epoch or now.epoch + 1))
+                await self._gateway.put_weights(call, order.route, now.etag, order.body(epoch))
             except Conflict:
                 conflicted = True
                 if not order.epoch:
@@ -417,15 +417,18 @@ def _as_ordered(order: Shift, now: RouteState) -> bool:
     return lease_fits and now.sends(order.tenants, order.weights)
 
 
-def _refuse_if_overtaken(order: Shift, now: RouteState, conflicted: bool) -> None:
-    """An order whose epoch is spent never wins against what came after it (design §4: late zombies)."""
+def _epoch_to_write(order: Shift, now: RouteState, conflicted: bool) -> int:
+    """The epoch to write under. An order whose epoch is spent never wins against what came after it (design §4: late zombies)."""
     if order.epoch == 0:
-        return
+        return now.epoch + 1
     lapsed = now.epoch == order.epoch and order.lease_seconds and now.leased_until is None
     if lapsed and now.sends(order.tenants, order.safe_weights):
-        raise Refused(f"the lease of epoch {order.epoch} lapsed and the router is back on the safe weights; take this step again")
+        raise Lapsed(f"the lease of epoch {order.epoch} lapsed and the router is back on the safe weights; take this step again")
+    if now.epoch == order.epoch and order.prior and now.routes_like(order.prior) and now.modes != order.prior.modes:
+        return now.epoch + 1  # the one write since then was of modes, by a measure that runs beside this one
     if now.epoch > order.epoch or (conflicted and now.epoch == order.epoch):
         raise Refused(f"a newer route change (epoch {now.epoch}) exists; ours was to be epoch {order.epoch}. Read the route again")
+    return order.epoch
 
 
 def _line(row: Json) -> CallLine:

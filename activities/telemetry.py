@@ -209,7 +209,7 @@ class Telemetry(System):
 
     @action("telemetry.provider_health")
     async def provider_health(self, order: ProviderGate, call: Call) -> StabilityVerdict:
-        """Whether probes of the provider succeeded, and its calls too as far as it had any. One lost probe is chance, two in 5 min are not."""
+        """Whether probes of the provider succeeded, and its calls, if it had any. One lost probe is chance, two in 5 min are not."""
         provider, span = f'{{provider="{order.provider}"}}', _Span(order.start, order.end, call.pace)
         gaps = await self._gaps(call, span, f"llm_probe_success{provider}", order.longest_gap)
         probes = await self._range(call, span, f"min_over_time(llm_probe_success{provider}[{_s(STEP)}])", STEP)
@@ -384,8 +384,8 @@ class _Met:
 def beyond_chance(errors: float, n: float, allowed: float) -> bool:
     """Whether so many errors say that their share is above `allowed`.
 
-    At one request in a thousand, a few errors more or less in 5 minutes are chance: four standard deviations are wanted, and one error on top.
-    A share only slightly above shows in the longer window.
+    At one request in a thousand, a few errors more or less in 5 minutes are chance: four standard deviations are wanted, and one error on
+    top. A share only slightly above shows in the longer window.
     """
     expected = allowed * n
     return errors > expected + 4 * math.sqrt(expected) + 1

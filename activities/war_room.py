@@ -34,15 +34,16 @@ class OpenRoom(Order):
         return f"archive #{self.name} when the incident is closed"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The channel, its topic and its people; `$CHANNEL` is the id that the first command answers."""
-        create = {"name": self.name, "is_private": self.private}
-        users = ",".join(p.slack for p in self.people if p.slack)
-        return (
-            curl("POST", f"{_SLACK}/conversations.create", _TOKEN, body=create),
-            curl("POST", f"{_SLACK}/conversations.setTopic", _TOKEN, form={"channel": "$CHANNEL", "topic": self.topic}),
-            curl("POST", f"{_SLACK}/conversations.invite", _TOKEN, form={"channel": "$CHANNEL", "users": users}),
-            *(curl("POST", f"{_SLACK}/chat.postMessage", _TOKEN, form={"channel": "$CHANNEL", "text": text}) for text in self.pins),
-        )
+        """The channel, our marker, its topic, people and pins. `$CHANNEL` is the first answer's id, `$TS` a post's ts."""
+        marked = f"War room of {self.name} [orchestrator:{self.name}]"  # a room is named after its incident
+        said: list[tuple[str, JSON]] = [
+            ("conversations.setPurpose", {"purpose": marked}),
+            ("conversations.setTopic", {"topic": self.topic[:250]}),
+            *(("conversations.invite", {"users": person.slack}) for person in self.people if person.slack),
+            *(step for text in self.pins for step in (("chat.postMessage", {"text": text}), ("pins.add", {"timestamp": "$TS"}))),
+        ]
+        create = curl("POST", f"{_SLACK}/conversations.create", _TOKEN, body={"name": self.name, "is_private": self.private})
+        return (create, *(curl("POST", f"{_SLACK}/{method}", _TOKEN, body={"channel": "$CHANNEL", **more}) for method, more in said))
 
 
 class RoomPost(Order):
@@ -83,13 +84,13 @@ class WarRoom(System):
         missed = await self._invite(order, call, channel["id"])
         pinned = await self._pin(order, call, channel["id"])
         seen = await self._slack.channel(call, id=channel["id"])
-        if seen is None or _marker(call) not in _purpose(seen) or not pinned <= set(await self._slack.pinned(call, channel["id"])):
+        if seen is None or not _labelled(seen, order, call) or not pinned <= set(await self._slack.pinned(call, channel["id"])):
             raise NotYet(f"slack does not show #{order.name} as it was set up")
         url = f"{(await self._slack.whoami(call))['url'].rstrip('/')}/archives/{channel['id']}"
         return Effect(
             target=order.target(),
             summary=f"#{order.name} is open" + (f"; not invited: {', '.join(missed)}" if missed else ""),
-            proven_by="conversations.list shows the channel with our purpose, pins.list its pins",
+            proven_by="conversations.list shows the channel with our purpose and topic, pins.list its pins",
             adopted=adopted,
             after={"channel": channel["id"], "name": order.name, "url": url, "not_invited": dict(missed)},
         )
@@ -129,7 +130,7 @@ class WarRoom(System):
     async def _label(self, order: OpenRoom, call: Call, channel: JSON) -> None:
         if _marker(call) not in _purpose(channel):
             await self._slack.set_purpose(call, channel["id"], f"War room of {call.incident_id} {_marker(call)}")
-        if (channel.get("topic") or {}).get("value", "") != order.topic[:250]:
+        if _topic(channel) != order.topic[:250]:
             await self._slack.set_topic(call, channel["id"], order.topic)
 
     async def _invite(self, order: OpenRoom, call: Call, channel: str) -> dict[str, str]:
@@ -159,6 +160,14 @@ class WarRoom(System):
 
 def _marker(call: Call) -> str:
     return f"[orchestrator:{call.incident_id}]"
+
+
+def _labelled(channel: JSON, order: OpenRoom, call: Call) -> bool:
+    return _marker(call) in _purpose(channel) and _topic(channel) == order.topic[:250]
+
+
+def _topic(channel: JSON) -> str:
+    return str((channel.get("topic") or {}).get("value", ""))
 
 
 def _purpose(channel: JSON) -> str:

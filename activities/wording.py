@@ -267,15 +267,12 @@ def _one_line(text: str) -> str:
     return line if len(line) <= 500 else f"{line[:499]}…"
 
 
-def curl(method: str, url: str, *headers: str, body: object = None, form: Mapping[str, str] | None = None) -> str:
+def curl(method: str, url: str, *headers: str, body: object = None) -> str:
     """A shell command for a person. Their shell fills in `$NAMES` in URL and headers, and values that are one; the rest is literal."""
     shown = [f"curl -sS -X {method} {_double(url)}", *(f"-H {_double(header)}" for header in headers)]
     if body is not None:
         literal = shlex.quote(json.dumps(body, ensure_ascii=False))
         shown += ['-H "Content-Type: application/json"', "-d " + re.sub(r'"(\$[A-Z_]+)"', lambda name: f"\"'{name[0]}'\"", literal)]
-    for name, value in (form or {}).items():
-        pair = f"{name}={value}"
-        shown.append(f"--data-urlencode {_double(pair) if value.startswith('$') else shlex.quote(pair)}")
     return " ".join(shown)
 
 

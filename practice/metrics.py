@@ -154,7 +154,7 @@ class Metrics:
                 lines.append(f"# TYPE {base} histogram")
             elif not (suffix in {"count", "sum"} and f"{base}_bucket" in self._by_name):
                 lines.append(f"# TYPE {name} {sampled[0].kind}")
-            lines += [f"{name}{_braces(series.labels)} {series.value:g}" for series in sampled]
+            lines += [f"{name}{_braces(series.labels)} {_exact(series.value)}" for series in sampled]
         return "\n".join(lines) + "\n"
 
 
@@ -186,6 +186,10 @@ def _test(operator: str, wanted: str) -> Callable[[str], bool]:
     if operator == "=~":
         return lambda value: pattern.fullmatch(value) is not None
     return lambda value: pattern.fullmatch(value) is None
+
+
+def _exact(value: float) -> str:
+    return str(int(value)) if value.is_integer() else repr(value)
 
 
 def _braces(labels: Labels) -> str:

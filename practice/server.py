@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from practice.alerting import Alerting
@@ -19,6 +20,7 @@ from practice.webhook import Webhook
 from practice.world import World
 
 TICK_SECONDS = 0.05
+LAST_MOMENT_SECONDS = 0.3
 
 
 class _CuttableProtocol(H11Protocol):
@@ -35,14 +37,6 @@ class _CuttableProtocol(H11Protocol):
         self.app = reaching
 
 
-class _Server(uvicorn.Server):
-    """A server that leaves the signals to whoever runs the loop."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        yield
-
-
 @contextlib.asynccontextmanager
 async def serve(
     world: World,
@@ -54,34 +48,56 @@ async def serve(
     """Serve `world` on loopback until the block ends; yields the base URL. Alerts of `rules` go to `receiver`."""
     webhook = Webhook(receiver, receiver_token) if receiver else None
     alerting = Alerting(world, rules, webhook.post if webhook else None)
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    config = uvicorn.Config(
-        build(world), http=_CuttableProtocol, ws="none", lifespan="off", log_level="error", access_log=False,
-        timeout_graceful_shutdown=1,
-    )  # fmt: skip
-    server = _Server(config)
-    tasks = [asyncio.create_task(server.serve(sockets=[listener]), name="practice server")]
+    listener = _listener(port)
+    server = await _started(build(world), listener)
+    tasks = []
     if webhook:
         tasks.append(asyncio.create_task(webhook.deliver_all(), name="practice webhook"))
     if not world.clock.following:
         tasks.append(asyncio.create_task(_let_time_pass(world), name="practice clock"))
     try:
-        while not server.started:
-            if tasks[0].done():
-                await tasks[0]
-                raise RuntimeError("the practice server stopped before it started")
-            await asyncio.sleep(0.005)
-        yield url
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        server.should_exit = True
-        for task in tasks[1:]:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        listener.close()
         alerting.stop()
+        await _stopped(server)
+        await _cancelled(tasks)
+
+
+def _listener(port: int) -> socket.socket:
+    # The protocol is named because asyncio switches Nagle's algorithm off only then: it costs 40 ms per request.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    return listener
+
+
+async def _started(app: Starlette, listener: socket.socket) -> uvicorn.Server:
+    """A uvicorn server in this loop, without the signals and the polling that it brings when it owns the process."""
+    config = uvicorn.Config(app, http=_CuttableProtocol, ws="none", lifespan="off", log_level="error", access_log=False, date_header=False)
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup(sockets=[listener])
+    await server.on_tick(0)  # fills in the default headers
+    return server
+
+
+async def _stopped(server: uvicorn.Server) -> None:
+    """Close at once; requests that are under way get a moment, those that hang are cut off."""
+    for listening in server.servers:
+        listening.close()
+    for connection in list(server.server_state.connections):
+        connection.shutdown()
+    running = list(server.server_state.tasks)
+    if running:
+        await asyncio.wait(running, timeout=LAST_MOMENT_SECONDS)
+        await _cancelled(running)
+
+
+async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _let_time_pass(world: World) -> None:

@@ -10,7 +10,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -31,7 +31,7 @@ from workflows.severity import Severity
 
 if TYPE_CHECKING:
     from temporalio.client import Client
-    from worker.settings import Settings
+
 
 LOOKS_PER_SECOND = 4
 FOREVER = (State.CLOSED, State.STOOD_DOWN)  # nothing changes after these; `watch` ends
@@ -181,7 +181,7 @@ def playbooks(as_json: AsJson = False) -> None:
 
     known = sorted(discover().values(), key=lambda info: [int(part) for part in info.card.section.split(".")])
     if as_json:
-        return _json([{"name": one.name, "workflow_type": one.workflow_type, **one.card.model_dump(mode="json")} for one in known])
+        return _json([{"name": one.name, "workflow_type": one.type, **one.card.model_dump(mode="json")} for one in known])
     for one in known:
         _print(f"§{one.card.section:5}{one.name:26}{one.card.floor.label}  {one.card.title}")
     return None
@@ -250,7 +250,7 @@ def answer(
 
 @app.command()
 def note(
-    words: Annotated[list[str], typer.Argument(metavar="[INCIDENT] TEXT", help="What to put on the timeline; an incident's full id may come first.")],
+    words: Annotated[list[str], typer.Argument(metavar="[INCIDENT] TEXT", help="The text; an incident's full id may come first.")],
     about: Annotated[str, typer.Option(metavar="KIND", help="hypothesis, impact or scope.")] = "",
     which: Annotated[str, typer.Option("--incident", "-i", metavar="INCIDENT", help=WHICH)] = "",
     as_: As = "",
@@ -285,8 +285,9 @@ def ack(incident: Which = "", as_: As = "") -> None:
 
 @app.command()
 def reclassify(
-    words: Annotated[list[str], typer.Argument(metavar="[INCIDENT] SEVERITY", help=f"{WHICH} SEV-1 to SEV-5.")], as_: As = "", reason: Why = ""
-) -> None:
+    words: Annotated[list[str], typer.Argument(metavar="[INCIDENT] SEVERITY", help=f"{WHICH} SEV-1 to SEV-5.")],
+    as_: As = "", reason: Why = "",
+) -> None:  # fmt: skip
     """Change the severity."""
     *which, severity = _exactly(words, 1, "reclassify", "a severity")
     _say("".join(which), "reclassify", as_, severity=_severity(severity).label, reason=reason)

@@ -19,6 +19,7 @@ from workflows.severity import Severity
 
 if TYPE_CHECKING:
     from temporalio.client import Client, WorkflowExecution
+
     from worker.settings import Settings
 
 T = TypeVar("T")

@@ -1,7 +1,7 @@
-"""The public interface to incidents: declare one, say something to it, ask how it is. The CLI, the alert receiver and game days all come this way.
+"""The public interface to incidents: declare one, say something to it, ask how it is.
 
-Everything here is a plain async function over a Temporal client. What an incident refuses is a `Refusal`; what stands in the way is
-`Trouble`: both are one sentence for a person, and `Trouble` names the command that fixes it.
+The CLI, the alert receiver and game days all come this way. Everything here is a plain async function over a Temporal client. What an
+incident refuses is a `Refusal`; what stands in the way is `Trouble`: both are one sentence for a person, and `Trouble` names the fix.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import getpass
 import os
 import socket
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -26,19 +26,20 @@ from temporalio.client import (
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCStatusCode
 
 from activities.action import Entry
 from activities.ledger import OVER, Ledger, LedgerDown
 from starters.trouble import Refusal, Trouble
+from worker.converter import data_converter
 from worker.playbooks import PlaybookInfo, discover
 from worker.settings import Settings
 from workflows.incident import Alert, Incident, Joined, Status, incident_id
 from workflows.severity import worst
 
 ANSWER_WITHIN = timedelta(seconds=15)  # an incident may look up who somebody is before it answers
+JOIN_WITHIN = timedelta(seconds=8)  # Alertmanager gives up after ten
 CONNECT_WITHIN = 5.0  # seconds
 NAMESAKES = 50  # how many incidents may share a short name on one day
 
@@ -61,7 +62,7 @@ async def connect(settings: Settings) -> Client:
     """A client of the configured server, within five seconds or `Trouble`."""
     who = f"incident:{getpass.getuser()}@{socket.gethostname()}"
     opening = Client.connect(
-        settings.temporal_address, namespace=settings.temporal_namespace, data_converter=pydantic_data_converter, identity=who
+        settings.temporal_address, namespace=settings.temporal_namespace, data_converter=data_converter, identity=who
     )
     try:
         return await asyncio.wait_for(opening, CONNECT_WITHIN)
@@ -74,7 +75,7 @@ def playbook(name: str) -> PlaybookInfo:
     known = discover()
     wanted = name.strip().lstrip("§").replace("-", "_").casefold()
     for info in known.values():
-        if wanted in (info.name.casefold(), info.card.section.casefold(), info.workflow_type.casefold()):
+        if wanted in (info.name.casefold(), info.card.section.casefold(), info.type.casefold()):
             return info
     raise Trouble(f"there is no playbook called {name!r}; there are {', '.join(sorted(known))}", "incident playbooks")
 
@@ -89,13 +90,13 @@ async def declare(client: Client, ledger: Ledger, settings: Settings, name: str,
     """Start a playbook, unless it runs for the same thing already: then that incident is the answer. Raises `Trouble`."""
     info = playbook(name)
     told = incident.model_copy(update={"dedup_key": dedup_key(info, incident)})
-    for candidate in _names(info, told):
-        if await asyncio.to_thread(_over, ledger, candidate):
+    for candidate in names(info, told):
+        if await asyncio.to_thread(over, ledger, candidate):
             continue
         try:
             async with plainly(client, candidate):
                 await client.start_workflow(
-                    info.workflow_type, told, id=candidate, task_queue=_queue(settings, info, told), static_summary=_summary(info, told),
+                    info.type, told, id=candidate, task_queue=_queue(settings, info, told), static_summary=_summary(info, told),
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL, id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 )  # fmt: skip
         except WorkflowAlreadyStartedError:
@@ -106,18 +107,25 @@ async def declare(client: Client, ledger: Ledger, settings: Settings, name: str,
     raise Trouble(f"{NAMESAKES} incidents are called {candidate} today; give this one another service", "incident list --all")
 
 
-async def deliver(client: Client, settings: Settings, info: PlaybookInfo, incident: Incident, alert: Alert) -> Delivered:
-    """Bring an alert to its incident, and start that incident if there is none: one request, so that a thousand at once start one."""
-    for candidate in _names(info, incident):
+async def deliver(
+    client: Client, ledger: Ledger, settings: Settings, info: PlaybookInfo, incident: Incident, alert: Alert, ids: Sequence[str] = ()
+) -> Delivered:
+    """Bring an alert to its incident, and start that incident if there is none: one request, so that a thousand at once start one.
+
+    `ids`: the ids it may have, when they are not the usual ones. An incident that is over takes no new alert in: that opens the next one.
+    """
+    for candidate in ids or names(info, incident):
+        if await asyncio.to_thread(over, ledger, candidate):
+            continue
         start = WithStartWorkflowOperation[Any, Any](
-            info.workflow_type, incident, id=candidate, task_queue=_queue(settings, info, incident),
+            info.type, incident, id=candidate, task_queue=_queue(settings, info, incident),
             static_summary=_summary(info, incident), id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
         )  # fmt: skip
         try:
             async with plainly(client, candidate):
                 joined = await client.execute_update_with_start_workflow(
-                    "alert", alert, start_workflow_operation=start, id=alert.delivery, result_type=Joined, rpc_timeout=ANSWER_WITHIN
+                    "alert", alert, start_workflow_operation=start, id=alert.delivery, result_type=Joined, rpc_timeout=JOIN_WITHIN
                 )
         except WorkflowAlreadyStartedError:
             continue  # that incident is closed
@@ -130,7 +138,7 @@ async def tell_of_alert(client: Client, incident: str, alert: Alert) -> int:
     """Bring an alert to an incident that is open; never starts one. Raises `Trouble` when it is over."""
     async with plainly(client, incident):
         handle = client.get_workflow_handle(incident)
-        joined = await handle.execute_update("alert", alert, id=alert.delivery, result_type=Joined, rpc_timeout=ANSWER_WITHIN)
+        joined: Joined = await handle.execute_update("alert", alert, id=alert.delivery, result_type=Joined, rpc_timeout=JOIN_WITHIN)
     return joined.alerts
 
 
@@ -161,7 +169,9 @@ async def skip(client: Client, incident: str, *, by: str = "", question: int | N
     return await say(client, incident, "skip", by=by, question=question, reason=reason, code=code)
 
 
-async def done_by_hand(client: Client, incident: str, *, by: str = "", question: int | None = None, reason: str = "", code: str = "") -> str:
+async def done_by_hand(
+    client: Client, incident: str, *, by: str = "", question: int | None = None, reason: str = "", code: str = ""
+) -> str:
     """A failed step was done by hand; it is verified."""
     return await say(client, incident, "done_by_hand", by=by, question=question, reason=reason, code=code)
 
@@ -217,8 +227,8 @@ async def say(client: Client, incident: str, message: str, **words: JsonValue) -
 async def ask_status(client: Client, incident: str) -> Status:
     """How an incident says it is, by its own worker."""
     async with plainly(client, incident):
-        query = client.get_workflow_handle(incident).query("status", result_type=Status, rpc_timeout=timedelta(seconds=5))
-        return await query
+        told: Status = await client.get_workflow_handle(incident).query("status", result_type=Status, rpc_timeout=timedelta(seconds=5))
+    return told
 
 
 async def ask_timeline(client: Client, incident: str) -> list[Entry]:
@@ -228,7 +238,7 @@ async def ask_timeline(client: Client, incident: str) -> list[Entry]:
     return TypeAdapter(list[Entry]).validate_python(told)
 
 
-def _names(info: PlaybookInfo, incident: Incident) -> list[str]:
+def names(info: PlaybookInfo, incident: Incident) -> list[str]:
     """The ids this incident may have, in order: the second when the first is taken by something else or closed."""
     day = (incident.started_at or datetime.now(UTC)).astimezone(UTC)
     return [incident_id(day, info.card.short, incident.service, nth) for nth in range(1, NAMESAKES + 1)]
@@ -242,8 +252,8 @@ def _summary(info: PlaybookInfo, incident: Incident) -> str:
     return f"§{info.card.section} {incident.title or info.card.title}: {incident.service or 'scope not known'}"[:200]
 
 
-def _over(ledger: Ledger, candidate: str) -> bool:
-    """The ledger remembers an id for longer than the server does."""
+def over(ledger: Ledger, candidate: str) -> bool:
+    """Is that incident over? The ledger remembers an id for longer than the server does."""
     try:
         known = ledger.status(candidate)
     except LedgerDown:
@@ -284,7 +294,9 @@ async def plainly(client: Client, incident: str) -> AsyncIterator[None]:
 
 def _explained(client: Client, incident: str, failed: RPCError) -> Trouble:
     sentences: dict[RPCStatusCode, Callable[[], Trouble]] = {
-        RPCStatusCode.NOT_FOUND: lambda: Trouble(f"{incident} is not running on the server: it is over, or never was", "incident list --all"),
+        RPCStatusCode.NOT_FOUND: lambda: Trouble(
+            f"{incident} is not running on the server: it is over, or never was", "incident list --all"
+        ),
         RPCStatusCode.UNAVAILABLE: lambda: _unreachable(client.service_client.config.target_host),
         RPCStatusCode.DEADLINE_EXCEEDED: lambda: _silent(incident),
         RPCStatusCode.CANCELLED: lambda: _silent(incident),

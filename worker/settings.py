@@ -38,6 +38,7 @@ class Settings(BaseSettings):
 
     # References, never values: `env:NAME`, `file:/path` or `gsm:projects/…/secrets/…/versions/7` (worker/credentials.py).
     model_gateway_token: str = ""
+    app_token: str = ""
     unleash_token: str = ""
     prometheus_token: str = ""
     statuspage_token: str = ""

@@ -64,7 +64,7 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
     organisation = Organisation(settings.organisation)
     codes = Codes(secret("codes_secret").encode())
     gateway = ModelGateway(await door(settings.model_gateway_url, Authorization=f"Bearer {secret('model_gateway_token')}"))
-    app = AppPlane(await door(settings.app_url))
+    app = AppPlane(await door(settings.app_url, Authorization=f"Bearer {secret('app_token')}"))
     bearer = secret("prometheus_token")
     prometheus = Prometheus(
         await door(settings.prometheus_url, **({"Authorization": f"Bearer {bearer}"} if bearer else {})), ui=settings.prometheus_url

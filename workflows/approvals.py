@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from activities.action import Grant, Order, Risk, Role, digest
 from activities.codes import Identity
 from activities.organisation import Policy, Standing
-from workflows.roster import Crew
 from workflows.incident import Answer, Given, Question, QuestionKind, QuestionState, Silence
+from workflows.roster import Crew
 
 GRANTING = frozenset({"approve", "retry", "skip", "done_by_hand", "hand_over", "answer"})
 

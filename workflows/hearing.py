@@ -6,7 +6,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 from activities.action import Role
-from activities.codes import Identities, Identify, Identity
+from activities.codes import Identify, Identities, Identity
 from activities.organisation import Person
 from workflows.approvals import NotAccepted
 from workflows.doors import VERDICTS, Message, answer_of, message_of

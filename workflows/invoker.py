@@ -14,12 +14,13 @@ from workflows.situation import Situation
 
 
 class RanOut(Exception):
-    """Patience is over and the step is not done. `refused` tells a no from a cannot."""
+    """Patience is over and the step is not done. `refused` tells a no from a cannot; `lapsed` says that looking again cures it."""
 
-    def __init__(self, why: str, *, refused: bool) -> None:
+    def __init__(self, why: str, *, refused: bool = False, lapsed: bool = False) -> None:
         super().__init__(why)
         self.why = why
         self.refused = refused
+        self.lapsed = lapsed
 
 
 class NeedsApproval(Exception):
@@ -104,7 +105,7 @@ def _ran_out(failure: ActivityError) -> RanOut:
     """Unwrap once: `str(ActivityError)` says only that an activity failed."""
     cause = failure.cause
     if isinstance(cause, ApplicationError):
-        return RanOut(cause.message, refused=cause.type == "Refused")
+        return RanOut(cause.message, refused=cause.type == "Refused", lapsed=cause.type == "Lapsed")
     if isinstance(cause, TimeoutError):
-        return RanOut("no answer in time", refused=False)
-    return RanOut(str(cause or failure), refused=False)
+        return RanOut("no answer in time")
+    return RanOut(str(cause or failure))

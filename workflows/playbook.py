@@ -75,11 +75,12 @@ class Playbook(Doors):
         super().__init_subclass__(**options)
         body = cls.__dict__["run"]
 
-        async def run(self: "Playbook", *given: Any) -> Outcome:
-            return await self._command(body)
+        async def run(self, *given: Any) -> Outcome:  # type: ignore[no-untyped-def]  # must have the very parameters of __init__
+            ended: Outcome = await self._command(body)
+            return ended
 
         run.__qualname__, run.__module__, run.__doc__ = f"{cls.__name__}.run", cls.__module__, body.__doc__
-        setattr(run, "__temporal_workflow_run", True)  # noqa: B010 - workflow.run() refuses a function that was defined in another
+        setattr(run, "__temporal_workflow_run", True)
         cls.run = run  # type: ignore[attr-defined]
 
     # -- how it begins and ends -------------------------------------------------------------------------------------------------------
@@ -579,6 +580,10 @@ class Playbook(Doors):
                         wanted = wanted.model_copy(update={"prior": cast("Any", imposed.order).prior})
                     effect = await self.invoker.step(measure.impose, wanted, step, grant=grant, again=again)
             except RanOut as out:
+                if out.lapsed:
+                    self.situation.note("lapsed", out.why, step=step)
+                    again = True
+                    continue
                 if out.refused and imposed is not None and imposed is not onto and not imposed.certain:
                     self.situation.measures.lifted(imposed, workflow.now())
                 if await self._repair(step, measure.impose, order, out, may_skip=True) == "skip":

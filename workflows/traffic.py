@@ -252,7 +252,7 @@ class Traffic:
         route = await playbook.look(Models.route, RouteOf(route=self.route))
         order = Watch(
             route=self.route, provider=self.primary, control=secondary.id, weight=weight, step=step[0], steps=step[1], epoch=route.epoch,
-            lease_ticks=policy.canary.lease_ticks, policy=policy.canary, cost_ratio=policy.cost_ratio, quality_drop=policy.quality_drop,
+            lease_ticks=policy.canary.lease_ticks if weight < 1 else 0, policy=policy.canary, cost_ratio=policy.cost_ratio, quality_drop=policy.quality_drop,
         )  # fmt: skip
         situation.alarm = ""
         watch = asyncio.create_task(playbook.do(Models.watch, order))

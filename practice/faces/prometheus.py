@@ -13,7 +13,7 @@ from promql_parser import parse_duration
 from practice.clock import from_rfc3339
 from practice.face import Call, Face, Refusal, Reply
 from practice.promql import compiled
-from practice.promql_words import PromqlError
+from practice.promql_words import Moment, PromqlError
 
 
 def _refused(status: int, message: str) -> Reply:
@@ -43,8 +43,6 @@ def query(call: Call) -> Reply:
     at = _seen(call, shown)
     asked = _compiled(call)
     if asked.windows is not None:
-        from practice.promql_words import Moment  # noqa: PLC0415
-
         rows = asked.windows(Moment(call.world.metrics, at))
         return _success("matrix", [{"metric": dict(labels), "values": _points(call, points)} for labels, points in rows])
     try:
@@ -146,4 +144,4 @@ def _text(value: float) -> str:
         return "NaN"
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
-    return repr(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
+    return str(int(value)) if value.is_integer() else repr(value)

@@ -14,7 +14,9 @@ from activities.organisation import Organisation
 CODES = Codes(b"a practice secret, long enough")
 INCIDENT = "inc-20261123-chat"
 NAMES = some.sampled_from(["dana", "lee", "noor", "d", "ana"])
-BOUND_TO = some.tuples(NAMES, some.sampled_from([INCIDENT, "inc-20261123-chat-2"]), some.integers(1, 12), some.sampled_from(["aa", "ab", ""]))
+BOUND_TO = some.tuples(
+    NAMES, some.sampled_from([INCIDENT, "inc-20261123-chat-2"]), some.integers(1, 12), some.sampled_from(["aa", "ab", ""])
+)
 
 
 @given(asked=BOUND_TO, tried=BOUND_TO)
@@ -74,7 +76,9 @@ async def _identified(identities: Identities, call: Callable[..., Call], *, code
     return await identities.identify(order, call())
 
 
-async def test_a_code_names_its_owner_and_its_question_whatever_the_sender_claims(identities: Identities, call: Callable[..., Call]) -> None:
+async def test_a_code_names_its_owner_and_its_question_whatever_the_sender_claims(
+    identities: Identities, call: Callable[..., Call]
+) -> None:
     found = await _identified(identities, call, code=CODES.mint("dana", INCIDENT, 1, "aa").lower(), claims="lee")
     assert (found.person and found.person.id, found.question, found.verified, found.why) == ("dana", 1, True, "")
     assert set(found.roster.people) == {"dana", "lee"}

@@ -1,13 +1,13 @@
 """Pages and questions: everybody who should hear, hears once; and a code reaches its owner and no history."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
-from activities.action import Call, Effect, NotYet, Refused, Role
+from activities.action import Call, NotYet, Refused, Role
 from activities.clients.http import Door
 from activities.clients.pagerduty import PagerDuty
 from activities.clients.slack import Slack
@@ -16,8 +16,8 @@ from activities.organisation import Person
 from activities.pager import AcknowledgementOf, Ask, NobodyReached, Page, Pager, ResolvePage
 from practice.dials import Dial
 from practice.world import World
+from tests.activities.conftest import INCIDENT, MakeDoor, until_done
 
-INCIDENT = "inc-20261123-chat"
 CODES = Codes(b"a practice secret, long enough")
 DANA, LEE, NOOR = (
     Person(id=who, name=who.title(), roles=(role,), email=f"{who}@example.com", slack=f"U_{who.upper()}", pager=f"P_{who.upper()}")
@@ -30,30 +30,16 @@ QUESTION = Ask(
 )  # fmt: skip
 MISHAPS = [("fail", 2), ("commit_then_drop", 1), ("nothing_changed", 1), ("throttle", 2), ("hang", 1), ("partial", 1)]
 PAGER_ROUTES = ["pagerduty.enqueue", "pagerduty.incidents.responder_requests", "pagerduty.incidents.list"]
+ASKED = f"{INCIDENT}/pager.ask/question 3/1"
 Calls = Callable[..., Call]
 
 
 @pytest.fixture
-async def pager(url: str) -> AsyncIterator[Pager]:
-    async with (
-        Door(f"{url}/pagerduty", {}, timeout=0.4) as events,
-        Door(f"{url}/pagerduty/api", {"Authorization": "Token token=practice-token"}, timeout=0.4) as rest,
-        Door(f"{url}/slack/api", {"Authorization": "Bearer practice-token"}, timeout=0.4) as slack,
-    ):
-        pagerduty = PagerDuty(events, rest, routing_key="practice-token", requester="P_DANA", sender="dana@example.com")
-        yield Pager(pagerduty, Slack(slack), CODES)
-
-
-async def _patiently(attempt: Callable[[], Awaitable[Effect]]) -> Effect:
-    """As Temporal would: again, until it is done or refused."""
-    for _ in range(8):
-        try:
-            return await attempt()
-        except Refused:
-            raise
-        except Exception as broke:
-            last = broke
-    raise last
+def pager(door: MakeDoor) -> Pager:
+    events = door("/pagerduty", timeout=0.4, Accept="application/json")
+    rest = door("/pagerduty/api", timeout=0.4, Authorization="Token token=practice-token")
+    pagerduty = PagerDuty(events, rest, routing_key="practice-token", requester="P_DANA", sender="dana@example.com")
+    return Pager(pagerduty, Slack(door("/slack/api", timeout=0.4)), CODES)
 
 
 def _heard(world: World, who: str, via: str = "page") -> list[str]:
@@ -73,7 +59,7 @@ async def test_whatever_happens_on_the_way_each_person_is_paged_once(
     pager: Pager, world: World, call: Calls, route: str, mode: str, times: int
 ) -> None:
     world.dials.set(Dial(route, mode, times))
-    effect = await _patiently(lambda: pager.page(PAGE, call()))
+    effect, _ = await until_done(lambda: pager.page(PAGE, call()))
     again = await pager.page(PAGE, call())
     assert len(world.state.pagerduty) == 1
     assert [len(_heard(world, who)) for who in ("dana", "lee", "noor")] == [1, 1, 0]
@@ -108,14 +94,14 @@ async def test_an_unknown_user_is_a_refusal(pager: Pager, call: Calls) -> None:
         await pager.page(PAGE.model_copy(update={"people": (LEE.model_copy(update={"pager": "P_GHOST"}),)}), call())
 
 
-async def test_who_took_the_page_is_known_by_e_mail_even_after_its_end(pager: Pager, url: str, world: World, call: Calls) -> None:
+async def test_who_took_the_page_is_known_by_e_mail_even_after_its_end(pager: Pager, practice_url: str, world: World, call: Calls) -> None:
     order = AcknowledgementOf(incident_id=INCIDENT)
     assert (await pager.acknowledged(order, call())).by_email == ""
     await pager.page(PAGE, call())
     assert (await pager.acknowledged(order, call())).at is None
     (id,) = world.state.pagerduty
     headers = {"Authorization": "Token token=practice-token", "From": "lee@example.com"}
-    async with httpx.AsyncClient(base_url=url, headers=headers) as phone:
+    async with httpx.AsyncClient(base_url=practice_url, headers=headers) as phone:
         await phone.put(f"/pagerduty/api/incidents/{id}", json={"incident": {"type": "incident", "status": "acknowledged"}})
     await pager.resolve(ResolvePage(incident_id=INCIDENT), call())
     taken = await pager.acknowledged(order, call())
@@ -129,7 +115,7 @@ async def test_whatever_happens_on_the_way_the_page_is_resolved_once(
 ) -> None:
     await pager.page(PAGE, call())
     world.dials.set(Dial("pagerduty.enqueue", mode, times))
-    await _patiently(lambda: pager.resolve(ResolvePage(incident_id=INCIDENT), call()))
+    await until_done(lambda: pager.resolve(ResolvePage(incident_id=INCIDENT), call()))
     assert (await pager.resolve(ResolvePage(incident_id=INCIDENT), call())).adopted
     (incident,) = world.state.pagerduty.values()
     assert [line["type"] for line in incident["log"]].count("resolve_log_entry") == 1
@@ -146,7 +132,7 @@ async def test_there_is_nothing_to_resolve_where_nobody_was_paged(pager: Pager, 
 
 
 async def test_each_person_gets_the_question_with_their_own_code_and_what_to_type(pager: Pager, world: World, call: Calls) -> None:
-    effect = await pager.ask(QUESTION, call())
+    effect = await pager.ask(QUESTION, call(key=ASKED))
     for person, other in ((LEE, NOOR), (NOOR, LEE)):
         (text,) = _heard(world, person.id, "dm")
         assert all(line in text for line in (QUESTION.title, *QUESTION.lines))
@@ -158,7 +144,7 @@ async def test_each_person_gets_the_question_with_their_own_code_and_what_to_typ
 
 async def test_the_first_person_is_paged_too_without_the_code(pager: Pager, world: World, call: Calls) -> None:
     await pager.page(PAGE, call())
-    await pager.ask(QUESTION, call())
+    await pager.ask(QUESTION, call(key=ASKED))
     assert "question 3" in _heard(world, "lee")[-1]
     assert _code(LEE) not in " ".join(_heard(world, "lee"))
     assert _heard(world, "noor") == []
@@ -172,7 +158,7 @@ async def test_whatever_happens_on_the_way_everybody_can_answer_and_no_message_c
     await pager.page(PAGE, call())
     world.dials.set(Dial(route, mode, times))
     for _ in range(2):
-        effect = await _patiently(lambda: pager.ask(QUESTION, call()))
+        effect, _ = await until_done(lambda: pager.ask(QUESTION, call(key=ASKED)))
         assert effect.after["reached"] == ["lee", "noor"]
     for person in (LEE, NOOR):
         messages = _heard(world, person.id, "dm")
@@ -184,7 +170,7 @@ async def test_whatever_happens_on_the_way_everybody_can_answer_and_no_message_c
 
 async def test_when_slack_is_down_the_page_carries_the_code(pager: Pager, world: World, call: Calls) -> None:
     world.dials.set(Dial("slack.*", "fail"))
-    effect = await pager.ask(QUESTION, call())
+    effect = await pager.ask(QUESTION, call(key=ASKED))
     assert effect.after["by_page"] == ["lee", "noor"]
     assert effect.after["by_message"] == []
     assert any(f"--code {_code(NOOR)}" in text for text in _heard(world, "noor"))
@@ -193,7 +179,7 @@ async def test_when_slack_is_down_the_page_carries_the_code(pager: Pager, world:
 
 async def test_when_the_pager_is_down_the_message_still_arrives(pager: Pager, world: World, call: Calls) -> None:
     world.dials.set(Dial("pagerduty.*", "fail"))
-    effect = await pager.ask(QUESTION, call())
+    effect = await pager.ask(QUESTION, call(key=ASKED))
     assert effect.after["by_message"] == ["lee", "noor"]
     assert "page:" in str(effect.after["failures"])
 
@@ -202,7 +188,7 @@ async def test_when_both_are_down_nobody_was_reached_and_it_is_worth_another_try
     world.dials.set(Dial("pagerduty.*", "fail"))
     world.dials.set(Dial("slack.*", "fail"))
     with pytest.raises(NobodyReached, match="question 3 reached nobody"):
-        await pager.ask(QUESTION, call())
+        await pager.ask(QUESTION, call(key=ASKED))
 
 
 async def test_somebody_unknown_to_slack_does_not_keep_the_question_from_the_others(pager: Pager, world: World, call: Calls) -> None:
@@ -216,7 +202,7 @@ async def test_somebody_unknown_to_slack_does_not_keep_the_question_from_the_oth
 @pytest.mark.parametrize("down", ["nothing", "slack.*", "pagerduty.*", "*.chat.postMessage"])
 async def test_no_code_stands_in_the_effect_or_in_what_is_shown_by_hand(pager: Pager, world: World, call: Calls, down: str) -> None:
     world.dials.set(Dial(down, "fail"))
-    effect = await pager.ask(QUESTION, call())
+    effect = await pager.ask(QUESTION, call(key=ASKED))
     shown = effect.model_dump_json() + " ".join(QUESTION.by_hand()) + QUESTION.effect()
     assert not any(_code(person) in shown for person in (LEE, NOOR))
 
@@ -234,12 +220,12 @@ async def test_a_vendor_that_repeats_what_it_was_sent_puts_no_code_into_the_hist
     async with Door("https://vendor.example", {}, transport=httpx.MockTransport(echo)) as door:
         pager = Pager(PagerDuty(door, door, routing_key="k", requester="u", sender="s"), Slack(door), CODES)
         with pytest.raises(NobodyReached) as caught:
-            await pager.ask(QUESTION, call())
+            await pager.ask(QUESTION, call(key=ASKED))
     assert not any(_code(person) in str(caught.value) for person in (LEE, NOOR))
 
 
 async def test_a_reminder_repeats_the_code_and_says_that_it_is_one(pager: Pager, world: World, call: Calls) -> None:
-    await pager.ask(QUESTION, call())
+    await pager.ask(QUESTION, call(key=ASKED))
     await pager.ask(QUESTION.model_copy(update={"nth": 2, "rung": 1}), call(key=f"{INCIDENT}/pager.ask/question 3/2"))
     first, second = _heard(world, "lee", "dm")
     assert _code(LEE) in first
@@ -249,7 +235,7 @@ async def test_a_reminder_repeats_the_code_and_says_that_it_is_one(pager: Pager,
 
 
 async def test_a_question_opens_the_page_where_nobody_was_paged_yet(pager: Pager, world: World, call: Calls) -> None:
-    await asyncio.gather(pager.ask(QUESTION, call()))
+    await asyncio.gather(pager.ask(QUESTION, call(key=ASKED)))
     assert [incident["incident_key"] for incident in world.state.pagerduty.values()] == [INCIDENT]
 
 
@@ -262,8 +248,8 @@ async def test_a_page_that_pagerduty_does_not_show_is_not_yet_a_page(pager: Page
 # -- by hand -------------------------------------------------------------------------------------------------------------------------
 
 
-async def test_the_commands_by_hand_do_the_same(url: str, world: World) -> None:
-    here = {"https://events.pagerduty.com": f"{url}/pagerduty", "https://api.pagerduty.com": f"{url}/pagerduty/api"}
+async def test_the_commands_by_hand_do_the_same(practice_url: str, world: World) -> None:
+    here = {"https://events.pagerduty.com": f"{practice_url}/pagerduty", "https://api.pagerduty.com": f"{practice_url}/pagerduty/api"}
     environment: dict[str, Any] = {
         "PATH": "/usr/bin:/bin", "PAGERDUTY_ROUTING_KEY": "practice-token", "PAGERDUTY_TOKEN": "practice-token", "PAGERDUTY_USER": "P_DANA",
         "PAGERDUTY_EMAIL": "dana@example.com",

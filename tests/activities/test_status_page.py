@@ -1,33 +1,28 @@
 """The status page: one public text per order, proven on the public page, and never a word that nobody approved."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from activities import wording
-from activities.action import Call, Effect, Grant, Refused
-from activities.clients.http import Door
+from activities.action import Call, Grant, Refused
 from activities.clients.statuspage import Statuspage
 from activities.status_page import PageOf, Publish, State, StatusPage
 from practice.dials import Dial
 from practice.world import World
+from tests.activities.conftest import INCIDENT, MakeDoor, until_done
 
-INCIDENT = "inc-20261123-chat"
 AT = datetime(2026, 11, 23, 12, 36, tzinfo=UTC)
 MISHAPS = [("fail", 2), ("commit_then_drop", 1), ("nothing_changed", 1), ("throttle", 2), ("hang", 1)]
 Calls = Callable[..., Call]
 
 
 @pytest.fixture
-async def page(url: str) -> AsyncIterator[StatusPage]:
-    credentials = {"Authorization": "OAuth practice-token"}
-    async with (
-        Door(f"{url}/statuspage/v1", credentials, timeout=0.4) as manage,
-        Door(f"{url}/statuspage/public", {}, timeout=0.4) as public,
-    ):
-        yield StatusPage(Statuspage(manage, public, "main"))
+def page(door: MakeDoor) -> StatusPage:
+    manage = door("/statuspage/v1", timeout=0.4, Authorization="OAuth practice-token")
+    return StatusPage(Statuspage(manage, door("/statuspage/public", timeout=0.4, Accept="application/json"), "main"))
 
 
 def _order(state: State = "investigating", template: str = "", *, nth: int = 1, at: datetime = AT, **more: Any) -> Publish:
@@ -47,18 +42,6 @@ def _granted(call: Calls, *orders: Publish, nth: int = 1) -> Call:
     return call(key=f"{INCIDENT}/status_page.publish/status page/{nth}", grant=grant)
 
 
-async def _patiently(attempt: Callable[[], Awaitable[Effect]]) -> Effect:
-    """As Temporal would: again, until it is done or refused."""
-    for _ in range(6):
-        try:
-            return await attempt()
-        except Refused:
-            raise
-        except Exception as broke:
-            last = broke
-    raise last
-
-
 def _public(world: World) -> list[tuple[str, str]]:
     """What customers read: state and text, oldest first."""
     return [(u["status"], u["body"]) for incident in world.state.statuspage.values() for u in reversed(incident["incident_updates"])]
@@ -70,7 +53,7 @@ async def test_whatever_happens_on_the_way_customers_read_the_first_post_once(
 ) -> None:
     world.dials.set(Dial("statuspage.incidents.create", mode, times))
     order = _order()
-    effect = await _patiently(lambda: page.publish(order, _granted(call, order)))
+    effect, _ = await until_done(lambda: page.publish(order, _granted(call, order)))
     assert _public(world) == [("investigating", order.body)]
     assert len(world.state.statuspage) == 1
     assert effect.adopted is (mode == "commit_then_drop")
@@ -84,7 +67,7 @@ async def test_whatever_happens_on_the_way_customers_read_an_update_once(
     first, second = _order(), _order("identified", nth=2)
     await page.publish(first, _granted(call, first))
     world.dials.set(Dial("statuspage.incidents.update", mode, times))
-    effect = await _patiently(lambda: page.publish(second, _granted(call, second, nth=2)))
+    effect, _ = await until_done(lambda: page.publish(second, _granted(call, second, nth=2)))
     assert _public(world) == [("investigating", first.body), ("identified", second.body)]
     assert len(world.state.statuspage) == 1
     assert effect.before.get("state") == (None if effect.adopted else "investigating")
@@ -105,9 +88,7 @@ async def test_two_updates_with_the_same_words_in_the_same_minute_are_two_update
     assert len(_public(world)) == 3
 
 
-async def test_the_states_follow_each_other_on_one_incident_and_a_regression_goes_back(
-    page: StatusPage, world: World, call: Calls
-) -> None:
+async def test_the_states_follow_each_other_on_one_incident_and_a_regression_goes_back(page: StatusPage, world: World, call: Calls) -> None:
     told: tuple[State, ...] = ("investigating", "identified", "monitoring", "identified", "monitoring", "resolved")
     for nth, state in enumerate(told, start=1):
         order = _order(state, nth=nth)
@@ -136,9 +117,7 @@ async def test_one_approval_of_a_template_covers_its_later_updates(page: StatusP
         ({"fields": {"at": "12:36", "services": "everything", "next": "30 minutes"}}, "is not wording"),
     ],
 )
-async def test_an_approval_covers_no_other_words(
-    page: StatusPage, world: World, call: Calls, change: dict[str, Any], why: str
-) -> None:
+async def test_an_approval_covers_no_other_words(page: StatusPage, world: World, call: Calls, change: dict[str, Any], why: str) -> None:
     granted = _granted(call, _order())
     with pytest.raises(Refused, match=why):
         await page.publish(_order().model_copy(update=change), granted)
@@ -160,9 +139,7 @@ async def test_a_text_that_names_other_services_than_the_order_is_refused(page: 
         (_order(title="A breach at amber-bank"), "may not say breach"),
     ],
 )
-async def test_even_an_approved_text_stays_within_the_rules(
-    page: StatusPage, world: World, call: Calls, order: Publish, why: str
-) -> None:
+async def test_even_an_approved_text_stays_within_the_rules(page: StatusPage, world: World, call: Calls, order: Publish, why: str) -> None:
     with pytest.raises(Refused, match=why):
         await page.publish(order, _granted(call, order))
     assert _public(world) == []
@@ -183,7 +160,7 @@ async def test_a_holding_statement_can_be_published_in_its_own_words(page: Statu
 async def test_a_public_page_that_lags_behind_is_waited_for_and_not_posted_to_twice(page: StatusPage, world: World, call: Calls) -> None:
     world.dials.set(Dial("statuspage.public.incidents", "stale_read", 2))
     order = _order()
-    effect = await _patiently(lambda: page.publish(order, _granted(call, order)))
+    effect, _ = await until_done(lambda: page.publish(order, _granted(call, order)))
     assert effect.adopted
     assert len(_public(world)) == 1
 
@@ -200,7 +177,7 @@ async def test_the_page_is_read_as_an_outsider_sees_it(page: StatusPage, world: 
     assert (await page.on_page(PageOf(incident_id=f"{INCIDENT}-2"), call())).updates == ()
 
 
-async def test_wrong_credentials_are_a_refusal(url: str, call: Calls) -> None:
-    async with Door(f"{url}/statuspage/v1", {"Authorization": "OAuth wrong"}) as manage, Door(f"{url}/statuspage/public", {}) as public:
-        with pytest.raises(Refused, match="401"):
-            await StatusPage(Statuspage(manage, public, "main")).on_page(PageOf(incident_id=INCIDENT), call())
+async def test_wrong_credentials_are_a_refusal(door: MakeDoor, call: Calls) -> None:
+    wrong = door("/statuspage/v1", Authorization="OAuth wrong")
+    with pytest.raises(Refused, match="401"):
+        await StatusPage(Statuspage(wrong, wrong, "main")).on_page(PageOf(incident_id=INCIDENT), call())

@@ -1,41 +1,27 @@
 """The incident's ticket, against GitHub's own habits: no idempotency, a search that lags, people who edit."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from activities.action import Call, Effect, Refused
+from activities.action import Call, Refused
 from activities.clients.github import GitHub
-from activities.clients.http import Door
 from activities.tickets import OpenTicket, RewriteTicket, TicketComment, Tickets
 from practice.dials import Dial
 from practice.world import World
+from tests.activities.conftest import INCIDENT, MakeDoor, until_done
 
 REPOSITORY = "acme/incidents"
-INCIDENT = "inc-20261123-chat"
 OPEN = OpenTicket(incident_id=INCIDENT, title="[SEV‑1] Provider outage", body="**Impact:** answers fail")
 MISHAPS = [("fail", 2), ("commit_then_drop", 1), ("nothing_changed", 1), ("throttle", 2), ("hang", 1), ("partial", 1)]
 Calls = Callable[..., Call]
 
 
 @pytest.fixture
-async def tickets(url: str) -> AsyncIterator[Tickets]:
-    async with Door(f"{url}/github", {"Authorization": "Bearer practice-token"}, timeout=0.4) as door:
-        yield Tickets(GitHub(door, REPOSITORY))
-
-
-async def _patiently(attempt: Callable[[], Awaitable[Effect]]) -> Effect:
-    """As Temporal would: again, until it is done or refused."""
-    for _ in range(6):
-        try:
-            return await attempt()
-        except Refused:
-            raise
-        except Exception as broke:
-            last = broke
-    raise last
+def tickets(door: MakeDoor) -> Tickets:
+    return Tickets(GitHub(door("/github", timeout=0.4), REPOSITORY))
 
 
 def _issues(world: World) -> list[dict[str, Any]]:
@@ -58,7 +44,7 @@ async def test_a_ticket_is_opened_with_our_marker_and_read_back(tickets: Tickets
 @pytest.mark.parametrize(("mode", "times"), MISHAPS)
 async def test_whatever_happens_on_the_way_one_ticket_is_open(tickets: Tickets, world: World, call: Calls, mode: str, times: int) -> None:
     world.dials.set(Dial("github.issues.create", mode, times))
-    effect = await _patiently(lambda: tickets.open(OPEN, call()))
+    effect, _ = await until_done(lambda: tickets.open(OPEN, call()))
     assert _done(world, "issues.create") == len(_issues(world)) == 1
     assert effect.after["number"] == _issues(world)[0]["number"]
     assert effect.adopted is (mode in ("commit_then_drop", "partial"))
@@ -93,7 +79,7 @@ async def test_a_rewrite_arrives_once_and_keeps_what_people_wrote_below(
     issue["body"] += "\r\n\r\nLee: the vendor called back."
     world.dials.set(Dial("github.issues.update", mode, times))
     order = RewriteTicket(number=number, body="**Impact:** mitigated")
-    await _patiently(lambda: tickets.rewrite(order, call()))
+    await until_done(lambda: tickets.rewrite(order, call()))
     again = await tickets.rewrite(order, call())
     assert _done(world, "issues.update") == 1
     assert again.adopted
@@ -114,7 +100,7 @@ async def test_a_comment_stands_there_once(tickets: Tickets, world: World, call:
     number = int(str((await tickets.open(OPEN, call())).after["number"]))
     world.dials.set(Dial("github.comments.create", mode, times))
     order = TicketComment(number=number, text="weights shifted", nth=1)
-    await _patiently(lambda: tickets.comment(order, call()))
+    await until_done(lambda: tickets.comment(order, call()))
     assert (await tickets.comment(order, call())).adopted
     assert _done(world, "comments.create") == 1
 
@@ -131,4 +117,4 @@ async def test_a_used_up_rate_limit_is_no_refusal(tickets: Tickets, world: World
     with pytest.raises(Refused):
         await tickets.open(OPEN, call())
     world.dials.set(Dial("github.*", "throttle", 1))
-    assert await _patiently(lambda: tickets.open(OPEN, call()))
+    assert await until_done(lambda: tickets.open(OPEN, call()))

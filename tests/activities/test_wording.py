@@ -77,7 +77,13 @@ def test_a_ticket_keeps_the_newest_actions_within_what_github_takes() -> None:
 
 def test_the_room_hears_the_same_facts_in_the_same_order() -> None:
     text = wording.room(
-        at=AT, severity=1, phase="Mitigation", radius="16 tenants", measures=["freeze", "weights"], questions=["3 to Dana"], next_update="12:51"
+        at=AT,
+        severity=1,
+        phase="Mitigation",
+        radius="16 tenants",
+        measures=["freeze", "weights"],
+        questions=["3 to Dana"],
+        next_update="12:51",
     )
     assert text == (
         "12:36 UTC · SEV-1 · Mitigation\nRadius: 16 tenants\nIn force: freeze · weights\nWaiting for: 3 to Dana\nNext update: 12:51"
@@ -86,7 +92,12 @@ def test_the_room_hears_the_same_facts_in_the_same_order() -> None:
 
 def test_every_public_wording_can_be_said_in_its_states_without_a_banned_word() -> None:
     spoken = [name for name, template in wording.TEMPLATES.items() if template.states]
-    assert {state for name in spoken for state in wording.template(name).states} == {"investigating", "identified", "monitoring", "resolved"}
+    assert {state for name in spoken for state in wording.template(name).states} == {
+        "investigating",
+        "identified",
+        "monitoring",
+        "resolved",
+    }
     for name in spoken:
         text = wording.render(name, wording.public(name, ("chat", "search"), AT, timedelta(minutes=30)))
         assert "12:36 UTC" in text
@@ -162,4 +173,6 @@ def test_a_command_by_hand_quotes_what_is_said_and_leaves_secrets_to_the_shell()
     shown = wording.curl("POST", "https://x/$PAGE", "Authorization: Bearer $TOKEN", body={"text": "it's `bad` $HOME"})
     assert '"Authorization: Bearer $TOKEN"' in shown
     assert shown.endswith("""-d '{"text": "it'"'"'s `bad` $HOME"}'""")
-    assert "\"channel=$CHANNEL\" --data-urlencode 'text=a b'" in wording.curl("POST", "https://x", form={"channel": "$CHANNEL", "text": "a b"})
+    assert "\"channel=$CHANNEL\" --data-urlencode 'text=a b'" in wording.curl(
+        "POST", "https://x", form={"channel": "$CHANNEL", "text": "a b"}
+    )

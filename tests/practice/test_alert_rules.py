@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from practice.stage import Stage, staged
 from practice.templates import filled, humanize, humanize_duration, humanize_percentage
 
@@ -33,6 +34,7 @@ class Receiver:
         self.bodies: list[dict[str, Any]] = []
         self.authorization: list[str] = []
         self.refuse = 0
+        self.arrived = asyncio.Condition()
         self.url = ""
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -48,11 +50,12 @@ class Receiver:
         writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
         await writer.drain()
         writer.close()
+        async with self.arrived:
+            self.arrived.notify_all()
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(5):
-            while len(self.bodies) < count:
-                await asyncio.sleep(0.01)
+        async with asyncio.timeout(5), self.arrived:
+            await self.arrived.wait_for(lambda: len(self.bodies) >= count)
 
 
 @contextlib.asynccontextmanager

@@ -2,13 +2,15 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import pytest
+
 from practice.app import FACES
-from practice.stage import Stage
+from practice.stage import Stage, staged
 
 WRITING = [route.name for face in FACES if not face.control for route in face.routes if route.writes]
 ONE_READ_PER_FACE = {
@@ -146,46 +148,53 @@ async def test_nothing_changed_answers_like_success_and_does_nothing(stage: Stag
     assert len(stage.effects()) == before + 1
 
 
+@pytest.fixture(scope="module")
+async def standing() -> AsyncIterator[Stage]:
+    """One world for all who only read."""
+    async with staged() as ready:
+        yield ready
+
+
 @pytest.mark.parametrize(("name", "path"), ONE_READ_PER_FACE.items())
 class TestEveryFace:
-    async def test_fails(self, stage: Stage, name: str, path: str) -> None:
-        await stage.dial(name, "fail", times=2, status=502)
-        seen = [(await stage.call("GET", path)).status_code for _ in range(3)]
+    async def test_fails(self, standing: Stage, name: str, path: str) -> None:
+        await standing.dial(name, "fail", times=2, status=502)
+        seen = [(await standing.call("GET", path)).status_code for _ in range(3)]
         assert seen == [502, 502, 200]
 
-    async def test_is_late(self, stage: Stage, name: str, path: str) -> None:
-        await stage.dial(name, "latency", times=1, seconds=0.15)
+    async def test_is_late(self, standing: Stage, name: str, path: str) -> None:
+        await standing.dial(name, "latency", times=1, seconds=0.15)
         start = time.perf_counter()
-        assert (await stage.call("GET", path)).status_code == 200
+        assert (await standing.call("GET", path)).status_code == 200
         assert time.perf_counter() - start >= 0.15
 
-    async def test_throttles_in_its_own_form(self, stage: Stage, name: str, path: str) -> None:
-        await stage.dial(name, "throttle", times=1, retry_after=7)
-        answer = await stage.call("GET", path)
+    async def test_throttles_in_its_own_form(self, standing: Stage, name: str, path: str) -> None:
+        await standing.dial(name, "throttle", times=1, retry_after=7)
+        answer = await standing.call("GET", path)
         assert answer.status_code == (420 if name.startswith("statuspage") else 429)
         assert answer.headers["Retry-After"] == "7"
         if name.startswith("slack"):
             assert answer.json() == {"ok": False, "error": "ratelimited"}
 
-    async def test_hangs_until_the_client_gives_up(self, stage: Stage, name: str, path: str) -> None:
-        await stage.dial(name, "hang", times=1)
+    async def test_hangs_until_the_client_gives_up(self, standing: Stage, name: str, path: str) -> None:
+        await standing.dial(name, "hang", times=1)
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(stage.call("GET", path), 0.1)
-        assert (await stage.call("GET", path)).status_code == 200
+            await asyncio.wait_for(standing.call("GET", path), 0.1)
+        assert (await standing.call("GET", path)).status_code == 200
 
-    async def test_breaks_off(self, stage: Stage, name: str, path: str) -> None:
-        await stage.dial(name, "partial", times=1)
-        assert (await stage.call("GET", path)).status_code == 500
+    async def test_breaks_off(self, standing: Stage, name: str, path: str) -> None:
+        await standing.dial(name, "partial", times=1)
+        assert (await standing.call("GET", path)).status_code == 500
 
-    async def test_a_glob_reaches_it(self, stage: Stage, name: str, path: str) -> None:
-        await stage.dial(name.partition(".")[0] + ".*", "fail")
-        assert (await stage.call("GET", path)).status_code == 503
-        await stage.must("DELETE", "/practice/dials")
-        assert (await stage.call("GET", path)).status_code == 200
+    async def test_a_glob_reaches_it(self, standing: Stage, name: str, path: str) -> None:
+        await standing.dial(name.partition(".")[0] + ".*", "fail")
+        assert (await standing.call("GET", path)).status_code == 503
+        await standing.must("DELETE", "/practice/dials")
+        assert (await standing.call("GET", path)).status_code == 200
 
-    async def test_answers_as_it_was(self, stage: Stage, name: str, path: str) -> None:
-        await stage.dial(name, "stale_read", times=1)
-        assert (await stage.call("GET", path)).status_code == 200
+    async def test_answers_as_it_was(self, standing: Stage, name: str, path: str) -> None:
+        await standing.dial(name, "stale_read", times=1)
+        assert (await standing.call("GET", path)).status_code == 200
 
 
 async def test_a_stale_read_shows_the_state_before_the_last_change(stage: Stage) -> None:

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+
 from practice.metrics import Metrics
 from practice.promql import compiled
 from practice.promql_words import PromqlError

@@ -1,6 +1,7 @@
 """What mitigations do: the right one lowers the errors, the wrong one does not."""
 
 import pytest
+
 from practice.stage import Stage, staged
 from practice.world import World
 

@@ -4,7 +4,9 @@ import time
 from pathlib import Path
 
 import pytest
+
 from practice.clock import Clock, from_rfc3339, rfc3339
+from practice.promql import compiled
 from practice.stage import Stage, staged
 from practice.world import World
 
@@ -65,6 +67,18 @@ def test_three_hours_of_a_following_world_cost_less_than_a_second() -> None:
     before = time.process_time()
     world.advance()
     assert time.process_time() - before < 1.0
+
+
+def test_an_hour_of_a_ratio_is_queried_in_no_time() -> None:
+    world = World(following=True)
+    now = world.clock.now() + 3600
+    world.clock.show(now)
+    world.advance()
+    ratio = compiled('sum(rate(service_requests_total{outcome="error"}[5m]))/sum(rate(service_requests_total[5m]))')
+    before = time.process_time()
+    ((_, points),) = ratio.range(world.metrics, now - 3600, now, 15)
+    assert time.process_time() - before < 0.15
+    assert len(points) == 241
 
 
 async def test_the_effect_log_is_also_a_file(tmp_path: Path) -> None:

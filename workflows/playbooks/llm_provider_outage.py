@@ -13,7 +13,7 @@ from activities.models import BACKED_OFF, DEGRADED, Models
 from activities.telemetry import Surface, Telemetry
 from workflows.incident import Card, Incident
 from workflows.playbook import Playbook
-from workflows.severity import Facts, Severity
+from workflows.severity import Severity
 from workflows.traffic import Traffic
 
 HEAVY = ("tools.high_psu", "batch.enabled", "scheduler.enabled", "orchestrator.autonomy")

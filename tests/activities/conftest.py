@@ -1,0 +1,141 @@
+"""A following world behind its real faces, and the adapters that look at it. The world moves with the instants that it is shown."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from activities.action import Call, Effect, Grant, Order, Refused, Verb, action_of
+from activities.clients.app_plane import AppPlane
+from activities.clients.http import Door
+from activities.clients.model_gateway import ModelGateway
+from activities.clients.prometheus import Prometheus
+from activities.clients.unleash import Unleash
+from activities.flags import Flags
+from activities.models import Models
+from activities.telemetry import Telemetry
+from practice.dials import Dial
+from practice.faults import Fault
+from practice.server import serve
+from practice.state import JSON
+from practice.world import World
+
+INCIDENT = "inc-20261123-chat"
+BEARER = {"Authorization": "Bearer practice-token"}
+
+MakeCall = Callable[..., Call]
+MakeDoor = Callable[..., Door]
+
+
+class FollowingClock:
+    """Lets no time pass: the world follows the instants of the readings."""
+
+    async def sleep(self, duration: timedelta) -> None:
+        """Return at once."""
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A world of its own, ten minutes old."""
+    return World(seed=7, following=True, state=tmp_path)
+
+
+@pytest.fixture
+async def practice_url(world: World) -> AsyncIterator[str]:
+    """Where the world is served."""
+    async with serve(world) as url:
+        yield url
+
+
+@pytest.fixture
+def url(practice_url: str) -> str:
+    """The same, in short."""
+    return practice_url
+
+
+@pytest.fixture
+def call(world: World) -> MakeCall:
+    """A call as a workflow makes it; at the world's present, plus `later` seconds, unless said otherwise."""
+
+    def make(later: float = 0.0, **overrides: object) -> Call:
+        at = datetime.fromtimestamp(world.clock.now() + later, UTC)
+        return Call.model_validate({"incident_id": INCIDENT, "key": f"{INCIDENT}/verb/target/1", "at": at, **overrides})
+
+    return make
+
+
+@pytest.fixture
+async def door(practice_url: str) -> AsyncIterator[MakeDoor]:
+    """Doors to the faces, closed afterwards: `door("/llm")`, `door("/unleash", Authorization="practice-token")`."""
+    opened: list[Door] = []
+
+    def make(path: str, timeout: float = 2.0, **headers: str) -> Door:
+        opened.append(Door(practice_url + path, headers or BEARER, timeout=timeout))
+        return opened[-1]
+
+    yield make
+    for each in opened:
+        await each.close()
+
+
+@pytest.fixture
+def models(door: MakeDoor) -> Models:
+    """The model gateway's adapter; its client gives up after half a second."""
+    gateway = ModelGateway(door("/llm", timeout=0.5))
+    return Models(gateway, AppPlane(door("/app")), Prometheus(door("/prom")), FollowingClock())
+
+
+@pytest.fixture
+def flags(door: MakeDoor) -> Flags:
+    """The flag adapter; its client gives up after half a second."""
+    return Flags(Unleash(door("/unleash", timeout=0.5, Authorization="practice-token")), AppPlane(door("/app")))
+
+
+@pytest.fixture
+def telemetry(door: MakeDoor) -> Telemetry:
+    """The metrics adapter."""
+    return Telemetry(Prometheus(door("/prom"), ui="http://metrics.example.com"))
+
+
+def dial(world: World, route: str, mode: str, **settings: object) -> None:
+    """Make a route misbehave (docs/practice-platform.md, Dials)."""
+    world.dials.set(Dial(route, mode, **settings))  # type: ignore[arg-type]
+
+
+def break_provider(world: World, provider: str, kind: str, rate: float = 1.0, after: float = 0.0, lasts: float | None = None) -> None:
+    """Make a provider fail, from `after` world seconds on."""
+    since = world.clock.now() + after
+    world.state.faults.append(Fault(provider, kind, rate, since, None if lasts is None else since + lasts))
+
+
+def pass_time(world: World, seconds: float) -> None:
+    """Let world time pass, with its traffic."""
+    world.clock.show(world.clock.now() + seconds)
+    world.advance()
+
+
+def effects(world: World, route: str = "", *, changed: bool = True) -> list[JSON]:
+    """What was really done on a route, or on a face: `llm.routes.weights`, `unleash`."""
+    return [e for e in world.effects.entries if e["route"].startswith(route) and (e["changed"] or not changed)]
+
+
+def granted(verb: Verb[Any, Any], order: Order, call: Call) -> Call:
+    """The same call, with a person's yes to exactly this order."""
+    covers = (order.digest(action_of(verb).name),)
+    grant = Grant(question=1, covers=covers, by=("dana",), verified=True, at=call.at, expires_at=call.at + timedelta(minutes=15))
+    return call.model_copy(update={"grant": grant})
+
+
+async def until_done(attempt: Callable[[], Awaitable[Effect]], tries: int = 4) -> tuple[Effect, list[Exception]]:
+    """Try as Temporal does: again after anything but a refusal. Returns the effect, and what went wrong before it."""
+    broke: list[Exception] = []
+    for _ in range(tries):
+        try:
+            return await attempt(), broke
+        except Refused:
+            raise
+        except Exception as said:
+            broke.append(said)
+    raise AssertionError(f"not done after {tries} tries: {broke}")

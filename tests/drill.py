@@ -1,0 +1,291 @@
+"""A drill: a practice platform, a Temporal server that can skip time, a worker, and people who answer. Stories are written on top of it.
+
+Time passes only when the story lets it: nobody's patience runs out while a test thinks.
+"""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.client import WorkflowExecutionStatus, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from practice.server import serve
+from practice.world import World
+from worker.converter import data_converter
+from worker.service import worker
+from worker.settings import Settings
+from worker.wiring import Fleet, wire
+from workflows.incident import Question, Status
+
+BIN = Path(__file__).parent.parent / ".venv" / "bin"
+PATIENCE = 30.0  # real seconds that a story waits for something before it fails
+ORGANISATION = """
+[policy]
+least_wait_for_people = 0
+{policy}
+
+[people.dana]
+roles = ["incident_commander"]
+email = "dana@example.com"
+slack = "U_DANA"
+pager = "P_DANA"
+[people.lee]
+roles = ["ops_lead"]
+email = "lee@example.com"
+slack = "U_LEE"
+pager = "P_LEE"
+[people.noor]
+roles = ["comms_lead"]
+email = "noor@example.com"
+slack = "U_NOOR"
+pager = "P_NOOR"
+[people.ravi]
+roles = ["ai_ml_lead"]
+email = "ravi@example.com"
+slack = "U_RAVI"
+pager = "P_RAVI"
+[people.kim]
+roles = ["deputy"]
+email = "kim@example.com"
+slack = "U_KIM"
+pager = "P_KIM"
+[people.pat]
+roles = ["duty_executive"]
+email = "pat@example.com"
+slack = "U_PAT"
+pager = "P_PAT"
+"""
+ROLES = {
+    "incident_commander": "dana", "ops_lead": "lee", "comms_lead": "noor", "ai_ml_lead": "ravi", "deputy": "kim", "duty_executive": "pat",
+}  # fmt: skip
+
+
+class Following:
+    """A clock for activities that does not wait: the world follows the instants it is shown."""
+
+    async def sleep(self, duration: timedelta) -> None:
+        """Return at once."""
+
+
+@asynccontextmanager
+async def skipping() -> AsyncIterator[WorkflowEnvironment]:
+    """A Temporal server that skips time, with our search attributes."""
+    async with await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=str(BIN / "temporal-test-server"), data_converter=data_converter
+    ) as env:
+        keyword, boolean = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD, IndexedValueType.INDEXED_VALUE_TYPE_BOOL
+        names = dict.fromkeys(("IncidentSeverity", "IncidentPhase", "IncidentState", "Playbook", "Commander"), keyword)
+        await env.client.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(namespace="default", search_attributes={**names, "Waiting": boolean})
+        )
+        yield env
+
+
+@dataclass
+class Drill:
+    """One incident's stage."""
+
+    env: WorkflowEnvironment
+    world: World
+    url: str
+    settings: Settings
+    fleet: Fleet
+    http: httpx.AsyncClient
+    workers: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def fault(self, **fault: Any) -> None:
+        """Break something (docs/practice-platform.md, Faults)."""
+        (await self.http.post("/practice/faults", json=fault)).raise_for_status()
+
+    async def mend(self) -> None:
+        """Take every fault away."""
+        (await self.http.delete("/practice/faults")).raise_for_status()
+
+    async def dial(self, route: str, mode: str, **more: Any) -> None:
+        """Break a route (docs/practice-platform.md, Dials)."""
+        (await self.http.post("/practice/dials", json={"route": route, "mode": mode, **more})).raise_for_status()
+
+    async def undial(self) -> None:
+        """Take every dial away."""
+        (await self.http.delete("/practice/dials")).raise_for_status()
+
+    async def edit(self, **edits: Any) -> None:
+        """Change attributes of the world."""
+        (await self.http.post("/practice/world", json=edits)).raise_for_status()
+
+    async def look(self) -> dict[str, Any]:
+        """The whole world."""
+        seen: dict[str, Any] = (await self.http.get("/practice/world")).json()
+        return seen
+
+    async def effects(self) -> list[dict[str, Any]]:
+        """What really happened."""
+        answer = (await self.http.get("/practice/effects")).json()
+        effects: list[dict[str, Any]] = answer["effects"] if isinstance(answer, dict) else answer
+        return effects
+
+    async def code(self, person: str, question: int) -> str:
+        """The personal code on somebody's phone. Waits until it has arrived."""
+
+        async def arrived() -> str:
+            inbox = (await self.http.get(f"/practice/inbox/{person}")).json()
+            letters = inbox["inbox"] if isinstance(inbox, dict) else inbox
+            for letter in reversed(letters):
+                for word in str(letter["text"]).replace('"', " ").replace("`", " ").split():
+                    if word.startswith(f"{question}-") and word.count("-") == 2:
+                        return word.strip(".,;)")
+            return ""
+
+        return await until(arrived, f"a code for {person} and question {question}")
+
+    async def start_worker(self) -> None:
+        """Start serving the queue."""
+        served: Worker = worker(self.env.client, self.fleet, self.settings.queue, self.settings)
+        await self.workers.enter_async_context(served)
+
+    async def declare(self, playbook: str = "LLMProviderOutage", given: Any = None, **incident: Any) -> "Told":
+        """Declare an incident."""
+        name = f"inc-20261123-{uuid.uuid4().hex[:8]}"
+        handle: WorkflowHandle[Any, Any] = await self.env.client.start_workflow(
+            playbook, given if given is not None else {"service": "chat", **incident}, id=name, task_queue=self.settings.queue,
+            task_timeout=timedelta(seconds=5),
+        )  # fmt: skip
+        return Told(self, handle)
+
+
+async def until(look: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
+    """Look again and again until there is something, or fail with what it was."""
+    deadline = asyncio.get_running_loop().time() + patience
+    while True:
+        seen = await look()
+        if seen:
+            return seen
+        assert asyncio.get_running_loop().time() < deadline, f"waited {patience:g} s for {what}"
+        await asyncio.sleep(0.02)
+
+
+@dataclass
+class Told:
+    """One incident, as a story sees it."""
+
+    drill: Drill
+    handle: WorkflowHandle[Any, Any]
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self.handle.id
+
+    async def status(self) -> Status:
+        """Its status."""
+        return Status.model_validate(await self.handle.query("status"))
+
+    async def timeline(self) -> list[str]:
+        """Its timeline, a line each: `kind: text`."""
+        return [f"{e['kind']}: {e['text']}" for e in await self.handle.query("timeline")]
+
+    async def over(self) -> bool:
+        """True when the workflow has ended."""
+        return (await self.handle.describe()).status is not WorkflowExecutionStatus.RUNNING
+
+    async def say(self, message: str, given: Any) -> str:
+        """Send a message by the CLI's door. Raises what the incident refuses."""
+        said: str = await self.handle.execute_update(message, given)
+        return said
+
+    async def refused(self, message: str, given: Any) -> str:
+        """The reason for which a message was refused; fails when it was not."""
+        try:
+            said = await self.say(message, given)
+        except WorkflowUpdateFailedError as no:
+            return str(getattr(no.cause, "message", no.cause))
+        raise AssertionError(f"{message} was accepted: {said}")
+
+    async def question(self, about: str, skip: timedelta = timedelta(seconds=20), patience: float = PATIENCE) -> Question:
+        """The open question about something. Lets time pass until it is asked."""
+
+        async def asked() -> Question | None:
+            status = await self.status()
+            found = next((q for q in status.asking if about.lower() in q.asks.lower()), None)
+            if found is None:
+                await self.drill.env.sleep(skip)
+            return found
+
+        found: Question = await until(asked, f"a question about {about!r}", patience)
+        return found
+
+    async def answer(self, about: str, verdict: str = "approve", by: str = "", reason: str = "drill") -> str:
+        """Answer a question with somebody's own code."""
+        question = await self.question(about)
+        person = by or ROLES[question.roles[0]]
+        return await self.say(verdict, {"question": question.number, "code": await self.drill.code(person, question.number), "reason": reason})
+
+    async def pass_time(self, duration: timedelta) -> None:
+        """Let time pass."""
+        await self.drill.env.sleep(duration)
+
+    async def ends(self, answers: dict[str, str] | None = None, skip: timedelta = timedelta(seconds=60), patience: float = 60) -> Status:
+        """Let the incident run to its end, answering as `answers` says (a part of the question → verdict); approve otherwise."""
+        answered: set[int] = set()
+        deadline = asyncio.get_running_loop().time() + patience
+        while not await self.over():
+            status = await self.status()
+            waiting = [q for q in status.asking if q.number not in answered]
+            for question in waiting:
+                verdict = next((v for k, v in (answers or {}).items() if k.lower() in question.asks.lower()), question.options[0])
+                answered.add(question.number)
+                if verdict:
+                    code = await self.drill.code(ROLES[question.roles[0]], question.number)
+                    await self.say(verdict, {"question": question.number, "code": code, "reason": "drill", "value": "none"})
+            if not waiting:
+                await self.drill.env.sleep(skip)
+            if asyncio.get_running_loop().time() > deadline:
+                lines = "\n".join(await self.timeline())
+                raise AssertionError(f"{self.id} did not end within {patience:g} s:\n{lines}")
+        return await self.status()
+
+
+@asynccontextmanager
+async def drill(tmp: Path, *, seed: int = 7, policy: str = "", serving: bool = True) -> AsyncIterator[Drill]:
+    """A stage: everything up, nothing broken yet."""
+    organisation = tmp / "organisation.toml"
+    organisation.write_text(ORGANISATION.format(policy=policy))
+    world = World(seed=seed, following=True, state=tmp / "practice")
+    async with AsyncExitStack() as stack:
+        env = await stack.enter_async_context(skipping())
+        url = await stack.enter_async_context(serve(world))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url))
+        settings = stage_settings(url, tmp, organisation)
+        fleet = await wire(settings, stack, Following())
+        stage = Drill(env, world, url, settings, fleet, http, workers=await stack.enter_async_context(AsyncExitStack()))
+        if serving:
+            await stage.start_worker()
+        yield stage
+
+
+def stage_settings(url: str, tmp: Path, organisation: Path) -> Settings:
+    """Settings that point every door to the practice platform."""
+    token = tmp / "token"
+    token.write_text("practice-token")
+    secret = tmp / "codes"
+    secret.write_text("0123456789abcdef0123456789abcdef")
+    ref = f"file:{token}"
+    return Settings(
+        queue=f"drill-{uuid.uuid4().hex[:8]}", ledger_url=f"sqlite:///{tmp / 'ledger.db'}", organisation=organisation,
+        model_gateway_url=f"{url}/llm", app_url=f"{url}/app", unleash_url=f"{url}/unleash", prometheus_url=f"{url}/prom",
+        statuspage_url=f"{url}/statuspage/v1", statuspage_public_url=f"{url}/statuspage/public", slack_url=f"{url}/slack/api",
+        pagerduty_events_url=f"{url}/pagerduty", pagerduty_url=f"{url}/pagerduty/api", pagerduty_requester="P_DANA",
+        pagerduty_from="dana@example.com", github_url=f"{url}/github", github_repository="acme/incidents",
+        model_gateway_token=ref, app_token=ref, unleash_token=ref, statuspage_token=ref, slack_token=ref, pagerduty_routing_key=ref,
+        pagerduty_token=ref, github_token=ref, codes_secret=f"file:{secret}",
+    )  # fmt: skip
