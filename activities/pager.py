@@ -184,23 +184,8 @@ class Pager(System):
         written = await asyncio.gather(*(self._write_to(order, call, person) for person in order.people))
         missed = {landed.person.id for landed in written if not landed.reached}
         to_page = [person for n, person in enumerate(order.people) if n == 0 or person.id in missed]
-        paged = [await self._page_about(order, call, person, with_code=person.id in missed) for person in to_page]
-        by_message = [landed.person.id for landed in written if landed.reached]
-        by_page = [landed.person.id for landed in paged if landed.reached]
-        failures: dict[str, str] = {}
-        for landed in (*written, *paged):
-            if landed.why:
-                failures[landed.person.id] = "; ".join(filter(None, (failures.get(landed.person.id, ""), landed.why)))
-        reached = [p.id for p in order.people if p.id in by_message or p.id in by_page]
-        if not reached:
-            raise NobodyReached(f"question {order.question} reached nobody: " + "; ".join(f"{who}: {why}" for who, why in failures.items()))
-        return Effect(
-            target=order.target(),
-            summary=f"question {order.question} reached {', '.join(reached)}",
-            proven_by="conversations.history shows each message, the incident shows each page",
-            adopted=all(landed.already for landed in (*written, *paged) if landed.reached),
-            after={"reached": list(reached), "by_message": list(by_message), "by_page": list(by_page), "failures": dict(failures)},
-        )
+        paged = await asyncio.gather(*(self._page_about(order, call, person, with_code=person.id in missed) for person in to_page))
+        return _asked(order, tuple(written), tuple(paged))
 
     @action("pager.acknowledged")
     async def acknowledged(self, order: AcknowledgementOf, call: Call) -> Acknowledgement:
@@ -292,6 +277,23 @@ class Pager(System):
         except Exception as broke:
             return _Landed(person, False, why=f"page: {_why(broke, code)}")
         return _Landed(person, True, already)
+
+
+def _asked(order: Ask, written: tuple[_Landed, ...], paged: tuple[_Landed, ...]) -> Effect:
+    """What came of all the messages and pages of a question. Raises NobodyReached when nothing did."""
+    by_message = [landed.person.id for landed in written if landed.reached]
+    by_page = [landed.person.id for landed in paged if landed.reached]
+    reached = [p.id for p in order.people if p.id in by_message or p.id in by_page]
+    failures = [f"{landed.person.id}: {landed.why}" for landed in (*written, *paged) if landed.why]
+    if not reached:
+        raise NobodyReached(f"question {order.question} reached nobody: {'; '.join(failures)}")
+    return Effect(
+        target=order.target(),
+        summary=f"question {order.question} reached {', '.join(reached)}",
+        proven_by="conversations.history shows each message, the incident shows each page",
+        adopted=all(landed.already for landed in (*written, *paged) if landed.reached),
+        after={"reached": list(reached), "by_message": list(by_message), "by_page": list(by_page), "failures": list(failures)},
+    )
 
 
 def _names(people: tuple[Person, ...]) -> str:

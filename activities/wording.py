@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from activities.action import Refused, Value
 
@@ -36,7 +37,7 @@ def _said(name: str, text: str, *states: str, **fields: str) -> tuple[str, Templ
 
 
 # A text that has been approved somewhere is never edited: it gets a new version beside it.
-TEMPLATES: Mapping[str, Template] = dict(
+TEMPLATES: Mapping[str, Template] = MappingProxyType(dict(
     (
         _said(
             "investigating@1",
@@ -103,7 +104,7 @@ TEMPLATES: Mapping[str, Template] = dict(
             impact=_LINE, hypotheses=_LINES, actions=r"[\s\S]{1,50000}", next=_LINE,
         ),
     )
-)  # fmt: skip
+))  # fmt: skip
 
 # What never stands in a public text (spec §6), whoever approved it. Names of tenants and people are given by the caller.
 _NEVER_PUBLIC = (

@@ -165,7 +165,7 @@ def fingerprint(labels: dict[str, str]) -> str:
     """The 64-bit FNV-1a of the sorted labels, as github.com/prometheus/common/model computes it."""
     value = 0xCBF29CE484222325
     for name, text in sorted(labels.items()):
-        for byte in f"{name}\xff{text}\xff".encode("latin-1", "replace"):
+        for byte in name.encode() + b"\xff" + text.encode() + b"\xff":
             value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
     return f"{value:016x}"
 

@@ -6,6 +6,7 @@ Nothing here stands before mitigation: every part runs in its own task, and a ve
 import asyncio
 from collections.abc import Awaitable
 from datetime import timedelta
+from itertools import count
 
 from temporalio import workflow
 
@@ -20,7 +21,7 @@ from activities.war_room import OpenRoom, RoomPost, WarRoom
 from workflows.cadence import Cadence, Duty
 from workflows.incident import Phase, State, StepState
 from workflows.invoker import Invoker, RanOut
-from workflows.questions import Questions
+from workflows.questions import SLOW_PAGE, URGENT_PAGES, Questions
 from workflows.roster import RUNGS
 from workflows.situation import Situation
 
@@ -129,7 +130,9 @@ class Comms:
             if await self._acknowledged(wait):
                 return
             situation.note("vacant", "nobody has taken command yet: IC_VACANT; broad actions hold")
-        while not await self._acknowledged(policy.for_people(policy.repage)):
+        for nth in count():
+            if await self._acknowledged(policy.for_people(policy.repage if nth < URGENT_PAGES else SLOW_PAGE)):
+                return
             await self._page(roles, "still nobody in command")
 
     async def _acknowledged(self, wait: timedelta) -> bool:

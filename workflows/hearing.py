@@ -87,6 +87,8 @@ class Hearing:
 
     def _answer(self, name: str, message: Message, identity: Identity) -> str:
         situation = self._situation
+        if identity.person is not None and situation.acknowledged_at is None and situation.crew.role_of(identity.person, COMMAND):
+            self._take_command(identity.person)  # whoever decides as commander has taken the page
         question = situation.approvals.take(answer_of(name, message), identity, situation.crew, situation.policy, workflow.now())
         given = question.given[-1]
         how = "verified" if given.verified else "self-declared"
@@ -123,12 +125,16 @@ class Hearing:
     def _acknowledge(self, person: Person) -> str:
         situation = self._situation
         if situation.acknowledged_at is None and situation.crew.role_of(person, (*COMMAND, Role.DUTY_EXECUTIVE)):
-            situation.crew.assign(Role.INCIDENT_COMMANDER, person)
-            situation.acknowledged_at = workflow.now()
-            situation.note("acknowledged", f"{person.id} takes command", by=person.id)
+            self._take_command(person)
             return f"{person.id} is the Incident Commander of {situation.id}"
         situation.note("acknowledged", f"{person.id} is on it", by=person.id)
         return f"{person.id} is on {situation.id}; commander: {situation.commander() or 'nobody yet'}"
+
+    def _take_command(self, person: Person) -> None:
+        situation = self._situation
+        situation.crew.assign(Role.INCIDENT_COMMANDER, person)
+        situation.acknowledged_at = workflow.now()
+        situation.note("acknowledged", f"{person.id} takes command", by=person.id)
 
     def _assign(self, person: Person, message: Message) -> str:
         self._command(person, "assign roles")

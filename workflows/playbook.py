@@ -335,9 +335,7 @@ class Playbook(Doors):
         lasting: timedelta | None = None,
     ) -> Decision:  # fmt: skip
         """One question for several orders that belong together (a ramp, a canary): asked once, granted for exactly these."""
-        return await self.questions.approval(
-            verb, orders, asks=asks, facts=facts, silence=silence, lasting=lasting
-        )
+        return await self.questions.approval(verb, orders, asks=asks, facts=facts, silence=silence, lasting=lasting)
 
     async def impose(
         self, measure: Measure[I], order: I, *, facts: tuple[str, ...] = (), silence: Silence = Silence.HOLD, under: Grant | None = None,

@@ -1,12 +1,13 @@
 """PagerDuty: Events API v2 (deduplicates by `dedup_key`) and REST v2 (https://developer.pagerduty.com). Nothing is tried twice here."""
 
+from types import MappingProxyType
 from typing import Any
 
 from activities.action import Call
 from activities.clients.http import Door
 
 JSON = dict[str, Any]
-SEVERITY = {1: "critical", 2: "error", 3: "warning", 4: "info", 5: "info"}
+SEVERITY = MappingProxyType({1: "critical", 2: "error", 3: "warning", 4: "info", 5: "info"})
 
 
 class PagerDuty:

@@ -1,8 +1,11 @@
 """The war room: one channel per incident, whatever Slack does, and every word in it once."""
 
+import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from activities.action import Call, NotYet, Refused, Role
@@ -140,13 +143,27 @@ async def test_a_post_is_found_again_behind_many_others(war_room: WarRoom, world
     assert (await war_room.post(order, keyed)).adopted
 
 
+async def test_a_room_opened_by_hand_is_adopted(practice_url: str, war_room: WarRoom, world: World, call: Calls) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "SLACK_TOKEN": "practice-token"}
+    for command in OPEN.by_hand():
+        here = command.replace("https://slack.com/api", f"{practice_url}/slack/api")
+        running = await asyncio.create_subprocess_shell(here, env=environment, stdout=asyncio.subprocess.PIPE)
+        answer = json.loads((await running.communicate())[0])
+        assert answer["ok"]
+        environment.setdefault("CHANNEL", _rooms(world)[0]["id"])
+        environment["TS"] = answer.get("ts", "")
+    (room,) = _rooms(world)
+    assert (room["topic"], len(room["pins"]), room["members"]) == ("SEV-1 chat", 2, ["U_BOT", "U_DANA", "U_LEE"])
+    effect = await war_room.open(OPEN.model_copy(update={"pins": ()}), call())
+    assert effect.adopted
+    assert effect.after["channel"] == room["id"]
+
+
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [("ratelimited", NotYet), ("fatal_error", SlackSaid), ("channel_not_found", Refused), ("msg_too_long", Refused)],
 )
 async def test_an_error_inside_a_200_is_an_outcome(call: Calls, error: str, outcome: type[Exception]) -> None:
-    import httpx
-
     said = httpx.MockTransport(lambda request: httpx.Response(200, json={"ok": False, "error": error}))
     async with Door("https://slack.example/api", {}, transport=said) as door:
         with pytest.raises(outcome, match="slow down" if outcome is NotYet else error):
