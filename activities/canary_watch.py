@@ -23,7 +23,7 @@ from activities.model_orders import ErrorClass, Watch, Watched
 LONGEST_SILENCE = timedelta(seconds=1)  # between heartbeats
 FRESH = 60  # policy seconds: metrics without a newer sample are stale, and stale is blind
 LEAST_SAMPLES = 30  # of quality and of cost, in each arm, before they are compared
-SIGMAS = 2  # by how many standard errors quality must have dropped, beside the drop itself
+SIGMAS = 3  # standard errors by which quality must have dropped, beside the drop itself: we look many times
 _FAMILIES = "llm_requests_total|llm_request_duration_seconds_bucket|llm_quality_samples_total|llm_cost_usd_total"
 _TROUBLE = (httpx.HTTPError, NotYet, Refused, Conflict)
 

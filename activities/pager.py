@@ -124,6 +124,29 @@ class Acknowledgement(Value):
     at: datetime | None = None
 
 
+class Acknowledge(Order):
+    """Take the page in somebody's name, because they told us and not the pager: it must stop waking others."""
+
+    incident_id: str
+    person: Person
+
+    def target(self) -> str:
+        """The incident's page."""
+        return f"page {self.incident_id}"
+
+    def effect(self) -> str:
+        """Who has it."""
+        return f"{self.person.name} has taken the page"
+
+    def inverse(self) -> str:
+        """A new page."""
+        return "page again"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """The event."""
+        return (_event_by_hand("acknowledge", self.incident_id, None),)
+
+
 class ResolvePage(Order):
     """End the incident's page."""
 
@@ -200,6 +223,23 @@ class Pager(System):
         first = min(taken, key=lambda line: str(line["created_at"]))
         emails = await self._pagerduty.emails(call)
         return Acknowledgement.model_validate({"by_email": emails.get(first["agent"]["id"], ""), "at": first["created_at"]})
+
+    @action("pager.acknowledge", risk=Risk.C0, writes=True)
+    async def acknowledge(self, order: Acknowledge, call: Call) -> Effect:
+        """Acknowledge as that person. NotYet: PagerDuty says done, and the incident is still triggered."""
+        incident = await self._pagerduty.incident(call, order.incident_id)
+        adopted = incident is None or incident["status"] != "triggered"
+        if incident is not None and not adopted:
+            await self._pagerduty.acknowledge(call, incident["id"], order.person.email)
+            after = await self._pagerduty.incident(call, order.incident_id)
+            if after is None or after["status"] == "triggered":
+                raise NotYet("PagerDuty took the acknowledgement, but still pages")
+        return Effect(
+            target=order.target(),
+            summary=f"{order.person.name} has the page" if incident else "there is no page to take",
+            proven_by="the incident, looked up by its key, is not triggered any more" if incident else "no incident carries the key",
+            adopted=adopted,
+        )
 
     @action("pager.resolve", risk=Risk.C0, writes=True)
     async def resolve(self, order: ResolvePage, call: Call) -> Effect:

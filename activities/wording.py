@@ -231,16 +231,19 @@ def question(
 
 
 def how_to_answer(incident: str, number: int, options: Iterable[str], code: str) -> tuple[str, ...]:
-    """What to type for each option, at a shell and in the Temporal UI. Options other than approve and decline go through `answer`."""
+    """What to type for each option, at a shell and in the Temporal UI. An option is the name of a command and of a signal."""
     return tuple(line for option in options for line in _way(incident, number, option, code))
 
 
 def _way(incident: str, number: int, option: str, code: str) -> tuple[str, str]:
-    plain = option in ("approve", "decline")
-    command = f"incident {option} {incident} {number}" if plain else f"incident answer {incident} {number} {shlex.quote(option)}"
-    typed = json.dumps(code if plain else f"{code} {option}", ensure_ascii=False)
-    signal = option if plain else "answer"
-    return f"  {option}: {command} --code {code}", f"    or in the Temporal UI: signal `{signal}`, input `{typed}`"
+    if option == "answer":
+        typed = json.dumps({"question": number, "code": code, "value": "…"}, ensure_ascii=False)
+        return (
+            f"  answer: incident answer {incident} {number} VALUE --code {code}",
+            f"    or in the Temporal UI: signal `answer`, input `{typed}`",
+        )
+    command = f"incident {option.replace('_', '-')} {incident} {number} --code {code}"
+    return f"  {option}: {command}", f"    or in the Temporal UI: signal `{option}`, input `{json.dumps(code)}`"
 
 
 def fill(name: str, fields: Mapping[str, str]) -> str:

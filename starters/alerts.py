@@ -142,7 +142,7 @@ class Receiver:
         except Unreadable as why:
             incident = await self._to_triage(delivery, str(why), times)
             return _told(413 if delivery.truncated else 400, str(why), delivery.id, incident=incident)
-        understood, strange = self._cases(delivery, posted)
+        understood, strange = await asyncio.to_thread(self._cases, delivery, posted)
         settled = [one for group in _grouped(understood) for one in await self._settle(delivery, group)]
         if strange:
             settled.append(await self._strange(delivery, strange, times))
@@ -238,11 +238,12 @@ class Receiver:
         async with self._alone(group[0].alert.dedup_key):
             known = await self._known(group)
             settled: list[Heard] = []
+            told: list[str] = []
             for case in group:
-                told = [one.incident_id for one in settled if one.disposition in ("opened", "joined")]
                 heard = await self._decide(case, known.get(case.heard.id), told[-1] if len(told) >= MOST_TOLD else "")
                 known[heard.id] = heard
                 settled.append(heard)
+                told += [heard.incident_id] if heard.disposition in ("opened", "joined") else []
             said = "unreachable" if any(one.disposition == "unreachable" for one in settled) else settled[0].disposition
             await self._book(lambda: self.inbox.settle(delivery.id, said, "", settled[0].incident_id, settled), None)
         return settled

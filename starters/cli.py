@@ -42,8 +42,8 @@ app = typer.Typer(
 )  # fmt: skip
 
 WHICH = "The incident: its id, or the beginning or end of it. May be left out while exactly one is open."
-Which = Annotated[str, typer.Argument(metavar="[INCIDENT]", help=WHICH, show_default=False)]
-Words = Annotated[list[str] | None, typer.Argument(metavar="[INCIDENT] [QUESTION]", help=f"{WHICH} And the question's number.")]
+Which = Annotated[str, typer.Argument(metavar="INCIDENT", help=WHICH, show_default=False)]
+Asked = Annotated[str, typer.Argument(metavar="QUESTION", help="Its number; needed when several wait for you.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs; the keys stay as they are.")]
 As = Annotated[str, typer.Option("--as", metavar="NAME", help="Who is speaking: $INCIDENT_AS, or else the user of this machine.")]
 Why = Annotated[str, typer.Option("--reason", "-r", metavar="TEXT", help="Why; it goes on the timeline.")]
@@ -110,7 +110,7 @@ def watch(incident: Which = "", full: Full = False, as_json: AsJson = False) -> 
     if as_json or not sys.stdout.isatty():
         return _follow(reader, which, as_json)
     console = Console(highlight=False)
-    with Live(console=console, screen=False, auto_refresh=False, vertical_overflow="visible") as picture:
+    with Live(console=console, screen=False, auto_refresh=False, vertical_overflow="ellipsis") as picture:
         asked: set[int] = set()
         while True:
             seen = reader.status(which)
@@ -183,7 +183,7 @@ def playbooks(as_json: AsJson = False) -> None:
     if as_json:
         return _json([{"name": one.name, "workflow_type": one.type, **one.card.model_dump(mode="json")} for one in known])
     for one in known:
-        _print(f"§{one.card.section:5}{one.name:26}{one.card.floor.label}  {one.card.title}")
+        print(f"§{one.card.section:5}{one.name:26}{one.card.floor.label}  {one.card.title}")
     return None
 
 
@@ -204,39 +204,39 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def approve(words: Words = None, as_: As = "", reason: Why = "", code: Code = "") -> None:
+def approve(incident: Which = "", question: Asked = "", as_: As = "", reason: Why = "", code: Code = "") -> None:
     """Say yes to a question."""
-    _answer("approve", words, as_, reason, code)
+    _answer("approve", (incident, question), as_, reason, code)
 
 
 @app.command()
-def decline(words: Words = None, as_: As = "", reason: Why = "", code: Code = "") -> None:
+def decline(incident: Which = "", question: Asked = "", as_: As = "", reason: Why = "", code: Code = "") -> None:
     """Say no to a question."""
-    _answer("decline", words, as_, reason, code)
+    _answer("decline", (incident, question), as_, reason, code)
 
 
 @app.command()
-def retry(words: Words = None, as_: As = "", reason: Why = "", code: Code = "") -> None:
+def retry(incident: Which = "", question: Asked = "", as_: As = "", reason: Why = "", code: Code = "") -> None:
     """Try a failed step again."""
-    _answer("retry", words, as_, reason, code)
+    _answer("retry", (incident, question), as_, reason, code)
 
 
 @app.command()
-def skip(words: Words = None, as_: As = "", reason: Why = "", code: Code = "") -> None:
+def skip(incident: Which = "", question: Asked = "", as_: As = "", reason: Why = "", code: Code = "") -> None:
     """Leave a failed step out."""
-    _answer("skip", words, as_, reason, code)
+    _answer("skip", (incident, question), as_, reason, code)
 
 
 @app.command()
-def done_by_hand(words: Words = None, as_: As = "", reason: Why = "", code: Code = "") -> None:
+def done_by_hand(incident: Which = "", question: Asked = "", as_: As = "", reason: Why = "", code: Code = "") -> None:
     """A failed step was done by hand: look at it and go on."""
-    _answer("done_by_hand", words, as_, reason, code)
+    _answer("done_by_hand", (incident, question), as_, reason, code)
 
 
 @app.command()
-def hand_over(words: Words = None, as_: As = "", reason: Why = "", code: Code = "") -> None:
+def hand_over(incident: Which = "", question: Asked = "", as_: As = "", reason: Why = "", code: Code = "") -> None:
     """Stop the playbook at a failed step and carry on by hand."""
-    _answer("hand_over", words, as_, reason, code)
+    _answer("hand_over", (incident, question), as_, reason, code)
 
 
 @app.command()
@@ -317,8 +317,8 @@ def stand_down(
     _say(incident, "stand_down", as_, reason=reason, false_alarm=false_alarm)
 
 
-def _answer(verdict: str, words: Sequence[str] | None, as_: str, reason: str, code: str, **value: JsonValue) -> None:
-    which, question = _question(verdict, list(words or ()))
+def _answer(verdict: str, words: Sequence[str], as_: str, reason: str, code: str, **value: JsonValue) -> None:
+    which, question = _question(verdict, [word for word in words if word])
     _say(which, verdict, as_, question=question, reason=reason, code=code, **value)
 
 
@@ -470,8 +470,6 @@ def run(arguments: Sequence[str]) -> int:
         return 130
     except BrokenPipeError:
         return 0
-    except typer.BadParameter as wrong:
-        return _complain(wrong.format_message(), "incident --help") + 1
     except Exception as broke:
         return _unexpected(broke)
 

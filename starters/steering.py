@@ -10,7 +10,7 @@ import os
 import socket
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -129,6 +129,9 @@ async def deliver(
                 )
         except WorkflowAlreadyStartedError:
             continue  # that incident is closed
+        finally:
+            with suppress(Exception):  # the SDK keeps the same failure there, too, and complains when nobody looks at it
+                await asyncio.wait_for(start.workflow_handle(), 0.1)
         if joined.mine:
             return Delivered(candidate, joined.alerts)
     raise Trouble(f"{NAMESAKES} incidents are called {candidate} today", "incident list --all")

@@ -1,5 +1,6 @@
 """Where everything is. Every setting has an environment variable, `INCIDENT_<NAME>`; secrets come by reference (`env:`, `file:`, `gsm:`)."""
 
+import os
 from functools import cached_property
 from pathlib import Path
 
@@ -12,7 +13,7 @@ HOME = Path(".incident")
 class Settings(BaseSettings):
     """Read from the environment and from the file that `INCIDENT_SETTINGS` names (`.incident/settings.env` otherwise)."""
 
-    model_config = SettingsConfigDict(env_prefix="INCIDENT_", env_file=HOME / "settings.env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="INCIDENT_", env_file=os.environ.get("INCIDENT_SETTINGS", HOME / "settings.env"), extra="ignore", frozen=True)
 
     temporal_address: str = "127.0.0.1:7233"
     temporal_namespace: str = "default"

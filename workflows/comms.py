@@ -4,6 +4,7 @@ Nothing here stands before mitigation: every part runs in its own task, and a ve
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable
 from datetime import timedelta
 from itertools import count
@@ -13,7 +14,7 @@ from temporalio import workflow
 from activities import wording
 from activities.action import Grant, Risk, Role, action_of
 from activities.organisation import Organisation, Whole
-from activities.pager import Page, Pager, ResolvePage
+from activities.pager import Acknowledge, AcknowledgementOf, Page, Pager, ResolvePage
 from activities.status_page import Publish, StatusPage
 from activities.status_page import State as PublicState
 from activities.tickets import OpenTicket, RewriteTicket, Tickets
@@ -36,6 +37,7 @@ WORDINGS: tuple[tuple[PublicState, str], ...] = (
 )
 UPDATES = {"investigating": "update@1", "identified": "update@1", "monitoring": "still-monitoring@1"}
 APPROVED_FOR = timedelta(days=30)
+ASK_PAGER_EVERY = timedelta(minutes=1)
 
 
 class Comms:
@@ -136,13 +138,33 @@ class Comms:
             await self._page(roles, "still nobody in command")
 
     async def _acknowledged(self, wait: timedelta) -> bool:
-        try:
-            await workflow.wait_condition(
-                lambda: self._situation.acknowledged_at is not None, timeout=wait, timeout_summary="acknowledgement of the page"
-            )
-        except TimeoutError:
-            return False
-        return True
+        """Wait for somebody to take the page, told to us or to the pager; the pager is asked once a minute."""
+        situation, deadline = self._situation, workflow.now() + wait
+        look = max(situation.policy.paced(ASK_PAGER_EVERY), timedelta(seconds=2))
+        while situation.acknowledged_at is None and (left := deadline - workflow.now()) > timedelta(0):
+            with contextlib.suppress(TimeoutError):
+                await workflow.wait_condition(
+                    lambda: situation.acknowledged_at is not None, timeout=min(left, look), timeout_summary="acknowledgement of the page"
+                )
+            if situation.acknowledged_at is None:
+                await self._ask_the_pager()
+            else:
+                await self._tell_the_pager()
+        return situation.acknowledged_at is not None
+
+    async def _ask_the_pager(self) -> None:
+        situation = self._situation
+        said = await self._invoker.quietly(Pager.acknowledged, AcknowledgementOf(incident_id=situation.id))
+        person = next((p for p in situation.crew.roster.people.values() if p.email and p.email == said.by_email), None)
+        if person is not None and situation.acknowledged_at is None:
+            situation.crew.assign(Role.INCIDENT_COMMANDER, person)
+            situation.acknowledged_at = workflow.now()
+            situation.note("acknowledged", f"{person.id} took the page and command", by=person.id)
+
+    async def _tell_the_pager(self) -> None:
+        person = self._situation.crew.roster.person(self._situation.commander())
+        if person is not None:
+            await self._invoker.quietly(Pager.acknowledge, Acknowledge(incident_id=self._situation.id, person=person))
 
     async def _page(self, roles: tuple[Role, ...], why: str) -> None:
         situation = self._situation

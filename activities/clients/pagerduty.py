@@ -45,6 +45,11 @@ class PagerDuty:
         body = {"requester_id": self._requester, "message": message, "responder_request_targets": [target]}
         await self._rest.write(call, "POST", f"/incidents/{id}/responder_requests", headers=self._from, json=body)
 
+    async def acknowledge(self, call: Call, id: str, email: str) -> None:
+        """`PUT /incidents/{id}` as the user with this e-mail address."""
+        body = {"incident": {"type": "incident_reference", "status": "acknowledged"}}
+        await self._rest.write(call, "PUT", f"/incidents/{id}", headers={"From": email} if email else self._from, json=body)
+
     async def log(self, call: Call, id: str) -> tuple[JSON, ...]:
         """`GET …/log_entries`: what happened to an incident, newest first."""
         return tuple((await self._rest.read(call, f"/incidents/{id}/log_entries")).json()["log_entries"])

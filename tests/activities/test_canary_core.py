@@ -101,20 +101,20 @@ def test_the_ladder_climbs_from_probes_to_everything(rps: float) -> None:
 
 
 def watching(weight: float, epoch: int = 0, **more: Any) -> Watch:
-    """Aurora stands in here; the canary goes back to borealis."""
-    given = {"route": "chat", "provider": "borealis", "control": "aurora", "weight": weight, "step": 2, "steps": 5, "epoch": epoch, **more}
+    """Borealis stands in; the canary goes back to aurora."""
+    given = {"route": "chat", "provider": "aurora", "control": "borealis", "weight": weight, "step": 2, "steps": 5, "epoch": epoch, **more}
     return Watch.model_validate(given)
 
 
 async def stand_on(world: World, models: Models, call: MakeCall, weight: float, lease: float | None = 90.0) -> int:
     """Put the route on a step of the ladder. Returns its epoch."""
     tenants = tuple(t.name for t in world.state.tenants.values() if t.tier != "sovereign")
-    weights = {"borealis": weight, "aurora": round(1 - weight, 6)}
-    safe = {"aurora": 1.0} if lease else {}
+    weights = {"aurora": weight, "borealis": round(1 - weight, 6)}
+    safe = {"borealis": 1.0} if lease else {}
     order = Shift(route="chat", tenants=tenants, weights=weights, purpose="canary back", lease_seconds=lease, safe_weights=safe)
     order = order.given(await models.route(RouteOf(route="chat"), call()))
-    await models.shift(order, granted(Models.shift, order, call(key="step")))
-    return order.epoch
+    effect = await models.shift(order, granted(Models.shift, order, call(key="step")))
+    return int(str(effect.after["epoch"]))
 
 
 async def test_probes_alone_take_a_healthy_provider_to_the_next_step(world: World, models: Models, call: MakeCall) -> None:
@@ -130,7 +130,7 @@ async def test_a_healthy_canary_advances_on_its_traffic_and_keeps_its_lease(worl
     watched = await models.watch(watching(0.25, epoch), call())
     assert watched.verdict is Verdict.ADVANCE, watched.reason
     assert watched.control_n > watched.evidence.n > 200
-    assert watched.cost_ratio == pytest.approx(1.1, abs=0.03)
+    assert watched.cost_ratio == pytest.approx(1 / 1.1, abs=0.03)
     assert len(effects(world, "llm.routes.lease")) == watched.ticks
     assert len({e["key"] for e in effects(world, "llm.routes.lease")}) == watched.ticks
     assert not effects(world, "llm.lease.lapse")
@@ -141,7 +141,7 @@ async def test_a_healthy_canary_advances_on_its_traffic_and_keeps_its_lease(worl
 )
 async def test_a_bad_canary_aborts(world: World, models: Models, call: MakeCall, weight: float, kind: str, rate: float) -> None:
     epoch = await stand_on(world, models, call, weight) if weight else 0
-    break_provider(world, "borealis", kind, rate, after=60)
+    break_provider(world, "aurora", kind, rate, after=60)
     watched = await models.watch(watching(weight, epoch), call())
     assert watched.verdict is Verdict.ABORT
     assert watched.ticks <= 12
@@ -149,14 +149,14 @@ async def test_a_bad_canary_aborts(world: World, models: Models, call: MakeCall,
 
 async def test_fluent_nonsense_aborts(world: World, models: Models, call: MakeCall) -> None:
     epoch = await stand_on(world, models, call, 0.5)
-    break_provider(world, "borealis", "wrong_but_200", 0.2)
+    break_provider(world, "aurora", "wrong_but_200", 0.2)
     watched = await models.watch(watching(0.5, epoch), call())
     assert watched.verdict is Verdict.ABORT
     assert "quality" in watched.reason
 
 
 async def test_a_dearer_canary_aborts(world: World, models: Models, call: MakeCall) -> None:
-    world.state.providers["borealis"].price_ratio = 1.6
+    world.state.providers["aurora"].price_ratio = 1.6
     epoch = await stand_on(world, models, call, 0.25)
     watched = await models.watch(watching(0.25, epoch), call())
     assert watched.verdict is Verdict.ABORT and "costs" in watched.reason

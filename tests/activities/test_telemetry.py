@@ -123,17 +123,23 @@ async def test_links_show_the_same_for_ever(telemetry: Telemetry, call: MakeCall
 
 
 async def test_alerts_of_other_services_are_not_ours(world: World, telemetry: Telemetry, call: MakeCall) -> None:
-    fires = [{"labels": {"alertname": name, **labels}, "annotations": {"summary": "s"}, "state": state, "activeAt": "2026-11-23T10:00:00Z"}
-             for name, labels, state in (("mine", {"service": "chat"}, "firing"), ("theirs", {"service": "mail"}, "firing"),
-                                         ("provider", {"provider": "aurora"}, "firing"), ("early", {"service": "chat"}, "pending"))]  # fmt: skip
+    seen = [
+        ("mine", {"service": "chat"}, "firing"),
+        ("theirs", {"service": "mail"}, "firing"),
+        ("provider", {"provider": "aurora"}, "firing"),
+        ("early", {"service": "chat"}, "pending"),
+    ]
+    at = {"annotations": {"summary": "s"}, "activeAt": "2026-11-23T10:00:00Z"}
+    fires = [{"labels": {"alertname": name, **labels}, "state": state, **at} for name, labels, state in seen]
     world.rule_groups = lambda: [{"rules": [{"alerts": fires}]}]
     found = await telemetry.alerts(CHAT, call())
     assert [alert.name for alert in found] == ["mine", "provider"]
 
 
-@pytest.mark.parametrize(
-    ("errors", "n", "above"), [(4, 3600, False), (11, 3600, False), (13, 3600, True), (60, 43200, False), (90, 43200, True)]
-)
+COUNTED = [(4, 3600, False), (11, 3600, False), (13, 3600, True), (60, 43200, False), (90, 43200, True)]
+
+
+@pytest.mark.parametrize(("errors", "n", "above"), COUNTED)
 def test_chance_is_not_a_violation_and_twice_the_budget_is(errors: int, n: int, above: bool) -> None:
     assert beyond_chance(errors, n, 1 - Stability().slo_target) == above
 

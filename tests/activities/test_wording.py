@@ -159,14 +159,14 @@ def test_a_duration_is_said_as_the_seed_says_it(duration: timedelta, said: str) 
 
 def test_a_question_says_what_to_type_with_the_code_at_a_shell_and_in_the_temporal_ui() -> None:
     text = wording.question(
-        incident="inc-1", number=3, title="Shift?", lines=("Effect: all to borealis",), options=("approve", "decline", "wait 10"),
+        incident="inc-1", number=3, title="Shift?", lines=("Effect: all to borealis",), options=("approve", "decline", "hand_over"),
         code="3-A-B", nth=2, rung=1,
     )  # fmt: skip
     assert "Question 3 of inc-1 · escalated to you · reminder 1: Shift?" in text
     assert "incident approve inc-1 3 --code 3-A-B" in text
     assert 'signal `approve`, input `"3-A-B"`' in text
-    assert "incident answer inc-1 3 'wait 10' --code 3-A-B" in text
-    assert 'signal `answer`, input `"3-A-B wait 10"`' in text
+    assert "incident hand-over inc-1 3 --code 3-A-B" in text
+    assert 'signal `hand_over`, input `"3-A-B"`' in text
 
 
 def test_a_command_by_hand_quotes_what_is_said_and_leaves_secrets_to_the_shell() -> None:

@@ -1,0 +1,46 @@
+"""What the metrics say of a game day, asked of the practice platform's Prometheus face in world time."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+SLO = 0.999
+FOUR_WEEKS = timedelta(days=28)
+STEP = 15  # world seconds
+
+
+class Metrics:
+    """Reads the Prometheus face. Instants are real; durations inside PromQL are world time."""
+
+    def __init__(self, practice: httpx.Client, service: str) -> None:
+        self._practice = practice
+        self._service = service
+
+    def error_ratios(self, start: datetime, end: datetime, window: str = "2m") -> list[tuple[datetime, float]]:
+        """The service's error ratio over `window`, every 15 world seconds."""
+        named = f'service="{self._service}"'
+        failed = f'sum(increase(service_requests_total{{{named},outcome="error"}}[{window}]))'
+        query = f"{failed} / sum(increase(service_requests_total{{{named}}}[{window}]))"
+        found = self._ask("query_range", query=query, start=start.timestamp(), end=end.timestamp(), step=STEP)
+        series = found["result"][0]["values"] if found["result"] else []
+        return [(datetime.fromtimestamp(float(at), UTC), float(value)) for at, value in series if value != "NaN"]
+
+    def budget_burnt(self, start: datetime, end: datetime, pace: float) -> float | None:
+        """The share of four weeks' error budget that failed requests between two real instants used up."""
+        world_seconds = max(int((end - start).total_seconds() * pace), STEP)
+        named = f'service="{self._service}"'
+        failed = self._number(f'sum(increase(service_requests_total{{{named},outcome="error"}}[{world_seconds}s]))', end)
+        total = self._number(f"sum(increase(service_requests_total{{{named}}}[{world_seconds}s]))", end)
+        if failed is None or not total:
+            return None
+        return failed / (total / world_seconds * FOUR_WEEKS.total_seconds() * (1 - SLO))
+
+    def _number(self, query: str, at: datetime) -> float | None:
+        found = self._ask("query", query=query, time=at.timestamp())["result"]
+        return float(found[0]["value"][1]) if found else None
+
+    def _ask(self, what: str, **params: Any) -> dict[str, Any]:
+        answer = self._practice.get(f"/prom/api/v1/{what}", params=params).raise_for_status().json()
+        data: dict[str, Any] = answer["data"]
+        return data

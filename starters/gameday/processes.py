@@ -1,0 +1,108 @@
+"""The processes of a game day: real servers on loopback, each with its log, stopped in reverse order whatever happens."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+START_WITHIN = 30.0  # seconds
+STOP_WITHIN = 8.0
+
+
+class DidNotStart(Exception):
+    """A process that was needed ended, or never became ready; the message says where its log is."""
+
+
+def free_port() -> int:
+    """A port on loopback that nobody has now."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port: int = s.getsockname()[1]
+        return port
+
+
+@dataclass
+class Processes:
+    """What was started, by name."""
+
+    logs: Path
+    environment: Mapping[str, str]
+    _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _commands: dict[str, Sequence[str]] = field(default_factory=dict)
+
+    def start(self, name: str, command: Sequence[str]) -> None:
+        """Start a process; its output goes to `<logs>/<name>.log`."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self._commands[name] = command
+        with (self.logs / f"{name}.log").open("ab") as log:
+            self._running[name] = subprocess.Popen(  # noqa: S603 - our own commands
+                list(command),
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **self.environment},
+                start_new_session=True,
+            )
+
+    def wait_for(self, name: str, ready: Callable[[], bool]) -> None:
+        """Wait until a process is ready. Raises `DidNotStart`."""
+        deadline = time.monotonic() + START_WITHIN
+        while not ready():
+            ended = self._running[name].poll()
+            if ended is not None or time.monotonic() > deadline:
+                why = f"ended with {ended}" if ended is not None else f"was not ready within {START_WITHIN:g} s"
+                raise DidNotStart(f"{name} {why}; its log: {self.logs / f'{name}.log'}\n{self.tail(name)}")
+            time.sleep(0.05)
+
+    def kill(self, name: str) -> None:
+        """kill -9, at once."""
+        process = self._running[name]
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def restart(self, name: str) -> None:
+        """Start it again, as it was started."""
+        self.start(name, self._commands[name])
+
+    def alive(self, name: str) -> bool:
+        """True while it runs."""
+        return name in self._running and self._running[name].poll() is None
+
+    def tail(self, name: str, lines: int = 15) -> str:
+        """The end of its log."""
+        log = self.logs / f"{name}.log"
+        return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
+
+    def log_says(self, name: str, text: str) -> bool:
+        """True when its log holds a text."""
+        log = self.logs / f"{name}.log"
+        return log.exists() and text in log.read_text(errors="replace")
+
+    def pids(self) -> dict[str, int]:
+        """Who is running, for a demo that is kept."""
+        return {name: process.pid for name, process in self._running.items() if process.poll() is None}
+
+    def stop_all(self) -> None:
+        """Latest first: SIGTERM, then SIGKILL."""
+        for process in reversed(self._running.values()):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(STOP_WITHIN)
+            except subprocess.TimeoutExpired:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def tool(name: str) -> str:
+    """A program that came with our own environment (`temporal`), whatever the PATH says."""
+    beside = Path(sys.executable).parent / name
+    return str(beside) if beside.exists() else name

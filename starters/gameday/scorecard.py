@@ -1,0 +1,135 @@
+"""How a game day went: from the record, and again from the outside alone (the effect log and the metrics), so that the record can be checked.
+
+Times are world seconds, from the instant at which something was broken.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel
+
+from activities.ledger import PROVEN, Done
+from workflows.incident import State, Status, StepState
+
+Json = dict[str, Any]
+LEASES = "llm.routes.lease"  # renewing a lease is no change of the world
+
+
+class Scorecard(BaseModel):
+    """The result, as people and machines read it."""
+
+    playbook: str
+    incident_id: str
+    pace: float
+    detected_seconds: float | None
+    acknowledged_seconds: float | None
+    mitigated_seconds: float | None
+    resolved_seconds: float | None
+    questions: int
+    answered_verified: int
+    error_budget_burnt: float | None
+    measures_in_force: list[str]
+    world_restored: bool
+    effects: int
+    effects_lost: int
+    effects_doubled: int
+    killed: str = ""
+    recovered_seconds: float | None = None  # real seconds from the restart to the next thing that happened
+    state: str
+    why_not: list[str] = []
+    passed: bool
+
+
+def count_effects(log: Iterable[Json], done: Iterable[Done]) -> tuple[int, list[str], list[str]]:
+    """How many changes the targets saw; which recorded ones they never saw (lost); which they saw twice (doubled).
+
+    One key may cover several writes to different targets (a room, its topic, its pins); the same write twice under one key is a double.
+    """
+    ours = [e for e in log if e.get("key") and e.get("changed") and e.get("route") != LEASES]
+    seen = Counter((e["key"], e["route"], str(e["target"])) for e in ours)
+    doubled = [f"{key} at {target} ×{n}" for (key, _route, target), n in seen.items() if n > 1]
+    keys = {e["key"] for e in ours}
+    recorded = [d for d in done if d.outcome in PROVEN and not d.adopted]
+    lost = [d.key for d in recorded if not any(key == d.key or key.startswith(f"{d.key}/") for key in keys)]
+    return len(ours), lost, doubled
+
+
+def score(
+    status: Status, log: Sequence[Json], done: Sequence[Done], *, broken_at: datetime, detected_at: datetime | None, pace: float,
+    burnt: float | None, restored: bool, killed: str = "", recovered: float | None = None,
+) -> Scorecard:  # fmt: skip
+    """The scorecard, from the record."""
+    effects, lost, doubled = count_effects(log, done)
+    in_force = [f"{m.name}: {m.target}" for m in status.in_force]
+    why_not = [
+        *(["it was not resolved but " + str(status.state)] if status.state is not State.RESOLVED else []),
+        *(["the impact was never seen to end"] if status.mitigated_at is None else []),
+        *([f"in force: {', '.join(in_force)}"] if in_force else []),
+        *(["the world is not as it was"] if not restored else []),
+        *([f"effects lost: {', '.join(lost[:5])}"] if lost else []),
+        *([f"effects doubled: {', '.join(doubled[:5])}"] if doubled else []),
+        *[f"step {s.verb} {s.target}: {s.state}" for s in status.steps if s.state in (StepState.FAILED, StepState.SKIPPED)],
+    ]
+    since = _since(broken_at, pace)
+    return Scorecard(
+        playbook=status.playbook, incident_id=status.incident_id, pace=pace, detected_seconds=since(detected_at),
+        acknowledged_seconds=since(status.acknowledged_at), mitigated_seconds=since(status.mitigated_at),
+        resolved_seconds=since(status.resolved_at), questions=len(status.questions),
+        answered_verified=sum(bool(q.given) and all(g.verified for g in q.given) for q in status.questions), error_budget_burnt=burnt,
+        measures_in_force=in_force, world_restored=restored, effects=effects, effects_lost=len(lost), effects_doubled=len(doubled),
+        killed=killed, recovered_seconds=recovered, state=str(status.state), why_not=why_not, passed=not why_not,
+    )  # fmt: skip
+
+
+class Outside(BaseModel):
+    """What the effect log and the metrics say on their own, without a word from us."""
+
+    detected_seconds: float | None
+    acknowledged_seconds: float | None
+    mitigated_seconds: float | None
+    resolved_seconds: float | None
+    questions: int
+    error_budget_burnt: float | None
+
+
+def from_outside(
+    log: Sequence[Json], errors: Sequence[tuple[datetime, float]], *, broken_at: datetime, burnt: float | None, limit: float
+) -> Outside:
+    """Recompute the scorecard from the effect log and the error ratio (instant, ratio) over the incident, both in world time.
+
+    Detected: the first page. Acknowledged: the page taken. Mitigated: the first instant after the impact from which the error ratio stays
+    within `limit`. Resolved: the status page says so.
+    """
+    at = {e["n"]: datetime.fromisoformat(e["world_at"]) for e in log}
+    first = _first(log, at)
+    hit = [t for t, ratio in errors if t >= broken_at and ratio > limit]
+    well = [t for t, _ in errors if hit and t > hit[-1]]
+    asked = {e["key"].split("/pager.ask/")[1].split("/")[0] for e in log if "/pager.ask/" in str(e.get("key"))}
+    since = _since(broken_at, 1.0)
+    return Outside(
+        detected_seconds=since(first("pagerduty", "enqueue")), acknowledged_seconds=since(first("pagerduty", '"acknowledged"')),
+        mitigated_seconds=since(well[0] if well else None), resolved_seconds=since(first("statuspage", '"resolved"')),
+        questions=len(asked), error_budget_burnt=burnt,
+    )  # fmt: skip
+
+
+def _first(log: Sequence[Json], at: dict[int, datetime]) -> Any:
+    def first(face: str, says: str) -> datetime | None:
+        found = [at[e["n"]] for e in log if e["face"] == face and e.get("changed") and says in _words(e)]
+        return min(found, default=None)
+
+    return first
+
+
+def _words(effect: Json) -> str:
+    return json.dumps([effect.get("route"), effect.get("after")])
+
+
+def _since(start: datetime, pace: float) -> Any:
+    def since(instant: datetime | None) -> float | None:
+        return None if instant is None else round((instant - start) / timedelta(seconds=1) * pace, 1)
+
+    return since

@@ -1,0 +1,163 @@
+"""The stage of a game day: a Temporal server on a file, the practice platform, the alert receiver and a worker, all on free ports."""
+
+import json
+import secrets
+import shutil
+import socket
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from starters.gameday.processes import Processes, free_port, tool
+from starters.gameday.scenario import Scenario
+from worker.settings import Settings
+
+# What the product ships for a one-box server: dispatch without the 50 ms quantum, and writes that survive a power cut (deploy/temporal/).
+SERVER = (
+    "--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000",
+    "--dynamic-config-value", "history.timerProcessorMaxPollRPS=2000",
+    "--dynamic-config-value", "history.visibilityProcessorMaxPollRPS=2000",
+    "--sqlite-pragma", "journal_mode=WAL",
+    "--sqlite-pragma", "synchronous=FULL",
+)  # fmt: skip
+ATTRIBUTES = {
+    "IncidentSeverity": "Keyword", "IncidentPhase": "Keyword", "IncidentState": "Keyword", "Playbook": "Keyword", "Commander": "Keyword",
+    "Waiting": "Bool",
+}  # fmt: skip
+TOKEN = "practice-token"  # noqa: S105 - the practice platform's own, known to everybody
+ORGANISATION = Path(__file__).parent / "organisation.toml"
+
+
+@dataclass
+class Stage:
+    """Everything that is up, and where."""
+
+    home: Path
+    settings: Settings
+    processes: Processes
+    practice: httpx.Client
+    temporal_port: int
+    ui_url: str
+    receiver_url: str
+
+    def restart_worker(self) -> None:
+        """After a kill."""
+        self.processes.restart("worker")
+
+    def restart_temporal(self) -> None:
+        """After a kill, on the same file."""
+        self.processes.restart("temporal")
+        self.processes.wait_for("temporal", lambda: _answers(self.temporal_port))
+
+    def world(self) -> dict[str, Any]:
+        """The whole practice world."""
+        seen: dict[str, Any] = self.practice.get("/practice/world").raise_for_status().json()
+        return seen
+
+    def effects(self) -> list[dict[str, Any]]:
+        """What really happened at the targets."""
+        log = self.home / "practice" / "effects.jsonl"
+        return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+    def phone(self, person: str) -> list[dict[str, Any]]:
+        """What is on somebody's phone."""
+        said = self.practice.get(f"/practice/inbox/{person}").raise_for_status().json()
+        letters: list[dict[str, Any]] = said["inbox"] if isinstance(said, dict) else said
+        return letters
+
+
+def raise_stage(home: Path, scenario: Scenario, rules: Path, *, pace: float, seed: int, least_wait: float) -> Stage:
+    """Bring everything up. Raises `DidNotStart`; then nothing is left running."""
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    (home / "token").write_text(TOKEN)
+    (home / "codes").write_text(_fresh_secret())
+    ports = {name: free_port() for name in ("temporal", "ui", "http", "practice", "receiver", "metrics")}
+    _write_organisation(home, pace, least_wait)
+    environment = _environment(home, ports)
+    _write_settings(home, environment)
+    processes = Processes(home / "logs", environment)
+    stage = Stage(
+        home, Settings(**{k.removeprefix("INCIDENT_").lower(): v for k, v in environment.items()}), processes,  # type: ignore[arg-type]
+        httpx.Client(base_url=f"http://127.0.0.1:{ports['practice']}", timeout=10), ports["temporal"],
+        f"http://127.0.0.1:{ports['ui']}", f"http://127.0.0.1:{ports['receiver']}",
+    )  # fmt: skip
+    try:
+        _start(stage, scenario, rules, ports, pace, seed)
+    except BaseException:
+        processes.stop_all()
+        raise
+    return stage
+
+
+def _start(stage: Stage, scenario: Scenario, rules: Path, ports: dict[str, int], pace: float, seed: int) -> None:
+    processes, home = stage.processes, stage.home
+    attributes = [arg for name, kind in ATTRIBUTES.items() for arg in ("--search-attribute", f"{name}={kind}")]
+    processes.start(
+        "temporal",
+        [
+            tool("temporal"), "server", "start-dev", "--ip", "127.0.0.1", "--port", str(ports["temporal"]), "--ui-port", str(ports["ui"]),
+            "--http-port", str(ports["http"]), "--metrics-port", str(ports["metrics"]), "--db-filename", str(home / "temporal.db"),
+            "--ui-disable-news-fetch", "--log-level", "error", *attributes, *SERVER,
+        ],
+    )  # fmt: skip
+    python = [sys.executable, "-m"]
+    processes.start(
+        "practice",
+        [*python, "practice", "--port", str(ports["practice"]), "--seed", str(seed), "--pace", str(pace), "--state", str(home / "practice"),
+         "--rules", str(rules), "--receiver", f"{stage.receiver_url}/alerts/alertmanager", "--service", scenario.service],
+    )  # fmt: skip
+    processes.wait_for("temporal", lambda: _answers(ports["temporal"]))
+    processes.start("worker", [*python, "worker"])
+    processes.start("receiver", [*python, "starters.alerts"])
+    processes.wait_for("practice", lambda: _answers(ports["practice"]))
+    processes.wait_for("worker", lambda: processes.log_says("worker", "worker ready"))
+    processes.wait_for("receiver", lambda: _answers(ports["receiver"]))
+
+
+def _environment(home: Path, ports: dict[str, int]) -> dict[str, str]:
+    practice, token = f"http://127.0.0.1:{ports['practice']}", f"file:{home / 'token'}"
+    tokens = (
+        "model_gateway_token", "app_token", "unleash_token", "statuspage_token", "slack_token", "pagerduty_routing_key", "pagerduty_token",
+        "github_token", "alert_token",
+    )  # fmt: skip
+    where = {
+        "temporal_address": f"127.0.0.1:{ports['temporal']}", "ui_url": f"http://127.0.0.1:{ports['ui']}",
+        "ledger_url": f"sqlite:///{home / 'ledger.db'}", "organisation": str(home / "organisation.toml"),
+        "model_gateway_url": f"{practice}/llm", "app_url": f"{practice}/app", "unleash_url": f"{practice}/unleash",
+        "prometheus_url": f"{practice}/prom", "statuspage_url": f"{practice}/statuspage/v1",
+        "statuspage_public_url": f"{practice}/statuspage/public", "slack_url": f"{practice}/slack/api",
+        "pagerduty_events_url": f"{practice}/pagerduty", "pagerduty_url": f"{practice}/pagerduty/api", "pagerduty_requester": "P_DANA",
+        "pagerduty_from": "dana@example.com", "github_url": f"{practice}/github", "github_repository": "acme/incidents",
+        "codes_secret": f"file:{home / 'codes'}", "alert_port": str(ports["receiver"]), **dict.fromkeys(tokens, token),
+    }  # fmt: skip
+    return {f"INCIDENT_{name.upper()}": value for name, value in where.items()}
+
+
+def _write_settings(home: Path, environment: dict[str, str]) -> None:
+    """So that `incident` in another terminal finds this demo: `export INCIDENT_SETTINGS=<home>/settings.env`."""
+    (home / "settings.env").write_text("".join(f"{name}={value}\n" for name, value in environment.items()))
+
+
+def _write_organisation(home: Path, pace: float, least_wait: float) -> None:
+    text = (
+        ORGANISATION.read_text()
+        .replace("pace = 1.0", f"pace = {pace}", 1)
+        .replace("least_wait_for_people = 0", f"least_wait_for_people = {least_wait}", 1)
+    )
+    tomllib.loads(text)
+    (home / "organisation.toml").write_text(text)
+
+
+def _fresh_secret() -> str:
+    return secrets.token_hex(32)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as s:
+        s.settimeout(0.2)
+        return s.connect_ex(("127.0.0.1", port)) == 0
