@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,8 +28,12 @@ class EffectLog:
         headers: Mapping[str, str],
         before: object,
         after: object,
+        asked: object = None,
     ) -> None:
-        """Record one write. `changed` is whether it found anything to change; key and incident are only logged."""
+        """Record one write. `changed` is whether it found anything to change; key and incident are only logged.
+
+        `asked` is a fingerprint of what was wanted, so that two writes under one key can be told from one write done twice.
+        """
         entry = {
             "n": len(self.entries) + 1,
             "world_at": world_at,
@@ -38,6 +43,7 @@ class EffectLog:
             "target": target,
             "key": headers.get("idempotency-key"),
             "incident": headers.get("x-incident-id"),
+            "asked": hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()[:12],
             "changed": before != after,
             "before": before,
             "after": after,

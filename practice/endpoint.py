@@ -114,7 +114,7 @@ class Endpoint:
             return reply
         target, before, after = call.effect
         if not self.face.control:  # the effect log is about what the product's tools did, not about who runs the drill
-            world.note_effect(self.route.name, target, call.headers, before, after)
+            world.note_effect(self.route.name, target, call.headers, before, after, asked=call.body)
             if before != after:
                 world.before[self.face.name] = world.before[ANY_FACE] = (kept, at)
         return self.face.refused(500, "dialled partial failure") if call.partial else reply

@@ -71,12 +71,14 @@ class World:
         after = {"weights": dict(route.weights), "overrides": dict(route.overrides)}
         self.note_effect("llm.lease.lapse", f"routes/{route.alias}", {}, before, after, at=at)
 
-    def note_effect(self, route: str, target: str, headers: Any, before: object, after: object, at: float | None = None) -> None:
+    def note_effect(
+        self, route: str, target: str, headers: Any, before: object, after: object, at: float | None = None, asked: object = None
+    ) -> None:
         """Append to the effect log, stamped in both times."""
         at = self.clock.now() if at is None else at
         self.effects.append(
             world_at=rfc3339(at), real_at=self.clock.stamp(at), route=route, target=target,
-            headers=headers, before=before, after=after,
+            headers=headers, before=before, after=after, asked=asked,
         )  # fmt: skip
 
     def number(self) -> int:

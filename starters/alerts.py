@@ -56,7 +56,7 @@ class Posted(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     version: Literal["4"]
-    alerts: list[Any]
+    alerts: Annotated[list[Any], Field(min_length=1)]
     truncatedAlerts: int = 0  # noqa: N815 - the wire's name
 
 

@@ -133,7 +133,7 @@ class _Page:
         ways = [typed(self.status.incident_id, q, option) for option in q.options]
         together = " | ".join(ways)
         shown = [together] if cell_len(together) <= self.width - 12 else ways
-        ui = f'Temporal UI: signal {q.options[0]}, input your code in quotes: "{q.number}-XXXX-XXXX"'
+        ui = f'Temporal UI: signal {q.options[0]}, input (your code): "{q.number}-XXXX-XXXX"'
         return [*(self._pair("type" if nth == 0 else "or", way, "bold")[0] for nth, way in enumerate(shown)), *self._pair("or", ui)]
 
     def steps(self) -> list[Text]:

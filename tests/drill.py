@@ -19,13 +19,14 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowHandle, WorkflowU
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
+from activities.ledger import Done
 from practice.server import serve
 from practice.world import World
 from worker.converter import data_converter
 from worker.service import worker
 from worker.settings import Settings
 from worker.wiring import Fleet, wire
-from workflows.incident import Question, Status
+from workflows.incident import Phase, Question, Status
 
 BIN = Path(__file__).parent.parent / ".venv" / "bin"
 PATIENCE = 30.0  # real seconds that a story waits for something before it fails
@@ -68,6 +69,46 @@ pager = "P_PAT"
 ROLES = {
     "incident_commander": "dana", "ops_lead": "lee", "comms_lead": "noor", "ai_ml_lead": "ravi", "deputy": "kim", "duty_executive": "pat",
 }  # fmt: skip
+
+
+# The same story in less policy time: the numbers are smaller, the rules are the spec's.
+BRISK = """
+mitigated_window = "PT1M"
+[policy.stability]
+window = "PT5M"
+[policy.provider_outage]
+log_window = "PT2M"
+ramp = [0.5, 1.0]
+ramp_step = "PT1M"
+healthy_for = "PT2M"
+flap_lock = "PT3M"
+returns_apart = "PT10M"
+rest_before_restoring = "PT30S"
+resting = "PT0S"
+{outage}
+[policy.provider_outage.canary]
+p_bad = 0.2
+alpha = 0.05
+tick = "PT15S"
+min_dwell = "PT30S"
+bake = "PT30S"
+max_dwell = "PT5M"
+trials_to_decide = 40
+probes_per_second = 0.4
+least_weight = 0.25
+most_first_weight = 0.25
+growth = 4.0
+back_off = "PT3M"
+hold = "PT10M"
+{more}
+"""
+
+
+def brisk(outage: str = "", more: str = "", top: str = "") -> str:
+    """A brisk policy: `outage` are further numbers of the playbook, `more` are whole tables, `top` are keys of the policy itself."""
+    changed = {line.partition("=")[0].strip() for line in (top + "\n" + outage).splitlines() if line}
+    kept = "\n".join(line for line in BRISK.splitlines() if line.partition("=")[0].strip() not in changed)
+    return f"{top}\n" + kept.format(outage=outage, more=more)
 
 
 class Following:
@@ -148,6 +189,24 @@ class Drill:
 
         return await until(arrived, f"a code for {person} and question {question}")
 
+    async def measured(self, query: str) -> list[dict[str, Any]]:
+        """What the practice platform's metrics say, by PromQL, at the world's present."""
+        now = (await self.http.get("/practice/clock")).json()["world_unix"]
+        answer = (await self.http.get("/prom/api/v1/query", params={"query": query, "time": now})).json()
+        found: list[dict[str, Any]] = answer["data"]["result"]
+        return found
+
+    async def trespasses(self) -> list[str]:
+        """Every tenant that a provider ever served without its permission, in this world's whole past, with the provider (INV-13)."""
+        tenants = (await self.look())["tenants"]
+        served = await self.measured("sum by (tenant, provider) (llm_tenant_requests_total) > 0")
+        pairs = [(row["metric"]["tenant"], row["metric"]["provider"]) for row in served if row["metric"].get("provider")]
+        return [f"{t} by {p}" for t, p in pairs if not any(place.startswith(f"{p}@") for place in tenants[t]["allowed"])]
+
+    async def wrote(self, route: str) -> list[dict[str, Any]]:
+        """The changes that really happened on a route of the practice platform."""
+        return [e for e in await self.effects() if e["route"] == route and e["changed"]]
+
     async def start_worker(self) -> None:
         """Start serving the queue."""
         served: Worker = worker(self.env.client, self.fleet, self.settings.queue, self.settings)
@@ -211,6 +270,49 @@ class Told:
             return str(getattr(no.cause, "message", no.cause))
         raise AssertionError(f"{message} was accepted: {said}")
 
+    def book(self) -> list[Done]:
+        """The record: every change that was tried, with its outcome."""
+        return self.drill.fleet.ledger.effects(self.id)
+
+    def done(self, verb: str) -> list[Done]:
+        """The record of one verb, as far as it was proven."""
+        return [row for row in self.book() if row.verb == verb and row.outcome in ("done", "adopted")]
+
+    async def hears(self, phrase: str, skip: timedelta = timedelta(seconds=30), patience: float = PATIENCE) -> str:
+        """The first line of the timeline with a phrase. Lets time pass until there is one."""
+
+        async def said() -> str:
+            found = next((line for line in await self.timeline() if phrase.lower() in line.lower()), "")
+            if not found:
+                await self.drill.env.sleep(skip)
+            return found
+
+        found: str = await until(said, f"{phrase!r} on the timeline", patience)
+        return found
+
+    async def is_in(self, phase: Phase, answers: dict[str, str] | None = None, skip: timedelta = timedelta(seconds=30)) -> Status:
+        """Let the incident come to a phase, answering on the way."""
+        answered: set[int] = set()
+
+        async def there() -> Status | None:
+            status = await self.status()
+            return status if phase in status.phases else await self._move(status, answers or {}, answered, skip)
+
+        found: Status = await until(there, f"phase {phase}")
+        return found
+
+    async def _move(self, status: Status, answers: dict[str, str], answered: set[int], skip: timedelta) -> None:
+        """Answer what is open as `answers` says (a part of the question → verdict, "" leaves it open); without questions, let time pass."""
+        waiting = [q for q in status.asking if q.number not in answered]
+        for question in waiting:
+            verdict = next((v for k, v in answers.items() if k.lower() in question.asks.lower()), question.options[0])
+            answered.add(question.number)
+            if verdict:
+                code = await self.drill.code(ROLES[question.roles[0]], question.number)
+                await self.say(verdict, {"question": question.number, "code": code, "reason": "drill", "value": "none"})
+        if not waiting:
+            await self.drill.env.sleep(skip)
+
     async def question(self, about: str, skip: timedelta = timedelta(seconds=20), patience: float = PATIENCE) -> Question:
         """The open question about something. Lets time pass until it is asked."""
 
@@ -239,16 +341,7 @@ class Told:
         answered: set[int] = set()
         deadline = asyncio.get_running_loop().time() + patience
         while not await self.over():
-            status = await self.status()
-            waiting = [q for q in status.asking if q.number not in answered]
-            for question in waiting:
-                verdict = next((v for k, v in (answers or {}).items() if k.lower() in question.asks.lower()), question.options[0])
-                answered.add(question.number)
-                if verdict:
-                    code = await self.drill.code(ROLES[question.roles[0]], question.number)
-                    await self.say(verdict, {"question": question.number, "code": code, "reason": "drill", "value": "none"})
-            if not waiting:
-                await self.drill.env.sleep(skip)
+            await self._move(await self.status(), answers or {}, answered, skip)
             if asyncio.get_running_loop().time() > deadline:
                 lines = "\n".join(await self.timeline())
                 raise AssertionError(f"{self.id} did not end within {patience:g} s:\n{lines}")

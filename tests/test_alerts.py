@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
@@ -28,7 +29,7 @@ from worker.converter import data_converter
 from worker.settings import Settings
 from workflows.incident import Alert, Incident, Joined
 
-TEMPORAL = Path(__file__).parent.parent / ".venv/bin/temporal"
+TEMPORAL = Path(sys.executable).with_name("temporal")
 NOW = datetime.now(UTC).replace(microsecond=0)
 SERVICES = count(1)
 TODAY = f"{NOW:%Y%m%d}"
@@ -237,6 +238,7 @@ BAD: dict[str, bytes] = {
     "a number that is none": b'{"version": "4", "alerts": [], "truncatedAlerts": NaN}',
     "nested deep": b"[" * 200_000,
     "nested deep inside": b'{"version": "4", "alerts": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+    "no alert in it": json.dumps(webhook()).encode(),
     "another version": json.dumps(webhook(version="3")).encode(),
     "a list": b"[1, 2]",
     "a number with too many digits": b'{"version": "4", "alerts": [], "truncatedAlerts": ' + b"9" * 5000 + b"}",

@@ -102,7 +102,7 @@ class Comms:
     async def resolved(self) -> None:
         """The last words: Resolved on the page, in the room and on the ticket."""
         self._wanted = "resolved"
-        await self._publish_wanted()
+        await self._forgiving("status page", self._publish_wanted())
         await self._finish("Resolved")
 
     async def closed(self, word: str) -> None:
@@ -128,14 +128,14 @@ class Comms:
         roles: tuple[Role, ...] = (Role.INCIDENT_COMMANDER, *situation.card.lead)
         for more in (None, *RUNGS):
             roles = (*roles, more) if more else roles
-            await self._page(roles, "acknowledge to take command")
+            await self._forgiving("page", self._page(roles, "acknowledge to take command"))
             if await self._acknowledged(wait):
                 return
             situation.note("vacant", "nobody has taken command yet: IC_VACANT; broad actions hold")
         for nth in count():
             if await self._acknowledged(policy.for_people(policy.repage if nth < URGENT_PAGES else SLOW_PAGE)):
                 return
-            await self._page(roles, "still nobody in command")
+            await self._forgiving("page", self._page(roles, "still nobody in command"))
 
     async def _acknowledged(self, wait: timedelta) -> bool:
         """Wait for somebody to take the page, told to us or to the pager; the pager is asked once a minute."""
@@ -154,7 +154,10 @@ class Comms:
 
     async def _ask_the_pager(self) -> None:
         situation = self._situation
-        said = await self._invoker.quietly(Pager.acknowledged, AcknowledgementOf(incident_id=situation.id))
+        try:
+            said = await self._invoker.quietly(Pager.acknowledged, AcknowledgementOf(incident_id=situation.id))
+        except RanOut:
+            return  # asked again in a minute; that the page itself did not get through is noted where it was tried
         person = next((p for p in situation.crew.roster.people.values() if p.email and p.email == said.by_email), None)
         if person is not None and situation.acknowledged_at is None:
             situation.crew.assign(Role.INCIDENT_COMMANDER, person)

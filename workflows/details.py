@@ -1,31 +1,46 @@
-"""What the Temporal UI shows of an incident: markdown, made from its status. A person must be able to act on it within ten seconds."""
+"""What the Temporal UI shows of an incident: markdown, made from its status. A person must be able to act on it within ten seconds.
 
+It stands in half a window, below the UI's own heading, and the UI fetches it as part of an address: short, and what is asked comes first.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from workflows.incident import Question, Status, StepState
+from activities.action import Entry
+from workflows.incident import InForce, Question, Status, Step, StepState
 
 ICONS = {
     StepState.RUNNING: "◌", StepState.ASKING: "॥", StepState.HELD: "॥", StepState.DONE: "✔", StepState.ADOPTED: "✔", StepState.FAILED: "✖",
     StepState.SKIPPED: "↷", StepState.DECLINED: "✖", StepState.TASK: "☐",
 }  # fmt: skip
+IN_A_BROWSER = {**ICONS, StepState.ASKING: "?", StepState.HELD: "‖"}  # a browser without an Indic font shows ॥ as an empty box
+LONGEST = 6_000  # characters: a proxy before the UI may refuse a longer address
+LONG = 300  # characters of one sentence
+SHORT = 80  # and of one that only has to be recognised
+NEWEST = 8  # steps and lines of the timeline
+HOW = (
+    "More Actions → Send a Signal → pick the name → Data: your code *with its quotes* → Submit (the first click may only tidy the input: "
+    "click again). Press R to refresh this page."
+)
 
 
-def details(status: Status) -> str:
-    """Commander, phase, what is in force, the question with its effect and inverse, what to send, and when the next update is due."""
+def details(status: Status, latest: Sequence[Entry] = ()) -> str:
+    """Commander, phase, what is in force, the questions, each with what to send, its effect and undo, and when the next update is due.
+
+    `latest`: the end of the timeline. A signal has no answer: whoever sent one reads here what became of it.
+    """
+    asking = status.asking
     parts = [
-        f"## {status.severity.label} · §{status.section} {status.title} · {status.service or 'scope not known'}",
-        f"**Phase:** {status.phase.title} · **State:** {status.state} · **Commander:** {status.commander or 'nobody yet'}"
-        + (f" · **PAUSED by {status.paused_by}**" if status.paused_by else ""),
-        f"**Next update due:** {_clock(status.next_update_due)} · **Status page:** {status.status_page or 'nothing published'}"
-        + (f" · **Room:** {status.room}" if status.room else ""),
-        "**In force:** " + ("; ".join(f"{m.name} ({m.target})" for m in status.in_force) or "none"),
-        *(_question(q) for q in status.asking),
-        *([f"**Now:** {status.waiting_for}"] if status.waiting_for else []),
-        *(["### Steps", "\n".join(f"- {ICONS[s.state]} {s.says} {'— ' + s.result if s.result else ''}" for s in status.steps[-12:])]
-          if status.steps else []),
-        *(["### Tasks for people", "\n".join(f"- ☐ {t.owner.title}: {t.text}" for t in status.tasks)] if status.tasks else []),
-    ]  # fmt: skip
-    return "\n\n".join(parts)[:18_000]
+        f"### {status.severity.label} · §{status.section} {_plain(status.title, SHORT)} · {_plain(status.service, SHORT) or 'scope not known'}",
+        "  \n".join((*_now(status), *(_overview(asking) if len(asking) > 1 else ()))),
+        *(_question(q) for q in asking),
+        *([f"**To answer:** {HOW}"] if asking else []),
+        *_section("Latest", (f"{e.at:%H:%M:%S} {e.kind}: {_plain(e.text)}" for e in reversed(latest[-NEWEST:]))),
+        *_section("Steps, newest first", (_step(s) for s in reversed(status.steps[-NEWEST:]))),
+        *_section("Tasks for people", (f"☐ {t.owner.title}: {_plain(t.text)}" for t in status.tasks)),
+    ]
+    return "\n\n".join(parts)[:LONGEST]
 
 
 def headline(status: Status) -> str:
@@ -34,21 +49,79 @@ def headline(status: Status) -> str:
     return f"{status.severity.label} {status.phase.title} · {status.service}{waits}"
 
 
+def _now(status: Status) -> list[str]:
+    due = status.next_update_due
+    overdue = " **(overdue)**" if due and due < status.updated_at else ""
+    return [
+        f"**Commander:** {status.commander or 'nobody yet'} · **Phase:** {status.phase.title} · **State:** {status.state}"
+        + (f" · **PAUSED by {status.paused_by}**" if status.paused_by else ""),
+        f"**Next update due:** {_clock(due)}{overdue} · **Status page:** {_plain(status.status_page) or 'nothing published'}"
+        + (f" · **Room:** {_plain(status.room)}" if status.room else ""),
+        f"**In force:** {_in_force(status.in_force)}",
+        *([f"**Now:** {_plain(status.waiting_for)}"] if status.waiting_for else []),
+    ]
+
+
+def _in_force(measures: Iterable[InForce]) -> str:
+    by_name: dict[str, list[str]] = {}
+    for measure in measures:
+        unsure = "" if measure.certain else " (perhaps)"
+        held = f" (held by {measure.held_by})" if measure.held_by else ""
+        by_name.setdefault(measure.name, []).append(f"{_plain(measure.target, SHORT)}{unsure}{held}")
+    return "; ".join(f"{name}: {', '.join(targets)}" for name, targets in by_name.items()) or "none"
+
+
+def _overview(asking: Sequence[Question]) -> list[str]:
+    return [f"**{len(asking)} questions wait:**", *(f"[{q.number}] {_plain(q.asks, SHORT)}" for q in asking)]
+
+
 def _question(question: Question) -> str:
     who = " or ".join(role.title for role in question.roles)
-    first, rest = question.options[0], question.options[1:]
-    return "\n".join(
-        (
-            f"### ॥ Question {question.number}: {question.asks}",
-            f"- **Effect:** {question.effect or '–'}",
-            f"- **Undo:** {question.inverse}",
-            *(f"- {fact}" for fact in question.facts),
-            f"- **Who:** {who} ({question.risk.label}) · **No answer:** {question.silence.means()}"
-            + (f", from {_clock(question.expires_at)}" if question.expires_at else ""),
-            f'- **Send:** signal `{first}` with the code you were sent, as a JSON string: `"{question.number}-XXXX-XXXX"`'
-            + (f" (or signal {', '.join(f'`{o}`' for o in rest)})" if rest else ""),
-        )
-    )
+    silence = question.silence.means() + (f", from {_clock(question.expires_at)}" if question.expires_at else "")
+    heading = f"### Question {question.number}: {_plain(question.asks)}"
+    first, *further = _effect(question.effect)
+    lines = (
+        _to_send(question), f"**Effect:** {first}", *further, f"**Undo:** {_plain(question.inverse)}",
+        *map(_plain, question.facts), f"**Who:** {who} ({question.risk.label}) · **No answer:** {silence}",
+    )  # fmt: skip
+    return "\n".join((heading, "", *(f"- {line}" for line in lines)))
+
+
+def _to_send(question: Question) -> str:
+    first, *rest = (f"`{option}`" for option in question.options)
+    if first == "`answer`":
+        return f'**Send:** signal {first}, data `{{"question": {question.number}, "code": "{question.number}-XXXX-XXXX", "value": …}}`'
+    others = f" (or {', '.join(rest)})" if rest else ""
+    return f'**Send:** signal {first}{others}, data `"{question.number}-XXXX-XXXX"`: the code you were sent'
+
+
+def _effect(effect: str) -> list[str]:
+    """A plan of many steps: the first in full, of the others what is different. The status has every word."""
+    first, *others = effect.split("; then ")
+    return [_plain(first) or "–", *(f"then {_plain(_different(other, first), SHORT)}" for other in others)]
+
+
+def _different(step: str, first: str) -> str:
+    words = step.split()
+    same = next((n for n, (one, other) in enumerate(zip(words, first.split(), strict=False)) if one != other), 0)
+    return step if same < 3 else f"… {' '.join(words[same - 1 :])}"
+
+
+def _step(step: Step) -> str:
+    said = step.result if step.result.startswith(step.says) else f"{step.says} — {step.result}" if step.result else step.says
+    return f"{IN_A_BROWSER[step.state]} {_plain(said)}"
+
+
+def _section(heading: str, lines: Iterable[str]) -> list[str]:
+    listed = "\n".join(f"- {line}" for line in lines)
+    return [f"#### {heading}\n\n{listed}"] if listed else []
+
+
+def _plain(text: str, longest: int = LONG) -> str:
+    """One line that means to markdown what it says: titles and targets come from alerts and from people."""
+    line = " ".join(text.split())
+    line = line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
+    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", line)
 
 
 def _clock(instant: datetime | None) -> str:

@@ -39,9 +39,10 @@ class Invoker:
     def risk(self, verb: Verb[O, Any], order: Order) -> Risk:
         """The class of this very order, raised to a question's when automation's own caps are used up (spec §2.4)."""
         situation, limits = self._situation, self._situation.policy.limits
-        risk = action_of(verb).risk(order, limits)
-        if risk is not Risk.C1:
-            return risk
+        action = action_of(verb)
+        risk = action.risk(order, limits)
+        if risk is not Risk.C1 or action.patience is Patience.WATCH:
+            return risk  # watching a step goes on under the grant of the plan that the step belongs to
         since = workflow.now() - situation.policy.paced(limits.narrow_actions_window)
         recent = sum(at > since for at in situation.narrow_actions)
         unsure = situation.incident.confidence < limits.trigger_confidence

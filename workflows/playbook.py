@@ -21,7 +21,7 @@ from workflows.comms import Comms
 from workflows.doors import Doors, alert_of, incident_of
 from workflows.hearing import Hearing, StandDown
 from workflows.incident import Card, Incident, Joined, Outcome, Phase, Silence, State, Status, Step, StepState
-from workflows.invoker import Invoker, RanOut
+from workflows.invoker import Invoker, NeedsApproval, RanOut
 from workflows.measures import Imposed
 from workflows.questions import Decision, Questions
 from workflows.recorder import Recorder
@@ -150,8 +150,12 @@ class Playbook(Doors):
         situation.note("handed over", why)
         self.comms.said(f"Handed over to {situation.commander() or 'the commander'}: {why}. `incident status {situation.id}` has the rest.")
         decision = await self._confirm_lifting(f"All in hand? {why}. Approve when the impact has ended: the rest is lifted and closed")
-        await self._lift_all(situation.measures.liftable(), decision)
-        await self.finish(f"resolved by hand, says {decision.by}")
+        try:
+            await self._lift_all(situation.measures.liftable(), decision)
+        except HandOver as again:
+            await self._by_hand(str(again))
+        else:
+            await self.finish(f"resolved by hand, says {decision.by}")
 
     async def _abort(self, order: StandDown | None, cancelled: bool) -> None:
         """Stopped before it was resolved: lift what may be lifted, latest first; sticky measures stay, in somebody's name."""
@@ -161,6 +165,7 @@ class Playbook(Doors):
         covers = [i.undo.digest(action_of(i.measure.lift).name) for i in liftable]
         verified = order.verified if order else False
         grant = situation.approvals.ordered(who, verified, covers, timedelta(days=1), workflow.now())
+        situation.paused_by = ""  # a later order than the pause, and by the same authority
         situation.waiting_for = "standing down: lifting what this incident imposed"
         for imposed in liftable:
             try:
@@ -283,7 +288,7 @@ class Playbook(Doors):
         tasks = [asyncio.create_task(each) for each in work]
         try:
             return tuple(await asyncio.gather(*tasks))
-        except BaseException:
+        except (Exception, asyncio.CancelledError):
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -348,9 +353,9 @@ class Playbook(Doors):
         """
         if _nobody(order):
             return Proposed()
-        risk = self.invoker.risk(measure.impose, order)
-        step = self.situation.begin(action_of(measure.impose), order, risk, StepState.ASKING if risk >= Risk.C2 else StepState.RUNNING)
+        step = self.situation.begin(action_of(measure.impose), order, self.invoker.risk(measure.impose, order))
         while True:
+            step.risk = risk = self.invoker.risk(measure.impose, order)
             grant = under or (self._standing(measure, order) if authorised else None)
             undo = ""
             if risk >= Risk.C2 and grant is None:
@@ -364,10 +369,8 @@ class Playbook(Doors):
                 grant = decision.grant
             try:
                 return await self._impose(measure, order, step, grant, undo, onto)
-            except Drifted:
-                self.situation.note(
-                    "changed meanwhile", f"{order.target()} is not as it was when question was put; asking again", step=step
-                )
+            except (Drifted, NeedsApproval) as changed:
+                self.situation.note("changed meanwhile", f"{order.target()}: {changed}; asking again", step=step)
 
     async def lift_measures(self, *, asking: Role, resting: timedelta, asks: str) -> None:
         """Lift what is in force, latest first, resting between and stopping at the first regression. A *no* leaves it in that person's name."""
@@ -571,12 +574,16 @@ class Playbook(Doors):
                     wanted = order.given(fresh)
                     if imposed is None:
                         if undo_asked and wanted.undo().digest(measure.name) != undo_asked:
-                            raise Drifted
+                            raise Drifted("it is not as it was when the question was put")
                         imposed = self.situation.measures.register(measure, wanted, workflow.now())
                     elif again:
                         # A lost try may have worked: what we see now may be our own doing, not the state before.
                         wanted = wanted.model_copy(update={"prior": cast("Any", imposed.order).prior})
                     effect = await self.invoker.step(measure.impose, wanted, step, grant=grant, again=again)
+            except NeedsApproval:
+                if imposed is not None and imposed is not onto and not again:
+                    self.situation.measures.lifted(imposed, workflow.now())
+                raise
             except RanOut as out:
                 if out.lapsed:
                     self.situation.note("lapsed", out.why, step=step)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from temporalio import workflow
@@ -59,7 +59,7 @@ class Traffic:
         self._policy = playbook.policy.provider_outage
         self.route = route
         self.primary = primary
-        self.moved_at: datetime | None = None
+        self._not_before = workflow.now()  # no return to the primary earlier than this
         self.stand_in_failed = False
 
     def not_an_outage(self, calls: Calls) -> str:
@@ -130,7 +130,8 @@ class Traffic:
             proposed = await playbook.impose(FAILED_OVER, shift, under=grant, onto=imposed)
             if not proposed:
                 return Ramped(reached, to.id)
-            imposed, self.moved_at = proposed.imposed, workflow.now()
+            imposed = proposed.imposed
+            self._lock(policy.flap_lock)
             await playbook.rest(policy.ramp_step, f"watch {to.id} carry {share:.0%}")
             await playbook.do(Models.served, Served(route=self.route, window=policy.ramp_step))
             if await self._failing(to.id):
@@ -158,8 +159,8 @@ class Traffic:
         False when it takes longer than we would wait, or when the stand-in fails meanwhile (then `stand_in_failed` says so).
         """
         playbook, policy = self._playbook, self._policy
-        if self.moved_at is not None:
-            await playbook.until(self.moved_at + playbook.policy.paced(policy.flap_lock), "flap lock: no return so soon after a failover")
+        if not await self._lock_over(stand_in):
+            return False
         return await playbook.holds(
             lambda start, end: playbook.look(
                 Telemetry.provider_health,
@@ -171,8 +172,24 @@ class Traffic:
             give_up=None if stand_in is None else lambda: self._stand_in_fails(stand_in),
         )
 
+    async def _lock_over(self, stand_in: Candidate | None) -> bool:
+        """Wait until a return is allowed again, with an eye on the stand-in. False: it fails."""
+        playbook, over = self._playbook, self._not_before
+        while workflow.now() < over:
+            look = min(over, workflow.now() + playbook.policy.paced(self._policy.log_window))
+            await playbook.until(look, f"flap lock: no return before {over:%H:%M:%S} UTC")
+            if stand_in is not None and await self._stand_in_fails(stand_in):
+                return False
+        return True
+
+    def _lock(self, duration: timedelta) -> None:
+        """No return for so long from now: a provider that comes and goes must not take the traffic with it."""
+        self._not_before = max(self._not_before, workflow.now() + self._playbook.policy.paced(duration))
+
     async def _stand_in_fails(self, stand_in: Candidate) -> bool:
-        self.stand_in_failed = self.imposed is not None and await self._failing(stand_in.id)
+        order = Log(route=self.route, window=self._policy.ramp_step)
+        calls = await self._playbook.look(Models.calls, order)
+        self.stand_in_failed = calls.failed_share(stand_in.id) > self._policy.error_ratio
         if self.stand_in_failed:
             self._playbook.note(f"{stand_in.id} fails too")
         return self.stand_in_failed
@@ -181,24 +198,24 @@ class Traffic:
         """Wait for the primary and return to it. Without a failover in force there is nothing to canary, only to wait for."""
         self.stand_in_failed = False
         if self.imposed is None or secondary is None:
-            return await self.primary_healthy(None)
+            if not await self.primary_healthy(None):
+                self._playbook.hand_over(f"{self.primary} does not come back, and nobody stands in for it")
+            return True
         return await self._canary_back(tenants, secondary)
 
     async def _canary_back(self, tenants: Sequence[str], secondary: Candidate) -> bool:
         """Return to the primary in small steps, each proven by a sequential test. False: we stay where we are, by a person's word."""
-        playbook, canary = self._playbook, self._policy.canary
+        canary = self._policy.canary
         for attempt in range(canary.attempts):
-            began = workflow.now()
             if not await self.primary_healthy(secondary):
                 break
             climbed = await self._climb(tenants, secondary)
             if climbed is None:
                 break
             if climbed:
-                playbook.discharge(FAILED_OVER)
+                self._playbook.discharge(FAILED_OVER)
                 return True
-            pause = max(min(canary.back_off * 2**attempt, canary.longest_back_off), self._policy.returns_apart - (workflow.now() - began))
-            await playbook.rest(pause, f"pause after canary attempt {attempt + 1} failed")
+            self._lock(min(canary.back_off * 2**attempt, canary.longest_back_off))
         return False if self.stand_in_failed else await self._stay(secondary)
 
     async def _climb(self, tenants: Sequence[str], secondary: Candidate) -> bool | None:
@@ -220,6 +237,7 @@ class Traffic:
         )
         if decision.grant is None:
             return None
+        self._lock(self._policy.returns_apart)
         for step, weight in enumerate(weights):
             if not await self._hold_step(tenants, secondary, shifts.get(weight), weight, (step + 1, len(weights)), decision.grant):
                 return False
@@ -278,7 +296,7 @@ class Traffic:
 
     async def _fell_back(self, tenants: Sequence[str], secondary: Candidate) -> bool:
         await self._fall_back(tenants, {secondary.id: 1.0}, self.imposed)
-        self.moved_at = workflow.now()
+        self._lock(self._policy.flap_lock)
         return False
 
     async def _fall_back(self, tenants: Sequence[str], weights: dict[str, float], onto: Imposed | None) -> None:

@@ -271,11 +271,16 @@ class Day:
 def standing_of(world: dict[str, Any]) -> dict[str, Any]:
     """What a recovery must put back: routes, modes, flags and the clients' policy."""
     route = world["route"]
+    weights = _shares(route["weights"])
     return {
-        "weights": route["weights"], "overrides": {t: w for t, w in route["overrides"].items() if w != route["weights"]},
+        "weights": weights, "overrides": {t: w for t, w in route["overrides"].items() if _shares(w) != weights},
         "modes": {t: m for t, m in route["modes"].items() if m != "normal"}, "flags": world["flags"],
         "policy": {k: v for k, v in world["policy"].items() if k not in ("etag", "version")},
     }  # fmt: skip
+
+
+def _shares(weights: dict[str, float]) -> dict[str, float]:
+    return {provider: share for provider, share in weights.items() if share}
 
 
 def _table(card: Scorecard) -> Table:
@@ -387,7 +392,7 @@ def read_options(arguments: Sequence[str]) -> Options:
 
 def main() -> None:
     """Entry point. Ends with `os._exit`: a process that used temporalio may abort at interpreter exit (sdk-python#300)."""
-    console = Console(soft_wrap=False, highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
     code = 1
     try:
         code = asyncio.run(play(read_options(sys.argv[1:]), console))

@@ -46,13 +46,13 @@ class Scorecard(BaseModel):
 def count_effects(log: Iterable[Json], done: Iterable[Done]) -> tuple[int, list[str], list[str]]:
     """How many changes the targets saw; which recorded ones they never saw (lost); which they saw twice (doubled).
 
-    One key may cover several writes to different targets (a room, its topic, its pins); the same write twice under one key is a double.
+    One key may cover several writes (a room, its topic, its pins); the very same write twice under one key is a double.
     """
     ours = [e for e in log if e.get("key") and e.get("changed") and e.get("route") != LEASES]
-    seen = Counter((e["key"], e["route"], str(e["target"])) for e in ours)
-    doubled = [f"{key} at {target} ×{n}" for (key, _route, target), n in seen.items() if n > 1]
+    seen = Counter((e["key"], e["route"], str(e["target"]), e["asked"]) for e in ours)
+    doubled = [f"{key} at {target} ×{n}" for (key, _route, target, _asked), n in seen.items() if n > 1]
     keys = {e["key"] for e in ours}
-    recorded = [d for d in done if d.outcome in PROVEN and not d.adopted]
+    recorded = [d for d in done if d.outcome in PROVEN and d.proven_by and not d.adopted]
     lost = [d.key for d in recorded if not any(key == d.key or key.startswith(f"{d.key}/") for key in keys)]
     return len(ours), lost, doubled
 
