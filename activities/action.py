@@ -11,10 +11,12 @@ Three outcomes, and no fourth::
     (any other exception means that we do not know; the next attempt looks before it acts)
 """
 
+import asyncio
 import functools
 import hashlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -229,15 +231,39 @@ def action(
                 raise Refused("automation is set to observe only; lift it, then retry")
             if level >= Risk.C2:
                 _check_grant(name, order, call)
-            if not changes or system.book is None:
-                return await verb(system, order, call)
-            return await _on_the_book(name, level, verb, system, order, call)
+            async with _beating(declared.patience):
+                if not changes or system.book is None:
+                    return await verb(system, order, call)
+                return await _on_the_book(name, level, verb, system, order, call)
 
         declared = Action(name, of_order, asks, patience or (Patience.CHANGE if changes else Patience.READ), changes)
         guarded.__action__ = declared  # type: ignore[attr-defined]
         return activity.defn(name=name)(guarded)
 
     return declare
+
+
+@asynccontextmanager
+async def _beating(patience: Patience) -> AsyncIterator[None]:
+    """Heartbeat while a verb runs, so that a killed worker is noticed in seconds and not when the try's whole time is over.
+
+    A verb that watches beats by itself: its heartbeats carry how far it is.
+    """
+    every = activity.info().heartbeat_timeout if activity.in_activity() and patience is not Patience.WATCH else None
+    if every is None:
+        yield
+        return
+    beat = asyncio.create_task(_beat(every / 4))
+    try:
+        yield
+    finally:
+        beat.cancel()
+
+
+async def _beat(pause: timedelta) -> None:
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(pause.total_seconds())
 
 
 def _always(risk: Risk) -> Callable[[Any, Limits], Risk]:

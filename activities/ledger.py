@@ -23,10 +23,13 @@ from sqlalchemy.exc import DBAPIError
 
 from activities.action import Call, Effect, Entry, Order, Patience, Refused, Risk, System, Value, action
 
+from activities.patch import patched
+
 log = logging.getLogger(__name__)
 
 OVER = ("resolved", "stood down", "closed")  # the values of `State` after which nothing of ours runs; a test keeps the two equal
 PROVEN = ("done", "adopted")
+BEHIND = -1  # what `record` answers when a difference does not fit what is kept: send the whole status
 BUSY = timedelta(seconds=15)  # how long one writer waits for another
 
 
@@ -146,6 +149,7 @@ class Record(Order):
     incident_id: str
     entries: tuple[Entry, ...] = ()
     status: dict[str, JsonValue] | None = None
+    base: int = 0  # the version that `status` is the difference to (activities/patch.py); 0: it is whole
 
     def target(self) -> str:
         """Our own ledger."""
@@ -244,7 +248,7 @@ class Ledger(System):
 
     @action("ledger.record", risk=Risk.C0, patience=Patience.RECORD)
     async def record(self, order: Record, call: Call) -> int:
-        """Keep what the workflow says; returns how many entries were new. Refused when it contradicts what is already kept."""
+        """Keep what the workflow says; returns how many entries were new, or BEHIND. Refused when it contradicts what is already kept."""
         return await asyncio.to_thread(self.write, order)
 
     async def began(self, name: str, risk: Risk, order: Order, call: Call, attempt: int) -> None:
@@ -292,9 +296,10 @@ class Ledger(System):
         """The same as `record`, outside an activity. All of the order is kept, or nothing of it."""
         with self._writing() as connection:
             new = _keep_entries(connection, order)
-            if order.status is not None:
-                _keep_status(connection, order.incident_id, order.status)
-        return new
+            told = None if order.status is None else _whole(connection, order)
+            if told is not None:
+                _keep_status(connection, order.incident_id, told)
+        return BEHIND if told is None and order.status is not None else new
 
     def incidents(self, open_only: bool = True) -> list[Recorded]:
         """The incidents we know of, newest first."""
@@ -457,6 +462,17 @@ def _keep_entries(connection: sa.Connection, order: Record) -> int:
     if new:
         connection.execute(_insert(connection, entries), new)
     return len(new)
+
+
+def _whole(connection: sa.Connection, order: Record) -> dict[str, JsonValue] | None:
+    """The whole status that an order tells, put together from what is kept; None when what is kept is not what the difference starts from."""
+    told: dict[str, Any] = dict(order.status or {})
+    if not order.base:
+        return told
+    kept = connection.execute(sa.select(incidents.c.version, incidents.c.status).where(incidents.c.id == order.incident_id)).first()
+    if kept is None or kept.version < order.base or order.base < kept.version < int(told["version"]):
+        return None
+    return patched(kept.status, told) if kept.version == order.base else dict(kept.status)
 
 
 def _keep_status(connection: sa.Connection, incident_id: str, status: dict[str, JsonValue]) -> None:

@@ -31,9 +31,9 @@ class Tries(Value):
 
     each_try: timedelta
     tries: int  # 0: without end
-    first_pause: timedelta = seconds(1)
+    first_pause: timedelta = seconds(0.2)  # also what passes between noticing a dead worker and trying elsewhere
     longest_pause: timedelta = seconds(15)
-    heartbeat: timedelta | None = None
+    heartbeat: timedelta = seconds(2)  # how soon a dead worker is noticed: recovery time is this and the pause
 
 
 class Rhythm(Value):
@@ -136,9 +136,9 @@ class Policy(Value):
     standing: dict[str, Standing] = {}
     holding_statement: bool = True
     patience: dict[Patience, Tries] = {
-        Patience.READ: Tries(each_try=seconds(8), tries=4, longest_pause=seconds(4)),
-        Patience.CHANGE: Tries(each_try=seconds(10), tries=4, longest_pause=seconds(5)),
-        Patience.WATCH: Tries(each_try=timedelta(hours=2), tries=5, heartbeat=seconds(4)),
+        Patience.READ: Tries(each_try=seconds(8), tries=7, longest_pause=seconds(5)),
+        Patience.CHANGE: Tries(each_try=seconds(10), tries=7, longest_pause=seconds(5)),
+        Patience.WATCH: Tries(each_try=timedelta(hours=2), tries=9, heartbeat=seconds(4)),
         Patience.RECORD: Tries(each_try=seconds(8), tries=0, longest_pause=seconds(10)),
     }
 

@@ -35,7 +35,7 @@ from starters.trouble import Refusal, Trouble
 from worker.converter import data_converter
 from worker.playbooks import PlaybookInfo, discover
 from worker.settings import Settings
-from workflows.incident import Alert, Incident, Joined, Status, incident_id
+from workflows.incident import UNSURE, Alert, Incident, Joined, Status, incident_id
 from workflows.severity import worst
 
 ANSWER_WITHIN = timedelta(seconds=15)  # an incident may look up who somebody is before it answers
@@ -61,9 +61,7 @@ class Delivered(NamedTuple):
 async def connect(settings: Settings) -> Client:
     """A client of the configured server, within five seconds or `Trouble`."""
     who = f"incident:{getpass.getuser()}@{socket.gethostname()}"
-    opening = Client.connect(
-        settings.temporal_address, namespace=settings.temporal_namespace, data_converter=data_converter, identity=who
-    )
+    opening = Client.connect(settings.temporal_address, namespace=settings.temporal_namespace, data_converter=data_converter, identity=who)
     try:
         return await asyncio.wait_for(opening, CONNECT_WITHIN)
     except (RuntimeError, TimeoutError, RPCError):
@@ -248,7 +246,7 @@ def names(info: PlaybookInfo, incident: Incident) -> list[str]:
 
 
 def _queue(settings: Settings, info: PlaybookInfo, incident: Incident) -> str:
-    return settings.task_queue(worst(info.card.floor, incident.severity or info.card.floor))
+    return settings.task_queue(worst(info.card.floor, incident.severity or UNSURE))
 
 
 def _summary(info: PlaybookInfo, incident: Incident) -> str:

@@ -187,7 +187,8 @@ class Drill:
                         return word.strip(".,;)")
             return ""
 
-        return await until(arrived, f"a code for {person} and question {question}")
+        code: str = await until(arrived, f"a code for {person} and question {question}")
+        return code
 
     async def measured(self, query: str) -> list[dict[str, Any]]:
         """What the practice platform's metrics say, by PromQL, at the world's present."""
@@ -296,7 +297,10 @@ class Told:
 
         async def there() -> Status | None:
             status = await self.status()
-            return status if phase in status.phases else await self._move(status, answers or {}, answered, skip)
+            if phase in status.phases:
+                return status
+            await self._move(status, answers or {}, answered, skip)
+            return None
 
         found: Status = await until(there, f"phase {phase}")
         return found

@@ -1,6 +1,7 @@
 """What the Temporal UI shows of an incident: markdown, made from its status. A person must be able to act on it within ten seconds.
 
-It stands in half a window, below the UI's own heading, and the UI fetches it as part of an address: short, and what is asked comes first.
+It stands in half a window, below the UI's own heading, and is sent to the UI's renderer as part of an address: so it is short. Only lists
+are set tight there: lists of lists run into one line, and every empty line between paragraphs shows.
 """
 
 import re
@@ -17,7 +18,7 @@ ICONS = {
 IN_A_BROWSER = {**ICONS, StepState.ASKING: "?", StepState.HELD: "‖"}  # a browser without an Indic font shows ॥ as an empty box
 LONGEST = 6_000  # characters: a proxy before the UI may refuse a longer address
 LONG = 300  # characters of one sentence
-SHORT = 80  # and of one that only has to be recognised
+SHORT = 64  # and of one that only has to be recognised: a line
 NEWEST = 8  # steps and lines of the timeline
 HOW = (
     "More Actions → Send a Signal → pick the name → Data: your code *with its quotes* → Submit (the first click may only tidy the input: "
@@ -33,7 +34,7 @@ def details(status: Status, latest: Sequence[Entry] = ()) -> str:
     asking = status.asking
     parts = [
         f"### {status.severity.label} · §{status.section} {_plain(status.title, SHORT)} · {_plain(status.service, SHORT) or 'scope not known'}",
-        "  \n".join((*_now(status), *(_overview(asking) if len(asking) > 1 else ()))),
+        "\n".join(f"- {line}" for line in _now(status)),
         *(_question(q) for q in asking),
         *([f"**To answer:** {HOW}"] if asking else []),
         *_section("Latest", (f"{e.at:%H:%M:%S} {e.kind}: {_plain(e.text)}" for e in reversed(latest[-NEWEST:]))),
@@ -59,6 +60,8 @@ def _now(status: Status) -> list[str]:
         + (f" · **Room:** {_plain(status.room)}" if status.room else ""),
         f"**In force:** {_in_force(status.in_force)}",
         *([f"**Now:** {_plain(status.waiting_for)}"] if status.waiting_for else []),
+        *([f"**{len(status.asking)} questions wait**, below:"] if len(status.asking) > 1 else []),
+        *((f"[{q.number}] {_plain(q.asks, SHORT)}" for q in status.asking) if len(status.asking) > 1 else []),
     ]
 
 
@@ -69,10 +72,6 @@ def _in_force(measures: Iterable[InForce]) -> str:
         held = f" (held by {measure.held_by})" if measure.held_by else ""
         by_name.setdefault(measure.name, []).append(f"{_plain(measure.target, SHORT)}{unsure}{held}")
     return "; ".join(f"{name}: {', '.join(targets)}" for name, targets in by_name.items()) or "none"
-
-
-def _overview(asking: Sequence[Question]) -> list[str]:
-    return [f"**{len(asking)} questions wait:**", *(f"[{q.number}] {_plain(q.asks, SHORT)}" for q in asking)]
 
 
 def _question(question: Question) -> str:
@@ -98,7 +97,7 @@ def _to_send(question: Question) -> str:
 def _effect(effect: str) -> list[str]:
     """A plan of many steps: the first in full, of the others what is different. The status has every word."""
     first, *others = effect.split("; then ")
-    return [_plain(first) or "–", *(f"then {_plain(_different(other, first), SHORT)}" for other in others)]
+    return [_plain(first) or "–", *(_plain(f"then {_different(other, first)}", SHORT) for other in others)]
 
 
 def _different(step: str, first: str) -> str:

@@ -9,6 +9,10 @@ from activities.action import Entry, Grant, Risk, Role, Value
 from workflows.severity import Severity
 
 
+# "If you're unsure, page as SEV-2 and adjust after triage" (seed §0.1, rule of thumb).
+UNSURE = Severity.SEV2
+
+
 class Phase(StrEnum):
     """Where an incident is. The playbook enters one block after another (seed §2: Triggers → Triage → … → Post-incident)."""
 

@@ -62,7 +62,7 @@ class Playbook(Doors):
     def __init__(self, *given: Any) -> None:
         info = workflow.info()
         self.situation = Situation(info.workflow_id, info.workflow_type, self.card, workflow.now())
-        self.situation.incident = incident_of(given)
+        self.situation.incident = _keyed(incident_of(given), type(self))
         self.invoker = Invoker(self.situation)
         self.questions = Questions(self.situation, self.invoker)
         self.comms = Comms(self.situation, self.invoker, self.questions)
@@ -231,7 +231,7 @@ class Playbook(Doors):
         except NotAccepted as no:
             self.refuse("alert", given, str(no))
             return Joined(mine=True, alerts=situation.alerts)
-        if alert.dedup_key != situation.incident.dedup_key:
+        if alert.dedup_key != situation.incident.dedup_key or (situation.state.over and alert.status == "firing"):
             return Joined(mine=False, alerts=situation.alerts)
         if alert.delivery == situation.incident.delivery:
             return Joined(mine=True, alerts=max(situation.alerts, 1))
@@ -699,6 +699,12 @@ class Playbook(Doors):
         situation.resolved_at, situation.state, situation.outcome = workflow.now(), State.RESOLVED, summary
         situation.note("resolved", summary)
         await self.comms.resolved()
+
+
+def _keyed(incident: Incident, playbook: type[Playbook]) -> Incident:
+    """An incident that was started plainly (Temporal UI, CLI) takes the key that an alert for the same thing would bring."""
+    key = "/".join(part for part in (playbook.__module__.rpartition(".")[2], incident.service, incident.region) if part)
+    return incident if incident.dedup_key else incident.model_copy(update={"dedup_key": key})
 
 
 def _nobody(order: Order) -> bool:

@@ -1,11 +1,14 @@
 """Keeps the record, the search attributes and the Temporal UI's details in step with the situation, beside everything else."""
 
 import asyncio
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
-from activities.ledger import Ledger, Record
+from activities.action import Entry
+from activities.ledger import BEHIND, Ledger, Record
+from activities.patch import difference
 from workflows.details import details
 from workflows.invoker import Invoker, RanOut
 from workflows.situation import Situation
@@ -27,6 +30,7 @@ class Recorder:
         self._invoker = invoker
         self._attributes: tuple[object, ...] = ()
         self._batches = 0
+        self._kept: dict[str, Any] = {}  # the status as the ledger has it
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -35,19 +39,26 @@ class Recorder:
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what is new."""
+        """Write what is new: the entries, and what changed of the status since the ledger last heard of it."""
         situation = self._situation
         entries = situation.timeline.unrecorded[:200]
         status = situation.snapshot()
         self._show(status.asking != [])
-        workflow.set_current_details(details(status))
-        self._batches += 1
-        record = Record(incident_id=situation.id, entries=entries, status=status.model_dump(mode="json"))
+        workflow.set_current_details(details(status, situation.timeline.entries))
+        whole = status.model_dump(mode="json")
         try:
-            await asyncio.shield(self._invoker.quietly(Ledger.record, record, key=f"{situation.id}/record/{self._batches}"))
+            kept = await asyncio.shield(self._record(entries, difference(self._kept, whole) if self._kept else whole, self._kept))
+            if kept == BEHIND:
+                await asyncio.shield(self._record(entries, whole, {}))
+            self._kept = whole
         except RanOut as out:
             workflow.logger.error("the ledger refused a batch: %s", out.why)
         situation.timeline.recorded_up_to(entries[-1].number if entries else 0)
+
+    async def _record(self, entries: tuple[Entry, ...], status: dict[str, Any], base: dict[str, Any]) -> int:
+        self._batches += 1
+        record = Record(incident_id=self._situation.id, entries=entries, status=status, base=int(base.get("version", 0)))
+        return await self._invoker.quietly(Ledger.record, record, key=f"{self._situation.id}/record/{self._batches}")
 
     def _show(self, waiting: bool) -> None:
         situation = self._situation

@@ -10,14 +10,11 @@ from temporalio import workflow
 from activities.action import Action, Order, Risk, Role
 from activities.organisation import Policy
 from workflows.approvals import Approvals
-from workflows.incident import Card, Incident, Phase, State, Status, Step, StepState, Task
+from workflows.incident import UNSURE, Card, Incident, Phase, State, Status, Step, StepState, Task
 from workflows.measures import Measures
 from workflows.roster import Crew
 from workflows.severity import Severity
 from workflows.timeline import Timeline
-
-# The rule of thumb: "If you're unsure, page as SEV-2 and adjust after triage" (seed §0.1).
-UNSURE = Severity.SEV2
 
 
 class Situation:
