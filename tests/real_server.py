@@ -135,12 +135,12 @@ def _start_temporal(tmp: Path, stack: AsyncExitStack) -> tuple[str, str]:
     processes.start(
         "temporal",
         [
-            tool("temporal"), "server", "start-dev", "--ip", "127.0.0.1", "--port", str(port), "--ui-port", str(ui), "--http-port", str(http),
-            "--db-filename", str(tmp / "temporal.db"), "--ui-disable-news-fetch", "--log-level", "error",
+            tool("temporal"), "server", "start-dev", "--ip", "127.0.0.1", "--port", str(port), "--ui-port", str(ui),
+            "--http-port", str(http), "--db-filename", str(tmp / "temporal.db"), "--ui-disable-news-fetch", "--log-level", "error",
             "--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000", *attributes,
         ],
     )  # fmt: skip
-    processes.wait_for("temporal", lambda: _answers(f"http://127.0.0.1:{ui}/api/v1/settings"))
+    processes.wait_for("temporal", lambda: _answers(f"http://127.0.0.1:{ui}/api/v1/namespaces/default"))  # through the UI to the server
     return f"127.0.0.1:{port}", f"http://127.0.0.1:{ui}"
 
 

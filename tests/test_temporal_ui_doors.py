@@ -183,16 +183,16 @@ async def test_nothing_typed_into_a_message_form_harms_the_incident(tmp_path: Pa
 
 
 async def test_a_bare_string_is_a_code_or_a_note_or_refused(tmp_path: Path) -> None:
-    """What is no code is refused and noted by either door, and guessing is slowed down; an incident started askew is put right by an answer."""
+    """What is no code is refused and noted by either door, and guessing is slowed down."""
     async with real_server(tmp_path) as stage, httpx.AsyncClient(base_url=stage.ui_url) as http:
         form = await _form(stage, http)
         await stage.break_the_provider()
         incident = await stage.declare("inc-20261123-llm-chat", {"service": "chat"})
         await incident.question("")
         refusing = [name for name in MESSAGES if name != "note"]
-        for name in refusing:  # one after another: a burst would be looked at before the first is known to be wrong
+        for nth, name in enumerate(refusing, 1):  # one after another, as a guesser's slow fingers would
             await form.signal(incident, name, "approve")
-        refused = await _refused(incident, len(refusing))
+            refused = await _refused(incident, nth)
         assert any("that is not a code" in line and "7-4XQ2-M9KD" in line for line in refused)
         assert any("too many wrong codes" in line for line in refused)
         for name in refusing:
@@ -202,9 +202,8 @@ async def test_a_bare_string_is_a_code_or_a_note_or_refused(tmp_path: Path) -> N
         assert await form.update(incident, "note", "string", "and it is not only us") == ""
 
         async def noted() -> bool:
-            return {
-                "note: the provider's own page says: investigating", "note: and it is not only us"
-            } <= set(await incident.timeline())  # fmt: skip
+            wanted = {"note: the provider's own page says: investigating", "note: and it is not only us"}
+            return wanted <= set(await incident.timeline())
 
         await until(noted, "both notes")
         await _unharmed([incident])

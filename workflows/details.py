@@ -31,9 +31,9 @@ def details(status: Status, latest: Sequence[Entry] = ()) -> str:
 
     `latest`: the end of the timeline. A signal has no answer: whoever sent one reads here what became of it.
     """
-    asking = status.asking
+    asking, about = status.asking, _plain(status.service, SHORT) or "scope not known"
     parts = [
-        f"### {status.severity.label} · §{status.section} {_plain(status.title, SHORT)} · {_plain(status.service, SHORT) or 'scope not known'}",
+        f"### {status.severity.label} · §{status.section} {_plain(status.title, SHORT)} · {about}",
         "\n".join(f"- {line}" for line in _now(status)),
         *(_question(q) for q in asking),
         *([f"**To answer:** {HOW}"] if asking else []),
