@@ -94,7 +94,7 @@ async def declare(client: Client, ledger: Ledger, settings: Settings, name: str,
         try:
             async with plainly(client, candidate):
                 await client.start_workflow(
-                    info.type, told, id=candidate, task_queue=_queue(settings, info, told), static_summary=_summary(info, told),
+                    info.type, told, id=candidate, task_queue=_queue(settings, info, told), task_timeout=settings.task_patience, static_summary=_summary(info, told),
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL, id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 )  # fmt: skip
         except WorkflowAlreadyStartedError:
@@ -116,7 +116,7 @@ async def deliver(
         if await asyncio.to_thread(over, ledger, candidate):
             continue
         start = WithStartWorkflowOperation[Any, Any](
-            info.type, incident, id=candidate, task_queue=_queue(settings, info, incident),
+            info.type, incident, id=candidate, task_queue=_queue(settings, info, incident), task_timeout=settings.task_patience,
             static_summary=_summary(info, incident), id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
         )  # fmt: skip

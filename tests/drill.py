@@ -334,7 +334,9 @@ class Told:
         """Answer a question with somebody's own code."""
         question = await self.question(about)
         person = by or ROLES[question.roles[0]]
-        return await self.say(verdict, {"question": question.number, "code": await self.drill.code(person, question.number), "reason": reason})
+        return await self.say(
+            verdict, {"question": question.number, "code": await self.drill.code(person, question.number), "reason": reason}
+        )
 
     async def pass_time(self, duration: timedelta) -> None:
         """Let time pass."""

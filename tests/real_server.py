@@ -110,12 +110,12 @@ class Running:
 
 
 @asynccontextmanager
-async def real_server(tmp: Path) -> AsyncIterator[RealServer]:
+async def real_server(tmp: Path, pace: float = PACE) -> AsyncIterator[RealServer]:
     """Bring everything up; take it down whatever happens."""
     organisation = tmp / "organisation.toml"
-    organisation.write_text(ORGANISATION.format(policy=f"pace = {PACE}").replace("people = 0", f"people = {LEAST_WAIT}"))
+    organisation.write_text(ORGANISATION.format(policy=f"pace = {pace}").replace("people = 0", f"people = {LEAST_WAIT}"))
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(serve(World(seed=7, pace=PACE, state=tmp / "practice")))
+        url = await stack.enter_async_context(serve(World(seed=7, pace=pace, state=tmp / "practice")))
         practice = await stack.enter_async_context(httpx.AsyncClient(base_url=url))
         address, ui_url = _start_temporal(tmp, stack)
         settings = stage_settings(url, tmp, organisation).model_copy(update={"temporal_address": address, "ui_url": ui_url})

@@ -153,9 +153,7 @@ async def desk(server: WorkflowEnvironment, ledger: Ledger, request: pytest.Fixt
     async with AsyncExitStack() as workers:
         for queue in settings.queues:
             runner = UnsandboxedWorkflowRunner()
-            await workers.enter_async_context(
-                Worker(server.client, task_queue=queue, workflows=[Outage, Unknown], workflow_runner=runner)
-            )
+            await workers.enter_async_context(Worker(server.client, task_queue=queue, workflows=[Outage, Unknown], workflow_runner=runner))
         yield desk
         for known in await desk.everything():
             await server.client.get_workflow_handle(known).terminate()

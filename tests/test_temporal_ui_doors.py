@@ -37,6 +37,7 @@ FORMS: dict[str, tuple[object, ...]] = {
     "broken JSON": (BROKEN,),
 }
 UNDERSTOOD = {"an empty object"}  # it has the right shape: the handler refuses it, and not the validator
+CALM = 1.0  # where nothing but the doors is looked at, pages and posts need not hurry
 AT_ONCE = 5  # Temporal allows ten updates in flight
 
 
@@ -184,7 +185,7 @@ async def test_nothing_typed_into_a_message_form_harms_the_incident(tmp_path: Pa
 
 async def test_a_bare_string_is_a_code_or_a_note_or_refused(tmp_path: Path) -> None:
     """What is no code is refused and noted by either door, and guessing is slowed down."""
-    async with real_server(tmp_path) as stage, httpx.AsyncClient(base_url=stage.ui_url) as http:
+    async with real_server(tmp_path, pace=CALM) as stage, httpx.AsyncClient(base_url=stage.ui_url) as http:
         form = await _form(stage, http)
         await stage.break_the_provider()
         incident = await stage.declare("inc-20261123-llm-chat", {"service": "chat"})
@@ -211,7 +212,7 @@ async def test_a_bare_string_is_a_code_or_a_note_or_refused(tmp_path: Path) -> N
 
 async def test_an_incident_started_askew_from_the_ui_asks_for_its_scope(tmp_path: Path) -> None:
     """An incident is never refused for its form: what was typed is kept word for word, and a person says what it is about."""
-    async with real_server(tmp_path) as stage, httpx.AsyncClient(base_url=stage.ui_url) as http:
+    async with real_server(tmp_path, pace=CALM) as stage, httpx.AsyncClient(base_url=stage.ui_url) as http:
         form = await _form(stage, http)
         named = {f"inc-20261123-{what.replace(' ', '-').lower()}": what for what in FORMS}
         started = {what: await form.start(stage, name, *FORMS[what]) for name, what in named.items()}

@@ -1,6 +1,7 @@
 """Where everything is. Every setting has an environment variable, `INCIDENT_<NAME>`; secrets come by reference (`env:`, `file:`, `gsm:`)."""
 
 import os
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -13,7 +14,9 @@ HOME = Path(".incident")
 class Settings(BaseSettings):
     """Read from the environment and from the file that `INCIDENT_SETTINGS` names (`.incident/settings.env` otherwise)."""
 
-    model_config = SettingsConfigDict(env_prefix="INCIDENT_", env_file=os.environ.get("INCIDENT_SETTINGS", HOME / "settings.env"), extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="INCIDENT_", env_file=os.environ.get("INCIDENT_SETTINGS", HOME / "settings.env"), extra="ignore", frozen=True
+    )
 
     temporal_address: str = "127.0.0.1:7233"
     temporal_namespace: str = "default"
@@ -54,12 +57,18 @@ class Settings(BaseSettings):
     alert_port: int = 9095
     client_timeout: float = Field(default=4.0, gt=0, lt=8)  # seconds; below every start-to-close timeout
     sticky_timeout: float = Field(default=1.0, gt=0)  # seconds; what an engineer waits for after a worker died
+    task_timeout: float = Field(default=3.0, ge=2)  # seconds; likewise, when it died in the middle of a decision
     max_cached_workflows: int = 200
 
     @cached_property
     def queues(self) -> tuple[str, str]:
         """The urgent queue, for SEV-1 and SEV-2, and the other one: a storm of small incidents must not delay a great one."""
         return f"{self.queue}-urgent", self.queue
+
+    @property
+    def task_patience(self) -> timedelta:
+        """How long the server waits for a decision of a worker before it asks another one."""
+        return timedelta(seconds=self.task_timeout)
 
     def task_queue(self, severity: int) -> str:
         """The queue of an incident, fixed at its declaration."""

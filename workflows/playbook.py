@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar, TypeVarTuple, cast
 
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 
 from activities.action import A, Effect, Grant, I, Imposition, Measure, O, Order, Risk, Role, Verb, action_of
 from activities.organisation import Organisation, Policy, Whole
@@ -240,6 +241,13 @@ class Playbook(Doors):
         if alert.status == "firing":
             situation.alarm = f"{alert.name} is firing"
         return Joined(mine=True, alerts=situation.alerts)
+
+    @alert.validator
+    def _is_an_alert(self, *given: Any) -> None:
+        try:
+            alert_of(given)
+        except NotAccepted as no:
+            raise ApplicationError(str(no), type="NotAccepted", non_retryable=True) from None
 
     @workflow.query(description="Everything that is true of this incident now")
     def status(self, *given: Any) -> Status:

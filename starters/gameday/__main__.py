@@ -34,7 +34,7 @@ from starters.trouble import Trouble
 from workflows.incident import Phase, Question, Status
 
 HOME = Path(".incident/demo")
-RULES = Path("/tmp/rules.yml")
+RULES = Path("alerts/llm_provider.yml")
 OPENS_WITHIN = 90.0  # real seconds from the fault to the incident
 ENDS_WITHIN = 900.0  # real seconds; a scripted cast needs two minutes
 LOOK_EVERY = 0.1

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from temporalio.common import SearchAttributeKey
 
 from starters.gameday.processes import Processes, free_port, tool
 from starters.gameday.scenario import Scenario
 from worker.settings import Settings
+from workflows.recorder import ATTRIBUTES
 
 # What the product ships for a one-box server: dispatch without the 50 ms quantum, and writes that survive a power cut (deploy/temporal/).
 SERVER = (
@@ -24,10 +26,6 @@ SERVER = (
     "--sqlite-pragma", "journal_mode=WAL",
     "--sqlite-pragma", "synchronous=FULL",
 )  # fmt: skip
-ATTRIBUTES = {
-    "IncidentSeverity": "Keyword", "IncidentPhase": "Keyword", "IncidentState": "Keyword", "Playbook": "Keyword", "Commander": "Keyword",
-    "Waiting": "Bool",
-}  # fmt: skip
 TOKEN = "practice-token"  # noqa: S105 - the practice platform's own, known to everybody
 ORGANISATION = Path(__file__).parent / "organisation.toml"
 
@@ -96,7 +94,7 @@ def raise_stage(home: Path, scenario: Scenario, rules: Path, *, pace: float, see
 
 def _start(stage: Stage, scenario: Scenario, rules: Path, ports: dict[str, int], pace: float, seed: int) -> None:
     processes, home = stage.processes, stage.home
-    attributes = [arg for name, kind in ATTRIBUTES.items() for arg in ("--search-attribute", f"{name}={kind}")]
+    attributes = [arg for one in ATTRIBUTES for arg in ("--search-attribute", f"{one.name}={_kind(one)}")]
     processes.start(
         "temporal",
         [
@@ -155,6 +153,10 @@ def _write_organisation(home: Path, pace: float, least_wait: float) -> None:
 
 def _fresh_secret() -> str:
     return secrets.token_hex(32)
+
+
+def _kind(attribute: SearchAttributeKey[Any]) -> str:
+    return "Bool" if attribute.value_type is bool else "Keyword"
 
 
 def _answers(port: int) -> bool:

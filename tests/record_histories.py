@@ -1,0 +1,75 @@
+"""`python -m tests.record_histories`: record the histories that `test_histories.py` replays. Run it when a playbook's commands change on purpose.
+
+A change that makes an old history fail would wedge every incident in flight: deploy it under `workflow.patched`, or drain first (ADR 10).
+"""
+
+import asyncio
+import gzip
+import os
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+from tests.drill import Drill, Told, drill
+
+HISTORIES = Path(__file__).parent / "histories"
+
+
+async def resolved(stage: Drill) -> Told:
+    """Fail over, degrade, canary back."""
+    await stage.edit(providers={"borealis": {"parity": 0.93}})
+    await stage.fault(provider="aurora", kind="overload", rate=0.6, for_seconds=1500)
+    incident = await stage.declare()
+    await incident.ends()
+    return incident
+
+
+async def declined(stage: Drill) -> Told:
+    """Nobody wants anything; the primary comes back by itself; the commander stands down."""
+    await stage.edit(providers={"borealis": {"parity": 0.93}})
+    await stage.fault(provider="aurora", kind="overload", rate=0.6, for_seconds=1500)
+    incident = await stage.declare()
+    for about in ("Publish", "Fail", "retrieval only"):
+        await incident.answer(about, "decline")
+    await incident.say("stand_down", {"by": "dana", "reason": "recorded"})
+    await incident.ends()
+    return incident
+
+
+async def triaged(stage: Drill) -> Told:
+    """An unknown alert, passed on by a person; a lot that could not be understood on the way."""
+    incident = await stage.declare("Triage", service="unknown", title="something beeps")
+    await incident.handle.signal("approve", args=[])
+    await incident.handle.signal("nonsense", {"a": 1})
+    await incident.ends({"Which playbook": "answer"})
+    return incident
+
+
+SCENES: dict[str, Callable[[Drill], Awaitable[Told]]] = {
+    "llm_provider_outage-resolved": resolved,
+    "llm_provider_outage-stood-down": declined,
+    "triage-answered": triaged,
+}
+
+
+async def record() -> None:
+    """All of them."""
+    HISTORIES.mkdir(exist_ok=True)
+    for name, scene in SCENES.items():
+        with tempfile.TemporaryDirectory() as tmp:
+            async with drill(Path(tmp)) as stage:
+                incident = await scene(stage)
+                history = await incident.handle.fetch_history()
+                status = await incident.status()
+                (HISTORIES / f"{name}.json.gz").write_bytes(gzip.compress(history.to_json().encode(), mtime=0))
+                (HISTORIES / f"{name}.status.json").write_text(status.model_dump_json(indent=1) + "\n")
+                print(name, len(history.events), "events", status.state, flush=True)
+                await asyncio.sleep(timedelta(seconds=0).total_seconds())
+
+
+if __name__ == "__main__":
+    asyncio.run(record())
+    sys.stdout.flush()
+    os._exit(0)

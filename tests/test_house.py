@@ -1,0 +1,192 @@
+"""The rules of the house, so that they need not be remembered (docs: CONTRIBUTING.md)."""
+
+import ast
+import inspect
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio import workflow
+
+from activities.action import Imposition, Order, Risk, action_of
+from activities.model_orders import BackOffOrder, Degrade, Shift
+from worker.playbooks import PlaybookInfo, discover
+from worker.wiring import Fleet
+from workflows.doors import MESSAGES
+from workflows.incident import Card
+
+ROOT = Path(__file__).parent.parent
+OURS = ("activities", "workflows", "worker", "starters", "practice")
+PLAYBOOKS = list(discover().values())
+LONGEST_PLAYBOOK = 110  # lines of a playbook file
+LONGEST_RUN = 70
+# Words of plumbing: a playbook says what is done, not how often it is tried.
+PLUMBING = re.compile(r"timeout|retry_policy|RetryPolicy|execute_activity|asyncio|heartbeat|\brpc\b", re.IGNORECASE)
+UGLY = re.compile(r"\b(\w+_activity|\w*Manager|\w*Helper|utils|handle_\w+|process_\w+)\b")
+DRAWN_AT_IMPORT = re.compile(r"default_factory\s*=\s*(lambda:?\s*)?\(?\s*(uuid|random|time|datetime|os\.environ|secrets)")
+
+
+def files(*packages: str) -> Iterator[Path]:
+    """Every Python file of these packages."""
+    for package in packages:
+        yield from sorted((ROOT / package).rglob("*.py"))
+
+
+def tracked() -> list[Path]:
+    """Everything git knows, and everything it would take."""
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+@pytest.mark.parametrize("info", PLAYBOOKS, ids=lambda info: info.name)
+class TestAPlaybook:
+    """What every playbook file must be. A thirteenth is in these tests by being there."""
+
+    def test_is_its_docstring_its_card_and_its_run(self, info: PlaybookInfo) -> None:
+        tree = ast.parse(self.source(info))
+        assert (ast.get_docstring(tree) or "").startswith((f"{info.card.section} ", "Triage")), "begin with the seed's heading"
+        classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+        functions = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+        methods = [node.name for node in classes[0].body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+        assert len(classes) == 1 and not functions, "no helpers beside the playbook"
+        assert methods == ["run"], "if `run` needs a helper, a verb is missing elsewhere"
+        assert isinstance(info.card, Card)
+
+    def test_is_short(self, info: PlaybookInfo) -> None:
+        source = self.source(info)
+        run = next(n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.AsyncFunctionDef))
+        assert len(source.splitlines()) <= LONGEST_PLAYBOOK
+        assert (run.end_lineno or 0) - run.lineno <= LONGEST_RUN
+
+    def test_says_what_and_not_how(self, info: PlaybookInfo) -> None:
+        body = self.source(info).split("async def run", 1)[1]
+        assert not PLUMBING.findall(body)
+        assert re.search(r"async with self\.\w+\(\):", body), "a playbook has phases"
+
+    def test_has_its_stories_and_its_history(self, info: PlaybookInfo) -> None:
+        assert (ROOT / "tests" / "playbooks" / f"test_{info.name}.py").exists(), f"tell {info.name} as stories"
+        assert list((ROOT / "tests" / "histories").glob(f"{info.name}-*.json.gz")), "record it: python -m tests.record_histories"
+
+    def source(self, info: PlaybookInfo) -> str:
+        return (ROOT / "workflows" / "playbooks" / f"{info.name}.py").read_text()
+
+
+def test_every_playbook_has_a_section_and_a_name_of_its_own() -> None:
+    assert len({info.card.section for info in PLAYBOOKS}) == len(PLAYBOOKS)
+    assert len({info.card.short for info in PLAYBOOKS}) == len(PLAYBOOKS)
+
+
+def test_activities_are_invoked_in_one_place() -> None:
+    """Only then can risk, approval, key, retries and timeline not be forgotten."""
+    found = [
+        p.relative_to(ROOT).as_posix()
+        for p in files("workflows")
+        if "execute_activity" in p.read_text() or "execute_local" in p.read_text()
+    ]
+    assert found == ["workflows/invoker.py"]
+    assert (ROOT / found[0]).read_text().count("workflow.execute_activity(") == 1
+
+
+def test_approval_is_granted_in_one_place() -> None:
+    found = [p.relative_to(ROOT).as_posix() for p in files("workflows") if re.search(r"\bGrant\(", p.read_text())]
+    assert found == ["workflows/approvals.py"]
+
+
+def test_the_workflow_side_has_no_deferred_annotations() -> None:
+    """`@workflow.init` and `@workflow.run` are compared by their annotations; deferred ones differ."""
+    assert not [p for p in files("workflows", "activities") if "from __future__ import annotations" in p.read_text()]
+
+
+def test_no_value_is_drawn_when_a_model_is_made() -> None:
+    """A default drawn from time, chance or the environment differs at replay, and nothing would notice."""
+    assert not [p for p in files("workflows", "activities") if DRAWN_AT_IMPORT.search(p.read_text())]
+
+
+def test_names_are_the_domains_words() -> None:
+    ugly = {
+        f"{p.relative_to(ROOT)}: {node.name}"
+        for p in files(*OURS)
+        for node in ast.walk(ast.parse(p.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and UGLY.fullmatch(node.name)
+    }
+    assert not ugly
+
+
+def test_nothing_names_this_workplace() -> None:
+    """No path of a machine, no registry, no tool that others do not have."""
+    forbidden = re.compile("/wo" + "rk/|\\.\\./sha" + "red|farm-" + "(studio|bench)|pypi\\.org/simple|index-url")
+    allowed = {"Makefile"}
+    found = [
+        p.relative_to(ROOT).as_posix()
+        for p in tracked()
+        if p.suffix not in (".png", ".gz", ".svg") and p.name not in allowed and forbidden.search(p.read_text(errors="replace"))
+    ]
+    assert not found
+
+
+def test_the_practice_platform_knows_no_playbook() -> None:
+    names = [word for info in PLAYBOOKS for word in (info.name, info.type)]
+    assert not [
+        p for p in files("practice") if any(re.search(rf"\b{word}\b", p.read_text()) for word in names if word not in ("triage", "Triage"))
+    ]
+
+
+def verbs() -> list[object]:
+    """Every verb of every system."""
+    from activities import flags, models, pager, status_page, telemetry, tickets, war_room  # noqa: PLC0415
+
+    modules = (flags, models, pager, status_page, telemetry, tickets, war_room)
+    classes = [c for m in modules for c in vars(m).values() if inspect.isclass(c) and c.__module__ == m.__name__]
+    return [v for c in classes for v in vars(c).values() if hasattr(v, "__action__")]
+
+
+def test_every_verb_says_what_it_does() -> None:
+    undocumented = [action_of(v).name for v in verbs() if not inspect.getdoc(v)]  # type: ignore[arg-type]
+    assert not undocumented
+
+
+@pytest.mark.parametrize("verb", verbs(), ids=lambda verb: action_of(verb).name)
+def test_every_order_says_itself_to_a_person(verb: object) -> None:
+    """Target, effect, inverse; and by hand wherever something changes."""
+    order = next(iter(inspect.get_annotations(inspect.unwrap(verb), eval_str=True).values()))  # type: ignore[arg-type]
+    assert issubclass(order, Order)
+    for name in ("target", "effect"):
+        assert getattr(order, name) is not getattr(Order, name), f"{order.__name__}.{name}"
+    if action_of(verb).writes:  # type: ignore[arg-type]
+        assert order.inverse is not Order.inverse and order.by_hand is not Order.by_hand, order.__name__
+
+
+def test_an_imposition_carries_its_own_undo() -> None:
+    for order in (Shift, Degrade, BackOffOrder):
+        assert issubclass(order, Imposition)
+        assert {"look", "given", "undo"} <= set(vars(order))
+
+
+@pytest.mark.parametrize("info", PLAYBOOKS, ids=lambda info: info.name)
+def test_every_door_is_guarded(info: PlaybookInfo) -> None:
+    """Each message is a signal and an update under one name; every update has a validator; everything has a description."""
+    defined = workflow._Definition.must_from_class(info.cls)
+    assert {name for name in defined.signals if name} == set(MESSAGES)
+    assert set(MESSAGES) | {"alert"} == set(defined.updates)
+    assert None in defined.signals, "a signal of an unknown name is noted"
+    assert all(update.validator for update in defined.updates.values())
+    named: list[Any] = [*defined.signals.values(), *defined.updates.values(), *defined.queries.values()]
+    assert all(one.description for one in named if one.name)
+
+
+def test_c4_has_no_verb() -> None:
+    """What automation may never do does not exist in code (spec §2.8)."""
+    assert max(Risk) is Risk.C3
+    assert not [action_of(v).name for v in verbs() if re.search("flush|purge|drop|truncate|destroy", action_of(v).name)]  # type: ignore[arg-type]
+
+
+def test_the_worker_serves_every_verb_it_knows() -> None:
+    assert hasattr(Fleet, "activities")
+
+
+def test_the_readme_lists_every_playbook() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert not [info.name for info in PLAYBOOKS if f"`{info.name}`" not in readme]
