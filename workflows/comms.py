@@ -58,6 +58,7 @@ class Comms:
         self._pages = 0
         self._publishing = asyncio.Lock()
         self._beside: list[asyncio.Task[None]] = []
+        self._ending = False
 
     def start(self) -> None:
         """Begin everything that runs beside the playbook."""
@@ -71,9 +72,8 @@ class Comms:
         self._run("cadence", self._keep_cadence())
 
     async def stop(self) -> None:
-        """End what runs beside, and wait until it has ended."""
-        for task in self._beside:
-            task.cancel()
+        """Start nothing more, and wait until what was started has come to rest. Nothing is cancelled in the middle of a call."""
+        self._ending = True
         await asyncio.gather(*self._beside, return_exceptions=True)
 
     def entered(self, phase: Phase) -> None:
@@ -141,16 +141,17 @@ class Comms:
         """Wait for somebody to take the page, told to us or to the pager; the pager is asked once a minute."""
         situation, deadline = self._situation, workflow.now() + wait
         look = max(situation.policy.paced(ASK_PAGER_EVERY), timedelta(seconds=2))
-        while situation.acknowledged_at is None and (left := deadline - workflow.now()) > timedelta(0):
+        while not self._taken() and (left := deadline - workflow.now()) > timedelta(0):
             with contextlib.suppress(TimeoutError):
-                await workflow.wait_condition(
-                    lambda: situation.acknowledged_at is not None, timeout=min(left, look), timeout_summary="acknowledgement of the page"
-                )
-            if situation.acknowledged_at is None:
+                await workflow.wait_condition(self._taken, timeout=min(left, look), timeout_summary="acknowledgement of the page")
+            if not self._taken():
                 await self._ask_the_pager()
-            else:
-                await self._tell_the_pager()
-        return situation.acknowledged_at is not None
+        if situation.acknowledged_at is not None:
+            await self._forgiving("page", self._tell_the_pager())
+        return self._taken()
+
+    def _taken(self) -> bool:
+        return self._situation.acknowledged_at is not None or self._ending
 
     async def _ask_the_pager(self) -> None:
         situation = self._situation
@@ -304,11 +305,15 @@ class Comms:
     # -- the clock --------------------------------------------------------------------------------------------------------------------
 
     async def _keep_cadence(self) -> None:
-        while True:
-            wait = self._cadence.next_instant() - workflow.now()
-            if wait > timedelta(0):
-                await workflow.sleep(wait, summary=f"next duty of the comms cadence, {self._cadence.next_instant():%H:%M:%S} UTC")
-            for duty in self._cadence.due(workflow.now()):
+        while not self._ending:
+            wait = max(self._cadence.next_instant() - workflow.now(), timedelta(0))
+            with contextlib.suppress(TimeoutError):
+                await workflow.wait_condition(
+                    lambda: self._ending,
+                    timeout=wait,
+                    timeout_summary=f"next duty of the comms cadence, {workflow.now() + wait:%H:%M:%S} UTC",
+                )
+            for duty in [] if self._ending else self._cadence.due(workflow.now()):
                 await self._forgiving(duty.value, self._carry_out(duty))
 
     async def _carry_out(self, duty: Duty) -> None:

@@ -18,7 +18,7 @@ ICONS = {
 IN_A_BROWSER = {**ICONS, StepState.ASKING: "?", StepState.HELD: "‖"}  # a browser without an Indic font shows ॥ as an empty box
 LONGEST = 6_000  # characters: a proxy before the UI may refuse a longer address
 LONG = 300  # characters of one sentence
-SHORT = 64  # and of one that only has to be recognised: a line
+SHORT = 60  # and of one that only has to be recognised: a line
 NEWEST = 8  # steps and lines of the timeline
 HOW = (
     "More Actions → Send a Signal → pick the name → Data: your code *with its quotes* → Submit (the first click may only tidy the input: "
@@ -35,7 +35,7 @@ def details(status: Status, latest: Sequence[Entry] = ()) -> str:
     parts = [
         f"### {status.severity.label} · §{status.section} {_plain(status.title, SHORT)} · {about}",
         "\n".join(f"- {line}" for line in _now(status)),
-        *(_question(q) for q in asking),
+        *(_question(q) for q in reversed(asking)),
         *([f"**To answer:** {HOW}"] if asking else []),
         *_section("Latest", (f"{e.at:%H:%M:%S} {e.kind}: {_plain(e.text)}" for e in reversed(latest[-NEWEST:]))),
         *_section("Steps, newest first", (_step(s) for s in reversed(status.steps[-NEWEST:]))),
@@ -60,8 +60,8 @@ def _now(status: Status) -> list[str]:
         + (f" · **Room:** {_plain(status.room)}" if status.room else ""),
         f"**In force:** {_in_force(status.in_force)}",
         *([f"**Now:** {_plain(status.waiting_for)}"] if status.waiting_for else []),
-        *([f"**{len(status.asking)} questions wait**, below:"] if len(status.asking) > 1 else []),
-        *((f"[{q.number}] {_plain(q.asks, SHORT)}" for q in status.asking) if len(status.asking) > 1 else []),
+        *([f"**{len(status.asking)} questions wait**, the newest first:"] if len(status.asking) > 1 else []),
+        *((f"[{q.number}] {_plain(q.asks, SHORT)}" for q in reversed(status.asking)) if len(status.asking) > 1 else []),
     ]
 
 

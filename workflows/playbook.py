@@ -185,9 +185,9 @@ class Playbook(Doors):
         situation.closed_at, situation.phase, situation.waiting_for = workflow.now(), Phase.CLOSED, ""
         situation.next_update_due = None
         situation.note("closed", situation.outcome)
+        await self.questions.settle()
         await self.comms.stop()
-        recording.cancel()
-        await asyncio.gather(recording, return_exceptions=True)
+        await self.recorder.stop(recording)
         await workflow.wait_condition(workflow.all_handlers_finished)
         await self.recorder.flush()
         while situation.timeline.unrecorded:

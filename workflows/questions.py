@@ -55,6 +55,7 @@ class Questions:
     def __init__(self, situation: Situation, invoker: Invoker) -> None:
         self._situation = situation
         self._invoker = invoker
+        self._telling: list[asyncio.Task[None]] = []
 
     async def approval(
         self,
@@ -187,17 +188,20 @@ class Questions:
 
     async def _told_and_answered(self, question: Question, nth: int, wait: timedelta) -> bool:
         """Tell people beside the wait: a chat that hangs must not delay an answer that comes by another door."""
-        telling = asyncio.create_task(self._tell(question, nth))
+        self._telling = [*(task for task in self._telling if not task.done()), asyncio.create_task(self._tell(question, nth))]
         try:
             await workflow.wait_condition(
                 lambda: not question.open, timeout=wait, timeout_summary=f"question {question.number}: {question.asks[:80]}"
             )
         except TimeoutError:
             return False
-        finally:
-            if not telling.done() and not question.open:
-                telling.cancel()
         return True
+
+    async def settle(self) -> None:
+        """The incident is over: no answer is waited for any more, and what was being told is told to the end."""
+        for question in self._situation.approvals.questions:
+            self._situation.approvals.withdraw(question, workflow.now())
+        await asyncio.gather(*self._telling, return_exceptions=True)
 
     async def _tell(self, question: Question, nth: int) -> None:
         try:

@@ -30,13 +30,19 @@ class Recorder:
         self._invoker = invoker
         self._attributes: tuple[object, ...] = ()
         self._batches = 0
+        self._ending = False
         self._kept: dict[str, Any] = {}  # the status as the ledger has it
 
     async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            await workflow.wait_condition(self._situation.changed)
+        """Until stopped."""
+        while not self._ending:
+            await workflow.wait_condition(lambda: self._ending or self._situation.changed())
             await self.flush()
+
+    async def stop(self, running: asyncio.Task[None]) -> None:
+        """Let the batch that is under way come to its end, then write the rest."""
+        self._ending = True
+        await running
 
     async def flush(self) -> None:
         """Write what is new: the entries, and what changed of the status since the ledger last heard of it."""
@@ -47,9 +53,9 @@ class Recorder:
         workflow.set_current_details(details(status, situation.timeline.entries))
         whole = status.model_dump(mode="json")
         try:
-            kept = await asyncio.shield(self._record(entries, difference(self._kept, whole) if self._kept else whole, self._kept))
+            kept = await self._record(entries, difference(self._kept, whole) if self._kept else whole, self._kept)
             if kept == BEHIND:
-                await asyncio.shield(self._record(entries, whole, {}))
+                await self._record(entries, whole, {})
             self._kept = whole
         except RanOut as out:
             workflow.logger.error("the ledger refused a batch: %s", out.why)

@@ -195,13 +195,22 @@ class Traffic:
         return self.stand_in_failed
 
     async def back_on_the_primary(self, tenants: Sequence[str], secondary: Candidate | None) -> bool:
-        """Wait for the primary and return to it. Without a failover in force there is nothing to canary, only to wait for."""
+        """Wait for the primary and return to it. Without traffic on a stand-in there is nothing to canary, only to wait for."""
         self.stand_in_failed = False
-        if self.imposed is None or secondary is None:
-            if not await self.primary_healthy(None):
-                self._playbook.hand_over(f"{self.primary} does not come back, and nobody stands in for it")
-            return True
-        return await self._canary_back(tenants, secondary)
+        if tenants and secondary is not None and self.imposed is not None:
+            return await self._canary_back(tenants, secondary)
+        if not await self.primary_healthy(None):
+            self._playbook.hand_over(f"{self.primary} does not come back, and nobody stands in for it")
+        return secondary is None or self.imposed is None or await self._return_without_traffic(secondary)
+
+    async def _return_without_traffic(self, secondary: Candidate) -> bool:
+        """Everybody is degraded, so that no share of traffic could prove anything: the route returns first, and the tenants when they are restored."""
+        playbook = self._playbook
+        back = Shift(route=self.route, tenants=EVERYBODY, weights={self.primary: 1.0}, purpose="return")
+        if not await playbook.impose(FAILED_OVER, back, onto=self.imposed, facts=("all are on retrieval only: no traffic moves by this",)):
+            return await self._stay(secondary)
+        playbook.discharge(FAILED_OVER)
+        return True
 
     async def _canary_back(self, tenants: Sequence[str], secondary: Candidate) -> bool:
         """Return to the primary in small steps, each proven by a sequential test. False: we stay where we are, by a person's word."""
@@ -249,6 +258,9 @@ class Traffic:
         """Stand on one step until the evidence is in. True: climb on. False: we fell back."""
         playbook = self._playbook
         while True:
+            if workflow.now() > grant.expires_at:
+                playbook.note("the approval of this return is over: falling back; another attempt is asked for again")
+                return await self._fell_back(tenants, secondary)
             if shift is not None and not await playbook.impose(FAILED_OVER, shift, under=grant, onto=self.imposed):
                 return await self._fell_back(tenants, secondary)
             watched = await self._watch(secondary, weight, step)

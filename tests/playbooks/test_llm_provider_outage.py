@@ -234,10 +234,10 @@ async def test_a_declined_failover_degrades_nobody_before_that_is_asked_too(tmp_
     async with outage(tmp_path, providers=LOW_PARITY) as (stage, incident):
         await incident.answer("tenants cedar-homes")
         await incident.answer("over from aurora", "decline")
-        question = await incident.question("16 tenants")
+        question = await incident.question("answer 16 tenants")
         assert question.silence is Silence.HOLD
         assert len(await retrieval_only(stage)) == 4
-        await incident.answer("16 tenants")
+        await incident.answer("answer 16 tenants")
         await incident.is_in(Phase.RECOVERY)
         assert len(await retrieval_only(stage)) == 20
         assert await stage.wrote("llm.routes.weights") == []
@@ -257,7 +257,7 @@ async def test_silence_on_the_failover_degrades_when_two_people_signed_that_befo
         await incident.is_in(Phase.RECOVERY, {"over from aurora": ""}, skip=FIVE)
         assert len(await retrieval_only(stage)) == 20
         assert await stage.wrote("llm.routes.weights") == []
-        assert not asked(await incident.status(), "16 tenants")
+        assert not asked(await incident.status(), "answer 16 tenants")
         assert any(line.startswith("silence:") for line in await incident.timeline())
 
 
@@ -265,7 +265,7 @@ async def test_silence_on_the_failover_only_asks_again_when_nothing_was_signed(t
     """Silence is never consent: the degradation is asked, held, and paged again."""
     async with outage(tmp_path, providers=LOW_PARITY, lasts=None) as (stage, incident):
         await incident.answer("tenants cedar-homes")
-        question = await incident.question("16 tenants", skip=FIVE)
+        question = await incident.question("answer 16 tenants", skip=FIVE)
         await incident.pass_time(timedelta(hours=2))
         status = await incident.status()
         assert next(q for q in status.questions if q.number == question.number).open
@@ -448,7 +448,7 @@ async def test_a_person_can_take_over_and_close_it_and_what_we_imposed_is_lifted
     """*Hand over*: nothing more is changed by us; the commander's word lifts the rest, latest first."""
     async with outage(tmp_path, lasts=300) as (stage, incident):
         await stage.dial("llm.routes.weights", "fail")
-        await incident.answer("is not done", "hand_over", by="lee" if False else "dana")
+        await incident.answer("is not done", "hand_over", by="dana")
         await incident.hears("handed over:")
         status = await incident.status()
         assert status.state is State.HANDED_OVER
@@ -515,7 +515,7 @@ async def test_what_is_no_outage_of_the_provider_is_handed_over_to_its_own_playb
     """Our cap, our key, our prompt: no retries, no failover, and the right section is named."""
     async with drill(tmp_path, policy=brisk()) as stage:
         await stage.fault(provider="aurora", kind=kind, rate=0.7)
-        await stage.forward(60)
+        stage.forward(60)
         incident = await stage.declare()
         line = await incident.hears("handed over:")
         assert section in line

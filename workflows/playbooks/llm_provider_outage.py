@@ -74,7 +74,8 @@ class LLMProviderOutage(Playbook):
 
         async with self.recovery():
             while not await traffic.back_on_the_primary(served, secondary) and traffic.stand_in_failed:
-                await self.impose(DEGRADED, Degrade(route=service, tenants=served), facts=(f"{moved.to} fails too",), authorised=True)
+                if await self.impose(DEGRADED, Degrade(route=service, tenants=served), facts=(f"{moved.to} fails too",), authorised=True):
+                    served = ()
             await self.rest(numbers.rest_before_restoring, "a rest on the primary before anything else is restored")
             await self.lift_measures(
                 asking=Role.OPS_LEAD, resting=numbers.resting, asks="Restore tools, batch, autonomy and the degraded tenants?"
