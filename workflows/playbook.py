@@ -240,6 +240,7 @@ class Playbook(Doors):
         situation.note("alert", f"{alert.name} {alert.status}: {alert.summary}", by="alertmanager", delivery=alert.delivery)
         if alert.status == "firing":
             situation.alarm = f"{alert.name} is firing"
+            situation.surer(alert.labels.get("confidence", ""))
         return Joined(mine=True, alerts=situation.alerts)
 
     @alert.validator

@@ -94,6 +94,15 @@ class Situation:
         self.alarm = f"severity raised to {to.label}"
         return True
 
+    def surer(self, confidence: str) -> None:
+        """A further alert may make us surer than the one that opened the incident did; never less sure (spec §2.3)."""
+        try:
+            more = min(float(confidence), 1.0)
+        except ValueError:
+            return
+        if more > self.incident.confidence:
+            self.incident = self.incident.model_copy(update={"confidence": more})
+
     def commander(self) -> str:
         """Who commands: the person assigned, or nobody yet."""
         return self.crew.name(Role.INCIDENT_COMMANDER)
