@@ -51,7 +51,9 @@ class RealServer:
 
     async def declare(self, name: str, given: Any) -> "Running":
         """Start §2.2 as a client does."""
-        return Running(self, await self.client.start_workflow("LLMProviderOutage", given, id=name, task_queue=self.urgent))
+        summary = "§2.2 LLM provider outage/degradation"
+        handle = await self.client.start_workflow("LLMProviderOutage", given, id=name, task_queue=self.urgent, static_summary=summary)
+        return Running(self, handle)
 
     async def code(self, person: str, question: int) -> str:
         """The personal code on somebody's phone. Waits until it has arrived."""

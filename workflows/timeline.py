@@ -17,7 +17,7 @@ class Timeline:
     def note(
         self, at: datetime, kind: str, text: str, *, by: str = "automation", phase: str = "", step: int | None = None, **facts: JsonValue
     ) -> Entry:
-        """Append one entry. `kind` is a word of `docs/timeline.md`; `facts` are for machines, the text for people."""
+        """Append one entry. `kind` is one word for what happened; `facts` are for machines, the text for people."""
         previous = self.entries[-1].hash if self.entries else ""
         entry = Entry(number=len(self.entries) + 1, at=at, kind=kind, text=text, by=by, phase=phase, step=step, facts=facts)
         sealed = entry.sealed(previous)
