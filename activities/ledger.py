@@ -22,7 +22,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from activities.action import Call, Effect, Entry, Order, Patience, Refused, Risk, System, Value, action
-
 from activities.patch import patched
 
 log = logging.getLogger(__name__)

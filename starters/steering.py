@@ -94,7 +94,8 @@ async def declare(client: Client, ledger: Ledger, settings: Settings, name: str,
         try:
             async with plainly(client, candidate):
                 await client.start_workflow(
-                    info.type, told, id=candidate, task_queue=_queue(settings, info, told), task_timeout=settings.task_patience, static_summary=_summary(info, told),
+                    info.type, told, id=candidate, task_queue=_queue(settings, info, told), task_timeout=settings.task_patience,
+                    static_summary=_summary(info, told),
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL, id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 )  # fmt: skip
         except WorkflowAlreadyStartedError:

@@ -25,7 +25,9 @@ LONGEST_PLAYBOOK = 110  # lines of a playbook file
 LONGEST_RUN = 70
 # Words of plumbing: a playbook says what is done, not how often it is tried.
 PLUMBING = re.compile(r"timeout|retry_policy|RetryPolicy|execute_activity|asyncio|heartbeat|\brpc\b", re.IGNORECASE)
-UGLY = re.compile(r"\b(\w+_activity|\w*Manager|\w*Helper|utils|handle_\w+|process_\w+)\b")
+UGLY = re.compile(
+    r"\b(\w+_activity|\w*Manager|\w*Helper|utils|handle_\w+|process_(?!bind_param|result_value)\w+)\b"
+)  # two are SQLAlchemy's
 DRAWN_AT_IMPORT = re.compile(r"default_factory\s*=\s*(lambda:?\s*)?\(?\s*(uuid|random|time|datetime|os\.environ|secrets)")
 
 
@@ -118,7 +120,7 @@ def test_names_are_the_domains_words() -> None:
 def test_nothing_names_this_workplace() -> None:
     """No path of a machine, no registry, no tool that others do not have."""
     forbidden = re.compile("/wo" + "rk/|\\.\\./sha" + "red|farm-" + "(studio|bench)|pypi\\.org/simple|index-url")
-    allowed = {"Makefile"}
+    allowed = {"Makefile", "test_house.py"}  # the Makefile keeps an index out of the lock files; this file has the pattern
     found = [
         p.relative_to(ROOT).as_posix()
         for p in tracked()
@@ -136,7 +138,7 @@ def test_the_practice_platform_knows_no_playbook() -> None:
 
 def verbs() -> list[object]:
     """Every verb of every system."""
-    from activities import flags, models, pager, status_page, telemetry, tickets, war_room  # noqa: PLC0415
+    from activities import flags, models, pager, status_page, telemetry, tickets, war_room
 
     modules = (flags, models, pager, status_page, telemetry, tickets, war_room)
     classes = [c for m in modules for c in vars(m).values() if inspect.isclass(c) and c.__module__ == m.__name__]

@@ -70,7 +70,7 @@ def test_a_write_that_found_nothing_to_change_is_no_double() -> None:
 
 
 def test_the_scorecard_has_the_keys_that_machines_read() -> None:
-    from starters.gameday.scorecard import Scorecard  # noqa: PLC0415
+    from starters.gameday.scorecard import Scorecard
 
     wanted = (
         "playbook incident_id detected_seconds acknowledged_seconds mitigated_seconds resolved_seconds questions measures_in_force effects "

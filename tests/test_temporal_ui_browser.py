@@ -65,7 +65,7 @@ class Window:
         """The current details, as they are now."""
         await self.tab("Timeline")
         await self.tab("User Metadata")
-        return self.page.frame_locator("iframe").locator("body")
+        return self.page.frame_locator("#user-metadata-current-details").locator("body")
 
     async def signal(self, name: str, given: Any, picture: bool = False) -> None:
         """More Actions → Send a Signal → the name → paste → Submit, until the dialog is gone."""
@@ -229,5 +229,6 @@ async def test_a_wrong_answer_in_the_temporal_ui_is_refused_and_noted(tmp_path: 
         await window.signal("approve", lost)
         await _refused(incident, window, 4, "lee is not Ops Lead or Incident Commander")
 
+        await (await window.details()).get_by_text("refused: approve: lee is not Ops Lead").first.wait_for()
         acted = [line for line in await incident.timeline() if line.startswith(("done: models.shift", "done: models.degrade"))]
         assert acted == []

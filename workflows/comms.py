@@ -17,6 +17,7 @@ from activities.organisation import Organisation, Whole
 from activities.pager import Acknowledge, AcknowledgementOf, Page, Pager, ResolvePage
 from activities.status_page import Publish, StatusPage
 from activities.status_page import State as PublicState
+from activities.telemetry import Surface, Telemetry
 from activities.tickets import OpenTicket, RewriteTicket, Tickets
 from activities.war_room import OpenRoom, RoomPost, WarRoom
 from workflows.cadence import Cadence, Duty
@@ -24,6 +25,7 @@ from workflows.incident import Phase, State, StepState
 from workflows.invoker import Invoker, RanOut
 from workflows.questions import SLOW_PAGE, URGENT_PAGES, Questions
 from workflows.roster import RUNGS
+from workflows.severity import Facts, Scope, classify
 from workflows.situation import Situation
 
 # What the public may hear under one approval: the four states, and the plain updates between them (spec §6).
@@ -320,6 +322,8 @@ class Comms:
         match duty:
             case Duty.ROOM:
                 await self._post_status()
+            case Duty.RECLASSIFY:
+                await self._classify_again()
             case Duty.REMIND if self._grant:
                 # The words are approved: the update goes out in time, and nobody has to be reminded.
                 if self._published in UPDATES:
@@ -332,6 +336,25 @@ class Comms:
                 await self._hold_the_line()
             case _:
                 pass
+
+    async def _classify_again(self) -> None:
+        """Classify on the radius of now, until the impact has ended (spec §3: every 10 min at SEV-1/2). Automation may only raise."""
+        situation = self._situation
+        if situation.state is not State.OPEN or not situation.incident.service:
+            return
+        radius = await self._invoker.quietly(Telemetry.blast_radius, Surface(service=situation.incident.service))
+        found = classify(
+            Facts(
+                err_ratio=radius.error_ratio_by_region,
+                regions_total=len(radius.error_ratio_by_region) or None,
+                tenant_ratio=radius.tenant_ratio,
+                tenant_count=len(radius.tenants),
+                duration_s=(workflow.now() - situation.declared_at).total_seconds() * situation.policy.pace,
+                scope=Scope.FEATURE,
+            )
+        )
+        if situation.raise_severity(found.severity, tuple(f"{r.rule}: {r.because}" for r in found.rules[:3])):
+            self.raised()
 
     async def _overdue(self, owner: Role) -> None:
         self._situation.note("overdue", f"the status page update is overdue; it is {owner.title}'s")

@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from activities.action import Entry, Grant, Risk, Role, Value
 from workflows.severity import Severity
 
-
 # "If you're unsure, page as SEV-2 and adjust after triage" (seed §0.1, rule of thumb).
 UNSURE = Severity.SEV2
 

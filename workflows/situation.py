@@ -17,6 +17,10 @@ from workflows.severity import Severity
 from workflows.timeline import Timeline
 
 
+class HandOver(Exception):
+    """A person carries on by hand from here; the message says why."""
+
+
 class Situation:
     """One incident as we know it now."""
 

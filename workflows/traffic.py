@@ -105,14 +105,15 @@ class Traffic:
             return Ramped(reached=0.0 if tenants else 1.0)
         shifts = [self._shift(tenants, to, share) for share in policy.ramp]
         grant: Grant | None = None
-        if playbook.needs_asking(Models.shift, shifts[-1]):
-            decision = await playbook.plan(
+        if playbook.changes.needs_asking(Models.shift, shifts[-1]):
+            decision = await playbook.changes.plan(
                 Models.shift,
                 shifts,
                 asks=f"Fail {len(tenants)} tenants over from {self.primary} to {to.id}?",
                 facts=(
                     *facts,
-                    f"parity {to.parity:.0%}, price ×{to.price_ratio:g}; room for {to.carries(policy.headroom):.0%} of the load with ×{policy.headroom:g} to spare",
+                    f"parity {to.parity:.0%}, price ×{to.price_ratio:g}",
+                    f"room for {to.carries(policy.headroom):.0%} of the load with ×{policy.headroom:g} to spare",
                     f"in steps of {', '.join(f'{share:.0%}' for share in policy.ramp)}, {_minutes(policy.ramp_step)} each",
                 ),
                 silence=Silence.SAFE,
@@ -161,8 +162,8 @@ class Traffic:
         playbook, policy = self._playbook, self._policy
         if not await self._lock_over(stand_in):
             return False
-        return await playbook.holds(
-            lambda start, end: playbook.look(
+        return await playbook.proof.holds(
+            lambda start, end: playbook.proof.look(
                 Telemetry.provider_health,
                 ProviderGate(provider=self.primary, start=start, end=end, most_errors=policy.healthy_error_ratio),
             ),
@@ -177,7 +178,7 @@ class Traffic:
         playbook, over = self._playbook, self._not_before
         while workflow.now() < over:
             look = min(over, workflow.now() + playbook.policy.paced(self._policy.log_window))
-            await playbook.until(look, f"flap lock: no return before {over:%H:%M:%S} UTC")
+            await playbook.proof.until(look, f"flap lock: no return before {over:%H:%M:%S} UTC")
             if stand_in is not None and await self._stand_in_fails(stand_in):
                 return False
         return True
@@ -188,7 +189,7 @@ class Traffic:
 
     async def _stand_in_fails(self, stand_in: Candidate) -> bool:
         order = Log(route=self.route, window=self._policy.ramp_step)
-        calls = await self._playbook.look(Models.calls, order)
+        calls = await self._playbook.proof.look(Models.calls, order)
         self.stand_in_failed = calls.failed_share(stand_in.id) > self._policy.error_ratio
         if self.stand_in_failed:
             self._playbook.note(f"{stand_in.id} fails too")
@@ -204,12 +205,12 @@ class Traffic:
         return secondary is None or self.imposed is None or await self._return_without_traffic(secondary)
 
     async def _return_without_traffic(self, secondary: Candidate) -> bool:
-        """Everybody is degraded, so that no share of traffic could prove anything: the route returns first, and the tenants when they are restored."""
+        """Everybody is degraded, so no share of traffic could prove anything: the route returns first, the tenants when they are restored."""
         playbook = self._playbook
         back = Shift(route=self.route, tenants=EVERYBODY, weights={self.primary: 1.0}, purpose="return")
         if not await playbook.impose(FAILED_OVER, back, onto=self.imposed, facts=("all are on retrieval only: no traffic moves by this",)):
             return await self._stay(secondary)
-        playbook.discharge(FAILED_OVER)
+        playbook.changes.discharge(FAILED_OVER)
         return True
 
     async def _canary_back(self, tenants: Sequence[str], secondary: Candidate) -> bool:
@@ -222,7 +223,7 @@ class Traffic:
             if climbed is None:
                 break
             if climbed:
-                self._playbook.discharge(FAILED_OVER)
+                self._playbook.changes.discharge(FAILED_OVER)
                 return True
             self._lock(min(canary.back_off * 2**attempt, canary.longest_back_off))
         return False if self.stand_in_failed else await self._stay(secondary)
@@ -234,7 +235,7 @@ class Traffic:
         per_second = load.n(secondary.id) / self._policy.log_window.total_seconds()
         weights = ladder(canary, per_second)
         shifts = {weight: self._step_back(tenants, secondary, weight) for weight in weights if weight}
-        decision = await playbook.plan(
+        decision = await playbook.changes.plan(
             Models.shift,
             list(shifts.values()),
             asks=f"Canary back from {secondary.id} to {self.primary}?",
@@ -266,7 +267,7 @@ class Traffic:
             watched = await self._watch(secondary, weight, step)
             if watched is None:
                 return await self._fell_back(tenants, secondary)
-            await playbook.until(watched.ended_at, "")
+            await playbook.proof.until(watched.ended_at, "")
             if watched.lapsed:
                 playbook.note(f"the lease lapsed while nobody watched: everything is on {secondary.id}; standing on the step again")
                 continue
@@ -279,10 +280,11 @@ class Traffic:
     async def _watch(self, secondary: Candidate, weight: float, step: tuple[int, int]) -> Watched | None:
         """The watching activity, stopped at once by an alarm in scope. None: vetoed."""
         playbook, situation, policy = self._playbook, self._playbook.situation, self._policy
-        route = await playbook.look(Models.route, RouteOf(route=self.route))
+        route = await playbook.proof.look(Models.route, RouteOf(route=self.route))
         order = Watch(
             route=self.route, provider=self.primary, control=secondary.id, weight=weight, step=step[0], steps=step[1], epoch=route.epoch,
-            lease_ticks=policy.canary.lease_ticks if weight < 1 else 0, policy=policy.canary, cost_ratio=policy.cost_ratio, quality_drop=policy.quality_drop,
+            lease_ticks=policy.canary.lease_ticks if weight < 1 else 0, policy=policy.canary, cost_ratio=policy.cost_ratio,
+            quality_drop=policy.quality_drop,
         )  # fmt: skip
         situation.alarm = ""
         watch = asyncio.create_task(playbook.do(Models.watch, order))
