@@ -156,7 +156,7 @@ class Record(Order):
 
     def effect(self) -> str:
         """What is kept."""
-        return f"record {len(self.entries)} timeline entries of {self.incident_id}"
+        return "keep the record" + (f": {self.entries[-1].kind}: {self.entries[-1].text[:80]}" if self.entries else "")
 
 
 class Recorded(Value):

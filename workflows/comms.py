@@ -5,6 +5,7 @@ Nothing here stands before mitigation: every part runs in its own task, and a ve
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Awaitable
 from datetime import timedelta
 from itertools import count
@@ -196,7 +197,7 @@ class Comms:
         opened = await self._invoker.quietly(
             WarRoom.open,
             OpenRoom(
-                name=situation.id,
+                name=room_name(situation.id),
                 topic=f"{situation.severity.label} §{situation.card.section} {situation.card.title} · {situation.incident.service}"[:250],
                 people=situation.crew.holders(roles),
                 pins=(f"Playbook §{situation.card.section}: {situation.card.title}", f"incident watch {situation.id}"),
@@ -268,19 +269,25 @@ class Comms:
 
     async def _ask_to_publish(self) -> None:
         """One question for the standard wording of this incident: what may be said is fixed, so nobody is asked at every update."""
-        if self._situation.next_update_due is None:
+        if self._situation.next_update_due is None or not await self._scope_known():
             return
         orders = [self._publication(state, template) for state, template in WORDINGS]
         decision = await self._questions.approval(
             StatusPage.publish,
             orders,
             asks="Publish this incident on the status page under the standard wording?",
-            facts=(f"first: {orders[0].body}", "valid for this incident; other words are asked again"),
+            effect=f"the public reads first: “{orders[0].body}”",
+            facts=("then, as it goes: Identified, Monitoring, Resolved and the updates between; other words are asked again",),
             lasting=APPROVED_FOR,
         )
         self._grant, self._declined = decision.grant, not decision.granted
         if self._grant:
             await self._publish_wanted()
+
+    async def _scope_known(self) -> bool:
+        """Nothing can be said to the public about a service that nobody has named yet."""
+        await workflow.wait_condition(lambda: bool(self._situation.incident.service) or self._ending)
+        return not self._ending
 
     async def _publish_wanted(self) -> None:
         async with self._publishing:
@@ -383,3 +390,8 @@ class Comms:
 
     async def _resolve_page(self) -> None:
         await self._invoker.quietly(Pager.resolve, ResolvePage(incident_id=self._situation.id))
+
+
+def room_name(incident_id: str) -> str:
+    """The channel of an incident: its id, as far as a channel may be called so (an id typed into a form may be anything)."""
+    return re.sub(r"[^a-z0-9_-]+", "-", incident_id.lower()).strip("-")[:80] or "incident"

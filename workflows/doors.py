@@ -125,7 +125,7 @@ class Doors:
         """Note what was not accepted: an attempt belongs in the history."""
         raise NotImplementedError
 
-    @workflow.signal(dynamic=True)
+    @workflow.signal(dynamic=True, description="Not a message: pick one of the names below")
     async def unknown(self, name: str, given: Sequence[RawValue]) -> None:
         """A signal whose name we do not know is noted, not buffered in silence."""
         self.refuse(name, given, f"there is no message {name!r}; there are {', '.join(MESSAGES)}")

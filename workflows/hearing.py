@@ -1,8 +1,6 @@
 """What people say to an incident, and what it does: answers, notes, roles, severity, pause, stand-down."""
 
 from dataclasses import dataclass
-from datetime import timedelta
-
 from temporalio import workflow
 
 from activities.action import Role
@@ -16,8 +14,6 @@ from workflows.severity import Severity
 from workflows.situation import Situation, worst_of
 
 COMMAND = (Role.INCIDENT_COMMANDER, Role.DEPUTY)
-GUESSES = 5  # wrong codes per minute that are looked at; more are refused unread, so that 40 bits stay enough
-MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -36,7 +32,6 @@ class Hearing:
     def __init__(self, situation: Situation, invoker: Invoker) -> None:
         self._situation = situation
         self._invoker = invoker
-        self._wrong_codes: list[object] = []
         self.stand_down: StandDown | None = None
         self.raised = False
 
@@ -64,8 +59,6 @@ class Hearing:
                 return self._stand_down(person, identity, message)
 
     async def _identify(self, message: Message) -> Identity:
-        if message.code:
-            self._refuse_guessing()
         questions = tuple((q.number, q.digest) for q in self._situation.approvals.questions)
         try:
             identity = await self._invoker.quietly(
@@ -75,21 +68,13 @@ class Hearing:
         except RanOut as out:
             raise NotAccepted(f"cannot find out who you are just now ({out.why}); try again") from None
         self._situation.crew.roster = identity.roster
-        if message.code and identity.person is None:
-            self._wrong_codes.append(workflow.now())
         return identity
-
-    def _refuse_guessing(self) -> None:
-        since = workflow.now() - MINUTE
-        self._wrong_codes = [at for at in self._wrong_codes if at > since]  # type: ignore[operator]
-        if len(self._wrong_codes) >= GUESSES:
-            raise NotAccepted("too many wrong codes in the last minute; wait a minute")
 
     def _answer(self, name: str, message: Message, identity: Identity) -> str:
         situation = self._situation
+        question = situation.approvals.take(answer_of(name, message), identity, situation.crew, situation.policy, workflow.now())
         if identity.person is not None and situation.acknowledged_at is None and situation.crew.role_of(identity.person, COMMAND):
             self._take_command(identity.person)  # whoever decides as commander has taken the page
-        question = situation.approvals.take(answer_of(name, message), identity, situation.crew, situation.policy, workflow.now())
         given = question.given[-1]
         how = "verified" if given.verified else "self-declared"
         kind = {"approve": "granted", "decline": "declined"}.get(name, "answered")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
+from textwrap import shorten
 
 from temporalio import workflow
 
@@ -63,6 +64,7 @@ class Questions:
         orders: Sequence[O],
         *,
         asks: str = "",
+        effect: str = "",
         facts: tuple[str, ...] = (),
         silence: Silence = Silence.HOLD,
         lasting: timedelta | None = None,
@@ -76,11 +78,11 @@ class Questions:
         first, last = orders[0], orders[-1]
         question = self._open(
             QuestionKind.APPROVAL,
-            asks or f"{first.effect()}?",
+            asks or f"{first.effect()[:1].upper()}{first.effect()[1:]}?",
             risk=risk,
             roles=roles or action.asks,
             silence=silence,
-            effect="; then ".join(dict.fromkeys(order.effect() for order in orders)),
+            effect=effect or "; then ".join(dict.fromkeys(order.effect() for order in orders)),
             inverse=last.inverse(),
             by_hand=tuple(dict.fromkeys(line for order in orders for line in order.by_hand())),
             facts=facts,
@@ -191,7 +193,9 @@ class Questions:
         self._telling = [*(task for task in self._telling if not task.done()), asyncio.create_task(self._tell(question, nth))]
         try:
             await workflow.wait_condition(
-                lambda: not question.open, timeout=wait, timeout_summary=f"question {question.number}: {question.asks[:80]}"
+                lambda: not question.open,
+                timeout=wait,
+                timeout_summary=f"question {question.number}: {shorten(question.asks, 80, placeholder='…')}",
             )
         except TimeoutError:
             return False
