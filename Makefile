@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.run  ## Run the main job on your own machine. PLAYBOOK=… DEMO_ANSWERS=auto|decline KILL=1|temporal KEEP=1 PACE=… SEED=…
 	@$(BIN)/python -m starters.gameday \
 		$(if $(PLAYBOOK),--playbook $(PLAYBOOK)) $(if $(DEMO_ANSWERS),--answers $(DEMO_ANSWERS)) \
-		$(if $(KILL),--kill $(KILL)) $(if $(KEEP),--keep $(KEEP)) $(if $(PACE),--pace $(PACE)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(KILL),--kill $(KILL)) $(if $(KILLS),--kills $(KILLS)) $(if $(KEEP),--keep $(KEEP)) $(if $(PACE),--pace $(PACE)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(DIAL),--dial '$(DIAL)')
 
 test: $(VENV)/.dev  ## The whole suite

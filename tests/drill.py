@@ -213,9 +213,9 @@ class Drill:
         """The changes that really happened on a route of the practice platform."""
         return [e for e in await self.effects() if e["route"] == route and e["changed"]]
 
-    async def start_worker(self) -> None:
-        """Start serving the queue."""
-        served: Worker = worker(self.env.client, self.fleet, self.settings.queue, self.settings)
+    async def start_worker(self, max_cached: int | None = None) -> None:
+        """Start serving the queue. `max_cached` 0: every task replays the whole history, and no workflow belongs to one worker."""
+        served: Worker = worker(self.env.client, self.fleet, self.settings.queue, self.settings, max_cached=max_cached)
         await self.workers.enter_async_context(served)
 
     async def declare(self, playbook: str = "LLMProviderOutage", given: Any = None, **incident: Any) -> "Told":
@@ -236,7 +236,7 @@ async def until(look: Callable[[], Any], what: str, patience: float = PATIENCE) 
         if seen:
             return seen
         assert asyncio.get_running_loop().time() < deadline, f"waited {patience:g} s for {what}"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.03)
 
 
 @dataclass

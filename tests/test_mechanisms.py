@@ -1,8 +1,9 @@
 """Each mechanism of design §4, once, on the drill: who may answer, what a message can do, how it ends, what is lost when a reply is lost."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,7 @@ async def test_an_answer_to_an_expired_question_is_refused(tmp_path: Path) -> No
     async with incident_of(tmp_path) as (stage, incident):
         question = await incident.question("over from aurora")
         code = await stage.code("dana", question.number)
+        await incident.say("acknowledge", {"by": "dana"})
         await incident.pass_time(timedelta(minutes=36))
         assert "expired" in await incident.refused("approve", code)
         await incident.pass_time(FIVE)
@@ -96,13 +98,15 @@ async def test_a_code_sent_by_signal_as_one_string_is_a_verified_answer(tmp_path
         await incident.hears("done: models.shift")
 
 
-async def test_guessing_codes_is_stopped(tmp_path: Path) -> None:
-    """Five wrong codes a minute are looked at."""
+async def test_guessing_codes_opens_nothing_and_locks_nobody_out(tmp_path: Path) -> None:
+    """Any number of wrong codes is refused and noted; the commander's right one counts all the same (ADR 4)."""
     async with incident_of(tmp_path) as (stage, incident):
         question = await incident.question("over from aurora")
-        whys = [await incident.refused("approve", f"{question.number}-AAAA-AAA{n}") for n in range(6)]
-        assert "too many wrong codes" in whys[-1]
-        assert "too many" not in whys[0]
+        guesses = [f"{question.number}-AAAA-AA{a}{b}" for a in "ABCD" for b in "EFGH"]
+        whys = await asyncio.gather(*(incident.refused("approve", guess) for guess in guesses))
+        assert all("fits nobody" in why for why in whys), whys
+        assert len([line for line in await incident.timeline() if line.startswith("refused: approve")]) == len(guesses)
+        assert "verified" in await incident.say("approve", await stage.code("dana", question.number))
 
 
 async def test_authority_comes_from_the_roster_now(tmp_path: Path) -> None:
@@ -110,6 +114,7 @@ async def test_authority_comes_from_the_roster_now(tmp_path: Path) -> None:
     async with incident_of(tmp_path) as (stage, incident):
         question = await incident.question("over from aurora")
         code = await stage.code("ravi", question.number)
+        await incident.say("acknowledge", {"by": "ravi"})  # he had it, and was known to have it
         organisation = stage.settings.organisation
         organisation.write_text(organisation.read_text().replace('roles = ["ai_ml_lead"]', "roles = []"))
         assert "ravi is not" in await incident.refused("approve", code)
@@ -395,20 +400,17 @@ async def _all_off(stage: Drill, incident: Told) -> bool:
 
 
 async def test_another_worker_goes_on_where_one_has_stopped(tmp_path: Path) -> None:
-    """No worker for half an hour in mid-story: nothing is lost, nothing happens twice."""
-    async with incident_of(tmp_path, lasts=300) as (stage, incident):
-        await incident.answer("over from aurora")
+    """In mid-story, and by replaying all of it at every task: nothing is lost, nothing happens twice."""
+    async with drill(tmp_path, policy=brisk(), serving=False) as stage:
+        await stage.start_worker(max_cached=0)
+        await stage.fault(provider="aurora", kind="overload", rate=0.6)
+        incident = await stage.declare()
         await incident.hears("done: models.shift")
         await stage.workers.aclose()
-        stage.workers = AsyncExitStack()
-        await signalled(incident, "note", "while nobody worked")
-        await incident.pass_time(timedelta(minutes=30))
-        await stage.start_worker()
-        try:
-            status = await incident.ends()
-        finally:
-            await stage.workers.aclose()
-        assert status.state is State.RESOLVED, "\n".join(await incident.timeline())
+        await stage.start_worker(max_cached=0)
+        await incident.answer("from retrieval only")
+        await incident.hears("done: models.degrade")
         changed = Counter(e["key"] for e in await stage.effects() if e["changed"] and e["face"] in ("llm", "unleash"))
         assert max(changed.values()) == 1
-        assert stage.fleet.ledger.verify(incident.id).intact
+        assert {row.outcome for row in incident.book()} <= {"done", "adopted"}
+        assert await alive(incident)

@@ -3,8 +3,6 @@
 import os
 from pathlib import Path
 
-from google.cloud.secretmanager_v1 import SecretManagerServiceClient
-
 
 class NoCredential(Exception):
     """A secret that cannot be read; the message names the setting and the fix, never the value."""
@@ -35,6 +33,8 @@ def resolve(reference: str, setting: str) -> str:
 
 
 def _from_secret_manager(where: str, setting: str) -> str:
+    from google.cloud.secretmanager_v1 import SecretManagerServiceClient  # noqa: PLC0415 - a quarter of a second, for those who use it
+
     if where.rsplit("/", 1)[-1] == "latest":
         raise NoCredential(f"{setting}: pin the secret's version by number instead of latest")
     try:

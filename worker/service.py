@@ -17,7 +17,9 @@ from worker.wiring import Fleet
 
 # The domain's values go through the sandbox once, as they are; the playbooks and their machinery stay inside it, where determinism is checked.
 PASSED_THROUGH = (
-    "activities", "workflows.incident", "workflows.severity", "pydantic", "pydantic_core", "sqlalchemy", "httpx", "anyio", "yaml",
+    "activities", "workflows.approvals", "workflows.cadence", "workflows.details", "workflows.doors", "workflows.incident",
+    "workflows.measures", "workflows.roster", "workflows.severity", "workflows.situation", "workflows.timeline", "pydantic",
+    "pydantic_core", "sqlalchemy", "httpx", "anyio",
 )  # fmt: skip
 
 
@@ -37,7 +39,7 @@ async def connect(settings: Settings) -> Client:
 
 
 def worker(client: Client, fleet: Fleet, queue: str, settings: Settings, *, max_cached: int | None = None) -> Worker:
-    """A worker for one queue. Its timeouts are our recovery time: sticky 1 s, so that a dead worker is not waited for (ADR 5)."""
+    """A worker for one queue. Its timeouts are our recovery time: sticky 0.4 s, so that a dead worker is not waited for (ADR 5)."""
     return Worker(
         client,
         task_queue=queue,
@@ -46,7 +48,7 @@ def worker(client: Client, fleet: Fleet, queue: str, settings: Settings, *, max_
         workflow_runner=runner(),
         max_cached_workflows=settings.max_cached_workflows if max_cached is None else max_cached,
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=settings.sticky_timeout),
-        max_heartbeat_throttle_interval=timedelta(seconds=1),
+        max_heartbeat_throttle_interval=timedelta(seconds=0.4),
         graceful_shutdown_timeout=timedelta(seconds=5),
     )
 

@@ -56,8 +56,8 @@ class Settings(BaseSettings):
     alert_host: str = "127.0.0.1"
     alert_port: int = 9095
     client_timeout: float = Field(default=4.0, gt=0, lt=8)  # seconds; below every start-to-close timeout
-    sticky_timeout: float = Field(default=1.0, gt=0)  # seconds; what an engineer waits for after a worker died
-    task_timeout: float = Field(default=3.0, ge=2)  # seconds; likewise, when it died in the middle of a decision
+    sticky_timeout: float = Field(default=0.4, gt=0)  # seconds; what an engineer waits for after a worker died
+    task_timeout: float = Field(default=5.0, ge=2)  # seconds; likewise, when it died in a decision. A replay must fit in (ADR 5)
     max_cached_workflows: int = 200
 
     @cached_property

@@ -122,7 +122,7 @@ class Situation:
         return self.status()
 
     def status(self) -> Status:
-        """The status now."""
+        """The status now. It is a view of what changes: turn it into JSON before the next step."""
         return Status(
             incident_id=self.id, version=self._versions, playbook=self.playbook, section=self.card.section,
             title=self.incident.title or self.card.title, service=self.incident.service, severity=self.severity,
@@ -132,9 +132,9 @@ class Situation:
             acknowledged_at=self.acknowledged_at, mitigated_at=self.mitigated_at, resolved_at=self.resolved_at, closed_at=self.closed_at,
             updated_at=workflow.now(), next_update_due=self.next_update_due, status_page=self.status_page, room=self.room,
             ticket=self.ticket, paused_by=self.paused_by, waiting_for=self.waiting_for, phases=tuple(self.phases),
-            steps=[s.model_copy() for s in self.steps], in_force=self.measures.in_force(),
-            questions=[q.model_copy(deep=True) for q in self.approvals.questions], tasks=list(self.tasks),
-            follow_ups=list(self.follow_ups), entries=len(self.timeline.entries), pace=self.policy.pace, outcome=self.outcome,
+            steps=self.steps, in_force=self.measures.in_force(),
+            questions=self.approvals.questions, tasks=self.tasks,
+            follow_ups=self.follow_ups, entries=len(self.timeline.entries), pace=self.policy.pace, outcome=self.outcome,
         )  # fmt: skip
 
     def _picture(self) -> object:

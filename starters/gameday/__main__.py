@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from rich.console import Console, Group
@@ -48,6 +49,7 @@ class Options:
     playbook: str
     answers: str  # auto | decline | me
     kill: str  # "" | worker | temporal
+    kills: int
     keep: bool
     pace: float
     seed: int
@@ -73,8 +75,8 @@ class Day:
     broken_at: datetime
     before: dict[str, Any]
     incident: str = ""
-    killed: str = ""
-    recovered: float | None = None
+    killed: list[str] = field(default_factory=list)
+    recovered: list[float] = field(default_factory=list)
     live: Live | None = None
     asked: set[int] = field(default_factory=set)
 
@@ -202,16 +204,17 @@ class Day:
             self.live.start()
 
     async def _kills(self) -> None:
-        """kill -9 at a random step on screen; then the same process again, and how long until something happens."""
-        at_step = random.randint(2, 24)
-        while True:
-            status = self.status()
-            if status is not None and len(status.steps) >= at_step:
-                break
-            await asyncio.sleep(0.02)
+        """kill -9 at random steps on screen; each time the same process again, and how long until something happens."""
+        for at_step in sorted(random.sample(range(2, 25), self.options.kills)):
+            while (status := self.status()) is None or len(status.steps) < at_step:
+                await asyncio.sleep(0.02)
+            await asyncio.sleep(random.uniform(0, 0.5))  # a crash does not wait for a good moment, nor for a bad one
+            await self._kill_at(self.status() or status)
+
+    async def _kill_at(self, status: Status) -> None:
         step = status.steps[-1]
-        self.killed = f"{self.options.kill} at step {step.number} ({step.verb}, {step.state})"
-        self.say(f"!!!!!!!!  kill -9 {self.killed}")
+        self.killed.append(f"{self.options.kill} at step {step.number} ({step.verb}, {step.state})")
+        self.say(f"!!!!!!!!  kill -9 {self.killed[-1]}")
         self.stage.processes.kill(self.options.kill)
         version = self._version()
         if self.options.kill == "temporal":
@@ -222,8 +225,8 @@ class Day:
         self.say(f"!!!!!!!!  {self.options.kill} is started again")
         while self._version() == version:  # noqa: ASYNC110 - the ledger is a file; it has no event to wait for
             await asyncio.sleep(0.02)
-        self.recovered = round(time.monotonic() - began, 2)
-        self.say(f"!!!!!!!!  the next thing happened {self.recovered:g} s after the restart")
+        self.recovered.append(round(time.monotonic() - began, 2))
+        self.say(f"!!!!!!!!  the next thing happened {self.recovered[-1]:g} s after the restart")
 
     def _version(self) -> int:
         status = self.status()
@@ -247,7 +250,7 @@ class Day:
         return score(
             status, self.stage.effects(), self.ledger.effects(self.incident), broken_at=self.broken_at,
             detected_at=status.declared_at if heard else None, pace=pace, burnt=metrics.budget_burnt(self.broken_at, end, pace),
-            restored=standing_of(self.stage.world()) == self.before, killed=self.killed, recovered=self.recovered,
+            restored=standing_of(self.stage.world()) == self.before, killed="; ".join(self.killed), recovered=median(self.recovered) if self.recovered else None,
         )  # fmt: skip
 
     def write(self, status: Status, card: Scorecard) -> None:
@@ -294,7 +297,7 @@ def _table(card: Scorecard) -> Table:
         ("error budget burnt", "unknown" if card.error_budget_burnt is None else f"{card.error_budget_burnt:.1%} of four weeks'"),
         ("in force", "; ".join(card.measures_in_force) or "none"),
         ("the world", "as it was" if card.world_restored else "NOT as it was"),
-        *((("killed", card.killed), ("recovered", f"{card.recovered_seconds} s after the restart")) if card.killed else ()),
+        *((("killed", card.killed), ("recovered", f"{card.recovered_seconds} s after the restart (median)")) if card.killed else ()),
     ):
         table.add_row(name, escape(value))
     return table
@@ -375,6 +378,7 @@ def read_options(arguments: Sequence[str]) -> Options:
     )
     parser.add_argument("--answers", default="", choices=["", "auto", "decline", "me"], help="who answers; me: you, at this terminal")
     parser.add_argument("--kill", default="", help="1 or worker: kill -9 the worker at a random step; temporal: the server")
+    parser.add_argument("--kills", type=int, default=1, help="how often")
     parser.add_argument("--keep", default="", help="1: leave everything running")
     parser.add_argument("--pace", type=float, default=0, help="policy seconds per real second")
     parser.add_argument("--seed", type=int, default=7, help="names and chance of the practice world")
@@ -387,7 +391,9 @@ def read_options(arguments: Sequence[str]) -> Options:
     if kill not in ("", "worker", "temporal"):
         parser.error(f"KILL is 1, worker or temporal, not {given.kill}")
     pace = given.pace or SCENARIOS[given.playbook].pace
-    return Options(given.playbook, answers, kill, given.keep not in ("", "0"), pace, given.seed, tuple(json.loads(d) for d in given.dial))
+    return Options(
+        given.playbook, answers, kill, given.kills, given.keep not in ("", "0"), pace, given.seed, tuple(json.loads(d) for d in given.dial)
+    )
 
 
 def main() -> None:
