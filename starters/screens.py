@@ -294,10 +294,10 @@ def listed(rows: Iterable[tuple[Status, str, datetime]], now: datetime, width: i
     for status, source, as_of in rows:
         elapsed = clock((status.closed_at or now) - (status.started_at or status.declared_at))
         commander = plain(status.commander) or "–"
-        waits = f"  ॥ [{', '.join(str(q.number) for q in status.asking)}]" if status.asking else ""
+        waits = f"॥ [{', '.join(str(q.number) for q in status.asking)}] " if status.asking else ""
         state = f"{status.severity.label:6}{status.phase:15}{status.state:13}{elapsed:>9}"
-        row = f"{state}  {_cut(commander, 10):11}{status.incident_id}{waits}"
-        lines += [_row(row, width), _row(f"      {plain(status.title)} · from {source}, {ago(now - as_of)}", width, "dim")]
+        row = f"{state}  {_cut(commander, 10):11}{status.incident_id}"
+        lines += [_row(row, width), _row(f"      {waits}{plain(status.title)} · from {source}, {ago(now - as_of)}", width, "dim")]
     return Group(*lines)
 
 

@@ -36,7 +36,9 @@ def crew() -> Crew:
 def put(approvals: Approvals, **more: Any) -> Question:
     """A question about a C2 change, for the commander or the AI/ML lead."""
     kind = more.pop("kind", QuestionKind.APPROVAL)
-    return approvals.open(kind, more.pop("asks", "Do it?"), **{"roles": COMMANDERS, "risk": Risk.C2, "at": NOW, "covers": ("a", "b"), **more})
+    return approvals.open(
+        kind, more.pop("asks", "Do it?"), **{"roles": COMMANDERS, "risk": Risk.C2, "at": NOW, "covers": ("a", "b"), **more}
+    )
 
 
 def said(
@@ -44,7 +46,8 @@ def said(
     team: Crew | None = None, bound_to: int | None = None,
 ) -> Question:  # fmt: skip
     """What somebody answers."""
-    identity = Identity(person=ROSTER.people.get(who), verified=verified, question=bound_to, roster=ROSTER, why="nobody by that name is on the roster")
+    unknown = "nobody by that name is on the roster"
+    identity = Identity(person=ROSTER.people.get(who), verified=verified, question=bound_to, roster=ROSTER, why=unknown)
     return approvals.take(Answer(verdict=verdict, question=question, by=who), identity, team or crew(), Policy(), at)
 
 

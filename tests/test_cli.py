@@ -67,7 +67,8 @@ def incident(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> Incident:
 
 
 def test_list_shows_what_is_open_and_all_shows_what_is_over(incident: Incident) -> None:
-    assert "inc-20261123-llm-chat  ॥ [3]" in incident("list").out
+    assert "inc-20261123-llm-chat" in incident("list").out
+    assert "॥ [3] LLM" in incident("list").out
     assert situations.OVER not in incident("list").out
     assert situations.OVER in incident("list", "--all").out
     (row,) = incident("list", "--json").told

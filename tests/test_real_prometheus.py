@@ -234,7 +234,8 @@ async def opens_the_right_incident(client: Client, opening: dict[str, Any], befo
     (alert,) = said["alerts"]
     assert (said["version"], said["receiver"], said["groupKey"][:3]) == ("4", "incidents", "{}:")
     assert (opening["source"], opening["truncated"], opening["disposition"], opening["count"]) == ("alertmanager", False, "opened", 1)
-    assert (alert["labels"]["provider"], alert["labels"]["service"], alert["labels"]["incident_key"]) == ("aurora", "chat", "llm_provider_outage/chat")
+    labels = alert["labels"]
+    assert (labels["provider"], labels["service"], labels["incident_key"]) == ("aurora", "chat", "llm_provider_outage/chat")
     assert re.fullmatch(r"aurora refuses \d[\d.]*% of the calls of chat", alert["annotations"]["summary"])
     assert datetime.fromisoformat(alert["startsAt"]) - before < timedelta(seconds=20)
 
@@ -254,5 +255,7 @@ async def is_recorded(stage: Observed, opening: dict[str, Any], ending: dict[str
     timeline = await stage.client.get_workflow_handle(opening["incident_id"]).query("timeline")
     assert any(entry["text"].startswith("LlmProviderErrors resolved: aurora refuses") for entry in timeline)
     settled = [row for row in await asyncio.to_thread(stage.inbox.deliveries) if row["incident_id"]]
-    about_it = {row["incident_id"] for row in settled if json.loads(row["raw"])["groupLabels"]["incident_key"] == "llm_provider_outage/chat"}
+    about_it = {
+        row["incident_id"] for row in settled if json.loads(row["raw"])["groupLabels"]["incident_key"] == "llm_provider_outage/chat"
+    }
     assert about_it == {opening["incident_id"]}, "every alert of this fault belongs to one incident"

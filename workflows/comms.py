@@ -143,7 +143,7 @@ class Comms:
     async def _acknowledged(self, wait: timedelta) -> bool:
         """Wait for somebody to take the page, told to us or to the pager; the pager is asked once a minute."""
         situation, deadline = self._situation, workflow.now() + wait
-        look = max(situation.policy.paced(ASK_PAGER_EVERY), timedelta(seconds=2))
+        look = max(situation.policy.paced(ASK_PAGER_EVERY), timedelta(seconds=2), wait / 5)
         while not self._taken() and (left := deadline - workflow.now()) > timedelta(0):
             with contextlib.suppress(TimeoutError):
                 await workflow.wait_condition(self._taken, timeout=min(left, look), timeout_summary="acknowledgement of the page")
@@ -328,6 +328,7 @@ class Comms:
     async def _carry_out(self, duty: Duty) -> None:
         match duty:
             case Duty.ROOM:
+                await self._try_again()
                 await self._post_status()
             case Duty.RECLASSIFY:
                 await self._classify_again()
@@ -343,6 +344,13 @@ class Comms:
                 await self._hold_the_line()
             case _:
                 pass
+
+    async def _try_again(self) -> None:
+        """What could not be opened when the incident began is tried again with every status that is due."""
+        if not self._channel:
+            await self._forgiving("war room", self._open_room())
+        if self._ticket is None:
+            await self._forgiving("ticket", self._open_ticket())
 
     async def _classify_again(self) -> None:
         """Classify on the radius of now, until the impact has ended (spec §3: every 10 min at SEV-1/2). Automation may only raise."""

@@ -1,6 +1,7 @@
 """What people say to an incident, and what it does: answers, notes, roles, severity, pause, stand-down."""
 
 from dataclasses import dataclass
+
 from temporalio import workflow
 
 from activities.action import Role

@@ -206,7 +206,7 @@ class Day:
     async def _kills(self) -> None:
         """kill -9 at random steps on screen; each time the same process again, and how long until something happens."""
         for at_step in sorted(random.sample(range(2, 25), self.options.kills)):
-            while (status := self.status()) is None or len(status.steps) < at_step:
+            while (status := self.status()) is None or len(status.steps) < at_step:  # noqa: ASYNC110 - as below
                 await asyncio.sleep(0.02)
             await asyncio.sleep(random.uniform(0, 0.5))  # a crash does not wait for a good moment, nor for a bad one
             await self._kill_at(self.status() or status)
@@ -250,7 +250,8 @@ class Day:
         return score(
             status, self.stage.effects(), self.ledger.effects(self.incident), broken_at=self.broken_at,
             detected_at=status.declared_at if heard else None, pace=pace, burnt=metrics.budget_burnt(self.broken_at, end, pace),
-            restored=standing_of(self.stage.world()) == self.before, killed="; ".join(self.killed), recovered=median(self.recovered) if self.recovered else None,
+            restored=standing_of(self.stage.world()) == self.before, killed="; ".join(self.killed),
+            recovered=median(self.recovered) if self.recovered else None,
         )  # fmt: skip
 
     def write(self, status: Status, card: Scorecard) -> None:
@@ -316,9 +317,8 @@ async def play(options: Options, console: Console) -> int:
     least_wait = 60.0 if options.mine else 20.0
     processes: Processes | None = None
     try:
-        console.print(
-            f"[bold]Incident Playbooks[/] · game day · {options.playbook} · pace ×{options.pace:g} (one real second is {options.pace:g} s of policy time)"
-        )
+        pace = f"pace ×{options.pace:g} (one real second is {options.pace:g} s of policy time)"
+        console.print(f"[bold]Incident Playbooks[/] · game day · {options.playbook} · {pace}")
         stage = raise_stage(HOME, scenario, RULES, pace=options.pace, seed=options.seed, least_wait=least_wait)
         processes = stage.processes
         day = await _break(options, scenario, stage, console)

@@ -17,7 +17,13 @@ SECOND, MINUTE, FIVE, HALF_HOUR = timedelta(seconds=1), timedelta(minutes=1), ti
 
 @asynccontextmanager
 async def outage(
-    tmp: Path, *, policy: str = "", providers: dict[str, Any] | None = None, rate: float = 0.6, lasts: int | None = 400, kind: str = "overload"
+    tmp: Path,
+    *,
+    policy: str = "",
+    providers: dict[str, Any] | None = None,
+    rate: float = 0.6,
+    lasts: int | None = 400,
+    kind: str = "overload",
 ) -> AsyncIterator[tuple[Drill, Told]]:
     """The primary fails and an incident is declared. Nobody has answered anything yet."""
     async with drill(tmp, policy=policy or brisk()) as stage:
@@ -142,7 +148,9 @@ async def test_with_no_provider_large_enough_everybody_is_degraded(tmp_path: Pat
         assert len(await retrieval_only(stage)) == 20
         assert await stage.wrote("llm.routes.weights") == []
         answer = await stage.http.post(
-            "/app/chat", headers={"X-Tenant": next(iter((await stage.look())["tenants"])), "Authorization": "Bearer practice-token"}, json={}
+            "/app/chat",
+            headers={"X-Tenant": next(iter((await stage.look())["tenants"])), "Authorization": "Bearer practice-token"},
+            json={},
         )
         assert answer.status_code in (200, 422)
         ended = await incident.ends()
@@ -206,7 +214,7 @@ async def test_a_stand_in_that_saturates_sheds_the_lowest_tier_first(tmp_path: P
 async def test_the_ramp_keeps_the_stand_in_from_toppling(tmp_path: Path, ramp: str, topples: bool) -> None:
     """In steps the stand-in carries everybody; in one step it falls over and we go back."""
     providers = {"borealis": {"capacity_rps": 12.0}}
-    async with outage(tmp_path, lasts=None, providers=providers, policy=brisk(outage=f"ramp = {ramp}")) as (stage, incident):
+    async with outage(tmp_path, lasts=None, providers=providers, policy=brisk(outage=f"ramp = {ramp}")) as (_, incident):
         await incident.answer("from retrieval only")
         await incident.hears("fall back" if topples else "borealis 1 (proven")
         await incident.pass_time(MINUTE)
