@@ -34,4 +34,6 @@ def _merged(old: Any, new: Any) -> Any:
 
 
 def _numbered(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, dict) and "number" in item for item in value)
+    if not (isinstance(value, list) and all(isinstance(item, dict) and "number" in item for item in value)):
+        return False
+    return len({item["number"] for item in value}) == len(value)

@@ -256,11 +256,8 @@ class Playbook(Doors):
         self.comms.said(f"Task for {owner.title}: {text}")
 
     def follow_up(self, text: str, owner: Role) -> None:
-        """An after-action item for its owner (seed §4.2, Remediations)."""
-        situation = self.situation
-        task = situation.task(text, owner, due="5 business days")
-        situation.tasks.remove(task)
-        situation.follow_ups.append(task)
+        """An after-action item for its owner, due when the post-mortem is (seed §4.2: 5 business days)."""
+        self.situation.follow_up(text, owner, due="5 business days")
 
     async def ask(self, asks: str, *, roles: tuple[Role, ...], example: str) -> Any:
         """A value that only people know."""

@@ -80,13 +80,18 @@ class Situation:
         step.state, step.result, step.ended_at = state, result, workflow.now()
         self.note(state.value, f"{step.verb} {step.target}: {result}", step=step, verb=step.verb, target=step.target, key=step.key)
 
-    def task(self, text: str, owner: Role, by_hand: tuple[str, ...] = (), due: str = "") -> Task:
+    def task(self, text: str, owner: Role, by_hand: tuple[str, ...] = ()) -> None:
         """Work for a person, stated in status and timeline."""
-        task = Task(number=len(self.tasks) + 1, text=text, owner=owner, by_hand=by_hand, phase=self.phase, due=due)
-        self.tasks.append(task)
+        self._hand(self.tasks, text, owner, by_hand, "")
+
+    def follow_up(self, text: str, owner: Role, due: str) -> None:
+        """An after-action item for its owner (seed §4.2, Remediations)."""
+        self._hand(self.follow_ups, text, owner, (), due)
+
+    def _hand(self, to: list[Task], text: str, owner: Role, by_hand: tuple[str, ...], due: str) -> None:
+        to.append(Task(number=len(to) + 1, text=text, owner=owner, by_hand=by_hand, phase=self.phase, due=due))
         who = ", ".join(p.id for p in self.crew.holders((owner,))) or "nobody on the roster"
         self.note("task", f"for {owner.title} ({who}): {text}", owner=owner.value)
-        return task
 
     def raise_severity(self, to: Severity, because: tuple[str, ...]) -> bool:
         """Automation may only raise (INV-10). True when it did."""
