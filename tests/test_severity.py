@@ -40,6 +40,8 @@ from workflows.severity import (
 P = SeverityPolicy()
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+
+
 def named(value: object) -> str:
     """A name that is the same in every process: a set has no order."""
     return "|".join(sorted(value)) if isinstance(value, set | frozenset) else str(value)
