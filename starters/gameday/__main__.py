@@ -169,7 +169,7 @@ class Day:
             await self._prompt("You are dana, the Incident Commander, and you are being paged. Press Enter to take command ")
             self.say(await steering.acknowledge(self.client, status.incident_id, by="dana"))
             return
-        mine = next((q for q in status.asking if COMMANDER & set(q.roles)), None)
+        mine = next((q for q in status.asking if q.roles[0] in COMMANDER), None)
         if mine is not None:
             await self._answer(status, mine)
 

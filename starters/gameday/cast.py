@@ -53,7 +53,8 @@ class Cast:
         return ""
 
     def _for_the_person(self, question: Question) -> bool:
-        return bool(self.not_mine & set(question.roles))
+        """Whoever is named first is asked first; the person at the keyboard answers for their own role only."""
+        return question.roles[0] in self.not_mine
 
     def _paged(self, person: str) -> bool:
         return any(letter["via"] == "page" for letter in self.stage.phone(person))
