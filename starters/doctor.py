@@ -21,13 +21,12 @@ from activities.organisation import Organisation
 from starters import steering
 from starters.trouble import Trouble
 from worker.credentials import NoCredential, resolve
-from worker.settings import HOME, Settings
+from worker.settings import FILE, Settings
 
 WANTED = {
     "IncidentSeverity": "Keyword", "IncidentPhase": "Keyword", "IncidentState": "Keyword", "Playbook": "Keyword", "Commander": "Keyword",
     "Waiting": "Bool",
 }  # fmt: skip
-FILE = HOME / "settings.env"
 SLOW = 30.0  # milliseconds; above this the server's task dispatch is throttled or its disk is slow
 TRIPS = 5
 

@@ -9,14 +9,13 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 HOME = Path(".incident")
+FILE = Path(os.environ.get("INCIDENT_SETTINGS", HOME / "settings.env"))
 
 
 class Settings(BaseSettings):
     """Read from the environment and from the file that `INCIDENT_SETTINGS` names (`.incident/settings.env` otherwise)."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="INCIDENT_", env_file=os.environ.get("INCIDENT_SETTINGS", HOME / "settings.env"), extra="ignore", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix="INCIDENT_", env_file=FILE, extra="ignore", frozen=True)
 
     temporal_address: str = "127.0.0.1:7233"
     temporal_namespace: str = "default"
