@@ -29,7 +29,7 @@ from worker.wiring import Fleet, wire
 from workflows.incident import Phase, Question, Status
 
 BIN = Path(__file__).parent.parent / ".venv" / "bin"
-PATIENCE = 90.0  # real seconds that a story waits for something before it fails
+PATIENCE = 30.0  # real seconds that a story waits for something before it fails
 ORGANISATION = """
 [policy]
 least_wait_for_people = 0

@@ -9,7 +9,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from pathlib import Path
 
 from tests.drill import Drill, Told, drill
@@ -66,7 +65,6 @@ async def record() -> None:
                 (HISTORIES / f"{name}.json.gz").write_bytes(gzip.compress(history.to_json().encode(), mtime=0))
                 (HISTORIES / f"{name}.status.json").write_text(status.model_dump_json(indent=1) + "\n")
                 print(name, len(history.events), "events", status.state, flush=True)
-                await asyncio.sleep(timedelta(seconds=0).total_seconds())
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import inspect
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from temporalio import workflow
 
 from activities.action import Imposition, Order, Risk, action_of
 from activities.model_orders import BackOffOrder, Degrade, Shift
+from tests.drill import stage_settings
 from worker.playbooks import PlaybookInfo, discover
-from worker.wiring import Fleet
+from worker.wiring import wire
 from workflows.doors import MESSAGES
 from workflows.incident import Card
 
@@ -185,8 +187,13 @@ def test_c4_has_no_verb() -> None:
     assert not [action_of(v).name for v in verbs() if re.search("flush|purge|drop|truncate|destroy", action_of(v).name)]  # type: ignore[arg-type]
 
 
-def test_the_worker_serves_every_verb_it_knows() -> None:
-    assert hasattr(Fleet, "activities")
+async def test_the_worker_serves_every_verb(tmp_path: Path) -> None:
+    """A verb that no worker serves would leave its step waiting for ever."""
+    async with AsyncExitStack() as stack:
+        fleet = await wire(stage_settings("http://127.0.0.1:9", tmp_path, tmp_path / "organisation.toml"), stack)
+        served = [action_of(verb).name for verb in fleet.activities]
+    assert len(served) == len(set(served))
+    assert {action_of(v).name for v in verbs()} <= set(served)  # type: ignore[arg-type]
 
 
 def test_the_readme_lists_every_playbook() -> None:

@@ -44,12 +44,6 @@ def details(status: Status, latest: Sequence[Entry] = ()) -> str:
     return "\n\n".join(parts)[:LONGEST]
 
 
-def headline(status: Status) -> str:
-    """One line for the list of workflows."""
-    waits = f" · waits for an answer to [{status.asking[0].number}]" if status.asking else ""
-    return f"{status.severity.label} {status.phase.title} · {status.service}{waits}"
-
-
 def _now(status: Status) -> list[str]:
     due = status.next_update_due
     overdue = " **(overdue)**" if due and due < status.updated_at else ""

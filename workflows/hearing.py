@@ -34,7 +34,6 @@ class Hearing:
         self._situation = situation
         self._invoker = invoker
         self.stand_down: StandDown | None = None
-        self.raised = False
 
     async def hear(self, name: str, given: tuple[object, ...]) -> str:
         """One message. Raises `NotAccepted` with the reason."""
@@ -152,7 +151,7 @@ class Hearing:
         situation.severity, situation.peak_severity = to, worst_of(situation.peak_severity, to)
         situation.note("severity", f"{before.label} → {to.label}: {message.reason or 'no reason given'}", by=person.id)
         if to < before:
-            situation.alarm, self.raised = f"severity raised to {to.label}", True
+            situation.alarm = f"severity raised to {to.label}"
         return f"{situation.id} is {to.label} (was {before.label})"
 
     def _hold(self, person: Person, message: Message, *, holding: bool) -> str:
