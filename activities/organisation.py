@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -190,6 +190,24 @@ def _first(person: Person, wanted: tuple[Role, ...]) -> Role:
     return next(role for role in wanted if role in person.roles)
 
 
+class Deployed(Value):
+    """Where and how one service runs: what the deploy systems must be told to act on it. Section `[services.<name>]`."""
+
+    name: str
+    platform: Literal["cloud_run", "kubernetes"]
+    regions: tuple[str, ...]  # Cloud Run locations, or the regions of the clusters
+    project: str = ""  # Cloud Run: the Google Cloud project
+    namespace: str = "default"  # Kubernetes
+    repository: str = ""  # owner/name; a push to `branch` is deployed: what a change freeze locks
+    branch: str = "main"
+
+
+class Catalogue(Value):
+    """Every service that we may act on."""
+
+    services: dict[str, Deployed] = {}
+
+
 class Whole(Order):
     """All of it: these verbs take no parameter."""
 
@@ -203,7 +221,7 @@ class Whole(Order):
 
 
 class Organisation(System):
-    """Reads `organisation.toml`: sections `[policy]` and `[people.<id>]`."""
+    """Reads `organisation.toml`: sections `[policy]`, `[people.<id>]` and `[services.<name>]`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -217,6 +235,19 @@ class Organisation(System):
     async def roster(self, order: Whole, call: Call) -> Roster:
         """Who holds which role now."""
         return self.read_roster()
+
+    @action("organisation.catalogue")
+    async def catalogue(self, order: Whole, call: Call) -> Catalogue:
+        """Which services there are, and where they run."""
+        return self.read_catalogue()
+
+    def read_catalogue(self) -> Catalogue:
+        """The same, outside an activity. Raises `Refused` with the key at fault and the fix."""
+        named = self._table().get("services", {})
+        try:
+            return Catalogue(services={k: Deployed.model_validate({"name": k, **v}) for k, v in named.items()})
+        except ValidationError as wrong:
+            raise Refused(self._explain(wrong, "services")) from None
 
     def read_policy(self) -> Policy:
         """The same, outside an activity. Raises `Refused` with the key at fault and the fix."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from practice.faults import Fault
+from practice.fleet import Fleet
+from practice.versions import fingerprint
 
 JSON = dict[str, Any]
 Shares = dict[str, float]
@@ -173,13 +173,9 @@ class State:
     statuspage: dict[str, JSON] = field(default_factory=dict)  # incident id → incident
     pagerduty: dict[str, JSON] = field(default_factory=dict)  # incident id → incident
     github: dict[str, list[JSON]] = field(default_factory=dict)  # owner/repo → issues
+    fleet: Fleet = field(default_factory=Fleet)
 
     def deliver(self, person: str, at: str, via: str, text: str, incident_key: str | None, **more: object) -> None:
         """Make a person's phone ring: `via` is page, dm or note."""
         entry = {"at": at, "via": via, "text": text, "incident_key": incident_key, **more}
         self.people[person].inbox.append(entry)
-
-
-def fingerprint(content: object) -> str:
-    """A short version of any JSON content: equal content, equal version."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
