@@ -15,7 +15,7 @@ import asyncio
 import functools
 import hashlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -319,6 +319,10 @@ class Imposition(Order):
     def undo(self) -> Order:
         """The order that puts the state before back. Call it on an order that carries it."""
         raise NotImplementedError
+
+    def undo_steps(self, shares: Sequence[float]) -> tuple[Order, ...]:
+        """The orders that put it back step by step, up to each share of the whole (INV-19). One, where it cannot be divided."""
+        return (self.undo(),)
 
 
 I = TypeVar("I", bound=Imposition)

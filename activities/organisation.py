@@ -129,6 +129,7 @@ class Policy(Value):
     rhythms: dict[int, Rhythm] = RHYTHMS
     limits: Limits = Limits()
     stability: Stability = Stability()
+    return_steps: tuple[float, ...] = (0.1, 0.5, 1.0)  # tenants and traffic come back in these shares (INV-19)
     mitigated_window: timedelta = minutes(2)
     mitigated_within: timedelta = minutes(10)
     mitigated_error_ratio: float = 0.01

@@ -1,5 +1,6 @@
 """Temporary measures: what this incident imposed and has not lifted (design §4, spec §2.7)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,8 +23,12 @@ class Imposed:
 
     @property
     def undo(self) -> Order:
-        """The order that lifts it."""
+        """The order that lifts it at once."""
         return self.order.undo()
+
+    def undo_steps(self, shares: Sequence[float]) -> tuple[Order, ...]:
+        """The orders that lift it step by step, with a look at the customers between."""
+        return self.order.undo_steps(shares)
 
 
 class Measures:
