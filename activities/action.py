@@ -330,13 +330,17 @@ I = TypeVar("I", bound=Imposition)
 
 @dataclass(frozen=True)
 class Measure(Generic[I]):
-    """A temporary measure: a pair of impose and lift. Sticky ones are never lifted on abort (spec §2.7)."""
+    """A temporary measure: a pair of impose and lift. Sticky ones are never lifted on abort (spec §2.7).
+
+    `until_stable`: lifted last, and only after the stability gate (the change freeze: INV-6).
+    """
 
     name: str
     look: Verb[Any, Any]
     impose: Verb[I, Effect]
     lift: Verb[Any, Effect]
     sticky: bool = False
+    until_stable: bool = False
 
 
 class Entry(Value):

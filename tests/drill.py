@@ -411,6 +411,7 @@ def stage_settings(url: str, tmp: Path, organisation: Path) -> Settings:
     ref = f"file:{token}"
     return Settings(
         queue=f"drill-{uuid.uuid4().hex[:8]}", sticky_timeout=900, ledger_url=f"sqlite:///{tmp / 'ledger.db'}", organisation=organisation,
+        evidence=tmp / "evidence",
         model_gateway_url=f"{url}/llm", app_url=f"{url}/app", unleash_url=f"{url}/unleash", prometheus_url=f"{url}/prom",
         statuspage_url=f"{url}/statuspage/v1", statuspage_public_url=f"{url}/statuspage/public", slack_url=f"{url}/slack/api",
         pagerduty_events_url=f"{url}/pagerduty", pagerduty_url=f"{url}/pagerduty/api", pagerduty_requester="P_DANA",

@@ -17,6 +17,7 @@ from activities.clients.statuspage import Statuspage
 from activities.clients.unleash import Unleash
 from activities.clock import Clock, RealClock
 from activities.codes import Codes, Identities
+from activities.evidence import Evidence
 from activities.flags import Flags
 from activities.ledger import Ledger
 from activities.models import Models
@@ -90,7 +91,8 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
     unleash = Unleash(await door(settings.unleash_url, Authorization=secret("unleash_token")))
     systems: tuple[System, ...] = (
         organisation, ledger, Identities(organisation, codes), Models(gateway, app, prometheus, clock), Flags(unleash, app),
-        Telemetry(prometheus), Pager(pagerduty, slack, codes), WarRoom(slack), StatusPage(statuspage), Tickets(github),
+        Telemetry(prometheus), Evidence(settings.evidence, prometheus),
+        Pager(pagerduty, slack, codes), WarRoom(slack), StatusPage(statuspage), Tickets(github),
     )  # fmt: skip
     for system in systems:
         if system is not ledger:

@@ -57,8 +57,12 @@ class Measures:
         return [i for i in reversed(self._imposed) if i.lifted_at is None]
 
     def liftable(self, *, on_abort: bool = False) -> list[Imposed]:
-        """What may be lifted, latest first. Sticky ones are never lifted on abort."""
-        return [i for i in self.standing if not i.held_by and not (on_abort and i.measure.sticky)]
+        """What may be lifted, latest first. Sticky ones are never lifted on abort; the freeze only after the stability gate."""
+        return [i for i in self.standing if not i.held_by and not i.measure.until_stable and not (on_abort and i.measure.sticky)]
+
+    def until_stable(self) -> list[Imposed]:
+        """What is lifted last, when the stability gate has passed."""
+        return [i for i in self.standing if not i.held_by and i.measure.until_stable]
 
     def of(self, measure: Measure[Any]) -> list[Imposed]:
         """The standing impositions of one measure, latest first."""
