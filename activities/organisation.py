@@ -74,6 +74,40 @@ class Stability(Value):
     blind_page_after: timedelta = minutes(5)
 
 
+# Minutes after declaration at SEV-1, SEV-2, SEV-3 (spec §5). A severity that is left out has no deadline: it is people's to judge.
+def _within(*at: float) -> dict[int, timedelta]:
+    return {severity: minutes(each) for severity, each in enumerate(at, start=1)}
+
+
+class FirstMinutes(Value):
+    """By when each item of the first-15-minutes checklist is done, by severity (spec §5; the items: `workflows/checklist.py`).
+
+    Policy time after the declaration. A severity that is not named has no deadline.
+    """
+
+    declare: dict[int, timedelta] = _within(1, 1, 5)
+    commander: dict[int, timedelta] = _within(5, 5, 15)
+    scribe: dict[int, timedelta] = _within(5, 10)
+    cadence: dict[int, timedelta] = _within(2, 2, 5)
+    freeze: dict[int, timedelta] = _within(2, 2)
+    telemetry: dict[int, timedelta] = _within(5, 5, 15)
+    evidence: dict[int, timedelta] = _within(5, 5, 10)
+    blast_radius: dict[int, timedelta] = _within(10, 10, 30)
+    playbook: dict[int, timedelta] = _within(10, 10, 30)
+    war_room: dict[int, timedelta] = _within(3, 5, 15)
+    leads: dict[int, timedelta] = _within(10, 15)
+    status_page: dict[int, timedelta] = _within(5, 10)
+    published: dict[int, timedelta] = _within(10, 15)
+    told: dict[int, timedelta] = _within(10, 15)
+    legal_clocks: dict[int, timedelta] = _within(10, 10, 30)
+    checkpoint: dict[int, timedelta] = _within(15, 15, 30)
+
+    def due(self, key: str, severity: int) -> timedelta | None:
+        """The deadline of one item, policy time after the declaration; None when it has none at that severity."""
+        deadlines: dict[int, timedelta] = getattr(self, key)
+        return deadlines.get(severity)
+
+
 class BackOff(Value):
     """How clients of a failing provider behave (spec §9.2 M1)."""
 
@@ -130,6 +164,9 @@ class Policy(Value):
     limits: Limits = Limits()
     stability: Stability = Stability()
     return_steps: tuple[float, ...] = (0.1, 0.5, 1.0)  # tenants and traffic come back in these shares (INV-19)
+    first_minutes: FirstMinutes = FirstMinutes()
+    country: str = ""  # whose public holidays count in business days: `US`, `IE`, `DE-BE`, `GB-ENG`; empty: weekends only
+    post_mortem_days: int = Field(default=5, ge=1)  # business days after it was resolved (seed §4.2)
     mitigated_window: timedelta = minutes(2)
     mitigated_within: timedelta = minutes(10)
     mitigated_error_ratio: float = 0.01
@@ -170,6 +207,7 @@ class Person(Value):
     email: str = ""
     slack: str = ""
     pager: str = ""
+    country: str = ""  # whose public holidays they keep; empty: the policy's
 
 
 class Roster(Value):

@@ -14,6 +14,7 @@ from workflows.invoker import Invoker, RanOut
 from workflows.severity import Severity
 from workflows.situation import Situation, worst_of
 
+HYPOTHESES, SHOWN = 20, 500  # how many of the newest the status shows, and how much of each; the timeline keeps every word
 COMMAND = (Role.INCIDENT_COMMANDER, Role.DEPUTY)
 
 
@@ -104,7 +105,15 @@ class Hearing:
         if not text:
             raise NotAccepted("a note needs a text")
         kind = message.about if message.about in ("hypothesis", "impact", "scope") else "note"
-        self._situation.note(kind, text, by=message.by or "unnamed")
+        situation, shown = self._situation, text[:SHOWN]
+        match kind:
+            case "hypothesis":
+                situation.hypotheses = [*situation.hypotheses, shown][-HYPOTHESES:]
+            case "impact":
+                situation.impact = shown
+            case "scope":
+                situation.scope = shown
+        situation.note(kind, text, by=message.by or "unnamed")
         return "noted"
 
     def _acknowledge(self, person: Person) -> str:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from activities.action import Entry, Grant, Risk, Role, Value
+from workflows.checklist import Tick
 from workflows.severity import Severity
 
 # "If you're unsure, page as SEV-2 and adjust after triage" (seed §0.1, rule of thumb).
@@ -252,6 +253,19 @@ class Task(BaseModel):
     due: str = ""
 
 
+class Planned(BaseModel):
+    """A step that is still to come, as far as the playbook can say now: enough to do it by hand."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    number: int
+    phase: Phase
+    says: str  # the effect in one sentence
+    by_hand: tuple[str, ...] = ()
+    verb: str = ""
+    target: str = ""
+
+
 class Status(BaseModel):
     """Everything that is true of an incident now: what `status` and `watch` show, and what the ledger keeps."""
 
@@ -263,6 +277,9 @@ class Status(BaseModel):
     section: str
     title: str
     service: str = ""
+    scope: str = ""  # in people's own words, the newest: `incident note --scope`
+    impact: str = ""  # likewise
+    hypotheses: tuple[str, ...] = ()
     severity: Severity
     peak_severity: Severity
     because: tuple[str, ...] = ()
@@ -292,6 +309,8 @@ class Status(BaseModel):
     questions: list[Question] = []
     tasks: list[Task] = []
     follow_ups: list[Task] = []
+    checklist: list[Tick] = []  # the first 15 minutes (seed §0.3)
+    plan: list[Planned] = []  # what is still to come, in order
     entries: int = 0
     pace: float = 1.0
     outcome: str = ""

@@ -192,10 +192,13 @@ class Playbook(Doors):
     async def hear(self, name: str, given: Sequence[object]) -> str:
         """Act on one message. A message may come before the first activity has read the policy: it waits for that."""
         await workflow.wait_condition(lambda: self._declared)
-        before = self.situation.severity
+        situation = self.situation
+        before, told = situation.severity, (situation.hypotheses, situation.impact, situation.scope)
         said = await self.hearing.hear(name, tuple(given))
-        if self.situation.severity < before:
+        if situation.severity < before:
             self.comms.raised()
+        if told != (situation.hypotheses, situation.impact, situation.scope):
+            self.comms.noted()
         return said
 
     def refuse(self, name: str, given: Sequence[object], why: str) -> None:

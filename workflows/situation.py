@@ -10,7 +10,8 @@ from temporalio import workflow
 from activities.action import Action, Order, Risk, Role
 from activities.organisation import Policy
 from workflows.approvals import Approvals
-from workflows.incident import UNSURE, Card, Incident, Phase, State, Status, Step, StepState, Task
+from workflows.checklist import Tick
+from workflows.incident import UNSURE, Card, Incident, Phase, Planned, State, Status, Step, StepState, Task
 from workflows.measures import Measures
 from workflows.roster import Crew
 from workflows.severity import Severity
@@ -42,6 +43,10 @@ class Situation:
         self.steps: list[Step] = []
         self.tasks: list[Task] = []
         self.follow_ups: list[Task] = []
+        self.checklist: list[Tick] = []
+        self.plan: list[Planned] = []
+        self.scope = self.impact = ""  # in people's own words
+        self.hypotheses: list[str] = []
         self.declared_at = at
         self.acknowledged_at: datetime | None = None
         self.mitigated_at: datetime | None = None
@@ -130,7 +135,8 @@ class Situation:
         """The status now. It is a view of what changes: turn it into JSON before the next step."""
         return Status(
             incident_id=self.id, version=self._versions, playbook=self.playbook, section=self.card.section,
-            title=self.incident.title or self.card.title, service=self.incident.service, severity=self.severity,
+            title=self.incident.title or self.card.title, service=self.incident.service, scope=self.scope, impact=self.impact,
+            hypotheses=tuple(self.hypotheses), severity=self.severity,
             peak_severity=self.peak_severity, because=self.because, phase=self.phase, state=self.state, commander=self.commander(),
             roles={role: self.crew.name(role) for role in self.crew.assigned}, source=self.incident.source,
             dedup_key=self.incident.dedup_key, alerts=self.alerts, started_at=self.incident.started_at, declared_at=self.declared_at,
@@ -139,7 +145,7 @@ class Situation:
             ticket=self.ticket, paused_by=self.paused_by, waiting_for=self.waiting_for, phases=tuple(self.phases),
             steps=self.steps, in_force=self.measures.in_force(),
             questions=self.approvals.questions, tasks=self.tasks,
-            follow_ups=self.follow_ups, entries=len(self.timeline.entries), pace=self.policy.pace, outcome=self.outcome,
+            follow_ups=self.follow_ups, checklist=self.checklist, plan=self.plan, entries=len(self.timeline.entries), pace=self.policy.pace, outcome=self.outcome,
         )  # fmt: skip
 
     def _picture(self) -> object:
@@ -149,6 +155,7 @@ class Situation:
             self.room, self.ticket, self.status_page, self.alerts, self.outcome, self.acknowledged_at, len(self.follow_ups),
             tuple(s.state for s in self.steps), tuple((q.state, q.rung, len(q.given)) for q in self.approvals.questions),
             tuple((i.number, i.certain, i.held_by) for i in self.measures.standing),
+            tuple((t.key, t.state) for t in self.checklist), tuple((p.number, p.says) for p in self.plan),
         )  # fmt: skip
 
 
