@@ -10,6 +10,7 @@ import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from activities.action import Call, Effect, NotYet, Order, System, action
 from activities.clients.prometheus import Prometheus
@@ -73,7 +74,7 @@ class Evidence(System):
         step = max(STEP_SECONDS, (order.end - order.start).total_seconds() * call.pace / LONGEST)
         asked = queries(order.service)
         found = await asyncio.gather(*(self._prometheus.query_range(call, q, order.start, order.end, step) for q in asked.values()))
-        kept = {
+        kept: dict[str, Any] = {
             "incident": order.incident_id, "service": order.service, "start": _utc(order.start), "end": _utc(order.end), "step": step,
             "series": {
                 name: {"query": query, "found": sorted((one.model_dump(mode="json") for one in series), key=lambda s: str(s["labels"]))}
