@@ -143,6 +143,37 @@ class ProviderOutage(Value):
     canary: CanaryPolicy = CanaryPolicy()
 
 
+class RollingBack(Value):
+    """The numbers of a rollback (spec §8 S-ROLLBACK, §9.1)."""
+
+    green_minutes: float = 60  # past service inside the SLO that a target must have
+    candidates: int = 3  # how many eligible targets are looked at
+    attempts: int = 2  # after so many that did not help the cause is probably not the code
+    freeze_within: timedelta = minutes(3)  # how long a rollback waits for the verified freeze before the commander decides (INV-4)
+    proven_within: timedelta = minutes(10)
+    served_share: float = 0.99
+    samples: int = 60  # of the data plane, in every region
+    least_answers: int = 30
+    look_again: timedelta = seconds(30)
+    improvement: float = 0.5  # by how much the share of failing requests must have dropped
+    canary_steps: tuple[float, ...] = (0.01, 0.05, 0.25, 0.5, 1.0)
+    canary_step: timedelta = minutes(10)
+    canary_more_errors: float = 0.01
+    exemption_valid: timedelta = minutes(30)
+
+
+class ProductionOutage(Value):
+    """The numbers of playbook 2.1 (spec §9.1)."""
+
+    look_back: timedelta = timedelta(hours=24)
+    unknown_after: timedelta = minutes(15)  # then the top-ranked change is rolled back all the same, if it may be
+    improvement_within: timedelta = minutes(6)
+    limit_share: float = 0.9  # of the capacity: what the gateway admits while load is shed
+    scale_by: float = 1.5
+    resting: timedelta = minutes(10)  # between two things that are put back (spec §7.1)
+    features: tuple[str, ...] = ("tools.high_psu", "batch.enabled", "scheduler.enabled")  # what is not essential, least first
+
+
 class Standing(Value):
     """A signed standing authorisation for one verb (spec §2.5.6): two people, an expiry, and why."""
 
@@ -156,6 +187,10 @@ class Policy(Value):
 
     pace: float = Field(default=1.0, gt=0)
     least_wait_for_people: timedelta = timedelta(0)
+    mode: Literal["shadow", "live"] = (
+        "shadow"  # shadow: real alerts and reads; no writes, posts or pages (the first week of an installation)
+    )
+    write_access: tuple[str, ...] = ()  # the systems that may be written to in shadow mode: flags, models, pager, war_room, …
     observe_only: bool = False
     verified_from: Risk = Risk.C2  # from this class on an answer must be verified (design §4, Who answered)
     approval_valid: dict[Risk, timedelta] = {Risk.C1: minutes(15), Risk.C2: minutes(15), Risk.C3: minutes(30)}
@@ -171,14 +206,22 @@ class Policy(Value):
     mitigated_within: timedelta = minutes(10)
     mitigated_error_ratio: float = 0.01
     provider_outage: ProviderOutage = ProviderOutage()
+    production_outage: ProductionOutage = ProductionOutage()
+    rolling_back: RollingBack = RollingBack()
     standing: dict[str, Standing] = {}
     holding_statement: bool = True
+    plan_ahead: bool = True  # rehearse beside an incident, so that the rest can be printed and done by hand when nothing of ours runs
     patience: dict[Patience, Tries] = {
         Patience.READ: Tries(each_try=seconds(8), tries=7, longest_pause=seconds(5)),
         Patience.CHANGE: Tries(each_try=seconds(10), tries=7, longest_pause=seconds(5)),
         Patience.WATCH: Tries(each_try=timedelta(hours=2), tries=9, heartbeat=seconds(2.5)),
         Patience.RECORD: Tries(each_try=seconds(8), tries=0, longest_pause=seconds(10)),
     }
+
+    @property
+    def may_write_to(self) -> tuple[str, ...] | None:
+        """The systems that may be written to; None: all."""
+        return self.write_access if self.mode == "shadow" else None
 
     def paced(self, duration: timedelta) -> timedelta:
         """A policy duration in real time."""

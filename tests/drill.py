@@ -32,6 +32,8 @@ BIN = Path(__file__).parent.parent / ".venv" / "bin"
 PATIENCE = 30.0  # real seconds that a story waits for something before it fails
 ORGANISATION = """
 [policy]
+mode = "live"
+plan_ahead = false
 least_wait_for_people = 0
 {policy}
 

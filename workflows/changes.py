@@ -85,10 +85,10 @@ class Changes:
 
     async def plan(
         self, verb: Verb[O, Effect], orders: Sequence[O], *, asks: str, facts: tuple[str, ...] = (), silence: Silence = Silence.HOLD,
-        lasting: timedelta | None = None,
+        lasting: timedelta | None = None, effect: str = "",
     ) -> Decision:  # fmt: skip
         """One question for several orders that belong together (a ramp, a canary): asked once, granted for exactly these."""
-        return await self._questions.approval(verb, orders, asks=asks, facts=facts, silence=silence, lasting=lasting)
+        return await self._questions.approval(verb, orders, asks=asks, effect=effect, facts=facts, silence=silence, lasting=lasting)
 
     async def impose(
         self, measure: Measure[I], order: I, *, facts: tuple[str, ...] = (), silence: Silence = Silence.HOLD, under: Grant | None = None,
@@ -173,7 +173,7 @@ class Changes:
                     imposed = None
                 again = imposed is not None
                 continue
-            imposed.certain = True
+            imposed.certain, imposed.assumed = True, effect.assumed
             self._done(step, effect)
             return Proposed(effect, imposed=imposed)
 
@@ -269,7 +269,7 @@ class Changes:
 
     def _done(self, step: Step, answer: object) -> None:
         if isinstance(answer, Effect):
-            state = StepState.ADOPTED if answer.adopted else StepState.DONE
+            state = StepState.ASSUMED if answer.assumed else StepState.ADOPTED if answer.adopted else StepState.DONE
             self._situation.end(step, state, f"{answer.summary} (proven by {answer.proven_by})")
         else:
             self._situation.end(step, StepState.DONE, getattr(answer, "summary", "") or "looked")

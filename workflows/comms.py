@@ -67,12 +67,19 @@ class Comms:
     def start(self) -> None:
         """Begin everything that runs beside the playbook."""
         situation = self._situation
-        self._cadence = Cadence.started(situation.policy, situation.severity, workflow.now(), public=situation.card.public)
+        public = situation.card.public and not situation.assumes(action_of(StatusPage.publish))
+        self._cadence = Cadence.started(situation.policy, situation.severity, workflow.now(), public=public)
         situation.next_update_due = self._cadence.public_due
-        self._run("page", self._page_until_acknowledged())
-        self._run("war room", self._open_room())
-        self._run("ticket", self._open_ticket())
-        self._run("status page", self._ask_to_publish())
+        parts = (
+            ("page", Pager.page, self._page_until_acknowledged), ("war room", WarRoom.open, self._open_room),
+            ("ticket", Tickets.open, self._open_ticket), ("status page", StatusPage.publish, self._ask_to_publish),
+        )  # fmt: skip
+        silent = [what for what, verb, _ in parts if situation.assumes(action_of(verb))]
+        if silent:
+            situation.note("shadow", f"nothing is said outside by {', '.join(silent)}: they have no write access")
+        for what, _, begin in parts:
+            if what not in silent:
+                self._run(what, begin())
         self._run("cadence", self._keep_cadence())
 
     async def stop(self) -> None:
@@ -98,6 +105,10 @@ class Comms:
         self._cadence.quicken(self._situation.severity, workflow.now())
         self._situation.next_update_due = self._cadence.public_due
         self._run("page", self._page((Role.INCIDENT_COMMANDER, Role.OPS_LEAD), "severity raised"))
+
+    def remind(self, roles: tuple[Role, ...], why: str) -> None:
+        """Page the owners of something that is not done in time."""
+        self._run("page", self._page(roles, why))
 
     def said(self, text: str) -> None:
         """Something people in the war room should read now."""

@@ -178,8 +178,10 @@ class Hearing:
         if not message.reason:
             raise NotAccepted("standing down needs a reason")
         situation = self._situation
-        if message.false_alarm and situation.measures.standing:
+        if message.false_alarm and any(not imposed.measure.until_stable for imposed in situation.measures.standing):
             raise NotAccepted("this was no false alarm for the systems: measures are in force; stand down without false_alarm")
+        if message.false_alarm and situation.breached:
+            raise NotAccepted("this was no false alarm for customers: they were seen to be hit; stand down without false_alarm")
         self.stand_down = StandDown(person.id, identity.verified, message.reason, message.false_alarm)
         situation.note("stand down", message.reason, by=person.id)
         if situation.state is State.HANDED_OVER:

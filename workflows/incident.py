@@ -74,6 +74,7 @@ class Incident(Value):
     started_at: datetime | None = None  # when the first bad sample was seen: the alert's startsAt
     delivery: str = ""  # the alert delivery that opened it
     labels: dict[str, str] = {}
+    rehearsal: bool = False  # only say what would be done: `incident plan`
     refused_input: str = ""  # what was typed into a form and could not be understood, kept word for word
 
 
@@ -181,6 +182,7 @@ class Question(BaseModel):
     rung: int = 0
     told: tuple[str, ...] = ()
     state: QuestionState = QuestionState.OPEN
+    assumed: bool = False  # nobody was asked: a plan, or shadow mode
     given: list[Given] = []
     closed_at: datetime | None = None
 
@@ -201,6 +203,7 @@ class StepState(StrEnum):
     FAILED = "failed"
     SKIPPED = "skipped"
     DECLINED = "declined"
+    ASSUMED = "assumed"  # only said: a plan, or shadow mode
     TASK = "task"  # handed to a person, because no system of ours can do it
 
 
@@ -334,6 +337,7 @@ class Outcome(Value):
     questions: int = 0
     grants: tuple[Grant, ...] = ()
     last_entry: Entry | None = None
+    rehearsed: Status | None = None  # what a plan came to: its steps, questions and tasks
 
 
 def incident_id(day: datetime, short: str, service: str, nth: int = 1) -> str:

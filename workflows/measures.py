@@ -18,6 +18,7 @@ class Imposed:
     order: Imposition
     since: datetime
     certain: bool = False
+    assumed: bool = False  # only said: a plan, or shadow mode
     held_by: str = ""
     lifted_at: datetime | None = None
 
@@ -58,7 +59,8 @@ class Measures:
 
     def liftable(self, *, on_abort: bool = False) -> list[Imposed]:
         """What may be lifted, latest first. Sticky ones are never lifted on abort; the freeze only after the stability gate."""
-        return [i for i in self.standing if not i.held_by and not i.measure.until_stable and not (on_abort and i.measure.sticky)]
+        return [i for i in self.standing if not i.held_by and not i.measure.until_stable and not i.measure.own_end
+                and not (on_abort and i.measure.sticky)]  # fmt: skip
 
     def until_stable(self) -> list[Imposed]:
         """What is lifted last, when the stability gate has passed."""
@@ -80,4 +82,5 @@ class Measures:
                 lifts_by=i.order.inverse(), by_hand=i.undo.by_hand(), held_by=i.held_by,
             )
             for i in reversed(self.standing)
+            if not i.assumed
         ]  # fmt: skip

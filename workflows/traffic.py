@@ -189,6 +189,8 @@ class Traffic:
 
     def _lock(self, duration: timedelta) -> None:
         """No return for so long from now: a provider that comes and goes must not take the traffic with it."""
+        if self._playbook.situation.rehearsing:
+            return
         self._not_before = max(self._not_before, workflow.now() + self._playbook.policy.paced(duration))
 
     async def _stand_in_fails(self, stand_in: Candidate) -> bool:
@@ -268,6 +270,8 @@ class Traffic:
                 return await self._fell_back(tenants, secondary)
             if shift is not None and not await playbook.impose(FAILED_OVER, shift, under=grant, onto=self.imposed):
                 return await self._fell_back(tenants, secondary)
+            if playbook.situation.assumes(action_of(Models.watch)):
+                return True
             watched = await self._watch(secondary, weight, step)
             if watched is None:
                 return await self._fell_back(tenants, secondary)
