@@ -109,6 +109,27 @@ class ProviderOutage(Value):
     canary: CanaryPolicy = CanaryPolicy()
 
 
+class Levers(Value):
+    """How far the levers of our own platform are moved, and what must be seen before they count as moved (spec §8, §9.1)."""
+
+    vantages: tuple[str, ...] = ("ams", "fra", "iad", "sfo", "sin")  # the networks that we probe from
+    least_vantages: int = 3  # so many must have got an answer before the map of health is believed
+    look_back: timedelta = timedelta(hours=24)  # how far changes are looked for
+    around_onset: timedelta = minutes(30)  # how far from the first bad sample a change is suspected at all
+    drain_at_most: float = 0.5  # of the capacity, by one drain
+    drain_headroom: float = 1.3  # what the other regions must be able to serve, as a multiple of everything that is asked
+    saturation: float = 0.8  # of a dependency: from here on scaling may only push the trouble further
+    settled: timedelta = seconds(30)  # after which a change must show in the metrics
+    feed_intervals: int = 2  # without a new version a generator counts as paused
+    regions_return: tuple[float, ...] = (0.1, 0.5, 1.0)  # of the way back to the weights before a drain
+    writes_return: tuple[float, ...] = (0.01, 0.1, 1.0)  # of the writes
+    return_pause: timedelta = minutes(2)  # how long each of these steps is watched
+    limit_growth: float = 1.25  # a limit is loosened by so much at a time
+    limit_steps: int = 4
+    limit_pause: timedelta = minutes(5)
+    step_error_ratio: float = 0.01  # more errors than these after a step, beyond chance, and it is taken back
+
+
 class Standing(Value):
     """A signed standing authorisation for one verb (spec §2.5.6): two people, an expiry, and why."""
 
@@ -133,6 +154,7 @@ class Policy(Value):
     mitigated_within: timedelta = minutes(10)
     mitigated_error_ratio: float = 0.01
     provider_outage: ProviderOutage = ProviderOutage()
+    levers: Levers = Levers()
     standing: dict[str, Standing] = {}
     holding_statement: bool = True
     patience: dict[Patience, Tries] = {

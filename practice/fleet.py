@@ -93,6 +93,7 @@ class Service:
     gateway: Gateway = field(default_factory=Gateway)
     gate: WriteGate = field(default_factory=WriteGate)
     schema: int = 5  # the version of its database schema
+    migrating: bool = False  # a migration is under way: old and new rows stand side by side
     depends_on: list[str] = field(default_factory=lambda: ["database", "cache"])
 
     def serving(self, region: str) -> dict[str, float]:
@@ -187,5 +188,9 @@ class Fleet:
     dependencies: dict[str, bool] = field(
         default_factory=lambda: dict.fromkeys(("load_balancer", "dns", "certificate", "database", "cache"), True)
     )
+    saturation: dict[str, float] = field(default_factory=lambda: {"database": 0.35, "cache": 0.2})  # how full they are, 0 to 1
+    unseen_kinds: list[str] = field(default_factory=list)  # kinds of change that the feed cannot see at the moment
+    written_by: dict[str, str] = field(default_factory=dict)  # setting (services/api/gateway) → who wrote it last
+    writes: dict[str, int] = field(default_factory=dict)  # setting → how often it was written: the same content again is another version
     blocked_digests: list[str] = field(default_factory=list)
     disabled_secrets: list[str] = field(default_factory=list)  # "NAME:version"
