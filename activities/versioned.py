@@ -119,5 +119,5 @@ def put_by_hand(path: str, body: dict[str, Any]) -> tuple[str, ...]:
     if "epoch" in body:
         lines.append(f'EPOCH=$(($(echo "$STATE" | {field} epoch) + 1))')
     put = curl("PUT", f"$PLATFORM_URL/v1/{path}", TOKEN, "If-Match: $ETAG", "X-Actor: $USER", body=body)
-    put = re.sub(r"\"'(\$EPOCH)'\"", r"'" r'"\1"' r"'", put.replace("curl -sS ", "curl -sS --fail-with-body ", 1))  # a number, no string
-    return (*lines, put)
+    number = put.replace('"\'"$EPOCH"\'"', "'\"$EPOCH\"'")  # without the quotes that would make it a string
+    return (*lines, number.replace("curl -sS ", "curl -sS --fail-with-body ", 1))
