@@ -241,7 +241,6 @@ def _feed(call: Call, feed: Feed) -> Reply:
 
 
 def _described(call: Call, feed: Feed) -> JSON:
-    good = feed.version if feed.bad_from is None else feed.bad_from - 1
     return {
         "etag": feed.etag,
         "epoch": feed.epoch,
@@ -251,7 +250,7 @@ def _described(call: Call, feed: Feed) -> JSON:
         "pinned": feed.pinned,
         "version": feed.version,
         "read": feed.read,
-        "last_good": min(good, feed.version),
+        "last_good": feed.last_good,
         "period_seconds": feed.period_seconds,
         "made_at": call.world.clock.stamp(feed.made_at),
         "changed_by": call.state.fleet.written_by.get(f"feeds/{feed.name}", ""),

@@ -8,7 +8,6 @@ from typing import Any
 from practice.face import Call, Face, Refusal, Reply
 from practice.fleet import Change, Service
 from practice.state import JSON
-from practice.versions import fingerprint
 
 NOBODY = "somebody"  # who wrote without saying who they are
 _CODES = {400: "invalid", 404: "not_found", 412: "stale_etag", 428: "if_match_required"}
@@ -79,12 +78,9 @@ def written(call: Call, setting: str, services: list[str], before: JSON, after: 
     fleet, author = call.state.fleet, call.headers.get("x-actor") or call.headers.get("x-incident-id") or NOBODY
     fleet.written_by[setting] = author
     fleet.writes[setting] = fleet.writes.get(setting, 0) + 1
-    fleet.changes.append(
-        Change(
-            id=f"chg-{fingerprint([setting, call.now, call.world.number()])}", kind="config", at=call.now, actor=author,
-            services=list(services), what=f"{setting}: {_difference(before, after)}", details={"setting": setting},
-        )
-    )  # fmt: skip
+    what = f"{setting}: {_difference(before, after)}"
+    entered = Change(f"chg-{1000 + call.world.number()}", "config", call.now, author, list(services), what, details={"setting": setting})
+    fleet.changes.append(entered)
 
 
 def put(part: str) -> Callable[[Any], Any]:

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from practice.clock import from_rfc3339
 from practice.face import Call, Reply
 from practice.faces.platform_base import FACE, get, service_of
-from practice.fleet import Change, Fleet, Service
+from practice.fleet import CHANGE_KINDS, Change, Service
+from practice.service_conditions import broken, conditions
+from practice.service_traffic import DOWN
 from practice.state import JSON
-
-KINDS = ("deploy", "config", "flag", "migration", "iam", "prompt", "model", "scheduler", "vendor")
 
 
 @FACE.reads("services.list", "/platform/v1/services")
@@ -35,45 +35,25 @@ def _described(service: Service) -> JSON:
 
 @get("headroom")
 def headroom(call: Call) -> Reply:
-    """What could be served and what is asked, by region; how full the dependencies are."""
+    """What could be served and what is asked of it, by region; how full the dependencies are."""
     service, fleet = service_of(call), call.state.fleet
-    asked = _asked_rps(fleet, service, call.now)
+    asked = service.rps * conditions(call.state, service, call.now).load
     regions = {
-        region: {
-            "capacity_rps": place.ready_replicas * service.rps_per_replica,
-            "used_rps": asked * service.weights.get(region, 0.0),
-        }
-        for region, place in service.places.items()
+        region: {"capacity_rps": service.capacity_rps(region), "used_rps": asked * service.weights.get(region, 0.0)}
+        for region in service.places
     }
-    return Reply({"regions": regions, "dependencies": {name: _saturation(fleet, service, name, call.now) for name in service.depends_on}})
-
-
-def _asked_rps(fleet: Fleet, service: Service, now: float) -> float:
-    """What customers ask for, whatever is let in."""
-    asked = service.rps
-    for fault in fleet.faults:
-        if fault.service == service.name and fault.kind == "load" and fault.active(now):
-            asked *= fault.factor
-    return asked
-
-
-def _saturation(fleet: Fleet, service: Service, dependency: str, now: float) -> float:
-    return 1.0 if _failing(fleet, service, dependency, now) else fleet.saturation.get(dependency, 0.0)
-
-
-def _failing(fleet: Fleet, service: Service, dependency: str, now: float) -> bool:
-    """Whether a dependency is down, or fails this service."""
-    broken = (f for f in fleet.faults if f.kind == "dependency" and f.service == service.name and f.active(now))
-    return not fleet.dependencies.get(dependency, True) or any(fault.dependency == dependency for fault in broken)
+    return Reply({"regions": regions, "dependencies": {name: fleet.saturation.get(name, 0.0) for name in service.depends_on}})
 
 
 @get("dependencies")
 def dependencies(call: Call) -> Reply:
+    """Everything that a service stands on, and whether it fails it."""
     service, fleet = service_of(call), call.state.fleet
+    failing = broken(fleet, service, call.now)
     rows = {}
     for name in dict.fromkeys([*fleet.dependencies, *service.depends_on]):
-        up = not _failing(fleet, service, name, call.now)
-        rows[name] = {"up": up, "detail": "answers" if up else f"{name} does not answer {service.name}"}
+        rate, up = failing.get(name, 0.0), fleet.dependencies.get(name, True) and failing.get(name, 0.0) < DOWN
+        rows[name] = {"up": up, "detail": f"fails {rate:.0%} of the requests of {service.name}" if rate else "answers"}
     return Reply({"dependencies": rows})
 
 
@@ -81,23 +61,21 @@ def dependencies(call: Call) -> Reply:
 def schema(call: Call) -> Reply:
     """The version of the service's database schema, and whether what is in it fits together."""
     service = service_of(call)
-    broken = [f for f in call.state.fleet.faults if f.kind == "integrity" and f.service == service.name and f.active(call.now)]
-    writes = service.rps * service.write_share * service.gate.admitted * 60
-    errors = sum(fault.rate for fault in broken) * writes
-    return Reply({"version": service.schema, "migrating": service.migrating, "integrity_errors_per_minute": round(errors, 3)})
+    errors = service.integrity_errors_per_minute
+    return Reply({"version": service.schema, "migrating": service.migrating, "integrity_errors_per_minute": errors})
 
 
 @FACE.reads("changes", "/platform/v1/changes")
 def changes(call: Call) -> Reply:
     """What was changed between two instants of real time, oldest first; for one service, what concerns it or everything."""
     since, until = _instant(call, "since", 0.0), _instant(call, "until", call.now)
-    wanted, unseen = call.one("service"), call.state.fleet.unseen_kinds
+    wanted, unseen = call.one("service"), call.state.fleet.gaps
     found = [
         change
         for change in sorted(call.state.fleet.changes, key=lambda change: (change.at, change.id))
         if since <= change.at <= until and change.kind not in unseen and (not wanted or not change.services or wanted in change.services)
     ]
-    return Reply({"changes": [_entry(call, change) for change in found], "kinds": list(KINDS), "gaps": list(unseen)})
+    return Reply({"changes": [_entry(call, change) for change in found], "kinds": list(CHANGE_KINDS), "gaps": list(unseen)})
 
 
 def _entry(call: Call, change: Change) -> JSON:
