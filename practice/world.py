@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
@@ -15,6 +15,7 @@ from practice.cast import opening
 from practice.clock import Clock, rfc3339
 from practice.dials import Dials
 from practice.effects import EffectLog
+from practice.fleet_cast import SERVICES, fleet
 from practice.gateway_log import GatewayLog
 from practice.load import STEP_SECONDS
 from practice.meters import Meters
@@ -29,10 +30,21 @@ HISTORY_SECONDS = 600.0
 class World:
     """Everything that there is. Faces read and change `state`; only the clock moves the rest."""
 
-    def __init__(self, seed: int = 7, pace: float = 1.0, following: bool = False, state: Path | None = None, service: str = "chat") -> None:
+    def __init__(
+        self,
+        seed: int = 7,
+        pace: float = 1.0,
+        following: bool = False,
+        state: Path | None = None,
+        service: str = "chat",
+        services: Sequence[str] = SERVICES,
+    ) -> None:
+        if service in services or len(set(services)) < len(services):
+            raise ValueError("every service has a name of its own")
         self.seed = seed
         self.clock = Clock(pace, following)
         self.state: State = opening(seed, service)
+        self.state.fleet = fleet(seed, services, self.clock.start)
         self.before: dict[str, tuple[bytes, float]] = {}  # face → the state before its last change, and when that was
         self.metrics = Metrics()
         self.log = GatewayLog()
@@ -109,6 +121,7 @@ class World:
             "breakers": {name: self.traffic.breaker(name) for name in state.providers},
             "people": {p.name: {"role": p.role, "slack": p.slack_id, "pagerduty": p.pagerduty_id, "email": p.email}
                        for p in state.people.values()},
+            "fleet": {**asdict(state.fleet), "faults": [{**asdict(fault), "active": fault.active(now)} for fault in state.fleet.faults]},
             "blind": state.blind,
             "dials": self.dials.as_json(),
         }  # fmt: skip
