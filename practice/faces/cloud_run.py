@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from practice.deploying import change
 from practice.face import Call, Face, Refusal, Reply
 from practice.faces.cloud_run_forms import (
     LATEST,
@@ -21,6 +22,7 @@ from practice.faces.cloud_run_forms import (
     targets_of,
 )
 from practice.fleet import Place, Revision, Service
+from practice.fleet_cast import revision_name
 from practice.state import JSON
 
 STATUS = {
@@ -214,17 +216,21 @@ def _deploy(call: Call, service: Service, place: Place, wanted: Template) -> Non
     content = (container.digest, secrets, low, high)
     if _content(service.revisions[place.template]) == content:
         return
-    newest = max(service.revisions.values(), key=lambda revision: revision.number)
+    newest = service.newest()
     if _content(newest) == content and newest.name not in place.history:
         name = newest.name  # another region got it first
     else:
-        name = wanted.revision or f"{service.name}-{newest.number + 1:05d}"
+        name = wanted.revision or revision_name(service.name, newest.number + 1)
         if name in service.revisions:
             raise Refusal(Reply({"error": {"code": 409, "message": f"Revision '{name}' exists.", "status": "ALREADY_EXISTS"}}, 409))
         alike = [one for one in service.revisions.values() if one.digest == container.digest]
         service.revisions[name] = Revision(
             name, newest.number + 1, container.digest, call.now, "admin-api", secrets, low, high,
             error_rate=alike[-1].error_rate if alike else 0.0, latency_factor=alike[-1].latency_factor if alike else 1.0,
+        )  # fmt: skip
+        change(
+            call.world, [service.name], "deploy", f"{name}: new template by the Admin API", actor="admin-api",
+            digest=container.digest, details={"revision": name},
         )  # fmt: skip
     place.template = name
     place.history.append(name)
