@@ -130,6 +130,13 @@ class Levers(Value):
     step_error_ratio: float = 0.01  # more errors than these after a step, beyond chance, and it is taken back
 
 
+class RollBack(Value):
+    """What a revision must show before a service may be rolled back to it (spec §8 S-ROLLBACK, INV-5)."""
+
+    green: timedelta = minutes(60)  # how long it has served with errors inside the SLO
+    image_vouched_for: bool = True  # false: an image of which nobody knows whether it is still there is good enough
+
+
 class Standing(Value):
     """A signed standing authorisation for one verb (spec §2.5.6): two people, an expiry, and why."""
 
@@ -155,6 +162,7 @@ class Policy(Value):
     mitigated_error_ratio: float = 0.01
     provider_outage: ProviderOutage = ProviderOutage()
     levers: Levers = Levers()
+    roll_back: RollBack = RollBack()
     standing: dict[str, Standing] = {}
     holding_statement: bool = True
     patience: dict[Patience, Tries] = {

@@ -22,7 +22,9 @@ ONE_READ_PER_FACE = {
     "pagerduty.oncalls": "/pagerduty/api/oncalls",
     "github.issues.list": "/github/repos/acme/ops/issues",
     "prometheus.query": "/prom/api/v1/query?query=time()",
+    "platform.regions.get": "/platform/v1/services/api/regions",
     "edge.status": "/edge/api/regions/eu-west/status",
+    "run.services.get": "/run/v2/projects/acme/locations/eu-west/services/api",
 }
 
 
@@ -95,6 +97,10 @@ async def examples(stage: Stage) -> dict[str, Example]:
         "github.issues.create": Example("POST", "/github/repos/acme/ops/issues", {"title": "u"}),
         "github.issues.update": Example("PATCH", f"/github/repos/acme/ops/issues/{issue}", {"state": "closed"}),
         "github.comments.create": Example("POST", f"/github/repos/acme/ops/issues/{issue}/comments", {"body": "c"}),
+        "run.services.patch": Example(
+            "PATCH", "/run/v2/projects/acme/locations/eu-west/services/api?updateMask=traffic",
+            {"traffic": [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "revision": "api-00040", "percent": 100}]},
+        ),
     }  # fmt: skip
 
 
