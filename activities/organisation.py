@@ -119,7 +119,8 @@ class Levers(Value):
     drain_at_most: float = 0.5  # of the capacity, by one drain
     drain_headroom: float = 1.3  # what the other regions must be able to serve, as a multiple of everything that is asked
     saturation: float = 0.8  # of a dependency: from here on scaling may only push the trouble further
-    settled: timedelta = seconds(30)  # after which a change must show in the metrics
+    settled: timedelta = seconds(45)  # the window of metrics in which a change must show
+    look_again: timedelta = seconds(15)  # when it does not show yet
     feed_intervals: int = 2  # without a new version a generator counts as paused
     regions_return: tuple[float, ...] = (0.1, 0.5, 1.0)  # of the way back to the weights before a drain
     writes_return: tuple[float, ...] = (0.01, 0.1, 1.0)  # of the writes

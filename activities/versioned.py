@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
+from urllib.parse import quote
 
 from temporalio import activity
 
@@ -105,6 +106,16 @@ def elapsed(call: Call) -> timedelta:
 def by_now(call: Call) -> Call:
     """The same call at this try's own instant: what must show in the metrics shows later than the step began."""
     return call.model_copy(update={"at": call.at + elapsed(call)})
+
+
+def named(name: str) -> str:
+    """A name as it may stand in an address, and in a person's shell: nothing in it is ever a command."""
+    return quote(name, safe="")
+
+
+def part_of(service: str, part: str) -> str:
+    """The path of one part of a service."""
+    return f"services/{named(service)}/{part}"
 
 
 def read_by_hand(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from activities.action import Call
 from activities.clients.http import Door
@@ -17,11 +18,11 @@ class ControlPlane:
 
     async def of_service(self, call: Call, service: str, part: str) -> Json:
         """A part of a service: `regions headroom gateway autoscaler write-gate dependencies schema`. Raises `Refused` for an unknown one."""
-        return await self._get(call, f"/v1/services/{service}/{part}")
+        return await self._get(call, f"/v1/services/{quote(service, safe='')}/{part}")
 
     async def put_of_service(self, call: Call, service: str, part: str, etag: str, body: Json) -> None:
         """Write a part of a service."""
-        await self._door.write(call, "PUT", f"/v1/services/{service}/{part}", headers={"If-Match": etag}, json=body)
+        await self._door.write(call, "PUT", f"/v1/services/{quote(service, safe='')}/{part}", headers={"If-Match": etag}, json=body)
 
     async def feeds(self, call: Call, service: str) -> list[Json]:
         """The feeds that a service reads."""
@@ -30,11 +31,11 @@ class ControlPlane:
 
     async def feed(self, call: Call, name: str) -> Json:
         """One feed. Raises `Refused` when there is none of that name."""
-        return await self._get(call, f"/v1/feeds/{name}")
+        return await self._get(call, f"/v1/feeds/{quote(name, safe='')}")
 
     async def put_feed(self, call: Call, name: str, etag: str, body: Json) -> None:
         """Write whether its generator runs, and which version is read."""
-        await self._door.write(call, "PUT", f"/v1/feeds/{name}", headers={"If-Match": etag}, json=body)
+        await self._door.write(call, "PUT", f"/v1/feeds/{quote(name, safe='')}", headers={"If-Match": etag}, json=body)
 
     async def changes(self, call: Call, since: datetime, until: datetime) -> Json:
         """What was changed between two instants, whatever it concerns; which kinds are covered, and which cannot be seen now."""
