@@ -423,7 +423,7 @@ def _everywhere(splits: Mapping[str, Split]) -> str:
 
 
 def _and(names: Iterable[str]) -> str:
-    *first, last = names
+    *first, last = [*names] or ["no region"]
     return f"{', '.join(first)} and {last}" if first else last
 
 

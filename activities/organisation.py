@@ -143,25 +143,6 @@ class ProviderOutage(Value):
     canary: CanaryPolicy = CanaryPolicy()
 
 
-class RollingBack(Value):
-    """The numbers of a rollback (spec §8 S-ROLLBACK, §9.1)."""
-
-    green_minutes: float = 60  # past service inside the SLO that a target must have
-    candidates: int = 3  # how many eligible targets are looked at
-    attempts: int = 2  # after so many that did not help the cause is probably not the code
-    freeze_within: timedelta = minutes(3)  # how long a rollback waits for the verified freeze before the commander decides (INV-4)
-    proven_within: timedelta = minutes(10)
-    served_share: float = 0.99
-    samples: int = 60  # of the data plane, in every region
-    least_answers: int = 30
-    look_again: timedelta = seconds(30)
-    improvement: float = 0.5  # by how much the share of failing requests must have dropped
-    canary_steps: tuple[float, ...] = (0.01, 0.05, 0.25, 0.5, 1.0)
-    canary_step: timedelta = minutes(10)
-    canary_more_errors: float = 0.01
-    exemption_valid: timedelta = minutes(30)
-
-
 class ProductionOutage(Value):
     """The numbers of playbook 2.1 (spec §9.1)."""
 
@@ -172,6 +153,46 @@ class ProductionOutage(Value):
     scale_by: float = 1.5
     resting: timedelta = minutes(10)  # between two things that are put back (spec §7.1)
     features: tuple[str, ...] = ("tools.high_psu", "batch.enabled", "scheduler.enabled")  # what is not essential, least first
+
+
+class Levers(Value):
+    """How far the levers of our own platform are moved, and what must be seen before they count as moved (spec §8, §9.1)."""
+
+    vantages: tuple[str, ...] = ("ams", "fra", "iad", "sfo", "sin")  # the networks that we probe from
+    least_vantages: int = 3  # so many must have got an answer before the map of health is believed
+    look_back: timedelta = timedelta(hours=24)  # how far changes are looked for
+    around_onset: timedelta = minutes(30)  # how far from the first bad sample a change is suspected at all
+    drain_at_most: float = 0.5  # of the capacity, by one drain
+    drain_headroom: float = 1.3  # what the other regions must be able to serve, as a multiple of everything that is asked
+    saturation: float = 0.8  # of a dependency: from here on scaling may only push the trouble further
+    settled: timedelta = seconds(45)  # the window of metrics in which a change must show
+    look_again: timedelta = seconds(15)  # when it does not show yet
+    feed_intervals: int = 2  # without a new version a generator counts as paused
+    regions_return: tuple[float, ...] = (0.1, 0.5, 1.0)  # of the way back to the weights before a drain
+    writes_return: tuple[float, ...] = (0.01, 0.1, 1.0)  # of the writes
+    return_pause: timedelta = minutes(2)  # how long each of these steps is watched
+    limit_growth: float = 1.25  # a limit is loosened by so much at a time
+    limit_steps: int = 4
+    limit_pause: timedelta = minutes(5)
+    step_error_ratio: float = 0.01  # more errors than these after a step, beyond chance, and it is taken back
+
+
+class RollBack(Value):
+    """What a revision must show before a service may be rolled back to it, and afterwards (spec §8 S-ROLLBACK, §9.1, INV-5)."""
+
+    green: timedelta = minutes(60)  # how long it has served with errors inside the SLO
+    image_vouched_for: bool = True  # false: an image of which nobody knows whether it is still there is good enough
+    attempts: int = 2  # after so many that did not help the cause is probably not the code
+    freeze_within: timedelta = minutes(3)  # how long a rollback waits for the verified freeze before the commander decides (INV-4)
+    proven_within: timedelta = minutes(10)
+    served_share: float = 0.99
+    samples: int = 60  # of the data plane, in every region
+    least_answers: int = 30
+    look_again: timedelta = seconds(30)
+    improvement: float = 0.5  # by how much the share of failing requests must have dropped
+    canary_steps: tuple[float, ...] = (0.01, 0.05, 0.25, 0.5, 1.0)  # of a fixed build that is to follow the pin
+    canary_step: timedelta = minutes(10)
+    canary_more_errors: float = 0.01
 
 
 class Standing(Value):
@@ -207,7 +228,8 @@ class Policy(Value):
     mitigated_error_ratio: float = 0.01
     provider_outage: ProviderOutage = ProviderOutage()
     production_outage: ProductionOutage = ProductionOutage()
-    rolling_back: RollingBack = RollingBack()
+    levers: Levers = Levers()
+    roll_back: RollBack = RollBack()
     standing: dict[str, Standing] = {}
     holding_statement: bool = True
     plan_ahead: bool = True  # rehearse beside an incident, so that the rest can be printed and done by hand when nothing of ours runs

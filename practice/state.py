@@ -158,7 +158,7 @@ class Person:
 
 @dataclass
 class State:
-    """The whole changeable world. The SaaS faces keep their records in the last four."""
+    """The whole changeable world. The SaaS faces keep their records in `slack` to `github`."""
 
     providers: dict[str, Provider]
     tenants: dict[str, Tenant]
@@ -174,6 +174,7 @@ class State:
     pagerduty: dict[str, JSON] = field(default_factory=dict)  # incident id → incident
     github: dict[str, list[JSON]] = field(default_factory=dict)  # owner/repo → issues
     fleet: Fleet = field(default_factory=Fleet)
+    cloud_run: dict[str, JSON] = field(default_factory=dict)  # service@region → what only its Admin API knows: tags, and what is under way
 
     def deliver(self, person: str, at: str, via: str, text: str, incident_key: str | None, **more: object) -> None:
         """Make a person's phone ring: `via` is page, dm or note."""

@@ -420,4 +420,5 @@ def stage_settings(url: str, tmp: Path, organisation: Path) -> Settings:
         pagerduty_from="dana@example.com", github_url=f"{url}/github", github_repository="acme/incidents",
         model_gateway_token=ref, app_token=ref, unleash_token=ref, statuspage_token=ref, slack_token=ref, pagerduty_routing_key=ref,
         pagerduty_token=ref, github_token=ref, codes_secret=f"file:{secret}",
+        cloud_run_url=f"{url}/run", cloud_run_token=ref, edge_url=f"{url}/edge",
     )  # fmt: skip

@@ -7,7 +7,10 @@ from typing import Any
 
 from activities.action import System
 from activities.clients.app_plane import AppPlane
+from activities.clients.cloud_run import CloudRun
+from activities.clients.edge_probe import EdgeProbe
 from activities.clients.github import GitHub
+from activities.clients.google_auth import ADC, GoogleAuth
 from activities.clients.http import Door
 from activities.clients.model_gateway import ModelGateway
 from activities.clients.pagerduty import PagerDuty
@@ -17,6 +20,7 @@ from activities.clients.statuspage import Statuspage
 from activities.clients.unleash import Unleash
 from activities.clock import Clock, RealClock
 from activities.codes import Codes, Identities
+from activities.deploys import Deploys
 from activities.evidence import Evidence
 from activities.flags import Flags
 from activities.ledger import Ledger
@@ -88,11 +92,18 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
         settings.statuspage_page,
     )
     github = GitHub(await door(settings.github_url, Authorization=f"Bearer {secret('github_token')}"), settings.github_repository)
+    as_google = settings.cloud_run_token == ADC
+    cloud_run = CloudRun(
+        await stack.enter_async_context(Door(settings.cloud_run_url, {}, timeout=settings.client_timeout, auth=GoogleAuth()))
+        if as_google
+        else await door(settings.cloud_run_url, Authorization=f"Bearer {secret('cloud_run_token')}")
+    )
+    deploys = Deploys({"cloud_run": cloud_run}, EdgeProbe(await door(settings.edge_url)), prometheus)
     unleash = Unleash(await door(settings.unleash_url, Authorization=secret("unleash_token")))
     systems: tuple[System, ...] = (
         organisation, ledger, Identities(organisation, codes), Models(gateway, app, prometheus, clock), Flags(unleash, app),
         Telemetry(prometheus), Evidence(settings.evidence, prometheus),
-        Pager(pagerduty, slack, codes), WarRoom(slack), StatusPage(statuspage), Tickets(github),
+        Pager(pagerduty, slack, codes), WarRoom(slack), StatusPage(statuspage), Tickets(github), deploys,
     )  # fmt: skip
     for system in systems:
         if system is not ledger:

@@ -111,7 +111,7 @@ class FirstMinutes:
         policy, known = self._playbook.policy, lambda: service.name in self._frozen or service.name in self._unfrozen
         with suppress(TimeoutError):
             await workflow.wait_condition(
-                known, timeout=policy.paced(policy.rolling_back.freeze_within), timeout_summary=f"the verified freeze of {service.name}"
+                known, timeout=policy.paced(policy.roll_back.freeze_within), timeout_summary=f"the verified freeze of {service.name}"
             )
         if service.name in self._frozen or not service.repository:
             return True

@@ -83,7 +83,7 @@ class Rollback:
 
     def __init__(self, playbook: "Playbook", service: Deployed) -> None:
         self._playbook = playbook
-        self._numbers = playbook.policy.rolling_back
+        self._numbers = playbook.policy.roll_back
         self._service = service
         self._left: set[str] = set()  # revisions that we left, or that did not help
         self._tried = 0
