@@ -9,21 +9,26 @@ from starlette.routing import Route
 
 from practice.endpoint import Endpoint
 from practice.face import Face
-<<<<<<< HEAD
-from practice.faces import app_plane, cloud_run, control, github, llm, pagerduty, prometheus, slack, statuspage, unleash
-from practice.world import World
-
-FACES: tuple[Face, ...] = (
-    control.FACE, llm.FACE, unleash.FACE, app_plane.FACE, statuspage.FACE, slack.FACE, pagerduty.FACE, github.FACE,
-    prometheus.FACE, cloud_run.FACE,
-=======
-from practice.faces import app_plane, control, control_fleet, edge, github, llm, pagerduty, prometheus, slack, statuspage, unleash
+from practice.faces import (
+    app_plane,
+    cloud_run,
+    control,
+    control_fleet,
+    edge,
+    github,
+    kubernetes,
+    llm,
+    pagerduty,
+    prometheus,
+    slack,
+    statuspage,
+    unleash,
+)
 from practice.world import World
 
 FACES: tuple[Face, ...] = (
     control.FACE, control_fleet.FACE, llm.FACE, unleash.FACE, app_plane.FACE, statuspage.FACE, slack.FACE, pagerduty.FACE, github.FACE,
-    prometheus.FACE, edge.FACE,
->>>>>>> world
+    prometheus.FACE, edge.FACE, cloud_run.FACE, kubernetes.FACE,
 )  # fmt: skip
 
 
