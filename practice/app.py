@@ -9,12 +9,25 @@ from starlette.routing import Route
 
 from practice.endpoint import Endpoint
 from practice.face import Face
-from practice.faces import app_plane, cloud_run, control, github, llm, pagerduty, prometheus, slack, statuspage, unleash
+from practice.faces import (
+    app_plane,
+    cloud_run,
+    control,
+    control_fleet,
+    edge,
+    github,
+    llm,
+    pagerduty,
+    prometheus,
+    slack,
+    statuspage,
+    unleash,
+)
 from practice.world import World
 
 FACES: tuple[Face, ...] = (
-    control.FACE, llm.FACE, unleash.FACE, app_plane.FACE, statuspage.FACE, slack.FACE, pagerduty.FACE, github.FACE,
-    prometheus.FACE, cloud_run.FACE,
+    control.FACE, control_fleet.FACE, llm.FACE, unleash.FACE, app_plane.FACE, statuspage.FACE, slack.FACE, pagerduty.FACE, github.FACE,
+    prometheus.FACE, edge.FACE, cloud_run.FACE,
 )  # fmt: skip
 
 

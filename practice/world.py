@@ -20,6 +20,8 @@ from practice.gateway_log import GatewayLog
 from practice.load import STEP_SECONDS
 from practice.meters import Meters
 from practice.metrics import Metrics
+from practice.service_meters import ServiceMeters
+from practice.service_traffic import ServiceTraffic
 from practice.state import JSON, State
 from practice.traffic import Traffic, stable_seed
 
@@ -56,6 +58,8 @@ class World:
         self.rule_groups: Callable[[], list[JSON]] = list  # what the alert rules say, once there are any
         self._numbers = count(1)
         self.traffic = Traffic(seed, Meters(self.metrics, self.state), self.log)
+        meters = ServiceMeters(self.metrics, self.state.fleet, self.state.tenants)
+        self.services = ServiceTraffic(stable_seed(seed, "services"), meters)
         self._simulated = self.clock.start - HISTORY_SECONDS
         self.metrics.sample(self._simulated)
         self.advance()
@@ -67,6 +71,7 @@ class World:
             self._simulated += STEP_SECONDS
             self._lapse(self._simulated)
             self.traffic.step(self.state, self._simulated)
+            self.services.step(self.state, self._simulated)
             if not self.state.blind:
                 self.metrics.sample(self._simulated)
             for moved in self.on_moved:

@@ -23,6 +23,7 @@ ONE_READ_PER_FACE = {
     "github.issues.list": "/github/repos/acme/ops/issues",
     "prometheus.query": "/prom/api/v1/query?query=time()",
     "run.services.get": "/run/v2/projects/acme/locations/eu-west/services/api",
+    "edge.status": "/edge/api/regions/eu-west/status",
 }
 
 
