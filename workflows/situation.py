@@ -145,7 +145,8 @@ class Situation:
             ticket=self.ticket, paused_by=self.paused_by, waiting_for=self.waiting_for, phases=tuple(self.phases),
             steps=self.steps, in_force=self.measures.in_force(),
             questions=self.approvals.questions, tasks=self.tasks,
-            follow_ups=self.follow_ups, checklist=self.checklist, plan=self.plan, entries=len(self.timeline.entries), pace=self.policy.pace, outcome=self.outcome,
+            follow_ups=self.follow_ups, checklist=self.checklist, plan=self.plan,
+            entries=len(self.timeline.entries), pace=self.policy.pace, outcome=self.outcome,
         )  # fmt: skip
 
     def _picture(self) -> object:
