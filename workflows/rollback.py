@@ -4,6 +4,7 @@ A rollback is no measure that is lifted: it pins the service until a fixed build
 the pin. The saved split serves only where the rollback fails.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -15,7 +16,7 @@ from activities.action import Grant, Imposition, Measure, Order, Risk, Role, act
 from activities.deploys import LATEST, Deploys, Revision, RevisionsOf, Rollout, ServedBy, Split, ToRevision
 from activities.organisation import Deployed
 from activities.telemetry import ServiceHealth, Surface, Telemetry
-from workflows.eligibility import Verdict, candidates
+from workflows.eligibility import Targets, in_traffic, roll_back_targets
 from workflows.incident import Silence
 from workflows.proof import in_words, minutes
 
@@ -81,10 +82,12 @@ class RolledBack:
 class Rollback:
     """Rolls back one service of one incident, and brings it back to the latest in the end."""
 
-    def __init__(self, playbook: "Playbook", service: Deployed) -> None:
+    def __init__(self, playbook: "Playbook", service: Deployed, *, schema: int | None, irreversible: Sequence[datetime] = ()) -> None:
         self._playbook = playbook
         self._numbers = playbook.policy.roll_back
         self._service = service
+        self._schema = schema  # the version of the database schema now
+        self._irreversible = tuple(irreversible)  # when a migration was made that has no way back
         self._left: set[str] = set()  # revisions that we left, or that did not help
         self._tried = 0
         self._safe = True
@@ -94,12 +97,14 @@ class Rollback:
         ended = RolledBack(why="no revision may be rolled back to")
         while self._tried < self._numbers.attempts:
             rollout = await self._playbook.do(Deploys.survey, RevisionsOf(service=self._service))
-            verdicts = candidates(rollout, left=frozenset(self._left), numbers=self._numbers)
-            target = next((verdict.revision for verdict in verdicts if verdict.eligible), None)
+            targets = roll_back_targets(
+                rollout, rule=self._numbers, schema=self._schema, irreversible=self._irreversible, tried=self._left - in_traffic(rollout)
+            )
+            target = targets.best()
             if target is None:
-                self._playbook.note(f"{self._service.name}: no revision may be rolled back to ({_why_not(verdicts)})")
+                self._playbook.note(f"{self._service.name}: no revision may be rolled back to ({_why_not(targets)})")
                 return ended
-            ended = await self._to(target, rollout, because + _passed_over(verdicts, target))
+            ended = await self._to(target, rollout, because + _passed_over(targets, rollout, target))
             if ended or ended.declined:
                 return ended
             if ended.silent:
@@ -126,7 +131,7 @@ class Rollback:
         )  # fmt: skip
         if decision.grant is None:
             return await self._safely(order, rollout) if decision.silent else RolledBack(to=target.id, declined=True, why="declined")
-        self._left |= {revision for serving in rollout.regions.values() for revision in serving.resolved()} - {target.id}
+        self._left |= in_traffic(rollout) - {target.id}
         if not await playbook.propose(Deploys.shift, order, under=decision.grant):
             return RolledBack(to=target.id, why="left out")
         if await self._serves(target.id) and await self._helped(before):
@@ -298,18 +303,14 @@ def better(before: ServiceHealth, now: ServiceHealth, improvement: float) -> boo
     return now.error_ratio <= before.error_ratio * (1 - improvement)
 
 
-def _why_not(verdicts: tuple[Verdict, ...]) -> str:
-    return "; ".join(f"{v.revision.id}: {', '.join(v.reasons)}" for v in verdicts if not v.eligible)[:400] or "there is no older one"
+def _why_not(targets: Targets) -> str:
+    return "; ".join(f"{name}: {', '.join(reasons)}" for name, reasons in targets.ineligible.items())[:400] or "there is no older one"
 
 
-def _passed_over(verdicts: tuple[Verdict, ...], target: Revision) -> tuple[str, ...]:
-    """The newer ones that were not taken, and why."""
-    newer: list[str] = []
-    for verdict in verdicts:
-        if verdict.revision.id == target.id:
-            break
-        newer.append(f"not {verdict.revision.id}: {', '.join(verdict.reasons)}")
-    return tuple(newer[:3])
+def _passed_over(targets: Targets, rollout: Rollout, target: Revision) -> tuple[str, ...]:
+    """The newer ones that were not taken although they do not serve, and why: the newest three."""
+    newer = [one.id for one in rollout.revisions if one.created_at > target.created_at and one.id not in in_traffic(rollout)]
+    return tuple(f"not {name}: {', '.join(targets.ineligible.get(name, ()))}" for name in newer[:3])
 
 
 def _in_short(target: Revision) -> str:
