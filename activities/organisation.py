@@ -151,6 +151,7 @@ class ProductionOutage(Value):
     improvement_within: timedelta = minutes(6)
     limit_share: float = 0.9  # of the capacity: what the gateway admits while load is shed
     scale_by: float = 1.5
+    steady: timedelta = minutes(15)  # stable for so long before anything is put back (A.1 R2)
     resting: timedelta = minutes(10)  # between two things that are put back (spec §7.1)
     features: tuple[str, ...] = ("tools.high_psu", "batch.enabled", "scheduler.enabled")  # what is not essential, least first
 

@@ -56,6 +56,17 @@ class Changes:
             self._done(step, answer)
             return answer
 
+    async def look(self, verb: Verb[O, A], order: O) -> A:
+        """A reading that can be done without: a step on the screen, and `RanOut` instead of a question when it cannot be done."""
+        step = self._situation.begin(action_of(verb), order, self._invoker.risk(verb, order))
+        try:
+            answer = await self._invoker.step(verb, order, step)
+        except RanOut as out:
+            self._situation.end(step, StepState.FAILED, f"unknown: {out.why}")
+            raise
+        self._done(step, answer)
+        return answer
+
     async def propose(
         self, verb: Verb[O, Effect], order: O, *, facts: tuple[str, ...] = (), silence: Silence = Silence.HOLD, under: Grant | None = None
     ) -> Proposed:

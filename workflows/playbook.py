@@ -14,7 +14,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError, ChildWorkflowError
 
 from activities.action import A, Effect, I, Measure, O, Role, Verb, action_of
-from activities.organisation import Organisation, Policy, Whole
+from activities.organisation import Deployed, Organisation, Policy, Whole
 from workflows.approvals import NotAccepted
 from workflows.changes import Changes, Proposed
 from workflows.comms import Comms
@@ -320,6 +320,14 @@ class Playbook(Doors):
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
 
+    async def deployed(self) -> Deployed:
+        """Where and how the service of this incident runs; without that nothing of it can be changed by us."""
+        name = self.situation.incident.service
+        service = (await self.first_minutes.catalogue()).services.get(name)
+        if service is None:
+            raise HandOver(f"nobody told us where {name} runs: add [services.{name}] to organisation.toml")
+        return service
+
     async def do(self, verb: Verb[O, A], order: O) -> A:
         """Look at something (C0), or make a change that automation may make alone. Anything graver goes through `propose` or `impose`."""
         return await self.changes.do(verb, order)
@@ -343,6 +351,10 @@ class Playbook(Doors):
     async def stable(self) -> None:
         """Wait until the service was stable for the whole window."""
         await self.proof.stable()
+
+    async def steady(self, for_: timedelta) -> None:
+        """Wait until the service was stable for so long: enough to begin to put things back, not to close."""
+        await self.proof.stable(for_)
 
     async def classify(self, facts: Facts) -> None:
         """Classify again. Automation may only raise; what the rules say now stands on the screen either way."""

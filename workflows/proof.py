@@ -52,15 +52,16 @@ class Proof:
             self._situation.waiting_for = why or self._situation.waiting_for
             await workflow.sleep(instant - workflow.now(), summary=why or None)
 
-    async def stable(self) -> None:
+    async def stable(self, for_: timedelta | None = None) -> None:
         """Wait until the service was stable for the whole window. A violation, a gap in the data or an alarm starts the window again."""
         gate = self._situation.policy.stability
+        window = for_ or gate.window
         await self.holds(
             lambda start, end: self.look(
                 Telemetry.stability, Gate(service=self._situation.incident.service, start=start, end=end, stability=gate)
             ),
-            gate.window,
-            f"{self._situation.incident.service} stable for {minutes(gate.window)}",
+            window,
+            f"{self._situation.incident.service} stable for {minutes(window)}",
         )
 
     async def holds(
