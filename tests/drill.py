@@ -421,4 +421,5 @@ def stage_settings(url: str, tmp: Path, organisation: Path) -> Settings:
         model_gateway_token=ref, app_token=ref, unleash_token=ref, statuspage_token=ref, slack_token=ref, pagerduty_routing_key=ref,
         pagerduty_token=ref, github_token=ref, codes_secret=f"file:{secret}",
         cloud_run_url=f"{url}/run", cloud_run_token=ref, edge_url=f"{url}/edge",
+        platform_url=f"{url}/platform", platform_token=ref,
     )  # fmt: skip

@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     github_url: str = "https://api.github.com"
     github_repository: str = ""
     cloud_run_url: str = "https://run.googleapis.com"
+    platform_url: str = ""  # our own product's control plane
     edge_url: str = ""  # where customers reach our services: <edge_url>/<service>/
 
     # References, never values: `env:NAME`, `file:/path` or `gsm:projects/…/secrets/…/versions/7` (worker/credentials.py).
@@ -52,6 +53,7 @@ class Settings(BaseSettings):
     pagerduty_routing_key: str = ""
     pagerduty_token: str = ""
     github_token: str = ""
+    platform_token: str = ""
     cloud_run_token: str = ""  # or `adc`: Google's Application Default Credentials, which renew themselves
     codes_secret: str = ""
     alert_token: str = ""
