@@ -68,6 +68,14 @@ email = "pat@example.com"
 slack = "U_PAT"
 pager = "P_PAT"
 
+[services.api]
+platform = "cloud_run"
+project = "acme"
+regions = ["eu-west", "us-east"]
+[services.orchestrator]
+platform = "kubernetes"
+regions = ["eu-west", "us-east"]
+
 # On a server that skips time a skip must not look like a dead worker: nothing technical runs out within a story.
 [policy.patience.read]
 each_try = 900
