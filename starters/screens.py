@@ -191,12 +191,11 @@ class _Page:
         unsettled = (TickState.OPEN, TickState.MISSED, TickState.LATE)
         if any(tick.state in unsettled for tick in status.checklist) and (not status.state.over or self.full):
             missed = any(tick.state is TickState.MISSED for tick in status.checklist)
-            said = f"first 15 minutes: {counted(status.checklist)} · incident checklist {status.incident_id}"
-            lines += [_row(said, self.width, "red" if missed else "")]
+            said = f"first 15 minutes: {counted(status.checklist)}"
+            lines.append(_ends(said, "incident checklist INCIDENT", self.width, "red" if missed else ""))
         if status.plan and not status.state.over:
-            plural = "s" if len(status.plan) > 1 else ""
-            said = f"still to come: {len(status.plan)} step{plural}, first {plain(status.plan[0].says)} · incident by-hand {status.incident_id}"
-            lines += self._lines(said, most=2)
+            said = f"still to come: {len(status.plan)} · next: {plain(status.plan[0].says)}"
+            lines.append(_ends(said, "incident by-hand", self.width))
         return lines
 
     def waiting(self) -> list[Text]:
