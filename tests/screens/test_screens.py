@@ -150,6 +150,6 @@ def test_no_text_from_outside_becomes_a_command(text: str) -> None:
         plan=[p.model_copy(update={"says": evil, "target": evil}) for p in situations.ticked().plan],
         questions=[situations.question(asks=evil, effect=evil, inverse=evil)],
     )  # fmt: skip
-    ours = {command for part in (status.in_force, status.tasks, status.plan, status.questions) for one in part for command in one.by_hand}  # type: ignore[attr-defined]
+    ours = {command for part in (status.in_force, status.tasks, status.plan, status.questions) for one in part for command in one.by_hand}
     lines = by_hand.rest(status, [], NOW, "the ledger", NOW) + by_hand.everywhere(by_hand.standing([status]), NOW, by_hand=True)
     assert {line for line in lines if line and not line.startswith("#")} == ours
