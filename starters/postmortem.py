@@ -111,7 +111,7 @@ def facts(status: Status, entries: Sequence[Entry], effects: Sequence[Done], hou
         "state": status.state.value,
         **{name: gap.total_seconds() if gap is not None else None for name, gap in _times(status).items()},
         "due": _due(status, house, Role.INCIDENT_COMMANDER).day.isoformat() if status.resolved_at else None,
-        **impact(status, entries)._asdict(),
+        "impact": impact(status, entries)._asdict(),
         "checklist_missed": [tick.key for tick in status.checklist if tick.state is TickState.MISSED],
         "checklist_late": [tick.key for tick in status.checklist if tick.state is TickState.LATE],
         "entries": len(entries),
@@ -293,7 +293,7 @@ def _went_badly(status: Status, entries: Sequence[Entry], effects: Sequence[Done
     overdue = sum(entry.kind == "overdue" for entry in entries)
     late = [tick for tick in status.checklist if tick.state in (TickState.MISSED, TickState.LATE)]
     return [
-        *(f"first 15 minutes: {text(in_words(tick, status.updated_at))}" for tick in late),
+        *(f"first 15 minutes: {text(in_words(tick))}" for tick in late),
         *([f"longest wait for an answer: {span(longest[0])}, question {longest[1].number}"] if longest else []),
         *(f"question {q.number} was {q.state}: {text(q.asks)}" for q in status.questions
           if q.state in (QuestionState.EXPIRED, QuestionState.DECLINED) or (q.kind is QuestionKind.REPAIR and not q.open)),

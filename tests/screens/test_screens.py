@@ -37,6 +37,7 @@ PICTURES: dict[str, Callable[[], Group]] = {
     ),
     "ticked": lambda: screens.render(situations.ticked(), NOW, 100),
     "ticked_80": lambda: screens.render(situations.ticked(), NOW, 80),
+    "ticked_full": lambda: screens.render(situations.ticked(), NOW, 100, full=True),
     "checklist": lambda: checklist.ticks(situations.ticked(), NOW, 100),
     "checklist_80": lambda: checklist.ticks(situations.ticked(), NOW, 80),
     "timeline": lambda: screens.timeline(situations.lines(), 100),
