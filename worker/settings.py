@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     github_url: str = "https://api.github.com"
     github_repository: str = ""
     cloud_run_url: str = "https://run.googleapis.com"
+    kubernetes_url: str = ""  # the clusters' API; `{region}` stands for the region
+    rollout_patience: float = Field(default=60.0, gt=0, lt=90)  # seconds of a try; below its start-to-close timeout
     edge_url: str = ""  # where customers reach our services: <edge_url>/<service>/
 
     # References, never values: `env:NAME`, `file:/path` or `gsm:projects/…/secrets/…/versions/7` (worker/credentials.py).
@@ -52,6 +54,7 @@ class Settings(BaseSettings):
     pagerduty_token: str = ""
     github_token: str = ""
     cloud_run_token: str = ""  # or `adc`: Google's Application Default Credentials, which renew themselves
+    kubernetes_token: str = ""
     codes_secret: str = ""
     alert_token: str = ""
 

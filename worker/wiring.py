@@ -12,6 +12,7 @@ from activities.clients.edge_probe import EdgeProbe
 from activities.clients.github import GitHub
 from activities.clients.google_auth import ADC, GoogleAuth
 from activities.clients.http import Door
+from activities.clients.kubernetes import Kubernetes
 from activities.clients.model_gateway import ModelGateway
 from activities.clients.pagerduty import PagerDuty
 from activities.clients.prometheus import Prometheus
@@ -26,6 +27,7 @@ from activities.ledger import Ledger
 from activities.models import Models
 from activities.organisation import Organisation
 from activities.pager import Pager
+from activities.scaling import Scaling
 from activities.status_page import StatusPage
 from activities.telemetry import Telemetry
 from activities.tickets import Tickets
@@ -59,6 +61,12 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
 
     async def door(url: str, **headers: str) -> Door:
         return await stack.enter_async_context(Door(url, headers, timeout=settings.client_timeout))
+
+    def cluster(region: str) -> Door:
+        authorization = {"Authorization": f"Bearer {secret('kubernetes_token')}"}
+        opened = Door(settings.kubernetes_url.replace("{region}", region), authorization, timeout=settings.client_timeout)
+        stack.push_async_callback(opened.close)
+        return opened
 
     def secret(name: str) -> str:
         return resolve(getattr(settings, name), f"INCIDENT_{name.upper()}")
@@ -97,11 +105,18 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
         if as_google
         else await door(settings.cloud_run_url, Authorization=f"Bearer {secret('cloud_run_token')}")
     )
-    deploys = Deploys({"cloud_run": cloud_run}, EdgeProbe(await door(settings.edge_url)), prometheus)
+    kubernetes = Kubernetes(cluster)
+    deploys = Deploys(
+        {"cloud_run": cloud_run, "kubernetes": kubernetes},
+        EdgeProbe(await door(settings.edge_url)),
+        prometheus,
+        patience=settings.rollout_patience,
+    )
     unleash = Unleash(await door(settings.unleash_url, Authorization=secret("unleash_token")))
     systems: tuple[System, ...] = (
         organisation, ledger, Identities(organisation, codes), Models(gateway, app, prometheus, clock), Flags(unleash, app),
         Telemetry(prometheus), Pager(pagerduty, slack, codes), WarRoom(slack), StatusPage(statuspage), Tickets(github), deploys,
+        Scaling(kubernetes),
     )  # fmt: skip
     for system in systems:
         if system is not ledger:

@@ -17,6 +17,7 @@ from temporalio import activity
 from activities.action import Call, NotYet, Refused
 
 REFUSALS = frozenset({400, 401, 403, 404, 405, 410, 415, 422, 428})
+UNPROCESSABLE = 422
 CONFLICTS = frozenset({409, 412})
 THROTTLES = frozenset({420, 429})
 
@@ -25,7 +26,15 @@ class Conflict(Exception):
     """The state is not the one that we read: read again, decide again."""
 
     def __init__(self, response: httpx.Response) -> None:
-        super().__init__(f"{response.request.method} {response.request.url.path}: {response.status_code} {response.text[:300]}")
+        super().__init__(_said(response))
+        self.response = response
+
+
+class Unprocessable(Refused):
+    """422: the vendor understood, and does not take it. An adapter may find out that it is a conflict in fact."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__(_said(response))
         self.response = response
 
 
@@ -85,8 +94,12 @@ def outcome(response: httpx.Response) -> httpx.Response:
     if response.status_code in CONFLICTS:
         raise Conflict(response)
     if response.status_code in REFUSALS:
-        raise Refused(f"{where}: {response.status_code} {response.text[:300]}")
+        raise Unprocessable(response) if response.status_code == UNPROCESSABLE else Refused(_said(response))
     return response.raise_for_status()
+
+
+def _said(response: httpx.Response) -> str:
+    return f"{response.request.method} {response.request.url.path}: {response.status_code} {response.text[:300]}"
 
 
 def refuse_when_late() -> None:
