@@ -23,6 +23,7 @@ ONE_READ_PER_FACE = {
     "github.issues.list": "/github/repos/acme/ops/issues",
     "prometheus.query": "/prom/api/v1/query?query=time()",
     "run.services.get": "/run/v2/projects/acme/locations/eu-west/services/api",
+    "kubernetes.deployments.get": "/k8s/eu-west/apis/apps/v1/namespaces/default/deployments/orchestrator",
     "edge.status": "/edge/api/regions/eu-west/status",
 }
 
@@ -56,6 +57,9 @@ async def examples(stage: Stage) -> dict[str, Example]:
     target = {"responder_request_target": {"id": "P_LEE", "type": "user_reference"}}
     slack, pd, flag = "/slack/api/", f"/pagerduty/api/incidents/{page}", "/unleash/api/admin/projects/default/features"
     production = f"{flag}/batch.enabled/environments/production"
+    deployment = "/k8s/eu-west/apis/apps/v1/namespaces/default/deployments/orchestrator"
+    whole, scale = await stage.must("GET", deployment), await stage.must("GET", f"{deployment}/scale")
+    merge = {"Content_Type": "application/merge-patch+json"}
     put_policy = {k: v for k, v in policy.items() if k != "etag"} | {"max_attempts": 2}
     return {
         "llm.routes.weights": Example(
@@ -95,6 +99,10 @@ async def examples(stage: Stage) -> dict[str, Example]:
         ),
         "github.issues.create": Example("POST", "/github/repos/acme/ops/issues", {"title": "u"}),
         "github.issues.update": Example("PATCH", f"/github/repos/acme/ops/issues/{issue}", {"state": "closed"}),
+        "kubernetes.deployments.patch": Example("PATCH", deployment, {"spec": {"replicas": 5}}, merge),
+        "kubernetes.deployments.update": Example("PUT", deployment, {**whole, "spec": {**whole["spec"], "replicas": 5}}),
+        "kubernetes.deployments.scale.patch": Example("PATCH", f"{deployment}/scale", {"spec": {"replicas": 5}}, merge),
+        "kubernetes.deployments.scale.update": Example("PUT", f"{deployment}/scale", {**scale, "spec": {"replicas": 5}}),
         "github.comments.create": Example("POST", f"/github/repos/acme/ops/issues/{issue}/comments", {"body": "c"}),
         "run.services.patch": Example(
             "PATCH", "/run/v2/projects/acme/locations/eu-west/services/api?updateMask=traffic",
