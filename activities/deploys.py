@@ -43,7 +43,8 @@ __all__ = [
 
 DEPLOYING = (Role.INCIDENT_COMMANDER, Role.DEPUTY)
 ROUNDS = 3  # read, decide, write: as often before somebody else is plainly at work on the same thing
-AT_ONCE = 8  # probes of the data plane under way together, in one region
+AT_ONCE = 16  # probes of the data plane under way together, in one region
+SAMPLED_FOR = 5.0  # seconds: what was not answered by then is not waited for, so that a slow region cannot use up the try
 BLIND_FROM = 3  # from this try on, a metrics store that does not answer leaves the green minutes unknown
 SOON = timedelta(seconds=1)
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds between two looks at a platform that is at work
@@ -133,15 +134,22 @@ class Deploys(System):
     @action("deploys.served_by")
     async def served_by(self, order: ServedBy, call: Call) -> Sampled:
         """Which share of the answers carries this build's header, by region: another path than the one that shifted (S-ROLLBACK)."""
-        together = asyncio.Semaphore(AT_ONCE)
 
         async def sample(region: str) -> list[str]:
+            together = asyncio.Semaphore(AT_ONCE)
+
             async def once() -> str:
                 async with together:
                     met = await self._edge.meet(call, order.service.name, region)
                 return met.revision if met.region == region else ""
 
-            return [one for one in await asyncio.gather(*(once() for _ in range(order.samples))) if one]
+            probes = [asyncio.create_task(once()) for _ in range(order.samples)]
+            try:
+                done, _ = await asyncio.wait(probes, timeout=SAMPLED_FOR) if probes else (set[asyncio.Task[str]](), None)
+            finally:
+                for probe in probes:
+                    probe.cancel()
+            return [revision for probe in done if (revision := probe.result())]
 
         said = dict(zip(order.service.regions, await asyncio.gather(*map(sample, order.service.regions)), strict=True))
         return Sampled(

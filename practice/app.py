@@ -19,17 +19,17 @@ from practice.faces import (
     kubernetes,
     llm,
     pagerduty,
+    platform,
     prometheus,
     slack,
     statuspage,
     unleash,
-)
+)  # fmt: skip
 from practice.world import World
 
 FACES: tuple[Face, ...] = (
     control.FACE, control_fleet.FACE, llm.FACE, unleash.FACE, app_plane.FACE, statuspage.FACE, slack.FACE, pagerduty.FACE, github.FACE,
-    prometheus.FACE, edge.FACE, cloud_run.FACE,
-    kubernetes.FACE,
+    prometheus.FACE, edge.FACE, platform.FACE, cloud_run.FACE, kubernetes.FACE,
 )  # fmt: skip
 
 

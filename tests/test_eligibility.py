@@ -180,9 +180,9 @@ def test_knowing_less_or_forbidding_more_never_makes_a_target(drawn: tuple[Rollo
         st.sampled_from(
             [
                 {"schema": None},
-                {"blocked": frozenset(one.digest for one in of.revisions)},
-                {"irreversible": [NOON]},
-                {"tried": frozenset(before)},
+                {"blocked": against["blocked"] | {one.digest for one in of.revisions}},
+                {"irreversible": [*against["irreversible"], NOON]},
+                {"tried": against["tried"] | before},
                 {"rule": RollBack(green=against["rule"].green + timedelta(hours=1))},
                 {"disabled_secrets": against["disabled_secrets"] | {"SIGNING_KEY:2"}},
             ]

@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     ui_url: str = "http://127.0.0.1:8233"
     ledger_url: str = f"sqlite:///{HOME / 'ledger.db'}"
     organisation: Path = Path("organisation.toml")
+    evidence: Path = HOME / "evidence"  # a folder for exports; in a deployment a volume that is backed up and written once
 
     model_gateway_url: str = ""
     app_url: str = ""
@@ -41,6 +42,7 @@ class Settings(BaseSettings):
     cloud_run_url: str = "https://run.googleapis.com"
     kubernetes_url: str = ""  # the clusters' API; `{region}` stands for the region
     rollout_patience: float = Field(default=60.0, gt=0, lt=90)  # seconds of a try; below its start-to-close timeout
+    platform_url: str = ""  # our own product's control plane
     edge_url: str = ""  # where customers reach our services: <edge_url>/<service>/
 
     # References, never values: `env:NAME`, `file:/path` or `gsm:projects/…/secrets/…/versions/7` (worker/credentials.py).
@@ -53,6 +55,7 @@ class Settings(BaseSettings):
     pagerduty_routing_key: str = ""
     pagerduty_token: str = ""
     github_token: str = ""
+    platform_token: str = ""
     cloud_run_token: str = ""  # or `adc`: Google's Application Default Credentials, which renew themselves
     kubernetes_token: str = ""
     codes_secret: str = ""

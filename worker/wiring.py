@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from activities.action import System
+from activities.capacity import Autoscaler
+from activities.change_feed import ChangeFeed
 from activities.clients.app_plane import AppPlane
 from activities.clients.cloud_run import CloudRun
 from activities.clients.edge_probe import EdgeProbe
@@ -15,13 +17,17 @@ from activities.clients.http import Door
 from activities.clients.kubernetes import Kubernetes
 from activities.clients.model_gateway import ModelGateway
 from activities.clients.pagerduty import PagerDuty
+from activities.clients.platform import ControlPlane
 from activities.clients.prometheus import Prometheus
 from activities.clients.slack import Slack
 from activities.clients.statuspage import Statuspage
 from activities.clients.unleash import Unleash
 from activities.clock import Clock, RealClock
 from activities.codes import Codes, Identities
-from activities.deploys import Deploys
+from activities.deploys import Deploys, Platform
+from activities.edge import Edge
+from activities.evidence import Evidence
+from activities.feeds import Feeds
 from activities.flags import Flags
 from activities.ledger import Ledger
 from activities.models import Models
@@ -32,6 +38,7 @@ from activities.status_page import StatusPage
 from activities.telemetry import Telemetry
 from activities.tickets import Tickets
 from activities.war_room import WarRoom
+from activities.write_gate import WriteGate
 from worker.credentials import resolve
 from worker.settings import Settings
 
@@ -105,18 +112,18 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
         if as_google
         else await door(settings.cloud_run_url, Authorization=f"Bearer {secret('cloud_run_token')}")
     )
+    edge = EdgeProbe(await door(settings.edge_url))
     kubernetes = Kubernetes(cluster)
-    deploys = Deploys(
-        {"cloud_run": cloud_run, "kubernetes": kubernetes},
-        EdgeProbe(await door(settings.edge_url)),
-        prometheus,
-        patience=settings.rollout_patience,
-    )
+    platforms: dict[str, Platform] = {"cloud_run": cloud_run, "kubernetes": kubernetes}
+    deploys = Deploys(platforms, edge, prometheus, patience=settings.rollout_patience)
+    plane = ControlPlane(await door(settings.platform_url, Authorization=f"Bearer {secret('platform_token')}"))
     unleash = Unleash(await door(settings.unleash_url, Authorization=secret("unleash_token")))
     systems: tuple[System, ...] = (
         organisation, ledger, Identities(organisation, codes), Models(gateway, app, prometheus, clock), Flags(unleash, app),
-        Telemetry(prometheus), Pager(pagerduty, slack, codes), WarRoom(slack), StatusPage(statuspage), Tickets(github), deploys,
-        Scaling(kubernetes),
+        Telemetry(prometheus), Evidence(settings.evidence, prometheus),
+        Pager(pagerduty, slack, codes), WarRoom(slack), StatusPage(statuspage), Tickets(github), deploys,
+        Edge(plane, edge, prometheus, clock), Autoscaler(plane, prometheus), WriteGate(plane, edge, prometheus, clock),
+        Feeds(plane, prometheus), ChangeFeed(plane), Scaling(kubernetes),
     )  # fmt: skip
     for system in systems:
         if system is not ledger:

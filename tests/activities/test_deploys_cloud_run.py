@@ -443,6 +443,14 @@ async def test_failing_answers_count_as_answers_of_their_build(world: World, dep
     assert sampled.by_region == {EU: 1.0, US: 1.0}
 
 
+async def test_a_slow_region_cannot_use_up_the_try(world: World, deploys: Deploys, call: MakeCall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("activities.deploys.SAMPLED_FOR", 0.5)
+    dial(world, "edge.get", "hang", times=4)
+    sampled = await deploys.served_by(ServedBy(service=API, revision="api-00041", samples=10), call())
+    assert sum(sampled.answered.values()) == 16
+    assert all(share == 1.0 for share in sampled.by_region.values())
+
+
 async def test_a_region_that_does_not_answer_proves_nothing(world: World, deploys: Deploys, call: MakeCall) -> None:
     asked = ServedBy(service=API, revision="api-00041", samples=10)
     dial(world, "edge.get", "fail")

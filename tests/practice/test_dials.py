@@ -22,9 +22,10 @@ ONE_READ_PER_FACE = {
     "pagerduty.oncalls": "/pagerduty/api/oncalls",
     "github.issues.list": "/github/repos/acme/ops/issues",
     "prometheus.query": "/prom/api/v1/query?query=time()",
-    "run.services.get": "/run/v2/projects/acme/locations/eu-west/services/api",
     "kubernetes.deployments.get": "/k8s/eu-west/apis/apps/v1/namespaces/default/deployments/orchestrator",
+    "platform.regions.get": "/platform/v1/services/api/regions",
     "edge.status": "/edge/api/regions/eu-west/status",
+    "run.services.get": "/run/v2/projects/acme/locations/eu-west/services/api",
 }
 
 
@@ -60,6 +61,12 @@ async def examples(stage: Stage) -> dict[str, Example]:
     deployment = "/k8s/eu-west/apis/apps/v1/namespaces/default/deployments/orchestrator"
     whole, scale = await stage.must("GET", deployment), await stage.must("GET", f"{deployment}/scale")
     merge = {"Content_Type": "application/merge-patch+json"}
+    api = "/platform/v1/services/api"
+    etags = {part: (await stage.must("GET", f"{api}/{part}"))["etag"] for part in ("regions", "gateway", "autoscaler", "write-gate")}
+
+    def setting(part: str, **body: Any) -> Example:
+        return Example("PUT", f"{api}/{part}", body, {"If_Match": etags[part]})
+
     put_policy = {k: v for k, v in policy.items() if k != "etag"} | {"max_attempts": 2}
     return {
         "llm.routes.weights": Example(
@@ -104,6 +111,14 @@ async def examples(stage: Stage) -> dict[str, Example]:
         "kubernetes.deployments.scale.patch": Example("PATCH", f"{deployment}/scale", {"spec": {"replicas": 5}}, merge),
         "kubernetes.deployments.scale.update": Example("PUT", f"{deployment}/scale", {**scale, "spec": {"replicas": 5}}),
         "github.comments.create": Example("POST", f"/github/repos/acme/ops/issues/{issue}/comments", {"body": "c"}),
+        "platform.regions.put": setting("regions", epoch=1, weights={"eu-west": 0.25, "us-east": 0.75}),
+        "platform.gateway.put": setting("gateway", epoch=1, rate_limit_rps=5.0, breaker=True),
+        "platform.autoscaler.put": setting("autoscaler", regions={"eu-west": {"least": 6}, "us-east": {"least": 7}}),
+        "platform.write_gate.put": setting("write-gate", epoch=1, admitted=0.0),
+        "platform.feeds.put": Example(
+            "PUT", "/platform/v1/feeds/routing-rules", {"epoch": 1, "running": False, "pinned": 4711},
+            {"If_Match": (await stage.must("GET", "/platform/v1/feeds/routing-rules"))["etag"]},
+        ),
         "run.services.patch": Example(
             "PATCH", "/run/v2/projects/acme/locations/eu-west/services/api?updateMask=traffic",
             {"traffic": [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "revision": "api-00040", "percent": 100}]},
