@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     github_token: str = ""
     platform_token: str = ""
     cloud_run_token: str = ""  # or `adc`: Google's Application Default Credentials, which renew themselves
-    kubernetes_token: str = ""
+    kubernetes_token: str = ""  # read again when it is refused; or `adc`
     codes_secret: str = ""
     alert_token: str = ""
 

@@ -13,7 +13,7 @@ from activities.clients.cloud_run import CloudRun
 from activities.clients.edge_probe import EdgeProbe
 from activities.clients.github import GitHub
 from activities.clients.google_auth import ADC, GoogleAuth
-from activities.clients.http import Door
+from activities.clients.http import Bearer, Door
 from activities.clients.kubernetes import Kubernetes
 from activities.clients.model_gateway import ModelGateway
 from activities.clients.pagerduty import PagerDuty
@@ -70,8 +70,7 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
         return await stack.enter_async_context(Door(url, headers, timeout=settings.client_timeout))
 
     def cluster(region: str) -> Door:
-        authorization = {"Authorization": f"Bearer {secret('kubernetes_token')}"}
-        opened = Door(settings.kubernetes_url.replace("{region}", region), authorization, timeout=settings.client_timeout)
+        opened = Door(settings.kubernetes_url.replace("{region}", region), {}, timeout=settings.client_timeout, auth=cluster_token)
         stack.push_async_callback(opened.close)
         return opened
 
@@ -113,6 +112,7 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
         else await door(settings.cloud_run_url, Authorization=f"Bearer {secret('cloud_run_token')}")
     )
     edge = EdgeProbe(await door(settings.edge_url))
+    cluster_token = GoogleAuth() if settings.kubernetes_token == ADC else Bearer(lambda: secret("kubernetes_token"))
     kubernetes = Kubernetes(cluster)
     platforms: dict[str, Platform] = {"cloud_run": cloud_run, "kubernetes": kubernetes}
     deploys = Deploys(platforms, edge, prometheus, patience=settings.rollout_patience)

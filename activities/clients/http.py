@@ -6,7 +6,7 @@ ordinary exception: the outcome is unknown, Temporal tries again, and the adapte
 """
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Self
@@ -17,7 +17,7 @@ from temporalio import activity
 from activities.action import Call, NotYet, Refused
 
 REFUSALS = frozenset({400, 401, 403, 404, 405, 410, 415, 422, 428})
-UNPROCESSABLE = 422
+UNAUTHORISED, UNPROCESSABLE = 401, 422
 CONFLICTS = frozenset({409, 412})
 THROTTLES = frozenset({420, 429})
 
@@ -36,6 +36,24 @@ class Unprocessable(Refused):
     def __init__(self, response: httpx.Response) -> None:
         super().__init__(_said(response))
         self.response = response
+
+
+class Bearer(httpx.Auth):
+    """A bearer token that others renew while we run: refused once, it is read again, and the request sent again if it is a new one."""
+
+    def __init__(self, read: Callable[[], str]) -> None:
+        self._read = read
+        self._token = read()
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Put the token on the request. A request that was refused with 401 did nothing."""
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        response = yield request
+        if response.status_code != UNAUTHORISED or (fresh := self._read()) == self._token:
+            return
+        self._token = fresh
+        request.headers["Authorization"] = f"Bearer {fresh}"
+        yield request
 
 
 class Door:

@@ -7,6 +7,7 @@ import pytest
 
 from activities.action import Call, Effect, Limits, NotYet, Refused, action_of
 from activities.clients.edge_probe import EdgeProbe
+from activities.clients.http import Bearer, Door
 from activities.clients.kubernetes import Kubernetes
 from activities.clients.prometheus import Prometheus
 from activities.deploys import Deploys, NotKnown, RevisionsOf, Rollout, ServedBy, ToRevision
@@ -96,6 +97,19 @@ async def test_a_service_that_nobody_runs_here_is_refused(deploys: Deploys, call
     for wrong in ({"name": "nothing"}, {"namespace": "kube-system"}, {"regions": ("mars",)}):
         with pytest.raises(Refused, match="404"):
             await deploys.survey(RevisionsOf(service=ORCHESTRATOR.model_copy(update=wrong)), call())
+
+
+async def test_a_token_that_ran_out_is_read_again(practice_url: str, call: MakeCall) -> None:
+    """Clusters' tokens live for an hour, and the file that holds them is written anew."""
+    tokens = iter(["yesterday's", "practice-token", "not asked for"])
+    async with Door(f"{practice_url}/k8s/{EU}", {}, auth=Bearer(lambda: next(tokens))) as door:
+        client = Kubernetes(lambda _region: door)
+        for _ in range(2):
+            assert (await client.replicas(call(), ORCHESTRATOR, EU)).wanted == 4
+        assert next(tokens) == "not asked for"
+    async with Door(f"{practice_url}/k8s/{EU}", {}, auth=Bearer(lambda: "wrong")) as door:
+        with pytest.raises(Refused, match="401"):
+            await Kubernetes(lambda _region: door).replicas(call(), ORCHESTRATOR, EU)
 
 
 # ---- shifting ----
