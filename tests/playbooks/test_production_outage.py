@@ -63,8 +63,9 @@ async def split_of(stage: Drill, service: str = "api") -> dict[str, dict[str, fl
 
 async def failing(stage: Drill, service: str = "api") -> float:
     """The share of requests that fail now, by the metrics."""
-    query = f'sum(increase(service_requests_total{{service="{service}",outcome="error"}}[1m])) / sum(increase(service_requests_total{{service="{service}"}}[1m]))'
-    found = await stage.measured(query)
+    of = f'service="{service}"'
+    failed, every = f'service_requests_total{{{of},outcome="error"}}[1m]', f"service_requests_total{{{of}}}[1m]"
+    found = await stage.measured(f"sum(increase({failed})) / sum(increase({every}))")
     return float(found[0]["value"][1]) if found else 0.0
 
 
