@@ -59,6 +59,26 @@ def declare(
     say(f"watch it: incident watch {declared.incident_id}")
 
 
+@app.command()
+def plan(
+    playbook: Annotated[str, typer.Argument(help="Its file name, section or workflow type: `incident playbooks` lists them.")],
+    service: Annotated[str, typer.Option(help="The service that would suffer.")],
+    provider: Annotated[str, typer.Option(help="The provider that would be suspected, if any.")] = "",
+    region: Annotated[str, typer.Option(help="The region, if it is only one.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say what a playbook would do now: it only reads. Steps, effects, undo, questions, blast radius, and each command to do it by hand."""
+    from starters import planning, steering  # noqa: PLC0415 - the SDK is slow to import, and reading does not need it
+
+    reader = options.reader()
+    told = Incident(service=service, provider=provider, region=region, declared_by=options.speaker(reader, ""))
+    steering.playbook(playbook)
+    outcome = options.with_client(reader, lambda client: steering.rehearse(client, reader.settings, playbook, told))
+    if as_json:
+        return say_json(outcome.model_dump(mode="json"))
+    return draw(planning.picture(outcome, width()))
+
+
 @app.command("list")
 def list_incidents(
     everything: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False, as_json: AsJson = False

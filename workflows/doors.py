@@ -33,6 +33,7 @@ MESSAGES = {
     "reclassify": 'Change the severity: {"severity": "SEV-1", "by": "dana", "reason": "…"}',
     "pause": 'Hold automation before its next change: {"by": "dana", "reason": "…"}',
     "resume": 'Let automation go on: {"by": "dana", "reason": "…"}',
+    "do": 'Run one universal procedure: {"procedure": "roll-back", "service": "api", "by": "lee", "reason": "…"}',
     "stand_down": 'End the incident: what it imposed is lifted. {"by": "dana", "reason": "…", "false_alarm": false}',
 }
 VERDICTS = frozenset({"approve", "decline", "answer", "retry", "skip", "done_by_hand", "hand_over"})
@@ -54,6 +55,11 @@ class Message(BaseModel):
     question: int | None = None
     code: str = ""
     value: Any = None
+    procedure: str = ""
+    service: str = ""
+    flag: str = ""
+    region: str = ""
+    rps: float | None = None
 
 
 def message_of(name: str, given: Sequence[object]) -> Message:

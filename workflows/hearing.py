@@ -59,6 +59,16 @@ class Hearing:
             case _:
                 return self._stand_down(person, identity, message)
 
+    async def somebody(self, name: str, given: tuple[object, ...], roles: tuple[Role, ...]) -> tuple[Person, Message]:
+        """Who sent a message, when they hold one of the roles now. Raises `NotAccepted`."""
+        message = message_of(name, given)
+        if self._situation.state.over:
+            raise NotAccepted(f"{self._situation.id} is {self._situation.state}; nothing can be changed any more")
+        person = self._person(await self._identify(message))
+        if self._situation.crew.role_of(person, roles) is None:
+            raise NotAccepted(f"{person.id} may not do that: it is for {' or '.join(role.title for role in roles)}")
+        return person, message
+
     async def _identify(self, message: Message) -> Identity:
         questions = tuple((q.number, q.digest) for q in self._situation.approvals.questions)
         try:

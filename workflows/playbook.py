@@ -24,11 +24,15 @@ from workflows.hearing import Hearing, StandDown
 from workflows.incident import Card, Incident, Joined, Outcome, Phase, State, Status
 from workflows.invoker import Invoker, RanOut
 from workflows.planning import plan_ahead
+from workflows.procedures import Asked, Procedures
 from workflows.proof import Proof, minutes
 from workflows.questions import Questions
 from workflows.recorder import Recorder
 from workflows.severity import Facts, Severity, classify
 from workflows.situation import HandOver, Situation
+
+# Who may have a universal procedure run (spec §4: whoever runs things; the question that it asks goes to whoever may approve it).
+DOING = (Role.INCIDENT_COMMANDER, Role.DEPUTY, Role.OPS_LEAD, Role.SECURITY_LEAD, Role.AI_ML_LEAD, Role.DB_LEAD)
 
 
 class Playbook(Doors):
@@ -48,6 +52,7 @@ class Playbook(Doors):
         self.proof = Proof(self.situation, self.invoker, self.questions, self.comms)
         self.changes = Changes(self.situation, self.invoker, self.questions, self.proof)
         self.first_minutes = FirstMinutes(self)
+        self.procedures = Procedures(self)
         self.hearing = Hearing(self.situation, self.invoker)
         self.recorder = Recorder(self.situation, self.invoker)
         self._declared = False
@@ -85,7 +90,7 @@ class Playbook(Doors):
             work.cancel()
         await self._settled(work)
         planning.cancel()
-        await asyncio.gather(self.first_minutes.stop(), planning, return_exceptions=True)
+        await asyncio.gather(self.first_minutes.stop(), self.procedures.stop(), planning, return_exceptions=True)
         if self.situation.state is not State.RESOLVED:
             await self._abort(self.hearing.stand_down, cancelled is not None)
         await self._close(recording)
@@ -230,6 +235,8 @@ class Playbook(Doors):
     async def hear(self, name: str, given: Sequence[object]) -> str:
         """Act on one message. A message may come before the first activity has read the policy: it waits for that."""
         await workflow.wait_condition(lambda: self._declared)
+        if name == "do":
+            return await self._procedure(tuple(given))
         situation = self.situation
         before, told = situation.severity, (situation.hypotheses, situation.impact, situation.scope)
         said = await self.hearing.hear(name, tuple(given))
@@ -238,6 +245,15 @@ class Playbook(Doors):
         if told != (situation.hypotheses, situation.impact, situation.scope):
             self.comms.noted()
         return said
+
+    async def _procedure(self, given: tuple[object, ...]) -> str:
+        person, message = await self.hearing.somebody("do", given, DOING)
+        return self.procedures.begin(
+            Asked(
+                procedure=message.procedure, service=message.service, flag=message.flag, region=message.region, rps=message.rps,
+                by=person.id, reason=message.reason,
+            )
+        )  # fmt: skip
 
     def refuse(self, name: str, given: Sequence[object], why: str) -> None:
         """Note what was not accepted. What was sent is not repeated: it may be somebody's code."""
