@@ -35,7 +35,7 @@ from activities.edge_orders import (
     same_shares,
 )
 from activities.seen import Seen, again, blind
-from activities.stairs import Stairs
+from activities.stairs import Stairs, where
 from activities.telemetry import beyond_chance
 from activities.versioned import SOON, Setting, Settled, by_now
 
@@ -118,7 +118,7 @@ class Edge(System):
 
         Raises `Refused` when somebody else has changed the weights, or when a step brought errors and was taken back.
         """
-        steps, before = order.steps(), await self._weights(call, order.service)
+        steps = order.steps()
 
         async def take(n: int, now: Call) -> None:
             await self._move(now, order, steps[n], steps[n - 1] if n else order.left)
@@ -130,7 +130,9 @@ class Edge(System):
         async def back(n: int, now: Call) -> None:
             await self._move(now, order, steps[n - 1] if n else order.left, steps[n])
 
-        at = next((n for n in reversed(range(len(steps))) if same_shares(before.weights, steps[n])), -1)
+        before, at = await where(
+            lambda: self._weights(call, order.service), lambda now, n: same_shares(now.weights, steps[n]), len(steps)
+        )  # fmt: skip
         if at == len(steps) - 1:
             return _moved(order, before, Settled(before, before, wrote=False), "it was so already")
         await Stairs(len(steps), order.levers.return_pause, at, take, trouble, back).climb(call, self._clock)
@@ -153,7 +155,7 @@ class Edge(System):
 
         Raises `Refused` when somebody else has changed it, or when a step brought errors and was taken back.
         """
-        steps, before = order.steps(), await self._gateway(call, order.service)
+        steps = order.steps()
         left = (order.left_rps, order.left_breaker)
 
         async def take(n: int, now: Call) -> None:
@@ -169,7 +171,7 @@ class Edge(System):
             rps, breaker = steps[n - 1] if n else left
             await self._let_in(now, order.service, rps, breaker, left=steps[n])
 
-        at = next((n for n in reversed(range(len(steps))) if _is(before, steps[n])), -1)
+        before, at = await where(lambda: self._gateway(call, order.service), lambda now, n: _is(now, steps[n]), len(steps))
         if at == len(steps) - 1:
             return _let(order, before, Settled(before, before, wrote=False), "it was so already")
         await Stairs(len(steps), order.levers.limit_pause, at, take, trouble, back).climb(call, self._clock)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 from temporalio import activity
 
@@ -15,6 +16,7 @@ from activities.action import Call, Refused
 from activities.clock import Clock
 from activities.versioned import by_now
 
+S = TypeVar("S")
 BEAT = 0.5  # seconds between heartbeats: below every heartbeat timeout
 
 
@@ -49,6 +51,13 @@ class Stairs:
                     await self.back(n, now.model_copy(update={"key": f"{call.key}/step-{n + 1}-back"}))
                     raise Refused(f"step {n + 1} of {self.steps} was taken back: {found}")
         return taken
+
+
+async def where(read: Callable[[], Awaitable[S]], is_at: Callable[[S, int], bool], steps: int) -> tuple[S, int]:
+    """What is in force, and which step that is: -1 none. Read twice: nothing else would show that the first reading was stale."""
+    await read()
+    now = await read()
+    return now, next((n for n in reversed(range(steps)) if is_at(now, n)), -1)
 
 
 @asynccontextmanager

@@ -23,7 +23,7 @@ from activities.clients.prometheus import Prometheus
 from activities.clock import Clock
 from activities.organisation import Levers
 from activities.seen import Seen, again, blind
-from activities.stairs import Stairs
+from activities.stairs import Stairs, where
 from activities.versioned import SOON, Setting, Settled, Versioned, by_now, part_of, put_by_hand, read_by_hand
 
 CLOSING = (Role.INCIDENT_COMMANDER, Role.DB_LEAD)
@@ -217,7 +217,7 @@ class WriteGate(System):
         Raises `Refused` when writes are not safe before the first step, when somebody else has changed the gate, or when a step was
         followed by errors and was taken back.
         """
-        steps, before = order.steps(), await self._gate(call, order.service)
+        steps = order.steps()
 
         async def take(n: int, now: Call) -> None:
             if n == 0 and (unsafe := await self._unsafe(now, order.service)):
@@ -240,7 +240,9 @@ class WriteGate(System):
         async def back(n: int, now: Call) -> None:
             await self._admit(now, order.service, steps[n - 1] if n else 0.0, left=steps[n])
 
-        at = next((n for n in reversed(range(len(steps))) if _same(before.admitted, steps[n])), -1)
+        before, at = await where(
+            lambda: self._gate(call, order.service), lambda now, n: _same(now.admitted, steps[n]), len(steps)
+        )  # fmt: skip
         if at == len(steps) - 1:
             await self._taken(by_now(call), order, order.admitted)
             return _effect(order, before.admitted, Settled(before, before, wrote=False), "it was so already")
