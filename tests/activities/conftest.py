@@ -1,5 +1,7 @@
 """A following world behind its real faces, and the adapters that look at it. The world moves with the instants that it is shown."""
 
+import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -33,6 +35,16 @@ from practice.world import World
 
 INCIDENT = "inc-20261123-chat"
 BEARER = {"Authorization": "Bearer practice-token"}
+
+MISHAPS: list[tuple[str, dict[str, Any]]] = [
+    ("fail", {"times": 2}),
+    ("latency", {"times": 1, "seconds": 0.2}),
+    ("commit_then_drop", {"times": 1}),
+    ("nothing_changed", {"times": 1}),
+    ("partial", {"times": 1}),
+    ("throttle", {"times": 2}),
+    ("hang", {"times": 1}),
+]
 
 MakeCall = Callable[..., Call]
 MakeDoor = Callable[..., Door]
@@ -210,3 +222,12 @@ async def tried(verb: Verb[Any, Effect], system: Any, order: Order, call: Call, 
             broke.append(said)
             later += getattr(said, "next_retry_delay", None) or timedelta(seconds=0.2)
     raise AssertionError(f"not done after {tries} tries: {broke}")
+
+
+async def by_hand(order: Any, practice_url: str, **names: str) -> None:
+    """Run an order's own commands in a shell."""
+    here = {"PLATFORM_URL": f"{practice_url}/platform", "PLATFORM_TOKEN": "practice-token", "EDGE_URL": f"{practice_url}/edge"}
+    shell = await asyncio.create_subprocess_exec(
+        "bash", "-ec", "\n".join(order.by_hand()), env={**os.environ, **here, **names}, stdout=asyncio.subprocess.DEVNULL
+    )
+    assert await shell.wait() == 0

@@ -1,7 +1,5 @@
 """The edge: what is claimed was met outside, whatever happens on the way; and nobody is drained onto what cannot take it."""
 
-import asyncio
-import os
 from datetime import timedelta
 from typing import Any
 
@@ -13,20 +11,11 @@ from activities.edge_orders import DependenciesOf, Loosen, ReturnTraffic
 from activities.organisation import Levers
 from practice.fleet import ServiceFault
 from practice.world import World
-from tests.activities.conftest import MakeCall, dial, effects, granted, pass_time, tried
+from tests.activities.conftest import MISHAPS, MakeCall, by_hand, dial, effects, granted, pass_time, tried
 
 REGIONS = ("eu-west", "us-east")
 WEIGHTS, GATEWAY = "platform.regions.put", "platform.gateway.put"
 BRISK = Levers(return_pause=timedelta(minutes=1), limit_pause=timedelta(minutes=1))
-MISHAPS: list[tuple[str, dict[str, Any]]] = [
-    ("fail", {"times": 2}),
-    ("latency", {"times": 1, "seconds": 0.2}),
-    ("commit_then_drop", {"times": 1}),
-    ("nothing_changed", {"times": 1}),
-    ("partial", {"times": 1}),
-    ("throttle", {"times": 2}),
-    ("hang", {"times": 1}),
-]
 mishaps = pytest.mark.parametrize(("mode", "settings"), MISHAPS, ids=[mode for mode, _ in MISHAPS])
 
 
@@ -296,12 +285,3 @@ async def _lever(edge: Edge, call: MakeCall, lever: str) -> tuple[Any, Any, str]
         return Edge.limit, limit, GATEWAY
     await tried(Edge.limit, edge, limit, call(key="before"))
     return Edge.loosen, limit.undo(), GATEWAY
-
-
-async def by_hand(order: Any, practice_url: str, **names: str) -> None:
-    """Run an order's own commands in a shell."""
-    here = {"PLATFORM_URL": f"{practice_url}/platform", "PLATFORM_TOKEN": "practice-token", "EDGE_URL": f"{practice_url}/edge"}
-    shell = await asyncio.create_subprocess_exec(
-        "bash", "-ec", "\n".join(order.by_hand()), env={**os.environ, **here, **names}, stdout=asyncio.subprocess.DEVNULL
-    )
-    assert await shell.wait() == 0
