@@ -12,6 +12,9 @@ from practice.service_conditions import broken, conditions
 from practice.service_traffic import DOWN
 from practice.state import JSON
 
+PRECISION = 0.001
+"""Seconds: instants are shown in milliseconds, and what is shown must be found again."""
+
 
 @FACE.reads("services.list", "/platform/v1/services")
 def list_services(call: Call) -> Reply:
@@ -73,7 +76,9 @@ def changes(call: Call) -> Reply:
     found = [
         change
         for change in sorted(call.state.fleet.changes, key=lambda change: (change.at, change.id))
-        if since <= change.at <= until and change.kind not in unseen and (not wanted or not change.services or wanted in change.services)
+        if since - PRECISION < change.at < until + PRECISION
+        and change.kind not in unseen
+        and (not wanted or not change.services or wanted in change.services)
     ]
     return Reply({"changes": [_entry(call, change) for change in found], "kinds": list(CHANGE_KINDS), "gaps": list(unseen)})
 
