@@ -6,186 +6,48 @@ split for every region, so that doing it twice is doing it once.
 
 import asyncio
 import math
-import re
-import shlex
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import datetime, timedelta
-from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar
 
 from temporalio import activity
 
-from activities.action import Call, Effect, Limits, NotYet, Order, Refused, Risk, Role, System, Value, action
+from activities.action import Call, Effect, Limits, NotYet, Refused, Risk, Role, System, action
 from activities.clients.edge_probe import EdgeProbe
 from activities.clients.http import Conflict
 from activities.clients.prometheus import Prometheus
+from activities.deploy_orders import (
+    LATEST,
+    Revision,
+    RevisionsOf,
+    Rollout,
+    Sampled,
+    ServedBy,
+    Serving,
+    Split,
+    ToRevision,
+    everywhere,
+    in_words,
+    listed,
+    percents,
+    same,
+    whole,
+)
 from activities.organisation import Deployed
 
-LATEST = "LATEST"
-Split = dict[str, float]  # revision or LATEST → share
-Purpose = Literal["roll back", "restore", "return to latest", "canary"]
+__all__ = [
+    "LATEST", "Deploys", "NotKnown", "Platform", "Revision", "RevisionsOf", "Rollout", "Sampled", "ServedBy", "Serving", "Split",
+    "ToRevision", "percents", "same", "whole",
+]  # fmt: skip
 
 DEPLOYING = (Role.INCIDENT_COMMANDER, Role.DEPUTY)
 ROUNDS = 3  # read, decide, write: as often before somebody else is plainly at work on the same thing
-AT_ONCE = 8  # probes of the data plane under way together, in one region
+AT_ONCE = 16  # probes of the data plane under way together, in one region
+SAMPLED_FOR = 5.0  # seconds: what was not answered by then is not waited for, so that a slow region cannot use up the try
 BLIND_FROM = 3  # from this try on, a metrics store that does not answer leaves the green minutes unknown
 SOON = timedelta(seconds=1)
 
 T = TypeVar("T")
-
-
-class RevisionsOf(Order):
-    """Look at a service: its revisions, and what serves in every region."""
-
-    service: Deployed
-
-    def target(self) -> str:
-        """The service."""
-        return f"service/{self.service.name}"
-
-    def effect(self) -> str:
-        """Nothing changes."""
-        return f"list the revisions of {self.service.name} and what serves in {_and(self.service.regions)}"
-
-    def by_hand(self) -> tuple[str, ...]:
-        """The same, with the vendor's tool."""
-        s = self.service
-        if s.platform == "kubernetes":
-            return tuple(f"kubectl --context {r} -n {s.namespace} rollout history deployment/{s.name}" for r in s.regions)
-        return tuple(f"gcloud run revisions list --service {s.name} --region {r}{_project(s)}" for r in s.regions)
-
-
-class Revision(Value):
-    """One build of a service, as its platform knows it. What nobody knows is `None`."""
-
-    id: str
-    digest: str  # of its image, sha256:…; empty when unknown, or when regions differ
-    created_at: datetime
-    ready: bool  # in every region of the service
-    green_minutes: float | None = None  # how long it has served with errors inside the SLO
-    secrets: dict[str, int] = {}  # secret → pinned version
-    schema_min: int | None = None
-    schema_max: int | None = None
-    image_present: bool | None = None
-
-
-class Serving(Value):
-    """What serves in one region."""
-
-    split: Split  # in force
-    latest: str  # the newest revision that is ready: what LATEST means here
-    version: str  # etag or resourceVersion: a write is conditional on it
-    settling: Split = {}  # the split that was accepted and is being brought about; empty when it is in force
-    failed: str = ""  # why the platform gave up on bringing it about
-
-    def resolved(self) -> Split:
-        """The split in force by revision, with LATEST named."""
-        found: Split = {}
-        for name, share in self.split.items():
-            revision = self.latest if name == LATEST else name
-            found[revision] = found.get(revision, 0.0) + share
-        return {name: share for name, share in found.items() if share > 0}
-
-
-class Rollout(Value):
-    """A service as it is rolled out."""
-
-    service: str
-    regions: dict[str, Serving]
-    revisions: tuple[Revision, ...]  # newest first
-
-    def revision(self, name: str) -> Revision | None:
-        """The revision called so."""
-        return next((one for one in self.revisions if one.id == name), None)
-
-    def splits(self) -> dict[str, Split]:
-        """What is in force in every region: the `before` of a shift."""
-        return {region: serving.split for region, serving in self.regions.items()}
-
-    def versions(self) -> dict[str, str]:
-        """The versions that were read: the `versions` of a shift."""
-        return {region: serving.version for region, serving in self.regions.items()}
-
-
-class ToRevision(Order):
-    """Let a service serve by these splits. It names every region that it is for; on Kubernetes one revision takes all.
-
-    `before` is what was in force when it was decided: a region that shows anything else by now was changed by somebody else.
-    """
-
-    volatile: ClassVar[frozenset[str]] = frozenset({"versions"})
-
-    service: Deployed
-    split: dict[str, Split]  # region → wanted
-    purpose: Purpose
-    before: dict[str, Split]
-    versions: dict[str, str] = {}
-    exemption: str = ""  # the permit of the change freeze under which it runs
-    schema_crossing: bool = False  # a schema change lies between: hard to reverse
-
-    def target(self) -> str:
-        """The service."""
-        return f"service/{self.service.name}"
-
-    def effect(self) -> str:
-        """Who serves where afterwards."""
-        crossing = "; this crosses a change of the database schema" if self.schema_crossing else ""
-        return f"{self.purpose}: {self.service.name} serves {_everywhere(self.split)}{crossing}"
-
-    def inverse(self) -> str:
-        """The splits before."""
-        return f"let {self.service.name} serve {_everywhere(self.before)} again"
-
-    def by_hand(self) -> tuple[str, ...]:
-        """The same, with the vendor's tool: one command per region."""
-        return tuple(_shift_by_hand(self.service, region, wanted) for region, wanted in self.split.items())
-
-    def undo(self) -> "ToRevision":
-        """Restore the splits before."""
-        return ToRevision(
-            service=self.service,
-            split=self.before,
-            purpose="restore",
-            before=self.split,
-            exemption=self.exemption,
-            schema_crossing=self.schema_crossing,
-        )
-
-
-class ServedBy(Order):
-    """Ask the data plane, from outside and in every region, which build answers."""
-
-    service: Deployed
-    revision: str
-    samples: int  # per region
-
-    def target(self) -> str:
-        """The service."""
-        return f"service/{self.service.name}"
-
-    def effect(self) -> str:
-        """Nothing changes."""
-        return f"ask {self.service.name} {self.samples} times in {_and(self.service.regions)} whether {self.revision} answers"
-
-    def by_hand(self) -> tuple[str, ...]:
-        """The same, by curl: how often which revision answered."""
-        s = self.service
-        return tuple(
-            f"for n in $(seq {self.samples}); do "
-            f'curl -sS -o /dev/null -D - -H "X-Region: {r}" "$EDGE_URL/{s.name}/" | tr -d "\\r" | grep -i "^x-revision:"; '
-            "done | sort | uniq -c"
-            for r in s.regions
-        )
-
-
-class Sampled(Value):
-    """What the data plane said. A region that gave no answer has answered 0 times, with a share of 0: that is no proof."""
-
-    by_region: dict[str, float]  # region → share of the answers that came from the revision
-    answered: dict[str, int]
-
-    def everywhere(self, share: float, least: int) -> bool:
-        """Whether in every region at least `least` answers came, and the share of the revision among them is that high."""
-        return bool(self.by_region) and all(self.answered[r] >= least and found >= share for r, found in self.by_region.items())
 
 
 class Platform(Protocol):
@@ -259,7 +121,7 @@ class Deploys(System):
         return Effect(
             target=order.target(),
             summary=order.effect(),
-            proven_by=f"{order.service.platform.replace('_', ' ')} shows {_everywhere({r: s.split for r, (s, _) in after.items()})} in force",
+            proven_by=f"{order.service.platform.replace('_', ' ')} shows {everywhere({r: s.split for r, (s, _) in after.items()})} in force",
             adopted=not any(wrote for _, wrote in after.values()),
             before={region: {**split} for region, split in order.before.items()},
             after={region: {**serving.split} for region, (serving, _) in after.items()},
@@ -268,15 +130,22 @@ class Deploys(System):
     @action("deploys.served_by")
     async def served_by(self, order: ServedBy, call: Call) -> Sampled:
         """Which share of the answers carries this build's header, by region: another path than the one that shifted (S-ROLLBACK)."""
-        together = asyncio.Semaphore(AT_ONCE)
 
         async def sample(region: str) -> list[str]:
+            together = asyncio.Semaphore(AT_ONCE)
+
             async def once() -> str:
                 async with together:
                     met = await self._edge.meet(call, order.service.name, region)
                 return met.revision if met.region == region else ""
 
-            return [one for one in await asyncio.gather(*(once() for _ in range(order.samples))) if one]
+            probes = [asyncio.create_task(once()) for _ in range(order.samples)]
+            try:
+                done, _ = await asyncio.wait(probes, timeout=SAMPLED_FOR) if probes else (set[asyncio.Task[str]](), None)
+            finally:
+                for probe in probes:
+                    probe.cancel()
+            return [revision for probe in done if (revision := probe.result())]
 
         said = dict(zip(order.service.regions, await asyncio.gather(*map(sample, order.service.regions)), strict=True))
         return Sampled(
@@ -329,7 +198,7 @@ async def _bring_about(platform: Platform, call: Call, order: ToRevision, region
     if after.failed:
         raise Refused(f"accepted, but the platform gave it up: {after.failed}")
     if after.settling or not same(after.split, order.split[region]):
-        raise NotYet(f"accepted, but {_shares(after.split)} still serves", after=SOON)
+        raise NotYet(f"accepted, but {in_words(after.split)} still serves", after=SOON)
     return after, wrote
 
 
@@ -346,10 +215,10 @@ def _refuse_if_theirs(order: ToRevision, found: Mapping[str, Serving]) -> None:
     if not theirs:
         return
     ours = [region for region, now in found.items() if _asked_for(order, region, now)]
-    done = f" {_and(ours)} already serves as wanted." if ours else ""
+    done = f" {listed(ours)} already serves as wanted." if ours else ""
     raise Refused(
-        f"somebody else has changed what {order.service.name} serves: {_everywhere(theirs)} now; "
-        f"it was {_everywhere({region: order.before[region] for region in theirs})} when this was decided.{done} Look again"
+        f"somebody else has changed what {order.service.name} serves: {everywhere(theirs)} now; "
+        f"it was {everywhere({region: order.before[region] for region in theirs})} when this was decided.{done} Look again"
     )
 
 
@@ -370,8 +239,8 @@ def _tell_what_is_missing(order: ToRevision, done: Mapping[str, tuple[Serving, b
     missing = {region: broke for region, broke in done.items() if isinstance(broke, Exception)}
     if not missing:
         return
-    reached = [f"{region} serves {_shares(one[0].split)}, as wanted" for region, one in done.items() if isinstance(one, tuple)]
-    text = "; ".join([*(f"{region}: {broke}" for region, broke in missing.items()), *reached])
+    reached = [f"{region} serves {in_words(one[0].split)}, as wanted" for region, one in done.items() if isinstance(one, tuple)]
+    text = "; ".join([*(f"{region}: {_why(broke)}" for region, broke in missing.items()), *reached])
     if all(isinstance(broke, Refused) for broke in missing.values()):
         raise Refused(text)
     unknown = next((broke for broke in missing.values() if not isinstance(broke, Refused | NotYet)), None)
@@ -379,6 +248,10 @@ def _tell_what_is_missing(order: ToRevision, done: Mapping[str, tuple[Serving, b
         raise NotKnown(text) from unknown
     pauses = [broke.next_retry_delay for broke in missing.values() if isinstance(broke, NotYet) and broke.next_retry_delay]
     raise NotYet(text, after=max(pauses, default=SOON))
+
+
+def _why(broke: Exception) -> str:
+    return broke.message if isinstance(broke, Refused | NotYet) else f"{type(broke).__name__} {broke}".strip()
 
 
 async def _each(regions: Iterable[str], do: Callable[[str], Awaitable[T]]) -> dict[str, T | Exception]:
@@ -389,56 +262,3 @@ async def _each(regions: Iterable[str], do: Callable[[str], Awaitable[T]]) -> di
         if isinstance(one, BaseException) and not isinstance(one, Exception):
             raise one  # a cancellation is nobody's outcome
     return dict(zip(named, came, strict=True))
-
-
-# ---- shares ----
-
-
-def percents(split: Split) -> dict[str, int]:
-    """The shares as run platforms count them; without those that get nothing."""
-    return {name: round(share * 100) for name, share in split.items() if round(share * 100)}
-
-
-def same(one: Split, other: Split) -> bool:
-    """Whether two splits send the same traffic by the same names: pinning a revision is not following the latest."""
-    return percents(one) == percents(other)
-
-
-def whole(split: Split) -> bool:
-    """Whether the shares are whole percents that sum to 100."""
-    found = percents(split)
-    return sum(found.values()) == 100 and all(abs(share * 100 - found.get(name, 0)) < 1e-6 for name, share in split.items())
-
-
-def _shares(split: Split) -> str:
-    return ", ".join(f"{name} {percent} %" for name, percent in percents(split).items()) or "nothing"
-
-
-def _everywhere(splits: Mapping[str, Split]) -> str:
-    """Splits by region, with regions that serve the same said together."""
-    groups: dict[str, list[str]] = {}
-    for region, split in splits.items():
-        groups.setdefault(_shares(split), []).append(region)
-    return "; ".join(f"{shares} in {_and(regions)}" for shares, regions in groups.items()) or "nothing"
-
-
-def _and(names: Iterable[str]) -> str:
-    *first, last = [*names] or ["no region"]
-    return f"{', '.join(first)} and {last}" if first else last
-
-
-def _shift_by_hand(s: Deployed, region: str, split: Split) -> str:
-    if s.platform == "kubernetes":
-        revision = max(split, key=lambda name: split[name])
-        number = re.search(r"(\d+)$", revision)
-        undo = f"kubectl --context {region} -n {s.namespace} rollout undo deployment/{s.name}"
-        return f"{undo} --to-revision={int(number[1])}" if number else undo
-    wanted = percents(split)
-    if wanted == {LATEST: 100}:
-        return f"gcloud run services update-traffic {s.name} --region {region} --to-latest{_project(s)}"
-    shares = ",".join(f"{name}={percent}" for name, percent in wanted.items())
-    return f"gcloud run services update-traffic {s.name} --region {region} --to-revisions {shlex.quote(shares)}{_project(s)}"
-
-
-def _project(s: Deployed) -> str:
-    return f" --project {s.project}" if s.project else ""

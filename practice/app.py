@@ -16,6 +16,7 @@ from practice.faces import (
     control_fleet,
     edge,
     github,
+    kubernetes,
     llm,
     pagerduty,
     platform,
@@ -28,7 +29,7 @@ from practice.world import World
 
 FACES: tuple[Face, ...] = (
     control.FACE, control_fleet.FACE, llm.FACE, unleash.FACE, app_plane.FACE, statuspage.FACE, slack.FACE, pagerduty.FACE, github.FACE,
-    prometheus.FACE, edge.FACE, platform.FACE, cloud_run.FACE,
+    prometheus.FACE, edge.FACE, platform.FACE, cloud_run.FACE, kubernetes.FACE,
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from practice.cluster import Cluster
 from practice.faults import Fault
 from practice.fleet import Fleet
 from practice.versions import fingerprint
@@ -174,6 +175,7 @@ class State:
     pagerduty: dict[str, JSON] = field(default_factory=dict)  # incident id → incident
     github: dict[str, list[JSON]] = field(default_factory=dict)  # owner/repo → issues
     fleet: Fleet = field(default_factory=Fleet)
+    clusters: dict[str, Cluster] = field(default_factory=dict)  # region → its Kubernetes cluster
     cloud_run: dict[str, JSON] = field(default_factory=dict)  # service@region → what only its Admin API knows: tags, and what is under way
 
     def deliver(self, person: str, at: str, via: str, text: str, incident_key: str | None, **more: object) -> None:

@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     ui_url: str = "http://127.0.0.1:8233"
     ledger_url: str = f"sqlite:///{HOME / 'ledger.db'}"
     organisation: Path = Path("organisation.toml")
+    evidence: Path = HOME / "evidence"  # a folder for exports; in a deployment a volume that is backed up and written once
 
     model_gateway_url: str = ""
     app_url: str = ""

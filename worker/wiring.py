@@ -25,6 +25,7 @@ from activities.clock import Clock, RealClock
 from activities.codes import Codes, Identities
 from activities.deploys import Deploys
 from activities.edge import Edge
+from activities.evidence import Evidence
 from activities.feeds import Feeds
 from activities.flags import Flags
 from activities.ledger import Ledger
@@ -109,7 +110,8 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
     unleash = Unleash(await door(settings.unleash_url, Authorization=secret("unleash_token")))
     systems: tuple[System, ...] = (
         organisation, ledger, Identities(organisation, codes), Models(gateway, app, prometheus, clock), Flags(unleash, app),
-        Telemetry(prometheus), Pager(pagerduty, slack, codes), WarRoom(slack), StatusPage(statuspage), Tickets(github), deploys,
+        Telemetry(prometheus), Evidence(settings.evidence, prometheus),
+        Pager(pagerduty, slack, codes), WarRoom(slack), StatusPage(statuspage), Tickets(github), deploys,
         Edge(plane, edge, prometheus, clock), Autoscaler(plane, prometheus), WriteGate(plane, edge, prometheus, clock),
         Feeds(plane, prometheus), ChangeFeed(plane),
     )  # fmt: skip

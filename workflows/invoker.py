@@ -2,13 +2,13 @@
 
 import asyncio
 from collections import defaultdict
-from typing import Any
+from typing import Any, cast
 
 from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, is_cancelled_exception
 
-from activities.action import A, Action, Call, Grant, O, Order, Patience, Risk, Verb, action_of
+from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience, Risk, Verb, action_of
 from workflows.incident import Step, StepState
 from workflows.situation import Situation
 
@@ -60,6 +60,8 @@ class Invoker:
         if self.risk(verb, order) >= Risk.C2 and (grant is None or order.digest(action.name) not in grant.covers):
             raise NeedsApproval(f"{action.name} on {order.target()} is {step.risk.label} and was not granted")
         step.key = step.key or self.key(action, order)
+        if self._situation.assumes(action):
+            return cast("A", self._assumed(order))
         await self._unpaused(step, action)
         if action.risk(order, self._situation.policy.limits) is Risk.C1 and action.patience is not Patience.WATCH:
             self._situation.narrow_actions.append(workflow.now())
@@ -68,7 +70,13 @@ class Invoker:
 
     async def quietly(self, verb: Verb[O, A], order: O, *, key: str = "", grant: Grant | None = None) -> A:
         """Invoke a verb that is no step of the playbook: our own record, a page, a message. Raises `RanOut`."""
+        if self._situation.assumes(action_of(verb)):
+            return cast("A", self._assumed(order))
         return await self._invoke(verb, order, key or self.key(action_of(verb), order), order.effect(), grant=grant)
+
+    def _assumed(self, order: Order) -> Effect:
+        why = "not done: this is a plan" if self._situation.rehearsing else "not done: shadow mode"
+        return Effect(target=order.target(), summary=order.effect(), proven_by=why, assumed=True)
 
     async def _unpaused(self, step: Step, action: Action) -> None:
         situation = self._situation
@@ -82,6 +90,7 @@ class Invoker:
         call = Call(
             incident_id=situation.id, key=key, at=workflow.now(), pace=situation.policy.pace, again=again, grant=grant,
             limits=situation.policy.limits, observe_only=situation.policy.observe_only,
+            write_access=situation.policy.may_write_to,
         )  # fmt: skip
         try:
             return await workflow.execute_activity(

@@ -16,7 +16,7 @@ import httpx
 
 from activities.action import Call, Refused
 from activities.clients.http import Door
-from activities.deploys import LATEST, Revision, Rollout, Serving, Split, ToRevision, percents
+from activities.deploy_orders import LATEST, Revision, Rollout, Serving, Split, ToRevision, percents
 from activities.organisation import Deployed
 
 Json = dict[str, Any]

@@ -125,7 +125,7 @@ def _environment(home: Path, ports: dict[str, int]) -> dict[str, str]:
     )  # fmt: skip
     where = {
         "temporal_address": f"127.0.0.1:{ports['temporal']}", "ui_url": f"http://127.0.0.1:{ports['ui']}",
-        "ledger_url": f"sqlite:///{home / 'ledger.db'}", "organisation": str(home / "organisation.toml"),
+        "ledger_url": f"sqlite:///{home / 'ledger.db'}", "organisation": str(home / "organisation.toml"), "evidence": str(home / "evidence"),
         "model_gateway_url": f"{practice}/llm", "app_url": f"{practice}/app", "unleash_url": f"{practice}/unleash",
         "prometheus_url": f"{practice}/prom", "statuspage_url": f"{practice}/statuspage/v1",
         "statuspage_public_url": f"{practice}/statuspage/public", "slack_url": f"{practice}/slack/api",
