@@ -119,7 +119,8 @@ async def test_what_somebody_else_changed_since_is_left_to_people(
 async def test_the_risk_grows_with_what_stands_behind(autoscaler: Autoscaler, call: MakeCall) -> None:
     order, risk = await order_for(autoscaler, call()), action_of(Autoscaler.scale_up).risk
     assert risk(order, Limits()) is Risk.C1
-    for beyond in ({"saturation": 0.8}, {"most": {"eu-west": 5, "us-east": 20}}, {"most": {}}):
+    facts: tuple[dict[str, Any], ...] = ({"saturation": 0.8}, {"most": {"eu-west": 5, "us-east": 20}}, {"most": {}})
+    for beyond in facts:
         wider = order.model_copy(update=beyond)
         assert risk(wider, Limits()) is Risk.C2
         assert action_of(Autoscaler.scale_back).risk(wider.undo(), Limits()) is Risk.C2

@@ -66,4 +66,4 @@ async def test_at_another_pace_a_day_is_still_a_day(tmp_path: Path, call: MakeCa
 
 async def test_by_hand_shows_the_same(practice_url: str) -> None:
     await by_hand(ChangesSince(), practice_url)
-    assert Change(id="c", kind="flag", at="2026-11-23T10:00:00Z", actor="lee").services == ()  # type: ignore[arg-type]
+    assert Change(id="c", kind="flag", at="2026-11-23T10:00:00Z", actor="lee").services == ()

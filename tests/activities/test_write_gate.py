@@ -195,8 +195,8 @@ async def test_a_share_that_somebody_else_set_is_left_to_people(
 async def test_both_ways_need_the_commander_or_the_database_lead(write_gate: WriteGate, call: MakeCall) -> None:
     order = await close_order(write_gate, call)
     for verb, of in ((WriteGate.close, order), (WriteGate.reopen, order.undo())):
-        assert action_of(verb).risk(of, Limits()) is Risk.C2  # type: ignore[arg-type]
-        assert action_of(verb).asks == (Role.INCIDENT_COMMANDER, Role.DB_LEAD)  # type: ignore[arg-type]
+        assert action_of(verb).risk(of, Limits()) is Risk.C2
+        assert action_of(verb).asks == (Role.INCIDENT_COMMANDER, Role.DB_LEAD)
     assert READ_ONLY.sticky
     with pytest.raises(Refused, match="needs an approval"):
         await write_gate.close(order, call())
