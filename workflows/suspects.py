@@ -136,7 +136,12 @@ def _changed(clues: Clues, suspect: Suspect, elsewhere: float) -> _Case:
 def _by_revision(clues: Clues, change: Change, case: _Case) -> None:
     """Compare the errors of the revision that a change brought with those of the others that serve beside it."""
     errors, own = clues.onset.errors_by_revision if clues.onset else {}, str(change.details.get("revision", ""))
-    if not own or own not in errors:
+    if not own:
+        return
+    inside = clues.health.inside.values() if clues.health else ()
+    if inside and all(seen.revisions and not seen.revisions.get(own) for seen in inside):
+        case.against(0.7, f"{own} serves nowhere any more")
+    if own not in errors:
         return
     others = [ratio for name, ratio in errors.items() if name != own]
     if not others:
