@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from temporalio import activity
@@ -35,22 +35,21 @@ class Stairs:
     trouble: Callable[[int, Call], Awaitable[str]]
     back: Callable[[int, Call], Awaitable[None]]
 
-    async def climb(self, call: Call, clock: Clock) -> int:
-        """Climb to the end. Returns how many steps were taken now. Raises `Refused` when one had to be taken back."""
-        now, taken = by_now(call), 0
+    async def climb(self, call: Call, clock: Clock) -> datetime:
+        """Climb to the end. Returns the instant at which the last step had been watched. Raises `Refused` when one had to be taken back."""
+        now = by_now(call)
         async with beating():
             for n in range(max(0, self.at), self.steps):
                 step = now.model_copy(update={"key": f"{call.key}/step-{n + 1}"})
                 if n != self.at:
                     await self.take(n, step)
-                    taken += 1
                 await clock.sleep(self.pause / call.pace)
                 now = now.model_copy(update={"at": now.at + self.pause / call.pace})
                 found = await self.trouble(n, now)
                 if found:
                     await self.back(n, now.model_copy(update={"key": f"{call.key}/step-{n + 1}-back"}))
                     raise Refused(f"step {n + 1} of {self.steps} was taken back: {found}")
-        return taken
+        return now.at
 
 
 async def where(read: Callable[[], Awaitable[S]], is_at: Callable[[S, int], bool], steps: int) -> tuple[S, int]:

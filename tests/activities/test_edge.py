@@ -7,7 +7,8 @@ import pytest
 
 from activities.action import Call, Limits, NotYet, Refused, Risk, Role, action_of
 from activities.edge import DRAINED, LIMITED, Drain, Edge, GatewayOf, Limit, RegionsOf, Vantages
-from activities.edge_orders import DependenciesOf, Loosen, ReturnTraffic
+from activities.edge_health import DependenciesOf
+from activities.edge_orders import Loosen, ReturnTraffic
 from activities.organisation import Levers
 from practice.fleet import ServiceFault
 from practice.world import World
@@ -85,6 +86,23 @@ async def test_traffic_comes_back_in_steps_each_watched(world: World, edge: Edge
     assert [e["after"]["weights"]["us-east"] for e in steps] == [0.05, 0.25, 0.5]
     again, _ = await tried(Edge.return_traffic, edge, order.undo(), call(key="again"))
     assert again.adopted
+
+
+async def test_the_way_back_can_be_taken_one_step_at_a_time(world: World, edge: Edge, call: MakeCall) -> None:
+    drain = await drain_order(edge, call(), levers=BRISK)
+    await tried(Edge.drain, edge, drain, call())
+    for one, share in zip(drain.undo_steps((0.2, 1.0)), (0.1, 0.5), strict=True):
+        effect, _ = await tried(Edge.return_traffic, edge, one, call())
+        assert effect.seen_at is not None and world.state.fleet.services["api"].weights["us-east"] == share
+    limit = await limit_order(edge, call(), 4.0, breaker=True, levers=BRISK)
+    await tried(Edge.limit, edge, limit, call(later=90))
+    orders = limit.undo_steps((0.2, 1.0))
+    assert [one.effect().split(" again")[0] for one in orders[-2:]] == [
+        "api lets at most 9.765 requests per second in, breaker on", "api lets everything in, breaker off",
+    ]  # fmt: skip
+    for one in orders:
+        await tried(Edge.loosen, edge, one, call(later=90))
+    assert world.state.fleet.services["api"].gateway.rate_limit_rps is None
 
 
 async def test_a_step_back_that_brings_errors_is_taken_back(world: World, edge: Edge, call: MakeCall) -> None:

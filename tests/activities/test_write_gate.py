@@ -108,6 +108,18 @@ async def test_writes_come_back_in_steps_each_proven(world: World, write_gate: W
     assert [e["after"]["admitted"] for e in steps] == [0.01, 0.1, 1.0]
 
 
+async def test_the_steps_can_be_taken_one_by_one(world: World, write_gate: WriteGate, call: MakeCall) -> None:
+    order = await close_order(write_gate, call)
+    await tried(WriteGate.close, write_gate, order, call())
+    orders = order.undo_steps((0.5, 1.0))
+    assert [one.inverse() for one in orders] == [f"let api take {share} of the writes again" for share in ("0%", "1%", "10%")]
+    seen = call()
+    for n, one in enumerate(orders):
+        effect, _ = await tried(WriteGate.reopen, write_gate, one, call(key=f"step-{n}"))
+        assert effect.seen_at is not None and effect.seen_at > seen.at
+        assert admitted(world) == (0.01, 0.1, 1.0)[n]
+
+
 async def test_nothing_opens_while_the_data_does_not_fit(world: World, write_gate: WriteGate, call: MakeCall) -> None:
     order = await close_order(write_gate, call)
     await tried(WriteGate.close, write_gate, order, call())
@@ -187,7 +199,7 @@ async def test_a_share_that_somebody_else_set_is_left_to_people(
 ) -> None:
     order = await close_order(write_gate, call)
     await tried(WriteGate.close, write_gate, order, call())
-    await by_hand(Reopen(service="api", regions=REGIONS, levers=Levers(writes_return=(0.3,))), practice_url, USER="kim")
+    await by_hand(Reopen(service="api", regions=REGIONS, shares=(0.3,)), practice_url, USER="kim")
     with pytest.raises(Refused, match="kim has changed the write gate of api since we left it: 30% of writes"):
         await tried(WriteGate.reopen, write_gate, order.undo(), call())
 
