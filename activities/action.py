@@ -185,6 +185,7 @@ class Effect(Value):
     assumed: bool = False  # it was only said: a plan, or shadow mode. Nothing was done
     before: dict[str, JsonValue] = {}
     after: dict[str, JsonValue] = {}
+    seen_at: datetime | None = None  # of a change that was watched for minutes: the instant at which that ended (ADR 9)
 
 
 O = TypeVar("O", bound=Order)

@@ -7,6 +7,7 @@ who answers, and in the metrics.
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import chain
 
 from pydantic import JsonValue
@@ -16,26 +17,22 @@ from activities.clients.edge_probe import EdgeProbe, Met
 from activities.clients.platform import ControlPlane
 from activities.clients.prometheus import Prometheus
 from activities.clock import Clock
+from activities.edge_health import Dependencies, DependenciesOf, HealthMap, Inside, Vantages
 from activities.edge_orders import (
-    Dependencies,
-    DependenciesOf,
     Drain,
     Gateway,
     GatewayOf,
-    HealthMap,
-    Inside,
     Limit,
     Loosen,
     RegionsOf,
     ReturnTraffic,
-    Vantages,
     Weights,
     in_shares,
     in_words,
     same_shares,
 )
 from activities.seen import Seen, again, blind
-from activities.stairs import Stairs
+from activities.stairs import Stairs, where
 from activities.telemetry import beyond_chance
 from activities.versioned import SOON, Setting, Settled, by_now
 
@@ -118,7 +115,7 @@ class Edge(System):
 
         Raises `Refused` when somebody else has changed the weights, or when a step brought errors and was taken back.
         """
-        steps, before = order.steps(), await self._weights(call, order.service)
+        steps = order.steps()
 
         async def take(n: int, now: Call) -> None:
             await self._move(now, order, steps[n], steps[n - 1] if n else order.left)
@@ -130,12 +127,16 @@ class Edge(System):
         async def back(n: int, now: Call) -> None:
             await self._move(now, order, steps[n - 1] if n else order.left, steps[n])
 
-        at = next((n for n in reversed(range(len(steps))) if same_shares(before.weights, steps[n])), -1)
+        before, at = await where(
+            lambda: self._weights(call, order.service), lambda now, n: same_shares(now.weights, steps[n]), len(steps)
+        )  # fmt: skip
         if at == len(steps) - 1:
             return _moved(order, before, Settled(before, before, wrote=False), "it was so already")
-        await Stairs(len(steps), order.levers.return_pause, at, take, trouble, back).climb(call, self._clock)
+        ended = await Stairs(len(steps), order.levers.return_pause, at, take, trouble, back).climb(call, self._clock)
         after = await self._weights(call, order.service)
-        return _moved(order, before, Settled(before, after, wrote=True), f"{len(steps)} steps, each without more errors in {order.region}")
+        return _moved(
+            order, before, Settled(before, after, wrote=True), f"{len(steps)} steps, each without more errors in {order.region}", ended
+        )
 
     # ---- what is let in ----
 
@@ -153,7 +154,7 @@ class Edge(System):
 
         Raises `Refused` when somebody else has changed it, or when a step brought errors and was taken back.
         """
-        steps, before = order.steps(), await self._gateway(call, order.service)
+        steps = order.steps()
         left = (order.left_rps, order.left_breaker)
 
         async def take(n: int, now: Call) -> None:
@@ -169,12 +170,12 @@ class Edge(System):
             rps, breaker = steps[n - 1] if n else left
             await self._let_in(now, order.service, rps, breaker, left=steps[n])
 
-        at = next((n for n in reversed(range(len(steps))) if _is(before, steps[n])), -1)
+        before, at = await where(lambda: self._gateway(call, order.service), lambda now, n: _is(now, steps[n]), len(steps))
         if at == len(steps) - 1:
             return _let(order, before, Settled(before, before, wrote=False), "it was so already")
-        await Stairs(len(steps), order.levers.limit_pause, at, take, trouble, back).climb(call, self._clock)
+        ended = await Stairs(len(steps), order.levers.limit_pause, at, take, trouble, back).climb(call, self._clock)
         after = await self._gateway(call, order.service)
-        return _let(order, before, Settled(before, after, wrote=True), f"{len(steps)} steps, each without more errors")
+        return _let(order, before, Settled(before, after, wrote=True), f"{len(steps)} steps, each without more errors", ended)
 
     # ---- how it is done ----
 
@@ -302,7 +303,7 @@ def _is(now: Gateway, wanted: tuple[float | None, bool]) -> bool:
     return (now.rate_limit_rps, now.breaker) == wanted
 
 
-def _moved(order: Drain | ReturnTraffic, before: Weights, made: Settled[Weights], seen: str) -> Effect:
+def _moved(order: Drain | ReturnTraffic, before: Weights, made: Settled[Weights], seen: str, ended: datetime | None = None) -> Effect:
     shown: dict[str, JsonValue] = {**made.after.weights}
     return Effect(
         target=order.target(),
@@ -311,10 +312,11 @@ def _moved(order: Drain | ReturnTraffic, before: Weights, made: Settled[Weights]
         adopted=not made.wrote,
         before={**before.weights},
         after=shown,
+        seen_at=ended,
     )
 
 
-def _let(order: Limit | Loosen, before: Gateway, made: Settled[Gateway], seen: str) -> Effect:
+def _let(order: Limit | Loosen, before: Gateway, made: Settled[Gateway], seen: str, ended: datetime | None = None) -> Effect:
     return Effect(
         target=order.target(),
         summary=order.effect(),
@@ -322,4 +324,5 @@ def _let(order: Limit | Loosen, before: Gateway, made: Settled[Gateway], seen: s
         adopted=not made.wrote,
         before={"rate_limit_rps": before.rate_limit_rps, "breaker": before.breaker},
         after={"rate_limit_rps": made.after.rate_limit_rps, "breaker": made.after.breaker},
+        seen_at=ended,
     )

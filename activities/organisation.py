@@ -170,7 +170,6 @@ class Levers(Value):
 
     vantages: tuple[str, ...] = ("ams", "fra", "iad", "sfo", "sin")  # the networks that we probe from
     least_vantages: int = 3  # so many must have got an answer before the map of health is believed
-    look_back: timedelta = timedelta(hours=24)  # how far changes are looked for
     around_onset: timedelta = minutes(30)  # how far from the first bad sample a change is suspected at all
     drain_at_most: float = 0.5  # of the capacity, by one drain
     drain_headroom: float = 1.3  # what the other regions must be able to serve, as a multiple of everything that is asked

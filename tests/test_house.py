@@ -13,7 +13,11 @@ import pytest
 from temporalio import workflow
 
 from activities.action import Imposition, Order, Risk, action_of
+from activities.capacity import ScaleUp
+from activities.edge import Drain, Limit
+from activities.feeds import Pause
 from activities.model_orders import BackOffOrder, Degrade, Shift
+from activities.write_gate import ReadOnly
 from tests.drill import stage_settings
 from worker.playbooks import PlaybookInfo, discover
 from worker.wiring import wire
@@ -181,7 +185,7 @@ def test_every_order_says_itself_to_a_person(verb: object) -> None:
 
 
 def test_an_imposition_carries_its_own_undo() -> None:
-    for order in (Shift, Degrade, BackOffOrder):
+    for order in (Shift, Degrade, BackOffOrder, Drain, Limit, ScaleUp, ReadOnly, Pause):
         assert issubclass(order, Imposition)
         assert {"look", "given", "undo"} <= set(vars(order))
 

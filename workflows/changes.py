@@ -233,6 +233,8 @@ class Changes:
                 again = True
                 continue
             self._done(step, effect)
+            if effect.seen_at is not None:
+                await self._proof.until(effect.seen_at, "")
             return True
 
     async def confirm_lifting(
