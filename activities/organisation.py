@@ -109,6 +109,15 @@ class ProviderOutage(Value):
     canary: CanaryPolicy = CanaryPolicy()
 
 
+class Freezing(Value):
+    """The numbers of the change freeze (spec §7.2)."""
+
+    exemption: timedelta = minutes(30)  # how long an exemption may be used, once
+    exemption_look: timedelta = minutes(1)  # how often we look whether something came through an exemption, to close it behind
+    ask_again: timedelta = timedelta(hours=24)  # a freeze this old is asked about, and then as often
+    messages_per_run: int = 400  # a freeze may last for months: after so many messages its history begins anew
+
+
 class Standing(Value):
     """A signed standing authorisation for one verb (spec §2.5.6): two people, an expiry, and why."""
 
@@ -133,6 +142,7 @@ class Policy(Value):
     mitigated_within: timedelta = minutes(10)
     mitigated_error_ratio: float = 0.01
     provider_outage: ProviderOutage = ProviderOutage()
+    freeze: Freezing = Freezing()
     standing: dict[str, Standing] = {}
     holding_statement: bool = True
     patience: dict[Patience, Tries] = {

@@ -7,6 +7,7 @@ from typing import Any
 
 from practice.faults import Fault
 from practice.fleet import Fleet
+from practice.repositories import Repository
 from practice.versions import fingerprint
 
 JSON = dict[str, Any]
@@ -173,6 +174,7 @@ class State:
     statuspage: dict[str, JSON] = field(default_factory=dict)  # incident id → incident
     pagerduty: dict[str, JSON] = field(default_factory=dict)  # incident id → incident
     github: dict[str, list[JSON]] = field(default_factory=dict)  # owner/repo → issues
+    repositories: dict[str, Repository] = field(default_factory=dict)  # owner/repo → its branches and rulesets
     fleet: Fleet = field(default_factory=Fleet)
 
     def deliver(self, person: str, at: str, via: str, text: str, incident_key: str | None, **more: object) -> None:

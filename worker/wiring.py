@@ -5,9 +5,11 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from temporalio.client import Client
+
 from activities.action import System
 from activities.clients.app_plane import AppPlane
-from activities.clients.github import GitHub
+from activities.clients.github import GitHub, Repositories
 from activities.clients.http import Door
 from activities.clients.model_gateway import ModelGateway
 from activities.clients.pagerduty import PagerDuty
@@ -17,7 +19,9 @@ from activities.clients.statuspage import Statuspage
 from activities.clients.unleash import Unleash
 from activities.clock import Clock, RealClock
 from activities.codes import Codes, Identities
+from activities.deploy_gate import DeployGate
 from activities.flags import Flags
+from activities.freezes import Freezes
 from activities.ledger import Ledger
 from activities.models import Models
 from activities.organisation import Organisation
@@ -26,6 +30,7 @@ from activities.status_page import StatusPage
 from activities.telemetry import Telemetry
 from activities.tickets import Tickets
 from activities.war_room import WarRoom
+from worker.converter import data_converter
 from worker.credentials import resolve
 from worker.settings import Settings
 
@@ -86,11 +91,17 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
         await door(settings.statuspage_public_url),
         settings.statuspage_page,
     )
-    github = GitHub(await door(settings.github_url, Authorization=f"Bearer {secret('github_token')}"), settings.github_repository)
+    at_github = await door(settings.github_url, Authorization=f"Bearer {secret('github_token')}")
+    # A freeze is a workflow. Nothing is connected before the first message: systems are wired before there is a server to speak to.
+    temporal = await Client.connect(
+        settings.temporal_address, namespace=settings.temporal_namespace, data_converter=data_converter, lazy=True
+    )
     unleash = Unleash(await door(settings.unleash_url, Authorization=secret("unleash_token")))
     systems: tuple[System, ...] = (
         organisation, ledger, Identities(organisation, codes), Models(gateway, app, prometheus, clock), Flags(unleash, app),
-        Telemetry(prometheus), Pager(pagerduty, slack, codes), WarRoom(slack), StatusPage(statuspage), Tickets(github),
+        Telemetry(prometheus), Pager(pagerduty, slack, codes), WarRoom(slack), StatusPage(statuspage),
+        Tickets(GitHub(at_github, settings.github_repository)), DeployGate(Repositories(at_github)),
+        Freezes(temporal, codes, settings.queues[0], settings.task_patience),
     )  # fmt: skip
     for system in systems:
         if system is not ledger:
