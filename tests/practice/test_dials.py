@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from practice.app import FACES
+from practice.fleet import Service
 from practice.stage import Stage, staged
 
 WRITING = [route.name for face in FACES if not face.control for route in face.routes if route.writes]
@@ -50,6 +51,12 @@ async def examples(stage: Stage) -> dict[str, Example]:
     await stage.must("POST", "/pagerduty/v2/enqueue", event)
     page = (await stage.must("GET", "/pagerduty/api/incidents"))["incidents"][0]["id"]
     issue = (await stage.must("POST", "/github/repos/acme/ops/issues", {"title": "t"}))["number"]
+    stage.world.state.fleet.services.setdefault("api", Service("api", "cloud_run", "acme/api", 6.0, 2.0, 120.0))
+    api = f"/github/repos/{stage.world.state.fleet.services['api'].repository}"
+    head = (await stage.must("GET", f"{api}/branches/main"))["commit"]
+    commit = {"message": "m", "tree": head["commit"]["tree"]["sha"], "parents": [head["sha"]]}
+    made = (await stage.must("POST", f"{api}/git/commits", commit))["sha"]
+    ruleset = (await stage.must("POST", f"{api}/rulesets", {"name": "r", "enforcement": "disabled"}))["id"]
     stage.forward(5)
     target = {"responder_request_target": {"id": "P_LEE", "type": "user_reference"}}
     slack, pd, flag = "/slack/api/", f"/pagerduty/api/incidents/{page}", "/unleash/api/admin/projects/default/features"
@@ -94,6 +101,12 @@ async def examples(stage: Stage) -> dict[str, Example]:
         "github.issues.create": Example("POST", "/github/repos/acme/ops/issues", {"title": "u"}),
         "github.issues.update": Example("PATCH", f"/github/repos/acme/ops/issues/{issue}", {"state": "closed"}),
         "github.comments.create": Example("POST", f"/github/repos/acme/ops/issues/{issue}/comments", {"body": "c"}),
+        "github.commits.create": Example("POST", f"{api}/git/commits", commit | {"message": "n"}),
+        "github.refs.create": Example("POST", f"{api}/git/refs", {"ref": "refs/heads/topic", "sha": made}),
+        "github.refs.update": Example("PATCH", f"{api}/git/refs/heads/main", {"sha": made}),
+        "github.rulesets.create": Example("POST", f"{api}/rulesets", {"name": "s", "enforcement": "active"}),
+        "github.rulesets.update": Example("PUT", f"{api}/rulesets/{ruleset}", {"enforcement": "active"}),
+        "github.rulesets.delete": Example("DELETE", f"{api}/rulesets/{ruleset}"),
     }  # fmt: skip
 
 
