@@ -11,6 +11,7 @@ import signal
 import sys
 from pathlib import Path
 
+from practice.fleet_cast import SERVICES
 from practice.server import serve
 from practice.world import World
 
@@ -23,6 +24,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--following", action="store_true", help="no clock of its own: follow the time it is shown")
     parser.add_argument("--state", type=Path, help="directory for effects.jsonl")
     parser.add_argument("--service", default="chat", help="name of the one service, and of its route")
+    parser.add_argument("--services", default=",".join(SERVICES), help="names of the services with revisions and regions, by commas")
     parser.add_argument("--rules", type=Path, action="append", default=[], help="Prometheus rule file; may be repeated")
     parser.add_argument("--receiver", help="URL that alerts are posted to, as an Alertmanager does")
     parser.add_argument("--receiver-token", default="practice-token", help="bearer token for the receiver")
@@ -30,7 +32,8 @@ def _arguments() -> argparse.Namespace:
 
 
 async def _run(arguments: argparse.Namespace) -> None:
-    world = World(arguments.seed, arguments.pace, arguments.following, arguments.state, arguments.service)
+    services = tuple(name.strip() for name in arguments.services.split(",") if name.strip())
+    world = World(arguments.seed, arguments.pace, arguments.following, arguments.state, arguments.service, services)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -9,12 +9,12 @@ from starlette.routing import Route
 
 from practice.endpoint import Endpoint
 from practice.face import Face
-from practice.faces import app_plane, control, github, llm, pagerduty, prometheus, slack, statuspage, unleash
+from practice.faces import app_plane, control, control_fleet, edge, github, llm, pagerduty, prometheus, slack, statuspage, unleash
 from practice.world import World
 
 FACES: tuple[Face, ...] = (
-    control.FACE, llm.FACE, unleash.FACE, app_plane.FACE, statuspage.FACE, slack.FACE, pagerduty.FACE, github.FACE,
-    prometheus.FACE,
+    control.FACE, control_fleet.FACE, llm.FACE, unleash.FACE, app_plane.FACE, statuspage.FACE, slack.FACE, pagerduty.FACE, github.FACE,
+    prometheus.FACE, edge.FACE,
 )  # fmt: skip
 
 

@@ -50,8 +50,22 @@ class AlertingRule:
     keep_firing_seconds: float = 0.0
     alerts: dict[Key, Alert] = field(default_factory=dict)
     last_error: str = ""
+    _told: set[Key] = field(default_factory=set)
 
     def evaluate(self, metrics: Metrics, at: float) -> None:
+        self._judge(metrics, at)
+        self._tell(metrics, at)
+
+    def _tell(self, metrics: Metrics, at: float) -> None:
+        """`ALERTS`, as Prometheus writes it: 1 for every pending and every firing alert, so that rules can ask about one another."""
+        now = {tuple(sorted({**a.labels, "alertstate": a.state}.items())) for a in self.alerts.values() if a.resolved_at is None}
+        for key in now:
+            metrics.record("ALERTS", dict(key), at, 1.0)
+        for key in self._told - now:
+            metrics.record("ALERTS", dict(key), at, math.nan)
+        self._told = now
+
+    def _judge(self, metrics: Metrics, at: float) -> None:
         seen: set[Key] = set()
         for labels, value in self.query.vector(metrics, at):
             key, alert = self._alert(bare(labels), value, at)

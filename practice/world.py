@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
@@ -15,10 +15,13 @@ from practice.cast import opening
 from practice.clock import Clock, rfc3339
 from practice.dials import Dials
 from practice.effects import EffectLog
+from practice.fleet_cast import SERVICES, fleet
 from practice.gateway_log import GatewayLog
 from practice.load import STEP_SECONDS
 from practice.meters import Meters
 from practice.metrics import Metrics
+from practice.service_meters import ServiceMeters
+from practice.service_traffic import ServiceTraffic
 from practice.state import JSON, State
 from practice.traffic import Traffic, stable_seed
 
@@ -29,10 +32,21 @@ HISTORY_SECONDS = 600.0
 class World:
     """Everything that there is. Faces read and change `state`; only the clock moves the rest."""
 
-    def __init__(self, seed: int = 7, pace: float = 1.0, following: bool = False, state: Path | None = None, service: str = "chat") -> None:
+    def __init__(
+        self,
+        seed: int = 7,
+        pace: float = 1.0,
+        following: bool = False,
+        state: Path | None = None,
+        service: str = "chat",
+        services: Sequence[str] = SERVICES,
+    ) -> None:
+        if service in services or len(set(services)) < len(services):
+            raise ValueError("every service has a name of its own")
         self.seed = seed
         self.clock = Clock(pace, following)
         self.state: State = opening(seed, service)
+        self.state.fleet = fleet(seed, services, self.clock.start)
         self.before: dict[str, tuple[bytes, float]] = {}  # face → the state before its last change, and when that was
         self.metrics = Metrics()
         self.log = GatewayLog()
@@ -44,6 +58,8 @@ class World:
         self.rule_groups: Callable[[], list[JSON]] = list  # what the alert rules say, once there are any
         self._numbers = count(1)
         self.traffic = Traffic(seed, Meters(self.metrics, self.state), self.log)
+        meters = ServiceMeters(self.metrics, self.state.fleet, self.state.tenants)
+        self.services = ServiceTraffic(stable_seed(seed, "services"), meters)
         self._simulated = self.clock.start - HISTORY_SECONDS
         self.metrics.sample(self._simulated)
         self.advance()
@@ -55,6 +71,7 @@ class World:
             self._simulated += STEP_SECONDS
             self._lapse(self._simulated)
             self.traffic.step(self.state, self._simulated)
+            self.services.step(self.state, self._simulated)
             if not self.state.blind:
                 self.metrics.sample(self._simulated)
             for moved in self.on_moved:
@@ -109,6 +126,7 @@ class World:
             "breakers": {name: self.traffic.breaker(name) for name in state.providers},
             "people": {p.name: {"role": p.role, "slack": p.slack_id, "pagerduty": p.pagerduty_id, "email": p.email}
                        for p in state.people.values()},
+            "fleet": {**asdict(state.fleet), "faults": [{**asdict(fault), "active": fault.active(now)} for fault in state.fleet.faults]},
             "blind": state.blind,
             "dials": self.dials.as_json(),
         }  # fmt: skip

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,10 @@ def test_every_alert_says_where_it_belongs_and_none_how_severe_it_is() -> None:
 class Watched:
     """A world that goes through a fault, and what its alerts did, in seconds since the fault began."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Sequence[Path] = (RULES,)) -> None:
+        self.rules = rules
         self.world = World(seed=7, following=True)
-        self.alerting = Alerting(self.world, [RULES])
+        self.alerting = Alerting(self.world, rules)
         self.changes: list[tuple[float, str, bool]] = []
         self._firing: set[str] = set()
         self.pass_by(60)
@@ -96,7 +98,7 @@ class Watched:
 
 def as_promtool_sees_it(watched: Watched) -> dict[str, Any]:
     """The world's samples as promtool input, and around every change what Prometheus must say of that alert."""
-    rules, times = RULES.read_text(), watched.world.metrics.times
+    rules, times = "".join(file.read_text() for file in watched.rules), watched.world.metrics.times
     series = [one for one in watched.world.metrics if one.kind != "recorded" and re.search(rf"\b{one.name}\b", rules)]
     origin = times[0]
     checks = [
@@ -105,7 +107,8 @@ def as_promtool_sees_it(watched: Watched) -> dict[str, Any]:
         for late in (-SLACK, SLACK)
     ]
     story = {"interval": "15s", "input_series": [_spelled(one) for one in series], "promql_expr_test": checks}
-    return {"rule_files": [str(RULES)], "evaluation_interval": "15s", "tests": [story]}
+    order = [group.name for group in watched.alerting.groups]
+    return {"rule_files": [*map(str, watched.rules)], "evaluation_interval": "15s", "group_eval_order": order, "tests": [story]}
 
 
 def _spelled(series: Series) -> dict[str, str]:

@@ -40,10 +40,11 @@ class SetDial(Ask):
 
 
 class EditWorld(Ask):
-    """Attributes to change, by provider and by tenant."""
+    """Attributes to change, by provider, by tenant and by service."""
 
     providers: dict[str, dict[str, Any]] = Field(default_factory=dict)
     tenants: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    services: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
 class Blind(Ask):
@@ -65,6 +66,7 @@ def edit_world(call: Call) -> Reply:
     for kind, changes, things in (
         ("providers", edit.providers, call.state.providers),
         ("tenants", edit.tenants, call.state.tenants),
+        ("services", edit.services, call.state.fleet.services),
     ):
         for name, attributes in changes.items():
             if name not in things:
@@ -72,7 +74,7 @@ def edit_world(call: Call) -> Reply:
             thing = things[name]
             before[name] = {key: repr(getattr(thing, key, None)) for key in attributes}
             things[name] = _edited(call, thing, attributes)
-    call.did("world", before, {**edit.providers, **edit.tenants})
+    call.did("world", before, {**edit.providers, **edit.tenants, **edit.services})
     return Reply(call.world.snapshot())
 
 
@@ -82,14 +84,27 @@ def _edited(call: Call, thing: Any, attributes: dict[str, Any]) -> Any:
     for key, value in attributes.items():
         if key not in known:
             raise call.refuse(422, f"unknown attribute {key}; there are {', '.join(sorted(known))}")
-        old = getattr(thing, key)
-        changed[key] = _edited(call, old, value) if is_dataclass(old) and isinstance(value, dict) else value
+        changed[key] = _changed(call, getattr(thing, key), value)
     edited = replace(thing, **changed)
     try:
         TypeAdapter(type(thing)).validate_python({f.name: getattr(edited, f.name) for f in fields(edited)})
     except ValidationError as error:
         raise call.refuse(422, str(error.errors()[0]["msg"])) from error
     return edited
+
+
+def _changed(call: Call, old: Any, value: Any) -> Any:
+    """A new value; of a record, and of records by name, only what is named changes."""
+    if not isinstance(value, dict):
+        return value
+    if is_dataclass(old):
+        return _edited(call, old, value)
+    if isinstance(old, dict) and any(is_dataclass(one) for one in old.values()):
+        unknown = [name for name in value if name not in old]
+        if unknown:
+            raise call.refuse(404, f"there is no {unknown[0]}; there are {', '.join(old)}")
+        return {name: _changed(call, one, value[name]) if name in value else one for name, one in old.items()}
+    return value
 
 
 @FACE.reads("effects", "/practice/effects")
@@ -121,7 +136,7 @@ def _route(route: Any) -> dict[str, Any]:
 def _all_routes() -> list[Any]:
     from practice.app import FACES  # noqa: PLC0415 - the application knows the faces, this one is among them
 
-    return [route for face in FACES if face is not FACE for route in face.routes]
+    return [route for face in FACES if not face.control for route in face.routes]
 
 
 @FACE.reads("inbox", "/practice/inbox/{person}")

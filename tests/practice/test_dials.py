@@ -23,6 +23,7 @@ ONE_READ_PER_FACE = {
     "pagerduty.oncalls": "/pagerduty/api/oncalls",
     "github.issues.list": "/github/repos/acme/ops/issues",
     "prometheus.query": "/prom/api/v1/query?query=time()",
+    "edge.status": "/edge/api/regions/eu-west/status",
 }
 
 

@@ -47,7 +47,7 @@ async def test_at_pace_120_a_query_at_real_now_sees_world_now_and_answers_in_rea
         points = rows["data"]["result"][0]["values"]
         assert len(points) == 21  # 10 real seconds are 1200 world seconds, in steps of 60 world seconds
         assert points[1][0] - points[0][0] == pytest.approx(0.5, abs=0.01)
-        rate = stage.value("sum(rate(service_requests_total[5m]))")
+        rate = stage.value("sum(rate(service_requests_total{service='chat'}[5m]))")
         assert rate == pytest.approx(12, rel=0.15)  # per world second
 
 
