@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-
+from practice.deploying import deploy
 from practice.face import Call
-from practice.fleet import Change, Revision, Service
+from practice.fleet_cast import image_digest
 from practice.repositories import Commit, Repository
 
 
 def pushed(call: Call, repository: Repository, branch: str, commit: Commit) -> None:
-    """Deploy a commit that has come to a branch from which is deployed."""
-    for service in call.state.fleet.services.values():
+    """Deploy a commit that has come to a branch from which is deployed. A hotfix branch is named after the digest of its artefact."""
+    first = commit.message.partition("\n")[0] or "a push"
+    for service in list(call.state.fleet.services.values()):
         if service.repository == repository.name:
-            _deploy(call, service, branch, commit)
+            deploy(
+                call.world, service.name, actor=commit.author["name"], what=f"{first} ({branch})",
+                digest=_digest(call, branch, commit), details={"commit": commit.sha, "branch": branch},
+            )  # fmt: skip
 
 
-def _deploy(call: Call, service: Service, branch: str, commit: Commit) -> None:
-    """A new revision, wanted in every region. A hotfix branch is named after the digest of its artefact."""
-    number = max((revision.number for revision in service.revisions.values()), default=0) + 1
+def _digest(call: Call, branch: str, commit: Commit) -> str:
+    built = image_digest(call.world.seed, commit.sha)
     named = branch.removeprefix("hotfix/") if branch.startswith("hotfix/") else ""
-    digest = "sha256:" + named + hashlib.sha256(commit.sha.encode()).hexdigest()[len(named) :]
-    revision = Revision(f"{service.name}-{number:05d}", number, digest, call.now, actor=commit.author["name"])
-    service.revisions[revision.name] = revision
-    for place in service.places.values():
-        place.history.append(revision.name)
-        place.template = revision.name
-        place.generation += 1
-    what = f"{commit.message.splitlines()[0] if commit.message else 'a push'} ({branch})"
-    change = Change(f"chg-{call.world.number()}", "deploy", call.now, revision.actor, [service.name], what, digest=digest)
-    call.state.fleet.changes.append(change)
+    begin = f"sha256:{named}"
+    return begin + built[len(begin) :]

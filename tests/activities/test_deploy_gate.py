@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,7 +21,6 @@ from activities.deploy_gate import (
     title,
 )
 from activities.organisation import Deployed
-from practice.fleet import Place, Revision, Service
 from practice.repositories import Commit, Repository, founded
 from practice.world import World
 from tests.activities.conftest import INCIDENT, MakeCall, MakeDoor, dial, effects, granted, until_done
@@ -43,11 +43,6 @@ PROBE = ProbeGate(service=API)
 @pytest.fixture
 def gate(door: MakeDoor, world: World) -> DeployGate:
     """The adapter; its client gives up after half a second."""
-    place = Place("eu-west", {"LATEST": 1.0}, 3, 3, template="api-00041", history=["api-00041"])
-    revision = Revision("api-00041", 41, "sha256:" + "a" * 64, world.clock.now())
-    world.state.fleet.services["api"] = Service(
-        "api", "cloud_run", "acme/api", 6.0, 2.0, 120.0, revisions={revision.name: revision}, places={"eu-west": place}
-    )
     world.state.repositories["acme/api"] = founded("acme/api", "2026-11-23T10:00:00.000Z")
     return DeployGate(Repositories(door("/github", timeout=0.5)))
 
@@ -65,7 +60,7 @@ def push(world: World, message: str, branch: str = "main") -> str:
 
 
 def deploys(world: World) -> list[str]:
-    return [change.what for change in world.state.fleet.changes if change.kind == "deploy"]
+    return [change.what for change in world.state.fleet.changes if "commit" in change.details]
 
 
 async def test_a_locked_gate_is_read_back_and_turns_a_deploy_away(world: World, gate: DeployGate, call: MakeCall) -> None:
@@ -222,7 +217,8 @@ async def test_an_exemption_is_one_branch_and_no_other(world: World, gate: Deplo
 
 
 async def test_two_services_of_one_repository_do_not_unlock_each_other(world: World, gate: DeployGate, call: MakeCall) -> None:
-    world.state.fleet.services["api-web"] = Service("api-web", "cloud_run", "acme/api", 1.0, 1.0, 100.0)
+    services = world.state.fleet.services
+    services["api-web"] = replace(services["api"], name="api-web")
     web = API.model_copy(update={"name": "api-web"})
     await gate.lock(LOCK, call())
     await gate.lock(LockGate(service=web, holders=("budget",)), call())

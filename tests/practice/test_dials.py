@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from practice.app import FACES
-from practice.fleet import Service
 from practice.stage import Stage, staged
 
 WRITING = [route.name for face in FACES if not face.control for route in face.routes if route.writes]
@@ -52,7 +51,6 @@ async def examples(stage: Stage) -> dict[str, Example]:
     await stage.must("POST", "/pagerduty/v2/enqueue", event)
     page = (await stage.must("GET", "/pagerduty/api/incidents"))["incidents"][0]["id"]
     issue = (await stage.must("POST", "/github/repos/acme/ops/issues", {"title": "t"}))["number"]
-    stage.world.state.fleet.services.setdefault("api", Service("api", "cloud_run", "acme/api", 6.0, 2.0, 120.0))
     api = f"/github/repos/{stage.world.state.fleet.services['api'].repository}"
     head = (await stage.must("GET", f"{api}/branches/main"))["commit"]
     commit = {"message": "m", "tree": head["commit"]["tree"]["sha"], "parents": [head["sha"]]}

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from practice.fleet import Place, Revision, Service
+from practice.fleet import Revision
 from practice.repositories import Ruleset
 from practice.stage import Stage
 
@@ -17,19 +17,9 @@ FREEZE = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def service(stage: Stage) -> Service:
-    """A service of one revision, whose source is acme/api."""
-    revision = Revision("api-00041", 41, "sha256:" + "a" * 64, stage.world.clock.now())
-    place = Place("eu-west", {"LATEST": 1.0}, 3, 3, template=revision.name, history=[revision.name])
-    api = Service("api", "cloud_run", "acme/api", 6.0, 2.0, 120.0, revisions={revision.name: revision}, places={"eu-west": place})
-    stage.world.state.fleet.services["api"] = api
-    return api
-
-
 def newest(stage: Stage) -> Revision:
-    """The newest revision: a refused write puts the whole state back, so that no object of before may be asked."""
-    return list(stage.world.state.fleet.services["api"].revisions.values())[-1]
+    """The newest revision of api."""
+    return stage.world.state.fleet.services["api"].newest()
 
 
 async def commit(stage: Stage, message: str = "a change", **more: Any) -> str:
@@ -47,7 +37,7 @@ async def create(stage: Stage, sha: str, branch: str) -> httpx.Response:
     return await stage.call("POST", f"{API}/git/refs", {"ref": f"refs/heads/{branch}", "sha": sha})
 
 
-async def test_a_push_to_the_default_branch_is_deployed(stage: Stage, service: Service) -> None:
+async def test_a_push_to_the_default_branch_is_deployed(stage: Stage) -> None:
     sha = await commit(stage, "Faster answers")
     assert newest(stage).name == "api-00041", "a commit alone deploys nothing"
     assert (await push(stage, sha)).json()["object"]["sha"] == sha
@@ -57,7 +47,7 @@ async def test_a_push_to_the_default_branch_is_deployed(stage: Stage, service: S
     assert (change.kind, change.services, change.what) == ("deploy", ["api"], "Faster answers (main)")
 
 
-async def test_a_topic_branch_is_not_deployed_and_a_hotfix_branch_is(stage: Stage, service: Service) -> None:
+async def test_a_topic_branch_is_not_deployed_and_a_hotfix_branch_is(stage: Stage) -> None:
     sha = await commit(stage)
     assert (await create(stage, sha, "topic")).status_code == 201
     assert newest(stage).name == "api-00041"
@@ -67,7 +57,7 @@ async def test_a_topic_branch_is_not_deployed_and_a_hotfix_branch_is(stage: Stag
     assert [ref["ref"] for ref in refs] == ["refs/heads/hotfix/0a1b2c3d4e5f"]
 
 
-async def test_a_covered_branch_takes_no_push_and_no_new_hotfix(stage: Stage, service: Service) -> None:
+async def test_a_covered_branch_takes_no_push_and_no_new_hotfix(stage: Stage) -> None:
     sha = await commit(stage)
     ruleset = await stage.must("POST", f"{API}/rulesets", FREEZE)
     refused = await push(stage, sha)
@@ -84,7 +74,7 @@ async def test_a_covered_branch_takes_no_push_and_no_new_hotfix(stage: Stage, se
     assert (await push(stage, sha)).status_code == 200
 
 
-async def test_the_rules_of_a_branch_name_their_ruleset(stage: Stage, service: Service) -> None:
+async def test_the_rules_of_a_branch_name_their_ruleset(stage: Stage) -> None:
     made = await stage.must("POST", f"{API}/rulesets", FREEZE)
     rules = await stage.must("GET", f"{API}/rules/branches/hotfix/not/there")
     assert [(r["type"], r["ruleset_id"], r["ruleset_source"]) for r in rules] == [
@@ -100,7 +90,7 @@ async def test_the_rules_of_a_branch_name_their_ruleset(stage: Stage, service: S
     assert (await stage.call("GET", f"{API}/rulesets/{made['id']}")).status_code == 404
 
 
-async def test_a_ruleset_is_checked_strictly(stage: Stage, service: Service) -> None:
+async def test_a_ruleset_is_checked_strictly(stage: Stage) -> None:
     for wrong in (
         {**FREEZE, "description": "for inc-1"}, {**FREEZE, "enforcement": "on"}, {**FREEZE, "rules": [{"type": "deny"}]}, {"name": "x"},
     ):  # fmt: skip
@@ -111,7 +101,7 @@ async def test_a_ruleset_is_checked_strictly(stage: Stage, service: Service) -> 
     assert (again.status_code, again.json()["errors"]) == (422, ["Name must be unique"])
 
 
-async def test_git_objects_are_what_they_contain(stage: Stage, service: Service) -> None:
+async def test_git_objects_are_what_they_contain(stage: Stage) -> None:
     author = {"name": "ada", "email": "ada@example.com", "date": "2026-11-23T11:00:00Z"}
     first = await commit(stage, author=author)
     assert await commit(stage, author=author) == first
@@ -119,7 +109,7 @@ async def test_git_objects_are_what_they_contain(stage: Stage, service: Service)
     assert [e["changed"] for e in stage.effects("github.commits.create")] == [True, False, True]
 
 
-async def test_a_push_loses_no_commit_and_points_to_one(stage: Stage, service: Service) -> None:
+async def test_a_push_loses_no_commit_and_points_to_one(stage: Stage) -> None:
     one, other = await commit(stage, "one"), await commit(stage, "other")
     assert (await push(stage, one)).status_code == 200
     lost = await push(stage, other)
@@ -130,7 +120,7 @@ async def test_a_push_loses_no_commit_and_points_to_one(stage: Stage, service: S
     assert (await push(stage, one, "nowhere")).status_code == 404
 
 
-async def test_what_came_since_a_commit_is_told_oldest_first(stage: Stage, service: Service) -> None:
+async def test_what_came_since_a_commit_is_told_oldest_first(stage: Stage) -> None:
     base = (await stage.must("GET", f"{API}/branches/main"))["commit"]["sha"]
     for message in ("one", "two"):
         await push(stage, await commit(stage, message))
@@ -139,7 +129,7 @@ async def test_what_came_since_a_commit_is_told_oldest_first(stage: Stage, servi
     assert (await stage.call("GET", f"{API}/compare/{base}...nowhere")).status_code == 404
 
 
-async def test_a_repository_is_some_services_source(stage: Stage, service: Service) -> None:
+async def test_a_repository_is_some_services_source(stage: Stage) -> None:
     for path in ("rulesets", "branches/main", "rules/branches/main", "git/ref/heads/main"):
         assert (await stage.call("GET", f"/github/repos/acme/nobodys/{path}")).status_code == 404
     assert (await stage.http.get(f"{API}/rulesets", headers={"Authorization": "Bearer wrong"})).status_code == 401
