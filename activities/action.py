@@ -15,7 +15,7 @@ import asyncio
 import functools
 import hashlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -146,7 +146,7 @@ class Grant(Value):
     verified: bool
     at: datetime
     expires_at: datetime
-    basis: str = "answer"  # answer | standing policy | stand-down
+    basis: str = "answer"  # answer | standing policy | stand-down | assumed (a plan or shadow mode: it authorises nothing)
 
 
 class Call(Value):
@@ -160,6 +160,11 @@ class Call(Value):
     grant: Grant | None = None
     limits: Limits = Limits()
     observe_only: bool = False
+    write_access: tuple[str, ...] | None = None  # the systems that may be written to; None: all (shadow mode names those it was granted)
+
+
+# Our own record and our own store of exports: written whatever the mode is.
+OURS = frozenset({"ledger", "evidence"})
 
 
 class Effect(Value):
@@ -169,6 +174,7 @@ class Effect(Value):
     summary: str
     proven_by: str
     adopted: bool = False  # it was so already: somebody did it by hand, or an earlier try had reached the system
+    assumed: bool = False  # it was only said: a plan, or shadow mode. Nothing was done
     before: dict[str, JsonValue] = {}
     after: dict[str, JsonValue] = {}
 
@@ -189,6 +195,11 @@ class Action:
     asks: tuple[Role, ...]
     patience: Patience
     writes: bool
+
+    @property
+    def system(self) -> str:
+        """The system it acts on: the first part of its name."""
+        return self.name.partition(".")[0]
 
 
 class Book(Protocol):
@@ -229,6 +240,8 @@ def action(
             level = of_order(order, call.limits)
             if level >= Risk.C1 and call.observe_only:
                 raise Refused("automation is set to observe only; lift it, then retry")
+            if changes and call.write_access is not None and declared.system not in OURS | set(call.write_access):
+                raise Refused(f"shadow mode: {declared.system} was not granted write access (organisation.toml, [policy] write_access)")
             if level >= Risk.C2:
                 _check_grant(name, order, call)
             async with _beating(declared.patience):
@@ -279,6 +292,8 @@ def action_of(verb: Verb[Any, Any]) -> Action:
 def _check_grant(name: str, order: Order, call: Call) -> None:
     if call.grant is None:
         raise Refused(f"{name} on {order.target()} needs an approval and has none")
+    if call.grant.basis == "assumed":
+        raise Refused(f"{name} on {order.target()} was only assumed to be approved, in a plan or in shadow mode")
     if order.digest(name) not in call.grant.covers:
         raise Refused(f"the approval of question {call.grant.question} is for something else than {name} on {order.target()}")
     if call.at > call.grant.expires_at:
@@ -320,19 +335,29 @@ class Imposition(Order):
         """The order that puts the state before back. Call it on an order that carries it."""
         raise NotImplementedError
 
+    def undo_steps(self, shares: Sequence[float]) -> tuple[Order, ...]:
+        """The orders that put it back step by step, up to each share of the whole (INV-19). One, where it cannot be divided."""
+        return (self.undo(),)
+
 
 I = TypeVar("I", bound=Imposition)
 
 
 @dataclass(frozen=True)
 class Measure(Generic[I]):
-    """A temporary measure: a pair of impose and lift. Sticky ones are never lifted on abort (spec §2.7)."""
+    """A temporary measure: a pair of impose and lift. Sticky ones are never lifted on abort (spec §2.7).
+
+    `until_stable`: lifted last, and only after the stability gate (the change freeze: INV-6). `own_end`: never lifted with the others; it
+    ends by a procedure of its own (a pinned revision, by a canary of the next one).
+    """
 
     name: str
     look: Verb[Any, Any]
     impose: Verb[I, Effect]
     lift: Verb[Any, Effect]
     sticky: bool = False
+    until_stable: bool = False
+    own_end: bool = False
 
 
 class Entry(Value):

@@ -38,7 +38,7 @@ class OfGate(Order):
 
     def target(self) -> str:
         """The gate."""
-        return f"deploy gate of {self.service.name}"
+        return f"gate/{self.service.name}"
 
 
 class GateOf(OfGate):

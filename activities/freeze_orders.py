@@ -132,7 +132,7 @@ class OfFreeze(Order):
 
     def target(self) -> str:
         """The freeze."""
-        return f"freeze of {self.service.name}"
+        return f"freeze/{self.service.name}"
 
 
 class FreezeOf(OfFreeze):
@@ -147,27 +147,27 @@ class FreezeOf(OfFreeze):
         return (f"incident freeze show {self.service.name}",)
 
 
-class HoldFreeze(OfFreeze, Imposition):
+class Hold(OfFreeze, Imposition):
     """Freeze deploys of a service for one holder. Others may hold it too; it ends when nobody does."""
 
     volatile: ClassVar[frozenset[str]] = frozenset({"prior", "by"})
 
-    holder: str
-    reason: str
+    incident_id: str  # or BUDGET
+    reason: str = ""
     by: str = ""  # the commander, if there is one already: who is asked about it when it grows old
     prior: FreezeState | None = None
 
     def effect(self) -> str:
         """What stops."""
-        return f"deploys of {self.service.name} are held back for {self.holder}: {self.reason}"
+        return f"deploys of {self.service.name} are held back for {self.incident_id}: {self.reason}"
 
     def inverse(self) -> str:
         """Only the own holder goes."""
-        return f"{self.holder} holds it no more; deploys go on when nobody does"
+        return f"{self.incident_id} holds it no more; deploys go on when nobody does"
 
     def by_hand(self) -> tuple[str, ...]:
         """The ruleset: a freeze that starts later finds it, and keeps its holders."""
-        return LockGate(service=self.service, holders=(self.holder,)).by_hand()
+        return LockGate(service=self.service, holders=(self.incident_id,)).by_hand()
 
     def look(self) -> FreezeOf:
         """Read the freeze."""
@@ -177,20 +177,20 @@ class HoldFreeze(OfFreeze, Imposition):
         """The same, with the state before."""
         return self.model_copy(update={"prior": prior})
 
-    def undo(self) -> "ReleaseFreeze":
+    def undo(self) -> "Release":
         """Hold it no more."""
-        return ReleaseFreeze(service=self.service, holder=self.holder, reason=f"{self.reason}: over")
+        return Release(service=self.service, incident_id=self.incident_id, reason=f"{self.reason}: over")
 
 
-class ReleaseFreeze(OfFreeze):
+class Release(OfFreeze):
     """Hold a freeze no more. The gate is unlocked when nobody else holds it."""
 
-    holder: str
-    reason: str
+    incident_id: str
+    reason: str = ""
 
     def effect(self) -> str:
         """Who lets go."""
-        return f"{self.holder} holds the freeze of {self.service.name} no more; deploys go on when nobody does"
+        return f"{self.incident_id} holds the freeze of {self.service.name} no more; deploys go on when nobody does"
 
     def inverse(self) -> str:
         """Hold again."""
@@ -198,7 +198,7 @@ class ReleaseFreeze(OfFreeze):
 
     def by_hand(self) -> tuple[str, ...]:
         """By our own command; without a Temporal server by taking the ruleset away, which lets go for everybody."""
-        ours = f"incident freeze release {self.service.name} --incident {self.holder} --reason {shlex.quote(self.reason)}"
+        ours = f"incident freeze release {self.service.name} --incident {self.incident_id} --reason {shlex.quote(self.reason)}"
         last = "# without a Temporal server, and only when the ruleset's name says that nobody else holds it:"
         return (ours, last, *(f"# {line}" for line in UnlockGate(service=self.service).by_hand()))
 
@@ -206,7 +206,7 @@ class ReleaseFreeze(OfFreeze):
 class ExemptDeploy(OfFreeze):
     """Let one deploy pass: one artefact (its digest, `sha256:…`), one purpose, once, for half an hour."""
 
-    holder: str  # the incident that needs it
+    incident_id: str  # that needs it
     artefact: str
     purpose: Purpose
 
@@ -221,7 +221,7 @@ class ExemptDeploy(OfFreeze):
     def by_hand(self) -> tuple[str, ...]:
         """By our own command."""
         what = f"--service {self.service.name} --digest {self.artefact} --purpose {self.purpose}"
-        return (f"incident freeze exempt {self.holder} {what}",)
+        return (f"incident freeze exempt {self.incident_id} {what}",)
 
 
 class UseExemption(ExemptDeploy):

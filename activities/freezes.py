@@ -29,14 +29,16 @@ from activities.freeze_orders import (
     ExemptDeploy,
     FreezeOf,
     FreezeState,
-    HoldFreeze,
+    Hold,
     OfFreeze,
     Purpose,
-    ReleaseFreeze,
+    Release,
     Said,
     Told,
     UseExemption,
 )
+
+__all__ = ["FROZEN", "ExemptDeploy", "FreezeOf", "Freezes", "Hold", "NotProven", "Purpose", "Release", "UseExemption", "freeze_id"]
 
 WORKFLOW = "ChangeFreeze"
 WAIT = timedelta(seconds=7)  # for an answer, below every start-to-close timeout; the next try joins the same message
@@ -83,19 +85,19 @@ class Freezes(System):
         return found
 
     @action("freezes.hold", risk=Risk.C1, asks=(Role.OPS_LEAD,))
-    async def hold(self, order: HoldFreeze, call: Call) -> Effect:
+    async def hold(self, order: Hold, call: Call) -> Effect:
         """Held for this holder, the gate read back and a probe deploy turned away. NotProven: held, but not proven."""
-        if order.holder not in (call.incident_id, BUDGET):
-            raise Refused(f"{call.incident_id} cannot hold a freeze in the name of {order.holder}")
-        told = await self._tell("hold", order, call, Said(holder=order.holder, reason=order.reason, by=order.by), start=True)
+        if order.incident_id not in (call.incident_id, BUDGET):
+            raise Refused(f"{call.incident_id} cannot hold a freeze in the name of {order.incident_id}")
+        told = await self._tell("hold", order, call, Said(holder=order.incident_id, reason=order.reason, by=order.by), start=True)
         return _effect(order, told, before=[held.id for held in order.prior.holders] if order.prior else [])
 
     @action("freezes.release", risk=Risk.C2, asks=(Role.INCIDENT_COMMANDER,))
-    async def release(self, order: ReleaseFreeze, call: Call) -> Effect:
+    async def release(self, order: Release, call: Call) -> Effect:
         """Not held for this holder any more; unlocked, read back, if it was the last. `after["drift"]`: deployed without an exemption."""
-        if order.holder != call.incident_id:
-            raise Refused(f"{call.incident_id} cannot release what {order.holder} holds")
-        told = await self._tell("release", order, call, Said(holder=order.holder, reason=order.reason), start=True)
+        if order.incident_id != call.incident_id:
+            raise Refused(f"{call.incident_id} cannot release what {order.incident_id} holds")
+        told = await self._tell("release", order, call, Said(holder=order.incident_id, reason=order.reason), start=True)
         return _effect(order, told)
 
     @action("freezes.exempt", risk=Risk.C2, asks=(Role.INCIDENT_COMMANDER,))
@@ -171,11 +173,11 @@ class Freezes(System):
         return whole.model_copy(update={"seal": self._codes.seal(whole.sealed(message, service))})
 
 
-FROZEN = Measure("change freeze", look=Freezes.read, impose=Freezes.hold, lift=Freezes.release, sticky=True)
+FROZEN = Measure("change freeze", look=Freezes.read, impose=Freezes.hold, lift=Freezes.release, sticky=True, until_stable=True)
 
 
 def _exemption(order: ExemptDeploy) -> Said:
-    return Said(holder=order.holder, digest=order.artefact, purpose=order.purpose)
+    return Said(holder=order.incident_id, digest=order.artefact, purpose=order.purpose)
 
 
 def _outcome(cause: BaseException) -> ApplicationError:

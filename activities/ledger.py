@@ -307,6 +307,13 @@ class Ledger(System):
             query = query.where(incidents.c.state.not_in(OVER))
         return [_recorded(row) for row in self._read(query.order_by(incidents.c.declared_at.desc(), incidents.c.id.desc()))]
 
+    def holding(self) -> list[Recorded]:
+        """The incidents that are open, and those that are over and left something in force, newest first."""
+        query = sa.select(incidents.c.id, incidents.c.version, incidents.c.updated_at, incidents.c.status)
+        left = sa.func.json_array_length(incidents.c.status["in_force"]) > 0
+        query = query.where(sa.or_(incidents.c.state.not_in(OVER), left))
+        return [_recorded(row) for row in self._read(query.order_by(incidents.c.declared_at.desc(), incidents.c.id.desc()))]
+
     def ids(self, open_only: bool = False) -> list[str]:
         """Every incident id, newest first."""
         query = sa.select(incidents.c.id).order_by(incidents.c.declared_at.desc(), incidents.c.id.desc())

@@ -6,9 +6,10 @@ Windows and leases are policy time. Shares and ratios are 0 to 1. Loads are requ
 import json
 import math
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any, ClassVar, Literal, Self
 
 from activities.action import Imposition, Order, Value
@@ -221,13 +222,6 @@ class Candidate(Value):
         return 1.0 if wanted <= 0 else max(0.0, min(1.0, self.free_rps / wanted))
 
 
-class Partial(Value):
-    """A healthy provider that is too small, and the share of the load that it can carry."""
-
-    candidate: Candidate
-    share: float
-
-
 class Candidates(Value):
     """Every provider but the primary, as it was at `at`."""
 
@@ -245,10 +239,10 @@ class Candidates(Value):
         names = [candidate.id for candidate in ranked]
         return next(iter(ranked[names.index(id) + 1 :] if id in names else ranked), None)
 
-    def any_partial(self, headroom: float) -> Partial | None:
-        """The healthy but too small one that carries most."""
-        small = [Partial(candidate=c, share=c.carries(headroom)) for c in self.found if c.healthy and 0 < c.carries(headroom) < 1]
-        return max(small, key=lambda partial: (partial.share, partial.candidate.parity), default=None)
+    def stand_in(self, *, headroom: float) -> Candidate | None:
+        """The best one; where nobody can carry everybody, the healthy one that carries most: it takes tenants by priority tier (A.2 M3)."""
+        small = [c for c in self.found if c.healthy and 0 < c.carries(headroom) < 1]
+        return self.best(headroom=headroom) or max(small, key=lambda c: (c.carries(headroom), c.parity), default=None)
 
     def of(self, id: str) -> Candidate | None:
         """The candidate with that id."""
@@ -257,6 +251,10 @@ class Candidates(Value):
     def _ranked(self, headroom: float) -> list[Candidate]:
         able = [c for c in self.found if c.healthy and c.carries(headroom) >= 1]
         return sorted(able, key=lambda c: (len(c.shared_with_primary), -c.parity, c.id))
+
+
+# Who is degraded first when a provider cannot carry everybody (spec §9.2: shed by tier).
+SHED_FIRST = ("starter", "business", "enterprise", "sovereign")
 
 
 class Split(Order):
@@ -289,6 +287,17 @@ class TenantSplit(Value):
     rps: dict[str, float] = {}
     already_degraded: tuple[str, ...] = ()
     at: datetime
+
+    def by_priority(self, room_rps: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Who of the movable fits into that much room, the highest tier first; and who is crowded out."""
+        left = room_rps
+        carried: set[str] = set()
+        for tenant in sorted(self.movable, key=lambda t: (-SHED_FIRST.index(self.tiers[t]) if self.tiers.get(t) in SHED_FIRST else 0, t)):
+            left -= self.rps[tenant]
+            if left < 0:  # nobody of a lower tier slips in before one of a higher
+                break
+            carried.add(tenant)
+        return tuple(t for t in self.movable if t in carried), tuple(t for t in self.movable if t not in carried)
 
 
 # ---- routes ----
@@ -466,6 +475,12 @@ class Degrade(Imposition):
         if self.prior is None:
             raise ValueError("this degradation does not carry the route before; give it the route first")
         return RestoreModes(route=self.route, modes={tenant: self.prior.mode(tenant) for tenant in self.tenants})
+
+    def undo_steps(self, shares: Sequence[float]) -> tuple[Order, ...]:
+        """The tenants come back a share at a time (INV-19)."""
+        cuts = [0, *(round(share * len(self.tenants)) or 1 for share in shares)]
+        parts = [self.tenants[start:end] for start, end in pairwise(cuts)]
+        return tuple(self.model_copy(update={"tenants": part}).undo() for part in parts if part)
 
 
 class RestoreModes(Order):

@@ -35,7 +35,6 @@ from activities.model_orders import (
     ErrorClass,
     Log,
     Needs,
-    Partial,
     Probe,
     Probed,
     RestoreClientPolicy,
@@ -56,7 +55,7 @@ from activities.telemetry import beyond_chance
 
 __all__ = [
     "BACKED_OFF", "DEGRADED", "EVERYBODY", "FAILED_OVER", "BackOffOrder", "Breaker", "CallLine", "Calls", "Candidate", "Candidates",
-    "ClientPolicy", "ClientPolicyOf", "Degrade", "ErrorClass", "Log", "Models", "Needs", "Partial", "Probe", "Probed",
+    "ClientPolicy", "ClientPolicyOf", "Degrade", "ErrorClass", "Log", "Models", "Needs", "Probe", "Probed",
     "RestoreClientPolicy", "RestoreModes", "RouteOf", "RouteState", "Served", "ServedBy", "Shift", "Split", "Survey", "TenantServed",
     "TenantSplit", "Watch", "Watched",
 ]  # fmt: skip

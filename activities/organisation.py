@@ -74,6 +74,40 @@ class Stability(Value):
     blind_page_after: timedelta = minutes(5)
 
 
+# Minutes after declaration at SEV-1, SEV-2, SEV-3 (spec §5). A severity that is left out has no deadline: it is people's to judge.
+def _within(*at: float) -> dict[int, timedelta]:
+    return {severity: minutes(each) for severity, each in enumerate(at, start=1)}
+
+
+class FirstMinutes(Value):
+    """By when each item of the first-15-minutes checklist is done, by severity (spec §5; the items: `workflows/checklist.py`).
+
+    Policy time after the declaration. A severity that is not named has no deadline.
+    """
+
+    declare: dict[int, timedelta] = _within(1, 1, 5)
+    commander: dict[int, timedelta] = _within(5, 5, 15)
+    scribe: dict[int, timedelta] = _within(5, 10)
+    cadence: dict[int, timedelta] = _within(2, 2, 5)
+    freeze: dict[int, timedelta] = _within(2, 2)
+    telemetry: dict[int, timedelta] = _within(5, 5, 15)
+    evidence: dict[int, timedelta] = _within(5, 5, 10)
+    blast_radius: dict[int, timedelta] = _within(10, 10, 30)
+    playbook: dict[int, timedelta] = _within(10, 10, 30)
+    war_room: dict[int, timedelta] = _within(3, 5, 15)
+    leads: dict[int, timedelta] = _within(10, 15)
+    status_page: dict[int, timedelta] = _within(5, 10)
+    published: dict[int, timedelta] = _within(10, 15)
+    told: dict[int, timedelta] = _within(10, 15)
+    legal_clocks: dict[int, timedelta] = _within(10, 10, 30)
+    checkpoint: dict[int, timedelta] = _within(15, 15, 30)
+
+    def due(self, key: str, severity: int) -> timedelta | None:
+        """The deadline of one item, policy time after the declaration; None when it has none at that severity."""
+        deadlines: dict[int, timedelta] = getattr(self, key)
+        return deadlines.get(severity)
+
+
 class BackOff(Value):
     """How clients of a failing provider behave (spec §9.2 M1)."""
 
@@ -118,6 +152,59 @@ class Freezing(Value):
     messages_per_run: int = 400  # a freeze may last for months: after so many messages its history begins anew
 
 
+class ProductionOutage(Value):
+    """The numbers of playbook 2.1 (spec §9.1)."""
+
+    look_back: timedelta = timedelta(hours=24)
+    unknown_after: timedelta = minutes(15)  # then the top-ranked change is rolled back all the same, if it may be
+    improvement_within: timedelta = minutes(6)
+    limit_share: float = 0.9  # of the capacity: what the gateway admits while load is shed
+    scale_by: float = 1.5
+    steady: timedelta = minutes(15)  # stable for so long before anything is put back (A.1 R2)
+    resting: timedelta = minutes(10)  # between two things that are put back (spec §7.1)
+    features: tuple[str, ...] = ("tools.high_psu", "batch.enabled", "scheduler.enabled")  # what is not essential, least first
+
+
+class Levers(Value):
+    """How far the levers of our own platform are moved, and what must be seen before they count as moved (spec §8, §9.1)."""
+
+    vantages: tuple[str, ...] = ("ams", "fra", "iad", "sfo", "sin")  # the networks that we probe from
+    least_vantages: int = 3  # so many must have got an answer before the map of health is believed
+    look_back: timedelta = timedelta(hours=24)  # how far changes are looked for
+    around_onset: timedelta = minutes(30)  # how far from the first bad sample a change is suspected at all
+    drain_at_most: float = 0.5  # of the capacity, by one drain
+    drain_headroom: float = 1.3  # what the other regions must be able to serve, as a multiple of everything that is asked
+    saturation: float = 0.8  # of a dependency: from here on scaling may only push the trouble further
+    settled: timedelta = seconds(45)  # the window of metrics in which a change must show
+    look_again: timedelta = seconds(15)  # when it does not show yet
+    feed_intervals: int = 2  # without a new version a generator counts as paused
+    regions_return: tuple[float, ...] = (0.1, 0.5, 1.0)  # of the way back to the weights before a drain
+    writes_return: tuple[float, ...] = (0.01, 0.1, 1.0)  # of the writes
+    return_pause: timedelta = minutes(2)  # how long each of these steps is watched
+    limit_growth: float = 1.25  # a limit is loosened by so much at a time
+    limit_steps: int = 4
+    limit_pause: timedelta = minutes(5)
+    step_error_ratio: float = 0.01  # more errors than these after a step, beyond chance, and it is taken back
+
+
+class RollBack(Value):
+    """What a revision must show before a service may be rolled back to it, and afterwards (spec §8 S-ROLLBACK, §9.1, INV-5)."""
+
+    green: timedelta = minutes(60)  # how long it has served with errors inside the SLO
+    image_vouched_for: bool = True  # false: an image of which nobody knows whether it is still there is good enough
+    attempts: int = 2  # after so many that did not help the cause is probably not the code
+    freeze_within: timedelta = minutes(3)  # how long a rollback waits for the verified freeze before the commander decides (INV-4)
+    proven_within: timedelta = minutes(10)
+    served_share: float = 0.99
+    samples: int = 60  # of the data plane, in every region
+    least_answers: int = 30
+    look_again: timedelta = seconds(30)
+    improvement: float = 0.5  # by how much the share of failing requests must have dropped
+    canary_steps: tuple[float, ...] = (0.01, 0.05, 0.25, 0.5, 1.0)  # of a fixed build that is to follow the pin
+    canary_step: timedelta = minutes(10)
+    canary_more_errors: float = 0.01
+
+
 class Standing(Value):
     """A signed standing authorisation for one verb (spec §2.5.6): two people, an expiry, and why."""
 
@@ -131,6 +218,10 @@ class Policy(Value):
 
     pace: float = Field(default=1.0, gt=0)
     least_wait_for_people: timedelta = timedelta(0)
+    mode: Literal["shadow", "live"] = (
+        "shadow"  # shadow: real alerts and reads; no writes, posts or pages (the first week of an installation)
+    )
+    write_access: tuple[str, ...] = ()  # the systems that may be written to in shadow mode: flags, models, pager, war_room, …
     observe_only: bool = False
     verified_from: Risk = Risk.C2  # from this class on an answer must be verified (design §4, Who answered)
     approval_valid: dict[Risk, timedelta] = {Risk.C1: minutes(15), Risk.C2: minutes(15), Risk.C3: minutes(30)}
@@ -138,19 +229,32 @@ class Policy(Value):
     rhythms: dict[int, Rhythm] = RHYTHMS
     limits: Limits = Limits()
     stability: Stability = Stability()
+    return_steps: tuple[float, ...] = (0.1, 0.5, 1.0)  # tenants and traffic come back in these shares (INV-19)
+    first_minutes: FirstMinutes = FirstMinutes()
+    country: str = ""  # whose public holidays count in business days: `US`, `IE`, `DE-BE`, `GB-ENG`; empty: weekends only
+    post_mortem_days: int = Field(default=5, ge=1)  # business days after it was resolved (seed §4.2)
     mitigated_window: timedelta = minutes(2)
     mitigated_within: timedelta = minutes(10)
     mitigated_error_ratio: float = 0.01
     provider_outage: ProviderOutage = ProviderOutage()
     freeze: Freezing = Freezing()
+    production_outage: ProductionOutage = ProductionOutage()
+    levers: Levers = Levers()
+    roll_back: RollBack = RollBack()
     standing: dict[str, Standing] = {}
     holding_statement: bool = True
+    plan_ahead: bool = True  # rehearse beside an incident, so that the rest can be printed and done by hand when nothing of ours runs
     patience: dict[Patience, Tries] = {
         Patience.READ: Tries(each_try=seconds(8), tries=7, longest_pause=seconds(5)),
         Patience.CHANGE: Tries(each_try=seconds(10), tries=7, longest_pause=seconds(5)),
         Patience.WATCH: Tries(each_try=timedelta(hours=2), tries=9, heartbeat=seconds(2.5)),
         Patience.RECORD: Tries(each_try=seconds(8), tries=0, longest_pause=seconds(10)),
     }
+
+    @property
+    def may_write_to(self) -> tuple[str, ...] | None:
+        """The systems that may be written to; None: all."""
+        return self.write_access if self.mode == "shadow" else None
 
     def paced(self, duration: timedelta) -> timedelta:
         """A policy duration in real time."""
@@ -179,6 +283,7 @@ class Person(Value):
     email: str = ""
     slack: str = ""
     pager: str = ""
+    country: str = ""  # whose public holidays they keep; empty: the policy's
 
 
 class Roster(Value):

@@ -14,11 +14,14 @@ from urllib.parse import urlencode
 
 from activities.action import Call, Order, System, Value, action
 from activities.clients.prometheus import Prometheus, Series
+from activities.onset import WINDOW, Onset, OnsetOf, Point, start_of
 from activities.organisation import Stability
 
 STEP = timedelta(seconds=15)
 FIVE_MINUTES, ONE_HOUR, FOUR_WEEKS = timedelta(minutes=5), timedelta(hours=1), timedelta(weeks=4)
 LEAST_SPAN = timedelta(minutes=1)  # below, there are too few samples to say that anything was stable
+SLOW_RATIO = 2.0  # the seed's own number: a 99th percentile above so many times the usual one
+LEAST_SHOWN = 10  # requests, before a revision's or a region's share of errors is said
 HIT, LEAST_ERRORS = 0.05, 2  # who is hit: at least so great a share of requests failed, and at least so many
 
 
@@ -131,6 +134,13 @@ class Budget(Value):
     at: datetime
 
 
+class Baseline(Value):
+    """What is usual for a service; None where nobody has said so."""
+
+    p99_seconds: float | None
+    at: datetime
+
+
 class Links(Value):
     """Links to the metrics, at absolute instants: they show the same in a year."""
 
@@ -233,6 +243,37 @@ class Telemetry(System):
             at=call.at,
         )
 
+    @action("telemetry.baseline")
+    async def baseline(self, order: Surface, call: Call) -> Baseline:
+        """The usual 99th percentile, where the metrics store has it (in a real installation a recording rule)."""
+        return Baseline(p99_seconds=await self._baseline(call, order.service), at=call.at)
+
+    @action("telemetry.onset")
+    async def onset(self, order: OnsetOf, call: Call) -> Onset:
+        """The first bad sample, the shape of the start, and the errors by revision and region. Blind when there are no fresh samples."""
+        span, service = _Span(call.at - order.within / call.pace, call.at, call.pace), f'{{service="{order.service}"}}'
+        errors = await self._error_points(call, span, f"service_requests_total{service}")
+        start, slow = start_of(errors), False
+        if start.at is None:
+            start = start_of(await self._slow_points(call, span, order.service))
+            slow = start.at is not None
+        counted = [
+            await self._counted(call, f"service_requests_total{service}", order.window, label, "outcome")
+            for label in ("revision", "region")
+        ]
+        by_revision, by_region = (_ratios(rows, label) for rows, label in zip(counted, ("revision", "region"), strict=True))
+        return Onset(
+            service=order.service,
+            first_bad=None if start.at is None else span.start + timedelta(seconds=start.at) / call.pace,
+            shape=start.shape,
+            slow=slow,
+            every=None if start.every is None else timedelta(seconds=start.every),
+            errors_by_revision={name: met.ratio for name, met in sorted(by_revision.items()) if name and met.n >= LEAST_SHOWN},
+            errors_by_region={name: met.ratio for name, met in sorted(by_region.items()) if name and met.n >= LEAST_SHOWN},
+            blind=not await self._fresh(call, order.service),
+            at=call.at,
+        )
+
     @action("telemetry.links")
     async def links(self, order: Surface, call: Call) -> Links:
         """Links to the metrics UI over the window, at absolute instants."""
@@ -275,6 +316,35 @@ class Telemetry(System):
     async def _p99(self, call: Call, order: Surface) -> float | None:
         found = await self._prometheus.query(call, _p99_of(order.service, order.window), call.at)
         return next((sample.value for sample in found if math.isfinite(sample.value)), None)
+
+    async def _baseline(self, call: Call, service: str) -> float | None:
+        found = await self._prometheus.query(call, f'max(service_p99_baseline_seconds{{service="{service}"}})', call.at)
+        return next((sample.value for sample in found if math.isfinite(sample.value)), None)
+
+    async def _error_points(self, call: Call, span: "_Span", selector: str) -> list[Point]:
+        """The share of errors at every step of the span, and whether it says that the SLO is broken."""
+        bad_selector, allowed = selector.replace("}", ',outcome="error"}'), 1 - Stability().slo_target
+        every = await self._range(call, span, f"sum(increase({selector}[{_s(WINDOW)}]))", WINDOW)
+        bad = await self._range(call, span, f"sum(increase({bad_selector}[{_s(WINDOW)}]))", WINDOW)
+        errors = {t: value for series in bad for t, value in series.points}
+        return [
+            Point(span.since(t), errors.get(t, 0.0) / n, beyond_chance(errors.get(t, 0.0), n, allowed))
+            for t, n in (point for series in every for point in series.points)
+            if n > 0
+        ]
+
+    async def _slow_points(self, call: Call, span: "_Span", service: str) -> list[Point]:
+        """The 99th percentile at every step of the span, and whether it is more than twice what is usual; nothing where nobody knows that."""
+        usual = await self._baseline(call, service)
+        if not usual:
+            return []
+        seen = await self._range(call, span, _p99_of(service, 2 * WINDOW), 2 * WINDOW)
+        return [
+            Point(span.since(t), value / usual, value > SLOW_RATIO * usual)
+            for series in seen
+            for t, value in series.points
+            if math.isfinite(value)
+        ]
 
     async def _range(self, call: Call, span: "_Span", query: str, first: timedelta) -> list[Series]:
         """The query at every step of the span, from the first step whose window lies within it."""
@@ -345,6 +415,10 @@ class _Span:
     def length(self) -> timedelta:
         """In policy time."""
         return max(timedelta(0), self.end - self.start) * self.pace
+
+    def since(self, instant: float) -> float:
+        """Policy seconds from the span's start to a real instant."""
+        return self.policy(instant - self.start.timestamp()).total_seconds()
 
     def policy(self, seconds: float) -> timedelta:
         """Real seconds in policy time."""

@@ -9,12 +9,27 @@ from starlette.routing import Route
 
 from practice.endpoint import Endpoint
 from practice.face import Face
-from practice.faces import app_plane, control, control_fleet, edge, github, llm, pagerduty, prometheus, slack, statuspage, unleash
+from practice.faces import (
+    app_plane,
+    cloud_run,
+    control,
+    control_fleet,
+    edge,
+    github,
+    kubernetes,
+    llm,
+    pagerduty,
+    platform,
+    prometheus,
+    slack,
+    statuspage,
+    unleash,
+)  # fmt: skip
 from practice.world import World
 
 FACES: tuple[Face, ...] = (
     control.FACE, control_fleet.FACE, llm.FACE, unleash.FACE, app_plane.FACE, statuspage.FACE, slack.FACE, pagerduty.FACE, github.FACE,
-    prometheus.FACE, edge.FACE,
+    prometheus.FACE, edge.FACE, platform.FACE, cloud_run.FACE, kubernetes.FACE,
 )  # fmt: skip
 
 

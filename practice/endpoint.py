@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from practice.clock import from_rfc3339
@@ -140,6 +140,8 @@ class Endpoint:
 
 
 def _response(reply: Reply) -> Response:
+    if reply.stream is not None:
+        return StreamingResponse(reply.stream, reply.status, reply.headers, "application/json")
     if reply.text is not None:
         return PlainTextResponse(reply.text, reply.status, reply.headers)
     if reply.body is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -26,12 +26,13 @@ T = TypeVar("T")
 
 @dataclass
 class Reply:
-    """What goes back: JSON, or text."""
+    """What goes back: JSON, text, or lines as they come."""
 
     body: Any = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     text: str | None = None
+    stream: AsyncIterator[str] | None = None  # of JSON lines
 
 
 class Refusal(Exception):

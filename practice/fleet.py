@@ -105,7 +105,7 @@ class Service:
     gateway: Gateway = field(default_factory=Gateway)
     gate: WriteGate = field(default_factory=WriteGate)
     schema: int = 5  # the version of its database schema
-    migrating: bool = False
+    migrating: bool = False  # a migration is under way: old and new rows stand side by side
     depends_on: list[str] = field(default_factory=lambda: ["database", "cache"])
     used_rps: dict[str, float] = field(default_factory=dict)  # region → requests per second that were let in, in the last step
     integrity_errors_per_minute: float = 0.0  # in the last step
@@ -227,5 +227,7 @@ class Fleet:
     gaps: list[str] = field(default_factory=list)  # kinds of change that the feed cannot see now
     dependencies: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(DEPENDENCIES, True))  # up? follows the faults
     saturation: dict[str, float] = field(default_factory=lambda: {"database": 0.3, "cache": 0.2})  # 0..1, follows the load
+    written_by: dict[str, str] = field(default_factory=dict)  # setting (services/api/gateway) → who wrote it last
+    writes: dict[str, int] = field(default_factory=dict)  # setting → how often it was written: the same content again is another version
     blocked_digests: list[str] = field(default_factory=list)
     disabled_secrets: list[str] = field(default_factory=list)  # "NAME:version"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from practice.cluster import Cluster
 from practice.faults import Fault
 from practice.fleet import Fleet
 from practice.repositories import Repository
@@ -159,7 +160,7 @@ class Person:
 
 @dataclass
 class State:
-    """The whole changeable world. The SaaS faces keep their records in the last four."""
+    """The whole changeable world. The SaaS faces keep their records in `slack` to `github`."""
 
     providers: dict[str, Provider]
     tenants: dict[str, Tenant]
@@ -176,6 +177,8 @@ class State:
     github: dict[str, list[JSON]] = field(default_factory=dict)  # owner/repo → issues
     repositories: dict[str, Repository] = field(default_factory=dict)  # owner/repo → its branches and rulesets
     fleet: Fleet = field(default_factory=Fleet)
+    clusters: dict[str, Cluster] = field(default_factory=dict)  # region → its Kubernetes cluster
+    cloud_run: dict[str, JSON] = field(default_factory=dict)  # service@region → what only its Admin API knows: tags, and what is under way
 
     def deliver(self, person: str, at: str, via: str, text: str, incident_key: str | None, **more: object) -> None:
         """Make a person's phone ring: `via` is page, dm or note."""

@@ -20,6 +20,7 @@ from practice.gateway_log import GatewayLog
 from practice.load import STEP_SECONDS
 from practice.meters import Meters
 from practice.metrics import Metrics
+from practice.rollouts import reconcile
 from practice.service_meters import ServiceMeters
 from practice.service_traffic import ServiceTraffic
 from practice.state import JSON, State
@@ -70,6 +71,7 @@ class World:
         while self._simulated + STEP_SECONDS <= now:
             self._simulated += STEP_SECONDS
             self._lapse(self._simulated)
+            reconcile(self.state, self._simulated)
             self.traffic.step(self.state, self._simulated)
             self.services.step(self.state, self._simulated)
             if not self.state.blind:
@@ -77,6 +79,7 @@ class World:
             for moved in self.on_moved:
                 moved(self._simulated)
         self._lapse(now)
+        reconcile(self.state, now)
 
     def _lapse(self, now: float) -> None:
         route = self.state.route

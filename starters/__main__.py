@@ -1,8 +1,20 @@
 """`python -m starters` is `incident`."""
 
-from starters.cli import main
+import sys
 
-__all__ = ["main"]
+from starters import terminal
+
+LIGHT = ("severity", "quicksheet")  # they must answer at once, and need neither the SDK nor a database
+
+
+def main() -> None:
+    """The command."""
+    if sys.argv[1:2] and sys.argv[1] in LIGHT:
+        from starters.sheets import app  # noqa: PLC0415
+    else:
+        from starters.cli import app  # noqa: PLC0415
+    terminal.leave(terminal.run(app, sys.argv[1:]))
+
 
 if __name__ == "__main__":
     main()

@@ -28,7 +28,7 @@ from temporalio.client import Client
 
 from activities.ledger import Delivery, Heard, Inbox, Ledger
 from starters import steering
-from starters.screens import plain
+from starters.text import plain
 from starters.trouble import Trouble
 from worker.credentials import NoCredential, resolve
 from worker.playbooks import PlaybookInfo, discover

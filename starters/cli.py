@@ -5,50 +5,33 @@ there is one, the command that fixes it; the exit code says the rest: 0 done, 1 
 """
 
 import json
-import os
-import re
-import shutil
 import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
-from pydantic import JsonValue, ValidationError
+from pydantic import BaseModel, JsonValue
 from rich.console import Console
 from rich.live import Live
-from rich.text import Text
 
-from activities.action import Refused, Role
 from activities.ledger import LedgerDown
-from starters import screens
-from starters.reading import SERVER, Reader, Seen, talk
+from starters import by_hand, messages, options, screens, sheets, terminal
+from starters import checklist as checklists
+from starters.options import As, AsJson, Full, Which
+from starters.reading import SERVER, Reader, Seen, whole
+from starters.terminal import draw, group, say, say_json, width
+from starters.text import ago
 from starters.trouble import Trouble
+from workflows.checklist import TickState
 from workflows.incident import Incident, State, Status
-from workflows.severity import Severity
-
-if TYPE_CHECKING:
-    from temporalio.client import Client
-
 
 LOOKS_PER_SECOND = 4
 FOREVER = (State.CLOSED, State.STOOD_DOWN)  # nothing changes after these; `watch` ends
 
-app = typer.Typer(
-    name="incident", help=f"{(__doc__ or '').splitlines()[0]}", no_args_is_help=True, add_completion=False, rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)  # fmt: skip
-
-WHICH = "The incident: its id, or the beginning or end of it. May be left out while exactly one is open."
-Which = Annotated[str, typer.Argument(metavar="INCIDENT", help=WHICH, show_default=False)]
-Asked = Annotated[str, typer.Argument(metavar="QUESTION", help="Its number; needed when several wait for you.", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs; the keys stay as they are.")]
-As = Annotated[str, typer.Option("--as", metavar="NAME", help="Who is speaking: $INCIDENT_AS, or else the user of this machine.")]
-Why = Annotated[str, typer.Option("--reason", "-r", metavar="TEXT", help="Why; it goes on the timeline.")]
-Code = Annotated[str, typer.Option("--code", "-c", metavar="CODE", help="The personal code you were sent; it makes the answer verified.")]
-Full = Annotated[bool, typer.Option("--full", help="Every step, every word and every command to do it by hand.")]
+app = group((__doc__ or "").splitlines()[0])
 
 
 @app.command()
@@ -64,16 +47,16 @@ def declare(
     """Declare an incident: start a playbook. If one is open for the same thing, that is the answer."""
     from starters import steering  # noqa: PLC0415 - the SDK is slow to import, and reading does not need it
 
-    reader = _reader()
+    reader = options.reader()
     told = Incident(
-        service=service, provider=provider, region=region, title=title, declared_by=_speaker(reader, as_),
-        severity=_severity(severity) if severity else None,
+        service=service, provider=provider, region=region, title=title, declared_by=options.speaker(reader, as_),
+        severity=options.severity(severity) if severity else None,
     )  # fmt: skip
     steering.playbook(playbook)
-    declared = _with_client(reader, lambda client: steering.declare(client, reader.ledger, reader.settings, playbook, told))
+    declared = options.with_client(reader, lambda client: steering.declare(client, reader.ledger, reader.settings, playbook, told))
     words = "is declared" if declared.opened else "is open for the same thing already; nothing new was started"
-    _print(f"{declared.incident_id} {words}")
-    _print(f"watch it: incident watch {declared.incident_id}")
+    say(f"{declared.incident_id} {words}")
+    say(f"watch it: incident watch {declared.incident_id}")
 
 
 @app.command("list")
@@ -81,12 +64,12 @@ def list_incidents(
     everything: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False, as_json: AsJson = False
 ) -> None:
     """List the incidents that are open."""
-    seen = _reader().incidents(open_only=not everything)
+    seen = options.reader().incidents(open_only=not everything)
     if as_json:
-        return _json([_summary(one) for one in seen])
+        return say_json([_summary(one) for one in seen])
     if not seen:
-        return _print("no incident is open" if not everything else "there never was an incident")
-    return _draw(screens.listed(seen, datetime.now(UTC), _width()))
+        return say("no incident is open" if not everything else "there never was an incident")
+    return draw(screens.listed(seen, datetime.now(UTC), width()))
 
 
 @app.command()
@@ -95,17 +78,17 @@ def status(
     live: Annotated[bool, typer.Option("--live", help="Ask the worker itself, not the ledger.")] = False,
 ) -> None:  # fmt: skip
     """Show how an incident is: what happens, what is in force, what people must decide."""
-    reader = _reader()
+    reader = options.reader()
     seen = reader.status(reader.find(incident), live)
     if as_json:
-        return _json({**_provenance(seen), "status": seen.status.model_dump(mode="json")})
+        return say_json({**_provenance(seen), "status": seen.status.model_dump(mode="json")})
     return _show(seen, full)
 
 
 @app.command()
 def watch(incident: Which = "", full: Full = False, as_json: AsJson = False) -> None:
     """Watch an incident live until it is over. Where there is no terminal: one line per change."""
-    reader = _reader()
+    reader = options.reader()
     which = reader.find(incident)
     if as_json or not sys.stdout.isatty():
         return _follow(reader, which, as_json)
@@ -127,7 +110,7 @@ def watch(incident: Which = "", full: Full = False, as_json: AsJson = False) -> 
 @app.command()
 def timeline(incident: Which = "", as_json: AsJson = False) -> None:
     """Show the timeline, and whether anybody altered it."""
-    reader = _reader()
+    reader = options.reader()
     which = reader.find(incident)
     entries, source = reader.timeline(which)
     try:
@@ -137,10 +120,10 @@ def timeline(incident: Which = "", as_json: AsJson = False) -> None:
     broken = chain.broken_at if chain else None
     if as_json:
         told = [entry.model_dump(mode="json") for entry in entries]
-        return _json({"incident_id": which, "source": source, "intact": broken is None, "broken_at": broken, "entries": told})
-    _draw(screens.timeline(entries, _width()))
-    age = f", the last of them {screens.ago(datetime.now(UTC) - entries[-1].at)}" if entries else ""
-    _print(f"{len(entries)} entries from {source}{age}")
+        return say_json({"incident_id": which, "source": source, "intact": broken is None, "broken_at": broken, "entries": told})
+    draw(screens.timeline(entries, width()))
+    age = f", the last of them {ago(datetime.now(UTC) - entries[-1].at)}" if entries else ""
+    say(f"{len(entries)} entries from {source}{age}")
     if broken is not None:
         raise Trouble(f"entry {broken} is missing or was altered: the hash chain breaks there", "incident doctor")
     return None
@@ -155,7 +138,7 @@ def postmortem(
     """Draft the post-mortem from the record."""
     from starters import postmortem as document  # noqa: PLC0415 - only here
 
-    reader = _reader()
+    reader = options.reader()
     seen = reader.status(reader.find(incident))
     entries, _ = reader.timeline(seen.status.incident_id)
     try:
@@ -163,7 +146,7 @@ def postmortem(
     except LedgerDown:
         effects = []
     if as_json:
-        return _json({**_provenance(seen), **document.facts(seen.status, entries, effects)})
+        return say_json({**_provenance(seen), **document.facts(seen.status, entries, effects)})
     before = output.read_text() if output and output.exists() else ""
     text = document.draft(seen.status, entries, effects, before, source=f"{seen.source}, as of {seen.as_of:%Y-%m-%d %H:%M:%S} UTC")
     if output is None:
@@ -171,7 +154,64 @@ def postmortem(
         return None
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text)
-    return _print(f"{output}: {'renewed; what people wrote is kept' if before else 'drafted'}")
+    return say(f"{output}: {'renewed; what people wrote is kept' if before else 'drafted'}")
+
+
+@app.command()
+def checklist(
+    incident: Annotated[
+        str, typer.Argument(metavar="INCIDENT", help="Whose ticks to show; left out, the sheet to print.", show_default=False)
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Print the first-15-minutes checklist, with deadlines by severity; with an incident, what is done, late and missed."""
+    reader = options.reader()
+    policy = options.policy(reader)
+    if not incident:
+        return say_json({"items": checklists.items(policy)}) if as_json else _print_lines(checklists.sheet(policy, width()))
+    seen = reader.status(reader.find(incident))
+    if as_json:
+        return say_json({**_provenance(seen), "items": checklists.items(policy, seen.status), "ticks": _dumped(seen.status.checklist)})
+    if not seen.status.checklist:
+        return _print_lines(checklists.sheet(policy, width(), seen.status))
+    draw(checklists.ticks(seen.status, datetime.now(UTC), width()))
+    return say(f"from {seen.source}, {ago(datetime.now(UTC) - seen.as_of)}")
+
+
+@app.command("by-hand")
+def rest_by_hand(incident: Which = "", as_json: AsJson = False) -> None:
+    """Print the rest of a playbook as shell commands. Needs the ledger only: no server, no worker."""
+    reader = options.reader()
+    seen = whole(reader.status(reader.find(incident)))
+    status = seen.status
+    if as_json:
+        parts: dict[str, Sequence[BaseModel]] = {
+            "in_force": status.in_force, "steps": by_hand.under_way(status), "questions": status.asking, "tasks": status.tasks,
+            "plan": status.plan,
+        }  # fmt: skip
+        return say_json({**_provenance(seen), **{name: _dumped(part) for name, part in parts.items()}})
+    return _print_lines(by_hand.rest(status, reader.effects(status.incident_id), datetime.now(UTC), seen.source, seen.as_of))
+
+
+@app.command()
+def measures(
+    incident: Annotated[
+        str, typer.Argument(metavar="INCIDENT", help="Of which incident; left out, of all of them.", show_default=False)
+    ] = "",
+    commands: Annotated[bool, typer.Option("--by-hand", help="The commands that lift everything, latest first.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what is in force, everywhere or of one incident; with --by-hand, how to lift it. Needs the ledger only: no server, no worker."""
+    reader = options.reader()
+    seen = [whole(reader.status(reader.find(incident)))] if incident else reader.holding()
+    found = by_hand.standing(one.status for one in seen)
+    if as_json:
+        return say_json({"read": [_provenance(one) for one in seen], "in_force": [by_hand.told(one) for one in found]})
+    _print_lines(by_hand.everywhere(found, datetime.now(UTC), commands))
+    for one in seen if found else []:
+        if one.status.in_force:
+            print(f"# {one.status.incident_id}: from {one.source}, {ago(datetime.now(UTC) - one.as_of)}")
+    return None
 
 
 @app.command()
@@ -181,7 +221,7 @@ def playbooks(as_json: AsJson = False) -> None:
 
     known = sorted(discover().values(), key=lambda info: [int(part) for part in info.card.section.split(".")])
     if as_json:
-        return _json([{"name": one.name, "workflow_type": one.type, **one.card.model_dump(mode="json")} for one in known])
+        return say_json([{"name": one.name, "workflow_type": one.type, **one.card.model_dump(mode="json")} for one in known])
     for one in known:
         print(f"§{one.card.section:5}{one.name:26}{one.card.floor.label}  {one.card.title}")
     return None
@@ -194,214 +234,13 @@ def doctor(as_json: AsJson = False) -> None:
 
     found = checks.examine()
     if as_json:
-        _json([check._asdict() for check in found])
+        say_json([check._asdict() for check in found])
     else:
         for check in found:
-            _print(f"{check.mark} {check.name}: {check.said}")
+            say(f"{check.mark} {check.name}: {check.said}")
             if check.fix:
-                _print(f"    → {check.fix}")
+                say(f"    → {check.fix}")
     raise typer.Exit(1 if any(check.state == "broken" for check in found) else 0)
-
-
-@app.command()
-def approve(incident: Which = "", question: Asked = "", as_: As = "", reason: Why = "", code: Code = "") -> None:
-    """Say yes to a question."""
-    _answer("approve", (incident, question), as_, reason, code)
-
-
-@app.command()
-def decline(incident: Which = "", question: Asked = "", as_: As = "", reason: Why = "", code: Code = "") -> None:
-    """Say no to a question."""
-    _answer("decline", (incident, question), as_, reason, code)
-
-
-@app.command()
-def retry(incident: Which = "", question: Asked = "", as_: As = "", reason: Why = "", code: Code = "") -> None:
-    """Try a failed step again."""
-    _answer("retry", (incident, question), as_, reason, code)
-
-
-@app.command()
-def skip(incident: Which = "", question: Asked = "", as_: As = "", reason: Why = "", code: Code = "") -> None:
-    """Leave a failed step out."""
-    _answer("skip", (incident, question), as_, reason, code)
-
-
-@app.command()
-def done_by_hand(incident: Which = "", question: Asked = "", as_: As = "", reason: Why = "", code: Code = "") -> None:
-    """A failed step was done by hand: look at it and go on."""
-    _answer("done_by_hand", (incident, question), as_, reason, code)
-
-
-@app.command()
-def hand_over(incident: Which = "", question: Asked = "", as_: As = "", reason: Why = "", code: Code = "") -> None:
-    """Stop the playbook at a failed step and carry on by hand."""
-    _answer("hand_over", (incident, question), as_, reason, code)
-
-
-@app.command()
-def answer(
-    words: Annotated[list[str], typer.Argument(metavar="[INCIDENT] [QUESTION] VALUE", help=f"{WHICH} The value may be JSON.")],
-    as_: As = "", reason: Why = "", code: Code = "",
-) -> None:  # fmt: skip
-    """Answer a question that wants a value."""
-    _answer("answer", words[:-1], as_, reason, code, value=_value(words[-1]))
-
-
-@app.command()
-def note(
-    words: Annotated[list[str], typer.Argument(metavar="[INCIDENT] TEXT", help="The text; an incident's full id may come first.")],
-    about: Annotated[str, typer.Option(metavar="KIND", help="hypothesis, impact or scope.")] = "",
-    which: Annotated[str, typer.Option("--incident", "-i", metavar="INCIDENT", help=WHICH)] = "",
-    as_: As = "",
-) -> None:
-    """Put a line on the timeline."""
-    if about not in ("", "hypothesis", "impact", "scope"):
-        raise Trouble(f"a note is about a hypothesis, an impact or a scope, not about {about!r}", "incident note --help")
-    if not which and len(words) > 1 and words[0].startswith("inc-"):
-        which, words = words[0], words[1:]
-    _say(which, "note", as_, text=" ".join(words), about=about)
-
-
-@app.command()
-def assign(
-    words: Annotated[list[str], typer.Argument(metavar="[INCIDENT] ROLE NAME", help=f"{WHICH} Roles: {', '.join(Role)}.")],
-    as_: As = "", reason: Why = "",
-) -> None:  # fmt: skip
-    """Give somebody a role."""
-    *which, role, to = _exactly(words, 2, "assign", "a role and a name")
-    wanted = role.lower().replace("-", "_").replace(" ", "_")
-    if wanted not in set(Role):
-        raise Trouble(f"there is no role {role!r}; there are {', '.join(Role)}", "incident assign --help")
-    _on_roster(_reader(), to)
-    _say("".join(which), "assign", as_, role=wanted, to=to, reason=reason)
-
-
-@app.command()
-def ack(incident: Which = "", as_: As = "") -> None:
-    """Take the page: I am on it."""
-    _say(incident, "acknowledge", as_)
-
-
-@app.command()
-def reclassify(
-    words: Annotated[list[str], typer.Argument(metavar="[INCIDENT] SEVERITY", help=f"{WHICH} SEV-1 to SEV-5.")],
-    as_: As = "", reason: Why = "",
-) -> None:  # fmt: skip
-    """Change the severity."""
-    *which, severity = _exactly(words, 1, "reclassify", "a severity")
-    _say("".join(which), "reclassify", as_, severity=_severity(severity).label, reason=reason)
-
-
-@app.command()
-def pause(incident: Which = "", as_: As = "", reason: Why = "") -> None:
-    """Hold automation before its next change; it goes on looking and keeping people posted."""
-    _say(incident, "pause", as_, reason=reason)
-
-
-@app.command()
-def resume(incident: Which = "", as_: As = "", reason: Why = "") -> None:
-    """Let automation go on."""
-    _say(incident, "resume", as_, reason=reason)
-
-
-@app.command()
-def stand_down(
-    incident: Which = "", as_: As = "",
-    reason: Annotated[str, typer.Option("--reason", "-r", metavar="TEXT", help="Why. Needed.")] = "",
-    false_alarm: Annotated[bool, typer.Option("--false-alarm", help="Nothing was wrong; refused while measures are in force.")] = False,
-) -> None:  # fmt: skip
-    """End an incident: what the playbook imposed is lifted, latest first."""
-    if not reason:
-        raise Trouble("standing down needs a reason", f'incident stand-down {incident} --reason "…"'.replace("  ", " "))
-    _say(incident, "stand_down", as_, reason=reason, false_alarm=false_alarm)
-
-
-def _answer(verdict: str, words: Sequence[str], as_: str, reason: str, code: str, **value: JsonValue) -> None:
-    which, question = _question(verdict, [word for word in words if word])
-    _say(which, verdict, as_, question=question, reason=reason, code=code, **value)
-
-
-def _say(which: str, message: str, as_: str, **words: JsonValue) -> None:
-    """Send one message to one incident and print the sentence it answers with."""
-    from starters import steering  # noqa: PLC0415 - the SDK is slow to import, and reading does not need it
-
-    reader = _reader()
-    incident, by = reader.find(which), _speaker(reader, as_)
-    _print(_with_client(reader, lambda client: steering.say(client, incident, message, by=by, **words)))
-
-
-def _question(verdict: str, words: list[str]) -> tuple[str, int | None]:
-    """The incident and the question out of what was typed: a short number is a question."""
-    numbers = [word for word in words if re.fullmatch(r"\[?\d{1,4}\]?", word)]
-    names = [word for word in words if word not in numbers]
-    if len(numbers) > 1 or len(names) > 1:
-        raise Trouble(f"one incident and one question, please, not {' '.join(words)!r}", f"incident {verdict.replace('_', '-')} --help")
-    return "".join(names), int(numbers[0].strip("[]")) if numbers else None
-
-
-def _exactly(words: Sequence[str], count: int, command: str, wanted: str) -> list[str]:
-    if not count <= len(words) <= count + 1:
-        raise Trouble(f"{command} wants {wanted}, and before that an incident if several are open", f"incident {command} --help")
-    return list(words)
-
-
-def _value(typed: str) -> JsonValue:
-    try:
-        return cast(JsonValue, json.loads(typed))
-    except ValueError:
-        return typed
-
-
-def _severity(typed: str) -> Severity:
-    try:
-        return Severity.parse(typed)
-    except ValueError as wrong:
-        raise Trouble(str(wrong), "incident reclassify --help") from None
-
-
-def _speaker(reader: Reader, as_: str) -> str:
-    """Who speaks. A name that was given must be on the roster; the incident checks every name again, and what it may do."""
-    given = as_ or os.environ.get("INCIDENT_AS", "")
-    if given:
-        _on_roster(reader, given)
-    from starters import steering  # noqa: PLC0415
-
-    return given or steering.me()
-
-
-def _on_roster(reader: Reader, name: str) -> None:
-    from activities.organisation import Organisation  # noqa: PLC0415
-
-    try:
-        roster = Organisation(Path(reader.settings.organisation)).read_roster()
-    except Refused:
-        return  # no roster here: the incident knows it
-    if roster.people and roster.person(name) is None:
-        raise Trouble(f"nobody called {name!r} is on the roster; there are {', '.join(roster.people)}", "incident doctor")
-
-
-def _reader() -> Reader:
-    from worker.settings import Settings  # noqa: PLC0415
-
-    try:
-        return Reader(Settings())
-    except ValidationError as wrong:
-        first = wrong.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "settings"
-        raise Trouble(f"the settings are not right: {key}: {first['msg']} (got {first['input']!r})", "incident doctor") from None
-    except (ValueError, OSError) as wrong:
-        raise Trouble(f"the settings cannot be read: {wrong}", "incident doctor") from None
-
-
-def _with_client(reader: Reader, conversation: "Any") -> Any:
-    from starters import steering  # noqa: PLC0415
-
-    async def talk_to_it() -> Any:
-        client: Client = await steering.connect(reader.settings)
-        return await conversation(client)
-
-    return talk(talk_to_it())
 
 
 def _follow(reader: Reader, which: str, as_json: bool) -> None:
@@ -422,13 +261,21 @@ def _follow(reader: Reader, which: str, as_json: bool) -> None:
 
 
 def _show(seen: Seen, full: bool) -> None:
-    _draw(_picture(seen, _width(), full))
+    draw(_picture(seen, width(), full))
     if seen.partial:
-        _print("only the server's own listing answered: steps and questions are not known until a worker runs again")
+        say("only the server's own listing answered: steps and questions are not known until a worker runs again")
 
 
 def _picture(seen: Seen, width: int, full: bool) -> Any:
     return screens.render(seen.status, datetime.now(UTC), width, seen.source, seen.as_of, full)
+
+
+def _print_lines(lines: Sequence[str]) -> None:
+    print("\n".join(lines))
+
+
+def _dumped(parts: Sequence[BaseModel]) -> list[JsonValue]:
+    return [part.model_dump(mode="json") for part in parts]
 
 
 def _provenance(seen: Seen) -> dict[str, JsonValue]:
@@ -441,63 +288,14 @@ def _summary(seen: Seen) -> dict[str, JsonValue]:
     told = seen.status.model_dump(mode="json")
     asking: list[JsonValue] = [question.number for question in seen.status.asking]
     in_force: list[JsonValue] = [measure.name for measure in seen.status.in_force]
-    return {**_provenance(seen), **{name: told[name] for name in kept}, "asking": asking, "in_force": in_force}
+    missed: list[JsonValue] = [tick.key for tick in seen.status.checklist if tick.state is TickState.MISSED]
+    return {**_provenance(seen), **{name: told[name] for name in kept}, "asking": asking, "in_force": in_force, "missed": missed}
 
 
-def _json(told: Any) -> None:
-    print(json.dumps(told, indent=2, ensure_ascii=False))
-
-
-def _width() -> int:
-    return shutil.get_terminal_size((100, 40)).columns
-
-
-def _draw(picture: Any) -> None:
-    Console(width=_width(), highlight=False).print(picture)
-
-
-def _print(sentence: str) -> None:
-    print(screens.plain(sentence) if not sentence.startswith(" ") else "    " + screens.plain(sentence))
+app.add_typer(messages.app)
+app.add_typer(sheets.app)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Do what was asked; the exit code. Whatever happens is a sentence, never a traceback."""
-    try:
-        return int(app(list(arguments), prog_name="incident", standalone_mode=False) or 0)
-    except Trouble as trouble:
-        return _complain(trouble.sentence, trouble.fix)
-    except (typer.Abort, KeyboardInterrupt):
-        return 130
-    except BrokenPipeError:
-        return 0
-    except Exception as broke:
-        return _unexpected(broke)
-
-
-def _unexpected(broke: Exception) -> int:
-    said = getattr(broke, "format_message", None)
-    if said is not None:  # what typer says about arguments it does not understand
-        command = getattr(getattr(broke, "ctx", None), "command_path", "incident")
-        return _complain(str(said()).replace("\n", " "), f"{command} --help", code=2)
-    if os.environ.get("INCIDENT_DEBUG"):
-        raise broke
-    return _complain(f"something we did not expect: {type(broke).__name__}: {broke}", "INCIDENT_DEBUG=1 shows where; incident doctor")
-
-
-def _complain(sentence: str, fix: str, code: int = 1) -> int:
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(Text(screens.plain(sentence)))
-    if fix:
-        console.print(Text(f"    → {fix}"))
-    return code
-
-
-def main() -> None:
-    """The command. Leaves by `os._exit`: a process that used the Temporal SDK may abort in the interpreter's own exit."""
-    code = run(sys.argv[1:])
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:
-        code = 0
-    os._exit(code)
+    return terminal.run(app, arguments)

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from activities.action import Entry, Role
 from activities.ledger import PROVEN, Done
-from starters.screens import plain, span
+from starters.text import plain, span
 from workflows.incident import Given, Question, QuestionKind, QuestionState, Status, Step, StepState, Task
 
 BUSINESS_DAYS = 5  # the seed's deadline for the post-mortem

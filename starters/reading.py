@@ -4,15 +4,16 @@ Whatever is shown says where it comes from and how old it is.
 """
 
 import asyncio
+import copy
 import re
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
 from activities.action import Entry
-from activities.ledger import Ledger, LedgerDown, Recorded
+from activities.ledger import Done, Ledger, LedgerDown, Recorded
 from starters.trouble import Trouble
 from workflows.incident import Phase, State, Status
 from workflows.severity import Severity
@@ -87,6 +88,26 @@ class Reader:
         except LedgerDown as down:
             return self._listed(open_only, down)
 
+    def holding(self) -> list[Seen]:
+        """Every incident that may have something in force: the open ones, and those that ended and left something.
+
+        Without a ledger each open one is asked. Raises `Trouble` rather than leave one out: what is not known is not "nothing".
+        """
+        try:
+            return [_seen(known) for known in self.ledger.holding()]
+        except LedgerDown as down:
+            asked = [self.status(seen.status.incident_id, live=True) for seen in self._listed(True, down)]
+        for seen in asked:
+            whole(seen)
+        return asked
+
+    def effects(self, incident: str) -> list[Done]:
+        """What was tried and done; nothing where there is no ledger to say so."""
+        try:
+            return self.ledger.effects(incident)
+        except LedgerDown:
+            return []
+
     def timeline(self, incident: str) -> tuple[list[Entry], str]:
         """The lines of a timeline, and who told us."""
         try:
@@ -143,6 +164,13 @@ class Reader:
             return [_from_server(one) async for one in client.list_workflows(query, limit=500)]
 
 
+def whole(seen: Seen) -> Seen:
+    """The same, unless only the server's listing answered: then nobody knows its steps and what is in force. Raises `Trouble`."""
+    if seen.partial:
+        raise Trouble(f"what is in force for {seen.status.incident_id} is not known: no ledger and no worker answers", "incident doctor")
+    return seen
+
+
 def talk(conversation: Coroutine[Any, Any, T]) -> T:
     """Run one conversation with the server to its end."""
     return asyncio.run(conversation)
@@ -160,10 +188,24 @@ def _seen(known: Recorded) -> Seen:
     try:
         return Seen(Status.model_validate(known.status), LEDGER, known.updated_at)
     except ValidationError as wrong:
+        unknown = [tuple(error["loc"]) for error in wrong.errors()]
+        if all(error["type"] == "extra_forbidden" for error in wrong.errors()):
+            return _seen_by_an_older_one(known, unknown)
         raise Trouble(
             f"the ledger's status of {known.incident_id} was written by another version of ours ({wrong.errors()[0]['msg']})",
             f"incident status --live {known.incident_id}",
         ) from None
+
+
+def _seen_by_an_older_one(known: Recorded, unknown: Iterable[tuple[int | str, ...]]) -> Seen:
+    """A newer worker told more than we know of: what we know is read all the same. Reading must not stop in the middle of an upgrade."""
+    told: Any = copy.deepcopy(known.status)
+    for *path, last in unknown:
+        inside = told
+        for key in path:
+            inside = inside[key]
+        del inside[last]
+    return Seen(Status.model_validate(told), f"{LEDGER} (a newer version wrote it)", known.updated_at)
 
 
 def _from_server(one: "WorkflowExecution") -> Seen:

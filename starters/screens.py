@@ -10,6 +10,9 @@ from rich.console import Group
 from rich.text import Text
 
 from activities.action import Entry, Risk
+from starters.checklist import BOXES, counted, in_words
+from starters.text import ESCAPES, UNSEEN, ago, clock, plain, span
+from workflows.checklist import TickState
 from workflows.details import ICONS
 from workflows.incident import InForce, Phase, Question, QuestionKind, Status, Step, StepState, Task
 
@@ -23,14 +26,6 @@ WORDS = {
     StepState.ADOPTED: "adopted: ", StepState.DECLINED: "declined: ", StepState.SKIPPED: "left out: ", StepState.HELD: "held: ",
     StepState.ASKING: "waits for an answer: ",
 }  # fmt: skip
-# Terminal escapes, control characters, and the marks that turn text around: an alert must not draw on the commander's screen.
-ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?")
-UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]|[\ud800-\udfff]")
-
-
-def plain(said: object) -> str:
-    """Text from outside as it may stand on a screen: one line, nothing that moves the cursor or turns the reading direction."""
-    return re.sub(r"\s+", " ", UNSEEN.sub("", ESCAPES.sub("", str(said)))).strip()
 
 
 def render(
@@ -43,6 +38,7 @@ def render(
         *page.people(),
         *page.questions(),
         *page.steps(),
+        *page.ahead(),
         *page.waiting(),
         *page.measures(),
         *page.tasks("tasks for people", status.tasks),
@@ -74,9 +70,18 @@ class _Page:
             _ends(first, elapsed, self.width, "bold"),
             _row(state, self.width, "bold red" if status.severity <= 2 and not status.state.over else "bold"),
             *self._lines(because, most=2),
+            *self._said(),
             *([_row(f"॥ PAUSED by {plain(status.paused_by)}: looks and keeps people posted, changes nothing", self.width, "yellow")]
               if status.paused_by else []),
         ]  # fmt: skip
+
+    def _said(self) -> list[Text]:
+        """What people say that it is, whom it hits and how."""
+        newest = self.status.hypotheses if self.full else self.status.hypotheses[-1:]
+        more = len(self.status.hypotheses) - len(newest)
+        guesses = [f"hypothesis: {plain(said)}" + (f" (and {more} before: --full)" if more else "") for said in newest]
+        about = [f"{name}: {plain(said)}" for name, said in (("scope", self.status.scope), ("impact", self.status.impact)) if said]
+        return [line for said in (*about, *guesses) for line in self._lines(said, most=1)]
 
     def people(self) -> list[Text]:
         """Who commands, who does what, what the public reads, and when they hear more."""
@@ -180,6 +185,20 @@ class _Page:
         left = f"{set_cell_size(name, 44) if cell_len(name) < 44 else _cut(name, 44)}  {_cut(said, spare)}"
         return _ends(left, span(took) if step.ended_at or took > timedelta(seconds=1) else "", self.width, STYLES[step.state])
 
+    def ahead(self) -> list[Text]:
+        """How far the first 15 minutes are, while anything of them is open or was missed; and how much is still to come."""
+        status, lines = self.status, []
+        unsettled = (TickState.OPEN, TickState.MISSED, TickState.LATE)
+        if any(tick.state in unsettled for tick in status.checklist) and (not status.state.over or self.full):
+            missed = any(tick.state is TickState.MISSED for tick in status.checklist)
+            said = f"first 15 minutes: {counted(status.checklist)} · incident checklist {status.incident_id}"
+            lines += [_row(said, self.width, "red" if missed else "")]
+        if status.plan and not status.state.over:
+            plural = "s" if len(status.plan) > 1 else ""
+            said = f"still to come: {len(status.plan)} step{plural}, first {plain(status.plan[0].says)} · incident by-hand {status.incident_id}"
+            lines += self._lines(said, most=2)
+        return lines
+
     def waiting(self) -> list[Text]:
         """What the playbook waits for, in words."""
         return [_row(f"now: {plain(self.status.waiting_for)}", self.width, "cyan")] if self.status.waiting_for else []
@@ -253,6 +272,9 @@ def changes(before: Status | None, after: Status) -> list[str]:
         *_new_steps(before.steps, after.steps),
         *_new_questions(before, after),
         *_new_measures(before.in_force, after.in_force),
+        *_new_ticks(before, after),
+        *(f"{name}: {plain(said)}" for name, said in (("scope", after.scope), ("impact", after.impact)) if said and said != getattr(before, name)),
+        *(f"hypothesis: {plain(said)}" for said in after.hypotheses if said not in before.hypotheses),
         *(f"☐ task for {t.owner.title}: {plain(t.text)}" for t in after.tasks[len(before.tasks) :]),
         *([f"now: {plain(after.waiting_for)}"] if after.waiting_for and before.waiting_for != after.waiting_for else []),
         *([f"outcome: {plain(after.outcome)}"] if before.outcome != after.outcome else []),
@@ -280,6 +302,14 @@ def _asked(q: Question, incident: str) -> str:
     return f"॥ [{q.number}] {plain(q.asks)} ({q.risk.label}): {typed(incident, q, q.options[0])}"
 
 
+def _new_ticks(before: Status, after: Status) -> list[str]:
+    """What was ticked, and what was not in time."""
+    known = {tick.key: tick.state for tick in before.checklist}
+    telling = (TickState.DONE, TickState.LATE, TickState.MISSED)
+    fresh = [tick for tick in after.checklist if tick.state in telling and known.get(tick.key) != tick.state]
+    return [f"{BOXES[tick.state][0]} {in_words(tick, after.updated_at)}" for tick in fresh]
+
+
 def _new_measures(before: Sequence[InForce], after: Sequence[InForce]) -> list[str]:
     was, is_now = {m.number: m for m in before}, {m.number: m for m in after}
     return [
@@ -296,8 +326,10 @@ def listed(rows: Iterable[tuple[Status, str, datetime]], now: datetime, width: i
         commander = plain(status.commander) or "–"
         waits = f"॥ [{', '.join(str(q.number) for q in status.asking)}] " if status.asking else ""
         state = f"{status.severity.label:6}{status.phase:15}{status.state:13}{elapsed:>9}"
+        missed = [tick.key.replace("_", " ") for tick in status.checklist if tick.state is TickState.MISSED and not status.state.over]
+        undone = f"MISSED: {', '.join(missed)} · " if missed else ""
         row = f"{state}  {_cut(commander, 10):11}{status.incident_id}"
-        lines += [_row(row, width), _row(f"      {waits}{plain(status.title)} · from {source}, {ago(now - as_of)}", width, "dim")]
+        lines += [_row(row, width), _row(f"      {waits}{undone}{plain(status.title)} · from {source}, {ago(now - as_of)}", width, "dim")]
     return Group(*lines)
 
 
@@ -310,29 +342,6 @@ def timeline(entries: Iterable[Entry], width: int) -> Group:
         for nth, line in enumerate(_wrapped(plain(entry.text) + by, max(width - cell_len(head), 30), 99)):
             lines.append(Text((head if nth == 0 else " " * cell_len(head)) + line))
     return Group(*lines)
-
-
-def span(duration: timedelta) -> str:
-    """A duration as people say it: `15m44s`, `3h05m`, `2d04h`."""
-    seconds = max(int(duration.total_seconds()), 0)
-    if seconds < 60:
-        return f"{seconds}s"
-    if seconds < 3600:
-        return f"{seconds // 60}m{seconds % 60:02}s"
-    if seconds < 86400:
-        return f"{seconds // 3600}h{seconds % 3600 // 60:02}m"
-    return f"{seconds // 86400}d{seconds % 86400 // 3600:02}h"
-
-
-def ago(duration: timedelta) -> str:
-    """An age: `just now`, `12s old`."""
-    return "just now" if duration < timedelta(seconds=1) else f"{span(duration)} old"
-
-
-def clock(duration: timedelta) -> str:
-    """A running time: `00:14:32`."""
-    seconds = max(int(duration.total_seconds()), 0)
-    return f"{seconds // 3600:02}:{seconds % 3600 // 60:02}:{seconds % 60:02}"
 
 
 def _continued(command: str, width: int) -> list[str]:

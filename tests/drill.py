@@ -32,6 +32,8 @@ BIN = Path(__file__).parent.parent / ".venv" / "bin"
 PATIENCE = 30.0  # real seconds that a story waits for something before it fails
 ORGANISATION = """
 [policy]
+mode = "live"
+plan_ahead = false
 least_wait_for_people = 0
 {policy}
 
@@ -413,10 +415,13 @@ def stage_settings(url: str, tmp: Path, organisation: Path) -> Settings:
     ref = f"file:{token}"
     return Settings(
         queue=f"drill-{uuid.uuid4().hex[:8]}", sticky_timeout=900, ledger_url=f"sqlite:///{tmp / 'ledger.db'}", organisation=organisation,
+        evidence=tmp / "evidence",
         model_gateway_url=f"{url}/llm", app_url=f"{url}/app", unleash_url=f"{url}/unleash", prometheus_url=f"{url}/prom",
         statuspage_url=f"{url}/statuspage/v1", statuspage_public_url=f"{url}/statuspage/public", slack_url=f"{url}/slack/api",
         pagerduty_events_url=f"{url}/pagerduty", pagerduty_url=f"{url}/pagerduty/api", pagerduty_requester="P_DANA",
         pagerduty_from="dana@example.com", github_url=f"{url}/github", github_repository="acme/incidents",
         model_gateway_token=ref, app_token=ref, unleash_token=ref, statuspage_token=ref, slack_token=ref, pagerduty_routing_key=ref,
         pagerduty_token=ref, github_token=ref, codes_secret=f"file:{secret}",
+        cloud_run_url=f"{url}/run", cloud_run_token=ref, edge_url=f"{url}/edge",
+        platform_url=f"{url}/platform", platform_token=ref,
     )  # fmt: skip

@@ -20,9 +20,9 @@ from activities.freeze_orders import (
     ExemptDeploy,
     FreezeOf,
     FreezeState,
-    HoldFreeze,
+    Hold,
     Purpose,
-    ReleaseFreeze,
+    Release,
     Said,
     UseExemption,
 )
@@ -86,23 +86,23 @@ class Frost:
 
     async def hold(self, incident: str = A, **more: Any) -> Effect:
         """An incident holds it."""
-        order = HoldFreeze(service=API, holder=more.pop("holder", incident), reason="errors", by="dana")
+        order = Hold(service=API, incident_id=more.pop("holder", incident), reason="errors", by="dana")
         return await self.freezes.hold(order, await self.call(Freezes.hold, order, incident, **more))
 
     async def release(self, incident: str = A, **more: Any) -> Effect:
         """An incident holds it no more."""
-        order = ReleaseFreeze(service=API, holder=more.pop("holder", incident), reason="stable for 60 minutes")
+        order = Release(service=API, incident_id=more.pop("holder", incident), reason="stable for 60 minutes")
         return await self.freezes.release(order, await self.call(Freezes.release, order, incident, **more))
 
     async def exempt(self, purpose: Purpose, digest: str = DIGEST, incident: str = A, **more: Any) -> Effect:
         """One deploy may pass."""
-        order = ExemptDeploy(service=API, holder=incident, artefact=digest, purpose=purpose)
-        verb = self.freezes.exempt_patch if purpose is Purpose.SECURITY_PATCH else self.freezes.exempt
-        return await verb(order, await self.call(type(self.freezes).exempt, order, incident, **more))
+        order = ExemptDeploy(service=API, incident_id=incident, artefact=digest, purpose=purpose)
+        verb = Freezes.exempt_patch if purpose is Purpose.SECURITY_PATCH else Freezes.exempt
+        return await verb(self.freezes, order, await self.call(verb, order, incident, **more))
 
     async def use(self, purpose: Purpose, digest: str = DIGEST, incident: str = A, **more: Any) -> Effect:
         """The exemption is used up."""
-        order = UseExemption(service=API, holder=incident, artefact=digest, purpose=purpose)
+        order = UseExemption(service=API, incident_id=incident, artefact=digest, purpose=purpose)
         return await self.freezes.use(order, await self.call(Freezes.use, order, incident, **more))
 
     async def state(self) -> FreezeState:
@@ -244,7 +244,7 @@ async def test_a_playbooks_release_does_not_end_the_error_budgets_freeze(tmp_pat
 async def test_holding_twice_is_holding_once(tmp_path: Path) -> None:
     """A lost reply, a late try, a second wish: one holder, one ruleset."""
     async with frost(tmp_path) as scene:
-        order = HoldFreeze(service=API, holder=A, reason="errors")
+        order = Hold(service=API, incident_id=A, reason="errors")
         call = await scene.call(Freezes.hold, order, A)
         first = await scene.freezes.hold(order, call)
         assert await scene.freezes.hold(order, call) == first, "the same message is answered with the same words"
@@ -276,7 +276,7 @@ async def test_while_github_is_down_the_hold_is_patient_and_then_says_why(tmp_pa
     """A person's *retry* comes under the same key; it is a new message all the same."""
     async with frost(tmp_path, tries=2) as scene:
         await scene.stage.dial("github.*", "fail", status=503)
-        order = HoldFreeze(service=API, holder=A, reason="errors")
+        order = Hold(service=API, incident_id=A, reason="errors")
         call = await scene.call(Freezes.hold, order, A)
         with pytest.raises(ApplicationError, match=r"not proven to be frozen.*503") as failed:
             await scene.freezes.hold(order, call)
@@ -313,7 +313,7 @@ async def test_a_rollback_uses_a_token_once(tmp_path: Path) -> None:
         for wrong in ((Purpose.HOTFIX, DIGEST, A), (Purpose.ROLLBACK, OTHER, A), (Purpose.ROLLBACK, DIGEST, B)):
             with pytest.raises(Refused, match="there is no exemption"):
                 await scene.use(*wrong)
-        order = UseExemption(service=API, holder=A, artefact=DIGEST, purpose=Purpose.ROLLBACK)
+        order = UseExemption(service=API, incident_id=A, artefact=DIGEST, purpose=Purpose.ROLLBACK)
         call = await scene.call(Freezes.use, order, A)
         used = await scene.freezes.use(order, call)
         assert used.after["token"] == given.after["token"]
@@ -397,7 +397,7 @@ async def test_a_patch_is_securitys_and_a_hotfix_the_commanders(tmp_path: Path) 
         assert (await scene.say("exempt", **patch, by="sam"))["token"]
         assert (await scene.say("exempt", **hotfix, by="dana"))["token"]
         with pytest.raises(Refused, match="Security Lead"):
-            order = ExemptDeploy(service=API, holder=A, artefact=DIGEST, purpose=Purpose.SECURITY_PATCH)
+            order = ExemptDeploy(service=API, incident_id=A, artefact=DIGEST, purpose=Purpose.SECURITY_PATCH)
             await scene.freezes.exempt(order, await scene.call(Freezes.exempt, order, A))
         by = {e.purpose: (e.by, e.verified) for e in (await scene.state()).exemptions}
         assert by == {Purpose.SECURITY_PATCH: (("sam",), False), Purpose.HOTFIX: (("dana",), False)}
@@ -527,7 +527,7 @@ async def test_a_message_that_was_carried_out_is_not_carried_out_again(tmp_path:
     async with frost(tmp_path) as scene:
         await scene.hold(B)
         await scene.hold(A)
-        order = ReleaseFreeze(service=API, holder=A, reason="stable")
+        order = Release(service=API, incident_id=A, reason="stable")
         call = await scene.call(Freezes.release, order, A)
         await scene.freezes.release(order, call)
         words = scene.freezes._signed("release", "api", call, Said(holder=A, reason="stable")).model_dump(mode="json")
@@ -606,7 +606,7 @@ async def test_a_history_that_begins_anew_keeps_everything(tmp_path: Path) -> No
 async def test_a_service_nobody_knows_is_refused_and_leaves_no_workflow_behind(tmp_path: Path) -> None:
     """A typo must not start something that lives for ever."""
     async with frost(tmp_path) as scene:
-        order = HoldFreeze(service=API.model_copy(update={"name": "apo"}), holder=A, reason="errors")
+        order = Hold(service=API.model_copy(update={"name": "apo"}), incident_id=A, reason="errors")
         with pytest.raises(Refused, match="no service 'apo'"):
             await scene.freezes.hold(order, await scene.call(Freezes.hold, order, A))
         handle = scene.stage.env.client.get_workflow_handle("freeze-apo")
@@ -644,16 +644,15 @@ async def test_deploys_past_the_freeze_are_reported_with_the_release(tmp_path: P
 
 
 class FreezeDrill(Playbook):
-    """2.1 A playbook that does nothing but freeze and release."""
+    """A playbook that does nothing of its own: the first minutes freeze, closing unfreezes."""
 
     card = Card(section="9.9", title="Freeze drill", short="frz", floor=Severity.SEV2, lead=(Role.OPS_LEAD,), triggers=())
 
     async def run(self, incident: Incident) -> None:
         async with self.triage():
-            await self.impose(FROZEN, HoldFreeze(service=API, holder=self.situation.id, reason="a drill"))
+            await workflow.wait_condition(lambda: any(imposed.certain for imposed in self.situation.measures.of(FROZEN)))
         async with self.recovery():
-            await self.lift_measures(asking=Role.INCIDENT_COMMANDER, resting=timedelta(0), asks="Unfreeze?")
-        await self.finish("over")
+            await self.resolve()
 
 
 workflow.defn(FreezeDrill)
@@ -674,11 +673,10 @@ async def test_a_playbook_imposes_it_as_a_measure_and_lifts_it_on_the_commanders
                 "FreezeDrill", {"service": "api"}, id="inc-20261123-frz-api", task_queue=queue, task_timeout=timedelta(hours=1)
             )
             incident = Told(stage, handle)
-            await incident.question("Unfreeze?")
+            await incident.question("Resolve")
             assert await scene.push() == 422
             (measure,) = (await incident.status()).in_force
             assert (measure.name, measure.sticky, measure.certain) == ("change freeze", True, True)
-            await incident.answer("Unfreeze?")
             ended = await incident.ends()
             assert ended.state is State.RESOLVED and not ended.in_force
             assert [row.outcome for row in incident.book() if row.verb.startswith("freezes.")] == ["done", "done"]
@@ -697,7 +695,7 @@ def test_every_door_of_a_freeze_is_guarded() -> None:
 
 def test_the_order_says_itself_by_hand() -> None:
     """With real values, for the night in which nothing of ours is alive."""
-    hold = HoldFreeze(service=API, holder=A, reason="errors")
+    hold = Hold(service=API, incident_id=A, reason="errors")
     (line,) = hold.by_hand()
     assert "repos/acme/api/rulesets" in line and json.dumps(f"change-freeze api: {A}") in line
     assert f"incident freeze release api --incident {A}" in hold.undo().by_hand()[0]

@@ -17,11 +17,12 @@ import typer
 import typer.main
 
 from activities.ledger import Ledger
-from starters import cli
+from starters import cli, messages
 from tests.screens import situations
 from workflows.incident import Status
 
 ROOT = Path(__file__).parent.parent
+PAPER = ROOT / "docs" / "cli.md"
 ORGANISATION = """
 [people.dana]
 roles = ["incident_commander"]
@@ -195,11 +196,11 @@ def test_the_doctor_says_what_is_broken_and_how_to_mend_it(incident: Incident, l
 
 
 def test_a_short_number_is_the_question_wherever_it_stands() -> None:
-    assert cli._question("approve", ["3"]) == ("", 3)
-    assert cli._question("approve", ["chat", "[3]"]) == cli._question("approve", ["3", "chat"]) == ("chat", 3)
-    assert cli._question("approve", []) == ("", None)
-    assert cli._value('{"a": 1}') == {"a": 1}
-    assert cli._value("chat") == "chat"
+    assert messages._question("approve", ["3"]) == ("", 3)
+    assert messages._question("approve", ["chat", "[3]"]) == messages._question("approve", ["3", "chat"]) == ("chat", 3)
+    assert messages._question("approve", []) == ("", None)
+    assert messages._value('{"a": 1}') == {"a": 1}
+    assert messages._value("chat") == "chat"
 
 
 def test_reading_needs_no_server_and_no_long_wait(ledger: Ledger) -> None:
@@ -218,7 +219,7 @@ def manual() -> str:
     group: Any = typer.main.get_command(cli.app)
     parts = ["# `incident`", f"```\n{_help(group, 'incident')}\n```"]
     parts += [f"## `incident {name}`\n\n```\n{_help(command, f'incident {name}')}\n```" for name, command in group.commands.items()]
-    note = "Generated from `--help`; `REDRAW=1 pytest tests/test_cli.py -k manual` renews it."
+    note = "Generated from `--help`; `make docs` renews it."
     return "\n\n".join([parts[0], note, *parts[1:]]) + "\n"
 
 
@@ -228,7 +229,8 @@ def _help(command: Any, name: str) -> str:
 
 
 def test_the_manual_is_what_the_command_says() -> None:
-    paper = ROOT / "docs" / "cli.md"
-    if os.environ.get("REDRAW"):
-        paper.write_text(manual())
-    assert paper.read_text() == manual()
+    assert PAPER.read_text() == manual(), "make docs"
+
+
+if __name__ == "__main__":
+    PAPER.write_text(manual())

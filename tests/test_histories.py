@@ -73,7 +73,7 @@ async def test_it_ends_as_it_ended(path: Path) -> None:
         workflows=workflow_types(), data_converter=data_converter, workflow_runner=UnsandboxedWorkflowRunner(), interceptors=[Looking()]
     )
     await replayer.replay_workflow(history(path))
-    assert json.loads(ended[-1].model_dump_json()) == recorded(path)
+    assert ended[-1] == Status.model_validate(recorded(path))  # what it could not say yet when it was recorded has its default
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.name)

@@ -140,9 +140,25 @@ def test_the_practice_platform_knows_no_playbook() -> None:
 
 def verbs() -> list[object]:
     """Every verb of every system."""
-    from activities import flags, models, pager, status_page, telemetry, tickets, war_room
+    from activities import (
+        capacity,
+        change_feed,
+        deploys,
+        edge,
+        feeds,
+        flags,
+        models,
+        pager,
+        status_page,
+        telemetry,
+        tickets,
+        war_room,
+        write_gate,
+    )
 
-    modules = (flags, models, pager, status_page, telemetry, tickets, war_room)
+    modules = (
+        capacity, change_feed, deploys, edge, feeds, flags, models, pager, status_page, telemetry, tickets, war_room, write_gate,
+    )  # fmt: skip
     classes = [c for m in modules for c in vars(m).values() if inspect.isclass(c) and c.__module__ == m.__name__]
     return [v for c in classes for v in vars(c).values() if hasattr(v, "__action__")]
 

@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     ui_url: str = "http://127.0.0.1:8233"
     ledger_url: str = f"sqlite:///{HOME / 'ledger.db'}"
     organisation: Path = Path("organisation.toml")
+    evidence: Path = HOME / "evidence"  # a folder for exports; in a deployment a volume that is backed up and written once
 
     model_gateway_url: str = ""
     app_url: str = ""
@@ -38,6 +39,9 @@ class Settings(BaseSettings):
     pagerduty_requester: str = ""  # the same user's id
     github_url: str = "https://api.github.com"
     github_repository: str = ""
+    cloud_run_url: str = "https://run.googleapis.com"
+    platform_url: str = ""  # our own product's control plane
+    edge_url: str = ""  # where customers reach our services: <edge_url>/<service>/
 
     # References, never values: `env:NAME`, `file:/path` or `gsm:projects/…/secrets/…/versions/7` (worker/credentials.py).
     model_gateway_token: str = ""
@@ -49,6 +53,8 @@ class Settings(BaseSettings):
     pagerduty_routing_key: str = ""
     pagerduty_token: str = ""
     github_token: str = ""
+    platform_token: str = ""
+    cloud_run_token: str = ""  # or `adc`: Google's Application Default Credentials, which renew themselves
     codes_secret: str = ""
     alert_token: str = ""
 

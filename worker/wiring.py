@@ -8,11 +8,17 @@ from typing import Any
 from temporalio.client import Client
 
 from activities.action import System
+from activities.capacity import Autoscaler
+from activities.change_feed import ChangeFeed
 from activities.clients.app_plane import AppPlane
+from activities.clients.cloud_run import CloudRun
+from activities.clients.edge_probe import EdgeProbe
 from activities.clients.github import GitHub, Repositories
+from activities.clients.google_auth import ADC, GoogleAuth
 from activities.clients.http import Door
 from activities.clients.model_gateway import ModelGateway
 from activities.clients.pagerduty import PagerDuty
+from activities.clients.platform import ControlPlane
 from activities.clients.prometheus import Prometheus
 from activities.clients.slack import Slack
 from activities.clients.statuspage import Statuspage
@@ -20,6 +26,10 @@ from activities.clients.unleash import Unleash
 from activities.clock import Clock, RealClock
 from activities.codes import Codes, Identities
 from activities.deploy_gate import DeployGate
+from activities.deploys import Deploys
+from activities.edge import Edge
+from activities.evidence import Evidence
+from activities.feeds import Feeds
 from activities.flags import Flags
 from activities.freezes import Freezes
 from activities.ledger import Ledger
@@ -30,6 +40,7 @@ from activities.status_page import StatusPage
 from activities.telemetry import Telemetry
 from activities.tickets import Tickets
 from activities.war_room import WarRoom
+from activities.write_gate import WriteGate
 from worker.converter import data_converter
 from worker.credentials import resolve
 from worker.settings import Settings
@@ -96,12 +107,24 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
     temporal = await Client.connect(
         settings.temporal_address, namespace=settings.temporal_namespace, data_converter=data_converter, lazy=True
     )
+    as_google = settings.cloud_run_token == ADC
+    cloud_run = CloudRun(
+        await stack.enter_async_context(Door(settings.cloud_run_url, {}, timeout=settings.client_timeout, auth=GoogleAuth()))
+        if as_google
+        else await door(settings.cloud_run_url, Authorization=f"Bearer {secret('cloud_run_token')}")
+    )
+    edge = EdgeProbe(await door(settings.edge_url))
+    deploys = Deploys({"cloud_run": cloud_run}, edge, prometheus)
+    plane = ControlPlane(await door(settings.platform_url, Authorization=f"Bearer {secret('platform_token')}"))
     unleash = Unleash(await door(settings.unleash_url, Authorization=secret("unleash_token")))
     systems: tuple[System, ...] = (
         organisation, ledger, Identities(organisation, codes), Models(gateway, app, prometheus, clock), Flags(unleash, app),
-        Telemetry(prometheus), Pager(pagerduty, slack, codes), WarRoom(slack), StatusPage(statuspage),
-        Tickets(GitHub(at_github, settings.github_repository)), DeployGate(Repositories(at_github)),
+        Telemetry(prometheus), Evidence(settings.evidence, prometheus),
+        Pager(pagerduty, slack, codes), WarRoom(slack), StatusPage(statuspage),
+        Tickets(GitHub(at_github, settings.github_repository)), deploys, DeployGate(Repositories(at_github)),
         Freezes(temporal, codes, settings.queues[0], settings.task_patience),
+        Edge(plane, edge, prometheus, clock), Autoscaler(plane, prometheus), WriteGate(plane, edge, prometheus, clock),
+        Feeds(plane, prometheus), ChangeFeed(plane),
     )  # fmt: skip
     for system in systems:
         if system is not ledger:

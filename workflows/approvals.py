@@ -101,6 +101,14 @@ class Approvals:
             expires_at=at + lasting,
         )
 
+    def assume(self, question: Question, lasting: timedelta, at: datetime) -> Grant:
+        """What a plan or shadow mode goes on with. It authorises nothing: every verb refuses it (`activities/action.py`)."""
+        question.assumed = True
+        self._close(question, QuestionState.GRANTED, at)
+        return Grant(
+            question=question.number, covers=question.covers, by=(), verified=False, at=at, expires_at=at + lasting, basis="assumed"
+        )
+
     def standing(self, verb: str, orders: Sequence[Order], signed: Standing, lasting: timedelta, at: datetime) -> Grant:
         """What a standing policy, signed by two people beforehand, authorises without asking (spec §2.5.6)."""
         covers = tuple(order.digest(verb) for order in orders)

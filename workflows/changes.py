@@ -56,6 +56,17 @@ class Changes:
             self._done(step, answer)
             return answer
 
+    async def look(self, verb: Verb[O, A], order: O) -> A:
+        """A reading that can be done without: a step on the screen, and `RanOut` instead of a question when it cannot be done."""
+        step = self._situation.begin(action_of(verb), order, self._invoker.risk(verb, order))
+        try:
+            answer = await self._invoker.step(verb, order, step)
+        except RanOut as out:
+            self._situation.end(step, StepState.FAILED, f"unknown: {out.why}")
+            raise
+        self._done(step, answer)
+        return answer
+
     async def propose(
         self, verb: Verb[O, Effect], order: O, *, facts: tuple[str, ...] = (), silence: Silence = Silence.HOLD, under: Grant | None = None
     ) -> Proposed:
@@ -85,10 +96,10 @@ class Changes:
 
     async def plan(
         self, verb: Verb[O, Effect], orders: Sequence[O], *, asks: str, facts: tuple[str, ...] = (), silence: Silence = Silence.HOLD,
-        lasting: timedelta | None = None,
+        lasting: timedelta | None = None, effect: str = "",
     ) -> Decision:  # fmt: skip
         """One question for several orders that belong together (a ramp, a canary): asked once, granted for exactly these."""
-        return await self._questions.approval(verb, orders, asks=asks, facts=facts, silence=silence, lasting=lasting)
+        return await self._questions.approval(verb, orders, asks=asks, effect=effect, facts=facts, silence=silence, lasting=lasting)
 
     async def impose(
         self, measure: Measure[I], order: I, *, facts: tuple[str, ...] = (), silence: Silence = Silence.HOLD, under: Grant | None = None,
@@ -173,7 +184,7 @@ class Changes:
                     imposed = None
                 again = imposed is not None
                 continue
-            imposed.certain = True
+            imposed.certain, imposed.assumed = True, effect.assumed
             self._done(step, effect)
             return Proposed(effect, imposed=imposed)
 
@@ -193,8 +204,18 @@ class Changes:
             await self._proof.stop_at_a_regression(imposed)
 
     async def lift(self, imposed: Imposed, grant: Grant | None, *, may_ask: bool) -> None:
-        """Lift one measure. Where nobody may be asked, what cannot be done is raised as `RanOut`."""
-        verb, undo, again = imposed.measure.lift, imposed.undo, False
+        """Lift one measure, step by step where it can be divided. Where nobody may be asked: at once, and what cannot be done is `RanOut`."""
+        steps = imposed.undo_steps(self._situation.policy.return_steps) if may_ask else (imposed.undo,)
+        for n, undo in enumerate(steps):
+            if n:
+                await self._proof.stop_at_a_regression(imposed)
+            if not await self._lift(imposed, undo, grant, may_ask=may_ask):
+                return
+        self._situation.measures.lifted(imposed, workflow.now())
+
+    async def _lift(self, imposed: Imposed, undo: Order, grant: Grant | None, *, may_ask: bool) -> bool:
+        """One step of a lift. False: left out, and held by whoever said so."""
+        verb, again = imposed.measure.lift, False
         step = self._situation.begin(action_of(verb), undo, self._invoker.risk(verb, undo))
         while True:
             try:
@@ -208,12 +229,11 @@ class Changes:
                     raise
                 if await self._repair(step, verb, undo, out, may_skip=True) == "skip":
                     self._situation.measures.take_over(imposed, step.result or "the commander")
-                    return
+                    return False
                 again = True
                 continue
             self._done(step, effect)
-            self._situation.measures.lifted(imposed, workflow.now())
-            return
+            return True
 
     async def confirm_lifting(
         self, asks: str, standing: Sequence[Imposed] | None = None, roles: tuple[Role, ...] = (Role.INCIDENT_COMMANDER,)
@@ -221,11 +241,14 @@ class Changes:
         """A person's word for lifting. Only a commander who declined while by hand is asked again; `lift_measures` takes a no for an answer."""
         while True:
             measures = self._situation.measures.liftable() if standing is None else standing
+            shares = self._situation.policy.return_steps
+            lifts = [(i, i.undo_steps(shares)) for i in measures]
             decision = await self._questions.confirmation(
                 asks,
                 roles=roles,
-                effect="lift, latest first: " + ("; ".join(f"{i.measure.name} ({i.order.target()})" for i in measures) or "nothing"),
-                covers=tuple(i.undo.digest(action_of(i.measure.lift).name) for i in measures),
+                effect="lift, latest first: " + ("; ".join(_said(i, len(steps)) for i, steps in lifts) or "nothing"),
+                facts=("watched after each; the impact coming back stops it, and the rest stays in force",) if measures else (),
+                covers=tuple(step.digest(action_of(i.measure.lift).name) for i, steps in lifts for step in steps),
                 inverse="impose again",
                 by_hand=tuple(line for i in measures for line in i.undo.by_hand()),
             )
@@ -257,7 +280,7 @@ class Changes:
 
     def _done(self, step: Step, answer: object) -> None:
         if isinstance(answer, Effect):
-            state = StepState.ADOPTED if answer.adopted else StepState.DONE
+            state = StepState.ASSUMED if answer.assumed else StepState.ADOPTED if answer.adopted else StepState.DONE
             self._situation.end(step, state, f"{answer.summary} (proven by {answer.proven_by})")
         else:
             self._situation.end(step, StepState.DONE, getattr(answer, "summary", "") or "looked")
@@ -268,6 +291,10 @@ class Changes:
             return Proposed(silent=True)
         self._situation.end(step, StepState.DECLINED, f"declined by {decision.by}")
         return Proposed(declined=True)
+
+
+def _said(imposed: Imposed, steps: int) -> str:
+    return f"{imposed.measure.name} ({imposed.order.target()}" + (f", in {steps} steps)" if steps > 1 else ")")
 
 
 def _nobody(order: Order) -> bool:

@@ -60,18 +60,26 @@ class Comms:
         self._posts = 0
         self._pages = 0
         self._publishing = asyncio.Lock()
+        self._ticketing = asyncio.Lock()
         self._beside: list[asyncio.Task[None]] = []
         self._ending = False
 
     def start(self) -> None:
         """Begin everything that runs beside the playbook."""
         situation = self._situation
-        self._cadence = Cadence.started(situation.policy, situation.severity, workflow.now(), public=situation.card.public)
+        public = situation.card.public and not situation.assumes(action_of(StatusPage.publish))
+        self._cadence = Cadence.started(situation.policy, situation.severity, workflow.now(), public=public)
         situation.next_update_due = self._cadence.public_due
-        self._run("page", self._page_until_acknowledged())
-        self._run("war room", self._open_room())
-        self._run("ticket", self._open_ticket())
-        self._run("status page", self._ask_to_publish())
+        parts = (
+            ("page", Pager.page, self._page_until_acknowledged), ("war room", WarRoom.open, self._open_room),
+            ("ticket", Tickets.open, self._open_ticket), ("status page", StatusPage.publish, self._ask_to_publish),
+        )  # fmt: skip
+        silent = [what for what, verb, _ in parts if situation.assumes(action_of(verb))]
+        if silent:
+            situation.note("shadow", f"nothing is said outside by {', '.join(silent)}: they have no write access")
+        for what, _, begin in parts:
+            if what not in silent:
+                self._run(what, begin())
         self._run("cadence", self._keep_cadence())
 
     async def stop(self) -> None:
@@ -98,9 +106,17 @@ class Comms:
         self._situation.next_update_due = self._cadence.public_due
         self._run("page", self._page((Role.INCIDENT_COMMANDER, Role.OPS_LEAD), "severity raised"))
 
+    def remind(self, roles: tuple[Role, ...], why: str) -> None:
+        """Page the owners of something that is not done in time."""
+        self._run("page", self._page(roles, why))
+
     def said(self, text: str) -> None:
         """Something people in the war room should read now."""
         self._run("war room", self._post(text))
+
+    def noted(self) -> None:
+        """Somebody said what it is, whom it hits or how: the ticket says so too."""
+        self._run("ticket", self._rewrite_in_turn())
 
     async def resolved(self) -> None:
         """The last words: Resolved on the page, in the room and on the ticket."""
@@ -239,6 +255,10 @@ class Comms:
         if self._ticket is not None:
             await self._invoker.quietly(Tickets.rewrite, RewriteTicket(number=self._ticket, body=self._ticket_body()))
 
+    async def _rewrite_in_turn(self) -> None:
+        async with self._ticketing:  # a dozen notes at once are a dozen texts: the oldest must not come last
+            await self._rewrite_ticket()
+
     def _title(self) -> str:
         situation = self._situation
         return f"[SEV‑{int(situation.severity)}] {situation.card.title} · {situation.incident.service}"[:250]
@@ -250,8 +270,10 @@ class Comms:
         due = f"{situation.next_update_due:%H:%M} UTC, status page and {situation.room or 'war room'}" if situation.next_update_due else ""
         return wording.ticket(
             severity=int(situation.severity), title=situation.card.title, start=situation.incident.started_at or situation.declared_at,
-            commander=situation.commander(), scribe=situation.crew.name(Role.SCRIBE) or "timeline bot", scope=situation.incident.service,
-            impact="; ".join(situation.because), hypotheses=hypotheses, actions=[(e.at, e.text) for e in done[-100:]], next_update=due,
+            commander=situation.commander(), scribe=situation.crew.name(Role.SCRIBE) or "timeline bot",
+            scope=" · ".join(filter(None, (situation.incident.service, situation.scope))),
+            impact="; ".join(filter(None, (situation.impact, *situation.because))), hypotheses=hypotheses,
+            actions=[(e.at, e.text) for e in done[-100:]], next_update=due,
         )  # fmt: skip
 
     # -- the public -------------------------------------------------------------------------------------------------------------------

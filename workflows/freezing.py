@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
-from activities.action import Grant, Risk, Role, Value, action_of, digest
+from activities.action import Action, Grant, Risk, Role, Value, action_of, digest
 from activities.deploy_gate import DeployGate, LockGate, UnlockGate
 from activities.freeze_orders import DIGEST, HOLDER, Exemption, FreezeState, Holder, Purpose, Said
 from activities.organisation import Deployed, Policy
@@ -93,6 +93,7 @@ class Freezing:
         self.policy = Policy()
         self.severity = Severity.SEV1  # nothing of a rollback starts before the freeze is proven (INV-4): it never waits behind others
         self.paused_by = ""
+        self.rehearsing = False
         self.narrow_actions: list[datetime] = []  # the holders' own caps were counted where they decided to hold
         self.confidence = 1.0
         self.began = kept.began
@@ -118,6 +119,10 @@ class Freezing:
         self.counts = kept.counts
         if why:
             self.note(at, "refused", f"the start input could not be understood: {why}")
+
+    def assumes(self, action: Action) -> bool:
+        """Nothing is only said here. In shadow mode the incidents say that they would hold it; the gate's own verbs refuse what is not granted."""
+        return False
 
     def note(self, at: datetime, kind: str, text: str, by: str = "automation") -> None:
         """One line more."""

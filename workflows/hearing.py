@@ -14,6 +14,7 @@ from workflows.invoker import Invoker, RanOut
 from workflows.severity import Severity
 from workflows.situation import Situation, worst_of
 
+HYPOTHESES, SHOWN = 20, 500  # how many of the newest the status shows, and how much of each; the timeline keeps every word
 COMMAND = (Role.INCIDENT_COMMANDER, Role.DEPUTY)
 
 
@@ -104,7 +105,15 @@ class Hearing:
         if not text:
             raise NotAccepted("a note needs a text")
         kind = message.about if message.about in ("hypothesis", "impact", "scope") else "note"
-        self._situation.note(kind, text, by=message.by or "unnamed")
+        situation, shown = self._situation, text[:SHOWN]
+        match kind:
+            case "hypothesis":
+                situation.hypotheses = [*situation.hypotheses, shown][-HYPOTHESES:]
+            case "impact":
+                situation.impact = shown
+            case "scope":
+                situation.scope = shown
+        situation.note(kind, text, by=message.by or "unnamed")
         return "noted"
 
     def _acknowledge(self, person: Person) -> str:
@@ -169,8 +178,10 @@ class Hearing:
         if not message.reason:
             raise NotAccepted("standing down needs a reason")
         situation = self._situation
-        if message.false_alarm and situation.measures.standing:
+        if message.false_alarm and any(not imposed.measure.until_stable for imposed in situation.measures.standing):
             raise NotAccepted("this was no false alarm for the systems: measures are in force; stand down without false_alarm")
+        if message.false_alarm and situation.breached:
+            raise NotAccepted("this was no false alarm for customers: they were seen to be hit; stand down without false_alarm")
         self.stand_down = StandDown(person.id, identity.verified, message.reason, message.false_alarm)
         situation.note("stand down", message.reason, by=person.id)
         if situation.state is State.HANDED_OVER:

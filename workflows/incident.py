@@ -6,6 +6,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from activities.action import Entry, Grant, Risk, Role, Value
+from workflows.checklist import Tick
 from workflows.severity import Severity
 
 # "If you're unsure, page as SEV-2 and adjust after triage" (seed §0.1, rule of thumb).
@@ -73,6 +74,7 @@ class Incident(Value):
     started_at: datetime | None = None  # when the first bad sample was seen: the alert's startsAt
     delivery: str = ""  # the alert delivery that opened it
     labels: dict[str, str] = {}
+    rehearsal: bool = False  # only say what would be done: `incident plan`
     refused_input: str = ""  # what was typed into a form and could not be understood, kept word for word
 
 
@@ -180,6 +182,7 @@ class Question(BaseModel):
     rung: int = 0
     told: tuple[str, ...] = ()
     state: QuestionState = QuestionState.OPEN
+    assumed: bool = False  # nobody was asked: a plan, or shadow mode
     given: list[Given] = []
     closed_at: datetime | None = None
 
@@ -200,6 +203,7 @@ class StepState(StrEnum):
     FAILED = "failed"
     SKIPPED = "skipped"
     DECLINED = "declined"
+    ASSUMED = "assumed"  # only said: a plan, or shadow mode
     TASK = "task"  # handed to a person, because no system of ours can do it
 
 
@@ -252,6 +256,19 @@ class Task(BaseModel):
     due: str = ""
 
 
+class Planned(BaseModel):
+    """A step that is still to come, as far as the playbook can say now: enough to do it by hand."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    number: int
+    phase: Phase
+    says: str  # the effect in one sentence
+    by_hand: tuple[str, ...] = ()
+    verb: str = ""
+    target: str = ""
+
+
 class Status(BaseModel):
     """Everything that is true of an incident now: what `status` and `watch` show, and what the ledger keeps."""
 
@@ -263,6 +280,9 @@ class Status(BaseModel):
     section: str
     title: str
     service: str = ""
+    scope: str = ""  # in people's own words, the newest: `incident note --scope`
+    impact: str = ""  # likewise
+    hypotheses: tuple[str, ...] = ()
     severity: Severity
     peak_severity: Severity
     because: tuple[str, ...] = ()
@@ -292,6 +312,8 @@ class Status(BaseModel):
     questions: list[Question] = []
     tasks: list[Task] = []
     follow_ups: list[Task] = []
+    checklist: list[Tick] = []  # the first 15 minutes (seed §0.3)
+    plan: list[Planned] = []  # what is still to come, in order
     entries: int = 0
     pace: float = 1.0
     outcome: str = ""
@@ -315,6 +337,7 @@ class Outcome(Value):
     questions: int = 0
     grants: tuple[Grant, ...] = ()
     last_entry: Entry | None = None
+    rehearsed: Status | None = None  # what a plan came to: its steps, questions and tasks
 
 
 def incident_id(day: datetime, short: str, service: str, nth: int = 1) -> str:

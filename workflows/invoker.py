@@ -4,13 +4,13 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, is_cancelled_exception
 
-from activities.action import A, Action, Call, Grant, O, Order, Patience, Risk, Verb, action_of
+from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience, Risk, Verb, action_of
 from activities.organisation import Policy
 from workflows.incident import Step, StepState
 from workflows.severity import Severity
@@ -38,10 +38,14 @@ class Cause(Protocol):
     severity: Severity
     paused_by: str
     narrow_actions: list[datetime]
+    rehearsing: bool
 
     @property
     def confidence(self) -> float:
         """How sure we are that there is a cause to act at all, 0 to 1."""
+
+    def assumes(self, action: Action) -> bool:
+        """Whether an action is only said and not done."""
 
 
 class Invoker:
@@ -76,6 +80,8 @@ class Invoker:
         action = action_of(verb)
         self._check(verb, order, grant)
         step.key = step.key or self.key(action, order)
+        if self._cause.assumes(action):
+            return cast("A", self._assumed(order))
         await self._unpaused(step, action)
         if action.risk(order, self._cause.policy.limits) is Risk.C1 and action.patience is not Patience.WATCH:
             self._cause.narrow_actions.append(workflow.now())
@@ -89,12 +95,18 @@ class Invoker:
 
     async def quietly(self, verb: Verb[O, A], order: O, *, key: str = "", grant: Grant | None = None) -> A:
         """Invoke a verb that is no step of the playbook: our own record, a page, a message. Raises `RanOut`."""
+        if self._cause.assumes(action_of(verb)):
+            return cast("A", self._assumed(order))
         return await self._invoke(verb, order, key or self.key(action_of(verb), order), order.effect(), grant=grant)
 
     def _check(self, verb: Verb[O, Any], order: Order, grant: Grant | None) -> None:
         name, risk = action_of(verb).name, self.risk(verb, order)
         if risk >= Risk.C2 and (grant is None or order.digest(name) not in grant.covers):
             raise NeedsApproval(f"{name} on {order.target()} is {risk.label} and was not granted")
+
+    def _assumed(self, order: Order) -> Effect:
+        why = "not done: this is a plan" if self._cause.rehearsing else "not done: shadow mode"
+        return Effect(target=order.target(), summary=order.effect(), proven_by=why, assumed=True)
 
     async def _unpaused(self, step: Step, action: Action) -> None:
         if action.writes and self._cause.paused_by:
@@ -107,6 +119,7 @@ class Invoker:
         call = Call(
             incident_id=cause.id, key=key, at=workflow.now(), pace=cause.policy.pace, again=again, grant=grant,
             limits=cause.policy.limits, observe_only=cause.policy.observe_only,
+            write_access=cause.policy.may_write_to,
         )  # fmt: skip
         try:
             return await workflow.execute_activity(

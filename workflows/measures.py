@@ -1,5 +1,6 @@
 """Temporary measures: what this incident imposed and has not lifted (design §4, spec §2.7)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,13 +18,18 @@ class Imposed:
     order: Imposition
     since: datetime
     certain: bool = False
+    assumed: bool = False  # only said: a plan, or shadow mode
     held_by: str = ""
     lifted_at: datetime | None = None
 
     @property
     def undo(self) -> Order:
-        """The order that lifts it."""
+        """The order that lifts it at once."""
         return self.order.undo()
+
+    def undo_steps(self, shares: Sequence[float]) -> tuple[Order, ...]:
+        """The orders that lift it step by step, with a look at the customers between."""
+        return self.order.undo_steps(shares)
 
 
 class Measures:
@@ -52,8 +58,13 @@ class Measures:
         return [i for i in reversed(self._imposed) if i.lifted_at is None]
 
     def liftable(self, *, on_abort: bool = False) -> list[Imposed]:
-        """What may be lifted, latest first. Sticky ones are never lifted on abort."""
-        return [i for i in self.standing if not i.held_by and not (on_abort and i.measure.sticky)]
+        """What may be lifted, latest first. Sticky ones are never lifted on abort; the freeze only after the stability gate."""
+        return [i for i in self.standing if not i.held_by and not i.measure.until_stable and not i.measure.own_end
+                and not (on_abort and i.measure.sticky)]  # fmt: skip
+
+    def until_stable(self) -> list[Imposed]:
+        """What is lifted last, when the stability gate has passed."""
+        return [i for i in self.standing if not i.held_by and i.measure.until_stable]
 
     def of(self, measure: Measure[Any]) -> list[Imposed]:
         """The standing impositions of one measure, latest first."""
@@ -71,4 +82,5 @@ class Measures:
                 lifts_by=i.order.inverse(), by_hand=i.undo.by_hand(), held_by=i.held_by,
             )
             for i in reversed(self.standing)
+            if not i.assumed
         ]  # fmt: skip

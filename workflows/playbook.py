@@ -11,17 +11,19 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ChildWorkflowError
 
 from activities.action import A, Effect, I, Measure, O, Role, Verb, action_of
-from activities.organisation import Organisation, Policy, Whole
+from activities.organisation import Deployed, Organisation, Policy, Whole
 from workflows.approvals import NotAccepted
 from workflows.changes import Changes, Proposed
 from workflows.comms import Comms
 from workflows.doors import Doors, alert_of, incident_of
+from workflows.first_minutes import FirstMinutes
 from workflows.hearing import Hearing, StandDown
 from workflows.incident import Card, Incident, Joined, Outcome, Phase, State, Status
 from workflows.invoker import Invoker, RanOut
+from workflows.planning import plan_ahead
 from workflows.proof import Proof, minutes
 from workflows.questions import Questions
 from workflows.recorder import Recorder
@@ -39,11 +41,13 @@ class Playbook(Doors):
         info = workflow.info()
         self.situation = Situation(info.workflow_id, info.workflow_type, self.card, workflow.now())
         self.situation.incident = _keyed(incident_of(given), type(self))
+        self.situation.rehearsing = self.situation.incident.rehearsal
         self.invoker = Invoker(self.situation)
         self.questions = Questions(self.situation, self.invoker)
         self.comms = Comms(self.situation, self.invoker, self.questions)
         self.proof = Proof(self.situation, self.invoker, self.questions, self.comms)
         self.changes = Changes(self.situation, self.invoker, self.questions, self.proof)
+        self.first_minutes = FirstMinutes(self)
         self.hearing = Hearing(self.situation, self.invoker)
         self.recorder = Recorder(self.situation, self.invoker)
         self._declared = False
@@ -64,10 +68,14 @@ class Playbook(Doors):
     # -- how it begins and ends -------------------------------------------------------------------------------------------------------
 
     async def _command(self, body: Callable[["Playbook", Incident], Awaitable[None]]) -> Outcome:
+        if self.situation.rehearsing:
+            return await self._rehearse(body)
         cancelled: asyncio.CancelledError | None = None
         await self._declare()
         recording = asyncio.create_task(self.recorder.run())
         self.comms.start()
+        self.first_minutes.start()
+        planning = asyncio.create_task(self._plan_ahead())
         work = asyncio.create_task(self._follow(body))
         try:
             await workflow.wait_condition(lambda: work.done() or self.hearing.stand_down is not None)
@@ -76,12 +84,26 @@ class Playbook(Doors):
         if not work.done():
             work.cancel()
         await self._settled(work)
+        planning.cancel()
+        await asyncio.gather(self.first_minutes.stop(), planning, return_exceptions=True)
         if self.situation.state is not State.RESOLVED:
             await self._abort(self.hearing.stand_down, cancelled is not None)
         await self._close(recording)
         if cancelled:
             raise cancelled
         return self._outcome()
+
+    async def _rehearse(self, body: Callable[["Playbook", Incident], Awaitable[None]]) -> Outcome:
+        """The same `run`, with real reads and nothing done: every change, question and wait is only said."""
+        await self._declare()
+        try:
+            await body(self, self.situation.incident)
+        except HandOver as why:
+            self.situation.note("the plan ends", str(why))
+            self.situation.outcome = str(why)
+        await self.comms.stop()
+        rehearsed = self.situation.status()
+        return self._outcome().model_copy(update={"rehearsed": rehearsed})
 
     async def _declare(self) -> None:
         """Policy first: everything after is decided by what was in force at this moment, and the history says so."""
@@ -103,6 +125,15 @@ class Playbook(Doors):
         if incident.refused_input:
             situation.note("refused", f"the start input could not be understood: {incident.refused_input}")
         self._declared = True
+
+    async def _plan_ahead(self) -> None:
+        """A plan is a help, never a condition: what stands against it is noted."""
+        if not self.policy.plan_ahead:
+            return
+        try:
+            await plan_ahead(self.situation)
+        except ChildWorkflowError as failed:
+            self.situation.note("no plan", str(failed.cause or failed))
 
     async def _follow(self, body: Callable[["Playbook", Incident], Awaitable[None]]) -> None:
         try:
@@ -135,6 +166,11 @@ class Playbook(Doors):
         except HandOver as again:
             await self._by_hand(str(again))
         else:
+            for (
+                imposed
+            ) in situation.measures.unheld():  # a freeze needs the stability gate, and a pin a fixed build: they stay, in a person's name
+                situation.measures.take_over(imposed, decision.by)
+                situation.note("held", f"{imposed.measure.name}: {imposed.order.target()} stays in force", by=decision.by)
             await self.finish(f"resolved by hand, says {decision.by}")
 
     async def _abort(self, order: StandDown | None, cancelled: bool) -> None:
@@ -142,6 +178,8 @@ class Playbook(Doors):
         situation = self.situation
         who = order.by if order else "the Temporal operator who cancelled it" if cancelled else "nobody: the playbook ended early"
         liftable = situation.measures.liftable(on_abort=True)
+        if order is not None and order.false_alarm:  # nothing else is in force, and nobody was hit: our own freeze ends at once
+            liftable = [*liftable, *situation.measures.until_stable()]
         covers = [i.undo.digest(action_of(i.measure.lift).name) for i in liftable]
         verified = order.verified if order else False
         grant = situation.approvals.ordered(who, verified, covers, timedelta(days=1), workflow.now())
@@ -192,10 +230,13 @@ class Playbook(Doors):
     async def hear(self, name: str, given: Sequence[object]) -> str:
         """Act on one message. A message may come before the first activity has read the policy: it waits for that."""
         await workflow.wait_condition(lambda: self._declared)
-        before = self.situation.severity
+        situation = self.situation
+        before, told = situation.severity, (situation.hypotheses, situation.impact, situation.scope)
         said = await self.hearing.hear(name, tuple(given))
-        if self.situation.severity < before:
+        if situation.severity < before:
             self.comms.raised()
+        if told != (situation.hypotheses, situation.impact, situation.scope):
+            self.comms.noted()
         return said
 
     def refuse(self, name: str, given: Sequence[object], why: str) -> None:
@@ -279,6 +320,14 @@ class Playbook(Doors):
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
 
+    async def deployed(self) -> Deployed:
+        """Where and how the service of this incident runs; without that nothing of it can be changed by us."""
+        name = self.situation.incident.service
+        service = (await self.first_minutes.catalogue()).services.get(name)
+        if service is None:
+            raise HandOver(f"nobody told us where {name} runs: add [services.{name}] to organisation.toml")
+        return service
+
     async def do(self, verb: Verb[O, A], order: O) -> A:
         """Look at something (C0), or make a change that automation may make alone. Anything graver goes through `propose` or `impose`."""
         return await self.changes.do(verb, order)
@@ -303,26 +352,38 @@ class Playbook(Doors):
         """Wait until the service was stable for the whole window."""
         await self.proof.stable()
 
+    async def steady(self, for_: timedelta) -> None:
+        """Wait until the service was stable for so long: enough to begin to put things back, not to close."""
+        await self.proof.stable(for_)
+
     async def classify(self, facts: Facts) -> None:
         """Classify again. Automation may only raise; what the rules say now stands on the screen either way."""
         found = classify(facts)
+        self.situation.breached |= any(ratio >= self.policy.mitigated_error_ratio for ratio in facts.err_ratio.values())
+        self.situation.exposure |= facts.data_exposure.at_least("SUSPECTED") or facts.isolation_failure.at_least("SUSPECTED")
         if self.situation.raise_severity(found.severity, tuple(f"{r.rule}: {r.because}" for r in found.rules[:3])):
             self.comms.raised()
 
     async def resolve(self) -> None:
         """The gate has passed. Closing a SEV-1 or SEV-2 is the commander's (spec §2.8); what is in force must be lifted or held by name."""
-        situation = self.situation
-        if left := situation.measures.unheld():
+        situation, last = self.situation, self.situation.measures.until_stable()
+        if left := [imposed for imposed in situation.measures.unheld() if imposed not in last]:
             raise HandOver(f"{len(left)} measures are still in force and nobody holds them: {', '.join(i.measure.name for i in left)}")
-        if situation.peak_severity <= Severity.SEV2:
+        if situation.peak_severity <= Severity.SEV2 or last:
             decision = await self.questions.confirmation(
                 f"Resolve {situation.id}? The service was stable for {minutes(self.policy.stability.window)}",
                 roles=(Role.INCIDENT_COMMANDER,),
-                effect="state becomes resolved, the status page says Resolved, the page ends",
+                effect="; ".join(
+                    (*(i.undo.effect() for i in last), "state becomes resolved, the status page says Resolved, the page ends")
+                ),
+                covers=tuple(i.undo.digest(action_of(i.measure.lift).name) for i in last),
                 inverse="declare again",
+                by_hand=tuple(line for i in last for line in i.undo.by_hand()),
             )
             if not decision.granted:
                 raise HandOver(f"{decision.by} does not want it closed yet")
+            for imposed in last:
+                await self.changes.lift(imposed, decision.grant, may_ask=True)
         await self.finish("resolved: the stability gate passed")
 
     async def finish(self, summary: str) -> None:

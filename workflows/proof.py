@@ -39,25 +39,29 @@ class Proof:
 
     async def rest(self, duration: timedelta, why: str) -> None:
         """Let policy time pass."""
+        if self._situation.rehearsing:
+            self._situation.note("wait", f"{minutes(duration)}: {why}")
+            return
         self._situation.waiting_for = why
         await workflow.sleep(self._situation.policy.paced(duration), summary=why)
         self._situation.waiting_for = ""
 
     async def until(self, instant: datetime, why: str) -> None:
         """Let time pass until an instant; at once when it is over."""
-        if instant > workflow.now():
+        if instant > workflow.now() and not self._situation.rehearsing:
             self._situation.waiting_for = why or self._situation.waiting_for
             await workflow.sleep(instant - workflow.now(), summary=why or None)
 
-    async def stable(self) -> None:
+    async def stable(self, for_: timedelta | None = None) -> None:
         """Wait until the service was stable for the whole window. A violation, a gap in the data or an alarm starts the window again."""
         gate = self._situation.policy.stability
+        window = for_ or gate.window
         await self.holds(
             lambda start, end: self.look(
                 Telemetry.stability, Gate(service=self._situation.incident.service, start=start, end=end, stability=gate)
             ),
-            gate.window,
-            f"{self._situation.incident.service} stable for {minutes(gate.window)}",
+            window,
+            f"{self._situation.incident.service} stable for {minutes(window)}",
         )
 
     async def holds(
@@ -66,6 +70,9 @@ class Proof:
     ) -> bool:  # fmt: skip
         """Ask the metrics store about whole windows until one holds from end to end. False: not `within` that time, or given up."""
         situation, length = self._situation, self._situation.policy.paced(window)
+        if situation.rehearsing:
+            situation.note("wait", f"{minutes(window)}: until {what}")
+            return True
         start = workflow.now()
         deadline = start + self._situation.policy.paced(within) if within else None
         while deadline is None or workflow.now() < deadline:
@@ -107,6 +114,9 @@ class Proof:
     async def until_mitigated(self) -> None:
         """Wait until the customers' impact has ended, by the metrics and on no verb's word; in the end a person decides."""
         situation, policy = self._situation, self._situation.policy
+        if situation.rehearsing:
+            situation.note("wait", "until the customers' impact has ended, by the metrics")
+            return
         deadline = workflow.now() + policy.paced(policy.mitigated_within)
         surface = Surface(service=situation.incident.service, window=policy.mitigated_window)
         while True:
@@ -115,7 +125,7 @@ class Proof:
             health = await self.look(Telemetry.impact, surface)
             if not health.blind and health.error_ratio is not None and health.error_ratio <= policy.mitigated_error_ratio:
                 break
-            if workflow.now() < deadline:
+            if workflow.now() < deadline or situation.shadow:  # in shadow mode people mend it, in their own time
                 continue
             if await self._carry_on_unmitigated(in_words(health)):
                 situation.waiting_for = ""
@@ -137,6 +147,8 @@ class Proof:
     async def stop_at_a_regression(self, imposed: Imposed) -> None:
         """Watch after a lift; the impact coming back stops everything (design §4). Raises `HandOver`."""
         policy = self._situation.policy
+        if self._situation.rehearsing:
+            return
         surface = Surface(service=self._situation.incident.service, window=policy.mitigated_window)
         await workflow.sleep(policy.paced(policy.mitigated_window), summary=f"watch after lifting {imposed.measure.name}")
         health = await self.look(Telemetry.impact, surface)

@@ -15,7 +15,7 @@ from activities.pager import Ask, Pager
 from workflows.incident import Question, QuestionKind, QuestionState, Silence
 from workflows.invoker import Invoker, RanOut
 from workflows.roster import RUNGS
-from workflows.situation import Situation
+from workflows.situation import HandOver, Situation
 
 # After this many pages about one unanswered question the pages come hourly: a pager that cries every five minutes for a week is switched off.
 URGENT_PAGES = 6
@@ -89,9 +89,11 @@ class Questions:
             covers=tuple(order.digest(action.name) for order in orders),
             proposer=proposer,
         )
+        valid = policy.for_people(lasting or policy.approval_valid[risk])
+        if self._situation.assumes(action):
+            return Decision(question, self._situation.approvals.assume(question, valid, workflow.now()))
         await self._wait(question)
         granted = question.state is QuestionState.GRANTED
-        valid = policy.for_people(lasting or policy.approval_valid[risk])
         grant = self._situation.approvals.grant(question, valid, workflow.now()) if granted else None
         return Decision(question, grant)
 
@@ -104,14 +106,18 @@ class Questions:
             QuestionKind.CONFIRMATION, asks, risk=risk, roles=roles, silence=silence, effect=effect, inverse=inverse, by_hand=by_hand,
             facts=facts, covers=covers,
         )  # fmt: skip
-        await self._wait(question)
         policy = self._situation.policy
         valid = policy.for_people(policy.approval_valid[Risk.C3])
+        if self._situation.rehearsing or (self._situation.shadow and not self._situation.measures.in_force()):
+            return Decision(question, self._situation.approvals.assume(question, valid, workflow.now()))
+        await self._wait(question)
         granted = question.state is QuestionState.GRANTED
         return Decision(question, self._situation.approvals.grant(question, valid, workflow.now()) if granted else None)
 
     async def repair(self, action: Action, asks: str, why: str, *, order: Order | None, may_skip: bool) -> Decision:
-        """Patience is over: retry, already done by hand, skip (only where nothing depends on it), or hand over."""
+        """Patience is over: retry, already done by hand, skip (only where nothing depends on it), or hand over. A plan ends here."""
+        if self._situation.rehearsing:
+            raise HandOver(f"the plan ends here: {asks} ({why})")
         options = ("retry", "done_by_hand", *(("skip",) if may_skip else ()), "hand_over")
         question = self._open(
             QuestionKind.REPAIR,
@@ -134,6 +140,8 @@ class Questions:
             QuestionKind.FACT, asks, risk=Risk.C0, roles=roles, silence=Silence.HOLD, effect=f"for example {example}",
             inverse="ask to correct it with a note", options=("answer",),
         )  # fmt: skip
+        if self._situation.rehearsing:
+            raise HandOver(f"the plan ends here: {asks}")
         await self._wait(question)
         return Decision(question)
 

@@ -3,14 +3,16 @@
 It holds values and answers questions about them; it does nothing to the outside.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 from temporalio import workflow
 
-from activities.action import Action, Order, Risk, Role
+from activities.action import OURS, Action, Order, Patience, Risk, Role
 from activities.organisation import Policy
 from workflows.approvals import Approvals
-from workflows.incident import UNSURE, Card, Incident, Phase, State, Status, Step, StepState, Task
+from workflows.checklist import Tick
+from workflows.incident import UNSURE, Card, Incident, Phase, Planned, State, Status, Step, StepState, Task
 from workflows.measures import Measures
 from workflows.roster import Crew
 from workflows.severity import Severity
@@ -29,6 +31,7 @@ class Situation:
         self.playbook = playbook
         self.card = card
         self.incident = Incident()
+        self.rehearsing = False  # a plan: reads are real, changes and waits are only said
         self.policy = Policy()
         self.timeline = Timeline()
         self.crew = Crew()
@@ -42,6 +45,12 @@ class Situation:
         self.steps: list[Step] = []
         self.tasks: list[Task] = []
         self.follow_ups: list[Task] = []
+        self.ticks: Callable[[], list[Tick]] = list  # the first minutes, as `FirstMinutes` reads them off
+        self.exposure = False  # any hint that data may be exposed
+        self.breached = False  # customers were seen to be hit
+        self.plan: list[Planned] = []
+        self.scope = self.impact = ""  # in people's own words
+        self.hypotheses: list[str] = []
         self.declared_at = at
         self.acknowledged_at: datetime | None = None
         self.mitigated_at: datetime | None = None
@@ -59,6 +68,19 @@ class Situation:
         self.narrow_actions: list[datetime] = []
         self._versions = 0
         self._seen: object = None
+
+    def assumes(self, action: Action) -> bool:
+        """Whether an action is only said and not done: in a plan, and in shadow mode where its system was not granted write access."""
+        touches = action.writes or action.patience is Patience.WATCH
+        if self.rehearsing:
+            return touches
+        allowed = self.policy.may_write_to
+        return touches and allowed is not None and action.system not in OURS | set(allowed)
+
+    @property
+    def shadow(self) -> bool:
+        """True in shadow mode: we look on, and say what we would do."""
+        return self.policy.mode == "shadow" and not self.rehearsing
 
     def note(
         self, kind: str, text: str, *, by: str = "automation", step: Step | None = None, **facts: str | int | float | bool | None
@@ -135,7 +157,8 @@ class Situation:
         """The status now. It is a view of what changes: turn it into JSON before the next step."""
         return Status(
             incident_id=self.id, version=self._versions, playbook=self.playbook, section=self.card.section,
-            title=self.incident.title or self.card.title, service=self.incident.service, severity=self.severity,
+            title=self.incident.title or self.card.title, service=self.incident.service, scope=self.scope, impact=self.impact,
+            hypotheses=tuple(self.hypotheses), severity=self.severity,
             peak_severity=self.peak_severity, because=self.because, phase=self.phase, state=self.state, commander=self.commander(),
             roles={role: self.crew.name(role) for role in self.crew.assigned}, source=self.incident.source,
             dedup_key=self.incident.dedup_key, alerts=self.alerts, started_at=self.incident.started_at, declared_at=self.declared_at,
@@ -144,8 +167,14 @@ class Situation:
             ticket=self.ticket, paused_by=self.paused_by, waiting_for=self.waiting_for, phases=tuple(self.phases),
             steps=self.steps, in_force=self.measures.in_force(),
             questions=self.approvals.questions, tasks=self.tasks,
-            follow_ups=self.follow_ups, entries=len(self.timeline.entries), pace=self.policy.pace, outcome=self.outcome,
+            follow_ups=self.follow_ups, checklist=self.ticks(), plan=self._to_come(),
+            entries=len(self.timeline.entries), pace=self.policy.pace, outcome=self.outcome,
         )  # fmt: skip
+
+    def _to_come(self) -> list[Planned]:
+        """The plan without what was begun meanwhile."""
+        begun = {(step.verb, step.target, step.says) for step in self.steps}
+        return [one for one in self.plan if (one.verb, one.target, one.says) not in begun]
 
     def _picture(self) -> object:
         # Cheap to compare at every turn: whatever changes the screen changes one of these.
@@ -154,6 +183,7 @@ class Situation:
             self.room, self.ticket, self.status_page, self.alerts, self.outcome, self.acknowledged_at, len(self.follow_ups),
             tuple(s.state for s in self.steps), tuple((q.state, q.rung, len(q.given)) for q in self.approvals.questions),
             tuple((i.number, i.certain, i.held_by) for i in self.measures.standing),
+            tuple((t.key, t.state) for t in self.ticks()), tuple((p.number, p.says) for p in self.plan),
         )  # fmt: skip
 
 

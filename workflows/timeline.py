@@ -12,6 +12,7 @@ class Timeline:
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        self.first: dict[str, Entry] = {}  # the first entry of every kind
         self._recorded = 0
 
     def note(
@@ -22,6 +23,7 @@ class Timeline:
         entry = Entry(number=len(self.entries) + 1, at=at, kind=kind, text=text, by=by, phase=phase, step=step, facts=facts)
         sealed = entry.sealed(previous)
         self.entries.append(sealed)
+        self.first.setdefault(kind, sealed)
         return sealed
 
     @property

@@ -12,6 +12,7 @@ from activities.action import Grant, Role, action_of
 from activities.canary_core import Verdict, ladder
 from activities.model_orders import (
     EVERYBODY,
+    SHED_FIRST,
     Calls,
     Candidate,
     ErrorClass,
@@ -24,7 +25,7 @@ from activities.model_orders import (
     Watch,
     Watched,
 )
-from activities.models import FAILED_OVER, Models
+from activities.models import DEGRADED, FAILED_OVER, Models
 from activities.telemetry import BlastRadius, ProviderGate, Telemetry
 from workflows.incident import Silence, StepState
 from workflows.measures import Imposed
@@ -32,9 +33,6 @@ from workflows.severity import Facts, Scope, Slo
 
 if TYPE_CHECKING:
     from workflows.playbook import Playbook
-
-# Who is degraded first when a provider cannot carry everybody (spec §9.2: shed by tier).
-SHED_FIRST = ("starter", "business", "enterprise", "sovereign")
 
 
 @dataclass(frozen=True)
@@ -72,11 +70,16 @@ class Traffic:
         }
         return meant.get(calls.dominant(self.primary), "") if calls.failed_share(self.primary) > self._policy.error_ratio else ""
 
-    def facts(self, probed: Probed, secondary: Candidate | None, tenants: TenantSplit, radius: BlastRadius) -> Facts:
-        """What triage found, in the words of the severity function. A fallback that some tenants may not use is not adequate."""
+    def carried(self, tenants: TenantSplit, by: Candidate | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Who the stand-in takes: all who permit it, or as many as it has room for, by priority tier (A.2 M3); and who is crowded out."""
+        headroom = self._policy.headroom
+        return (tenants.movable, ()) if by is None or by.carries(headroom) >= 1 else tenants.by_priority(by.free_rps / headroom)
+
+    def facts(self, probed: Probed, secondary: Candidate | None, degraded: Sequence[str], radius: BlastRadius) -> Facts:
+        """What triage found, in the words of the severity function. A fallback that some tenants cannot use is not adequate."""
         return Facts(
             provider_down=not probed.ok,
-            fallback_adequate=secondary is not None and not tenants.stuck,
+            fallback_adequate=secondary is not None and not degraded,
             provider_spend_cap=probed.spend_capped,
             err_ratio=radius.error_ratio_by_region,
             duration_s=self._policy.log_window.total_seconds(),
@@ -87,15 +90,16 @@ class Traffic:
             slo=Slo.LIKELY,
         )
 
-    def tiers(self, tenants: TenantSplit) -> tuple[str, ...]:
+    def tiers(self, tenants: TenantSplit, moving: Sequence[str]) -> tuple[str, ...]:
         """Who would move, by tier."""
-        counted = {tier: sum(tenants.tiers.get(t) == tier for t in tenants.movable) for tier in reversed(SHED_FIRST)}
+        counted = {tier: sum(tenants.tiers.get(t) == tier for t in moving) for tier in reversed(SHED_FIRST)}
         return ("tenants: " + ", ".join(f"{n} {tier}" for tier, n in counted.items() if n),) if any(counted.values()) else ()
 
-    def reasons(self, tenants: TenantSplit) -> tuple[str, ...]:
-        """Why the others may not move."""
+    def reasons(self, tenants: TenantSplit, crowded: Sequence[str], by: Candidate | None) -> tuple[str, ...]:
+        """Why the others do not move."""
         said = sorted({tenants.reasons.get(t, "not permitted") for t in tenants.stuck})
-        return (f"{', '.join(tenants.stuck)}: {'; '.join(said)[:200]}",) if tenants.stuck else ()
+        no_room = (f"{', '.join(crowded)}: {by.id} has room for {by.free_rps:g} requests/s only",) if by and crowded else ()
+        return ((f"{', '.join(tenants.stuck)}: {'; '.join(said)[:200]}",) if tenants.stuck else ()) + no_room
 
     async def fail_over(self, tenants: Sequence[str], to: Candidate | None, facts: tuple[str, ...] = ()) -> Ramped:
         """Ramp these tenants to a candidate in steps, because a step change can topple it. One question for the whole ramp, unless within limits."""
@@ -185,6 +189,8 @@ class Traffic:
 
     def _lock(self, duration: timedelta) -> None:
         """No return for so long from now: a provider that comes and goes must not take the traffic with it."""
+        if self._playbook.situation.rehearsing:
+            return
         self._not_before = max(self._not_before, workflow.now() + self._playbook.policy.paced(duration))
 
     async def _stand_in_fails(self, stand_in: Candidate) -> bool:
@@ -264,6 +270,8 @@ class Traffic:
                 return await self._fell_back(tenants, secondary)
             if shift is not None and not await playbook.impose(FAILED_OVER, shift, under=grant, onto=self.imposed):
                 return await self._fell_back(tenants, secondary)
+            if playbook.situation.assumes(action_of(Models.watch)):
+                return True
             watched = await self._watch(secondary, weight, step)
             if watched is None:
                 return await self._fell_back(tenants, secondary)
@@ -323,13 +331,16 @@ class Traffic:
         decision = await playbook.questions.confirmation(
             f"Stay on {secondary.id}? The return to {self.primary} did not work out",
             roles=(Role.INCIDENT_COMMANDER, Role.AI_ML_LEAD),
-            effect=f"the failover stays in force in your name; {self.primary} is not tried again by this incident",
+            effect=f"the failover stays in force in your name, and so does what only {self.primary} can end: the degraded tenants. "
+            "It is not tried again by this incident",
             inverse="declare again when the primary is well",
         )
         if not decision.granted:
             playbook.hand_over(f"the traffic is on {secondary.id} and {decision.by} will not leave it there")
-        if self.imposed is not None:
-            playbook.situation.measures.take_over(self.imposed, decision.by)
+        measures = playbook.situation.measures
+        for imposed in (*measures.of(FAILED_OVER), *measures.of(DEGRADED)):
+            measures.take_over(imposed, decision.by)
+            playbook.situation.note("held", f"{imposed.measure.name}: {imposed.order.target()} stays in force", by=decision.by)
         return False
 
     async def _failing(self, provider: str) -> bool:

@@ -39,8 +39,11 @@ class Door:
         *,
         timeout: float = 4.0,
         transport: httpx.AsyncBaseTransport | None = None,
+        auth: httpx.Auth | None = None,
     ) -> None:
-        self._http = httpx.AsyncClient(base_url=base_url, headers=dict(headers), timeout=timeout, transport=transport, verify=_tls())
+        self._http = httpx.AsyncClient(
+            base_url=base_url, headers=dict(headers), timeout=timeout, transport=transport, auth=auth, verify=_tls()
+        )
 
     async def read(self, call: Call, path: str, *, headers: Mapping[str, str] | None = None, **params: Any) -> httpx.Response:
         """GET, at the call's instant. Raises as the module says."""

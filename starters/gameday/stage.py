@@ -121,16 +121,17 @@ def _environment(home: Path, ports: dict[str, int]) -> dict[str, str]:
     practice, token = f"http://127.0.0.1:{ports['practice']}", f"file:{home / 'token'}"
     tokens = (
         "model_gateway_token", "app_token", "unleash_token", "statuspage_token", "slack_token", "pagerduty_routing_key", "pagerduty_token",
-        "github_token", "alert_token",
+        "github_token", "cloud_run_token", "platform_token", "alert_token",
     )  # fmt: skip
     where = {
         "temporal_address": f"127.0.0.1:{ports['temporal']}", "ui_url": f"http://127.0.0.1:{ports['ui']}",
-        "ledger_url": f"sqlite:///{home / 'ledger.db'}", "organisation": str(home / "organisation.toml"),
+        "ledger_url": f"sqlite:///{home / 'ledger.db'}", "organisation": str(home / "organisation.toml"), "evidence": str(home / "evidence"),
         "model_gateway_url": f"{practice}/llm", "app_url": f"{practice}/app", "unleash_url": f"{practice}/unleash",
         "prometheus_url": f"{practice}/prom", "statuspage_url": f"{practice}/statuspage/v1",
         "statuspage_public_url": f"{practice}/statuspage/public", "slack_url": f"{practice}/slack/api",
         "pagerduty_events_url": f"{practice}/pagerduty", "pagerduty_url": f"{practice}/pagerduty/api", "pagerduty_requester": "P_DANA",
         "pagerduty_from": "dana@example.com", "github_url": f"{practice}/github", "github_repository": "acme/incidents",
+        "cloud_run_url": f"{practice}/run", "edge_url": f"{practice}/edge", "platform_url": f"{practice}/platform",
         "codes_secret": f"file:{home / 'codes'}", "alert_port": str(ports["receiver"]), **dict.fromkeys(tokens, token),
     }  # fmt: skip
     return {f"INCIDENT_{name.upper()}": value for name, value in where.items()}

@@ -124,12 +124,26 @@ def test_error_classes_are_the_specs(status: int, headers: dict[str, str], body:
 
 async def test_the_survey_finds_who_can_carry_the_load_and_who_only_a_part(models: Models, call: MakeCall) -> None:
     found = await models.survey(Survey(route="chat", primary="aurora"), call())
-    best, partial = found.best(headroom=1.2), found.any_partial(1.2)
+    best = found.best(headroom=1.2)
     assert best is not None and best.id == "borealis"
     assert best.shared_with_primary == ("region:eu-west",)
     assert found.next_after("borealis", 1.2) is None
-    assert partial is not None and partial.candidate.id == "cumulus"
-    assert 0.3 < partial.share < 0.6
+    assert found.stand_in(headroom=1.2) == best
+
+
+async def test_when_nobody_can_carry_everybody_the_one_that_carries_most_takes_the_highest_tiers(
+    world: World, models: Models, call: MakeCall
+) -> None:
+    world.state.providers["borealis"].evaluated = False
+    found = await models.survey(Survey(route="chat", primary="aurora"), call())
+    small = found.stand_in(headroom=1.2)
+    assert small is not None and small.id == "cumulus" and 0.3 < small.carries(1.2) < 0.6
+    tenants = await models.split(Split(route="chat", primary="aurora", to="cumulus"), call())
+    carried, crowded = tenants.by_priority(small.free_rps / 1.2)
+    assert sum(tenants.rps[t] for t in carried) * 1.2 <= small.free_rps
+    assert {tenants.tiers[t] for t in carried} <= {"enterprise", "business"}
+    assert {tenants.tiers[t] for t in crowded} >= {"starter"}
+    assert set(carried) | set(crowded) == set(tenants.movable) and not set(carried) & set(crowded)
 
 
 @pytest.mark.parametrize("flaw", ["never evaluated", "no prompt profile", "failing now"])

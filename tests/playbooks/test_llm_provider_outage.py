@@ -12,6 +12,7 @@ from tests.drill import Drill, Told, brisk, drill, until
 from workflows.incident import Phase, Silence, State, Status, StepState
 
 LOW_PARITY = {"borealis": {"parity": 0.93}}
+NO_TERTIARY = {"cumulus": {"evaluated": False}}
 SECOND, MINUTE, FIVE, HALF_HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30)
 
 
@@ -137,9 +138,47 @@ async def test_with_the_secondary_down_a_large_enough_tertiary_takes_over(tmp_pa
         assert await stage.trespasses() == []
 
 
-async def test_with_no_provider_large_enough_everybody_is_degraded(tmp_path: Path) -> None:
-    """The secondary is down and the tertiary too small: retrieval-only answers for all, after a question, and the service answers."""
-    async with outage(tmp_path) as (stage, incident):
+async def test_a_stand_in_that_is_too_small_takes_the_highest_tiers_and_the_others_are_degraded(tmp_path: Path) -> None:
+    """Capacity ≥ 1.2 × the load, else priority tiers (A.2 M3): what does not fit gets retrieval-only answers, and is told why."""
+    async with outage(tmp_path, lasts=500) as (stage, incident):
+        await stage.fault(provider="borealis", kind="down", for_seconds=600)
+        question = await incident.question("from retrieval only")
+        assert any("has room for" in fact for fact in question.facts), question.facts
+        status = await incident.is_in(Phase.RECOVERY)
+        assert asked(status, "over from aurora to cumulus"), story(await incident.timeline())
+        tenants = (await stage.look())["tenants"]
+        moved = {t for t, shares in (await stage.look())["route"]["overrides"].items() if shares.get("cumulus", 0) == 1}
+        degraded = await retrieval_only(stage)
+        assert moved and not moved & degraded and moved | degraded == set(tenants)
+        assert sum(tenants[t]["rps"] for t in moved) * 1.2 <= 0.4 * sum(row["rps"] for row in tenants.values()) + 0.01
+        left_out = {tenants[t]["tier"] for t in degraded} - {"sovereign"}
+        assert "starter" in left_out and {tenants[t]["tier"] for t in moved} <= {"enterprise", "business"}
+        assert await stage.trespasses() == []
+        ended = await incident.ends()
+        assert ended.state is State.RESOLVED and ended.in_force == [], story(await incident.timeline())
+
+
+async def test_degraded_tenants_come_back_in_steps(tmp_path: Path) -> None:
+    """INV-19: one question, then a share at a time with a look at the customers between; the impact coming back stops it."""
+    only_the_primary = {name: {"evaluated": False} for name in ("borealis", "cumulus")}
+    async with outage(tmp_path, providers=only_the_primary, lasts=200) as (stage, incident):
+        await incident.is_in(Phase.RECOVERY)
+        question = await incident.question("Restore tools")
+        assert "in 3 steps" in question.effect
+        await incident.answer("Restore tools")
+        await incident.hears("done: models.restore_modes")
+        assert len(await retrieval_only(stage)) == 18
+        await stage.fault(provider="aurora", kind="overload", rate=0.9, for_seconds=3000)
+        await incident.hears("handed over:", skip=SECOND)
+        assert len(await retrieval_only(stage)) in (10, 18)
+        await stage.mend()
+        ended = await incident.ends()
+        assert ended.in_force == [] and await retrieval_only(stage) == set(), story(await incident.timeline())
+
+
+async def test_with_no_provider_fit_to_stand_in_everybody_is_degraded(tmp_path: Path) -> None:
+    """The secondary is down and the tertiary never evaluated: retrieval-only answers for all, after a question, and the service answers."""
+    async with outage(tmp_path, providers=NO_TERTIARY) as (stage, incident):
         await stage.fault(provider="borealis", kind="down", for_seconds=400)
         question = await incident.question("from retrieval only")
         assert "20 tenants" in question.asks
@@ -171,7 +210,7 @@ async def test_with_no_healthy_provider_at_all_the_service_still_answers(tmp_pat
 
 async def test_a_never_evaluated_model_is_never_used(tmp_path: Path) -> None:
     """However healthy it is."""
-    async with outage(tmp_path, providers={"borealis": {"evaluated": False}}) as (stage, incident):
+    async with outage(tmp_path, providers={"borealis": {"evaluated": False}, **NO_TERTIARY}) as (stage, incident):
         await incident.is_in(Phase.RECOVERY)
         assert {sends(e, "borealis") for e in await stage.wrote("llm.routes.weights")} <= {0.0}
         assert len(await retrieval_only(stage)) == 20
@@ -353,7 +392,8 @@ async def test_a_declined_canary_leaves_the_traffic_with_the_stand_in_in_somebod
     async with outage(tmp_path, lasts=200) as (stage, incident):
         status = await incident.ends({"Canary back": "decline"})
         assert status.state is State.RESOLVED, story(await incident.timeline())
-        assert [(m.name, m.held_by) for m in status.in_force] == [("failed over", "dana")]
+        assert {(m.name, m.held_by) for m in status.in_force} == {("failed over", "dana"), ("degraded", "dana")}
+        assert len(await retrieval_only(stage)) == 4  # they permit only the primary
         assert await returns(stage) == []
         outcome = await incident.handle.result()
         assert "held by dana" in outcome["in_force"][0]
@@ -384,7 +424,7 @@ async def _all_degraded(stage: Drill, incident: Told) -> bool:
 async def test_a_primary_that_never_comes_back_and_has_no_stand_in_is_handed_over(tmp_path: Path) -> None:
     """Nothing is restored onto a provider that is down."""
     policy = brisk(outage='longest_wait_for_primary = "PT30M"')
-    async with outage(tmp_path, kind="down", lasts=None, policy=policy) as (stage, incident):
+    async with outage(tmp_path, kind="down", lasts=None, policy=policy, providers=NO_TERTIARY) as (stage, incident):
         await stage.fault(provider="borealis", kind="down")
         await incident.is_in(Phase.RECOVERY)
         await incident.hears("handed over:", skip=FIVE)

@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from rich.console import Console, Group
 
 from starters import screens
+from starters.text import UNSEEN
 from tests.screens import situations
 from tests.screens.situations import NOW
 from workflows.incident import State, Status
@@ -85,5 +86,5 @@ def test_what_changed_is_told_line_by_line() -> None:
 @given(st.text(max_size=300), st.integers(min_value=60, max_value=140))
 def test_no_text_from_outside_moves_the_cursor_or_breaks_the_page(text: str, width: int) -> None:
     seen = drawn(screens.render(situations.asking(title=text, waiting_for=text, because=(text,), room=text), NOW, width), width)
-    assert not screens.UNSEEN.search(seen.replace("\n", ""))
+    assert not UNSEEN.search(seen.replace("\n", ""))
     assert max(map(cell_len, seen.splitlines())) <= width

@@ -47,9 +47,11 @@ class LLMProviderOutage(Playbook):
                 self.do(Models.survey, Survey(route=service, primary=primary)),
                 self.do(Telemetry.blast_radius, Surface(service=service)),
             )
-            secondary = found.best(headroom=numbers.headroom)
+            secondary = found.stand_in(headroom=numbers.headroom)
             tenants = await self.do(Models.split, Split(route=service, primary=primary, to=secondary.id if secondary else ""))
-            await self.classify(traffic.facts(probed, secondary, tenants, radius))
+            served, crowded = traffic.carried(tenants, secondary)
+            degraded = tenants.stuck + crowded
+            await self.classify(traffic.facts(probed, secondary, degraded, radius))
             if elsewhere := traffic.not_an_outage(calls):
                 self.hand_over(elsewhere)
             if probed.ok:
@@ -58,11 +60,10 @@ class LLMProviderOutage(Playbook):
         async with self.mitigation():
             await self.impose(BACKED_OFF, BackOffOrder(settings=numbers.back_off, route=service))
             moved, *_ = await self.together(
-                traffic.fail_over(tenants.movable, secondary, facts=traffic.tiers(tenants)),
+                traffic.fail_over(served, secondary, facts=traffic.tiers(tenants, served)),
                 *(self.impose(SWITCHED_OFF, SwitchOff(flag=flag, why=f"{primary} is out")) for flag in HEAVY),
-                self.impose(DEGRADED, Degrade(route=service, tenants=tenants.stuck), facts=traffic.reasons(tenants)),
+                self.impose(DEGRADED, Degrade(route=service, tenants=degraded), facts=traffic.reasons(tenants, crowded, secondary)),
             )
-            served = tenants.movable
             while moved.saturated and (shed := traffic.lowest_tier(tenants, served)) != served:
                 await self.impose(DEGRADED, Degrade(route=service, tenants=shed), facts=(f"{moved.to} cannot carry everybody",))
                 served = tuple(tenant for tenant in served if tenant not in shed)

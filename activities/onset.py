@@ -1,0 +1,150 @@
+"""How trouble began: the first bad sample, and the shape of the start (spec §9.1 Triage). Pure; the readings are telemetry's.
+
+A *step* points at a change, a *ramp* at load or a leak, *periodic* trouble at a bad artefact that is made again and again.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import pairwise
+from statistics import median, quantiles
+from typing import NamedTuple
+
+from activities.action import Order, Value
+
+WINDOW = timedelta(seconds=30)  # what one sample looks at; policy time
+STEEP, SLOW = timedelta(seconds=45), timedelta(seconds=90)  # up to so long a start is a step; from so long on a ramp
+CALM = timedelta(seconds=30)  # of good samples, and an episode is over
+SAME_EPISODE = timedelta(minutes=3)  # of good samples that are still the same trouble: a slow start flickers
+LEAST_SAMPLES = 4  # bad ones, before a shape can be told
+RISEN = 0.7  # of the usual height: then the start is over
+LIKE = 1.6  # intervals that differ by less are regular
+TIMES = 3  # so often is periodic
+
+
+class Shape(StrEnum):
+    """How the trouble began."""
+
+    STEP = "step"
+    RAMP = "ramp"
+    PERIODIC = "periodic"
+    UNKNOWN = "unknown"
+
+
+class OnsetOf(Order):
+    """Look for the start of a service's trouble in the time before the call's instant."""
+
+    service: str
+    within: timedelta = timedelta(hours=3)
+    window: timedelta = timedelta(minutes=5)  # over which errors are split by revision and region
+
+    def target(self) -> str:
+        """The service."""
+        return f"service/{self.service}"
+
+    def effect(self) -> str:
+        """Nothing changes."""
+        return f"look for the first bad sample of {self.service} in the last {self.within.total_seconds() / 3600:g} h"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """The share of errors over time, by curl."""
+        asked = (
+            f'sum(rate(service_requests_total{{service="{self.service}",outcome="error"}}[1m])) '
+            f'/ sum(rate(service_requests_total{{service="{self.service}"}}[1m]))'
+        )
+        span = (
+            f'--data-urlencode "start=$(date -u -d \'-{self.within.total_seconds():.0f} seconds\' +%s)" --data-urlencode "end=$(date +%s)"'
+        )
+        return (f"curl -sS -G \"$PROMETHEUS_URL/api/v1/query_range\" {span} --data-urlencode step=15 --data-urlencode 'query={asked}'",)
+
+
+class Onset(Value):
+    """How it began. `first_bad` is real time, None where nothing was bad; ratios are of requests, over the order's window.
+
+    `slow`: what was bad is the 99th percentile, not errors. `every`: the period, where it is periodic (policy time).
+    """
+
+    service: str
+    first_bad: datetime | None
+    shape: Shape
+    slow: bool = False
+    every: timedelta | None = None
+    errors_by_revision: dict[str, float] = {}
+    errors_by_region: dict[str, float] = {}
+    blind: bool = False
+    at: datetime
+
+
+class Point(NamedTuple):
+    """One sample: when (policy seconds, from anywhere), how high, and whether it is bad."""
+
+    at: float
+    height: float
+    bad: bool
+
+
+class Start(NamedTuple):
+    """How a series of samples began to be bad; `at` is None where it never was."""
+
+    at: float | None
+    shape: Shape
+    every: float | None = None
+
+
+def start_of(points: Sequence[Point]) -> Start:
+    """The first bad sample of the latest trouble, and the shape of its start. The order of the points does not matter."""
+    ordered = sorted(points)
+    bad = [point for point in ordered if point.bad]
+    if not bad:
+        return Start(None, Shape.UNKNOWN)
+    every, since = _period(ordered, bad)
+    if every is not None:
+        return Start(since, Shape.PERIODIC, every)
+    first = _episodes([point.at for point in bad], SAME_EPISODE.total_seconds())[-1][0]
+    return Start(first, _shape([point for point in ordered if point.at >= first]))
+
+
+def _shape(points: list[Point]) -> Shape:
+    heights = [point.height for point in points if point.bad]
+    if len(heights) < LEAST_SAMPLES:
+        return Shape.UNKNOWN
+    usual = quantiles(heights, n=5)[-1]
+    risen = next(point.at for point in points if point.height >= RISEN * min(usual, max(heights))) - points[0].at
+    if risen <= STEEP.total_seconds():
+        return Shape.STEP
+    return Shape.RAMP if risen >= SLOW.total_seconds() else Shape.UNKNOWN
+
+
+def _period(points: list[Point], bad: list[Point]) -> tuple[float | None, float | None]:
+    """The period of the trouble and when it began; nothing when it does not come back regularly."""
+    episodes = _episodes([point.at for point in bad], CALM.total_seconds())
+    if len(episodes) < TIMES:
+        return None, None
+    regular = [episodes[-1]]
+    gaps: list[float] = []
+    for before, after in reversed(list(pairwise(episodes))):
+        gap = after[0] - before[0]
+        if gaps and max(*gaps, gap) > LIKE * min(*gaps, gap):
+            break
+        gaps.append(gap)
+        regular.append(before)
+    if len(regular) < TIMES or not _alike(points, regular):
+        return None, None
+    return median(gaps), regular[-1][0]
+
+
+def _alike(points: list[Point], episodes: list[tuple[float, float]]) -> bool:
+    """Whether the episodes are about as high: a start that flickers grows from one to the next."""
+    peaks = [max(p.height for p in points if first <= p.at <= last) for first, last in episodes]
+    return max(peaks) <= 2 * min(peaks)
+
+
+def _episodes(times: list[float], calm: float) -> list[tuple[float, float]]:
+    """First and last instant of each run of bad samples, as far as less than `calm` lies between two."""
+    found: list[tuple[float, float]] = []
+    for at in times:
+        if found and at - found[-1][1] <= calm:
+            found[-1] = (found[-1][0], at)
+        else:
+            found.append((at, at))
+    return found

@@ -1,0 +1,219 @@
+"""Looking for the cause of a production outage, and crossing causes out (spec §9.1). What is done about each stands in the playbook.
+
+The likeliest cause is acted on first; when that does not end the symptom it is crossed out, the clues are read again, and the next one is
+tried. A change that happened last is a suspect like any other: an innocent one is acquitted by what does not get better.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from temporalio import workflow
+
+from activities.action import A, O, Role, Verb
+from activities.capacity import Autoscaler, CapacityOf, ScaleUp
+from activities.change_feed import Change, ChangeFeed, ChangesSince
+from activities.edge import DependenciesOf, Drain, Edge, Limit, RegionsOf, Vantages
+from activities.feeds import FeedList, Feeds, FeedsOf, Pause
+from activities.flags import SWITCHED_OFF, SwitchOff
+from activities.onset import OnsetOf
+from activities.organisation import Deployed
+from activities.telemetry import ServiceHealth, Surface, Telemetry
+from activities.write_gate import GateOf, ReadOnly, WriteGate, WriteSafety
+from workflows.clues import Clues
+from workflows.invoker import RanOut
+from workflows.proof import in_words
+from workflows.rollback import Rollback, better
+from workflows.severity import Facts, Scope, Slo
+from workflows.suspects import Cause, Diagnosis, diagnose
+
+if TYPE_CHECKING:
+    from workflows.playbook import Playbook
+
+
+class Outage:
+    """One service that fails, what we know of it, and what has been tried."""
+
+    def __init__(self, playbook: "Playbook", service: Deployed) -> None:
+        self._playbook = playbook
+        self._numbers = playbook.policy.production_outage
+        self._levers = playbook.policy.levers
+        self.service = service
+        self.clues = Clues(service=service.name, at=workflow.now(), pace=playbook.policy.pace)
+        self.refuted: set[tuple[Cause, str]] = set()
+        self._acted: tuple[Diagnosis, ServiceHealth] | None = None
+        self._rollback: Rollback | None = None
+
+    # -- triage -----------------------------------------------------------------------------------------------------------------------
+
+    async def survey(self) -> None:
+        """Everything that can be known in a few minutes, side by side; what cannot be read is unknown, and said to be (A.1 T1 to T4)."""
+        name, regions = self.service.name, self.service.regions
+        health, dependencies, changes, onset, radius, capacity, gate, feeds = await asyncio.gather(
+            self._maybe(Edge.health, Vantages(service=name, regions=regions, levers=self._levers)),
+            self._maybe(Edge.dependencies, DependenciesOf(service=name)),
+            self._maybe(ChangeFeed.since, ChangesSince(look_back=self._numbers.look_back)),
+            self._maybe(Telemetry.onset, OnsetOf(service=name)),
+            self._maybe(Telemetry.blast_radius, Surface(service=name)),
+            self._maybe(Autoscaler.read, CapacityOf(service=name)),
+            self._maybe(WriteGate.read, GateOf(service=name)),
+            self._maybe(Feeds.of_service, FeedsOf(service=name)),
+        )
+        self.clues = Clues(
+            service=name, at=workflow.now(), pace=self._playbook.policy.pace, onset=onset, health=health, radius=radius, changes=changes,
+            dependencies=dependencies, capacity=capacity, gate=gate, feeds=feeds, levers=self._levers,
+        )  # fmt: skip
+
+    async def _maybe(self, verb: Verb[O, A], order: O) -> A | None:
+        """A reading that triage can do without: a control plane that is down must not keep us from what the others say."""
+        try:
+            return await self._playbook.changes.look(verb, order)
+        except RanOut:
+            return None
+
+    def facts(self) -> Facts:
+        """What triage found, in the words of the severity function."""
+        errors, radius = self.clues.errors_by_region(), self.clues.radius
+        began = self.clues.began()
+        lasted = (workflow.now() - (began or self._playbook.situation.declared_at)).total_seconds() * self._playbook.policy.pace
+        return Facts(
+            err_ratio=errors, regions_total=len(errors) or None, duration_s=max(lasted, 0.0), scope=Scope.CORE,
+            tenant_ratio=radius.tenant_ratio if radius else None, tenant_count=len(radius.tenants) if radius else None,
+            slo=Slo.LIKELY if self.clues.hit_regions() else Slo.UNKNOWN,
+        )  # fmt: skip
+
+    @property
+    def writes_unsafe(self) -> bool:
+        """Whether what is written now may not fit together (A.1 T4)."""
+        return self.clues.gate is not None and self.clues.gate.safety is WriteSafety.UNSAFE
+
+    # -- the next cause to act on -----------------------------------------------------------------------------------------------------
+
+    async def next_cause(self) -> Diagnosis | None:
+        """Judge what was done last; then the likeliest cause that is not crossed out. None: the symptom has ended, or got much better."""
+        if self._acted is not None:
+            done, before = self._acted
+            if await self._improved(before):
+                return None
+            self.refuted.add((done.cause, done.which))
+            self._playbook.note(f"crossed out: {done.cause.value.lower()} {done.which}".rstrip() + ", acting on it did not help")
+            await self.survey()
+        found = self._likeliest(diagnose(self.clues))
+        if (found.cause, found.which) in self.refuted:
+            self._playbook.hand_over("nothing that we could do has helped, and the cause is still unknown")
+        self._playbook.situation.note(
+            "diagnosis", found.in_words(), cause=found.cause.value, which=found.which, confidence=found.confidence
+        )
+        for missing in found.missing:
+            self._playbook.situation.note("unknown", missing)
+        self._acted = (found, await self._impact())
+        return found
+
+    def _likeliest(self, found: Diagnosis) -> Diagnosis:
+        """The best lead that is not crossed out; when none is left, the cause is unknown."""
+        if (found.cause, found.which) not in self.refuted and found.cause is not Cause.UNKNOWN:
+            return found
+        for lead in found.others:
+            if (lead.cause, lead.which) not in self.refuted and lead.score >= 0.4 and found.cause is not Cause.UNKNOWN:
+                return found.model_copy(
+                    update={
+                        "cause": lead.cause, "which": lead.which, "confidence": lead.score, "reasons": lead.reasons,
+                        "change": self._change(lead.which), "feed": None,
+                    }
+                )  # fmt: skip
+        return found.model_copy(update={"cause": Cause.UNKNOWN, "which": "", "change": None, "feed": None})
+
+    def _change(self, which: str) -> Change | None:
+        changes = self.clues.changes.changes if self.clues.changes else ()
+        return next((change for change in changes if change.id == which), None)
+
+    async def _impact(self) -> ServiceHealth:
+        surface = Surface(service=self.service.name, window=self._playbook.policy.mitigated_window)
+        return await self._playbook.proof.look(Telemetry.impact, surface)
+
+    async def _improved(self, before: ServiceHealth) -> bool:
+        """Whether the symptom has ended or got much better, within the time that policy gives it. Without data there is no claim."""
+        playbook = self._playbook
+        if playbook.situation.rehearsing:
+            return True
+        deadline = workflow.now() + playbook.policy.paced(self._numbers.improvement_within)
+        while True:
+            await playbook.rest(playbook.policy.mitigated_window, "whether that helped")
+            now = await self._impact()
+            ended = now.error_ratio is not None and not now.blind and now.error_ratio <= playbook.policy.mitigated_error_ratio
+            if ended or better(before, now, playbook.policy.roll_back.improvement):
+                playbook.note(f"better: {in_words(now)}, before {in_words(before)}")
+                return True
+            if workflow.now() >= deadline:
+                playbook.note(f"no better: {in_words(now)}, before {in_words(before)}")
+                return False
+
+    # -- what may be done about it ----------------------------------------------------------------------------------------------------
+
+    @property
+    def rollback(self) -> Rollback:
+        """Rolling this service back: one for the whole incident, so that what did not help is remembered."""
+        if self._rollback is None:
+            moved = self.clues.changes.changes if self.clues.changes else ()
+            irreversible = [c.at for c in moved if c.kind == "migration" and not c.reversible and self.service.name in c.services]
+            schema = self.clues.gate.schema_version if self.clues.gate else None
+            self._rollback = Rollback(self._playbook, self.service, schema=schema, irreversible=irreversible)
+        return self._rollback
+
+    async def undo_change(self, found: Diagnosis) -> None:
+        """A deploy is rolled back; a flag is ours to switch; any other change is undone by whoever made it, and stated as a task."""
+        change = found.change
+        if change is None or change.kind == "deploy":
+            await self.rollback.to_last_green(found.reasons[:3])
+            return
+        if change.kind == "flag" and (flag := str(change.details.get("flag", ""))):
+            await self._playbook.impose(SWITCHED_OFF, SwitchOff(flag=flag, why=f"suspected: {change.in_words()}"), facts=found.reasons[:3])
+            return
+        await self._by_hand(found, f"Undo {change.in_words()}")
+
+    async def roll_back_anyway(self, found: Diagnosis) -> None:
+        """The cause is still unknown after a quarter of an hour: the top-ranked change is rolled back, when it may be (spec §9.1.6)."""
+        playbook = self._playbook
+        until = playbook.situation.declared_at + playbook.policy.paced(self._numbers.unknown_after)
+        await playbook.proof.until(until, f"the cause is unknown: the top-ranked change is rolled back at {until:%H:%M:%S} UTC")
+        top = next((s for s in found.suspects if s.change.kind == "deploy" and self.service.name in s.change.services), None)
+        if top is None:
+            playbook.hand_over("the cause is unknown, and no deploy of this service is among the suspects")
+        await self.rollback.to_last_green((f"the cause is unknown; nearest change: {top.change.in_words()}", *found.reasons[:2]))
+
+    async def _by_hand(self, found: Diagnosis, what: str) -> None:
+        """What no system of ours can do: a task, and the word of a person that it is done; the metrics judge it."""
+        self._playbook.task(what, Role.OPS_LEAD)
+        await self._playbook.ask(
+            f"{what}: done?", roles=(Role.OPS_LEAD, Role.INCIDENT_COMMANDER), example='"reverted in config repository, commit 3f2a"'
+        )
+
+    def pause(self, found: Diagnosis) -> Pause:
+        """Stop the feed, and pin its last good version."""
+        feeds = self.clues.feeds or FeedList(feeds=(), at=workflow.now())
+        feed = next(feed for feed in feeds.feeds if feed.name == found.which)
+        return Pause(feed=feed.name, version=feed.last_good, levers=self._levers)
+
+    async def drain(self, found: Diagnosis) -> Drain:
+        """Send a region's traffic to the others, by absolute weights."""
+        weights = await self._playbook.do(Edge.weights, RegionsOf(service=self.service.name))
+        return Drain(service=self.service.name, region=found.which, weights=weights.without(found.which), levers=self._levers)
+
+    def limit(self) -> Limit:
+        """Let in what can be served, and guard the dependencies."""
+        capacity = self.clues.capacity
+        served = sum(capacity.capacity_rps.values()) * self._numbers.limit_share if capacity else None
+        return Limit(service=self.service.name, rate_limit_rps=round(served, 3) if served else None, breaker=True, levers=self._levers)
+
+    def guard(self) -> Limit:
+        """A breaker towards the dependencies, and no limit."""
+        return Limit(service=self.service.name, rate_limit_rps=None, breaker=True, levers=self._levers)
+
+    async def scale(self) -> ScaleUp:
+        """More instances, within the autoscaler's bounds."""
+        capacity = await self._playbook.do(Autoscaler.read, CapacityOf(service=self.service.name))
+        return capacity.scaled(self._numbers.scale_by, self._levers)
+
+    def read_only(self) -> ReadOnly:
+        """Take no writes, and say why."""
+        why = "; ".join(self.clues.gate.why_unsafe()) if self.clues.gate else "nobody can say whether writes are safe"
+        return ReadOnly(service=self.service.name, regions=self.service.regions, why=why, levers=self._levers)
