@@ -152,6 +152,15 @@ class ProviderOutage(Value):
     canary: CanaryPolicy = CanaryPolicy()
 
 
+class Freezing(Value):
+    """The numbers of the change freeze (spec §7.2)."""
+
+    exemption: timedelta = minutes(30)  # how long an exemption may be used, once
+    exemption_look: timedelta = minutes(1)  # how often we look whether something came through an exemption, to close it behind
+    ask_again: timedelta = timedelta(hours=24)  # a freeze this old is asked about, and then as often
+    messages_per_run: int = 400  # a freeze may last for months: after so many messages its history begins anew
+
+
 class ProductionOutage(Value):
     """The numbers of playbook 2.1 (spec §9.1)."""
 
@@ -236,6 +245,7 @@ class Policy(Value):
     mitigated_within: timedelta = minutes(10)
     mitigated_error_ratio: float = 0.01
     provider_outage: ProviderOutage = ProviderOutage()
+    freeze: Freezing = Freezing()
     production_outage: ProductionOutage = ProductionOutage()
     levers: Levers = Levers()
     roll_back: RollBack = RollBack()

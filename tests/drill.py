@@ -409,7 +409,9 @@ async def drill(tmp: Path, *, seed: int = 7, policy: str = "", serving: bool = T
         env = await stack.enter_async_context(skipping())
         url = await stack.enter_async_context(serve(world))
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=url))
-        settings = stage_settings(url, tmp, organisation)
+        settings = stage_settings(url, tmp, organisation).model_copy(
+            update={"temporal_address": env.client.service_client.config.target_host, "task_timeout": 3600.0}
+        )
         fleet = await wire(settings, stack, Following())
         stage = Drill(env, world, url, settings, fleet, http, workers=await stack.enter_async_context(AsyncExitStack()))
         if serving:

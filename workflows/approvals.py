@@ -114,9 +114,11 @@ class Approvals:
         covers = tuple(order.digest(verb) for order in orders)
         return Grant(question=0, covers=covers, by=signed.signed_by, verified=True, at=at, expires_at=at + lasting, basis="standing policy")
 
-    def ordered(self, who: str, verified: bool, covers: Sequence[str], lasting: timedelta, at: datetime) -> Grant:
-        """What a commander's order to stand down authorises: lifting what this incident imposed, and nothing else."""
-        return Grant(question=0, covers=tuple(covers), by=(who,), verified=verified, at=at, expires_at=at + lasting, basis="stand-down")
+    def ordered(
+        self, who: str, verified: bool, covers: Sequence[str], lasting: timedelta, at: datetime, basis: str = "stand-down"
+    ) -> Grant:
+        """What a commander's order authorises: to stand down, lifting what this incident imposed; otherwise what `basis` says; nothing else."""
+        return Grant(question=0, covers=tuple(covers), by=(who,), verified=verified, at=at, expires_at=at + lasting, basis=basis)
 
     def _meant(self, answer: Answer, identity: Identity, crew: Crew) -> Question:
         number = identity.question or answer.question

@@ -134,6 +134,11 @@ class Situation:
         if more > self.incident.confidence:
             self.incident = self.incident.model_copy(update={"confidence": more})
 
+    @property
+    def confidence(self) -> float:
+        """How sure the trigger was."""
+        return self.incident.confidence
+
     def commander(self) -> str:
         """Who commands: the person assigned, or nobody yet."""
         return self.crew.name(Role.INCIDENT_COMMANDER)
