@@ -22,6 +22,7 @@ from activities.ledger import Ledger
 from activities.models import Models
 from activities.organisation import Organisation
 from activities.pager import Pager
+from activities.rota import Rota
 from activities.status_page import StatusPage
 from activities.telemetry import Telemetry
 from activities.tickets import Tickets
@@ -86,11 +87,17 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
         await door(settings.statuspage_public_url),
         settings.statuspage_page,
     )
+    second = Statuspage(
+        await door(settings.statuspage_fallback_url, Authorization=f"OAuth {secret('statuspage_fallback_token')}"),
+        await door(settings.statuspage_fallback_public_url),
+        settings.statuspage_fallback_page,
+    ) if settings.statuspage_fallback_url else None  # fmt: skip
     github = GitHub(await door(settings.github_url, Authorization=f"Bearer {secret('github_token')}"), settings.github_repository)
     unleash = Unleash(await door(settings.unleash_url, Authorization=secret("unleash_token")))
     systems: tuple[System, ...] = (
         organisation, ledger, Identities(organisation, codes), Models(gateway, app, prometheus, clock), Flags(unleash, app),
-        Telemetry(prometheus), Pager(pagerduty, slack, codes), WarRoom(slack), StatusPage(statuspage), Tickets(github),
+        Telemetry(prometheus), Pager(pagerduty, slack, codes), Rota(organisation, pagerduty), WarRoom(slack),
+        StatusPage(statuspage, second), Tickets(github),
     )  # fmt: skip
     for system in systems:
         if system is not ledger:

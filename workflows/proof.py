@@ -59,6 +59,7 @@ class Proof:
             gate.window,
             f"{self._situation.incident.service} stable for {minutes(gate.window)}",
         )
+        self._situation.stable_for = gate.window
 
     async def holds(
         self, gate: Callable[[datetime, datetime], Awaitable[StabilityVerdict]], window: timedelta, what: str, *,
