@@ -349,8 +349,9 @@ def how_to_answer(incident: str, number: int, options: Iterable[str], code: str)
             f"  or in the Temporal UI: signal `answer`, input `{typed}`",
         )
     commands = (f"  {option}: incident {option.replace('_', '-')} {incident} {number} --code {code}" for option in every)
-    signals = " or ".join(f"`{option}`" for option in every)
-    return (*commands, f"  or in the Temporal UI: signal {signals}, input `{json.dumps(code)}`")
+    first, *others = (f"`{option}`" for option in every)
+    also = f" ({', '.join(others)})" if others else ""
+    return (*commands, f"  or in the Temporal UI: signal {first}, input `{json.dumps(code)}`{also}")
 
 
 def fill(name: str, fields: Mapping[str, str]) -> str:

@@ -268,7 +268,7 @@ def assign(
     words: Annotated[list[str], typer.Argument(metavar="[INCIDENT] ROLE NAME", help=f"{WHICH} Roles: {', '.join(Role)}.")],
     as_: As = "", reason: Why = "",
 ) -> None:  # fmt: skip
-    """Give somebody a role."""
+    """Give somebody a role. One that somebody holds is offered: it changes hands when it is accepted."""
     *which, role, to = _exactly(words, 2, "assign", "a role and a name")
     wanted = role.lower().replace("-", "_").replace(" ", "_")
     if wanted not in set(Role):
@@ -279,7 +279,7 @@ def assign(
 
 @app.command()
 def ack(incident: Which = "", as_: As = "") -> None:
-    """Take the page: I am on it."""
+    """Take the page, or accept the role that you were offered: I am on it."""
     _say(incident, "acknowledge", as_)
 
 
@@ -303,6 +303,15 @@ def pause(incident: Which = "", as_: As = "", reason: Why = "") -> None:
 def resume(incident: Which = "", as_: As = "", reason: Why = "") -> None:
     """Let automation go on."""
     _say(incident, "resume", as_, reason=reason)
+
+
+@app.command()
+def widen(
+    incident: Which = "", as_: As = "",
+    reason: Annotated[str, typer.Option("--reason", "-r", metavar="TEXT", help="The cause that is known, and that it is stable.")] = "",
+) -> None:  # fmt: skip
+    """Let public updates come less often, once the cause is known and stable; it is announced."""
+    _say(incident, "widen", as_, reason=reason)
 
 
 @app.command()

@@ -62,6 +62,7 @@ def _organisation(settings: Settings) -> Check:
     try:
         book.read_policy()
         people = book.read_roster().people
+        book.read_communications(), book.read_on_call()
     except Refused as wrong:
         return Check("organisation", "broken", wrong.message, f"cp organisation.example.toml {settings.organisation}")
     if not people:

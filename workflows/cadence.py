@@ -11,6 +11,7 @@ from workflows.severity import Severity
 class Duty(StrEnum):
     """What the clock asks for."""
 
+    PUBLIC = "status page update"
     ROOM = "war-room status"
     RECLASSIFY = "classify again"
     TELL = "tell support and executives"
@@ -29,6 +30,8 @@ OVERDUE = (
     (Duty.HOLDING, timedelta(minutes=10)),
 )
 
+FAR = timedelta(days=3650)  # when nothing is due at all
+
 
 @dataclass
 class Cadence:
@@ -46,6 +49,8 @@ class Cadence:
     public: bool = True
     first: bool = True  # nothing was published so far
     widened: bool = False
+    approved: bool = False  # the words are: the update goes out by itself, and nobody has to be reminded
+    classifying: bool = True  # until the impact has ended
     _rungs: int = 0
 
     @classmethod
@@ -106,17 +111,21 @@ class Cadence:
     def next_instant(self) -> datetime:
         """When to look again."""
         rung = self._next_rung()
-        every = (self.room_due, self.reclassify_due, self.tell_due, self.brief_due, rung[1] if rung else None)
-        return min(instant for instant in every if instant is not None)
+        return min(*self._ticks(), *([rung[1]] if rung else []), self.started_at + FAR)
 
     def due(self, at: datetime) -> list[Duty]:
-        """What is due now, each once; rung by rung while a public update stays overdue."""
+        """What is due now, each once; rung by rung while a public update stays overdue.
+
+        An approved update goes out on the last tick before it is due, so that it costs none of its own. If it does not get through, the
+        ladder goes on from there the next time.
+        """
         duties: list[Duty] = []
         if self.room_due and self.rhythm.room and at >= self.room_due:
             duties.append(Duty.ROOM)
             self.room_due = self._after(self.room_due, self.rhythm.room, at)
-        if at >= self.reclassify_due:
+        if self.classifying and at >= self.reclassify_due:
             duties.append(Duty.RECLASSIFY)
+        if at >= self.reclassify_due:
             self.reclassify_due = self._after(self.reclassify_due, self.rhythm.reclassify, at)
         if self.tell_due and at >= self.tell_due:
             duties.append(Duty.TELL)
@@ -124,10 +133,24 @@ class Cadence:
         if self.brief_due and at >= self.brief_due:
             duties.append(Duty.BRIEF)
             self.brief_due = self._after(self.brief_due, self.rhythm.briefs, at) if self.rhythm.briefs else None
-        while (rung := self._next_rung()) and at >= rung[1]:
+        return [*self._public_duties(at), *duties]
+
+    def _public_duties(self, at: datetime) -> list[Duty]:
+        duties: list[Duty] = []
+        while (rung := self._next_rung()) and (at >= rung[1] or self._last_tick_before(rung[1], at)):
             duties.append(rung[0])
             self._rungs += 1
+            if rung[0] is Duty.PUBLIC:
+                break  # whether anybody has to be paged shows when it was tried
         return duties
+
+    def _last_tick_before(self, due: datetime, at: datetime) -> bool:
+        early = self.policy.paced(-OVERDUE[0][1])
+        return self.approved and self._rungs == 0 and due - at <= early and all(tick > due for tick in self._ticks())
+
+    def _ticks(self) -> list[datetime]:
+        every = (self.room_due, self.reclassify_due if self.classifying else None, self.tell_due, self.brief_due)
+        return [tick for tick in every if tick is not None]
 
     def _after(self, due: datetime, period: timedelta, at: datetime) -> datetime:
         """The next instant of the grid that lies ahead."""
@@ -138,6 +161,8 @@ class Cadence:
         if self.public_due is None or self._rungs >= len(OVERDUE):
             return None
         duty, offset = OVERDUE[self._rungs]
+        if duty is Duty.REMIND and self.approved:
+            return Duty.PUBLIC, self.public_due
         if duty is Duty.HOLDING and self.first:
             return (duty, max(self.holding_due, self.public_due)) if self.holding_due else None
         return duty, self.public_due + self.policy.paced(offset)

@@ -48,8 +48,8 @@ class Command:
         self._only_one()
         if await self._acknowledged(wait):
             return not self._beside.ending
+        situation.note("vacant", "nobody has taken command yet: IC_VACANT; broad actions hold")
         for rung in VACANCY:
-            situation.note("vacant", "nobody has taken command yet: IC_VACANT; broad actions hold")
             if not situation.crew.holders((rung,)):
                 situation.note("vacant", f"nobody on the roster is {rung.title}: the next rung is paged at once")
                 continue
@@ -78,12 +78,14 @@ class Command:
         page = Page(
             incident_id=situation.id, people=people, summary=summary, severity=int(situation.severity), details=details, nth=self._pages
         )
+        how = "paged"
         try:
             await self._invoker.quietly(Pager.page, page)
         except RanOut as out:
-            situation.note("not told", f"page: {out.why}; trying by message")
+            how = "paged by message"
+            situation.note("not told", f"page: {out.why}")
             await self._invoker.quietly(Pager.remind, Remind(incident_id=situation.id, people=people, text=summary, nth=self._pages))
-        situation.note("paged", f"{', '.join(p.id for p in people)}: {why}")
+        situation.note(how, f"{', '.join(p.id for p in people)}: {why}")
 
     async def note(self, text: str) -> None:
         """A note on the page: it reaches everybody on it also while chat is down."""

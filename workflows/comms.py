@@ -3,6 +3,7 @@
 Each part is an object of its own; here they are started, told what happened, and woken by one merged clock (seed §1.1, spec §6).
 """
 
+import asyncio
 import contextlib
 from datetime import timedelta
 
@@ -37,7 +38,7 @@ class Comms:
         self._command = Command(situation, invoker, questions, self._beside)
         self._room = Room(situation, invoker, self._command, self._beside)
         self._stakeholders = Stakeholders(situation, invoker, self._cadence)
-        self._publicity = Publicity(situation, invoker, questions, self._cadence, self._stakeholders)
+        self._publicity = Publicity(situation, invoker, questions, self._cadence, self._stakeholders, self._beside)
         self._noted = 0  # entries of the timeline at the last status that was due
 
     def start(self) -> None:
@@ -171,18 +172,29 @@ class Comms:
 
     async def _keep_cadence(self) -> None:
         while not self._beside.ending:
-            wait = max(self._cadence.next_instant() - workflow.now(), timedelta(0))
+            self._cadence.approved = self._publicity.approved
+            self._cadence.classifying = self._situation.state is State.OPEN
+            due = self._cadence.next_instant()
+            wait = max(due - workflow.now(), timedelta(0))
             with contextlib.suppress(TimeoutError):
                 await workflow.wait_condition(
-                    lambda: self._beside.ending,
+                    lambda: self._beside.ending or self._publicity.approved is not self._cadence.approved,
                     timeout=wait,
                     timeout_summary=f"next duty of the comms cadence, {workflow.now() + wait:%H:%M:%S} UTC",
                 )
-            duties = [] if self._beside.ending else self._cadence.due(workflow.now())
+            if not self._beside.ending and workflow.now() >= due:
+                await self._tick(self._cadence.due(workflow.now()))
+
+    async def _tick(self, duties: list[Duty]) -> None:
+        """Everything that is due at one instant, at once; then the room hears of it in one go."""
+        with self._room.holding():
             if duties:
                 await self._try_again()
-            for duty in duties:
-                await self._beside.forgiving(duty.value, self._carry_out(duty))
+            await asyncio.gather(*(self._beside.forgiving(duty.value, self._carry_out(duty)) for duty in duties))
+            if Duty.ROOM in duties:
+                self._beside.run("ticket", self._room.rewrite_ticket())
+        if Duty.ROOM in duties:
+            self._room.say(self._still_here())
 
     async def _try_again(self) -> None:
         """What could not be told, opened or published is tried again whenever something is due anyhow."""
@@ -194,17 +206,14 @@ class Comms:
 
     async def _carry_out(self, duty: Duty) -> None:
         match duty:
-            case Duty.ROOM:
-                self._room.say(self._still_here())
-                await self._room.rewrite_ticket()
+            case Duty.PUBLIC:
+                await self._publicity.update()
             case Duty.RECLASSIFY:
                 await self._classify_again()
             case Duty.TELL:
                 await self._stakeholders.tell(support="first word", executives=True)
             case Duty.BRIEF:
                 await self._stakeholders.tell(executives=True)
-            case Duty.REMIND if self._publicity.approved:
-                await self._publicity.update()  # the words are approved: it goes out in time, and nobody has to be reminded
             case Duty.REMIND:
                 self._remind()
             case Duty.PAGE_COMMS:
@@ -213,6 +222,8 @@ class Comms:
                 await self._overdue(Role.INCIDENT_COMMANDER)
             case Duty.HOLDING:
                 await self._publicity.hold_the_line()
+            case Duty.ROOM:
+                pass  # said when everything else that is due is done
 
     def _still_here(self) -> str:
         """The status that is due: one line, because the whole of it is pinned above."""

@@ -14,6 +14,7 @@ from activities.action import Grant, Risk, Role, action_of
 from activities.organisation import Communications
 from activities.status_page import Publish, StatusPage
 from activities.status_page import State as PublicState
+from workflows.beside import Beside
 from workflows.cadence import Cadence
 from workflows.invoker import Invoker, RanOut
 from workflows.questions import Questions
@@ -40,12 +41,15 @@ MOST_MISSED = 20  # posts that are kept for the page while it is down
 class Publicity:
     """One incident's page."""
 
-    def __init__(self, situation: Situation, invoker: Invoker, questions: Questions, cadence: Cadence, stakeholders: Stakeholders) -> None:
+    def __init__(
+        self, situation: Situation, invoker: Invoker, questions: Questions, cadence: Cadence, stakeholders: Stakeholders, beside: Beside
+    ) -> None:
         self._situation = situation
         self._invoker = invoker
         self._questions = questions
         self._cadence = cadence
         self._stakeholders = stakeholders
+        self._beside = beside
         self.words = Communications()
         self.wanted: PublicState = "investigating"
         self.published: PublicState | None = None
@@ -165,7 +169,7 @@ class Publicity:
         if where:
             self._heard(order.state, where)
             self._situation.note("published", f"{where}: {order.body}")
-            await self._stakeholders.tell(support=f"status page: {order.state.capitalize()}")
+            self._beside.run("support", self._stakeholders.refresh(f"status page: {order.state.capitalize()}"))
 
     def _heard(self, state: PublicState, where: str) -> None:
         """The public heard something: the next update is due one period later."""

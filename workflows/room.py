@@ -6,7 +6,7 @@ said. Both go out together, at most once a minute unless something has to be sai
 
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -52,6 +52,7 @@ class Room:
         self._told_at: datetime | None = None
         self._down = False
         self._opening = False
+        self._held = False
         self._tells = 0
         self._ticket: int | None = None
         self._ticketing = False
@@ -119,11 +120,20 @@ class Room:
             if not self._beside.ending:
                 await self.tell()
 
+    @contextlib.contextmanager
+    def holding(self) -> Iterator[None]:
+        """Several things change at once: the pins wait until all of them have."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+
     def _urgent(self) -> bool:
         return bool(self._channel and self._unsaid and not self._down)
 
     def _news(self) -> bool:
-        return bool(self._channel and not self._down and self._still(self._picture(workflow.now())) != self._shown)
+        return bool(self._channel and not self._down and not self._held and self._still(self._picture(workflow.now())) != self._shown)
 
     async def tell(self) -> None:
         """Say what is unsaid and bring the pins up to date; what does not arrive is kept."""

@@ -13,9 +13,15 @@ from activities.action import Refused, Role
 from activities.organisation import Communications
 from activities.war_room import Announce, WarRoom
 from workflows.cadence import Cadence
-from workflows.incident import State
+from workflows.incident import Phase
 from workflows.invoker import Invoker, RanOut
 from workflows.situation import Situation
+
+# What a phase is about, for people who do not know our phases.
+DOING = {
+    Phase.DECLARED: "people are being called", Phase.TRIAGE: "finding out what it is and how far it reaches",
+    Phase.MITIGATION: "ending the impact on customers", Phase.RECOVERY: "returning to normal step by step",
+}  # fmt: skip
 
 
 class Stakeholders:
@@ -29,7 +35,7 @@ class Stakeholders:
         self.page_link = ""  # where the public reads of it, when the status page has said so
         self._announcements = 0
         self._untold: dict[str, str] = {}  # the latest text for each channel that could not be told
-        self._missing: set[str] = set()  # who was handed to a person because no channel is named
+        self._by_person: set[str] = set()  # who is told by a person, because no channel is named
         self._tenants_by: datetime | None = None
 
     async def tell(self, *, support: str = "", executives: bool = False) -> None:
@@ -38,12 +44,17 @@ class Stakeholders:
         if situation.restricted:
             self._in_person()
             return
-        to: dict[str, str] = {}
-        if support:
-            to |= self._addressed("support", contacts.support_channel, self._for_support(support))
-        if executives:
-            to |= self._addressed("executives", contacts.executives_channel, self._brief())
-        await self._announce(to)
+        wanted = {"support": contacts.support_channel if support else "", "executives": contacts.executives_channel if executives else ""}
+        unnamed = [who for who, told in (("support", support), ("executives", executives)) if told and not wanted[who]]
+        self._by_hand([who for who in unnamed if who not in self._by_person])
+        texts = {"support": lambda: self._for_support(support), "executives": self._brief}
+        await self._announce({channel: texts[who]() for who, channel in wanted.items() if channel})
+
+    async def refresh(self, fresh_for: str) -> None:
+        """The macro again, with every public post (spec §6). The post stands on the timeline; this only when it does not arrive."""
+        channel = self.words.contacts.support_channel
+        if channel and not self._situation.restricted:
+            await self._announce({channel: self._for_support(fresh_for)}, quiet=True)
 
     async def say(self, text: str) -> None:
         """Something both have to know now, in these words."""
@@ -75,7 +86,7 @@ class Stakeholders:
     def _by(self, wait: timedelta) -> str:
         return f"{self._situation.declared_at + self._situation.policy.paced(wait):%H:%M} UTC"
 
-    async def _announce(self, to: dict[str, str]) -> None:
+    async def _announce(self, to: dict[str, str], *, quiet: bool = False) -> None:
         if not to:
             return
         self._announcements += 1
@@ -86,21 +97,21 @@ class Stakeholders:
             self._untold |= to
             self._situation.note("not told", f"{where}: {out.why}; sent again when chat is back")
             return
-        untold = told.after.get("untold")
-        self._situation.note("told", f"{told.summary} (read back)", untold=str(untold) if untold else None)
+        if not quiet or told.after.get("untold"):
+            self._situation.note("told", f"{told.summary} (read back)")
 
-    def _addressed(self, who: str, channel: str, text: str) -> dict[str, str]:
-        """The text for a channel; without a channel it is a person's to pass on, once."""
-        if channel or not text:
-            return {channel: text} if channel and text else {}
-        if who not in self._missing:
-            self._missing.add(who)
-            self._situation.task(f"Tell {who}: no channel is named ([contacts] {who}_channel). “{text}”", Role.COMMS_LEAD)
-        return {}
+    def _by_hand(self, whom: list[str]) -> None:
+        """Without a channel it is a person's to pass on: said once."""
+        if whom:
+            self._by_person |= set(whom)
+            keys = " and ".join(f"{who}_channel" for who in whom)
+            self._situation.task(
+                f"Tell {' and '.join(whom)} what is so, now and at every update: [contacts] names no {keys}", Role.COMMS_LEAD
+            )
 
     def _in_person(self) -> None:
-        if "executives in person" not in self._missing:
-            self._missing.add("executives in person")
+        if "in person" not in self._by_person:
+            self._by_person.add("in person")
             counsel = f" ({', '.join(self.words.contacts.legal)})" if self.words.contacts.legal else ""
             text = (
                 f"Restricted: tell the Duty Executive and Legal{counsel} in person what they need to know; write nothing outside the room"
@@ -118,12 +129,18 @@ class Stakeholders:
 
     def _brief(self) -> str:
         situation = self._situation
-        over = situation.state.over or situation.state is State.RESOLVED
         due = self._cadence.brief_due
-        latest = [e.text for e in situation.timeline.entries if e.kind in ("done", "mitigated", "granted", "resolved", "handed over")]
+        forced = [f"{measure.name}" for measure in situation.measures.in_force()]
+        open_now = [question.asks for question in situation.approvals.questions if question.open]
+        doing = (
+            DOING.get(situation.phase, situation.phase.title),
+            f"in force: {', '.join(dict.fromkeys(forced))}" if forced else "",
+            f"waiting for a decision: {open_now[-1]}" if open_now else "",
+        )
         return wording.brief(
             at=workflow.now(), incident=f"{situation.id} ({situation.card.title}, {situation.incident.service or 'scope not known'})",
-            severity=int(situation.severity), phase=f"{situation.phase.title}, {situation.state}", impact="; ".join(situation.because),
-            doing=situation.outcome or situation.waiting_for or (latest[-1] if latest else ""), commander=situation.commander(),
-            next_brief="none: it is over" if over else f"{due:%H:%M} UTC" if due else "on change",
+            severity=int(situation.severity), phase=f"{situation.phase.title}, {situation.state}",
+            impact="; ".join(reason.partition(": ")[2] or reason for reason in situation.because),
+            doing=situation.outcome or "; ".join(filter(None, doing)), commander=situation.commander(),
+            next_brief="none: it is over" if situation.state.over else f"{due:%H:%M} UTC" if due else "on change",
         )  # fmt: skip
