@@ -151,6 +151,15 @@ def resume(incident: Which = "", as_: As = "", reason: Why = "") -> None:
 
 
 @app.command()
+def widen(
+    incident: Which = "", as_: As = "",
+    reason: Annotated[str, typer.Option("--reason", "-r", metavar="TEXT", help="The cause that is known, and that it is stable.")] = "",
+) -> None:  # fmt: skip
+    """Let public updates come less often, once the cause is known and stable; it is announced."""
+    _say(incident, "widen", as_, reason=reason)
+
+
+@app.command()
 def stand_down(
     incident: Which = "", as_: As = "",
     reason: Annotated[str, typer.Option("--reason", "-r", metavar="TEXT", help="Why. Needed.")] = "",

@@ -37,6 +37,7 @@ from activities.ledger import Ledger
 from activities.models import Models
 from activities.organisation import Organisation
 from activities.pager import Pager
+from activities.rota import Rota
 from activities.scaling import Scaling
 from activities.status_page import StatusPage
 from activities.telemetry import Telemetry
@@ -109,6 +110,11 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
         await door(settings.statuspage_public_url),
         settings.statuspage_page,
     )
+    second = Statuspage(
+        await door(settings.statuspage_fallback_url, Authorization=f"OAuth {secret('statuspage_fallback_token')}"),
+        await door(settings.statuspage_fallback_public_url),
+        settings.statuspage_fallback_page,
+    ) if settings.statuspage_fallback_url else None  # fmt: skip
     at_github = await door(settings.github_url, Authorization=f"Bearer {secret('github_token')}")
     # A freeze is a workflow. Nothing is connected before the first message: systems are wired before there is a server to speak to.
     temporal = await Client.connect(
@@ -130,7 +136,7 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
     systems: tuple[System, ...] = (
         organisation, ledger, Identities(organisation, codes), Models(gateway, app, prometheus, clock), Flags(unleash, app),
         Telemetry(prometheus), Evidence(settings.evidence, prometheus),
-        Pager(pagerduty, slack, codes), WarRoom(slack), StatusPage(statuspage),
+        Pager(pagerduty, slack, codes), Rota(organisation, pagerduty), WarRoom(slack), StatusPage(statuspage, second),
         Tickets(GitHub(at_github, settings.github_repository)), deploys, DeployGate(Repositories(at_github)),
         Freezes(temporal, codes, settings.queues[0], settings.task_patience),
         Edge(plane, edge, prometheus, clock), Autoscaler(plane, prometheus), WriteGate(plane, edge, prometheus, clock),

@@ -53,7 +53,7 @@ class Playbook(Doors):
         self.changes = Changes(self.situation, self.invoker, self.questions, self.proof)
         self.first_minutes = FirstMinutes(self)
         self.procedures = Procedures(self)
-        self.hearing = Hearing(self.situation, self.invoker)
+        self.hearing = Hearing(self.situation, self.invoker, self.comms)
         self.recorder = Recorder(self.situation, self.invoker)
         self._declared = False
 
@@ -121,12 +121,14 @@ class Playbook(Doors):
         if incident.severity is not None:
             situation.severity = situation.peak_severity = min(situation.card.floor, incident.severity)
         situation.alerts += 1 if incident.delivery else 0
+        situation.restricted = situation.restricted or incident.restricted
         situation.note(
             "declared",
             f"{situation.severity.label} §{situation.card.section} {situation.card.title}: {incident.title or incident.service}",
             by=incident.declared_by or incident.source,
             service=incident.service,
         )
+        situation.traced(incident.labels)
         if incident.refused_input:
             situation.note("refused", f"the start input could not be understood: {incident.refused_input}")
         self._declared = True
@@ -273,6 +275,7 @@ class Playbook(Doors):
         if alert.delivery == situation.incident.delivery:
             return Joined(mine=True, alerts=max(situation.alerts, 1))
         situation.alerts += 1
+        situation.traced(alert.labels)
         situation.note("alert", f"{alert.name} {alert.status}: {alert.summary}", by="alertmanager", delivery=alert.delivery)
         if alert.status == "firing":
             situation.alarm = f"{alert.name} is firing"

@@ -63,6 +63,7 @@ class Proof:
             window,
             f"{self._situation.incident.service} stable for {minutes(window)}",
         )
+        self._situation.stable_for = gate.window
 
     async def holds(
         self, gate: Callable[[datetime, datetime], Awaitable[StabilityVerdict]], window: timedelta, what: str, *,
