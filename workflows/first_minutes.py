@@ -104,6 +104,10 @@ class FirstMinutes:
         self._frozen[service.name] = proposed.effect.proven_by
         return True
 
+    def holds(self, service: Deployed) -> bool:
+        """Whether this incident holds the freeze of a service: then what we deploy ourselves needs an exemption (INV-4)."""
+        return service.name in self._frozen and bool(service.repository)
+
     async def frozen(self, service: Deployed) -> bool:
         """Wait for the verified freeze, as long as policy lets a rollback wait; then the commander decides (INV-4)."""
         if self._situation.rehearsing:

@@ -77,6 +77,7 @@ class Questions:
         lasting: timedelta | None = None,
         proposer: str = "",
         least: Risk = Risk.C2,
+        also: tuple[str, ...] = (),
         roles: tuple[Role, ...] = (),
         strict: bool = False,
     ) -> Decision:
@@ -97,7 +98,7 @@ class Questions:
             inverse=last.inverse(),
             by_hand=tuple(dict.fromkeys(line for order in orders for line in order.by_hand())),
             facts=facts,
-            covers=tuple(order.digest(action.name) for order in orders),
+            covers=(*(order.digest(action.name) for order in orders), *also),
             proposer=proposer,
             strict=strict,
             vetoes=vetoes(action.name),

@@ -14,6 +14,8 @@ from temporalio import workflow
 
 from activities.action import Grant, Imposition, Measure, Order, Risk, Role, action_of
 from activities.deploys import LATEST, Deploys, Revision, RevisionsOf, Rollout, ServedBy, Split, ToRevision
+from activities.freeze_orders import ExemptDeploy, Purpose, UseExemption
+from activities.freezes import Freezes
 from activities.organisation import Deployed
 from activities.telemetry import ServiceHealth, Surface, Telemetry
 from workflows.eligibility import Targets, in_traffic, roll_back_targets
@@ -121,17 +123,20 @@ class Rollback:
         if not await playbook.first_minutes.frozen(service):
             return RolledBack(declined=True, why="nobody wants a rollback without a verified freeze")
         before = await playbook.do(Telemetry.impact, Surface(service=service.name, window=playbook.policy.mitigated_window))
-        order = self._order(target, rollout)
+        order, exemption = self._order(target, rollout), self._exemption(target)
         decision = await playbook.changes.plan(
             Deploys.shift, [order, order.undo()],
             asks=f"Roll {service.name} back to {target.id}?",
             effect=f"{order.effect()}; when it does not help within {minutes(self._numbers.proven_within)}: {order.undo().effect()}",
             facts=(*because, _in_short(target), f"now {in_words(before)}"),
             silence=self._silence(order), lasting=3 * self._numbers.proven_within,
+            also=(exemption.digest(action_of(Freezes.exempt).name),) if exemption else (),
         )  # fmt: skip
         if decision.grant is None:
             return await self._safely(order, rollout) if decision.silent else RolledBack(to=target.id, declined=True, why="declined")
         self._left |= in_traffic(rollout) - {target.id}
+        if exemption is not None:
+            await self._use(exemption, decision.grant)
         if not await playbook.propose(Deploys.shift, order, under=decision.grant):
             return RolledBack(to=target.id, why="left out")
         if await self._serves(target.id) and await self._helped(before):
@@ -145,8 +150,20 @@ class Rollback:
         return ToRevision(
             service=self._service, split={region: {target.id: 1.0} for region in rollout.regions}, purpose="roll back",
             before=rollout.splits(), versions=rollout.versions(),
-            exemption=f"{self._playbook.situation.id}/{self._service.name}/{target.digest[:19]}",
         )  # fmt: skip
+
+    def _exemption(self, target: Revision) -> ExemptDeploy | None:
+        """A rollback is a deploy: while we freeze deploys it runs under a single-use exemption of its own (INV-4)."""
+        if not self._playbook.first_minutes.holds(self._service):
+            return None
+        return ExemptDeploy(
+            service=self._service, incident_id=self._playbook.situation.id, artefact=target.digest, purpose=Purpose.ROLLBACK
+        )
+
+    async def _use(self, exemption: ExemptDeploy, grant: Grant) -> None:
+        """Given and used up at once: the platform's own control plane does not ask for it, so the freeze keeps the account."""
+        await self._playbook.propose(Freezes.exempt, exemption, under=grant)
+        await self._playbook.propose(Freezes.use, UseExemption(**exemption.model_dump()))
 
     def _silence(self, order: ToRevision) -> Silence:
         """SAFE only where two people signed it beforehand, and a small share can be moved at all (A.1 M3)."""
@@ -204,7 +221,12 @@ class Rollback:
         return False
 
     def _pin(self, revision: str, rollout: Rollout) -> None:
-        """From now on the service is kept where it is, and the screen says so."""
+        """From now on the service is kept where it is, and the screen says so; where the platform pins nothing, there is nothing to keep."""
+        if not all(serving.pins for serving in rollout.regions.values()):
+            self._playbook.note(
+                f"{self._service.name} runs on {revision}; the next deploy replaces it: only the change freeze holds it there"
+            )
+            return
         order = Pin(service=self._service, revision=revision, prior=rollout)
         self._playbook.situation.measures.register(PINNED, order, workflow.now()).certain = True
         self._playbook.note(order.effect())

@@ -250,8 +250,6 @@ class Room:
         due = f"{situation.next_update_due:%H:%M} UTC, status page and {situation.room or 'war room'}" if situation.next_update_due else ""
         traces = f"traces {', '.join(situation.traces)}" if situation.traces else ""
         scope = " · ".join(filter(None, (situation.incident.service, situation.scope, traces)))
-            filter(None, (situation.incident.service, situation.scope, f"traces {', '.join(situation.traces)}" if situation.traces else ""))
-        )
         known = not situation.restricted  # a tracker is read by many
         return wording.ticket(
             severity=int(situation.severity), title=situation.card.title if known else wording.code_name(situation.id),
