@@ -72,9 +72,11 @@ pager = "P_PAT"
 platform = "cloud_run"
 project = "acme"
 regions = ["eu-west", "us-east"]
+repository = "acme/api"
 [services.orchestrator]
 platform = "kubernetes"
 regions = ["eu-west", "us-east"]
+repository = "acme/orchestrator"
 
 # On a server that skips time a skip must not look like a dead worker: nothing technical runs out within a story.
 [policy.patience.read]

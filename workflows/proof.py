@@ -167,4 +167,4 @@ def in_words(health: ServiceHealth) -> str:
     """How a service does, in a few words."""
     if health.blind or health.error_ratio is None:
         return "no data: blind"
-    return f"{health.error_ratio:.2%} of {health.requests:g} requests fail"
+    return f"{health.error_ratio:.2%} of {health.requests:.0f} requests fail"
