@@ -35,7 +35,7 @@ class FirstMinutes:
         self._playbook = playbook
         self._situation = playbook.situation
         self._catalogue: Catalogue | None = None
-        self._frozen: dict[str, str] = {}  # service → how the freeze was proven
+        self._frozen: dict[str, tuple[datetime, str]] = {}  # service → since when, and how the freeze was proven
         self._unfrozen: dict[str, str] = {}  # service → why there is no freeze
         self._beside: list[asyncio.Task[None]] = []
         self._ending = False
@@ -101,7 +101,7 @@ class FirstMinutes:
         if proposed.effect is None:
             self._unfrozen[service.name] = "declined" if proposed.declined else "left out by a person"
             return False
-        self._frozen[service.name] = proposed.effect.proven_by
+        self._frozen[service.name] = (workflow.now(), proposed.effect.proven_by)
         return True
 
     def holds(self, service: Deployed) -> bool:
@@ -204,8 +204,8 @@ class FirstMinutes:
                 due = situation.next_update_due
                 return situation.declared_at, f"next update due {due:%H:%M:%S} UTC" if due else "war-room status by the clock"
             case "freeze":
-                frozen = next(iter(situation.measures.of(FROZEN)), None)
-                return (frozen.since if frozen and frozen.certain else None), "; ".join(self._frozen.values())
+                at, proof = min(self._frozen.values(), default=(None, ""))
+                return at, proof
             case "playbook":
                 return self._mitigation_began()
             case "leads":

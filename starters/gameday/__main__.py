@@ -23,7 +23,7 @@ from rich.table import Table
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from activities.action import Role
-from activities.ledger import Ledger, LedgerDown
+from activities.ledger import Done, Ledger, LedgerDown
 from starters import postmortem, screens, steering
 from starters.gameday.cast import PLAYS, Cast
 from starters.gameday.metrics import Metrics
@@ -256,11 +256,15 @@ class Day:
         end = status.closed_at or datetime.now(UTC)
         heard = self.ledger.incidents(open_only=False)
         return score(
-            status, self.stage.effects(), self.ledger.effects(self.incident), broken_at=self.broken_at,
+            status, self.stage.effects(), self._done(status), broken_at=self.broken_at,
             detected_at=status.declared_at if heard else None, pace=pace, burnt=metrics.budget_burnt(self.broken_at, end, pace),
             restored=standing_of(self.stage.world()) == self.before, killed="; ".join(self.killed),
             recovered=median(self.recovered) if self.recovered else None,
         )  # fmt: skip
+
+    def _done(self, status: Status) -> list[Done]:
+        """What is on record: of the incident, and of the freeze that it held."""
+        return [*self.ledger.effects(self.incident), *self.ledger.effects(f"freeze-{status.service}")]
 
     def write(self, status: Status, card: Scorecard) -> None:
         """The scorecard and the draft post-mortem, beside each other."""
