@@ -202,13 +202,13 @@ class Comms:
                     timeout_summary=f"next duty of the comms cadence, {workflow.now() + wait:%H:%M:%S} UTC",
                 )
             if not self._beside.ending and workflow.now() >= due:
-                await self._tick(self._cadence.due(workflow.now()))
+                await self._tick()
 
-    async def _tick(self, duties: list[Duty]) -> None:
+    async def _tick(self) -> None:
         """Everything that is due at one instant, at once; then the room hears of it in one go."""
         with self._room.holding():
-            if duties:
-                await self._try_again()
+            await self._try_again()
+            duties = self._cadence.due(workflow.now())
             await asyncio.gather(*(self._beside.forgiving(duty.value, self._carry_out(duty)) for duty in duties))
             if Duty.ROOM in duties:
                 self._beside.run("ticket", self._room.rewrite_ticket())

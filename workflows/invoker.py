@@ -21,7 +21,7 @@ class RanOut(Exception):
 
     def __init__(self, why: str, *, refused: bool = False, lapsed: bool = False) -> None:
         super().__init__(why)
-        self.why = why
+        self.why = why.partition("\n")[0]  # a client library's second line is a link to its manual
         self.refused = refused
         self.lapsed = lapsed
 
