@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from activities.action import Call, Limits, Order, Patience, Refused, Risk, Role, System, Value, action
 from activities.canary_core import CanaryPolicy
@@ -61,6 +61,15 @@ RHYTHMS = {
     5: Rhythm(first_public=None, public=None, room=minutes(480), reclassify=minutes(120),
               ladder=(minutes(60), minutes(60), minutes(60)), acknowledge=minutes(60), declare_within=minutes(15), holding=None),
 }  # fmt: skip
+
+
+PATIENCE = {
+    Patience.READ: Tries(each_try=seconds(8), tries=7, longest_pause=seconds(5)),
+    Patience.CHANGE: Tries(each_try=seconds(10), tries=7, longest_pause=seconds(5)),
+    Patience.ROLLOUT: Tries(each_try=seconds(100), tries=7, longest_pause=seconds(5)),
+    Patience.WATCH: Tries(each_try=timedelta(hours=2), tries=9, heartbeat=seconds(2.5)),
+    Patience.RECORD: Tries(each_try=seconds(8), tries=0, longest_pause=seconds(10)),
+}
 
 
 class Stability(Value):
@@ -233,12 +242,12 @@ class Policy(Value):
     standing: dict[str, Standing] = {}
     holding_statement: bool = True
     plan_ahead: bool = True  # rehearse beside an incident, so that the rest can be printed and done by hand when nothing of ours runs
-    patience: dict[Patience, Tries] = {
-        Patience.READ: Tries(each_try=seconds(8), tries=7, longest_pause=seconds(5)),
-        Patience.CHANGE: Tries(each_try=seconds(10), tries=7, longest_pause=seconds(5)),
-        Patience.WATCH: Tries(each_try=timedelta(hours=2), tries=9, heartbeat=seconds(2.5)),
-        Patience.RECORD: Tries(each_try=seconds(8), tries=0, longest_pause=seconds(10)),
-    }
+    patience: dict[Patience, Tries] = PATIENCE
+
+    @field_validator("patience")
+    @classmethod
+    def _with_defaults(cls, given: dict[Patience, Tries]) -> dict[Patience, Tries]:
+        return {**PATIENCE, **given}
 
     @property
     def may_write_to(self) -> tuple[str, ...] | None:
@@ -304,6 +313,10 @@ class Deployed(Value):
     namespace: str = "default"  # Kubernetes
     repository: str = ""  # owner/name; a push to `branch` is deployed: what a change freeze locks
     branch: str = "main"
+
+    def workloads(self) -> tuple[str, ...]:
+        """What it is called where we must not touch our own (`Order.workloads`)."""
+        return (self.name, f"{self.namespace}/{self.name}")
 
 
 class Catalogue(Value):

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.live import Live
 
 from activities.ledger import LedgerDown
-from starters import by_hand, messages, options, screens, sheets, terminal
+from starters import by_hand, messages, options, paper, screens, sheets, terminal
 from starters import checklist as checklists
 from starters.options import As, AsJson, Full, Which
 from starters.reading import SERVER, Reader, Seen, whole
@@ -141,20 +141,19 @@ def postmortem(
     reader = options.reader()
     seen = reader.status(reader.find(incident))
     entries, _ = reader.timeline(seen.status.incident_id)
-    try:
-        effects = reader.ledger.effects(seen.status.incident_id)
-    except LedgerDown:
-        effects = []
+    effects, house = reader.effects(seen.status.incident_id), document.House(options.policy(reader), options.roster(reader))
     if as_json:
-        return say_json({**_provenance(seen), **document.facts(seen.status, entries, effects)})
-    before = output.read_text() if output and output.exists() else ""
-    text = document.draft(seen.status, entries, effects, before, source=f"{seen.source}, as of {seen.as_of:%Y-%m-%d %H:%M:%S} UTC")
+        return say_json({**_provenance(seen), **document.facts(seen.status, entries, effects, house)})
+    source = f"{seen.source}, as of {seen.as_of:%Y-%m-%d %H:%M:%S} UTC"
     if output is None:
-        print(text)
-        return None
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(text)
-    return say(f"{output}: {'renewed; what people wrote is kept' if before else 'drafted'}")
+        return print(document.draft(seen.status, entries, effects, source=source, house=house))
+    before = paper.read(output)
+    paper.write(output, before, document.draft(seen.status, entries, effects, before, source, house))
+    if not before:
+        return say(f"{output}: drafted")
+    if theirs := paper.theirs(before):
+        say(f"not renewed, because somebody edited it: {', '.join(theirs)}")
+    return say(f"{output}: renewed; what people wrote is kept")
 
 
 @app.command()

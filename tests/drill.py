@@ -68,6 +68,14 @@ email = "pat@example.com"
 slack = "U_PAT"
 pager = "P_PAT"
 
+[services.api]
+platform = "cloud_run"
+project = "acme"
+regions = ["eu-west", "us-east"]
+[services.orchestrator]
+platform = "kubernetes"
+regions = ["eu-west", "us-east"]
+
 # On a server that skips time a skip must not look like a dead worker: nothing technical runs out within a story.
 [policy.patience.read]
 each_try = 900
@@ -75,6 +83,11 @@ tries = 7
 longest_pause = 5
 heartbeat = 900
 [policy.patience.change]
+each_try = 900
+tries = 7
+longest_pause = 5
+heartbeat = 900
+[policy.patience.rollout]
 each_try = 900
 tries = 7
 longest_pause = 5
@@ -420,6 +433,7 @@ def stage_settings(url: str, tmp: Path, organisation: Path) -> Settings:
         pagerduty_from="dana@example.com", github_url=f"{url}/github", github_repository="acme/incidents",
         model_gateway_token=ref, app_token=ref, unleash_token=ref, statuspage_token=ref, slack_token=ref, pagerduty_routing_key=ref,
         pagerduty_token=ref, github_token=ref, codes_secret=f"file:{secret}",
+        kubernetes_url=f"{url}/k8s/{{region}}", kubernetes_token=ref, rollout_patience=2.0,
         cloud_run_url=f"{url}/run", cloud_run_token=ref, edge_url=f"{url}/edge",
         platform_url=f"{url}/platform", platform_token=ref,
     )  # fmt: skip

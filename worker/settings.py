@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     github_url: str = "https://api.github.com"
     github_repository: str = ""
     cloud_run_url: str = "https://run.googleapis.com"
+    kubernetes_url: str = ""  # the clusters' API; `{region}` stands for the region
+    rollout_patience: float = Field(default=60.0, gt=0, lt=90)  # seconds of a try; below its start-to-close timeout
     platform_url: str = ""  # our own product's control plane
     edge_url: str = ""  # where customers reach our services: <edge_url>/<service>/
 
@@ -55,6 +57,7 @@ class Settings(BaseSettings):
     github_token: str = ""
     platform_token: str = ""
     cloud_run_token: str = ""  # or `adc`: Google's Application Default Credentials, which renew themselves
+    kubernetes_token: str = ""  # read again when it is refused; or `adc`
     codes_secret: str = ""
     alert_token: str = ""
 

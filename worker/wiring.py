@@ -13,7 +13,8 @@ from activities.clients.cloud_run import CloudRun
 from activities.clients.edge_probe import EdgeProbe
 from activities.clients.github import GitHub
 from activities.clients.google_auth import ADC, GoogleAuth
-from activities.clients.http import Door
+from activities.clients.http import Bearer, Door
+from activities.clients.kubernetes import Kubernetes
 from activities.clients.model_gateway import ModelGateway
 from activities.clients.pagerduty import PagerDuty
 from activities.clients.platform import ControlPlane
@@ -23,7 +24,7 @@ from activities.clients.statuspage import Statuspage
 from activities.clients.unleash import Unleash
 from activities.clock import Clock, RealClock
 from activities.codes import Codes, Identities
-from activities.deploys import Deploys
+from activities.deploys import Deploys, Platform
 from activities.edge import Edge
 from activities.evidence import Evidence
 from activities.feeds import Feeds
@@ -32,6 +33,7 @@ from activities.ledger import Ledger
 from activities.models import Models
 from activities.organisation import Organisation
 from activities.pager import Pager
+from activities.scaling import Scaling
 from activities.status_page import StatusPage
 from activities.telemetry import Telemetry
 from activities.tickets import Tickets
@@ -66,6 +68,11 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
 
     async def door(url: str, **headers: str) -> Door:
         return await stack.enter_async_context(Door(url, headers, timeout=settings.client_timeout))
+
+    def cluster(region: str) -> Door:
+        opened = Door(settings.kubernetes_url.replace("{region}", region), {}, timeout=settings.client_timeout, auth=cluster_token)
+        stack.push_async_callback(opened.close)
+        return opened
 
     def secret(name: str) -> str:
         return resolve(getattr(settings, name), f"INCIDENT_{name.upper()}")
@@ -105,7 +112,10 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
         else await door(settings.cloud_run_url, Authorization=f"Bearer {secret('cloud_run_token')}")
     )
     edge = EdgeProbe(await door(settings.edge_url))
-    deploys = Deploys({"cloud_run": cloud_run}, edge, prometheus)
+    cluster_token = GoogleAuth() if settings.kubernetes_token == ADC else Bearer(lambda: secret("kubernetes_token"))
+    kubernetes = Kubernetes(cluster)
+    platforms: dict[str, Platform] = {"cloud_run": cloud_run, "kubernetes": kubernetes}
+    deploys = Deploys(platforms, edge, prometheus, patience=settings.rollout_patience)
     plane = ControlPlane(await door(settings.platform_url, Authorization=f"Bearer {secret('platform_token')}"))
     unleash = Unleash(await door(settings.unleash_url, Authorization=secret("unleash_token")))
     systems: tuple[System, ...] = (
@@ -113,7 +123,7 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
         Telemetry(prometheus), Evidence(settings.evidence, prometheus),
         Pager(pagerduty, slack, codes), WarRoom(slack), StatusPage(statuspage), Tickets(github), deploys,
         Edge(plane, edge, prometheus, clock), Autoscaler(plane, prometheus), WriteGate(plane, edge, prometheus, clock),
-        Feeds(plane, prometheus), ChangeFeed(plane),
+        Feeds(plane, prometheus), ChangeFeed(plane), Scaling(kubernetes),
     )  # fmt: skip
     for system in systems:
         if system is not ledger:

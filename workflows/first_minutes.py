@@ -153,7 +153,9 @@ class FirstMinutes:
             )
         if self._ending:
             return
-        missed = [(item, one) for item, one in zip(ITEMS, self.ticks(), strict=True) if one.state is TickState.MISSED]
+        missed = [
+            (item, one) for item, one in zip(ITEMS, self.ticks(), strict=True) if one.state is TickState.MISSED and item.key != "checkpoint"
+        ]
         done = sum(one.state in (TickState.DONE, TickState.LATE) for one in self.ticks())
         red = "; ".join(f"{_plain(item)} ({item.owner.title})" for item, _ in missed)
         situation.note("checkpoint", f"first minutes: {done} done" + (f"; not done: {red}" if red else ", nothing is missing"))

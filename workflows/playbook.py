@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, ChildWorkflowError
@@ -305,7 +305,7 @@ class Playbook(Doors):
         decision = await self.questions.fact(asks, roles=roles, example=example)
         return decision.question.given[-1].value
 
-    def hand_over(self, why: str) -> None:
+    def hand_over(self, why: str) -> NoReturn:
         """Stop here: a person carries on by hand."""
         raise HandOver(why)
 

@@ -131,6 +131,7 @@ def _environment(home: Path, ports: dict[str, int]) -> dict[str, str]:
         "statuspage_public_url": f"{practice}/statuspage/public", "slack_url": f"{practice}/slack/api",
         "pagerduty_events_url": f"{practice}/pagerduty", "pagerduty_url": f"{practice}/pagerduty/api", "pagerduty_requester": "P_DANA",
         "pagerduty_from": "dana@example.com", "github_url": f"{practice}/github", "github_repository": "acme/incidents",
+        "kubernetes_url": f"{practice}/k8s/{{region}}", "kubernetes_token": token,
         "cloud_run_url": f"{practice}/run", "edge_url": f"{practice}/edge", "platform_url": f"{practice}/platform",
         "codes_secret": f"file:{home / 'codes'}", "alert_port": str(ports["receiver"]), **dict.fromkeys(tokens, token),
     }  # fmt: skip

@@ -6,21 +6,11 @@ import pytest
 
 from activities import wording
 from activities.action import Refused
+from tests import seed
 
 AT = datetime(2026, 11, 23, 12, 36, 5, tzinfo=UTC)
 
-# The seed, §1.1, as it stands there.
-IDENTIFIED = (
-    "_Identified (hh:mm UTC)_ — We are investigating elevated errors affecting **{services}**. Mitigation is in progress. "
-    "Next update in **30 minutes**."
-)
-MONITORING = (
-    "_Monitoring (hh:mm UTC)_ — A fix has been deployed. We are monitoring recovery and will provide a final update within **60 minutes**."
-)
-SUPPORT = (
-    "We’re experiencing an incident impacting **{feature}** for some customers. Our engineers are working on it with high priority. "
-    "Status: **{link}**. We’ll keep you updated."
-)
+IDENTIFIED, MONITORING, SUPPORT = seed.quoted("1.1")
 # The seed, §4.1: its fields, in its order.
 TICKET = (
     "**Title:** [SEV‑2] Provider outage\n"
