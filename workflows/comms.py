@@ -90,7 +90,7 @@ class Comms:
 
     def noted(self) -> None:
         """Somebody said what it is, whom it hits or how: the ticket says so too."""
-        self._beside.run("ticket", self._room.rewrite_in_turn())
+        self._beside.run("ticket", self._room.rewrite_ticket())
 
     def said(self, text: str) -> None:
         """Something people in the war room should read now."""

@@ -97,6 +97,8 @@ class Outage:
             self.refuted.add((done.cause, done.which))
             self._playbook.note(f"crossed out: {done.cause.value.lower()} {done.which}".rstrip() + ", acting on it did not help")
             await self.survey()
+        elif await self._nothing_to_see():
+            return None
         found = self._likeliest(diagnose(self.clues))
         if (found.cause, found.which) in self.refuted:
             self._playbook.hand_over("nothing that we could do has helped, and the cause is still unknown")
@@ -107,6 +109,17 @@ class Outage:
             self._playbook.situation.note("unknown", missing)
         self._acted = (found, await self._impact())
         return found
+
+    async def _nothing_to_see(self) -> bool:
+        """Whether nothing says that anybody is hit: no errors, not slow, well inside and outside. Then nothing is changed on suspicion alone."""
+        impact, health, onset = await self._impact(), self.clues.health, self.clues.onset
+        well = impact.error_ratio is not None and not impact.blind and impact.error_ratio <= self._playbook.policy.mitigated_error_ratio
+        slow = onset is not None and onset.slow and onset.first_bad is not None
+        ill = health is None or not health.believed or any(share is None or share < 1 for share in health.outside.values())
+        if not well or slow or ill or self.writes_unsafe:
+            return False
+        self._playbook.note(f"nobody seems to be hit: {in_words(impact)}; nothing is changed")
+        return True
 
     def _likeliest(self, found: Diagnosis) -> Diagnosis:
         """The best lead that is not crossed out; when none is left, the cause is unknown."""

@@ -234,16 +234,12 @@ class Room:
         situation.note("ticket", f"ticket {situation.ticket}")
 
     async def rewrite_ticket(self) -> None:
-        """Bring it up to date, if anything changed."""
-        body = self._body()
-        if self._ticket is not None and body != self._written:
-            await self._invoker.quietly(Tickets.rewrite, RewriteTicket(number=self._ticket, body=body))
-            self._written = body
-
-    async def rewrite_in_turn(self) -> None:
-        """The same, one after another: a dozen notes at once are a dozen texts, and the oldest must not come last."""
+        """Bring it up to date, if anything changed; one after another, because the oldest of many texts must not come last."""
         async with self._in_turn:
-            await self.rewrite_ticket()
+            body = self._body()
+            if self._ticket is not None and body != self._written:
+                await self._invoker.quietly(Tickets.rewrite, RewriteTicket(number=self._ticket, body=body))
+                self._written = body
 
     def _body(self) -> str:
         situation, entries = self._situation, self._situation.timeline.entries
