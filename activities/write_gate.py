@@ -25,7 +25,7 @@ from activities.clock import Clock
 from activities.organisation import Levers
 from activities.seen import Seen, again, blind
 from activities.stairs import Stairs, where
-from activities.versioned import SOON, Setting, Settled, Versioned, by_now, part_of, percents, put_by_hand, read_by_hand
+from activities.versioned import SOON, Setting, Settled, Versioned, by_now, part_of, percents, put_by_hand, read_by_hand, whose
 
 CLOSING = (Role.INCIDENT_COMMANDER, Role.DB_LEAD)
 REFUSED_AS = "read_only"  # the agreed error of a refused write
@@ -226,7 +226,7 @@ class WriteGate(System):
             raise Refused("read-only is proven in every region, and none was named")
         made = await self._admit(call, order.service, 0.0, epoch=order.epoch)
         seen = await self._no_writes(call, order)
-        return _effect(order, (order.prior or made.before).admitted, made, seen)
+        return _effect(call, order, (order.prior or made.before).admitted, made, seen)
 
     @action("write_gate.reopen", risk=Risk.C2, asks=CLOSING, patience=Patience.WATCH)
     async def reopen(self, order: Reopen, call: Call) -> Effect:
@@ -235,7 +235,7 @@ class WriteGate(System):
         Raises `Refused` when writes are not safe before the first step, when somebody else has changed the gate, or when a step was
         followed by errors and was taken back.
         """
-        steps = order.steps()
+        steps, listed = order.steps(), ", ".join(order.regions)
 
         async def take(n: int, now: Call) -> None:
             if n == 0 and (unsafe := await self._unsafe(now, order.service)):
@@ -260,13 +260,13 @@ class WriteGate(System):
         before, at = await where(
             lambda: self._gate(call, order.service), lambda now, n: _same(now.admitted, steps[n]), len(steps)
         )  # fmt: skip
-        if at == len(steps) - 1:
+        if at == len(steps) - 1 and before.changed_by != call.incident_id:
             await self._taken(by_now(call), order, order.admitted)
-            return _effect(order, before.admitted, Settled(before, before, wrote=False), "it was so already")
-        ended = await Stairs(len(steps), order.levers.return_pause, at, take, trouble, back).climb(call, self._clock)
+            return _effect(call, order, before.admitted, Settled(before, before, wrote=False), f"writes are taken in {listed}")
+        ended, took = await Stairs(len(steps), order.levers.return_pause, at, take, trouble, back).climb(call, self._clock)
         after = await self._gate(call, order.service)
-        seen = f"writes were taken in {', '.join(order.regions)} at every step, and no integrity error followed"
-        return _effect(order, before.admitted, Settled(before, after, wrote=True), seen, ended)
+        seen = f"writes were taken in {listed} at every step, and no integrity error followed"
+        return _effect(call, order, before.admitted, Settled(before, after, wrote=took), seen, ended)
 
     # ---- how it is done ----
 
@@ -384,12 +384,12 @@ def _by_hand(service: str, share: float) -> tuple[str, ...]:
     return put_by_hand(part_of(service, "write-gate"), {"epoch": "$EPOCH", "admitted": share})
 
 
-def _effect(order: ReadOnly | Reopen, before: float, made: Settled[Gate], seen: str, ended: datetime | None = None) -> Effect:
+def _effect(call: Call, order: ReadOnly | Reopen, before: float, made: Settled[Gate], seen: str, ended: datetime | None = None) -> Effect:
     shown: dict[str, JsonValue] = {"admitted": made.after.admitted}
     return Effect(
         target=order.target(),
         summary=order.effect(),
-        proven_by=f"gate read back at epoch {made.after.epoch}; {seen}",
+        proven_by=f"gate read back at epoch {made.after.epoch}; {seen}{whose(call, made)}",
         adopted=not made.wrote,
         before={"admitted": before},
         after=shown,

@@ -134,6 +134,27 @@ async def test_nothing_is_returned_on_missing_data(world: World, edge: Edge, cal
     assert world.state.fleet.services["api"].weights["us-east"] == 0.05
 
 
+async def test_the_last_step_is_not_believed_unwatched_however_often_it_is_tried(world: World, edge: Edge, call: MakeCall) -> None:
+    order = await drain_order(edge, call(), levers=BRISK)
+    await tried(Edge.drain, edge, order, call())
+    world.state.blind = True
+    (whole,) = order.undo_steps((1.0,))
+    with pytest.raises(AssertionError, match="missing data"):
+        await tried(Edge.return_traffic, edge, whole, call(), tries=4)
+    world.state.blind = False
+    pass_time(world, 120)
+    effect, _ = await tried(Edge.return_traffic, edge, whole, call())
+    assert effect.adopted and "by an earlier try of ours" in effect.proven_by
+
+
+async def test_what_people_returned_by_hand_is_adopted_as_theirs(world: World, edge: Edge, call: MakeCall, practice_url: str) -> None:
+    order = await drain_order(edge, call(), levers=BRISK)
+    await tried(Edge.drain, edge, order, call())
+    await by_hand(order.undo(), practice_url, USER="lee")
+    effect, _ = await tried(Edge.return_traffic, edge, order.undo(), call())
+    assert effect.adopted and "it was so already, by lee" in effect.proven_by
+
+
 async def test_more_than_half_of_the_capacity_is_never_drained(world: World, edge: Edge, call: MakeCall) -> None:
     world.state.fleet.services["api"].places["us-east"].ready_replicas = 6
     with pytest.raises(Refused, match="60% of the capacity"):
