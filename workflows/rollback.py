@@ -227,11 +227,11 @@ class Rollback:
             await playbook.rest(numbers.look_again, f"until customers meet {revision}")
 
     async def _helped(self, before: ServiceHealth) -> bool:
-        """Third proof: the share of requests that fail has dropped enough. Without data there is no claim."""
+        """Third proof: the share of requests that fail has dropped enough. Without data there is no claim, and a person decides."""
         playbook, numbers = self._playbook, self._numbers
         if playbook.situation.assumes(action_of(Deploys.shift)):
             return True
-        deadline = workflow.now() + playbook.policy.paced(numbers.proven_within)
+        deadline, now = workflow.now() + playbook.policy.paced(numbers.proven_within), before
         surface = Surface(service=self._service.name, window=playbook.policy.mitigated_window)
         while workflow.now() < deadline:
             await playbook.rest(playbook.policy.mitigated_window, "whether the rollback helps")
@@ -239,7 +239,19 @@ class Rollback:
             if better(before, now, numbers.improvement):
                 playbook.note(f"the rollback helps: {in_words(now)}, before {in_words(before)}")
                 return True
-        return False
+        return (now.blind or before.blind) and await self._kept_unseen()
+
+    async def _kept_unseen(self) -> bool:
+        """Neither better nor worse can be seen: what customers say decides, in the words of a person."""
+        service = self._service.name
+        decision = await self._playbook.questions.confirmation(
+            f"Keep the rollback of {service}? The metrics are blind: nobody can see whether it helps",
+            roles=(Role.INCIDENT_COMMANDER, Role.DEPUTY),
+            effect="it stays; nothing is called mitigated before the metrics are back",
+            facts=("look from outside, and ask support what customers say",),
+            inverse="decline: the split from before serves again",
+        )
+        return decision.granted
 
     def _pin(self, revision: str, rollout: Rollout) -> None:
         """From now on the service is kept where it is, and the screen says so; where the platform pins nothing, there is nothing to keep."""

@@ -6,7 +6,6 @@ from tests.drill import drill
 from tests.outages import MINUTE, failing, makes, outage, passes, pinned, quick, split_of, story
 from workflows.incident import State
 
-
 # -- our own change -------------------------------------------------------------------------------------------------------------------
 
 
