@@ -187,7 +187,8 @@ async def test_while_the_cause_is_unknown_load_is_shed_and_then_the_nearest_chan
     features = ("tools.high_psu", "batch.enabled", "scheduler.enabled")
     async with outage(tmp_path, fault={"kind": "region", "rate": 0.5}) as (stage, incident):
         await incident.hears("flags.switch_off flag/scheduler.enabled")
-        assert not any((await stage.look())["flags"][feature] for feature in features)
+        flags = (await stage.look())["flags"]
+        assert [flags[feature] for feature in features] == [False, False, False]
         question = await incident.question("Roll api back")
         waited = question.asked_at - (await incident.status()).declared_at
         assert waited >= 5 * MINUTE, waited
@@ -195,5 +196,6 @@ async def test_while_the_cause_is_unknown_load_is_shed_and_then_the_nearest_chan
         await mended(stage)
         status = await incident.ends()
         assert status.state is State.RESOLVED, story(await incident.timeline())
-        assert all((await stage.look())["flags"][feature] for feature in features)
+        flags = (await stage.look())["flags"]
+        assert [flags[feature] for feature in features] == [True, True, True]
         assert await split_of(stage) == pinned("api-00040")
