@@ -5,7 +5,7 @@ Time passes only when the story lets it: nobody's patience runs out while a test
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,6 +20,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.ledger import Done
+from practice.fleet_cast import SERVICES
 from practice.server import serve
 from practice.world import World
 from worker.converter import data_converter
@@ -414,12 +415,19 @@ class Told:
 
 @asynccontextmanager
 async def drill(
-    tmp: Path, *, seed: int = 7, policy: str = "", serving: bool = True, organisation: str = "", **settings_: Any
+    tmp: Path,
+    *,
+    seed: int = 7,
+    policy: str = "",
+    serving: bool = True,
+    organisation: str = "",
+    services: Sequence[str] = SERVICES,
+    **settings_: Any,
 ) -> AsyncIterator[Drill]:
     """A stage: everything up, nothing broken yet. `organisation`: its file, where it is not the usual one; the rest are settings."""
     written = tmp / "organisation.toml"
     written.write_text(organisation or ORGANISATION.format(policy=policy))
-    world = World(seed=seed, following=True, state=tmp / "practice")
+    world = World(seed=seed, following=True, state=tmp / "practice", services=services)
     async with AsyncExitStack() as stack:
         env = await stack.enter_async_context(skipping())
         url = await stack.enter_async_context(serve(world))

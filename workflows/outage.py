@@ -18,7 +18,7 @@ from activities.flags import SWITCHED_OFF, SwitchOff
 from activities.onset import OnsetOf
 from activities.organisation import Deployed
 from activities.telemetry import ServiceHealth, Surface, Telemetry
-from activities.write_gate import GateOf, ReadOnly, WriteGate, WriteSafety
+from activities.write_gate import READ_ONLY, GateOf, ReadOnly, WriteGate, WriteSafety
 from workflows.clues import Clues
 from workflows.invoker import RanOut
 from workflows.proof import in_words
@@ -83,8 +83,9 @@ class Outage:
 
     @property
     def writes_unsafe(self) -> bool:
-        """Whether what is written now may not fit together (A.1 T4)."""
-        return self.clues.gate is not None and self.clues.gate.safety is WriteSafety.UNSAFE
+        """Whether what is written now may not fit together, and is still written (A.1 T4)."""
+        unsafe = self.clues.gate is not None and self.clues.gate.safety is WriteSafety.UNSAFE
+        return unsafe and not self._playbook.situation.measures.of(READ_ONLY)
 
     # -- the next cause to act on -----------------------------------------------------------------------------------------------------
 
@@ -156,6 +157,9 @@ class Outage:
             if ended or better(before, now, playbook.policy.roll_back.improvement):
                 playbook.note(f"better: {in_words(now)}, before {in_words(before)}")
                 return True
+            if workflow.now() >= deadline and (now.blind or now.error_ratio is None):
+                playbook.note("nobody can see whether that helped: nothing is crossed out on missing data")
+                return True  # the block of mitigation ends on no such word: it waits for the metrics, or for a person's
             if workflow.now() >= deadline:
                 playbook.note(f"no better: {in_words(now)}, before {in_words(before)}")
                 return False

@@ -42,9 +42,11 @@ class Playbook(Doors):
 
     @workflow.init
     def __init__(self, *given: Any) -> None:
-        info = workflow.info()
-        self.situation = Situation(info.workflow_id, info.workflow_type, self.card, workflow.now())
-        self.situation.incident = _keyed(incident_of(given), type(self))
+        info, incident = workflow.info(), _keyed(incident_of(given), type(self))
+        # What a plan says is said in the name of the incident that it is made for: a person may type it.
+        planned_for = info.parent.workflow_id if incident.rehearsal and info.parent else info.workflow_id
+        self.situation = Situation(planned_for, info.workflow_type, self.card, workflow.now())
+        self.situation.incident = incident
         self.situation.rehearsing = self.situation.incident.rehearsal
         self.invoker = Invoker(self.situation)
         self.questions = Questions(self.situation, self.invoker)
