@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from workflows.playbook import Playbook
 
 
+MOST = 0.9  # of the probes from outside: one lost probe in ten is chance
+
+
 class Outage:
     """One service that fails, what we know of it, and what has been tried."""
 
@@ -116,8 +119,8 @@ class Outage:
         impact, health, onset = await self._impact(), self.clues.health, self.clues.onset
         well = impact.error_ratio is not None and not impact.blind and impact.error_ratio <= self._playbook.policy.mitigated_error_ratio
         slow = onset is not None and onset.slow and onset.first_bad is not None
-        ill = health is None or not health.believed or any(share is None or share < 1 for share in health.outside.values())
-        if not well or slow or ill or self.writes_unsafe:
+        ill = health is None or not health.believed or any(share is None or share < MOST for share in health.outside.values())
+        if not well or slow or ill or self.clues.hit_regions() or self.writes_unsafe:
             return False
         self._playbook.note(f"nobody seems to be hit: {in_words(impact)}; nothing is changed")
         return True
