@@ -140,9 +140,9 @@ def test_the_practice_platform_knows_no_playbook() -> None:
 
 def verbs() -> list[object]:
     """Every verb of every system."""
-    from activities import flags, models, pager, status_page, telemetry, tickets, war_room
+    from activities import flags, models, pager, rota, status_page, telemetry, tickets, war_room
 
-    modules = (flags, models, pager, status_page, telemetry, tickets, war_room)
+    modules = (flags, models, pager, rota, status_page, telemetry, tickets, war_room)
     classes = [c for m in modules for c in vars(m).values() if inspect.isclass(c) and c.__module__ == m.__name__]
     return [v for c in classes for v in vars(c).values() if hasattr(v, "__action__")]
 
