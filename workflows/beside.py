@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 
+from activities.action import Refused
 from workflows.invoker import RanOut
 from workflows.situation import Situation
 
@@ -26,6 +27,9 @@ class Beside:
             await work
         except RanOut as out:
             self._situation.note("not told", f"{what}: {out.why}")
+            return False
+        except Refused as no:  # a text that may not be said: a rule of ours, and no vendor
+            self._situation.note("not told", f"{what}: {no.message}")
             return False
         return True
 
