@@ -32,7 +32,7 @@ BIN = Path(__file__).parent.parent / ".venv" / "bin"
 PATIENCE = 30.0  # real seconds that a story waits for something before it fails
 ORGANISATION = """
 [policy]
-mode = "live"
+mode = "{mode}"
 plan_ahead = false
 least_wait_for_people = 0
 {policy}
@@ -395,10 +395,10 @@ class Told:
 
 
 @asynccontextmanager
-async def drill(tmp: Path, *, seed: int = 7, policy: str = "", serving: bool = True) -> AsyncIterator[Drill]:
+async def drill(tmp: Path, *, seed: int = 7, policy: str = "", serving: bool = True, mode: str = "live") -> AsyncIterator[Drill]:
     """A stage: everything up, nothing broken yet."""
     organisation = tmp / "organisation.toml"
-    organisation.write_text(ORGANISATION.format(policy=policy))
+    organisation.write_text(ORGANISATION.format(policy=policy, mode=mode))
     world = World(seed=seed, following=True, state=tmp / "practice")
     async with AsyncExitStack() as stack:
         env = await stack.enter_async_context(skipping())

@@ -115,7 +115,7 @@ class Running:
 async def real_server(tmp: Path, pace: float = PACE) -> AsyncIterator[RealServer]:
     """Bring everything up; take it down whatever happens."""
     organisation = tmp / "organisation.toml"
-    organisation.write_text(ORGANISATION.format(policy=f"pace = {pace}").replace("people = 0", f"people = {LEAST_WAIT}"))
+    organisation.write_text(ORGANISATION.format(policy=f"pace = {pace}", mode="live").replace("people = 0", f"people = {LEAST_WAIT}"))
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serve(World(seed=7, pace=pace, state=tmp / "practice")))
         practice = await stack.enter_async_context(httpx.AsyncClient(base_url=url))

@@ -23,7 +23,7 @@ from activities.tickets import OpenTicket, RewriteTicket, Tickets
 from activities.war_room import OpenRoom, RoomPost, WarRoom
 from workflows.cadence import Cadence, Duty
 from workflows.incident import Phase, State, StepState
-from workflows.invoker import Invoker, RanOut
+from workflows.invoker import Invoker, RanOut, Withheld
 from workflows.questions import SLOW_PAGE, URGENT_PAGES, Questions
 from workflows.roster import RUNGS
 from workflows.severity import Facts, Scope, classify
@@ -135,6 +135,8 @@ class Comms:
     async def _forgiving(self, what: str, work: Awaitable[None]) -> None:
         try:
             await work
+        except Withheld:
+            return  # shadow mode; the invoker noted what would have been said
         except RanOut as out:
             self._situation.note("not told", f"{what}: {out.why}")
 

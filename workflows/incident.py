@@ -318,6 +318,18 @@ class Status(BaseModel):
     pace: float = 1.0
     outcome: str = ""
     restricted: bool = False
+    mode: str = ""  # shadow: we look on, and say what we would do | live | empty: the policy was not read yet
+    may_write: tuple[str, ...] = ()  # in shadow mode: the systems that may be written to all the same
+
+    @property
+    def shadow(self) -> bool:
+        """True in shadow mode."""
+        return self.mode == "shadow"
+
+    @property
+    def would_ask(self) -> list[Question]:
+        """The questions that were not put to anybody, because it is shadow mode."""
+        return [q for q in self.questions if q.assumed]
 
     @property
     def asking(self) -> list[Question]:

@@ -23,6 +23,10 @@ class RanOut(Exception):
         self.lapsed = lapsed
 
 
+class Withheld(RanOut):
+    """Shadow mode: a message of ours stayed unsaid, because its system was not granted write access. It is noted already."""
+
+
 class NeedsApproval(Exception):
     """Automation may not do this alone. Nothing was invoked."""
 
@@ -33,6 +37,7 @@ class Invoker:
     def __init__(self, situation: Situation) -> None:
         self._situation = situation
         self._counts: dict[str, int] = defaultdict(int)
+        self._unsaid: set[str] = set()
         # One change at a time per system: two of our own branches must not race for the same route or policy.
         self.one_at_a_time: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -60,23 +65,33 @@ class Invoker:
         if self.risk(verb, order) >= Risk.C2 and (grant is None or order.digest(action.name) not in grant.covers):
             raise NeedsApproval(f"{action.name} on {order.target()} is {step.risk.label} and was not granted")
         step.key = step.key or self.key(action, order)
+        narrow = action.risk(order, self._situation.policy.limits) is Risk.C1 and action.patience is not Patience.WATCH
         if self._situation.assumes(action):
+            self._situation.narrow_actions += [workflow.now()] if narrow and self._situation.shadow else []  # it would have counted
             return cast("A", self._assumed(order))
         await self._unpaused(step, action)
-        if action.risk(order, self._situation.policy.limits) is Risk.C1 and action.patience is not Patience.WATCH:
+        if narrow:
             self._situation.narrow_actions.append(workflow.now())
         step.state = StepState.RUNNING
         return await self._invoke(verb, order, step.key, order.effect(), grant=grant, again=again)
 
     async def quietly(self, verb: Verb[O, A], order: O, *, key: str = "", grant: Grant | None = None) -> A:
-        """Invoke a verb that is no step of the playbook: our own record, a page, a message. Raises `RanOut`."""
+        """Invoke a verb that is no step of the playbook: our own record, a page, a message. Raises `RanOut`; `Withheld` in shadow mode."""
         if self._situation.assumes(action_of(verb)):
-            return cast("A", self._assumed(order))
+            raise self._withheld(action_of(verb), order)
         return await self._invoke(verb, order, key or self.key(action_of(verb), order), order.effect(), grant=grant)
 
     def _assumed(self, order: Order) -> Effect:
         why = "not done: this is a plan" if self._situation.rehearsing else "not done: shadow mode"
         return Effect(target=order.target(), summary=order.effect(), proven_by=why, assumed=True)
+
+    def _withheld(self, action: Action, order: Order) -> Withheld:
+        """Nobody hears of it, and nobody may think that somebody did: what would have been said is noted once."""
+        said = f"not said: {order.effect()}"
+        if said not in self._unsaid:
+            self._unsaid.add(said)
+            self._situation.note("shadow", said)
+        return Withheld(f"shadow mode: {action.system} was not granted write access")
 
     async def _unpaused(self, step: Step, action: Action) -> None:
         situation = self._situation

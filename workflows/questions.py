@@ -13,7 +13,7 @@ from activities.action import Action, Effect, Grant, O, Order, Risk, Role, Verb,
 from activities.organisation import Organisation, Person, Whole
 from activities.pager import Ask, Pager
 from workflows.incident import Question, QuestionKind, QuestionState, Silence
-from workflows.invoker import Invoker, RanOut
+from workflows.invoker import Invoker, RanOut, Withheld
 from workflows.roster import RUNGS
 from workflows.situation import HandOver, Situation
 
@@ -225,6 +225,8 @@ class Questions:
                 return
             await self._invoker.quietly(Pager.ask, self._letter(question, people, nth))
             question.told = tuple(dict.fromkeys((*question.told, *(p.id for p in people))))
+        except Withheld:
+            return
         except RanOut as out:
             self._situation.note("not told", f"[{question.number}] could not reach anybody: {out.why}", question=question.number)
 

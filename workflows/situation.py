@@ -33,6 +33,7 @@ class Situation:
         self.incident = Incident()
         self.rehearsing = False  # a plan: reads are real, changes and waits are only said
         self.policy = Policy()
+        self.mode = ""  # the policy's, once it was read
         self.timeline = Timeline()
         self.crew = Crew()
         self.approvals = Approvals(incident_id)
@@ -163,7 +164,8 @@ class Situation:
             steps=self.steps, in_force=self.measures.in_force(),
             questions=self.approvals.questions, tasks=self.tasks,
             follow_ups=self.follow_ups, checklist=self.ticks(), plan=self._to_come(),
-            entries=len(self.timeline.entries), pace=self.policy.pace, outcome=self.outcome,
+            entries=len(self.timeline.entries), pace=self.policy.pace, outcome=self.outcome, mode=self.mode,
+            may_write=self.policy.write_access if self.mode == "shadow" else (),
         )  # fmt: skip
 
     def _to_come(self) -> list[Planned]:
