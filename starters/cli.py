@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.live import Live
 
 from activities.ledger import LedgerDown
-from starters import by_hand, messages, options, screens, sheets, terminal
+from starters import by_hand, messages, options, screens, shadow_report, sheets, terminal
 from starters import checklist as checklists
 from starters.options import As, AsJson, Full, Which
 from starters.reading import SERVER, Reader, Seen, whole
@@ -294,6 +294,7 @@ def _summary(seen: Seen) -> dict[str, JsonValue]:
 
 app.add_typer(messages.app)
 app.add_typer(sheets.app)
+app.add_typer(shadow_report.app)
 
 
 def run(arguments: Sequence[str]) -> int:

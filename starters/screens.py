@@ -277,7 +277,8 @@ def changes(before: Status | None, after: Status) -> list[str]:
     """What is new since the last look, one line each: for logs and for terminals that are none."""
     if before is None:
         begun = f"{after.incident_id} {after.severity.label} {after.phase} {after.state} commander {after.commander or 'nobody yet'}"
-        return [*([banner(after)] if after.shadow else []), begun, *_new_steps([], after.steps), *(_asked(q, after.incident_id) for q in after.asking)]
+        loudly = [banner(after)] if after.shadow else []
+        return [*loudly, begun, *_new_steps([], after.steps), *(_asked(q, after.incident_id) for q in after.asking)]
     return [
         *([banner(after)] if after.shadow and not before.shadow else []),
         *(_turned(name, getattr(before, name), getattr(after, name)) for name in ("phase", "state", "commander", "paused_by", "status_page")

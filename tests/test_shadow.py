@@ -6,9 +6,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from starters import screens
+from starters.shadow_report import compare, lines
+from starters.trouble import Trouble
 from tests.drill import Drill, Told, brisk, drill
 from tests.playbooks.test_production_outage import passes, quick, story
-from workflows.incident import Phase, QuestionState, State, StepState
+from tests.screens import situations
+from tests.screens.test_screens import drawn
+from workflows.details import details
+from workflows.incident import Phase, QuestionState, State, Status, StepState
 
 LOW_PARITY = {"borealis": {"parity": 0.93}}
 
@@ -112,6 +120,7 @@ async def test_a_playbook_that_hands_over_waits_for_the_world_and_not_for_a_word
     """Our key is refused: another playbook's incident. Live, a person would say when it is over; here the metrics do."""
     async with drill(tmp_path, policy=brisk(), mode="shadow") as stage:
         await stage.fault(provider="aurora", kind="auth", rate=0.9)
+        stage.forward(60)
         incident = await stage.declare()
         await incident.hears("handed over:")
         await incident.pass_time(timedelta(hours=1))
@@ -149,3 +158,63 @@ async def roll_back(stage: Drill, revision: str) -> None:
         service = (await stage.http.get(url, headers=headers)).json()
         service["traffic"] = [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "revision": revision, "percent": 100}]
         (await stage.http.patch(url, params={"updateMask": "traffic"}, headers=headers, json=service)).raise_for_status()
+
+
+# -- what came of it ------------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_report_tells_from_the_ledger_alone_what_people_did_themselves(tmp_path: Path) -> None:
+    """When we would have acted, when the impact ended, and for each step whether somebody did the same."""
+    async with provider_outage(tmp_path, lasts=None) as (stage, incident):
+        await incident.hears("assumed: flags.switch_off flag/batch.enabled")
+        await by_hand(stage, "batch.enabled")
+        await incident.say("note", {"text": "vendor says they are on it", "by": "lee"})
+        await incident.pass_time(timedelta(minutes=20))
+        await stage.mend()
+        await incident.ends()
+        ledger = stage.fleet.ledger
+    kept = ledger.status(incident.id)
+    assert kept is not None
+    found = compare(Status.model_validate(kept.status), ledger.timeline(incident.id))
+    verdicts = {(step.verb, step.target): step.verdict for step in found.steps}
+    assert verdicts["flags.switch_off", "flag/batch.enabled"] == "people did the same"
+    assert verdicts["flags.switch_off", "flag/tools.high_psu"] == "nobody did"
+    assert verdicts["models.shift", "route/chat"] == "nobody did"
+    batch = next(step for step in found.steps if step.target == "flag/batch.enabled")
+    assert batch.seen_at is not None and batch.at < batch.seen_at and found.impact_ended_at is not None
+    assert found.ahead_seconds is not None and found.ahead_seconds > 600
+    assert any("over from aurora" in asked.asks for asked in found.questions)
+    assert any("vendor says" in line for line in found.people)
+    told = "\n".join(lines(found))
+    assert "nothing was changed" in told and "→ people did the same by" in told and "before the end of the impact" in told
+
+
+def test_there_is_nothing_to_compare_about_an_incident_that_was_live() -> None:
+    with pytest.raises(Trouble, match="did what it said"):
+        compare(situations.asking(mode="live"), [])
+
+
+# -- how it looks ---------------------------------------------------------------------------------------------------------------------
+
+
+def shadowed() -> Status:
+    """The usual situation, in shadow mode: its steps are only said, its question was put to nobody."""
+    asked = situations.question(assumed=True, state=QuestionState.GRANTED, told=())
+    said = situations.step(1, Phase.MITIGATION, "flags.switch_off", "flag/tools.high_psu", StepState.ASSUMED, "switch it off", 4)
+    return situations.asking(mode="shadow", steps=[said], questions=[asked], in_force=[])
+
+
+def test_every_screen_says_loudly_that_nothing_is_changed() -> None:
+    seen = drawn(screens.render(shadowed(), situations.NOW, 100))
+    assert "SHADOW: nothing is changed" in seen.splitlines()[1]
+    assert "○ flags.switch_off flag/tools.high_psu" in seen and "would: switch it off" in seen
+    assert "○ [3] would ask Incident Commander or Ai Ml Lead" in seen.replace("AI/ML", "Ai Ml")
+    assert "approve" not in seen
+    assert "SHADOW: nothing is changed" in details(shadowed()) and "Would have been asked" in details(shadowed())
+    assert "SHADOW" in drawn(screens.listed([(shadowed(), "the ledger", situations.NOW)], situations.NOW, 100))
+    assert screens.changes(None, shadowed())[0].startswith("SHADOW: nothing is changed")
+
+
+def test_a_system_that_may_be_written_to_is_named() -> None:
+    seen = drawn(screens.render(shadowed().model_copy(update={"may_write": ("pager",)}), situations.NOW, 100))
+    assert "SHADOW: nothing is changed but pager" in seen

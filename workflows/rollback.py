@@ -224,9 +224,7 @@ class Rollback:
     async def unpin(self) -> None:
         """Back to the latest by a canary, when there is a build that we did not leave; otherwise a named person keeps the pin, with a ticket."""
         playbook = self._playbook
-        pinned = next(
-            (i for i in playbook.situation.measures.of(PINNED) if i.order.target() == f"service/{self._service.name}"), None
-        )
+        pinned = next((i for i in playbook.situation.measures.of(PINNED) if i.order.target() == f"service/{self._service.name}"), None)
         if pinned is None or pinned.held_by:
             return
         if pinned.assumed and playbook.situation.shadow:  # nothing is pinned by us, and how people go on is theirs

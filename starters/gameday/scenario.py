@@ -13,6 +13,9 @@ class Scenario(BaseModel):
     edits: dict[str, Any] = {}
     faults: tuple[dict[str, Any], ...] = ()
     pace: float = 120.0
+    # In shadow mode people mend it: what they do by the vendors' own doors, and when, in policy minutes after the incident was opened.
+    by_hand: tuple[str, ...] = ()  # paths that are posted to
+    mended_after: float = 20.0
 
 
 SCENARIOS = {
@@ -21,5 +24,6 @@ SCENARIOS = {
         "what may be used without asking, and one tier of tenants permits no other provider.",
         edits={"providers": {"borealis": {"parity": 0.93}}},
         faults=({"provider": "aurora", "kind": "overload", "rate": 0.6, "for_seconds": 2400},),
+        by_hand=("/unleash/api/admin/projects/default/features/batch.enabled/environments/production/off",),
     ),
 }
