@@ -64,12 +64,13 @@ def list_incidents(
     everything: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False, as_json: AsJson = False
 ) -> None:
     """List the incidents that are open."""
-    seen = options.reader().incidents(open_only=not everything)
+    reader = options.reader()
+    seen, lost = reader.incidents(open_only=not everything), reader.lost()
     if as_json:
-        return say_json([_summary(one) for one in seen])
+        return say_json([_summary(one) | ({"state": screens.LOST} if one.status.incident_id in lost else {}) for one in seen])
     if not seen:
         return say("no incident is open" if not everything else "there never was an incident")
-    return draw(screens.listed(seen, datetime.now(UTC), width()))
+    return draw(screens.listed(seen, datetime.now(UTC), width(), lost))
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """What an incident looks like. Pure: a status and an instant in, lines to print out. Readable at 3 a.m., at 80 columns, without colour."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from textwrap import wrap
 
@@ -17,6 +17,7 @@ from workflows.details import ICONS, banner
 from workflows.incident import InForce, Phase, Question, QuestionKind, Status, Step, StepState, Task
 
 QUESTION_LINES = 12
+LOST = "lost"  # the state of an incident that no playbook runs any more (starters/reconciler.py)
 USUAL = (Phase.TRIAGE, Phase.MITIGATION, Phase.RECOVERY, Phase.POST_INCIDENT)
 STYLES = {
     StepState.RUNNING: "cyan", StepState.ASKING: "yellow", StepState.HELD: "yellow", StepState.DONE: "green", StepState.ADOPTED: "green",
@@ -334,14 +335,14 @@ def _new_measures(before: Sequence[InForce], after: Sequence[InForce]) -> list[s
     ]
 
 
-def listed(rows: Iterable[tuple[Status, str, datetime]], now: datetime, width: int) -> Group:
-    """One line per incident."""
+def listed(rows: Iterable[tuple[Status, str, datetime]], now: datetime, width: int, lost: Collection[str] = ()) -> Group:
+    """One line per incident. `lost`: those that the reconciler found without a playbook."""
     lines = [_row(f"{'SEV':6}{'PHASE':15}{'STATE':13}{'ELAPSED':>9}  {'COMMANDER':11}{'INCIDENT'}", width, "bold")]
     for status, source, as_of in rows:
         elapsed = clock((status.closed_at or now) - (status.started_at or status.declared_at))
         commander = plain(status.commander) or "–"
         waits = f"॥ [{', '.join(str(q.number) for q in status.asking)}] " if status.asking else ""
-        state = f"{status.severity.label:6}{status.phase:15}{status.state:13}{elapsed:>9}"
+        state = f"{status.severity.label:6}{status.phase:15}{LOST if status.incident_id in lost else status.state:13}{elapsed:>9}"
         missed = [tick.key.replace("_", " ") for tick in status.checklist if tick.state is TickState.MISSED and not status.state.over]
         undone = f"MISSED: {', '.join(missed)} · " if missed else ""
         undone = f"SHADOW · {undone}" if status.shadow else undone
