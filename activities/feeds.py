@@ -14,7 +14,7 @@ from activities.clients.platform import ControlPlane, Json
 from activities.clients.prometheus import Prometheus
 from activities.organisation import Levers
 from activities.seen import Seen, again
-from activities.versioned import Setting, Settled, Versioned, by_now, named, put_by_hand, read_by_hand
+from activities.versioned import Setting, Settled, Versioned, by_now, named, put_by_hand, read_by_hand, whose
 
 PAUSING = (Role.OPS_LEAD, Role.INCIDENT_COMMANDER)
 
@@ -184,13 +184,13 @@ class Feeds(System):
         not known to be good, or when somebody has changed the feed since; `NotYet` until it shows.
         """
         made = await self._set(call, order, running=False, pinned=order.version, epoch=order.epoch)
-        return _effect(order, order.prior or made.before, made, await self._is_read(call, order, made.after))
+        return _effect(call, order, order.prior or made.before, made, await self._is_read(call, order, made.after))
 
     @action("feeds.resume", risk=Risk.C1, asks=PAUSING)
     async def resume(self, order: Resume, call: Call) -> Effect:
         """Let the generator run again. Raises `Refused` while its newest version is not good, or when somebody else has changed the feed."""
         made = await self._set(call, order, running=order.running, pinned=order.pinned, left=order.left)
-        return _effect(order, made.before, made, f"version {made.after.read} is read, the last good one is {made.after.last_good}")
+        return _effect(call, order, made.before, made, f"version {made.after.read} is read, the last good one is {made.after.last_good}")
 
     async def _feed(self, call: Call, name: str) -> Feed:
         return _feed(await self._plane.feed(call, name))
@@ -247,14 +247,14 @@ def _by_hand(feed: str, *, running: bool, pinned: int | None) -> tuple[str, ...]
     return put_by_hand(f"feeds/{named(feed)}", {"epoch": "$EPOCH", "running": running, "pinned": pinned})
 
 
-def _effect(order: Pause | Resume, before: Feed, made: Settled[Feed], seen: str) -> Effect:
+def _effect(call: Call, order: Pause | Resume, before: Feed, made: Settled[Feed], seen: str) -> Effect:
     def shown(feed: Feed) -> dict[str, JsonValue]:
         return {"running": feed.running, "pinned": feed.pinned, "read": feed.read}
 
     return Effect(
         target=order.target(),
         summary=order.effect(),
-        proven_by=f"feed read back at epoch {made.after.epoch}; {seen}",
+        proven_by=f"feed read back at epoch {made.after.epoch}; {seen}{whose(call, made)}",
         adopted=not made.wrote,
         before=shown(before),
         after=shown(made.after),

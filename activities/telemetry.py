@@ -14,13 +14,14 @@ from urllib.parse import urlencode
 
 from activities.action import Call, Order, System, Value, action
 from activities.clients.prometheus import Prometheus, Series
-from activities.onset import WINDOW, Onset, OnsetOf, Point, start_of
+from activities.onset import WINDOW, Onset, OnsetOf, Point, Shape, Start, start_of
 from activities.organisation import Stability
 
 STEP = timedelta(seconds=15)
 FIVE_MINUTES, ONE_HOUR, FOUR_WEEKS = timedelta(minutes=5), timedelta(hours=1), timedelta(weeks=4)
 LEAST_SPAN = timedelta(minutes=1)  # below, there are too few samples to say that anything was stable
 SLOW_RATIO = 2.0  # the seed's own number: a 99th percentile above so many times the usual one
+LEAST_BAD = 5  # errors that make a sample bad: we look at hundreds of them
 LEAST_SHOWN = 10  # requests, before a revision's or a region's share of errors is said
 HIT, LEAST_ERRORS = 0.05, 2  # who is hit: at least so great a share of requests failed, and at least so many
 
@@ -252,11 +253,12 @@ class Telemetry(System):
     async def onset(self, order: OnsetOf, call: Call) -> Onset:
         """The first bad sample, the shape of the start, and the errors by revision and region. Blind when there are no fresh samples."""
         span, service = _Span(call.at - order.within / call.pace, call.at, call.pace), f'{{service="{order.service}"}}'
-        errors = await self._error_points(call, span, f"service_requests_total{service}")
-        start, slow = start_of(errors), False
-        if start.at is None:
-            start = start_of(await self._slow_points(call, span, order.service))
-            slow = start.at is not None
+        start = start_of(await self._error_points(call, span, f"service_requests_total{service}", WINDOW))
+        slow = start.at is None and (start := start_of(await self._slow_points(call, span, order.service))).at is not None
+        if start.at is None:  # few errors show only in a longer window; that they are there is certain then, how they began is not
+            start = Start(
+                start_of(await self._error_points(call, span, f"service_requests_total{service}", FIVE_MINUTES)).at, Shape.UNKNOWN
+            )
         counted = [
             await self._counted(call, f"service_requests_total{service}", order.window, label, "outcome")
             for label in ("revision", "region")
@@ -321,14 +323,14 @@ class Telemetry(System):
         found = await self._prometheus.query(call, f'max(service_p99_baseline_seconds{{service="{service}"}})', call.at)
         return next((sample.value for sample in found if math.isfinite(sample.value)), None)
 
-    async def _error_points(self, call: Call, span: "_Span", selector: str) -> list[Point]:
+    async def _error_points(self, call: Call, span: "_Span", selector: str, window: timedelta) -> list[Point]:
         """The share of errors at every step of the span, and whether it says that the SLO is broken."""
         bad_selector, allowed = selector.replace("}", ',outcome="error"}'), 1 - Stability().slo_target
-        every = await self._range(call, span, f"sum(increase({selector}[{_s(WINDOW)}]))", WINDOW)
-        bad = await self._range(call, span, f"sum(increase({bad_selector}[{_s(WINDOW)}]))", WINDOW)
+        every = await self._range(call, span, f"sum(increase({selector}[{_s(window)}]))", window)
+        bad = await self._range(call, span, f"sum(increase({bad_selector}[{_s(window)}]))", window)
         errors = {t: value for series in bad for t, value in series.points}
         return [
-            Point(span.since(t), errors.get(t, 0.0) / n, beyond_chance(errors.get(t, 0.0), n, allowed))
+            Point(span.since(t), errors.get(t, 0.0) / n, errors.get(t, 0.0) >= LEAST_BAD and beyond_chance(errors.get(t, 0.0), n, allowed))
             for t, n in (point for series in every for point in series.points)
             if n > 0
         ]

@@ -8,8 +8,9 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import ClassVar, Self
 
 import httpx
@@ -23,8 +24,8 @@ from activities.clients.prometheus import Prometheus
 from activities.clock import Clock
 from activities.organisation import Levers
 from activities.seen import Seen, again, blind
-from activities.stairs import Stairs
-from activities.versioned import SOON, Setting, Settled, Versioned, by_now, part_of, put_by_hand, read_by_hand
+from activities.stairs import Stairs, where
+from activities.versioned import SOON, Setting, Settled, Versioned, by_now, part_of, percents, put_by_hand, read_by_hand, whose
 
 CLOSING = (Role.INCIDENT_COMMANDER, Role.DB_LEAD)
 REFUSED_AS = "read_only"  # the agreed error of a refused write
@@ -117,7 +118,7 @@ class ReadOnly(Imposition):
 
     def inverse(self) -> str:
         """In steps."""
-        return f"take writes again in steps of {_percents(self.levers.writes_return)}, while nothing more breaks"
+        return f"take writes again in steps of {percents(self.levers.writes_return)}, while nothing more breaks"
 
     def by_hand(self) -> tuple[str, ...]:
         """Read the version, then write, by curl."""
@@ -139,7 +140,20 @@ class ReadOnly(Imposition):
         """The share before, in steps."""
         if self.prior is None:
             raise ValueError("this order does not carry the gate before; give it the gate first")
-        return Reopen(service=self.service, regions=self.regions, admitted=self.prior.admitted, levers=self.levers)
+        return Reopen(
+            service=self.service,
+            regions=self.regions,
+            admitted=self.prior.admitted,
+            shares=self.levers.writes_return,
+            levers=self.levers,
+        )
+
+    def undo_steps(self, shares: Sequence[float]) -> tuple[Order, ...]:
+        """Writes come back 1, 10, 100 % (policy) at a time, whatever the shares of others."""
+        whole = self.undo()
+        return tuple(
+            whole.model_copy(update={"admitted": to, "left": since, "shares": (1.0,)}) for since, to in pairwise((0.0, *whole.steps()))
+        )
 
 
 class Reopen(Order):
@@ -148,6 +162,8 @@ class Reopen(Order):
     service: str
     regions: tuple[str, ...]
     admitted: float = 1.0
+    left: float = 0.0
+    shares: tuple[float, ...] = (1.0,)
     levers: Levers = Levers()
 
     def target(self) -> str:
@@ -157,11 +173,13 @@ class Reopen(Order):
     def effect(self) -> str:
         """In steps."""
         span = f"{self.levers.return_pause.total_seconds() / 60:g} min"
-        return f"{self.service} takes {_percents(self.steps())} of the writes again, one step after the other, each watched for {span}"
+        return f"{self.service} takes {percents(self.steps())} of the writes again, watched for {span}" + (
+            " at each step" if len(self.shares) > 1 else ""
+        )
 
     def inverse(self) -> str:
-        """Read-only."""
-        return f"let {self.service} take no writes again"
+        """The share that we had left."""
+        return f"let {self.service} take {self.left:.0%} of the writes again"
 
     def by_hand(self) -> tuple[str, ...]:
         """Step by step, by curl."""
@@ -176,7 +194,7 @@ class Reopen(Order):
 
     def steps(self) -> tuple[float, ...]:
         """The share of writes of every step."""
-        return tuple(dict.fromkeys(round(share * self.admitted, 6) for share in self.levers.writes_return))
+        return tuple(dict.fromkeys(round(share * self.admitted, 6) for share in self.shares))
 
 
 class WriteGate(System):
@@ -212,7 +230,7 @@ class WriteGate(System):
             raise Refused("read-only is proven in every region, and none was named")
         made = await self._admit(call, order.service, 0.0, epoch=order.epoch)
         seen = await self._no_writes(call, order)
-        return _effect(order, (order.prior or made.before).admitted, made, seen)
+        return _effect(call, order, (order.prior or made.before).admitted, made, seen)
 
     @action("write_gate.reopen", risk=Risk.C2, asks=CLOSING, patience=Patience.WATCH)
     async def reopen(self, order: Reopen, call: Call) -> Effect:
@@ -221,13 +239,12 @@ class WriteGate(System):
         Raises `Refused` when writes are not safe before the first step, when somebody else has changed the gate, or when a step was
         followed by errors and was taken back.
         """
-        steps, before = order.steps(), await self._gate(call, order.service)
+        steps, listed = order.steps(), ", ".join(order.regions)
 
         async def take(n: int, now: Call) -> None:
             if n == 0 and (unsafe := await self._unsafe(now, order.service)):
                 raise Refused(f"writes are not safe yet: {unsafe}")
-            since = steps[n - 1] if n else 0.0
-            await self._admit(now, order.service, steps[n], left=since)
+            await self._admit(now, order.service, steps[n], left=steps[n - 1] if n else order.left)
             await self._taken(now, order, steps[n])
 
         async def trouble(n: int, now: Call) -> str:
@@ -242,16 +259,18 @@ class WriteGate(System):
             )
 
         async def back(n: int, now: Call) -> None:
-            await self._admit(now, order.service, steps[n - 1] if n else 0.0, left=steps[n])
+            await self._admit(now, order.service, steps[n - 1] if n else order.left, left=steps[n])
 
-        at = next((n for n in reversed(range(len(steps))) if _same(before.admitted, steps[n])), -1)
-        if at == len(steps) - 1:
+        before, at = await where(
+            lambda: self._gate(call, order.service), lambda now, n: _same(now.admitted, steps[n]), len(steps)
+        )  # fmt: skip
+        if at == len(steps) - 1 and before.changed_by != call.incident_id:
             await self._taken(by_now(call), order, order.admitted)
-            return _effect(order, before.admitted, Settled(before, before, wrote=False), "it was so already")
-        await Stairs(len(steps), order.levers.return_pause, at, take, trouble, back).climb(call, self._clock)
+            return _effect(call, order, before.admitted, Settled(before, before, wrote=False), f"writes are taken in {listed}")
+        ended, took = await Stairs(len(steps), order.levers.return_pause, at, take, trouble, back).climb(call, self._clock)
         after = await self._gate(call, order.service)
-        seen = f"writes were taken in {', '.join(order.regions)} at every step, and no integrity error followed"
-        return _effect(order, before.admitted, Settled(before, after, wrote=True), seen)
+        seen = f"writes were taken in {listed} at every step, and no integrity error followed"
+        return _effect(call, order, before.admitted, Settled(before, after, wrote=took), seen, ended)
 
     # ---- how it is done ----
 
@@ -365,21 +384,18 @@ def _same(one: float, other: float) -> bool:
     return math.isclose(one, other, abs_tol=1e-6)
 
 
-def _percents(shares: tuple[float, ...]) -> str:
-    return ", ".join(f"{share * 100:g}" for share in shares) + " %"
-
-
 def _by_hand(service: str, share: float) -> tuple[str, ...]:
     return put_by_hand(part_of(service, "write-gate"), {"epoch": "$EPOCH", "admitted": share})
 
 
-def _effect(order: ReadOnly | Reopen, before: float, made: Settled[Gate], seen: str) -> Effect:
+def _effect(call: Call, order: ReadOnly | Reopen, before: float, made: Settled[Gate], seen: str, ended: datetime | None = None) -> Effect:
     shown: dict[str, JsonValue] = {"admitted": made.after.admitted}
     return Effect(
         target=order.target(),
         summary=order.effect(),
-        proven_by=f"gate read back at epoch {made.after.epoch}; {seen}",
+        proven_by=f"gate read back at epoch {made.after.epoch}; {seen}{whose(call, made)}",
         adopted=not made.wrote,
         before={"admitted": before},
         after=shown,
+        seen_at=ended,
     )

@@ -16,6 +16,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.action import Refused
+from activities.business_days import calendar_of
 from activities.findings import Findings
 from activities.ledger import Ledger, LedgerDown
 from activities.organisation import Organisation
@@ -62,8 +63,11 @@ def examine() -> list[Check]:
 def _organisation(settings: Settings) -> Check:
     book = Organisation(settings.organisation)
     try:
-        book.read_policy()
+        policy = book.read_policy()
         people = book.read_roster().people
+        for country in {policy.country, *(person.country for person in people.values())}:
+            calendar_of(country)
+        book.read_communications(), book.read_on_call()
     except Refused as wrong:
         return Check("organisation", "broken", wrong.message, f"cp organisation.example.toml {settings.organisation}")
     if not people:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FULL = re.compile(r"inc-\d{8}-.+")
+FULL = re.compile(r"(inc-\d{8}|freeze)-.+")  # a freeze, too, puts questions
 LEDGER, WORKER, SERVER = "the ledger", "the worker", "the Temporal server"
 
 
@@ -116,10 +116,17 @@ class Reader:
     def timeline(self, incident: str) -> tuple[list[Entry], str]:
         """The lines of a timeline, and who told us."""
         try:
-            kept = self.ledger.timeline(incident)
+            kept, known = self.ledger.timeline(incident), self.ledger.status(incident) is not None
         except LedgerDown:
-            kept = []
-        return (kept, LEDGER) if kept else (talk(self._ask_timeline(incident)), WORKER)
+            kept, known = [], False
+        if kept:
+            return kept, LEDGER
+        try:
+            return talk(self._ask_timeline(incident)), WORKER
+        except Trouble:
+            if known:
+                return [], LEDGER
+            raise
 
     def _recorded(self, incident: str) -> Seen | None:
         try:

@@ -14,7 +14,7 @@ from starters.checklist import BOXES, counted, in_words
 from starters.text import ESCAPES, UNSEEN, ago, clock, plain, span
 from workflows.checklist import TickState
 from workflows.details import ICONS, banner
-from workflows.incident import InForce, Phase, Question, QuestionKind, Status, Step, StepState, Task
+from workflows.incident import InForce, Phase, Planned, Question, QuestionKind, Status, Step, StepState, Task
 
 QUESTION_LINES = 12
 LOST = "lost"  # the state of an incident that no playbook runs any more (starters/reconciler.py)
@@ -76,6 +76,8 @@ class _Page:
             *self._said(),
             *([_row(f"॥ PAUSED by {plain(status.paused_by)}: looks and keeps people posted, changes nothing", self.width, "yellow")]
               if status.paused_by else []),
+            *([_row("SOLO: nobody else can be reached; C2 is the commander's, C3 pages a second person", self.width, "yellow")]
+              if status.solo else []),
         ]  # fmt: skip
 
     def _said(self) -> list[Text]:
@@ -90,6 +92,7 @@ class _Page:
         """Who commands, who does what, what the public reads, and when they hear more."""
         status = self.status
         crew = [f"{role.title} {plain(who)}" for role, who in status.roles.items() if who and who != status.commander]
+        crew += [f"{role.title} offered to {plain(who)}" for role, who in status.offers.items()]
         commander = f"IC {plain(status.commander)}" if status.commander else "NO COMMANDER: incident ack " + status.incident_id
         places = [f"room {plain(status.room)}" if status.room else "", f"ticket {plain(status.ticket)}" if status.ticket else ""]
         public = f"status page: {plain(status.status_page) or 'nothing published'}"
@@ -201,13 +204,17 @@ class _Page:
         unsettled = (TickState.OPEN, TickState.MISSED, TickState.LATE)
         if any(tick.state in unsettled for tick in status.checklist) and (not status.state.over or self.full):
             missed = any(tick.state is TickState.MISSED for tick in status.checklist)
-            said = f"first 15 minutes: {counted(status.checklist)} · incident checklist {status.incident_id}"
-            lines += [_row(said, self.width, "red" if missed else "")]
+            said = f"first 15 minutes: {counted(status.checklist)}"
+            lines.append(_ends(said, "incident checklist INCIDENT", self.width, "red" if missed else ""))
         if status.plan and not status.state.over:
-            plural = "s" if len(status.plan) > 1 else ""
-            said = f"still to come: {len(status.plan)} step{plural}, first {plain(status.plan[0].says)} · incident by-hand {status.incident_id}"
-            lines += self._lines(said, most=2)
+            said = f"still to come: {len(status.plan)} · next: {plain(status.plan[0].says)}"
+            lines.append(_ends(said, "incident by-hand", self.width))
+            lines += [line for step in status.plan if self.full for line in self._planned(step)]
         return lines
+
+    def _planned(self, step: Planned) -> list[Text]:
+        lines = self._lines(f"• {step.number} {step.phase.title}: {plain(step.says)}", most=2, indent="  ")
+        return lines + self._commands("by hand", step.by_hand, 99)
 
     def waiting(self) -> list[Text]:
         """What the playbook waits for, in words."""

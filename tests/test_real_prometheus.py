@@ -191,7 +191,7 @@ async def ready(url: str) -> None:
 async def observed(tmp: Path) -> AsyncIterator[Observed]:
     """Everything up: world, Temporal server, worker, receiver, Alertmanager, Prometheus."""
     organisation = tmp / "organisation.toml"
-    organisation.write_text(ORGANISATION.format(policy="", mode="live"))
+    organisation.write_text(ORGANISATION.format(policy=""))
     async with AsyncExitStack() as stack:
         attributes: list[SearchAttributeKey[Any]] = [*map(SearchAttributeKey.for_keyword, KEYWORDS), SearchAttributeKey.for_bool("Waiting")]
         env = await stack.enter_async_context(

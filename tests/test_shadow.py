@@ -12,7 +12,7 @@ from starters import screens
 from starters.shadow_report import compare, lines
 from starters.trouble import Trouble
 from tests.drill import Drill, Told, brisk, drill
-from tests.playbooks.test_production_outage import passes, quick, story
+from tests.outages import passes, quick, story
 from tests.screens import situations
 from tests.screens.test_screens import drawn
 from workflows.details import details

@@ -5,15 +5,18 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from temporalio.client import Client
+
 from activities.action import System
 from activities.capacity import Autoscaler
 from activities.change_feed import ChangeFeed
 from activities.clients.app_plane import AppPlane
 from activities.clients.cloud_run import CloudRun
 from activities.clients.edge_probe import EdgeProbe
-from activities.clients.github import GitHub
+from activities.clients.github import GitHub, Repositories
 from activities.clients.google_auth import ADC, GoogleAuth
-from activities.clients.http import Door
+from activities.clients.http import Bearer, Door
+from activities.clients.kubernetes import Kubernetes
 from activities.clients.model_gateway import ModelGateway
 from activities.clients.pagerduty import PagerDuty
 from activities.clients.platform import ControlPlane
@@ -23,20 +26,25 @@ from activities.clients.statuspage import Statuspage
 from activities.clients.unleash import Unleash
 from activities.clock import Clock, RealClock
 from activities.codes import Codes, Identities
-from activities.deploys import Deploys
+from activities.deploy_gate import DeployGate
+from activities.deploys import Deploys, Platform
 from activities.edge import Edge
 from activities.evidence import Evidence
 from activities.feeds import Feeds
 from activities.flags import Flags
+from activities.freezes import Freezes
 from activities.ledger import Ledger
 from activities.models import Models
 from activities.organisation import Organisation
 from activities.pager import Pager
+from activities.rota import Rota
+from activities.scaling import Scaling
 from activities.status_page import StatusPage
 from activities.telemetry import Telemetry
 from activities.tickets import Tickets
 from activities.war_room import WarRoom
 from activities.write_gate import WriteGate
+from worker.converter import data_converter
 from worker.credentials import resolve
 from worker.settings import Settings
 
@@ -96,6 +104,11 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
     async def door(url: str, **headers: str) -> Door:
         return await stack.enter_async_context(Door(url, headers, timeout=settings.client_timeout))
 
+    def cluster(region: str) -> Door:
+        opened = Door(settings.kubernetes_url.replace("{region}", region), {}, timeout=settings.client_timeout, auth=cluster_token)
+        stack.push_async_callback(opened.close)
+        return opened
+
     def secret(name: str) -> str:
         return _secret(settings, name)
 
@@ -115,7 +128,16 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
         await door(settings.statuspage_public_url),
         settings.statuspage_page,
     )
-    github = GitHub(await door(settings.github_url, Authorization=f"Bearer {secret('github_token')}"), settings.github_repository)
+    second = Statuspage(
+        await door(settings.statuspage_fallback_url, Authorization=f"OAuth {secret('statuspage_fallback_token')}"),
+        await door(settings.statuspage_fallback_public_url),
+        settings.statuspage_fallback_page,
+    ) if settings.statuspage_fallback_url else None  # fmt: skip
+    at_github = await door(settings.github_url, Authorization=f"Bearer {secret('github_token')}")
+    # A freeze is a workflow. Nothing is connected before the first message: systems are wired before there is a server to speak to.
+    temporal = await Client.connect(
+        settings.temporal_address, namespace=settings.temporal_namespace, data_converter=data_converter, lazy=True
+    )
     as_google = settings.cloud_run_token == ADC
     cloud_run = CloudRun(
         await stack.enter_async_context(Door(settings.cloud_run_url, {}, timeout=settings.client_timeout, auth=GoogleAuth()))
@@ -123,15 +145,20 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
         else await door(settings.cloud_run_url, Authorization=f"Bearer {secret('cloud_run_token')}")
     )
     edge = EdgeProbe(await door(settings.edge_url))
-    deploys = Deploys({"cloud_run": cloud_run}, edge, prometheus)
+    cluster_token = GoogleAuth() if settings.kubernetes_token == ADC else Bearer(lambda: secret("kubernetes_token"))
+    kubernetes = Kubernetes(cluster)
+    platforms: dict[str, Platform] = {"cloud_run": cloud_run, "kubernetes": kubernetes}
+    deploys = Deploys(platforms, edge, prometheus, patience=settings.rollout_patience)
     plane = ControlPlane(await door(settings.platform_url, Authorization=f"Bearer {secret('platform_token')}"))
     unleash = Unleash(await door(settings.unleash_url, Authorization=secret("unleash_token")))
     systems: tuple[System, ...] = (
         organisation, ledger, Identities(organisation, codes), Models(gateway, app, prometheus, clock), Flags(unleash, app),
         Telemetry(prometheus), Evidence(settings.evidence, prometheus),
-        Pager(pagerduty, slack, codes), WarRoom(slack), StatusPage(statuspage), Tickets(github), deploys,
+        Pager(pagerduty, slack, codes), Rota(organisation, pagerduty), WarRoom(slack), StatusPage(statuspage, second),
+        Tickets(GitHub(at_github, settings.github_repository)), deploys, DeployGate(Repositories(at_github)),
+        Freezes(temporal, codes, settings.queues[0], settings.task_patience),
         Edge(plane, edge, prometheus, clock), Autoscaler(plane, prometheus), WriteGate(plane, edge, prometheus, clock),
-        Feeds(plane, prometheus), ChangeFeed(plane),
+        Feeds(plane, prometheus), ChangeFeed(plane), Scaling(kubernetes),
     )  # fmt: skip
     for system in systems:
         if system is not ledger:

@@ -51,7 +51,8 @@ def _now(status: Status) -> list[str]:
     return [
         *([f"**{banner(status)}**"] if status.shadow else []),
         f"**Commander:** {status.commander or 'nobody yet'} · **Phase:** {status.phase.title} · **State:** {status.state}"
-        + (f" · **PAUSED by {status.paused_by}**" if status.paused_by else ""),
+        + (f" · **PAUSED by {status.paused_by}**" if status.paused_by else "")
+        + (" · **SOLO**: nobody else can be reached" if status.solo else ""),
         f"**Next update due:** {_clock(due)}{overdue} · **Status page:** {_plain(status.status_page) or 'nothing published'}"
         + (f" · **Room:** {_plain(status.room)}" if status.room else ""),
         f"**In force:** {_in_force(status.in_force)}",

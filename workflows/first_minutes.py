@@ -39,7 +39,7 @@ class FirstMinutes:
         self._playbook = playbook
         self._situation = playbook.situation
         self._catalogue: Catalogue | None = None
-        self._frozen: dict[str, str] = {}  # service → how the freeze was proven
+        self._frozen: dict[str, tuple[datetime, str]] = {}  # service → since when, and how the freeze was proven
         self._unfrozen: dict[str, str] = {}  # service → why there is no freeze
         self._beside: list[asyncio.Task[None]] = []
         self._ending = False
@@ -105,8 +105,12 @@ class FirstMinutes:
         if proposed.effect is None:
             self._unfrozen[service.name] = "declined" if proposed.declined else "left out by a person"
             return False
-        self._frozen[service.name] = proposed.effect.proven_by
+        self._frozen[service.name] = (workflow.now(), proposed.effect.proven_by)
         return True
+
+    def holds(self, service: Deployed) -> bool:
+        """Whether this incident holds the freeze of a service: then what we deploy ourselves needs an exemption (INV-4)."""
+        return service.name in self._frozen and bool(service.repository)
 
     async def frozen(self, service: Deployed) -> bool:
         """Wait for the verified freeze, as long as policy lets a rollback wait; then the commander decides (INV-4)."""
@@ -184,7 +188,12 @@ class FirstMinutes:
 
     def _not_applicable(self, key: str) -> str | None:
         situation = self._situation
-        if situation.shadow and key in SAID_BY and situation.assumes(action_of(SAID_BY[key])) and self._done(key)[0] is None:
+        if (
+            situation.shadow
+            and key in SAID_BY
+            and situation.assumes(action_of(SAID_BY[key]))
+            and (key == "freeze" or self._done(key)[0] is None)
+        ):
             return "shadow mode: people do it, we do not see it"
         if key == "freeze" and situation.incident.service in self._unfrozen and situation.incident.service not in self._frozen:
             return self._unfrozen[situation.incident.service]
@@ -206,8 +215,8 @@ class FirstMinutes:
                 due = situation.next_update_due
                 return situation.declared_at, f"next update due {due:%H:%M:%S} UTC" if due else "war-room status by the clock"
             case "freeze":
-                frozen = next(iter(situation.measures.of(FROZEN)), None)
-                return (frozen.since if frozen and frozen.certain and not frozen.assumed else None), "; ".join(self._frozen.values())
+                at, proof = min(self._frozen.values(), default=(None, ""))
+                return at, proof
             case "playbook":
                 return self._mitigation_began()
             case "leads":

@@ -6,21 +6,11 @@ import pytest
 
 from activities import wording
 from activities.action import Refused
+from tests import seed
 
 AT = datetime(2026, 11, 23, 12, 36, 5, tzinfo=UTC)
 
-# The seed, §1.1, as it stands there.
-IDENTIFIED = (
-    "_Identified (hh:mm UTC)_ — We are investigating elevated errors affecting **{services}**. Mitigation is in progress. "
-    "Next update in **30 minutes**."
-)
-MONITORING = (
-    "_Monitoring (hh:mm UTC)_ — A fix has been deployed. We are monitoring recovery and will provide a final update within **60 minutes**."
-)
-SUPPORT = (
-    "We’re experiencing an incident impacting **{feature}** for some customers. Our engineers are working on it with high priority. "
-    "Status: **{link}**. We’ll keep you updated."
-)
+IDENTIFIED, MONITORING, SUPPORT = seed.quoted("1.1")
 # The seed, §4.1: its fields, in its order.
 TICKET = (
     "**Title:** [SEV‑2] Provider outage\n"
@@ -83,10 +73,13 @@ def test_the_room_hears_the_same_facts_in_the_same_order() -> None:
         radius="16 tenants",
         measures=["freeze", "weights"],
         questions=["3 to Dana"],
+        commander="dana",
+        published="Identified",
         next_update="12:51",
     )
     assert text == (
-        "12:36 UTC · SEV-1 · Mitigation\nRadius: 16 tenants\nIn force: freeze · weights\nWaiting for: 3 to Dana\nNext update: 12:51"
+        "12:36 UTC · SEV-1 · Mitigation · IC dana · Scribe timeline bot\nRadius: 16 tenants\nIn force: freeze · weights\n"
+        "Waiting for: 3 to Dana\nStatus page: Identified\nNext update: 12:51"
     )
 
 
@@ -166,7 +159,7 @@ def test_a_question_says_what_to_type_with_the_code_at_a_shell_and_in_the_tempor
     assert "incident approve inc-1 3 --code 3-A-B" in text
     assert 'signal `approve`, input `"3-A-B"`' in text
     assert "incident hand-over inc-1 3 --code 3-A-B" in text
-    assert 'signal `hand_over`, input `"3-A-B"`' in text
+    assert "(`decline`, `hand_over`)" in text
 
 
 def test_a_command_by_hand_quotes_what_is_said_and_leaves_secrets_to_the_shell() -> None:
