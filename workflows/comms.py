@@ -52,6 +52,7 @@ class Comms:
         self._cadence.start(situation.policy, situation.severity, workflow.now(), public=public)
         situation.next_update_due = self._cadence.public_due
         situation.note("scribe", "the timeline bot is interim scribe: it writes from the first moment on")
+        self._command.only_one()
         self._beside.run("communications", self._begin())
 
     async def stop(self) -> None:

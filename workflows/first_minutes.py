@@ -21,7 +21,7 @@ from activities.status_page import StatusPage
 from activities.tickets import Tickets
 from activities.war_room import WarRoom
 from workflows.checklist import ITEMS, Item, Tick, TickState, due_at, tick
-from workflows.incident import Phase, StepState
+from workflows.incident import Phase, QuestionKind, StepState
 from workflows.invoker import RanOut
 from workflows.severity import Severity
 from workflows.situation import HandOver
@@ -238,6 +238,15 @@ class FirstMinutes:
                     return step.ended_at, f"{step.verb} {step.target}"
                 if step.state is StepState.ASKING:
                     return step.started_at, f"asked: {step.says}"[:120]
+        return self._mitigation_asked()
+
+    def _mitigation_asked(self) -> tuple[datetime | None, str]:
+        """A plan of several steps waits for one word: none of them has begun, and that is mitigation all the same."""
+        questions = {q.number: q for q in self._situation.approvals.questions if q.kind is not QuestionKind.REPAIR}
+        for entry in self._situation.timeline.entries:
+            asked = questions.get(int(str(entry.facts.get("question") or 0)))
+            if entry.kind == "asked" and entry.phase == Phase.MITIGATION and asked and Role.COMMS_LEAD not in asked.roles:
+                return entry.at, f"asked: {asked.asks}"[:120]
         return None, ""
 
 

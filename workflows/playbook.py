@@ -202,6 +202,7 @@ class Playbook(Doors):
     async def _abort(self, order: StandDown | None, cancelled: bool) -> None:
         """Stopped before it was resolved: lift what may be lifted, latest first; sticky measures stay, in somebody's name."""
         situation = self.situation
+        self.questions.withdraw()
         who = order.by if order else "the Temporal operator who cancelled it" if cancelled else "nobody: the playbook ended early"
         liftable = situation.measures.liftable(on_abort=True)
         if order is not None and order.false_alarm:  # nothing else is in force, and nobody was hit: our own freeze ends at once

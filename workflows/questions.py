@@ -329,11 +329,15 @@ class Questions:
             return False
         return True
 
+    def withdraw(self) -> None:
+        """Nobody need answer any more: a yes that comes now must not start anything."""
+        for question in self._situation.approvals.questions:
+            self._situation.approvals.withdraw(question, workflow.now())
+
     async def settle(self) -> None:
         """The incident is over: no answer is waited for any more, and what was being told is told to the end."""
         self._settled = True
-        for question in self._situation.approvals.questions:
-            self._situation.approvals.withdraw(question, workflow.now())
+        self.withdraw()
         await asyncio.gather(*self._telling, return_exceptions=True)
 
     async def _tell(self, question: Question, nth: int) -> None:

@@ -21,6 +21,7 @@ async def test_a_bad_revision_is_rolled_back_and_stays_pinned_in_somebodys_name(
         assert [(m.name, m.held_by) for m in status.in_force] == [("traffic pinned", "dana")]
         assert any("Fix api forward" in task.text for task in status.follow_ups)
         assert len(incident.done("deploys.shift")) == 1
+        assert [row.verb for row in incident.book() if row.verb in ("freezes.exempt", "freezes.use")] == ["freezes.exempt", "freezes.use"]
         assert {row.outcome for row in incident.book()} <= {"done", "adopted"}
         assert stage.fleet.ledger.verify(incident.id).intact
 
@@ -46,6 +47,7 @@ async def test_a_target_that_is_bad_too_is_left_again_and_the_next_older_one_hel
         lines = await incident.timeline()
         assert status.state is State.RESOLVED, story(lines)
         assert any("did not help: the split from before serves again" in line for line in lines)
+        assert len(incident.done("deploys.shift")) == 3, "there, back, and to the next older one"
         assert await split_of(stage) == pinned("api-00040")
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import hashlib
-from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
@@ -71,10 +70,8 @@ async def test_a_reply_that_is_lost_never_makes_a_rollback_twice(tmp_path: Path)
         await incident.answer("Roll api back")
         status = await incident.ends()
         assert status.state is State.RESOLVED, story(await incident.timeline())
-        assert Counter(e["target"] for e in await changed(stage, "run.")) == Counter({e["target"]: 1 for e in await changed(stage, "run.")})
-        assert len(await changed(stage, "run.")) == 2
-        keys = [e["key"] for e in await stage.effects() if e["key"] and e["changed"]]
-        assert [key for key, n in Counter(keys).items() if n > 1] == []
+        done = await changed(stage, "run.")
+        assert len(done) == 2 and len({e["target"] for e in done}) == 2 and len({e["key"] for e in done}) == 2, done
 
 
 # -- monitoring ----------------------------------------------------------------------------------------------------------------------
@@ -91,7 +88,7 @@ async def test_a_rollback_that_nobody_can_see_is_kept_on_a_persons_word_and_noth
         await incident.answer("Keep the rollback of api")
         await incident.hears("nothing is crossed out on missing data", skip=MINUTE)
         lines = await incident.timeline()
-        assert not any("helps" in line or line.startswith("mitigated") for line in lines), story(lines)
+        assert not any("the rollback helps:" in line or line.startswith("mitigated") for line in lines), story(lines)
         assert await split_of(stage) == pinned("api-00041") and (await incident.status()).mitigated_at is None
         await makes(stage, "blind", on=False)
         status = await incident.ends()
@@ -106,7 +103,8 @@ async def test_neither_an_alarm_nor_a_flap_lets_the_stability_window_pass(tmp_pa
         await incident.hears("done: edge.loosen", skip=MINUTE)
         key = (await incident.status()).dedup_key
         alert = {"delivery": "d-2", "dedup_key": key, "status": "firing", "name": "HighErrorRate"}
-        await incident.pass_time(MINUTE)
+        while "stable for 5 min" not in (await incident.status()).waiting_for:
+            await incident.pass_time(timedelta(seconds=20))
         await incident.handle.execute_update("alert", alert)
         await incident.hears("alarm:", skip=timedelta(seconds=1))
         await makes(stage, "service-faults", service="api", kind="region", rate=0.3, for_seconds=60)
@@ -156,9 +154,7 @@ async def test_a_no_after_the_silence_takes_the_tenth_back(tmp_path: Path) -> No
             await incident.pass_time(MINUTE)
         await incident.answer("Roll api back", "decline")
         await incident.hears("crossed out: change", skip=MINUTE)
-        assert again.open and [set(split) - {"LATEST"} for split in (await split_of(stage)).values()] in (
-            [set(), set()], [{"api-00042"}, set()],
-        )  # fmt: skip
+        assert again.open and await split_of(stage) == pinned("LATEST")
 
 
 async def test_with_everything_declined_nothing_graver_than_c1_ran(tmp_path: Path) -> None:
