@@ -116,6 +116,10 @@ class ScaleUp(Imposition):
         """Read the capacity."""
         return CapacityOf(service=self.service)
 
+    def met(self, now: Capacity) -> bool:
+        """Every region keeps at least so many."""
+        return all(region in now.regions and now.regions[region].least >= n for region, n in self.least.items())
+
     def given(self, prior: Capacity) -> Self:
         """The same, with the bounds before."""
         return self.model_copy(update={"prior": prior})

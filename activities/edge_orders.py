@@ -83,6 +83,10 @@ class Drain(Imposition):
         """Read the weights."""
         return RegionsOf(service=self.service)
 
+    def met(self, now: Weights) -> bool:
+        """The region gets nothing."""
+        return now.weights.get(self.region, 0.0) <= 0.001
+
     def given(self, prior: Weights) -> Self:
         """The same, with the weights before, to be written under the epoch after them."""
         return self.model_copy(update={"prior": prior, "epoch": prior.epoch + 1})
@@ -214,6 +218,11 @@ class Limit(Imposition):
     def look(self) -> Order:
         """Read the gateway."""
         return GatewayOf(service=self.service)
+
+    def met(self, now: Gateway) -> bool:
+        """At most so much is let in, and the breaker is as wanted."""
+        within = self.rate_limit_rps is None or (now.rate_limit_rps is not None and now.rate_limit_rps <= self.rate_limit_rps)
+        return within and now.breaker >= self.breaker
 
     def given(self, prior: Gateway) -> Self:
         """The same, with the setting before, to be written under the epoch after it."""

@@ -116,6 +116,10 @@ class Pause(Imposition):
         """Read the feed."""
         return FeedOf(feed=self.feed)
 
+    def met(self, now: Feed) -> bool:
+        """The good version is the one that is read, and no other follows it."""
+        return now.pinned == self.version or (now.read == self.version and not now.running)
+
     def given(self, prior: Feed) -> Self:
         """The same, with the feed before, to be written under the epoch after it."""
         return self.model_copy(update={"prior": prior, "epoch": prior.epoch + 1})

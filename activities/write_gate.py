@@ -128,6 +128,10 @@ class ReadOnly(Imposition):
         """Read the gate."""
         return GateOf(service=self.service)
 
+    def met(self, now: Gate) -> bool:
+        """No write is let through."""
+        return now.admitted <= 0
+
     def given(self, prior: Gate) -> Self:
         """The same, with the gate before, to be written under the epoch after it."""
         return self.model_copy(update={"prior": prior, "epoch": prior.epoch + 1})

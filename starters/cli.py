@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.live import Live
 
 from activities.ledger import LedgerDown
-from starters import by_hand, freezing, messages, options, paper, screens, sheets, terminal
+from starters import by_hand, freezing, messages, options, paper, screens, shadow_report, sheets, terminal
 from starters import checklist as checklists
 from starters.options import As, AsJson, Full, Which
 from starters.reading import SERVER, Reader, Seen, whole
@@ -84,12 +84,13 @@ def list_incidents(
     everything: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False, as_json: AsJson = False
 ) -> None:
     """List the incidents that are open."""
-    seen = options.reader().incidents(open_only=not everything)
+    reader = options.reader()
+    seen, lost = reader.incidents(open_only=not everything), reader.lost()
     if as_json:
-        return say_json([_summary(one) for one in seen])
+        return say_json([_summary(one) | ({"state": screens.LOST} if one.status.incident_id in lost else {}) for one in seen])
     if not seen:
         return say("no incident is open" if not everything else "there never was an incident")
-    return draw(screens.listed(seen, datetime.now(UTC), width()))
+    return draw(screens.listed(seen, datetime.now(UTC), width(), lost))
 
 
 @app.command()
@@ -313,6 +314,7 @@ def _summary(seen: Seen) -> dict[str, JsonValue]:
 
 app.add_typer(messages.app)
 app.add_typer(sheets.app)
+app.add_typer(shadow_report.app)
 app.add_typer(freezing.app, name="freeze")
 
 

@@ -17,9 +17,11 @@ from temporalio.service import RPCError
 
 from activities.action import Refused
 from activities.business_days import calendar_of
+from activities.findings import Findings
 from activities.ledger import Ledger, LedgerDown
 from activities.organisation import Organisation
 from starters import steering
+from starters.reconciler import compare
 from starters.trouble import Trouble
 from worker.credentials import NoCredential, resolve
 from worker.settings import FILE, Settings
@@ -127,7 +129,7 @@ async def _temporal(settings: Settings) -> list[Check]:
         return [Check("temporal", "broken", trouble.sentence, fix)]
     reached = Check("temporal", "good", f"{settings.temporal_address}, namespace {settings.temporal_namespace}")
     checks: list[tuple[str, Callable[[Client, Settings], Awaitable[Check]]]] = [
-        ("search attributes", _attributes), ("workers", _workers), ("round trip", _round_trip),
+        ("search attributes", _attributes), ("workers", _workers), ("round trip", _round_trip), ("incidents", _incidents),
     ]  # fmt: skip
     return [reached, _transport(settings), *[await _guarded(name, check(client, settings)) for name, check in checks]]
 
@@ -159,6 +161,21 @@ async def _attributes(client: Client, settings: Settings) -> Check:
     words = " ".join(f"--name {name} --type {WANTED[name]}" for name in missing)
     fix = f"temporal operator search-attribute create {words} --namespace {settings.temporal_namespace}"
     return Check("search attributes", "broken", f"not registered: {', '.join(missing)}; incidents would hang at their first step", fix)
+
+
+async def _incidents(client: Client, settings: Settings) -> Check:
+    """What the reconciler looks for, looked for now: open incidents that no playbook runs."""
+    ledger = Ledger(settings.ledger_url)
+    try:
+        found = await compare(client, ledger)
+    except LedgerDown as down:
+        return Check("incidents", "warning", f"not compared with the server: {down}", "start the worker: it makes and migrates the ledger")
+    if not found:
+        return Check("incidents", "good", "every open incident has its playbook running")
+    untold = [one.incident_id for one in Findings(ledger).open() if one.told_at is None]
+    more = f"; nobody was paged about {', '.join(untold)}: is a receiver running? (incident-alerts)" if untold else ""
+    said = "; ".join(one.text.partition(". incident")[0] for one in found[:5])
+    return Check("incidents", "broken", said + more, f"incident measures {found[0].incident_id} --by-hand")
 
 
 async def _workers(client: Client, settings: Settings) -> Check:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 
 from activities.action import Refused
-from workflows.invoker import RanOut
+from workflows.invoker import RanOut, Withheld
 from workflows.situation import Situation
 
 
@@ -25,6 +25,8 @@ class Beside:
         """Wait for it. False, and a line on the timeline, when it cannot be done."""
         try:
             await work
+        except Withheld:
+            return False  # shadow mode: what would have been said is noted already
         except RanOut as out:
             self._situation.note("not told", f"{what}: {out.why}")
             return False

@@ -10,7 +10,7 @@ from activities.action import Role
 from activities.organisation import Links, Person
 from activities.pager import Acknowledge, AcknowledgementOf, NotePage, Page, Pager, Remind, ResolvePage
 from workflows.beside import Beside
-from workflows.invoker import Invoker, RanOut
+from workflows.invoker import Invoker, RanOut, Withheld
 from workflows.questions import SLOW_PAGE, URGENT_PAGES, Questions
 from workflows.roster import VACANCY
 from workflows.severity import Severity
@@ -80,6 +80,8 @@ class Command:
         how = "paged"
         try:
             await self._invoker.quietly(Pager.page, page)
+        except Withheld:
+            raise  # and nobody is reached in another way either
         except RanOut as out:
             how = "paged by message"
             situation.note("not told", f"page: {out.why}")

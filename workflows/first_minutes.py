@@ -8,14 +8,18 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from temporalio import workflow
 
-from activities.action import Risk, Role
+from activities.action import Risk, Role, Verb, action_of
 from activities.evidence import Evidence, Snapshot
 from activities.freezes import FROZEN, Hold
 from activities.organisation import Catalogue, Deployed, Organisation, Whole
+from activities.pager import Pager
+from activities.status_page import StatusPage
+from activities.tickets import Tickets
+from activities.war_room import WarRoom
 from workflows.checklist import ITEMS, Item, Tick, TickState, due_at, tick
 from workflows.incident import Phase, QuestionKind, StepState
 from workflows.invoker import RanOut
@@ -184,6 +188,13 @@ class FirstMinutes:
 
     def _not_applicable(self, key: str) -> str | None:
         situation = self._situation
+        if (
+            situation.shadow
+            and key in SAID_BY
+            and situation.assumes(action_of(SAID_BY[key]))
+            and (key == "freeze" or self._done(key)[0] is None)
+        ):
+            return "shadow mode: people do it, we do not see it"
         if key == "freeze" and situation.incident.service in self._unfrozen and situation.incident.service not in self._frozen:
             return self._unfrozen[situation.incident.service]
         if key in ("evidence", "legal_clocks") and not situation.exposure:
@@ -243,6 +254,13 @@ class FirstMinutes:
 ENTRIES = {
     "declare": "ticket", "telemetry": "snapshot", "war_room": "room", "status_page": "draft", "published": "published",
     "told": "told", "evidence": "evidence hold", "legal_clocks": "clocks", "checkpoint": "checkpoint",
+}  # fmt: skip
+
+
+# Item of the checklist → the verb that does it; without write access it is not ours to do.
+SAID_BY: dict[str, Verb[Any, Any]] = {
+    "declare": Tickets.open, "commander": Pager.page, "war_room": WarRoom.open, "status_page": StatusPage.publish,
+    "published": StatusPage.publish, "told": StatusPage.publish, "freeze": FROZEN.impose,
 }  # fmt: skip
 
 

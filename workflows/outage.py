@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from temporalio import workflow
 
-from activities.action import A, O, Role, Verb
+from activities.action import A, O, Risk, Role, Verb
 from activities.capacity import Autoscaler, CapacityOf, ScaleUp
 from activities.change_feed import Change, ChangeFeed, ChangesSince
 from activities.edge import DependenciesOf, Drain, Edge, Limit, RegionsOf, Vantages
@@ -20,6 +20,7 @@ from activities.organisation import Deployed
 from activities.telemetry import ServiceHealth, Surface, Telemetry
 from activities.write_gate import READ_ONLY, GateOf, ReadOnly, WriteGate, WriteSafety
 from workflows.clues import Clues
+from workflows.incident import StepState
 from workflows.invoker import RanOut
 from workflows.proof import in_words
 from workflows.rollback import Rollback, better
@@ -44,6 +45,7 @@ class Outage:
         self.clues = Clues(service=service.name, at=workflow.now(), pace=playbook.policy.pace)
         self.refuted: set[tuple[Cause, str]] = set()
         self._acted: tuple[Diagnosis, ServiceHealth] | None = None
+        self._acted_from = 0  # how many steps there were before
         self._rollback: Rollback | None = None
 
     # -- triage -----------------------------------------------------------------------------------------------------------------------
@@ -111,7 +113,7 @@ class Outage:
         )
         for missing in found.missing:
             self._playbook.situation.note("unknown", missing)
-        self._acted = (found, await self._impact())
+        self._acted, self._acted_from = (found, await self._impact()), len(self._playbook.situation.steps)
         return found
 
     async def _nothing_to_see(self) -> bool:
@@ -152,6 +154,9 @@ class Outage:
         playbook = self._playbook
         if playbook.situation.rehearsing:
             return True
+        if playbook.situation.shadow and not self._did_something():
+            playbook.note("not judged whether that helps: it was only said, and from here on people mend it (shadow mode)")
+            return True
         deadline = workflow.now() + playbook.policy.paced(self._numbers.improvement_within)
         while True:
             await playbook.rest(playbook.policy.mitigated_window, "whether that helped")
@@ -166,6 +171,11 @@ class Outage:
             if workflow.now() >= deadline:
                 playbook.note(f"no better: {in_words(now)}, before {in_words(before)}")
                 return False
+
+    def _did_something(self) -> bool:
+        """Whether anything was really changed about the cause that we acted on last."""
+        since = self._playbook.situation.steps[self._acted_from :]
+        return any(step.risk >= Risk.C1 and step.state in (StepState.DONE, StepState.ADOPTED) for step in since)
 
     # -- what may be done about it ----------------------------------------------------------------------------------------------------
 
@@ -203,6 +213,8 @@ class Outage:
     async def _by_hand(self, found: Diagnosis, what: str) -> None:
         """What no system of ours can do: a task, and the word of a person that it is done; the metrics judge it."""
         self._playbook.task(what, Role.OPS_LEAD)
+        if self._playbook.situation.shadow:  # people do what they find right; the metrics say when it has helped
+            return
         await self._playbook.ask(
             f"{what}: done?", roles=(Role.OPS_LEAD, Role.INCIDENT_COMMANDER), example='"reverted in config repository, commit 3f2a"'
         )

@@ -21,7 +21,7 @@ from activities.war_room import OpenRoom, Pinned, TellRoom, WarRoom
 from workflows.beside import Beside
 from workflows.command import Command
 from workflows.incident import StepState
-from workflows.invoker import Invoker, RanOut
+from workflows.invoker import Invoker, RanOut, Withheld
 from workflows.situation import Situation
 
 LATEST_BACKFILLED = 40  # lines of what was not said in time; the timeline has all of it
@@ -71,6 +71,8 @@ class Room:
         self._opening = True
         try:
             opened = await self._invoker.quietly(WarRoom.open, order)
+        except Withheld:
+            raise
         except RanOut as out:
             self._unsaid = [line._replace(late=True) for line in self._unsaid]
             if not self._down:

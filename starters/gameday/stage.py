@@ -71,7 +71,8 @@ class Stage:
 
 
 def raise_stage(
-    home: Path, scenario: Scenario, services: tuple[str, str], rules: Sequence[Path], *, pace: float, seed: int, least_wait: float
+    home: Path, scenario: Scenario, services: tuple[str, str], rules: Sequence[Path], *, pace: float, seed: int, least_wait: float,
+    shadow: bool = False,
 ) -> Stage:  # fmt: skip
     """Bring everything up. Raises `DidNotStart`; then nothing is left running."""
     shutil.rmtree(home, ignore_errors=True)
@@ -79,7 +80,7 @@ def raise_stage(
     (home / "token").write_text(TOKEN)
     (home / "codes").write_text(_fresh_secret())
     ports = {name: free_port() for name in ("temporal", "ui", "http", "practice", "receiver", "metrics")}
-    _write_organisation(home, services, pace, least_wait)
+    _write_organisation(home, services, pace, least_wait, "shadow" if shadow else "live")
     environment = _environment(home, ports)
     _write_settings(home, environment)
     processes = Processes(home / "logs", environment)
@@ -150,10 +151,11 @@ def _write_settings(home: Path, environment: dict[str, str]) -> None:
     (home / "settings.env").write_text("".join(f"{name}={value}\n" for name, value in environment.items()))
 
 
-def _write_organisation(home: Path, services: tuple[str, str], pace: float, least_wait: float) -> None:
+def _write_organisation(home: Path, services: tuple[str, str], pace: float, least_wait: float, mode: str) -> None:
     text = (
         ORGANISATION.read_text()
         .replace("pace = 1.0", f"pace = {pace}", 1)
+        .replace('mode = "live"', f'mode = "{mode}"', 1)
         .replace("least_wait_for_people = 0", f"least_wait_for_people = {least_wait}", 1)
     )
     first, second = services
