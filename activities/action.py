@@ -61,12 +61,15 @@ class Role(StrEnum):
     AI_ML_LEAD = "ai_ml_lead"
     DB_LEAD = "db_lead"
     FINANCE = "finance"
+    ONCALL_MANAGER = "oncall_manager"
     DUTY_EXECUTIVE = "duty_executive"
 
     @property
     def title(self) -> str:  # type: ignore[override]
         """As people say it: `Incident Commander`."""
-        return {"ai_ml_lead": "AI/ML Lead", "db_lead": "DB Lead"}.get(self.value, self.value.replace("_", " ").title())
+        return {"ai_ml_lead": "AI/ML Lead", "db_lead": "DB Lead", "oncall_manager": "On-call Manager"}.get(
+            self.value, self.value.replace("_", " ").title()
+        )
 
 
 class Patience(StrEnum):

@@ -8,6 +8,7 @@ from typing import Any
 from practice.cluster import Cluster
 from practice.faults import Fault
 from practice.fleet import Fleet
+from practice.repositories import Repository
 from practice.versions import fingerprint
 
 JSON = dict[str, Any]
@@ -174,6 +175,7 @@ class State:
     statuspage: dict[str, JSON] = field(default_factory=dict)  # incident id → incident
     pagerduty: dict[str, JSON] = field(default_factory=dict)  # incident id → incident
     github: dict[str, list[JSON]] = field(default_factory=dict)  # owner/repo → issues
+    repositories: dict[str, Repository] = field(default_factory=dict)  # owner/repo → its branches and rulesets
     fleet: Fleet = field(default_factory=Fleet)
     clusters: dict[str, Cluster] = field(default_factory=dict)  # region → its Kubernetes cluster
     cloud_run: dict[str, JSON] = field(default_factory=dict)  # service@region → what only its Admin API knows: tags, and what is under way

@@ -377,7 +377,9 @@ def _delivery(source: str, raw: bytes, truncated: bool) -> Delivery:
 
 
 def _labels(posted: PostedAlert) -> dict[str, str]:
-    return {plain(name)[:100]: plain(value)[:300] for name, value in list(posted.labels.items())[:64]}
+    """Its labels; and its trace ids, which rules write as annotations because they would make a series of each."""
+    traced = {name: posted.annotations[name] for name in ("trace_id", "trace_ids") if posted.annotations.get(name)}
+    return {plain(name)[:100]: plain(value)[:300] for name, value in [*list(posted.labels.items())[:64], *traced.items()]}
 
 
 def _summary(posted: PostedAlert) -> str:

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.live import Live
 
 from activities.ledger import LedgerDown
-from starters import by_hand, messages, options, paper, screens, sheets, terminal
+from starters import by_hand, freezing, messages, options, paper, screens, sheets, terminal
 from starters import checklist as checklists
 from starters.options import As, AsJson, Full, Which
 from starters.reading import SERVER, Reader, Seen, whole
@@ -57,6 +57,26 @@ def declare(
     words = "is declared" if declared.opened else "is open for the same thing already; nothing new was started"
     say(f"{declared.incident_id} {words}")
     say(f"watch it: incident watch {declared.incident_id}")
+
+
+@app.command()
+def plan(
+    playbook: Annotated[str, typer.Argument(help="Its file name, section or workflow type: `incident playbooks` lists them.")],
+    service: Annotated[str, typer.Option(help="The service that would suffer.")],
+    provider: Annotated[str, typer.Option(help="The provider that would be suspected, if any.")] = "",
+    region: Annotated[str, typer.Option(help="The region, if it is only one.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say what a playbook would do now: it only reads. Steps, effects, undo, questions, blast radius, and each command to do it by hand."""
+    from starters import planning, steering  # noqa: PLC0415 - the SDK is slow to import, and reading does not need it
+
+    reader = options.reader()
+    told = Incident(service=service, provider=provider, region=region, declared_by=options.speaker(reader, ""))
+    steering.playbook(playbook)
+    outcome = options.with_client(reader, lambda client: steering.rehearse(client, reader.settings, playbook, told))
+    if as_json:
+        return say_json(outcome.model_dump(mode="json"))
+    return draw(planning.picture(outcome, width()))
 
 
 @app.command("list")
@@ -293,6 +313,7 @@ def _summary(seen: Seen) -> dict[str, JsonValue]:
 
 app.add_typer(messages.app)
 app.add_typer(sheets.app)
+app.add_typer(freezing.app, name="freeze")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -65,6 +65,7 @@ def _organisation(settings: Settings) -> Check:
         people = book.read_roster().people
         for country in {policy.country, *(person.country for person in people.values())}:
             calendar_of(country)
+        book.read_communications(), book.read_on_call()
     except Refused as wrong:
         return Check("organisation", "broken", wrong.message, f"cp organisation.example.toml {settings.organisation}")
     if not people:

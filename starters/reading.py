@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FULL = re.compile(r"inc-\d{8}-.+")
+FULL = re.compile(r"(inc-\d{8}|freeze)-.+")  # a freeze, too, puts questions
 LEDGER, WORKER, SERVER = "the ledger", "the worker", "the Temporal server"
 
 

@@ -73,6 +73,8 @@ class _Page:
             *self._said(),
             *([_row(f"॥ PAUSED by {plain(status.paused_by)}: looks and keeps people posted, changes nothing", self.width, "yellow")]
               if status.paused_by else []),
+            *([_row("SOLO: nobody else can be reached; C2 is the commander's, C3 pages a second person", self.width, "yellow")]
+              if status.solo else []),
         ]  # fmt: skip
 
     def _said(self) -> list[Text]:
@@ -87,6 +89,7 @@ class _Page:
         """Who commands, who does what, what the public reads, and when they hear more."""
         status = self.status
         crew = [f"{role.title} {plain(who)}" for role, who in status.roles.items() if who and who != status.commander]
+        crew += [f"{role.title} offered to {plain(who)}" for role, who in status.offers.items()]
         commander = f"IC {plain(status.commander)}" if status.commander else "NO COMMANDER: incident ack " + status.incident_id
         places = [f"room {plain(status.room)}" if status.room else "", f"ticket {plain(status.ticket)}" if status.ticket else ""]
         public = f"status page: {plain(status.status_page) or 'nothing published'}"

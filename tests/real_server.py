@@ -21,7 +21,7 @@ from starters.gameday.processes import Processes, free_port, tool
 from tests.drill import ORGANISATION, stage_settings, until
 from worker.service import connect, worker
 from worker.settings import Settings
-from worker.wiring import wire
+from worker.wiring import Fleet, wire
 from workflows.incident import Question, Status
 from workflows.recorder import ATTRIBUTES
 
@@ -38,6 +38,7 @@ class RealServer:
     client: Client
     settings: Settings
     practice: httpx.AsyncClient
+    fleet: Fleet
 
     @property
     def urgent(self) -> str:
@@ -125,7 +126,7 @@ async def real_server(tmp: Path, pace: float = PACE) -> AsyncIterator[RealServer
         fleet = await wire(settings, stack)
         for queue in settings.queues:
             await stack.enter_async_context(worker(client, fleet, queue, settings))
-        yield RealServer(url, ui_url, client, settings, practice)
+        yield RealServer(url, ui_url, client, settings, practice, fleet)
 
 
 def _start_temporal(tmp: Path, stack: AsyncExitStack) -> tuple[str, str]:

@@ -293,7 +293,12 @@ def manual() -> str:
     """docs/cli.md, from what the command says of itself."""
     group: Any = typer.main.get_command(cli.app)
     parts = ["# `incident`", f"```\n{_help(group, 'incident')}\n```"]
-    parts += [f"## `incident {name}`\n\n```\n{_help(command, f'incident {name}')}\n```" for name, command in group.commands.items()]
+    for name, command in group.commands.items():
+        parts += [f"## `incident {name}`\n\n```\n{_help(command, f'incident {name}')}\n```"]
+        parts += [
+            f"### `incident {name} {part}`\n\n```\n{_help(each, f'incident {name} {part}')}\n```"
+            for part, each in getattr(command, "commands", {}).items()
+        ]
     note = "Generated from `--help`; `make docs` renews it."
     return "\n\n".join([parts[0], note, *parts[1:]]) + "\n"
 

@@ -1,4 +1,7 @@
-"""Which playbooks exist: every file under `workflows/playbooks/`. A thirteenth is found by being there."""
+"""Which workflows exist: a playbook in every file under `workflows/playbooks/`, and the few with a lifetime of their own beside them.
+
+A thirteenth playbook is found by being there.
+"""
 
 import builtins
 import importlib
@@ -6,6 +9,9 @@ import pkgutil
 from dataclasses import dataclass
 from functools import cache
 
+from temporalio import workflow
+
+import workflows
 import workflows.playbooks
 from workflows.incident import Card
 from workflows.playbook import Playbook
@@ -32,3 +38,15 @@ def discover() -> dict[str, PlaybookInfo]:
                 found.append(PlaybookInfo(module.name, cls.__name__, cls.card, cls))
     found.sort(key=lambda info: tuple(int(n) for n in info.card.section.split(".")))
     return {info.name: info for info in found}
+
+
+@cache
+def lasting() -> tuple[type, ...]:
+    """The workflows with a lifetime of their own: whatever a file of `workflows/` declares."""
+    found: list[type] = []
+    for module in pkgutil.iter_modules(workflows.__path__):
+        loaded = importlib.import_module(f"workflows.{module.name}")
+        for cls in vars(loaded).values():
+            if isinstance(cls, type) and cls.__module__ == loaded.__name__ and workflow._Definition.from_class(cls):
+                found.append(cls)
+    return tuple(found)

@@ -10,7 +10,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from worker.converter import data_converter
-from worker.playbooks import discover
+from worker.playbooks import discover, lasting
 from worker.round_trip import RoundTrip, round_trip
 from worker.settings import Settings
 from worker.wiring import Fleet
@@ -18,7 +18,7 @@ from worker.wiring import Fleet
 # The domain's values go through the sandbox once, as they are; the playbooks and their machinery stay inside it, where determinism is checked.
 PASSED_THROUGH = (
     "activities", "workflows.approvals", "workflows.cadence", "workflows.checklist", "workflows.details", "workflows.doors", "workflows.incident",
-    "workflows.measures", "workflows.roster", "workflows.severity", "workflows.situation", "workflows.timeline", "pydantic",
+    "workflows.measures", "workflows.permissions", "workflows.roster", "workflows.severity", "workflows.situation", "workflows.timeline", "pydantic",
     "pydantic_core", "sqlalchemy", "httpx", "anyio",
 )  # fmt: skip
 
@@ -30,7 +30,7 @@ def runner() -> SandboxedWorkflowRunner:
 
 def workflow_types() -> Sequence[type]:
     """Everything this worker can run."""
-    return [*(info.cls for info in discover().values()), RoundTrip]
+    return [*(info.cls for info in discover().values()), *lasting(), RoundTrip]
 
 
 async def connect(settings: Settings) -> Client:

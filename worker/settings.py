@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     statuspage_url: str = "https://api.statuspage.io/v1"
     statuspage_public_url: str = ""
     statuspage_page: str = "main"
+    statuspage_fallback_url: str = ""  # a second status host that speaks the same API; it must not depend on what we run
+    statuspage_fallback_public_url: str = ""
+    statuspage_fallback_page: str = "main"
     slack_url: str = "https://slack.com/api"
     pagerduty_events_url: str = "https://events.pagerduty.com"
     pagerduty_url: str = "https://api.pagerduty.com"
@@ -51,6 +54,7 @@ class Settings(BaseSettings):
     unleash_token: str = ""
     prometheus_token: str = ""
     statuspage_token: str = ""
+    statuspage_fallback_token: str = ""
     slack_token: str = ""
     pagerduty_routing_key: str = ""
     pagerduty_token: str = ""

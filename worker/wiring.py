@@ -5,13 +5,15 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from temporalio.client import Client
+
 from activities.action import System
 from activities.capacity import Autoscaler
 from activities.change_feed import ChangeFeed
 from activities.clients.app_plane import AppPlane
 from activities.clients.cloud_run import CloudRun
 from activities.clients.edge_probe import EdgeProbe
-from activities.clients.github import GitHub
+from activities.clients.github import GitHub, Repositories
 from activities.clients.google_auth import ADC, GoogleAuth
 from activities.clients.http import Bearer, Door
 from activities.clients.kubernetes import Kubernetes
@@ -24,21 +26,25 @@ from activities.clients.statuspage import Statuspage
 from activities.clients.unleash import Unleash
 from activities.clock import Clock, RealClock
 from activities.codes import Codes, Identities
+from activities.deploy_gate import DeployGate
 from activities.deploys import Deploys, Platform
 from activities.edge import Edge
 from activities.evidence import Evidence
 from activities.feeds import Feeds
 from activities.flags import Flags
+from activities.freezes import Freezes
 from activities.ledger import Ledger
 from activities.models import Models
 from activities.organisation import Organisation
 from activities.pager import Pager
+from activities.rota import Rota
 from activities.scaling import Scaling
 from activities.status_page import StatusPage
 from activities.telemetry import Telemetry
 from activities.tickets import Tickets
 from activities.war_room import WarRoom
 from activities.write_gate import WriteGate
+from worker.converter import data_converter
 from worker.credentials import resolve
 from worker.settings import Settings
 
@@ -104,7 +110,16 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
         await door(settings.statuspage_public_url),
         settings.statuspage_page,
     )
-    github = GitHub(await door(settings.github_url, Authorization=f"Bearer {secret('github_token')}"), settings.github_repository)
+    second = Statuspage(
+        await door(settings.statuspage_fallback_url, Authorization=f"OAuth {secret('statuspage_fallback_token')}"),
+        await door(settings.statuspage_fallback_public_url),
+        settings.statuspage_fallback_page,
+    ) if settings.statuspage_fallback_url else None  # fmt: skip
+    at_github = await door(settings.github_url, Authorization=f"Bearer {secret('github_token')}")
+    # A freeze is a workflow. Nothing is connected before the first message: systems are wired before there is a server to speak to.
+    temporal = await Client.connect(
+        settings.temporal_address, namespace=settings.temporal_namespace, data_converter=data_converter, lazy=True
+    )
     as_google = settings.cloud_run_token == ADC
     cloud_run = CloudRun(
         await stack.enter_async_context(Door(settings.cloud_run_url, {}, timeout=settings.client_timeout, auth=GoogleAuth()))
@@ -121,7 +136,9 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
     systems: tuple[System, ...] = (
         organisation, ledger, Identities(organisation, codes), Models(gateway, app, prometheus, clock), Flags(unleash, app),
         Telemetry(prometheus), Evidence(settings.evidence, prometheus),
-        Pager(pagerduty, slack, codes), WarRoom(slack), StatusPage(statuspage), Tickets(github), deploys,
+        Pager(pagerduty, slack, codes), Rota(organisation, pagerduty), WarRoom(slack), StatusPage(statuspage, second),
+        Tickets(GitHub(at_github, settings.github_repository)), deploys, DeployGate(Repositories(at_github)),
+        Freezes(temporal, codes, settings.queues[0], settings.task_patience),
         Edge(plane, edge, prometheus, clock), Autoscaler(plane, prometheus), WriteGate(plane, edge, prometheus, clock),
         Feeds(plane, prometheus), ChangeFeed(plane), Scaling(kubernetes),
     )  # fmt: skip

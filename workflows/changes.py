@@ -96,10 +96,15 @@ class Changes:
 
     async def plan(
         self, verb: Verb[O, Effect], orders: Sequence[O], *, asks: str, facts: tuple[str, ...] = (), silence: Silence = Silence.HOLD,
-        lasting: timedelta | None = None, effect: str = "",
+        lasting: timedelta | None = None, effect: str = "", also: tuple[str, ...] = (),
     ) -> Decision:  # fmt: skip
-        """One question for several orders that belong together (a ramp, a canary): asked once, granted for exactly these."""
-        return await self._questions.approval(verb, orders, asks=asks, effect=effect, facts=facts, silence=silence, lasting=lasting)
+        """One question for several orders that belong together (a ramp, a canary): asked once, granted for exactly these.
+
+        `also`: digests of orders of other verbs that the same yes covers (the permit of a freeze under which a rollback runs).
+        """
+        return await self._questions.approval(
+            verb, orders, asks=asks, effect=effect, facts=facts, silence=silence, lasting=lasting, also=also
+        )
 
     async def impose(
         self, measure: Measure[I], order: I, *, facts: tuple[str, ...] = (), silence: Silence = Silence.HOLD, under: Grant | None = None,

@@ -49,7 +49,8 @@ def _now(status: Status) -> list[str]:
     overdue = " **(overdue)**" if due and due < status.updated_at else ""
     return [
         f"**Commander:** {status.commander or 'nobody yet'} · **Phase:** {status.phase.title} · **State:** {status.state}"
-        + (f" · **PAUSED by {status.paused_by}**" if status.paused_by else ""),
+        + (f" · **PAUSED by {status.paused_by}**" if status.paused_by else "")
+        + (" · **SOLO**: nobody else can be reached" if status.solo else ""),
         f"**Next update due:** {_clock(due)}{overdue} · **Status page:** {_plain(status.status_page) or 'nothing published'}"
         + (f" · **Room:** {_plain(status.room)}" if status.room else ""),
         f"**In force:** {_in_force(status.in_force)}",

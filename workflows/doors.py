@@ -5,8 +5,8 @@ too few or too many (ADR 3). What was sent is read here, purely; what is not und
 """
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from temporalio import workflow
@@ -27,12 +27,14 @@ MESSAGES = {
     "skip": 'Leave a failed step out: "3-4XQ2-M9KD" or {"question": 3, "by": "lee", "reason": "…"}',
     "done_by_hand": 'A failed step was done by hand; it is verified: "3-4XQ2-M9KD" or {"question": 3, "by": "lee", "reason": "…"}',
     "hand_over": 'Stop the playbook and carry on by hand: "3-4XQ2-M9KD" or {"question": 3, "by": "dana", "reason": "…"}',
-    "acknowledge": 'Take the page; the first to do so with the role takes command: {"by": "dana"}',
+    "acknowledge": 'Take the page, or accept the role you were offered; the first with the role takes command: {"by": "dana"}',
     "note": 'Put a line on the timeline: "text" or {"by": "dana", "text": "…", "about": "hypothesis|impact|scope"}',
-    "assign": 'Give somebody a role: {"role": "ops_lead", "to": "lee", "by": "dana"}',
+    "assign": 'Give somebody a role, or offer one that somebody holds: {"role": "ops_lead", "to": "lee", "by": "dana"}',
     "reclassify": 'Change the severity: {"severity": "SEV-1", "by": "dana", "reason": "…"}',
     "pause": 'Hold automation before its next change: {"by": "dana", "reason": "…"}',
     "resume": 'Let automation go on: {"by": "dana", "reason": "…"}',
+    "do": 'Run one universal procedure: {"procedure": "roll-back", "service": "api", "by": "lee", "reason": "…"}',
+    "widen": 'Let public updates come less often, once the cause is known and stable: {"by": "dana", "reason": "…"}',
     "stand_down": 'End the incident: what it imposed is lifted. {"by": "dana", "reason": "…", "false_alarm": false}',
 }
 VERDICTS = frozenset({"approve", "decline", "answer", "retry", "skip", "done_by_hand", "hand_over"})
@@ -54,11 +56,16 @@ class Message(BaseModel):
     question: int | None = None
     code: str = ""
     value: Any = None
+    procedure: str = ""
+    service: str = ""
+    flag: str = ""
+    region: str = ""
+    rps: float | None = None
 
 
 def message_of(name: str, given: Sequence[object]) -> Message:
     """What was sent by the door called `name`. Raises `NotAccepted` with an example when it cannot be understood."""
-    sent = _only(name, given)
+    sent = only(name, given, MESSAGES)
     if isinstance(sent, str):
         if name in VERDICTS:
             return Message(code=sent[:LONGEST])
@@ -84,7 +91,7 @@ def answer_of(name: str, message: Message) -> Answer:
 def incident_of(given: Sequence[object]) -> Incident:
     """How an incident was started. What cannot be understood is kept word for word: an incident is never refused for its form."""
     try:
-        sent = _only("start", given) if given else {}
+        sent = only("start", given, MESSAGES) if given else {}
         return Incident.model_validate(sent if isinstance(sent, dict) else {"service": sent})
     except (ValidationError, NotAccepted) as wrong:
         said = wrong.errors()[0]["msg"] if isinstance(wrong, ValidationError) else str(wrong)
@@ -94,14 +101,15 @@ def incident_of(given: Sequence[object]) -> Incident:
 def alert_of(given: Sequence[object]) -> Alert:
     """One delivery of an alert. Raises `NotAccepted`."""
     try:
-        return Alert.model_validate(_only("alert", given))
+        return Alert.model_validate(only("alert", given, MESSAGES))
     except ValidationError as wrong:
         raise NotAccepted(f"not an alert: {wrong.errors()[0]['msg']}") from None
 
 
-def _only(name: str, given: Sequence[object]) -> object:
+def only(name: str, given: Sequence[object], examples: Mapping[str, str]) -> object:
+    """The one thing that was sent. Raises `NotAccepted`, with the example of this message."""
     if not given:
-        raise NotAccepted(f"{name}: empty input. {MESSAGES.get(name, '')}".strip())
+        raise NotAccepted(f"{name}: empty input. {examples.get(name, '')}".strip())
     if len(given) > 1:
         raise NotAccepted(f"{name} takes one argument, not {len(given)}: {_shown(given)}")
     if isinstance(given[0], RawValue):
@@ -114,11 +122,13 @@ def _shown(given: Sequence[object]) -> str:
     return json.dumps(plain, default=str)[:LONGEST]
 
 
-class Doors:
-    """A signal and an update for every message. The playbook decides what they do, in `hear`."""
+class Guarded:
+    """A workflow that people can speak to. What is sent reaches `hear`; what cannot be accepted reaches `refuse`, and harms nothing."""
 
-    async def hear(self, name: str, given: Sequence[object]) -> str:
-        """Act on one message; the sentence returned is what its sender reads. Raises `NotAccepted`."""
+    spoken: ClassVar[Mapping[str, str]] = {}  # the messages it takes, each with an example
+
+    async def hear(self, name: str, given: Sequence[object]) -> Any:
+        """Act on one message; what is returned is what its sender reads. Raises `NotAccepted`."""
         raise NotImplementedError
 
     def refuse(self, name: str, given: Sequence[object], why: str) -> None:
@@ -128,40 +138,50 @@ class Doors:
     @workflow.signal(dynamic=True, description="Not a message: pick one of the names below")
     async def unknown(self, name: str, given: Sequence[RawValue]) -> None:
         """A signal whose name we do not know is noted, not buffered in silence."""
-        self.refuse(name, given, f"there is no message {name!r}; there are {', '.join(MESSAGES)}")
+        self.refuse(name, given, f"there is no message {name!r}; there are {', '.join(self.spoken)}")
 
 
-def _signal(name: str) -> Callable[..., Awaitable[None]]:
-    async def signal(self: Doors, *given: Any) -> None:
+def open_doors(house: type[Guarded], messages: Mapping[str, str], understood: Callable[[str, Sequence[object]], object]) -> None:
+    """Give a workflow a signal and an update for every message. `understood` raises `NotAccepted` when the shape is wrong."""
+    house.spoken = messages
+    for name, description in messages.items():
+        setattr(house, f"{name}_signal", _signal(name, description))
+        setattr(house, f"{name}_update", _update(name, description, understood))
+
+
+def _signal(name: str, description: str) -> Callable[..., Awaitable[None]]:
+    async def signal(self: Guarded, *given: Any) -> None:
         try:
             await self.hear(name, given)
         except NotAccepted as no:
             self.refuse(name, given, str(no))
 
-    return workflow.signal(name=name, description=MESSAGES[name])(signal)
+    return workflow.signal(name=name, description=description)(signal)
 
 
-def _update(name: str) -> Any:
-    async def update(self: Doors, *given: Any) -> str:
+def _update(name: str, description: str, understood: Callable[[str, Sequence[object]], object]) -> Any:
+    async def update(self: Guarded, *given: Any) -> Any:
         try:
             return await self.hear(name, given)
         except NotAccepted as no:
             self.refuse(name, given, str(no))
-            raise ApplicationError(str(no), type="NotAccepted", non_retryable=True) from None
+            raise ApplicationError(str(no), type=type(no).__name__, non_retryable=True) from None
 
-    declared: Any = workflow.update(name=name, description=MESSAGES[name])(update)
+    declared: Any = workflow.update(name=name, description=description)(update)
 
     @declared.validator  # type: ignore[untyped-decorator]
-    def validate(self: Doors, *given: Any) -> None:
+    def validate(self: Guarded, *given: Any) -> None:
         """Shape only. Whether the sender may is decided in the handler, so that an attempt leaves a trace."""
         try:
-            message_of(name, given)
+            understood(name, given)
         except NotAccepted as no:
             raise ApplicationError(str(no), type="NotAccepted", non_retryable=True) from None
 
     return declared
 
 
-for _name in MESSAGES:
-    setattr(Doors, f"{_name}_signal", _signal(_name))
-    setattr(Doors, f"{_name}_update", _update(_name))
+class Doors(Guarded):
+    """The doors of an incident. The playbook decides what the messages do, in `hear`."""
+
+
+open_doors(Doors, MESSAGES, message_of)

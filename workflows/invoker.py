@@ -2,15 +2,18 @@
 
 import asyncio
 from collections import defaultdict
-from typing import Any, cast
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol, cast
 
 from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, is_cancelled_exception
 
 from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience, Risk, Verb, action_of
+from activities.organisation import Policy
 from workflows.incident import Step, StepState
-from workflows.situation import Situation
+from workflows.severity import Severity
 
 
 class RanOut(Exception):
@@ -18,7 +21,7 @@ class RanOut(Exception):
 
     def __init__(self, why: str, *, refused: bool = False, lapsed: bool = False) -> None:
         super().__init__(why)
-        self.why = why
+        self.why = why.partition("\n")[0]  # a client library's second line is a link to its manual
         self.refused = refused
         self.lapsed = lapsed
 
@@ -27,70 +30,96 @@ class NeedsApproval(Exception):
     """Automation may not do this alone. Nothing was invoked."""
 
 
-class Invoker:
-    """Invokes verbs for one incident."""
+class Cause(Protocol):
+    """On whose account verbs are invoked: an incident, or a workflow with a lifetime of its own. `id` begins every key."""
 
-    def __init__(self, situation: Situation) -> None:
-        self._situation = situation
-        self._counts: dict[str, int] = defaultdict(int)
+    id: str
+    policy: Policy
+    severity: Severity
+    paused_by: str
+    narrow_actions: list[datetime]
+    rehearsing: bool
+
+    @property
+    def confidence(self) -> float:
+        """How sure we are that there is a cause to act at all, 0 to 1."""
+
+    def assumes(self, action: Action) -> bool:
+        """Whether an action is only said and not done."""
+
+
+class Invoker:
+    """Invokes verbs on one account. `counts`: how often each was invoked before, when this is not the first run of the workflow."""
+
+    def __init__(self, cause: Cause, counts: Mapping[str, int] | None = None) -> None:
+        self._cause = cause
+        self.counts: dict[str, int] = defaultdict(int, counts or {})
         # One change at a time per system: two of our own branches must not race for the same route or policy.
         self.one_at_a_time: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def risk(self, verb: Verb[O, Any], order: Order) -> Risk:
         """The class of this very order, raised to a question's when automation's own caps are used up (spec §2.4)."""
-        situation, limits = self._situation, self._situation.policy.limits
+        cause, limits = self._cause, self._cause.policy.limits
         action = action_of(verb)
         risk = action.risk(order, limits)
         if risk is not Risk.C1 or action.patience is Patience.WATCH:
             return risk  # watching a step goes on under the grant of the plan that the step belongs to
-        since = workflow.now() - situation.policy.paced(limits.narrow_actions_window)
-        recent = sum(at > since for at in situation.narrow_actions)
-        unsure = situation.incident.confidence < limits.trigger_confidence
+        since = workflow.now() - cause.policy.paced(limits.narrow_actions_window)
+        recent = sum(at > since for at in cause.narrow_actions)
+        unsure = cause.confidence < limits.trigger_confidence
         return Risk.C2 if unsure or recent >= limits.narrow_actions else Risk.C1
 
     def key(self, action: Action, order: Order) -> str:
         """`incident/verb/target/n`: one key per wanted effect, the same over retries and over a person's *retry*."""
-        stem = f"{self._situation.id}/{action.name}/{order.target()}"
-        self._counts[stem] += 1
-        return f"{stem}/{self._counts[stem]}"
+        stem = f"{self._cause.id}/{action.name}/{order.target()}"
+        self.counts[stem] += 1
+        return f"{stem}/{self.counts[stem]}"
 
     async def step(self, verb: Verb[O, A], order: O, step: Step, *, grant: Grant | None = None, again: bool = False) -> A:
         """Invoke a verb as a step on the screen. Raises `RanOut` when patience is over, `NeedsApproval` when a grant is missing."""
         action = action_of(verb)
-        if self.risk(verb, order) >= Risk.C2 and (grant is None or order.digest(action.name) not in grant.covers):
-            raise NeedsApproval(f"{action.name} on {order.target()} is {step.risk.label} and was not granted")
+        self._check(verb, order, grant)
         step.key = step.key or self.key(action, order)
-        if self._situation.assumes(action):
+        if self._cause.assumes(action):
             return cast("A", self._assumed(order))
         await self._unpaused(step, action)
-        if action.risk(order, self._situation.policy.limits) is Risk.C1 and action.patience is not Patience.WATCH:
-            self._situation.narrow_actions.append(workflow.now())
+        if action.risk(order, self._cause.policy.limits) is Risk.C1 and action.patience is not Patience.WATCH:
+            self._cause.narrow_actions.append(workflow.now())
         step.state = StepState.RUNNING
         return await self._invoke(verb, order, step.key, order.effect(), grant=grant, again=again)
 
+    async def act(self, verb: Verb[O, A], order: O, *, grant: Grant | None = None) -> A:
+        """Invoke a change that stands on no playbook's screen, under the same rules. Raises `RanOut`, and `NeedsApproval`."""
+        self._check(verb, order, grant)
+        return await self._invoke(verb, order, self.key(action_of(verb), order), order.effect(), grant=grant)
+
     async def quietly(self, verb: Verb[O, A], order: O, *, key: str = "", grant: Grant | None = None) -> A:
         """Invoke a verb that is no step of the playbook: our own record, a page, a message. Raises `RanOut`."""
-        if self._situation.assumes(action_of(verb)):
+        if self._cause.assumes(action_of(verb)):
             return cast("A", self._assumed(order))
         return await self._invoke(verb, order, key or self.key(action_of(verb), order), order.effect(), grant=grant)
 
+    def _check(self, verb: Verb[O, Any], order: Order, grant: Grant | None) -> None:
+        name, risk = action_of(verb).name, self.risk(verb, order)
+        if risk >= Risk.C2 and (grant is None or order.digest(name) not in grant.covers):
+            raise NeedsApproval(f"{name} on {order.target()} is {risk.label} and was not granted")
+
     def _assumed(self, order: Order) -> Effect:
-        why = "not done: this is a plan" if self._situation.rehearsing else "not done: shadow mode"
+        why = "not done: this is a plan" if self._cause.rehearsing else "not done: shadow mode"
         return Effect(target=order.target(), summary=order.effect(), proven_by=why, assumed=True)
 
     async def _unpaused(self, step: Step, action: Action) -> None:
-        situation = self._situation
-        if action.writes and situation.paused_by:
+        if action.writes and self._cause.paused_by:
             step.state = StepState.HELD
-            await workflow.wait_condition(lambda: not situation.paused_by)
+            await workflow.wait_condition(lambda: not self._cause.paused_by)
 
     async def _invoke(self, verb: Verb[O, A], order: O, key: str, summary: str, *, grant: Grant | None = None, again: bool = False) -> A:
-        situation, action = self._situation, action_of(verb)
-        tries = situation.policy.patience[action.patience]
+        cause, action = self._cause, action_of(verb)
+        tries = cause.policy.patience[action.patience]
         call = Call(
-            incident_id=situation.id, key=key, at=workflow.now(), pace=situation.policy.pace, again=again, grant=grant,
-            limits=situation.policy.limits, observe_only=situation.policy.observe_only,
-            write_access=situation.policy.may_write_to,
+            incident_id=cause.id, key=key, at=workflow.now(), pace=cause.policy.pace, again=again, grant=grant,
+            limits=cause.policy.limits, observe_only=cause.policy.observe_only,
+            write_access=cause.policy.may_write_to,
         )  # fmt: skip
         try:
             return await workflow.execute_activity(
@@ -103,7 +132,7 @@ class Invoker:
                     initial_interval=tries.first_pause, maximum_interval=tries.longest_pause, maximum_attempts=tries.tries
                 ),
                 cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-                priority=Priority(priority_key=int(situation.severity)),
+                priority=Priority(priority_key=int(cause.severity)),
             )
         except ActivityError as failure:
             if is_cancelled_exception(failure):

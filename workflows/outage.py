@@ -18,7 +18,7 @@ from activities.flags import SWITCHED_OFF, SwitchOff
 from activities.onset import OnsetOf
 from activities.organisation import Deployed
 from activities.telemetry import ServiceHealth, Surface, Telemetry
-from activities.write_gate import GateOf, ReadOnly, WriteGate, WriteSafety
+from activities.write_gate import READ_ONLY, GateOf, ReadOnly, WriteGate, WriteSafety
 from workflows.clues import Clues
 from workflows.invoker import RanOut
 from workflows.proof import in_words
@@ -28,6 +28,9 @@ from workflows.suspects import Cause, Diagnosis, diagnose
 
 if TYPE_CHECKING:
     from workflows.playbook import Playbook
+
+
+MOST = 0.9  # of the probes from outside: one lost probe in ten is chance
 
 
 class Outage:
@@ -83,8 +86,9 @@ class Outage:
 
     @property
     def writes_unsafe(self) -> bool:
-        """Whether what is written now may not fit together (A.1 T4)."""
-        return self.clues.gate is not None and self.clues.gate.safety is WriteSafety.UNSAFE
+        """Whether what is written now may not fit together, and is still written (A.1 T4)."""
+        unsafe = self.clues.gate is not None and self.clues.gate.safety is WriteSafety.UNSAFE
+        return unsafe and not self._playbook.situation.measures.of(READ_ONLY)
 
     # -- the next cause to act on -----------------------------------------------------------------------------------------------------
 
@@ -97,6 +101,8 @@ class Outage:
             self.refuted.add((done.cause, done.which))
             self._playbook.note(f"crossed out: {done.cause.value.lower()} {done.which}".rstrip() + ", acting on it did not help")
             await self.survey()
+        elif await self._nothing_to_see():
+            return None
         found = self._likeliest(diagnose(self.clues))
         if (found.cause, found.which) in self.refuted:
             self._playbook.hand_over("nothing that we could do has helped, and the cause is still unknown")
@@ -107,6 +113,17 @@ class Outage:
             self._playbook.situation.note("unknown", missing)
         self._acted = (found, await self._impact())
         return found
+
+    async def _nothing_to_see(self) -> bool:
+        """Whether nothing says that anybody is hit: no errors, not slow, well inside and outside. Then nothing is changed on suspicion alone."""
+        impact, health, onset = await self._impact(), self.clues.health, self.clues.onset
+        well = impact.error_ratio is not None and not impact.blind and impact.error_ratio <= self._playbook.policy.mitigated_error_ratio
+        slow = onset is not None and onset.slow and onset.first_bad is not None
+        ill = health is None or not health.believed or any(share is None or share < MOST for share in health.outside.values())
+        if not well or slow or ill or self.clues.hit_regions() or self.writes_unsafe:
+            return False
+        self._playbook.note(f"nobody seems to be hit: {in_words(impact)}; nothing is changed")
+        return True
 
     def _likeliest(self, found: Diagnosis) -> Diagnosis:
         """The best lead that is not crossed out; when none is left, the cause is unknown."""
@@ -143,6 +160,9 @@ class Outage:
             if ended or better(before, now, playbook.policy.roll_back.improvement):
                 playbook.note(f"better: {in_words(now)}, before {in_words(before)}")
                 return True
+            if workflow.now() >= deadline and (now.blind or now.error_ratio is None):
+                playbook.note("nobody can see whether that helped: nothing is crossed out on missing data")
+                return True  # the block of mitigation ends on no such word: it waits for the metrics, or for a person's
             if workflow.now() >= deadline:
                 playbook.note(f"no better: {in_words(now)}, before {in_words(before)}")
                 return False

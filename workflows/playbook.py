@@ -24,11 +24,15 @@ from workflows.hearing import Hearing, StandDown
 from workflows.incident import Card, Incident, Joined, Outcome, Phase, State, Status
 from workflows.invoker import Invoker, RanOut
 from workflows.planning import plan_ahead
+from workflows.procedures import Asked, Procedures
 from workflows.proof import Proof, minutes
 from workflows.questions import Questions
 from workflows.recorder import Recorder
 from workflows.severity import Facts, Severity, classify
 from workflows.situation import HandOver, Situation
+
+# Who may have a universal procedure run (spec §4: whoever runs things; the question that it asks goes to whoever may approve it).
+DOING = (Role.INCIDENT_COMMANDER, Role.DEPUTY, Role.OPS_LEAD, Role.SECURITY_LEAD, Role.AI_ML_LEAD, Role.DB_LEAD)
 
 
 class Playbook(Doors):
@@ -38,9 +42,11 @@ class Playbook(Doors):
 
     @workflow.init
     def __init__(self, *given: Any) -> None:
-        info = workflow.info()
-        self.situation = Situation(info.workflow_id, info.workflow_type, self.card, workflow.now())
-        self.situation.incident = _keyed(incident_of(given), type(self))
+        info, incident = workflow.info(), _keyed(incident_of(given), type(self))
+        # What a plan says is said in the name of the incident that it is made for: a person may type it.
+        planned_for = info.parent.workflow_id if incident.rehearsal and info.parent else info.workflow_id
+        self.situation = Situation(planned_for, info.workflow_type, self.card, workflow.now())
+        self.situation.incident = incident
         self.situation.rehearsing = self.situation.incident.rehearsal
         self.invoker = Invoker(self.situation)
         self.questions = Questions(self.situation, self.invoker)
@@ -48,7 +54,8 @@ class Playbook(Doors):
         self.proof = Proof(self.situation, self.invoker, self.questions, self.comms)
         self.changes = Changes(self.situation, self.invoker, self.questions, self.proof)
         self.first_minutes = FirstMinutes(self)
-        self.hearing = Hearing(self.situation, self.invoker)
+        self.procedures = Procedures(self)
+        self.hearing = Hearing(self.situation, self.invoker, self.comms)
         self.recorder = Recorder(self.situation, self.invoker)
         self._declared = False
 
@@ -85,7 +92,7 @@ class Playbook(Doors):
             work.cancel()
         await self._settled(work)
         planning.cancel()
-        await asyncio.gather(self.first_minutes.stop(), planning, return_exceptions=True)
+        await asyncio.gather(self.first_minutes.stop(), self.procedures.stop(), planning, return_exceptions=True)
         if self.situation.state is not State.RESOLVED:
             await self._abort(self.hearing.stand_down, cancelled is not None)
         await self._close(recording)
@@ -116,12 +123,14 @@ class Playbook(Doors):
         if incident.severity is not None:
             situation.severity = situation.peak_severity = min(situation.card.floor, incident.severity)
         situation.alerts += 1 if incident.delivery else 0
+        situation.restricted = situation.restricted or incident.restricted
         situation.note(
             "declared",
             f"{situation.severity.label} §{situation.card.section} {situation.card.title}: {incident.title or incident.service}",
             by=incident.declared_by or incident.source,
             service=incident.service,
         )
+        situation.traced(incident.labels)
         if incident.refused_input:
             situation.note("refused", f"the start input could not be understood: {incident.refused_input}")
         self._declared = True
@@ -176,6 +185,7 @@ class Playbook(Doors):
     async def _abort(self, order: StandDown | None, cancelled: bool) -> None:
         """Stopped before it was resolved: lift what may be lifted, latest first; sticky measures stay, in somebody's name."""
         situation = self.situation
+        self.questions.withdraw()
         who = order.by if order else "the Temporal operator who cancelled it" if cancelled else "nobody: the playbook ended early"
         liftable = situation.measures.liftable(on_abort=True)
         if order is not None and order.false_alarm:  # nothing else is in force, and nobody was hit: our own freeze ends at once
@@ -230,6 +240,8 @@ class Playbook(Doors):
     async def hear(self, name: str, given: Sequence[object]) -> str:
         """Act on one message. A message may come before the first activity has read the policy: it waits for that."""
         await workflow.wait_condition(lambda: self._declared)
+        if name == "do":
+            return await self._procedure(tuple(given))
         situation = self.situation
         before, told = situation.severity, (situation.hypotheses, situation.impact, situation.scope)
         said = await self.hearing.hear(name, tuple(given))
@@ -238,6 +250,15 @@ class Playbook(Doors):
         if told != (situation.hypotheses, situation.impact, situation.scope):
             self.comms.noted()
         return said
+
+    async def _procedure(self, given: tuple[object, ...]) -> str:
+        person, message = await self.hearing.somebody("do", given, DOING)
+        return self.procedures.begin(
+            Asked(
+                procedure=message.procedure, service=message.service, flag=message.flag, region=message.region, rps=message.rps,
+                by=person.id, reason=message.reason,
+            )
+        )  # fmt: skip
 
     def refuse(self, name: str, given: Sequence[object], why: str) -> None:
         """Note what was not accepted. What was sent is not repeated: it may be somebody's code."""
@@ -257,6 +278,7 @@ class Playbook(Doors):
         if alert.delivery == situation.incident.delivery:
             return Joined(mine=True, alerts=max(situation.alerts, 1))
         situation.alerts += 1
+        situation.traced(alert.labels)
         situation.note("alert", f"{alert.name} {alert.status}: {alert.summary}", by="alertmanager", delivery=alert.delivery)
         if alert.status == "firing":
             situation.alarm = f"{alert.name} is firing"

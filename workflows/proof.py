@@ -63,6 +63,7 @@ class Proof:
             window,
             f"{self._situation.incident.service} stable for {minutes(window)}",
         )
+        self._situation.stable_for = gate.window
 
     async def holds(
         self, gate: Callable[[datetime, datetime], Awaitable[StabilityVerdict]], window: timedelta, what: str, *,
@@ -166,4 +167,4 @@ def in_words(health: ServiceHealth) -> str:
     """How a service does, in a few words."""
     if health.blind or health.error_ratio is None:
         return "no data: blind"
-    return f"{health.error_ratio:.2%} of {health.requests:g} requests fail"
+    return f"{health.error_ratio:.2%} of {health.requests:.0f} requests fail"

@@ -1,4 +1,4 @@
-"""GitHub's issues (https://docs.github.com/rest/issues). Nothing is tried twice here.
+"""GitHub's REST API (https://docs.github.com/rest): issues, and what may be pushed where. Nothing is tried twice here.
 
 GitHub answers a used-up rate limit with 403, which elsewhere is a refusal: here it becomes NotYet.
 """
@@ -14,7 +14,7 @@ from activities.clients.http import Door
 
 JSON = dict[str, Any]
 _PAGE = 100
-_LONGEST_LOOK = 50  # pages of comments
+_LONGEST_LOOK = 50  # pages of any list
 
 
 class GitHub:
@@ -68,6 +68,72 @@ class GitHub:
 
     async def _write(self, call: Call, method: str, path: str, **body: Any) -> httpx.Response:
         return await _patient(self._door.write(call, method, path, json=body))
+
+
+class Repositories:
+    """Branches and rulesets of any repository (`owner/name`), with the same door as `GitHub`."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def rulesets(self, call: Call, repository: str) -> list[JSON]:
+        """`GET …/rulesets`: names and ids of the repository's own, without conditions and rules."""
+        return await self._all(call, f"/repos/{repository}/rulesets", includes_parents="false")
+
+    async def ruleset(self, call: Call, repository: str, id: int) -> JSON:
+        """`GET …/rulesets/{id}`: the whole of it. Refused when there is none."""
+        return dict((await _patient(self._door.read(call, f"/repos/{repository}/rulesets/{id}"))).json())
+
+    async def make_ruleset(self, call: Call, repository: str, ruleset: JSON) -> int:
+        """`POST …/rulesets`: its id. Refused when one of that name is there."""
+        answer = await _patient(self._door.write(call, "POST", f"/repos/{repository}/rulesets", json=ruleset))
+        return int(answer.json()["id"])
+
+    async def change_ruleset(self, call: Call, repository: str, id: int, ruleset: JSON) -> None:
+        """`PUT …/rulesets/{id}`: sets it."""
+        await _patient(self._door.write(call, "PUT", f"/repos/{repository}/rulesets/{id}", json=ruleset))
+
+    async def remove_ruleset(self, call: Call, repository: str, id: int) -> None:
+        """`DELETE …/rulesets/{id}`."""
+        await _patient(self._door.write(call, "DELETE", f"/repos/{repository}/rulesets/{id}"))
+
+    async def rules(self, call: Call, repository: str, branch: str) -> list[JSON]:
+        """`GET …/rules/branches/{branch}`: every rule in force for a branch, of whatever ruleset. The branch need not exist."""
+        return await self._all(call, f"/repos/{repository}/rules/branches/{branch}")
+
+    async def branch(self, call: Call, repository: str, branch: str) -> JSON:
+        """`GET …/branches/{branch}`: its newest commit. Refused when there is no such branch."""
+        return dict((await _patient(self._door.read(call, f"/repos/{repository}/branches/{branch}"))).json())
+
+    async def heads(self, call: Call, repository: str, prefix: str) -> dict[str, str]:
+        """`GET …/git/matching-refs/heads/{prefix}`: the newest commit of every branch whose name begins so."""
+        found = (await _patient(self._door.read(call, f"/repos/{repository}/git/matching-refs/heads/{prefix}"))).json()
+        return {str(ref["ref"]).removeprefix("refs/heads/"): str(ref["object"]["sha"]) for ref in found}
+
+    async def commits_between(self, call: Call, repository: str, base: str, head: str) -> list[JSON]:
+        """`GET …/compare/{base}...{head}`: what head has and base has not, oldest first (GitHub gives at most 250)."""
+        answer = await _patient(self._door.read(call, f"/repos/{repository}/compare/{base}...{head}"))
+        return list(answer.json()["commits"])
+
+    async def commit(self, call: Call, repository: str, *, tree: str, parent: str, message: str, at: str) -> str:
+        """`POST …/git/commits`: a commit that no branch points to. At one instant (`at`, ISO 8601) twice is the same commit."""
+        author = {"name": "incident-playbooks", "email": "incident-playbooks@users.noreply.github.com", "date": at}
+        body = {"message": message, "tree": tree, "parents": [parent], "author": author, "committer": author}
+        return str((await _patient(self._door.write(call, "POST", f"/repos/{repository}/git/commits", json=body))).json()["sha"])
+
+    async def push(self, call: Call, repository: str, branch: str, sha: str) -> None:
+        """`PATCH …/git/refs/heads/{branch}`, never forced. Refused when a rule forbids it."""
+        path = f"/repos/{repository}/git/refs/heads/{branch}"
+        await _patient(self._door.write(call, "PATCH", path, json={"sha": sha, "force": False}))
+
+    async def _all(self, call: Call, path: str, **params: Any) -> list[JSON]:
+        found: list[JSON] = []
+        for page in range(1, _LONGEST_LOOK + 1):
+            some = (await _patient(self._door.read(call, path, per_page=_PAGE, page=page, **params))).json()
+            found += some
+            if len(some) < _PAGE:
+                break
+        return found
 
 
 async def _patient(answer: Awaitable[httpx.Response]) -> httpx.Response:

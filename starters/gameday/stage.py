@@ -6,6 +6,7 @@ import shutil
 import socket
 import sys
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ SERVER = (
     "--sqlite-pragma", "journal_mode=WAL",
     "--sqlite-pragma", "synchronous=FULL",
 )  # fmt: skip
+ROUTE = "chat"  # the service that the LLM route serves
 TOKEN = "practice-token"  # noqa: S105 - the practice platform's own, known to everybody
 ORGANISATION = Path(__file__).parent / "organisation.toml"
 
@@ -68,14 +70,16 @@ class Stage:
         return letters
 
 
-def raise_stage(home: Path, scenario: Scenario, rules: Path, *, pace: float, seed: int, least_wait: float) -> Stage:
+def raise_stage(
+    home: Path, scenario: Scenario, services: tuple[str, str], rules: Sequence[Path], *, pace: float, seed: int, least_wait: float
+) -> Stage:  # fmt: skip
     """Bring everything up. Raises `DidNotStart`; then nothing is left running."""
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     (home / "token").write_text(TOKEN)
     (home / "codes").write_text(_fresh_secret())
     ports = {name: free_port() for name in ("temporal", "ui", "http", "practice", "receiver", "metrics")}
-    _write_organisation(home, pace, least_wait)
+    _write_organisation(home, services, pace, least_wait)
     environment = _environment(home, ports)
     _write_settings(home, environment)
     processes = Processes(home / "logs", environment)
@@ -85,14 +89,16 @@ def raise_stage(home: Path, scenario: Scenario, rules: Path, *, pace: float, see
         f"http://127.0.0.1:{ports['ui']}", f"http://127.0.0.1:{ports['receiver']}",
     )  # fmt: skip
     try:
-        _start(stage, scenario, rules, ports, pace, seed)
+        _start(stage, scenario, services, rules, ports, pace, seed)
     except BaseException:
         processes.stop_all()
         raise
     return stage
 
 
-def _start(stage: Stage, scenario: Scenario, rules: Path, ports: dict[str, int], pace: float, seed: int) -> None:
+def _start(
+    stage: Stage, scenario: Scenario, services: tuple[str, str], rules: Sequence[Path], ports: dict[str, int], pace: float, seed: int
+) -> None:  # fmt: skip
     processes, home = stage.processes, stage.home
     attributes = [arg for one in ATTRIBUTES for arg in ("--search-attribute", f"{one.name}={_kind(one)}")]
     processes.start(
@@ -107,7 +113,8 @@ def _start(stage: Stage, scenario: Scenario, rules: Path, ports: dict[str, int],
     processes.start(
         "practice",
         [*python, "practice", "--port", str(ports["practice"]), "--seed", str(seed), "--pace", str(pace), "--state", str(home / "practice"),
-         "--rules", str(rules), "--receiver", f"{stage.receiver_url}/alerts/alertmanager", "--service", scenario.service],
+         *(word for path in rules for word in ("--rules", str(path))), "--receiver", f"{stage.receiver_url}/alerts/alertmanager",
+         "--service", ROUTE, "--services", ",".join(services)],
     )  # fmt: skip
     processes.wait_for("temporal", lambda: _answers(ports["temporal"]))
     processes.start("worker", [*python, "worker"])
@@ -143,12 +150,15 @@ def _write_settings(home: Path, environment: dict[str, str]) -> None:
     (home / "settings.env").write_text("".join(f"{name}={value}\n" for name, value in environment.items()))
 
 
-def _write_organisation(home: Path, pace: float, least_wait: float) -> None:
+def _write_organisation(home: Path, services: tuple[str, str], pace: float, least_wait: float) -> None:
     text = (
         ORGANISATION.read_text()
         .replace("pace = 1.0", f"pace = {pace}", 1)
         .replace("least_wait_for_people = 0", f"least_wait_for_people = {least_wait}", 1)
     )
+    first, second = services
+    text = text.replace("[services.api]", f"[services.{first}]").replace("acme/api", f"acme/{first}")
+    text = text.replace("[services.orchestrator]", f"[services.{second}]").replace("acme/orchestrator", f"acme/{second}")
     tomllib.loads(text)
     (home / "organisation.toml").write_text(text)
 

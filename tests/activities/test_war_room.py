@@ -12,14 +12,14 @@ from activities.action import Call, NotYet, Refused, Role
 from activities.clients.http import Door
 from activities.clients.slack import Slack, SlackSaid
 from activities.organisation import Person
-from activities.war_room import OpenRoom, RoomPost, WarRoom
+from activities.war_room import OpenRoom, TellRoom, WarRoom
 from practice.dials import Dial
 from practice.world import World
 from tests.activities.conftest import INCIDENT, MakeDoor, until_done
 
 DANA = Person(id="dana", name="Dana", roles=(Role.INCIDENT_COMMANDER,), slack="U_DANA")
 LEE = Person(id="lee", name="Lee", roles=(Role.OPS_LEAD,), slack="U_LEE")
-OPEN = OpenRoom(name=INCIDENT, topic="SEV-1 chat", people=(DANA, LEE), pins=("Playbook §2.2", "incident watch"))
+OPEN = OpenRoom(name=INCIDENT, topic="SEV-1 chat", people=(DANA, LEE), pins={"runbooks": "Playbook §2.2", "status": "incident watch"})
 MISHAPS = [("fail", 2), ("commit_then_drop", 1), ("nothing_changed", 1), ("throttle", 2), ("hang", 1)]
 STEPS = [
     "conversations.create",
@@ -120,9 +120,9 @@ async def test_one_unknown_name_does_not_keep_the_others_out(war_room: WarRoom, 
 async def test_a_post_is_said_once(war_room: WarRoom, world: World, call: Calls, mode: str, times: int) -> None:
     channel = str((await war_room.open(OPEN, call())).after["channel"])
     world.dials.set(Dial("slack.chat.postMessage", mode, times))
-    order, keyed = RoomPost(channel=channel, text="traffic is on borealis", nth=1), call(key=f"{INCIDENT}/war_room.post/room/1")
-    await until_done(lambda: war_room.post(order, keyed))
-    again = await war_room.post(order, keyed)
+    order, keyed = TellRoom(channel=channel, says=("traffic is on borealis",), nth=1), call(key=f"{INCIDENT}/war_room.tell/room/1")
+    await until_done(lambda: war_room.tell(order, keyed))
+    again = await war_room.tell(order, keyed)
     assert again.adopted
     assert _texts(_rooms(world)[0]).count("traffic is on borealis") == 1
 
@@ -130,17 +130,17 @@ async def test_a_post_is_said_once(war_room: WarRoom, world: World, call: Calls,
 async def test_the_same_words_under_another_key_are_said_again(war_room: WarRoom, world: World, call: Calls) -> None:
     channel = str((await war_room.open(OPEN, call())).after["channel"])
     for nth in (1, 2):
-        await war_room.post(RoomPost(channel=channel, text="no change", nth=nth), call(key=f"{INCIDENT}/war_room.post/room/{nth}"))
+        await war_room.tell(TellRoom(channel=channel, says=("no change",), nth=nth), call(key=f"{INCIDENT}/war_room.tell/room/{nth}"))
     assert _texts(_rooms(world)[0]).count("no change") == 2
 
 
 async def test_a_post_is_found_again_behind_many_others(war_room: WarRoom, world: World, call: Calls) -> None:
     channel = str((await war_room.open(OPEN, call())).after["channel"])
-    order, keyed = RoomPost(channel=channel, text="early", nth=1), call(key="early")
-    await war_room.post(order, keyed)
+    order, keyed = TellRoom(channel=channel, says=("early",), nth=1), call(key="early")
+    await war_room.tell(order, keyed)
     said = _rooms(world)[0]["messages"]
     said += [{**said[-1], "ts": f"{float(said[-1]['ts']) + number:.6f}", "metadata": {}} for number in range(1, 251)]
-    assert (await war_room.post(order, keyed)).adopted
+    assert (await war_room.tell(order, keyed)).adopted
 
 
 async def test_a_room_opened_by_hand_is_adopted(practice_url: str, war_room: WarRoom, world: World, call: Calls) -> None:
@@ -154,7 +154,7 @@ async def test_a_room_opened_by_hand_is_adopted(practice_url: str, war_room: War
         environment["TS"] = answer.get("ts", "")
     (room,) = _rooms(world)
     assert (room["topic"], len(room["pins"]), room["members"]) == ("SEV-1 chat", 2, ["U_BOT", "U_DANA", "U_LEE"])
-    effect = await war_room.open(OPEN.model_copy(update={"pins": ()}), call())
+    effect = await war_room.open(OPEN.model_copy(update={"pins": {}}), call())
     assert effect.adopted
     assert effect.after["channel"] == room["id"]
 
@@ -167,4 +167,4 @@ async def test_an_error_inside_a_200_is_an_outcome(call: Calls, error: str, outc
     said = httpx.MockTransport(lambda request: httpx.Response(200, json={"ok": False, "error": error}))
     async with Door("https://slack.example/api", {}, transport=said) as door:
         with pytest.raises(outcome, match="slow down" if outcome is NotYet else error):
-            await WarRoom(Slack(door)).post(RoomPost(channel="C1", text="x", nth=1), call())
+            await WarRoom(Slack(door)).tell(TellRoom(channel="C1", says=("x",), nth=1), call())

@@ -54,6 +54,11 @@ async def examples(stage: Stage) -> dict[str, Example]:
     await stage.must("POST", "/pagerduty/v2/enqueue", event)
     page = (await stage.must("GET", "/pagerduty/api/incidents"))["incidents"][0]["id"]
     issue = (await stage.must("POST", "/github/repos/acme/ops/issues", {"title": "t"}))["number"]
+    source = f"/github/repos/{stage.world.state.fleet.services['api'].repository}"
+    head = (await stage.must("GET", f"{source}/branches/main"))["commit"]
+    commit = {"message": "m", "tree": head["commit"]["tree"]["sha"], "parents": [head["sha"]]}
+    made = (await stage.must("POST", f"{source}/git/commits", commit))["sha"]
+    ruleset = (await stage.must("POST", f"{source}/rulesets", {"name": "r", "enforcement": "disabled"}))["id"]
     stage.forward(5)
     target = {"responder_request_target": {"id": "P_LEE", "type": "user_reference"}}
     slack, pd, flag = "/slack/api/", f"/pagerduty/api/incidents/{page}", "/unleash/api/admin/projects/default/features"
@@ -111,6 +116,12 @@ async def examples(stage: Stage) -> dict[str, Example]:
         "kubernetes.deployments.scale.patch": Example("PATCH", f"{deployment}/scale", {"spec": {"replicas": 5}}, merge),
         "kubernetes.deployments.scale.update": Example("PUT", f"{deployment}/scale", {**scale, "spec": {"replicas": 5}}),
         "github.comments.create": Example("POST", f"/github/repos/acme/ops/issues/{issue}/comments", {"body": "c"}),
+        "github.commits.create": Example("POST", f"{source}/git/commits", commit | {"message": "n"}),
+        "github.refs.create": Example("POST", f"{source}/git/refs", {"ref": "refs/heads/topic", "sha": made}),
+        "github.refs.update": Example("PATCH", f"{source}/git/refs/heads/main", {"sha": made}),
+        "github.rulesets.create": Example("POST", f"{source}/rulesets", {"name": "s", "enforcement": "active"}),
+        "github.rulesets.update": Example("PUT", f"{source}/rulesets/{ruleset}", {"enforcement": "active"}),
+        "github.rulesets.delete": Example("DELETE", f"{source}/rulesets/{ruleset}"),
         "platform.regions.put": setting("regions", epoch=1, weights={"eu-west": 0.25, "us-east": 0.75}),
         "platform.gateway.put": setting("gateway", epoch=1, rate_limit_rps=5.0, breaker=True),
         "platform.autoscaler.put": setting("autoscaler", regions={"eu-west": {"least": 6}, "us-east": {"least": 7}}),
