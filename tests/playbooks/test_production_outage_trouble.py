@@ -76,7 +76,8 @@ async def test_a_reply_that_is_lost_never_makes_a_rollback_twice(tmp_path: Path)
 
 async def test_without_a_verified_freeze_the_commander_decides_whether_we_roll_back(tmp_path: Path) -> None:
     """The deploy system is down, so no probe deploy is denied: asked, and a no means no rollback by us (INV-4)."""
-    async with drill(tmp_path, policy=quick()) as stage:
+    policy = quick().replace('freeze_within = "PT30M"', 'freeze_within = "PT3M"')
+    async with drill(tmp_path, policy=policy) as stage:
         await makes(stage, "deploys", service="api", error_rate=0.4)
         await passes(stage, 180)
         await stage.dial("github.rulesets.*", "fail")
