@@ -1,10 +1,12 @@
 """`incident doctor`: everything this product needs, checked one by one, each with the sentence that mends it."""
 
 import asyncio
+import sysconfig
 import time
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -30,6 +32,7 @@ WANTED = {
     "IncidentSeverity": "Keyword", "IncidentPhase": "Keyword", "IncidentState": "Keyword", "Playbook": "Keyword", "Commander": "Keyword",
     "Waiting": "Bool",
 }  # fmt: skip
+SHIPPED = Path(sysconfig.get_path("data")) / "share" / "incident-playbooks"  # what a wheel brings beside the packages
 SLOW = 30.0  # milliseconds; above this the server's task dispatch is throttled or its disk is slow
 TRIPS = 5
 
@@ -69,11 +72,18 @@ def _organisation(settings: Settings) -> Check:
             calendar_of(country)
         book.read_communications(), book.read_on_call()
     except Refused as wrong:
-        return Check("organisation", "broken", wrong.message, f"cp organisation.example.toml {settings.organisation}")
+        return Check("organisation", "broken", wrong.message, _begin_or_mend(settings.organisation))
     if not people:
         said = f"{settings.organisation} names nobody: no question could be answered"
         return Check("organisation", "broken", said, "add a [people.NAME] section")
     return Check("organisation", "good", f"{settings.organisation}: policy is valid, {len(people)} people on the roster")
+
+
+def _begin_or_mend(organisation: Path) -> str:
+    """Where there is no file yet: copy the example, which a checkout has at its root and an installed wheel brings along."""
+    example, installed = Path("organisation.example.toml"), SHIPPED / "organisation.example.toml"
+    found = example if example.exists() or not installed.exists() else installed
+    return f"mend it there; {found} shows how it is written" if organisation.exists() else f"cp {found} {organisation}"
 
 
 def _ledger(settings: Settings) -> list[Check]:
