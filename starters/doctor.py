@@ -18,7 +18,7 @@ from temporalio.service import RPCError
 from activities.action import Refused
 from activities.business_days import calendar_of
 from activities.ledger import Ledger, LedgerDown
-from activities.organisation import Organisation
+from activities.organisation import DASHBOARDS, Organisation
 from starters import steering
 from starters.trouble import Trouble
 from worker.credentials import NoCredential, resolve
@@ -55,7 +55,15 @@ def examine() -> list[Check]:
         key = "INCIDENT_" + ".".join(map(str, first["loc"])).upper()
         return [Check("settings", "broken", f"{key}: {first['msg']} (got {first['input']!r})", f"set {key} right in {FILE}")]
     found = Check("settings", "good", f"read from {FILE}" if FILE.exists() else f"defaults and the environment; there is no {FILE}")
-    return [found, _organisation(settings), *_ledger(settings), _codes(settings), _alert_token(settings), *asyncio.run(_temporal(settings))]
+    return [
+        found,
+        _organisation(settings),
+        *_dashboards(settings),
+        *_ledger(settings),
+        _codes(settings),
+        _alert_token(settings),
+        *asyncio.run(_temporal(settings)),
+    ]
 
 
 def _organisation(settings: Settings) -> Check:
@@ -72,6 +80,18 @@ def _organisation(settings: Settings) -> Check:
         said = f"{settings.organisation} names nobody: no question could be answered"
         return Check("organisation", "broken", said, "add a [people.NAME] section")
     return Check("organisation", "good", f"{settings.organisation}: policy is valid, {len(people)} people on the roster")
+
+
+def _dashboards(settings: Settings) -> list[Check]:
+    """The seed's six (§3). Nothing is said where the file itself is wrong: that is said already."""
+    try:
+        missing = Organisation(settings.organisation).read_communications().links.missing_dashboards()
+    except Refused:
+        return []
+    if missing:
+        said = f"not linked: {', '.join(missing)}; in the war room and the post-mortem they will be missing"
+        return [Check("dashboards", "warning", said, f'{settings.organisation}: [links.dashboards] "{missing[0]}" = "https://…"')]
+    return [Check("dashboards", "good", f"all {len(DASHBOARDS)} are linked")]
 
 
 def _ledger(settings: Settings) -> list[Check]:
