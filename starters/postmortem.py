@@ -81,7 +81,7 @@ class House(NamedTuple):
 
     policy: Policy = Policy()
     roster: Roster = Roster()
-    dashboards: dict[str, str] = {}  # noqa: RUF012 - never changed
+    dashboards: dict[str, str] = {}
 
 
 DEFAULTS = House()
