@@ -21,7 +21,7 @@ from activities.action import Refused
 from activities.business_days import calendar_of
 from activities.findings import Findings
 from activities.ledger import Ledger, LedgerDown
-from activities.organisation import Organisation
+from activities.organisation import DASHBOARDS, Organisation
 from starters import steering
 from starters.reconciler import compare
 from starters.trouble import Trouble
@@ -60,7 +60,15 @@ def examine() -> list[Check]:
         key = "INCIDENT_" + ".".join(map(str, first["loc"])).upper()
         return [Check("settings", "broken", f"{key}: {first['msg']} (got {first['input']!r})", f"set {key} right in {FILE}")]
     found = Check("settings", "good", f"read from {FILE}" if FILE.exists() else f"defaults and the environment; there is no {FILE}")
-    return [found, _organisation(settings), *_ledger(settings), _codes(settings), _alert_token(settings), *asyncio.run(_temporal(settings))]
+    return [
+        found,
+        _organisation(settings),
+        *_dashboards(settings),
+        *_ledger(settings),
+        _codes(settings),
+        _alert_token(settings),
+        *asyncio.run(_temporal(settings)),
+    ]
 
 
 def _organisation(settings: Settings) -> Check:
@@ -84,6 +92,18 @@ def _begin_or_mend(organisation: Path) -> str:
     example, installed = Path("organisation.example.toml"), SHIPPED / "organisation.example.toml"
     found = example if example.exists() or not installed.exists() else installed
     return f"mend it there; {found} shows how it is written" if organisation.exists() else f"cp {found} {organisation}"
+
+
+def _dashboards(settings: Settings) -> list[Check]:
+    """The seed's six (§3). Nothing is said where the file itself is wrong: that is said already."""
+    try:
+        missing = Organisation(settings.organisation).read_communications().links.missing_dashboards()
+    except Refused:
+        return []
+    if missing:
+        said = f"not linked: {', '.join(missing)}; in the war room and the post-mortem they will be missing"
+        return [Check("dashboards", "warning", said, f'{settings.organisation}: [links.dashboards] "{missing[0]}" = "https://…"')]
+    return [Check("dashboards", "good", f"all {len(DASHBOARDS)} are linked")]
 
 
 def _ledger(settings: Settings) -> list[Check]:
