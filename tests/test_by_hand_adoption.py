@@ -12,7 +12,7 @@ from temporalio.client import WorkflowExecutionStatus
 
 from activities.ledger import Ledger
 from tests.drill import ORGANISATION, ROLES, drill, until
-from tests.playbooks.test_production_outage import makes, passes, pinned, quick, story
+from tests.outages import makes, passes, pinned, quick, story
 from tests.real_server import RealServer, Running, real_server
 from tests.test_notes_and_by_hand import by_hand, commands
 from workflows.incident import State, Status

@@ -16,7 +16,7 @@ import pytest
 
 from starters.gameday.processes import Processes
 from tests.drill import ORGANISATION
-from tests.playbooks.test_production_outage import quick
+from tests.outages import quick
 from tests.real_server import PACE, RealServer, real_server
 
 pytestmark = pytest.mark.processes
