@@ -70,7 +70,9 @@ async def false_alarm(stage: Drill) -> Told:
 
 
 async def budget_waived(stage: Drill) -> Told:
-    """The error budget is exhausted; changes halt until the commander waives it."""
+    """The error budget is exhausted; changes halt until the commander waives it. An hour of history is enough here."""
+    with stage.settings.organisation.open("a") as organisation:
+        organisation.write('[policy.slo]\nleast_history = "PT30M"\n')
     (await stage.http.post("/practice/deploys", json={"service": "api", "error_rate": 0.005})).raise_for_status()
     stage.forward(3600)
     await stage.env.sleep(timedelta(seconds=3600))

@@ -241,6 +241,20 @@ async def test_a_playbooks_release_does_not_end_the_error_budgets_freeze(tmp_pat
         await scene.ended()
 
 
+async def test_the_budgets_own_release_releases_nothing_else(tmp_path: Path) -> None:
+    """Two verbs, two exits: the budget's does not let go of an incident, and an incident's not of the budget."""
+    async with frost(tmp_path) as scene:
+        await scene.hold(A)
+        await scene.hold(A, holder="budget")
+        theirs, ours = (Release(service=API, incident_id=holder, reason="positive again") for holder in (A, "budget"))
+        with pytest.raises(Refused, match=f"{A} is no error budget"):
+            await scene.freezes.release_budget(theirs, await scene.call(Freezes.release_budget, theirs, A))
+        kept = await scene.freezes.release_budget(ours, await scene.call(Freezes.release_budget, ours, B))
+        assert f"it goes on for {A}" in kept.summary and kept.after["holders"] == [A]
+        await scene.release(A)
+        await scene.ended()
+
+
 async def test_holding_twice_is_holding_once(tmp_path: Path) -> None:
     """A lost reply, a late try, a second wish: one holder, one ruleset."""
     async with frost(tmp_path) as scene:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from activities.organisation import DASHBOARDS
 from practice.server import serve
 from practice.world import World
 from tests.drill import ORGANISATION, Drill, Told, brisk, drill, until
@@ -19,7 +20,9 @@ bridge = "https://meet.example.com/incidents"
 bridge_number = "+49 30 5550100"
 status_page = "https://status.example.com"
 rota = "https://rota.example.com"
-dashboards = { errors = "https://grafana.example.com/d/errors" }
+dashboards = { errors = "https://grafana.example.com/d/errors", "latency" = "https://grafana.example.com/d/latency", \
+"availability" = "https://grafana.example.com/d/up", "token usage" = "https://grafana.example.com/d/tokens", \
+"cost per request" = "https://grafana.example.com/d/cost", "model quality" = "https://grafana.example.com/d/evals" }
 runbooks = { "2.2" = "https://wiki.example.com/llm", "2.9" = "https://wiki.example.com/database" }
 [contacts]
 support_channel = "support"
@@ -102,6 +105,7 @@ async def test_the_room_is_named_after_the_incident_and_what_is_pinned_is_kept_c
         runbooks, dashboards, rota, status = pinned(stage, incident.id)
         assert "https://wiki.example.com/llm" in runbooks and "database" not in runbooks
         assert "errors: https://grafana.example.com/d/errors" in dashboards
+        assert all(f"{name}: https://" in dashboards for name in [*DASHBOARDS][2:]), "the seed's six (§3)"
         assert "https://rota.example.com" in rota and "Ops Lead lee (roster file)" in rota and "Scribe timeline bot (interim)" in rota
         assert "IC nobody yet" in status and "Bridge: https://meet.example.com/incidents" in status
         await incident.answer("over from aurora")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from activities.action import Entry, Risk, Role
 from activities.ledger import Done
-from activities.organisation import Person, Policy, Roster
+from activities.organisation import DASHBOARDS, Person, Policy, Roster
 from starters import paper, postmortem
 from tests import seed
 from tests.screens import situations
@@ -140,6 +140,13 @@ def test_the_impact_is_counted_where_it_is_known_and_said_to_be_unknown_where_no
     assert postmortem.facts(situations.over(), measured, ())["impact"] == {
         "minutes": 22.0, "tenants": 12, "tenant_minutes": 264.0, "failed_requests": 6000, "budget_share": pytest.approx(0.6),
     }  # fmt: skip
+
+
+def test_the_six_dashboards_stand_in_its_attachments() -> None:
+    six = {name: f"https://grafana.example.com/d/{n}" for n, name in enumerate(DASHBOARDS)}
+    told = postmortem.draft(situations.over(), (), (), house=postmortem.House(dashboards=six))
+    tail = told[told.index("## Attachments") :]
+    assert [name for name, link in six.items() if f"- Dashboard {name}: {link}" in tail] == list(six)
 
 
 def test_its_attachments_have_links_diffs_decisions_and_who_was_told_what() -> None:

@@ -56,6 +56,9 @@ class Card(Value):
     floor: Severity
     lead: tuple[Role, ...]
     triggers: tuple[str, ...]
+    sure: bool = (
+        False  # what triggers it leaves nothing to be unsure of: it begins at its floor, not at SEV-2 until somebody knows (seed §0.1)
+    )
     public: bool = True  # whether customers may hear of it on the status page
     restricted: bool = False  # need to know only: a private room under a code name, and no word outside without Legal and the commander
 

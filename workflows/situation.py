@@ -41,7 +41,7 @@ class Situation:
         self.crew = Crew()
         self.approvals = Approvals(incident_id)
         self.measures = Measures()
-        self.severity = self.peak_severity = worst_of(card.floor, UNSURE)
+        self.severity = self.peak_severity = card.floor if card.sure else worst_of(card.floor, UNSURE)
         self.because: tuple[str, ...] = ()
         self.phase = Phase.DECLARED
         self.phases: list[Phase] = []

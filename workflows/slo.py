@@ -7,7 +7,7 @@ the question comes again a day later.
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from temporalio import workflow
 
@@ -61,9 +61,10 @@ class SpentBudget:
                 await back
                 asks = f"The error budget of {name} is positive again. Release its change freeze?"
                 decision = await self._ask(standing, asks, Silence.HOLD)
-        finally:
-            back.cancel()
-            await asyncio.gather(back, return_exceptions=True)
+        except (Exception, asyncio.CancelledError):
+            await _stopped(back)
+            raise
+        await _stopped(back)
         for imposed in standing:
             if decision.granted:
                 await playbook.changes.lift(imposed, decision.grant, may_ask=True)
@@ -75,23 +76,23 @@ class SpentBudget:
         """The commander's waiver; None when the budget was positive again first. A *no* and silence mean: asked again later."""
         policy, name = self._playbook.policy, self.service.name
         asks = f"Waive the exhausted error budget of {name}, and let deploys go on? Say why: it is on the record"
-        while True:
+        while not back.done():
             asked = asyncio.create_task(self._ask(standing, asks, Silence.SKIP))
             try:
-                await workflow.wait_condition(lambda asked=asked: back.done() or asked.done())  # type: ignore[misc]
-                if not asked.done():
-                    return None
-                if (decision := asked.result()).granted:
-                    return decision
-            finally:
-                asked.cancel()
-                await asyncio.gather(asked, return_exceptions=True)
+                await workflow.wait((back, asked), return_when=asyncio.FIRST_COMPLETED)
+            except asyncio.CancelledError:
+                await _stopped(asked)
+                raise
+            if not asked.done():
+                await _stopped(asked)
+                return None
+            if (decision := await asked).granted:
+                return decision
             with suppress(TimeoutError):
                 await workflow.wait_condition(
                     back.done, timeout=policy.paced(self._policy.ask_again), timeout_summary=f"ask again for a waiver of {name}"
                 )
-            if back.done():
-                return None
+        return None
 
     async def _until_back(self) -> None:
         """Until something is left. Without data nothing is: a store that is blind releases no freeze."""
@@ -122,3 +123,9 @@ class SpentBudget:
 
     def _order(self) -> BudgetOf:
         return BudgetOf(service=self.service.name, slo_target=self._playbook.policy.stability.slo_target, slo=self._policy)
+
+
+async def _stopped(task: asyncio.Task[Any]) -> None:
+    """Cancelled, and come to rest."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

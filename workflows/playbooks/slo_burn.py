@@ -23,6 +23,7 @@ class SloBurn(Playbook):
         short="slo",
         floor=Severity.SEV3,
         lead=(Role.OPS_LEAD,),
+        sure=True,
         public=False,
         triggers=("Error budget for the window is exhausted",),
     )
