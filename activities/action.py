@@ -20,6 +20,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
+from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, JsonValue
@@ -60,12 +61,15 @@ class Role(StrEnum):
     AI_ML_LEAD = "ai_ml_lead"
     DB_LEAD = "db_lead"
     FINANCE = "finance"
+    ONCALL_MANAGER = "oncall_manager"
     DUTY_EXECUTIVE = "duty_executive"
 
     @property
     def title(self) -> str:  # type: ignore[override]
         """As people say it: `Incident Commander`."""
-        return {"ai_ml_lead": "AI/ML Lead", "db_lead": "DB Lead"}.get(self.value, self.value.replace("_", " ").title())
+        return {"ai_ml_lead": "AI/ML Lead", "db_lead": "DB Lead", "oncall_manager": "On-call Manager"}.get(
+            self.value, self.value.replace("_", " ").title()
+        )
 
 
 class Patience(StrEnum):
@@ -73,6 +77,7 @@ class Patience(StrEnum):
 
     READ = "read"
     CHANGE = "change"
+    ROLLOUT = "rollout"  # a platform brings it about, at its own pace
     WATCH = "watch"  # minutes long, heartbeating
     RECORD = "record"  # our own ledger: for ever, in the background
 
@@ -99,7 +104,7 @@ class Lapsed(ApplicationError):
 
 
 class Limits(Value):
-    """What automation may do alone (spec §2.4 caps, §9.2 pre-authorisation). Beyond it a person is asked."""
+    """What automation may do alone (spec §2.4 caps, §9.2 pre-authorisation); beyond it a person is asked. And what no step may ever touch."""
 
     tenants: int = 3
     narrow_actions: int = 10
@@ -107,6 +112,8 @@ class Limits(Value):
     trigger_confidence: float = 0.8
     parity: float = 0.95
     price_ratio: float = 1.3
+    # Our own workers, workflow service and its stores (spec G5, INV-9), as `name` or `namespace/name`; `*` stands for anything.
+    protected: tuple[str, ...] = ("incident-*", "incidents/*", "temporal", "temporal-*")
 
 
 class Order(Value):
@@ -118,6 +125,10 @@ class Order(Value):
     def target(self) -> str:
         """What is acted on, as it stands in keys, the effect log and the screen."""
         raise NotImplementedError
+
+    def workloads(self) -> tuple[str, ...]:
+        """The workloads that it acts on, each as `name` and as `namespace/name`: none of them may be one of our own."""
+        return ()
 
     def effect(self) -> str:
         """What will be different afterwards, in one sentence."""
@@ -177,6 +188,7 @@ class Effect(Value):
     assumed: bool = False  # it was only said: a plan, or shadow mode. Nothing was done
     before: dict[str, JsonValue] = {}
     after: dict[str, JsonValue] = {}
+    seen_at: datetime | None = None  # of a change that was watched for minutes: the instant at which that ended (ADR 9)
 
 
 O = TypeVar("O", bound=Order)
@@ -240,6 +252,8 @@ def action(
             level = of_order(order, call.limits)
             if level >= Risk.C1 and call.observe_only:
                 raise Refused("automation is set to observe only; lift it, then retry")
+            if changes:
+                _spare_ourselves(order, call.limits)
             if changes and call.write_access is not None and declared.system not in OURS | set(call.write_access):
                 raise Refused(f"shadow mode: {declared.system} was not granted write access (organisation.toml, [policy] write_access)")
             if level >= Risk.C2:
@@ -289,6 +303,14 @@ def action_of(verb: Verb[Any, Any]) -> Action:
     return declared
 
 
+def _spare_ourselves(order: Order, limits: Limits) -> None:
+    """Refuse what would take away the ground that we stand on. No approval helps: it is a change of policy, outside incidents."""
+    for workload in order.workloads():
+        kept = next((one for one in limits.protected if fnmatchcase(workload.casefold(), one.casefold())), None)
+        if kept is not None:
+            raise Refused(f"{workload} is protected ({kept} in policy.limits.protected): it may be what this incident is run by")
+
+
 def _check_grant(name: str, order: Order, call: Call) -> None:
     if call.grant is None:
         raise Refused(f"{name} on {order.target()} needs an approval and has none")
@@ -334,6 +356,10 @@ class Imposition(Order):
     def undo(self) -> Order:
         """The order that puts the state before back. Call it on an order that carries it."""
         raise NotImplementedError
+
+    def met(self, now: Any) -> bool | None:
+        """Whether what was looked at is as this order wants it, whoever brought it about. None: it cannot be told by looking."""
+        return None
 
     def undo_steps(self, shares: Sequence[float]) -> tuple[Order, ...]:
         """The orders that put it back step by step, up to each share of the whole (INV-19). One, where it cannot be divided."""

@@ -3,10 +3,10 @@
 Shares are 0 to 1; the revision `LATEST` follows the newest one that is ready.
 """
 
-import re
 import shlex
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import chain
 from typing import ClassVar, Literal
 
 from activities.action import Order, Value
@@ -60,11 +60,21 @@ class Serving(Value):
     version: str  # etag or resourceVersion: a write is conditional on it
     settling: Split = {}  # the split that was accepted and is being brought about; empty when it is in force
     failed: str = ""  # why the platform gave up on bringing it about
+    pins: bool = True  # false: the platform pins nothing, the next deploy serves at once whatever the split says
 
-    def resolved(self) -> Split:
-        """The split in force by revision, with LATEST named."""
+    @property
+    def asked(self) -> Split:
+        """The split that was asked for last, in force or not."""
+        return self.settling or self.split
+
+    def heads_for(self, wanted: Split) -> bool:
+        """Whether this very split was asked for. Where nothing is pinned, `LATEST` is what serves anyhow."""
+        return same(self.asked, wanted) or (not self.pins and set(percents(wanted)) == {LATEST})
+
+    def resolved(self, *, asked: bool = False) -> Split:
+        """The split in force (or the one that was asked for) by revision, with LATEST named."""
         found: Split = {}
-        for name, share in self.split.items():
+        for name, share in (self.asked if asked else self.split).items():
             revision = self.latest if name == LATEST else name
             found[revision] = found.get(revision, 0.0) + share
         return {name: share for name, share in found.items() if share > 0}
@@ -82,8 +92,8 @@ class Rollout(Value):
         return next((one for one in self.revisions if one.id == name), None)
 
     def splits(self) -> dict[str, Split]:
-        """What is in force in every region: the `before` of a shift."""
-        return {region: serving.split for region, serving in self.regions.items()}
+        """What was asked for in every region: the `before` of a shift. A rollout that got stuck is left, and restored, as a whole."""
+        return {region: serving.asked for region, serving in self.regions.items()}
 
     def versions(self) -> dict[str, str]:
         """The versions that were read: the `versions` of a shift."""
@@ -93,7 +103,7 @@ class Rollout(Value):
 class ToRevision(Order):
     """Let a service serve by these splits. It names every region that it is for; on Kubernetes one revision takes all.
 
-    `before` is what was in force when it was decided: a region that shows anything else by now was changed by somebody else.
+    `before` is what was asked for when it was decided: a region that shows anything else by now was changed by somebody else.
     """
 
     volatile: ClassVar[frozenset[str]] = frozenset({"versions"})
@@ -109,6 +119,10 @@ class ToRevision(Order):
     def target(self) -> str:
         """The service."""
         return f"service/{self.service.name}"
+
+    def workloads(self) -> tuple[str, ...]:
+        """The service."""
+        return self.service.workloads()
 
     def effect(self) -> str:
         """Who serves where afterwards."""
@@ -172,6 +186,30 @@ class Sampled(Value):
         return bool(self.by_region) and all(self.answered[r] >= least and found >= share for r, found in self.by_region.items())
 
 
+def merged(by_region: Iterable[Iterable[Revision]]) -> tuple[Revision, ...]:
+    """The revisions of all regions, newest first: each one is as good as where it is worst, and ready only if every region has it."""
+    by_name: dict[str, list[Revision]] = {}
+    regions = [*by_region]
+    for one in chain.from_iterable(regions):
+        by_name.setdefault(one.id, []).append(one)
+    found = [_worst(each, len(regions)) for each in by_name.values()]
+    return tuple(sorted(found, key=lambda one: (one.created_at, one.id), reverse=True))
+
+
+def _worst(found: list[Revision], regions: int) -> Revision:
+    one, digests, images = found[0], {each.digest for each in found}, {each.image_present for each in found}
+    image = False if False in images else None if None in images else True
+    return one.model_copy(
+        update={
+            "created_at": min(each.created_at for each in found),
+            "digest": one.digest if len(digests) == 1 else "",
+            "ready": len(found) == regions and all(each.ready for each in found),
+            "image_present": image,
+            "secrets": {name: version for each in found for name, version in each.secrets.items()},
+        }
+    )
+
+
 # ---- shares ----
 
 
@@ -212,15 +250,21 @@ def listed(names: Iterable[str]) -> str:
 
 def _shift_by_hand(s: Deployed, region: str, split: Split) -> str:
     if s.platform == "kubernetes":
-        revision = max(split, key=lambda name: split[name], default="")
-        number = re.search(r"(\d+)$", revision)
-        undo = f"kubectl --context {region} -n {s.namespace} rollout undo deployment/{s.name}"
-        return f"{undo} --to-revision={int(number[1])}" if number else undo
+        return _roll_by_hand(s, region, split)
     wanted = percents(split)
     if wanted == {LATEST: 100}:
         return f"gcloud run services update-traffic {s.name} --region {region} --to-latest{_project(s)}"
     shares = ",".join(f"{name}={percent}" for name, percent in wanted.items())
     return f"gcloud run services update-traffic {s.name} --region {region} --to-revisions {shlex.quote(shares)}{_project(s)}"
+
+
+def _roll_by_hand(s: Deployed, region: str, split: Split) -> str:
+    """Never a bare undo, which goes to whatever was before. The number is looked up: every roll-back gives its replica set a new one."""
+    kubectl, name = f"kubectl --context {region} -n {s.namespace}", max(split, key=lambda one: split[one], default=LATEST)
+    if name == LATEST:
+        return f"{kubectl} rollout status deployment/{s.name}"
+    number = f"{kubectl} get replicaset {name} -o jsonpath='{{.metadata.annotations.deployment\\.kubernetes\\.io/revision}}'"
+    return f'{kubectl} rollout undo deployment/{s.name} --to-revision="$({number})"'
 
 
 def _project(s: Deployed) -> str:

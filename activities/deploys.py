@@ -6,13 +6,14 @@ split for every region, so that doing it twice is doing it once.
 
 import asyncio
 import math
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
 from temporalio import activity
 
-from activities.action import Call, Effect, Limits, NotYet, Refused, Risk, Role, System, action
+from activities.action import Call, Effect, Limits, NotYet, Patience, Refused, Risk, Role, System, action
 from activities.clients.edge_probe import EdgeProbe
 from activities.clients.http import Conflict
 from activities.clients.prometheus import Prometheus
@@ -46,6 +47,7 @@ AT_ONCE = 16  # probes of the data plane under way together, in one region
 SAMPLED_FOR = 5.0  # seconds: what was not answered by then is not waited for, so that a slow region cannot use up the try
 BLIND_FROM = 3  # from this try on, a metrics store that does not answer leaves the green minutes unknown
 SOON = timedelta(seconds=1)
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds between two looks at a platform that is at work
 
 T = TypeVar("T")
 
@@ -60,7 +62,7 @@ class Platform(Protocol):
         """What serves in every region of `service.regions`, from what the platform says is in force, not from what was asked of it."""
 
     async def shift(self, call: Call, order: ToRevision, region: str) -> None:
-        """Ask for `order.split[region]`, if the region is still at `order.versions[region]`; wait a few seconds for it to be in force.
+        """Ask for `order.split[region]`, if the region is still at `order.versions[region]`.
 
         `call.key` is the region's own. Raises `Conflict` when the version is stale; `Refused` when the platform says no or gives up.
         Returning is no proof: the caller reads back.
@@ -78,8 +80,10 @@ def _risk_of_shift(order: ToRevision, _limits: Limits) -> Risk:
 class Deploys(System):
     """The run platforms, proven by the data plane and by the metrics store."""
 
-    def __init__(self, platforms: Mapping[str, Platform], edge: EdgeProbe, prometheus: Prometheus) -> None:
+    def __init__(self, platforms: Mapping[str, Platform], edge: EdgeProbe, prometheus: Prometheus, *, patience: float = 3.0) -> None:
+        """`patience` is for how many seconds of a try we watch a platform bring a shift about."""
         self._platforms = platforms
+        self._patience = patience
         self._edge = edge
         self._prometheus = prometheus
 
@@ -92,7 +96,7 @@ class Deploys(System):
         named = tuple(one.model_copy(update={"green_minutes": green.get(one.id)}) for one in rollout.revisions)
         return rollout.model_copy(update={"revisions": named})
 
-    @action("deploys.shift", risk=_risk_of_shift, asks=DEPLOYING)
+    @action("deploys.shift", risk=_risk_of_shift, asks=DEPLOYING, patience=Patience.ROLLOUT)
     async def shift(self, order: ToRevision, call: Call) -> Effect:
         """Serve by these splits, and read it back in every region (A.1 M3, R3).
 
@@ -113,7 +117,7 @@ class Deploys(System):
             now = found[region]
             if not isinstance(now, Serving):
                 raise now
-            return await _bring_about(platform, call, order, region, now)
+            return await _bring_about(platform, call, order, region, now, self._patience)
 
         done = await _each(order.split, bring)
         _tell_what_is_missing(order, done)
@@ -177,7 +181,20 @@ async def _serving(platform: Platform, call: Call, service: Deployed, region: st
     return (await platform.regions(call, service.model_copy(update={"regions": (region,)})))[region]
 
 
-async def _bring_about(platform: Platform, call: Call, order: ToRevision, region: str, now: Serving) -> tuple[Serving, bool]:
+async def _settled(platform: Platform, call: Call, service: Deployed, region: str, patience: float) -> Serving:
+    """What serves, once the platform is no longer at it, or patience is over."""
+    until, pause = time.monotonic() + patience, FIRST_PAUSE
+    while True:
+        now = await _serving(platform, call, service, region)
+        if not now.settling or now.failed or time.monotonic() + pause > until:
+            return now
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
+async def _bring_about(
+    platform: Platform, call: Call, order: ToRevision, region: str, now: Serving, patience: float
+) -> tuple[Serving, bool]:
     """Bring one region's split about, and read it back. Returns what serves, and whether we wrote."""
     own = call.model_copy(update={"key": f"{call.key}/{region}"})
     wrote = False
@@ -194,23 +211,21 @@ async def _bring_about(platform: Platform, call: Call, order: ToRevision, region
         break
     else:
         raise NotYet("it changed again each time while we wrote; we look again", after=SOON)
-    after = await _serving(platform, call, order.service, region)
+    after = await _settled(platform, call, order.service, region, patience)
     if after.failed:
         raise Refused(f"accepted, but the platform gave it up: {after.failed}")
-    if after.settling or not same(after.split, order.split[region]):
+    if after.settling or not after.heads_for(order.split[region]):
         raise NotYet(f"accepted, but {in_words(after.split)} still serves", after=SOON)
     return after, wrote
 
 
 def _asked_for(order: ToRevision, region: str, now: Serving) -> bool:
-    return same(now.settling or now.split, order.split[region])
+    return now.heads_for(order.split[region])
 
 
 def _refuse_if_theirs(order: ToRevision, found: Mapping[str, Serving]) -> None:
     theirs = {
-        region: now.settling or now.split
-        for region, now in found.items()
-        if not _asked_for(order, region, now) and not same(now.settling or now.split, order.before[region])
+        region: now.asked for region, now in found.items() if not _asked_for(order, region, now) and not now.heads_for(order.before[region])
     }
     if not theirs:
         return

@@ -7,6 +7,7 @@ who answers, and in the metrics.
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import chain
 
 from pydantic import JsonValue
@@ -16,28 +17,24 @@ from activities.clients.edge_probe import EdgeProbe, Met
 from activities.clients.platform import ControlPlane
 from activities.clients.prometheus import Prometheus
 from activities.clock import Clock
+from activities.edge_health import Dependencies, DependenciesOf, HealthMap, Inside, Vantages
 from activities.edge_orders import (
-    Dependencies,
-    DependenciesOf,
     Drain,
     Gateway,
     GatewayOf,
-    HealthMap,
-    Inside,
     Limit,
     Loosen,
     RegionsOf,
     ReturnTraffic,
-    Vantages,
     Weights,
     in_shares,
     in_words,
     same_shares,
 )
 from activities.seen import Seen, again, blind
-from activities.stairs import Stairs
+from activities.stairs import Stairs, where
 from activities.telemetry import beyond_chance
-from activities.versioned import SOON, Setting, Settled, by_now
+from activities.versioned import SOON, Setting, Settled, by_now, whose
 
 __all__ = [
     "DRAINED", "LIMITED", "Dependencies", "DependenciesOf", "Drain", "Edge", "Gateway", "GatewayOf", "HealthMap", "Inside", "Limit",
@@ -110,7 +107,7 @@ class Edge(System):
             lambda now: same_shares(now.weights, order.weights), epoch=order.epoch
         )
         seen = await self._nobody_there(call, order)
-        return _moved(order, order.prior or made.before, made, seen)
+        return _moved(call, order, order.prior or made.before, made, seen)
 
     @action("edge.return_traffic", risk=Risk.C2, asks=DRAINING, patience=Patience.WATCH)
     async def return_traffic(self, order: ReturnTraffic, call: Call) -> Effect:
@@ -118,7 +115,7 @@ class Edge(System):
 
         Raises `Refused` when somebody else has changed the weights, or when a step brought errors and was taken back.
         """
-        steps, before = order.steps(), await self._weights(call, order.service)
+        steps = order.steps()
 
         async def take(n: int, now: Call) -> None:
             await self._move(now, order, steps[n], steps[n - 1] if n else order.left)
@@ -130,12 +127,21 @@ class Edge(System):
         async def back(n: int, now: Call) -> None:
             await self._move(now, order, steps[n - 1] if n else order.left, steps[n])
 
-        at = next((n for n in reversed(range(len(steps))) if same_shares(before.weights, steps[n])), -1)
-        if at == len(steps) - 1:
-            return _moved(order, before, Settled(before, before, wrote=False), "it was so already")
-        await Stairs(len(steps), order.levers.return_pause, at, take, trouble, back).climb(call, self._clock)
+        before, at = await where(
+            lambda: self._weights(call, order.service), lambda now, n: same_shares(now.weights, steps[n]), len(steps)
+        )  # fmt: skip
+        if at == len(steps) - 1 and before.changed_by != call.incident_id:
+            return _moved(call, order, before, Settled(before, before, wrote=False), "not watched")
+        ended, took = await Stairs(len(steps), order.levers.return_pause, at, take, trouble, back).climb(call, self._clock)
         after = await self._weights(call, order.service)
-        return _moved(order, before, Settled(before, after, wrote=True), f"{len(steps)} steps, each without more errors in {order.region}")
+        return _moved(
+            call,
+            order,
+            before,
+            Settled(before, after, wrote=took),
+            f"watched {len(steps)} times, without more errors in {order.region}",
+            ended,
+        )
 
     # ---- what is let in ----
 
@@ -145,7 +151,7 @@ class Edge(System):
         if order.rate_limit_rps is not None and order.rate_limit_rps <= 0:
             raise Refused("a limit of nothing would be an outage of its own")
         made = await self._let_in(call, order.service, order.rate_limit_rps, order.breaker, epoch=order.epoch)
-        return _let(order, order.prior or made.before, made, await self._no_more_than(call, order))
+        return _let(call, order, order.prior or made.before, made, await self._no_more_than(call, order))
 
     @action("edge.loosen", risk=Risk.C1, patience=Patience.WATCH)
     async def loosen(self, order: Loosen, call: Call) -> Effect:
@@ -153,7 +159,7 @@ class Edge(System):
 
         Raises `Refused` when somebody else has changed it, or when a step brought errors and was taken back.
         """
-        steps, before = order.steps(), await self._gateway(call, order.service)
+        steps = order.steps()
         left = (order.left_rps, order.left_breaker)
 
         async def take(n: int, now: Call) -> None:
@@ -169,12 +175,12 @@ class Edge(System):
             rps, breaker = steps[n - 1] if n else left
             await self._let_in(now, order.service, rps, breaker, left=steps[n])
 
-        at = next((n for n in reversed(range(len(steps))) if _is(before, steps[n])), -1)
-        if at == len(steps) - 1:
-            return _let(order, before, Settled(before, before, wrote=False), "it was so already")
-        await Stairs(len(steps), order.levers.limit_pause, at, take, trouble, back).climb(call, self._clock)
+        before, at = await where(lambda: self._gateway(call, order.service), lambda now, n: _is(now, steps[n]), len(steps))
+        if at == len(steps) - 1 and before.changed_by != call.incident_id:
+            return _let(call, order, before, Settled(before, before, wrote=False), "not watched")
+        ended, took = await Stairs(len(steps), order.levers.limit_pause, at, take, trouble, back).climb(call, self._clock)
         after = await self._gateway(call, order.service)
-        return _let(order, before, Settled(before, after, wrote=True), f"{len(steps)} steps, each without more errors")
+        return _let(call, order, before, Settled(before, after, wrote=took), f"watched {len(steps)} times, without more errors", ended)
 
     # ---- how it is done ----
 
@@ -302,24 +308,28 @@ def _is(now: Gateway, wanted: tuple[float | None, bool]) -> bool:
     return (now.rate_limit_rps, now.breaker) == wanted
 
 
-def _moved(order: Drain | ReturnTraffic, before: Weights, made: Settled[Weights], seen: str) -> Effect:
+def _moved(
+    call: Call, order: Drain | ReturnTraffic, before: Weights, made: Settled[Weights], seen: str, ended: datetime | None = None
+) -> Effect:
     shown: dict[str, JsonValue] = {**made.after.weights}
     return Effect(
         target=order.target(),
         summary=order.effect(),
-        proven_by=f"weights read back at epoch {made.after.epoch}; {seen}",
+        proven_by=f"weights read back at epoch {made.after.epoch}; {seen}{whose(call, made)}",
         adopted=not made.wrote,
         before={**before.weights},
         after=shown,
+        seen_at=ended,
     )
 
 
-def _let(order: Limit | Loosen, before: Gateway, made: Settled[Gateway], seen: str) -> Effect:
+def _let(call: Call, order: Limit | Loosen, before: Gateway, made: Settled[Gateway], seen: str, ended: datetime | None = None) -> Effect:
     return Effect(
         target=order.target(),
         summary=order.effect(),
-        proven_by=f"gateway read back at epoch {made.after.epoch}; {seen}",
+        proven_by=f"gateway read back at epoch {made.after.epoch}; {seen}{whose(call, made)}",
         adopted=not made.wrote,
         before={"rate_limit_rps": before.rate_limit_rps, "breaker": before.breaker},
         after={"rate_limit_rps": made.after.rate_limit_rps, "breaker": made.after.breaker},
+        seen_at=ended,
     )

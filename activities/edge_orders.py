@@ -1,123 +1,16 @@
-"""The words of the edge: where a service is reached, how it is seen from inside and outside, where its traffic goes, what is let in.
+"""The words of the edge: where a service's traffic goes, and what is let in.
 
 Shares and ratios are 0 to 1; rates are requests per second. Durations are policy time.
 """
 
 import math
-from datetime import datetime
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import ClassVar, Self
 
-from activities.action import Imposition, Order, Value
+from activities.action import Imposition, Order
 from activities.organisation import Levers
-from activities.versioned import Versioned, named, part_of, put_by_hand, read_by_hand
-from activities.wording import curl
-
-WELL = 0.95  # of the probes answered well: below, a region or a vantage point counts as ill
-
-
-# ---- health ----
-
-
-class Vantages(Order):
-    """Look at a service from inside every region, and from outside through the balancer, from several networks."""
-
-    service: str
-    regions: tuple[str, ...]
-    levers: Levers = Levers()
-    times: int = 4
-
-    def target(self) -> str:
-        """The service."""
-        return f"service/{self.service}"
-
-    def effect(self) -> str:
-        """Nothing changes."""
-        return f"look at {self.service} from inside {_and(self.regions)} and from outside ({', '.join(self.levers.vantages)})"
-
-    def by_hand(self) -> tuple[str, ...]:
-        """Inside and outside of each region, by curl."""
-        return tuple(
-            command
-            for region in self.regions
-            for command in (
-                curl("GET", f"$EDGE_URL/{named(self.service)}/regions/{named(region)}/status"),
-                curl("GET", f"$EDGE_URL/{named(self.service)}/healthz", f"X-Region: {named(region)}"),
-            )
-        )
-
-
-class Inside(Value):
-    """What a region says of itself. `ok` is None where it did not answer; `revisions` are shares of its traffic."""
-
-    ok: bool | None
-    revisions: dict[str, float] = {}
-    ready: int | None = None
-    replicas: int | None = None
-    dependencies: dict[str, bool] = {}
-
-
-class HealthMap(Value):
-    """A service from inside and outside. A share is of the probes that said anything; None where none did.
-
-    `outside` is by region, `vantages` by the network from which the probe came, through the balancer. `answered`: so many vantage points
-    got an answer of any kind; below `wanted` the map proves nothing.
-    """
-
-    service: str
-    inside: dict[str, Inside]
-    outside: dict[str, float | None]
-    vantages: dict[str, float | None]
-    answered: int
-    wanted: int
-    at: datetime
-
-    @property
-    def believed(self) -> bool:
-        """True when enough vantage points got an answer (A.1 T1)."""
-        return self.answered >= self.wanted
-
-    def ill_outside(self) -> tuple[str, ...]:
-        """The regions that customers cannot use well."""
-        return tuple(region for region, share in sorted(self.outside.items()) if share is not None and share < WELL)
-
-    def ill_inside(self) -> tuple[str, ...]:
-        """The regions that call themselves ill, or do not answer."""
-        return tuple(region for region, seen in sorted(self.inside.items()) if seen.ok is not True)
-
-    def in_front(self) -> bool:
-        """True when every region calls itself well and none can be used: what is broken stands in front of them."""
-        return not self.ill_inside() and bool(self.outside) and set(self.ill_outside()) == set(self.outside)
-
-
-class DependenciesOf(Order):
-    """Ask what a service stands on: balancer, names, certificate, database, cache."""
-
-    service: str
-
-    def target(self) -> str:
-        """The service."""
-        return f"service/{self.service}"
-
-    def effect(self) -> str:
-        """Nothing changes."""
-        return f"ask what {self.service} stands on, and whether it holds"
-
-    def by_hand(self) -> tuple[str, ...]:
-        """The same, by curl."""
-        return (read_by_hand(part_of(self.service, "dependencies")),)
-
-
-class Dependencies(Value):
-    """Whether each of them is up, and what it says."""
-
-    up: dict[str, bool]
-    detail: dict[str, str] = {}
-    at: datetime
-
-    def down(self) -> tuple[str, ...]:
-        """Those that are not."""
-        return tuple(sorted(name for name, up in self.up.items() if not up))
-
+from activities.versioned import Versioned, part_of, percents, put_by_hand, read_by_hand
 
 # ---- where traffic goes ----
 
@@ -179,8 +72,8 @@ class Drain(Imposition):
     def inverse(self) -> str:
         """The weights before, in steps."""
         if self.prior is None:
-            return f"send {self.region} its traffic back, in steps ({_percents(self.levers.regions_return)} of the way)"
-        return f"send traffic back to {in_shares(self.prior.weights)}, in steps ({_percents(self.levers.regions_return)} of the way)"
+            return f"send {self.region} its traffic back, in steps ({percents(self.levers.regions_return)} of the way)"
+        return f"send traffic back to {in_shares(self.prior.weights)}, in steps ({percents(self.levers.regions_return)} of the way)"
 
     def by_hand(self) -> tuple[str, ...]:
         """Read the version, then write, by curl."""
@@ -189,6 +82,10 @@ class Drain(Imposition):
     def look(self) -> Order:
         """Read the weights."""
         return RegionsOf(service=self.service)
+
+    def met(self, now: Weights) -> bool:
+        """The region gets nothing."""
+        return now.weights.get(self.region, 0.0) <= 0.001
 
     def given(self, prior: Weights) -> Self:
         """The same, with the weights before, to be written under the epoch after them."""
@@ -199,8 +96,21 @@ class Drain(Imposition):
         if self.prior is None:
             raise ValueError("this drain does not carry the weights before; give it the weights first")
         return ReturnTraffic(
-            service=self.service, region=self.region, weights=self.prior.weights, left=self.weights, levers=self.levers
-        )  # fmt: skip
+            service=self.service,
+            region=self.region,
+            weights=self.prior.weights,
+            left=self.weights,
+            shares=self.levers.regions_return,
+            levers=self.levers,
+        )
+
+    def undo_steps(self, shares: Sequence[float]) -> tuple[Order, ...]:
+        """The region's traffic comes back a share at a time (INV-19)."""
+        whole = self.undo()
+        steps = whole.model_copy(update={"shares": tuple(shares)}).steps()
+        return tuple(
+            whole.model_copy(update={"weights": to, "left": since, "shares": (1.0,)}) for since, to in pairwise((self.weights, *steps))
+        )
 
 
 class ReturnTraffic(Order):
@@ -210,6 +120,7 @@ class ReturnTraffic(Order):
     region: str
     weights: dict[str, float]
     left: dict[str, float]
+    shares: tuple[float, ...]  # of the way back, step by step; the last is 1
     levers: Levers = Levers()
 
     def target(self) -> str:
@@ -218,8 +129,8 @@ class ReturnTraffic(Order):
 
     def effect(self) -> str:
         """Where the traffic goes in the end, and how."""
-        how = f"in steps of {_percents(self.levers.regions_return)} of the way, each watched for {_span(self.levers)}"
-        return f"traffic of {self.service} goes to {in_shares(self.weights)} again, {how}"
+        steps = f"in steps of {percents(self.shares)} of the way, each" if len(self.shares) > 1 else "and is"
+        return f"traffic of {self.service} again goes to {in_shares(self.weights)}, {steps} watched for {_span(self.levers)}"
 
     def inverse(self) -> str:
         """The drain."""
@@ -229,7 +140,7 @@ class ReturnTraffic(Order):
         """Step by step, by curl."""
         return tuple(
             line
-            for share, weights in zip(self.levers.regions_return, self.steps(), strict=True)
+            for share, weights in zip(self.shares, self.steps(), strict=True)
             for line in (
                 f"# {share:.0%} of the way; then look at the errors for {_span(self.levers)}",
                 *put_by_hand(part_of(self.service, "regions"), {"epoch": "$EPOCH", "weights": weights}),
@@ -242,7 +153,7 @@ class ReturnTraffic(Order):
             self.weights
             if share >= 1
             else {r: round(self.left.get(r, 0.0) + share * (w - self.left.get(r, 0.0)), 9) for r, w in self.weights.items()}
-            for share in self.levers.regions_return
+            for share in self.shares
         )
 
 
@@ -293,7 +204,8 @@ class Limit(Imposition):
 
     def effect(self) -> str:
         """In numbers."""
-        return f"{self.service} lets {in_words(self.rate_limit_rps, self.breaker)}; who is turned away gets 429 with Retry-After"
+        turned = "; who is turned away gets 429 with Retry-After" if self.rate_limit_rps is not None else ""
+        return f"{self.service} lets {in_words(self.rate_limit_rps, self.breaker)}{turned}"
 
     def inverse(self) -> str:
         """The setting before, in steps."""
@@ -307,6 +219,11 @@ class Limit(Imposition):
     def look(self) -> Order:
         """Read the gateway."""
         return GatewayOf(service=self.service)
+
+    def met(self, now: Gateway) -> bool:
+        """At most so much is let in, and the breaker is as wanted."""
+        within = self.rate_limit_rps is None or (now.rate_limit_rps is not None and now.rate_limit_rps <= self.rate_limit_rps)
+        return within and now.breaker >= self.breaker
 
     def given(self, prior: Gateway) -> Self:
         """The same, with the setting before, to be written under the epoch after it."""
@@ -325,6 +242,16 @@ class Limit(Imposition):
             levers=self.levers,
         )
 
+    def undo_steps(self, shares: Sequence[float]) -> tuple[Order, ...]:
+        """The limit grows by a quarter (policy) at a time, whatever the shares of others; the breaker goes back with the last step."""
+        whole = self.undo()
+        return tuple(
+            whole.model_copy(
+                update={"rate_limit_rps": to[0], "breaker": to[1], "left_rps": since[0], "left_breaker": since[1], "in_one": True}
+            )
+            for since, to in pairwise(((self.rate_limit_rps, self.breaker), *whole.steps()))
+        )
+
 
 class Loosen(Order):
     """Go back to the limit and the breaker before, in steps; each is watched before the next."""
@@ -334,6 +261,7 @@ class Loosen(Order):
     breaker: bool
     left_rps: float | None
     left_breaker: bool
+    in_one: bool = False  # one step of several, which others take before and after it
     levers: Levers = Levers()
 
     def target(self) -> str:
@@ -342,11 +270,12 @@ class Loosen(Order):
 
     def effect(self) -> str:
         """In numbers."""
-        return f"{self.service} lets {in_words(self.rate_limit_rps, self.breaker)} again, in {len(self.steps())} steps"
+        n = len(self.steps())
+        return f"{self.service} again lets {in_words(self.rate_limit_rps, self.breaker)}" + (f", in {n} steps" if n > 1 else "")
 
     def inverse(self) -> str:
         """The limit."""
-        return f"let {in_words(self.left_rps, self.left_breaker)} again"
+        return f"let {in_words(self.left_rps, self.left_breaker)} once more"
 
     def by_hand(self) -> tuple[str, ...]:
         """Step by step, by curl."""
@@ -356,7 +285,7 @@ class Loosen(Order):
         """Limit and breaker of every step. The limit grows first; the breaker goes back with the last step."""
         grown: list[tuple[float | None, bool]] = []
         rps = self.left_rps
-        for _ in range(self.levers.limit_steps if rps is not None else 0):
+        for _ in range(self.levers.limit_steps if rps is not None and not self.in_one else 0):
             rps = round((rps or 0.0) * self.levers.limit_growth, 3)
             if self.rate_limit_rps is not None and rps >= self.rate_limit_rps:
                 break
@@ -387,13 +316,5 @@ def _gateway_by_hand(service: str, rate_limit_rps: float | None, breaker: bool) 
     return put_by_hand(part_of(service, "gateway"), {"epoch": "$EPOCH", "rate_limit_rps": rate_limit_rps, "breaker": breaker})
 
 
-def _percents(shares: tuple[float, ...]) -> str:
-    return ", ".join(f"{share * 100:g}" for share in shares) + " %"
-
-
 def _span(levers: Levers) -> str:
     return f"{levers.return_pause.total_seconds() / 60:g} min"
-
-
-def _and(names: tuple[str, ...]) -> str:
-    return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)

@@ -14,6 +14,7 @@ from activities.action import Order, Value
 
 WINDOW = timedelta(seconds=30)  # what one sample looks at; policy time
 STEEP, SLOW = timedelta(seconds=45), timedelta(seconds=90)  # up to so long a start is a step; from so long on a ramp
+BLIP = timedelta(seconds=20)  # shorter runs of bad samples are chance
 CALM = timedelta(seconds=30)  # of good samples, and an episode is over
 SAME_EPISODE = timedelta(minutes=3)  # of good samples that are still the same trouble: a slow start flickers
 LEAST_SAMPLES = 4  # bad ones, before a shape can be told
@@ -94,7 +95,7 @@ class Start(NamedTuple):
 def start_of(points: Sequence[Point]) -> Start:
     """The first bad sample of the latest trouble, and the shape of its start. The order of the points does not matter."""
     ordered = sorted(points)
-    bad = [point for point in ordered if point.bad]
+    bad = _no_blips([point for point in ordered if point.bad], ordered[-1].at if ordered else 0.0)
     if not bad:
         return Start(None, Shape.UNKNOWN)
     every, since = _period(ordered, bad)
@@ -102,6 +103,15 @@ def start_of(points: Sequence[Point]) -> Start:
         return Start(since, Shape.PERIODIC, every)
     first = _episodes([point.at for point in bad], SAME_EPISODE.total_seconds())[-1][0]
     return Start(first, _shape([point for point in ordered if point.at >= first]))
+
+
+def _no_blips(bad: list[Point], end: float) -> list[Point]:
+    """Without the runs that were over at once: of hundreds of samples one is bad by chance. What goes on at the end has only begun."""
+    kept = [
+        run for run in _episodes([point.at for point in bad], CALM.total_seconds())
+        if run[1] - run[0] >= BLIP.total_seconds() or end - run[1] <= CALM.total_seconds()
+    ]  # fmt: skip
+    return [point for point in bad if any(first <= point.at <= last for first, last in kept)]
 
 
 def _shape(points: list[Point]) -> Shape:

@@ -8,12 +8,14 @@ import tomllib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, field_validator
 
+from activities import wording
 from activities.action import Call, Limits, Order, Patience, Refused, Risk, Role, System, Value, action
 from activities.canary_core import CanaryPolicy
+from activities.slo import SloPolicy
 
 
 def minutes(n: float) -> timedelta:
@@ -41,26 +43,44 @@ class Rhythm(Value):
 
     first_public: timedelta | None
     public: timedelta | None
-    room: timedelta
+    room: timedelta | None  # None: on change only
     reclassify: timedelta
     ladder: tuple[timedelta, ...]  # how long each rung waits: primary, deputy, duty executive (spec §2.5)
     acknowledge: timedelta
     declare_within: timedelta
     holding: timedelta | None  # when a first post nobody approved is replaced by the holding statement
+    told: timedelta | None = None  # by when support and executives are told at all (spec §5, row 11)
+    brief: timedelta | None = None  # the executives' first brief after that
+    briefs: timedelta | None = None  # and how far apart the further ones are
+    tenants: tuple[timedelta | None, timedelta | None] = (None, None)  # affected tenants, told directly: of the first tier, the others
+    widened: timedelta | None = None  # how far apart public updates may be once the cause is known and stable
 
 
 RHYTHMS = {
     1: Rhythm(first_public=minutes(10), public=minutes(30), room=minutes(15), reclassify=minutes(10),
-              ladder=(minutes(5), minutes(5), minutes(5)), acknowledge=minutes(5), declare_within=minutes(2), holding=minutes(15)),
+              ladder=(minutes(5), minutes(5), minutes(5)), acknowledge=minutes(5), declare_within=minutes(2), holding=minutes(15),
+              told=minutes(10), brief=minutes(30), briefs=minutes(60), tenants=(minutes(30), minutes(60)), widened=minutes(60)),
     2: Rhythm(first_public=minutes(15), public=minutes(30), room=minutes(30), reclassify=minutes(10),
-              ladder=(minutes(10), minutes(10), minutes(15)), acknowledge=minutes(5), declare_within=minutes(2), holding=minutes(25)),
+              ladder=(minutes(10), minutes(10), minutes(15)), acknowledge=minutes(5), declare_within=minutes(2), holding=minutes(25),
+              told=minutes(15), brief=minutes(60), briefs=minutes(60), tenants=(minutes(60), None), widened=minutes(60)),
     3: Rhythm(first_public=minutes(60), public=minutes(120), room=minutes(60), reclassify=minutes(30),
-              ladder=(minutes(30), minutes(30), minutes(60)), acknowledge=minutes(15), declare_within=minutes(5), holding=None),
-    4: Rhythm(first_public=None, public=None, room=minutes(240), reclassify=minutes(60),
+              ladder=(minutes(30), minutes(30), minutes(60)), acknowledge=minutes(15), declare_within=minutes(5), holding=None,
+              brief=timedelta(days=1), briefs=timedelta(days=1), tenants=(timedelta(days=1), None),
+              widened=minutes(240)),
+    4: Rhythm(first_public=None, public=None, room=None, reclassify=minutes(60),
               ladder=(minutes(60), minutes(60), minutes(60)), acknowledge=minutes(60), declare_within=minutes(15), holding=None),
-    5: Rhythm(first_public=None, public=None, room=minutes(480), reclassify=minutes(120),
+    5: Rhythm(first_public=None, public=None, room=None, reclassify=minutes(120),
               ladder=(minutes(60), minutes(60), minutes(60)), acknowledge=minutes(60), declare_within=minutes(15), holding=None),
 }  # fmt: skip
+
+
+PATIENCE = {
+    Patience.READ: Tries(each_try=seconds(8), tries=7, longest_pause=seconds(5)),
+    Patience.CHANGE: Tries(each_try=seconds(10), tries=7, longest_pause=seconds(5)),
+    Patience.ROLLOUT: Tries(each_try=seconds(100), tries=7, longest_pause=seconds(5)),
+    Patience.WATCH: Tries(each_try=timedelta(hours=2), tries=9, heartbeat=seconds(2.5)),
+    Patience.RECORD: Tries(each_try=seconds(8), tries=0, longest_pause=seconds(10)),
+}
 
 
 class Stability(Value):
@@ -170,7 +190,6 @@ class Levers(Value):
 
     vantages: tuple[str, ...] = ("ams", "fra", "iad", "sfo", "sin")  # the networks that we probe from
     least_vantages: int = 3  # so many must have got an answer before the map of health is believed
-    look_back: timedelta = timedelta(hours=24)  # how far changes are looked for
     around_onset: timedelta = minutes(30)  # how far from the first bad sample a change is suspected at all
     drain_at_most: float = 0.5  # of the capacity, by one drain
     drain_headroom: float = 1.3  # what the other regions must be able to serve, as a multiple of everything that is asked
@@ -226,6 +245,12 @@ class Policy(Value):
     verified_from: Risk = Risk.C2  # from this class on an answer must be verified (design §4, Who answered)
     approval_valid: dict[Risk, timedelta] = {Risk.C1: minutes(15), Risk.C2: minutes(15), Risk.C3: minutes(30)}
     repage: timedelta = minutes(5)
+    commander_silent: timedelta = minutes(20)  # a commander silent for so long with open decisions: command is offered to the deputy
+    second_person: timedelta = minutes(5)  # how long a second person is waited for when somebody is alone with a C3 decision
+    break_glass: bool = False  # whether one person alone may decide C3 after that, with a typed reason and a review afterwards
+    widen_after: timedelta = minutes(120)  # from when on the commander may widen the public cadence
+    room_settles: timedelta = minutes(1)  # what changes within so long is told to the war room in one go
+    rota_fresh: timedelta = minutes(1)  # how old the rota may be when people are told something
     rhythms: dict[int, Rhythm] = RHYTHMS
     limits: Limits = Limits()
     stability: Stability = Stability()
@@ -241,15 +266,16 @@ class Policy(Value):
     production_outage: ProductionOutage = ProductionOutage()
     levers: Levers = Levers()
     roll_back: RollBack = RollBack()
+    slo: SloPolicy = SloPolicy()
     standing: dict[str, Standing] = {}
     holding_statement: bool = True
     plan_ahead: bool = True  # rehearse beside an incident, so that the rest can be printed and done by hand when nothing of ours runs
-    patience: dict[Patience, Tries] = {
-        Patience.READ: Tries(each_try=seconds(8), tries=7, longest_pause=seconds(5)),
-        Patience.CHANGE: Tries(each_try=seconds(10), tries=7, longest_pause=seconds(5)),
-        Patience.WATCH: Tries(each_try=timedelta(hours=2), tries=9, heartbeat=seconds(2.5)),
-        Patience.RECORD: Tries(each_try=seconds(8), tries=0, longest_pause=seconds(10)),
-    }
+    patience: dict[Patience, Tries] = PATIENCE
+
+    @field_validator("patience")
+    @classmethod
+    def _with_defaults(cls, given: dict[Patience, Tries]) -> dict[Patience, Tries]:
+        return {**PATIENCE, **given}
 
     @property
     def may_write_to(self) -> tuple[str, ...] | None:
@@ -316,11 +342,78 @@ class Deployed(Value):
     repository: str = ""  # owner/name; a push to `branch` is deployed: what a change freeze locks
     branch: str = "main"
 
+    def workloads(self) -> tuple[str, ...]:
+        """What it is called where we must not touch our own (`Order.workloads`)."""
+        return (self.name, f"{self.namespace}/{self.name}")
+
+
+def _as_links(given: object) -> object:
+    """A list of addresses takes their own words for names."""
+    return {str(link): link for link in given} if isinstance(given, list | tuple) else given
+
+
+Link = Annotated[str, StringConstraints(pattern=r"^https?://[^\s<>\"]{1,300}$")]
+NamedLinks = Annotated[dict[str, Link], BeforeValidator(_as_links)]
+
+
+# The seed's six (§3), and the words by which a link is known to be one of them.
+DASHBOARDS = {
+    "latency": ("latency",), "error rate": ("error",), "availability": ("availability", "uptime"), "token usage": ("token",),
+    "cost per request": ("cost",), "model quality": ("quality", "eval"),
+}  # fmt: skip
+
+
+class Links(Value):
+    """Where people look and meet. Section `[links]`; `runbooks` are named by a playbook's section, or `all`."""
+
+    bridge: Link | Literal[""] = ""
+    bridge_number: str = Field(default="", max_length=60)  # what is dialled where chat is down: it stands in the page's text
+    status_page: Link | Literal[""] = ""  # the address that customers know
+    rota: Link | Literal[""] = ""
+    dashboards: NamedLinks = {}
+    runbooks: NamedLinks = {}
+
+    def missing_dashboards(self) -> tuple[str, ...]:
+        """Which of the seed's six nobody has linked; a link is known by its name."""
+        names = " ".join(self.dashboards).casefold()
+        return tuple(wanted for wanted, words in DASHBOARDS.items() if not any(word in names for word in words))
+
+    def runbooks_of(self, section: str) -> tuple[str, ...]:
+        """The runbooks for one playbook, and those for all."""
+        return tuple(f"{name}: {link}" for name, link in self.runbooks.items() if name in (section, f"§{section}", "all", link))
+
+
+class Contacts(Value):
+    """Who hears of an incident beside those who work on it. Section `[contacts]`; channels are Slack's, without the #."""
+
+    support_channel: str = ""
+    executives_channel: str = ""
+    customers: tuple[str, ...] = ()  # who writes to customers (seed §5), as Comms knows them
+    legal: tuple[str, ...] = ()  # whom to ask about breaches (seed §5)
+
+
+class Communications(Value):
+    """How this organisation speaks: its links, its contacts, its own words instead of the standard ones."""
+
+    links: Links = Links()
+    contacts: Contacts = Contacts()
+    templates: dict[str, str] = {}  # name without version → its text, e.g. `identified`; whether it may be said: `wording.unfit`
+
+    def own(self, template: str) -> str:
+        """The organisation's own text for a template such as `identified@1`; empty where the standard one holds."""
+        return self.templates.get(template.partition("@")[0], "")
+
 
 class Catalogue(Value):
     """Every service that we may act on."""
 
     services: dict[str, Deployed] = {}
+
+
+class _OnCall(Value):
+    """Section `[oncall]`: role → escalation policy."""
+
+    oncall: dict[Role, str] = {}
 
 
 class Whole(Order):
@@ -336,7 +429,7 @@ class Whole(Order):
 
 
 class Organisation(System):
-    """Reads `organisation.toml`: sections `[policy]`, `[people.<id>]` and `[services.<name>]`."""
+    """Reads `organisation.toml`: `[policy]`, `[people.<id>]`, `[services.<name>]`, `[links]`, `[contacts]`, `[oncall]`, `[templates]`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -355,6 +448,31 @@ class Organisation(System):
     async def catalogue(self, order: Whole, call: Call) -> Catalogue:
         """Which services there are, and where they run."""
         return self.read_catalogue()
+
+    @action("organisation.communications")
+    async def communications(self, order: Whole, call: Call) -> Communications:
+        """How this organisation speaks: links, contacts, its own words."""
+        return self.read_communications()
+
+    def read_communications(self) -> Communications:
+        """The same, outside an activity. Raises `Refused` with the key at fault and the fix."""
+        table = self._table()
+        named = {name: table[name] for name in ("links", "contacts", "templates") if name in table}
+        try:
+            said = Communications.model_validate(named)
+        except ValidationError as wrong:
+            raise Refused(self._explain(wrong)) from None
+        for name, text in said.templates.items():
+            if why := wording.unfit(name, text):
+                raise Refused(f"{self.path}: templates.{name}: {why}")
+        return said
+
+    def read_on_call(self) -> dict[Role, str]:
+        """PagerDuty's escalation policy for each role that has one. Raises `Refused` with the key at fault and the fix."""
+        try:
+            return _OnCall.model_validate({"oncall": self._table().get("oncall", {})}).oncall
+        except ValidationError as wrong:
+            raise Refused(self._explain(wrong)) from None
 
     def read_catalogue(self) -> Catalogue:
         """The same, outside an activity. Raises `Refused` with the key at fault and the fix."""
@@ -387,7 +505,7 @@ class Organisation(System):
         except tomllib.TOMLDecodeError as wrong:
             raise Refused(f"{self.path} is not valid TOML: {wrong}") from None
 
-    def _explain(self, wrong: ValidationError, section: str) -> str:
+    def _explain(self, wrong: ValidationError, section: str = "") -> str:
         first = wrong.errors()[0]
-        where = ".".join(str(part) for part in (section, *first["loc"]))
+        where = ".".join(str(part) for part in (section, *first["loc"]) if part)
         return f"{self.path}: {where}: {first['msg']} (got {first['input']!r}); see organisation.example.toml"

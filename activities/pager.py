@@ -92,15 +92,58 @@ class Ask(Order):
         text = "\n".join(
             (f"Question {self.question} of {self.incident_id}: {self.title}", *self.lines, f"Answer: {' / '.join(self.options)}")
         )
-        return tuple(
-            wording.curl(
-                "POST",
-                "https://slack.com/api/chat.postMessage",
-                "Authorization: Bearer $SLACK_TOKEN",
-                body={"channel": p.slack, "text": text},
-            )
-            for p in self.people
-        )
+        return tuple(_message_by_hand(person, text) for person in self.people)
+
+
+class Remind(Order):
+    """Tell people something that is no question: by direct message, and by page where that does not arrive. `nth` counts the reminders."""
+
+    incident_id: str
+    people: tuple[Person, ...]
+    text: str
+    nth: int
+
+    def target(self) -> str:
+        """Who hears it."""
+        return " and ".join(person.id for person in self.people) or "nobody"
+
+    def effect(self) -> str:
+        """Who hears what."""
+        return f"{_names(self.people)} told: {self.text}"
+
+    def inverse(self) -> str:
+        """A message is corrected by the next one."""
+        return "send a correction"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """The same message to each."""
+        return tuple(_message_by_hand(person, self.text) for person in self.people)
+
+
+class NotePage(Order):
+    """Put a note on the incident's page: whoever is on it reads it on their phone, also while chat is down."""
+
+    incident_id: str
+    text: str
+    nth: int
+
+    def target(self) -> str:
+        """The incident's page."""
+        return f"page {self.incident_id}"
+
+    def effect(self) -> str:
+        """What is noted."""
+        return f"noted on the page: {self.text}"
+
+    def inverse(self) -> str:
+        """A note is corrected by the next one."""
+        return "note a correction"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """The note; `$PAGERDUTY_INCIDENT` is the incident's id in PagerDuty."""
+        url = f"{_REST}/incidents/$PAGERDUTY_INCIDENT/notes"
+        headers = ("Authorization: Token token=$PAGERDUTY_TOKEN", "From: $PAGERDUTY_EMAIL")
+        return (wording.curl("POST", url, *headers, body={"note": {"content": self.text}}),)
 
 
 class AcknowledgementOf(Order):
@@ -118,10 +161,11 @@ class AcknowledgementOf(Order):
 
 
 class Acknowledgement(Value):
-    """Who took the page first, and when (UTC); `""` and None when nobody has."""
+    """Who took the page first, and when (UTC); `""` and None when nobody has. `emails`: of everybody who took it, the first one first."""
 
     by_email: str = ""
     at: datetime | None = None
+    emails: tuple[str, ...] = ()
 
 
 class Acknowledge(Order):
@@ -210,6 +254,38 @@ class Pager(System):
         paged = await asyncio.gather(*(self._page_about(order, call, person, with_code=person.id in missed) for person in to_page))
         return _asked(order, tuple(written), tuple(paged))
 
+    @action("pager.remind", risk=Risk.C0, writes=True)
+    async def remind(self, order: Remind, call: Call) -> Effect:
+        """Tell each of them once, by message or else by page. NobodyReached: nobody."""
+        written = await asyncio.gather(*(self._message(call, person, order.text) for person in order.people))
+        missed = [landed.person for landed in written if not landed.reached]
+        paged = await asyncio.gather(*(self._wake(order, call, person) for person in missed))
+        reached = [landed.person.id for landed in (*written, *paged) if landed.reached]
+        failures = [f"{landed.person.id}: {landed.why}" for landed in (*written, *paged) if landed.why]
+        if not reached:
+            raise NobodyReached(f"reached nobody: {'; '.join(failures)}")
+        return Effect(
+            target=order.target(),
+            summary=f"{', '.join(reached)} told",
+            proven_by="conversations.history shows each message, the incident shows each page",
+            adopted=all(landed.already for landed in (*written, *paged) if landed.reached),
+            after={"reached": list(reached), "failures": list(failures)},
+        )
+
+    @action("pager.note", risk=Risk.C0, writes=True)
+    async def note(self, order: NotePage, call: Call) -> Effect:
+        """Note it once. NotYet: there is no page yet, or the page does not show the note."""
+        incident = await self._pagerduty.incident(call, order.incident_id)
+        if incident is None:
+            raise NotYet("PagerDuty shows no incident to put a note on")
+        text = f"{order.text} [{call.key}]"
+        adopted = text in await self._pagerduty.notes(call, incident["id"])
+        if not adopted:
+            await self._pagerduty.add_note(call, incident["id"], text)
+            if text not in await self._pagerduty.notes(call, incident["id"]):
+                raise NotYet("PagerDuty took the note, but does not show it")
+        return Effect(target=order.target(), summary=order.effect(), proven_by="the incident's notes show it", adopted=adopted)
+
     @action("pager.acknowledged")
     async def acknowledged(self, order: AcknowledgementOf, call: Call) -> Acknowledgement:
         """Who took the page first. The log is read, because a resolved incident forgets who acknowledged it."""
@@ -220,9 +296,10 @@ class Pager(System):
         taken = [line for line in log if line["type"] == "acknowledge_log_entry"]
         if not taken:
             return Acknowledgement()
-        first = min(taken, key=lambda line: str(line["created_at"]))
-        emails = await self._pagerduty.emails(call)
-        return Acknowledgement.model_validate({"by_email": emails.get(first["agent"]["id"], ""), "at": first["created_at"]})
+        taken.sort(key=lambda line: str(line["created_at"]))
+        known = await self._pagerduty.emails(call)
+        emails = tuple(dict.fromkeys(known.get(line["agent"]["id"], "") for line in taken))
+        return Acknowledgement.model_validate({"by_email": emails[0], "at": taken[0]["created_at"], "emails": emails})
 
     @action("pager.acknowledge", risk=Risk.C0, writes=True)
     async def acknowledge(self, order: Acknowledge, call: Call) -> Effect:
@@ -291,6 +368,9 @@ class Pager(System):
             incident=order.incident_id, number=order.question, title=order.title, lines=order.lines, options=order.options, code=code,
             rung=order.rung, nth=order.nth,
         )  # fmt: skip
+        return await self._message(call, person, text, secret=code)
+
+    async def _message(self, call: Call, person: Person, text: str, secret: str = "") -> _Landed:
         try:
             if not person.slack:
                 raise Refused("no Slack id on the roster")
@@ -298,7 +378,18 @@ class Pager(System):
                 channel = await self._slack.open_direct(call, person.slack)
                 _, already = await say_once(self._slack, call, channel, text, f"{call.key}/{person.id}")
         except Exception as broke:
-            return _Landed(person, False, why=f"message: {_why(broke, code)}")
+            return _Landed(person, False, why=f"message: {_why(broke, secret)}")
+        return _Landed(person, True, already)
+
+    async def _wake(self, order: Remind, call: Call, person: Person) -> _Landed:
+        """One person's page with what could not be written to them."""
+        try:
+            if not person.pager:
+                raise Refused("no PagerDuty id on the roster")
+            incident, _ = await self._incident(call, order.incident_id, order.text[:500], 2, {})
+            already = await self._summon(call, incident, {f"{call.key}/{person.id}": (person.pager, order.text)})
+        except Exception as broke:
+            return _Landed(person, False, why=f"page: {_why(broke, '')}")
         return _Landed(person, True, already)
 
     async def _page_about(self, order: Ask, call: Call, person: Person, *, with_code: bool) -> _Landed:
@@ -340,6 +431,11 @@ def _names(people: tuple[Person, ...]) -> str:
     return ", ".join(person.name for person in people) or "nobody"
 
 
+def _message_by_hand(person: Person, text: str) -> str:
+    url, token = "https://slack.com/api/chat.postMessage", "Authorization: Bearer $SLACK_TOKEN"
+    return wording.curl("POST", url, token, body={"channel": person.slack, "text": text})
+
+
 def _event_by_hand(what: str, key: str, payload: JSON | None) -> str:
     body: JSON = {
         "routing_key": "$PAGERDUTY_ROUTING_KEY",
@@ -370,4 +466,4 @@ def _was_sent(incident: JSON, key: str) -> bool:
 def _why(broke: Exception, code: str) -> str:
     """A reason that may stand in a history: a vendor's answer can repeat what it was sent, and a code must not get there."""
     said = broke.message if isinstance(broke, ApplicationError) else f"{type(broke).__name__} {broke}".strip()
-    return said.replace(code, "…")[:200]
+    return (said.replace(code, "…") if code else said)[:200]

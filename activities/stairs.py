@@ -7,7 +7,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import TypeVar
 
 from temporalio import activity
 
@@ -15,6 +16,7 @@ from activities.action import Call, Refused
 from activities.clock import Clock
 from activities.versioned import by_now
 
+S = TypeVar("S")
 BEAT = 0.5  # seconds between heartbeats: below every heartbeat timeout
 
 
@@ -33,22 +35,32 @@ class Stairs:
     trouble: Callable[[int, Call], Awaitable[str]]
     back: Callable[[int, Call], Awaitable[None]]
 
-    async def climb(self, call: Call, clock: Clock) -> int:
-        """Climb to the end. Returns how many steps were taken now. Raises `Refused` when one had to be taken back."""
-        now, taken = by_now(call), 0
+    async def climb(self, call: Call, clock: Clock) -> tuple[datetime, bool]:
+        """Climb to the end; the step that is in force is watched first, for nobody knows how long it was.
+
+        Returns the instant at which the last one had been watched, and whether we took any. Raises `Refused` when one had to be taken back.
+        """
+        now, took = by_now(call), False
         async with beating():
             for n in range(max(0, self.at), self.steps):
                 step = now.model_copy(update={"key": f"{call.key}/step-{n + 1}"})
                 if n != self.at:
                     await self.take(n, step)
-                    taken += 1
+                    took = True
                 await clock.sleep(self.pause / call.pace)
                 now = now.model_copy(update={"at": now.at + self.pause / call.pace})
                 found = await self.trouble(n, now)
                 if found:
                     await self.back(n, now.model_copy(update={"key": f"{call.key}/step-{n + 1}-back"}))
                     raise Refused(f"step {n + 1} of {self.steps} was taken back: {found}")
-        return taken
+        return now.at, took
+
+
+async def where(read: Callable[[], Awaitable[S]], is_at: Callable[[S, int], bool], steps: int) -> tuple[S, int]:
+    """What is in force, and which step that is: -1 none. Read twice: nothing else would show that the first reading was stale."""
+    await read()
+    now = await read()
+    return now, next((n for n in reversed(range(steps)) if is_at(now, n)), -1)
 
 
 @asynccontextmanager

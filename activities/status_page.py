@@ -16,11 +16,13 @@ _KEYS_KEPT = 50
 class Publish(Order):
     """Tell customers. `body` is `wording.render(template, fields)`, and `fields` come from `wording.public`.
 
-    An approval covers services, state, title and template: every later update that says the same with another time is covered, a word of
-    one's own is not. `nth` counts the updates of the incident. A `holding` text says nothing new and uses the template of that name.
+    An approval covers services, state, title, template and the organisation's own text for it (`own`): every later update that says the
+    same with another time, or on the second host, is covered, a word of one's own is not. `nth` counts the updates of the incident. A
+    `holding` text says nothing new and uses the template of that name. `at`: when it was to be said, for what is back-filled; the page
+    then shows that time and wakes nobody.
     """
 
-    volatile: ClassVar[frozenset[str]] = frozenset({"nth", "body", "fields"})
+    volatile: ClassVar[frozenset[str]] = frozenset({"nth", "body", "fields", "host", "at"})
 
     incident_id: str
     services: tuple[str, ...]
@@ -31,9 +33,12 @@ class Publish(Order):
     holding: bool = False
     template: str
     fields: dict[str, str]
+    own: str = ""
+    host: Literal["status page", "second status page"] = "status page"
+    at: datetime | None = None
 
     def target(self) -> str:
-        """The status page."""
+        """The status page, on whichever host: one approval is for both."""
         return "status page"
 
     def effect(self) -> str:
@@ -88,39 +93,46 @@ class Published(Value):
 
 
 class StatusPage(System):
-    """The page that customers read."""
+    """The page that customers read, and a second host for when it is down. Neither may depend on what we run (spec §6)."""
 
-    def __init__(self, statuspage: Statuspage) -> None:
+    def __init__(self, statuspage: Statuspage, second: Statuspage | None = None) -> None:
         self._statuspage = statuspage
+        self._second = second
 
     @action("status_page.publish", risk=Risk.C2, asks=(Role.COMMS_LEAD, Role.INCIDENT_COMMANDER))
     async def publish(self, order: Publish, call: Call) -> Effect:
-        """Publish it once. Refused: not the wording that was approved. NotYet: the public page does not show it (yet)."""
+        """Publish it once. Refused: not the wording that was approved, or no second host. NotYet: the public page does not show it (yet)."""
         _check_wording(order)
-        ours = await self._ours(call, order.incident_id)
+        page = self._page(order)
+        ours = await _ours(page, call, order.incident_id)
         adopted = ours is not None and _carries(ours, order, call)
         # After a lost reply the page shows our own text: that is no state before it.
         before: JSON = {"id": ours["id"], "state": ours["status"]} if ours and not adopted else {}
         if ours is None:
-            ours = await self._statuspage.create(call, {"name": order.title, **_said(order, call, ())})
+            ours = await page.create(call, {"name": order.title, **_said(order, call, ())})
         elif not adopted:
-            await self._statuspage.update(call, ours["id"], _said(order, call, _keys(ours)))
-        seen = await self._statuspage.public_incident(call, ours["id"])
-        if seen is None or seen["status"] != order.state or not _shows(seen, order):
+            ours = await page.update(call, ours["id"], _said(order, call, _keys(ours)))
+        seen = await page.public_incident(call, ours["id"])
+        if seen is None or not _shows(seen, order):
             raise NotYet(f"the public page does not show the {order.state} text")
+        if order.at is None and seen["status"] != order.state:
+            raise NotYet(f"the public page does not say {order.state}")
+        if order.at is not None:
+            await _set_time(page, call, seen, order, order.at)
         return Effect(
             target=order.target(),
-            summary=f"the public page says {order.state} for {wording.listing(order.services)}",
+            summary=f"the public page says {order.state} for {wording.listing(order.services)}"
+            + (f", as of {order.at:%H:%M} UTC" if order.at else ""),
             proven_by="the public page, read without credentials, shows this state and this text",
             adopted=adopted,
             before=before,
-            after={"id": ours["id"], "state": order.state, "body": order.body},
+            after={"id": ours["id"], "state": order.state, "body": order.body, "url": str(seen.get("shortlink") or "")},
         )
 
     @action("status_page.on_page")
     async def on_page(self, order: PageOf, call: Call) -> Published:
         """What an outsider sees. Never raises for an incident that is not on the page."""
-        ours = await self._ours(call, order.incident_id)
+        ours = await _ours(self._statuspage, call, order.incident_id)
         seen = await self._statuspage.public_incident(call, ours["id"]) if ours else None
         if seen is None:
             return Published()
@@ -129,17 +141,40 @@ class StatusPage(System):
         )
         return Published(id=seen["id"], state=seen["status"], updates=updates, at=updates[0].at if updates else None)
 
-    async def _ours(self, call: Call, incident_id: str) -> JSON | None:
-        listed = await self._statuspage.incidents(call)
-        return next((incident for incident in listed if _mark(incident).get("key") == incident_id), None)
+    def _page(self, order: Publish) -> Statuspage:
+        if order.host == "status page":
+            return self._statuspage
+        if self._second is None:
+            raise Refused("no second status host is configured (INCIDENT_STATUSPAGE_FALLBACK_URL)")
+        return self._second
+
+
+async def _ours(page: Statuspage, call: Call, incident_id: str) -> JSON | None:
+    listed = await page.incidents(call)
+    return next((incident for incident in listed if _mark(incident).get("key") == incident_id), None)
+
+
+async def _set_time(page: Statuspage, call: Call, seen: JSON, order: Publish, at: datetime) -> None:
+    """Give a back-filled update the time at which it was to be said. NotYet: the public page does not show it."""
+    update = next(update for update in seen["incident_updates"] if update["status"] == order.state and update["body"] == order.body)
+    if _shown_at(update) != at.replace(microsecond=0):
+        await page.set_time(call, seen["id"], update["id"], at)
+        again = await page.public_incident(call, seen["id"])
+        shown = next((each for each in again["incident_updates"] if each["id"] == update["id"]), None) if again else None
+        if shown is None or _shown_at(shown) != at.replace(microsecond=0):
+            raise NotYet(f"the public page does not show the time {at:%H:%M} UTC")
+
+
+def _shown_at(update: JSON) -> datetime:
+    return datetime.fromisoformat(str(update.get("display_at") or update["created_at"])).replace(microsecond=0)
 
 
 def _check_wording(order: Publish) -> None:
     """What was approved is a template: the body must be that template, filled with what its patterns let in, and nothing else."""
-    template = wording.template(order.template)
+    template = wording.template(order.template, order.own)
     if order.state not in template.states:
         raise Refused(f"wording {order.template} does not speak for the state {order.state}")
-    if order.body != wording.render(order.template, order.fields):
+    if order.body != wording.render(order.template, order.fields, order.own):
         raise Refused(f"the text is not wording {order.template} filled with its fields")
     if order.fields.get("services", wording.listing(order.services)) != wording.listing(order.services):
         raise Refused("the text names other services than the order")
@@ -152,7 +187,8 @@ def _check_wording(order: Publish) -> None:
 def _said(order: Publish, call: Call, keys: tuple[str, ...]) -> JSON:
     # Statuspage has no keys for updates, so that the incident's metadata keeps those of its latest ones.
     mark = {"key": order.incident_id, "updates": [*keys, call.key][-_KEYS_KEPT:]}
-    return {"status": order.state, "body": order.body, "metadata": {"orchestrator": mark}}
+    quiet = {"deliver_notifications": False} if order.at else {}  # what is back-filled is for the record: it wakes no subscriber
+    return {"status": order.state, "body": order.body, "metadata": {"orchestrator": mark}, **quiet}
 
 
 def _mark(incident: JSON) -> JSON:

@@ -14,13 +14,16 @@ from urllib.parse import urlencode
 
 from activities.action import Call, Order, System, Value, action
 from activities.clients.prometheus import Prometheus, Series
-from activities.onset import WINDOW, Onset, OnsetOf, Point, start_of
+from activities.onset import WINDOW, Onset, OnsetOf, Point, Shape, Start, start_of
 from activities.organisation import Stability
+from activities.slo import Counted, ErrorBudget, SloPolicy, burn
 
 STEP = timedelta(seconds=15)
 FIVE_MINUTES, ONE_HOUR, FOUR_WEEKS = timedelta(minutes=5), timedelta(hours=1), timedelta(weeks=4)
+TURNED_AWAY = ("limited", "refused")  # by the gateway, by the write gate: no request that a service was to serve
 LEAST_SPAN = timedelta(minutes=1)  # below, there are too few samples to say that anything was stable
 SLOW_RATIO = 2.0  # the seed's own number: a 99th percentile above so many times the usual one
+LEAST_BAD = 5  # errors that make a sample bad: we look at hundreds of them
 LEAST_SHOWN = 10  # requests, before a revision's or a region's share of errors is said
 HIT, LEAST_ERRORS = 0.05, 2  # who is hit: at least so great a share of requests failed, and at least so many
 
@@ -44,6 +47,26 @@ class Surface(Order):
         seconds = int(self.window.total_seconds())
         query = f'sum by (outcome) (increase(service_requests_total{{service="{self.service}"}}[{seconds}s]))'
         return (f"curl -sS -G \"$PROMETHEUS_URL/api/v1/query\" --data-urlencode 'query={query}'",)
+
+
+class BudgetOf(Order):
+    """The error budget of a service, over the window of its objective."""
+
+    service: str
+    slo_target: float = Stability().slo_target
+    slo: SloPolicy = SloPolicy()
+
+    def target(self) -> str:
+        """The service."""
+        return f"service/{self.service}"
+
+    def effect(self) -> str:
+        """Nothing changes."""
+        return f"count what is left of the error budget of {self.service}"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """By our own command."""
+        return (f"incident slo {self.service}",)
 
 
 class ServiceHealth(Value):
@@ -236,11 +259,26 @@ class Telemetry(System):
         hour, five, month = [_met(await self._counted(call, service, w, "outcome")) for w in (ONE_HOUR, FIVE_MINUTES, FOUR_WEEKS)]
         fresh = await self._fresh(call, order.service)
         budget = allowed * hour.n * (FOUR_WEEKS / ONE_HOUR)
+        burn_1h, burn_5m = (
+            burn(Counted(window=w, bad=met.errors, total=met.n), 1 - allowed) for w, met in ((ONE_HOUR, hour), (FIVE_MINUTES, five))
+        )
         return Budget(
             spent_ratio=month.errors / budget if fresh and budget else None,
-            burn_1h=hour.ratio / allowed if fresh and hour.n else None,
-            burn_5m=five.ratio / allowed if fresh and five.n else None,
+            burn_1h=burn_1h if fresh else None,
+            burn_5m=burn_5m if fresh else None,
             at=call.at,
+        )
+
+    @action("telemetry.slo")
+    async def slo(self, order: BudgetOf, call: Call) -> ErrorBudget:
+        """The requests that count over the objective's window and over every window of its burn alerts; what has no data is None."""
+        return ErrorBudget(
+            service=order.service,
+            slo_target=order.slo_target,
+            fresh=await self._fresh(call, order.service),
+            history=await self._history(call, order),
+            month=await self._valid(call, order.service, order.slo.window),
+            windows=tuple([await self._valid(call, order.service, window) for window in order.slo.windows]),
         )
 
     @action("telemetry.baseline")
@@ -252,11 +290,12 @@ class Telemetry(System):
     async def onset(self, order: OnsetOf, call: Call) -> Onset:
         """The first bad sample, the shape of the start, and the errors by revision and region. Blind when there are no fresh samples."""
         span, service = _Span(call.at - order.within / call.pace, call.at, call.pace), f'{{service="{order.service}"}}'
-        errors = await self._error_points(call, span, f"service_requests_total{service}")
-        start, slow = start_of(errors), False
-        if start.at is None:
-            start = start_of(await self._slow_points(call, span, order.service))
-            slow = start.at is not None
+        start = start_of(await self._error_points(call, span, f"service_requests_total{service}", WINDOW))
+        slow = start.at is None and (start := start_of(await self._slow_points(call, span, order.service))).at is not None
+        if start.at is None:  # few errors show only in a longer window; that they are there is certain then, how they began is not
+            start = Start(
+                start_of(await self._error_points(call, span, f"service_requests_total{service}", FIVE_MINUTES)).at, Shape.UNKNOWN
+            )
         counted = [
             await self._counted(call, f"service_requests_total{service}", order.window, label, "outcome")
             for label in ("revision", "region")
@@ -308,6 +347,21 @@ class Telemetry(System):
         found = await self._prometheus.query(call, query, call.at)
         return [(sample.labels, sample.value) for sample in found if math.isfinite(sample.value)]
 
+    async def _valid(self, call: Call, service: str, window: timedelta) -> Counted:
+        """Requests that a service was to serve, and that it failed. An outcome that never happened has no series, and counts as 0."""
+        by = {
+            labels.get("outcome", ""): n
+            for labels, n in await self._counted(call, f'service_requests_total{{service="{service}"}}', window, "outcome")
+            if labels.get("outcome") not in TURNED_AWAY
+        }
+        return Counted(window=window, bad=by.get("error", 0.0) if by else None, total=sum(by.values()) if by else None)
+
+    async def _history(self, call: Call, order: BudgetOf) -> timedelta:
+        """How much of the objective's window has data: a hole is none."""
+        every = f'count(service_requests_total{{service="{order.service}"}})'
+        found = await self._prometheus.query(call, f"count_over_time({every}[{_s(order.slo.window)}:{_s(FIVE_MINUTES)}])", call.at)
+        return FIVE_MINUTES * next((sample.value for sample in found if math.isfinite(sample.value)), 0.0)
+
     async def _fresh(self, call: Call, service: str) -> bool:
         """Whether there are samples younger than the longest gap: without, what we see is the past."""
         query = f'sum(count_over_time(service_requests_total{{service="{service}"}}[{_s(Stability().longest_gap)}]))'
@@ -321,14 +375,14 @@ class Telemetry(System):
         found = await self._prometheus.query(call, f'max(service_p99_baseline_seconds{{service="{service}"}})', call.at)
         return next((sample.value for sample in found if math.isfinite(sample.value)), None)
 
-    async def _error_points(self, call: Call, span: "_Span", selector: str) -> list[Point]:
+    async def _error_points(self, call: Call, span: "_Span", selector: str, window: timedelta) -> list[Point]:
         """The share of errors at every step of the span, and whether it says that the SLO is broken."""
         bad_selector, allowed = selector.replace("}", ',outcome="error"}'), 1 - Stability().slo_target
-        every = await self._range(call, span, f"sum(increase({selector}[{_s(WINDOW)}]))", WINDOW)
-        bad = await self._range(call, span, f"sum(increase({bad_selector}[{_s(WINDOW)}]))", WINDOW)
+        every = await self._range(call, span, f"sum(increase({selector}[{_s(window)}]))", window)
+        bad = await self._range(call, span, f"sum(increase({bad_selector}[{_s(window)}]))", window)
         errors = {t: value for series in bad for t, value in series.points}
         return [
-            Point(span.since(t), errors.get(t, 0.0) / n, beyond_chance(errors.get(t, 0.0), n, allowed))
+            Point(span.since(t), errors.get(t, 0.0) / n, errors.get(t, 0.0) >= LEAST_BAD and beyond_chance(errors.get(t, 0.0), n, allowed))
             for t, n in (point for series in every for point in series.points)
             if n > 0
         ]

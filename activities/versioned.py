@@ -3,7 +3,7 @@
 An epoch fences what etags cannot: a late duplicate of an order loses against whatever came after it, even when that was undone since.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
@@ -95,6 +95,14 @@ class Setting(Generic[S]):
         raise NotYet(f"{self.name} changed while we wrote; we look again", after=SOON)
 
 
+def whose(call: Call, made: Settled[Any]) -> str:
+    """Whose doing it is that we did not write in this try; nothing to say when we did."""
+    if made.wrote:
+        return ""
+    by = "an earlier try of ours" if made.after.changed_by == call.incident_id else made.after.author
+    return f"; it was so already, by {by}"
+
+
 def elapsed(call: Call) -> timedelta:
     """Real time since the step began: nothing in its first try, the tries and pauses before in a later one."""
     if not activity.in_activity():
@@ -106,6 +114,11 @@ def elapsed(call: Call) -> timedelta:
 def by_now(call: Call) -> Call:
     """The same call at this try's own instant: what must show in the metrics shows later than the step began."""
     return call.model_copy(update={"at": call.at + elapsed(call)})
+
+
+def percents(shares: Iterable[float]) -> str:
+    """Shares as people say them: `1, 10, 100 %`."""
+    return ", ".join(f"{share * 100:g}" for share in shares) + " %"
 
 
 def named(name: str) -> str:

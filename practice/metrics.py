@@ -67,6 +67,8 @@ class Series:
     def window(self, start: float, end: float) -> list[tuple[float, float]]:
         """The samples in (start, end]."""
         low, high = self.span(start, end)
+        if high <= low:  # also one that was born later: the store is ahead of whoever asks about the past
+            return []
         pairs = zip(self.times[low:high], self.values[low - self.born : high - self.born], strict=True)
         return [p for p in pairs if not math.isnan(p[1])] if self.kind == "recorded" else list(pairs)
 

@@ -130,6 +130,7 @@ class World:
             "people": {p.name: {"role": p.role, "slack": p.slack_id, "pagerduty": p.pagerduty_id, "email": p.email}
                        for p in state.people.values()},
             "fleet": {**asdict(state.fleet), "faults": [{**asdict(fault), "active": fault.active(now)} for fault in state.fleet.faults]},
+            "rulesets": {name: [asdict(rule) for rule in repository.rulesets.values()] for name, repository in state.repositories.items()},
             "blind": state.blind,
             "dials": self.dials.as_json(),
         }  # fmt: skip

@@ -116,6 +116,7 @@ def _head(status: Status, now: datetime, source: str, as_of: datetime) -> list[s
         ),
         *_comment(f"from {source}, true at {as_of:%Y-%m-%d %H:%M:%S} UTC, {span(now - as_of)} ago: what was done since is not in it"),
         *(_comment(f"the playbook waits for: {plain(status.waiting_for)}") if status.waiting_for else []),
+        *_comment("Not a script: read, decide, run one command at a time, and look at the service after each."),
         *_comment("A playbook that comes back looks before it acts: what you did by hand is adopted, not repeated."),
     ]
 

@@ -72,8 +72,8 @@ def counted(checklist: Iterable[Tick]) -> str:
     return " · ".join(filter(None, [done, f"MISSED: {', '.join(missed)}" if missed else "", f"{states.count(TickState.OPEN)} open"]))
 
 
-def in_words(tick: Tick, now: datetime) -> str:
-    """One tick as a sentence: for logs, and for the post-mortem."""
+def in_words(tick: Tick, now: datetime | None = None) -> str:
+    """One tick as a sentence: for logs; without `now` for a document, which is read at any time."""
     text = next((unmarked(item.text).rstrip(".") for item in ITEMS if item.key == tick.key), tick.key)
     return f"{text}: {_said(tick, now)}"
 
@@ -92,7 +92,7 @@ def _ticked(item: Item, tick: Tick | None, now: datetime, width: int) -> list[Te
     ]
 
 
-def _said(tick: Tick, now: datetime) -> str:
+def _said(tick: Tick, now: datetime | None) -> str:
     due = f"{tick.due_at:%H:%M:%S} UTC" if tick.due_at else ""
     done = f"{tick.done_at:%H:%M:%S} UTC" if tick.done_at else ""
     match tick.state:
@@ -101,9 +101,9 @@ def _said(tick: Tick, now: datetime) -> str:
         case TickState.LATE:
             return f"done {done}, {span(late_by(tick, now))} late (due {due})"
         case TickState.MISSED:
-            return f"MISSED: was due {due}, {span(late_by(tick, now))} ago"
+            return f"MISSED: was due {due}" + (f", {span(late_by(tick, now))} ago" if now else "")
         case TickState.OPEN:
-            return f"open, due {due}" + (f" (in {span(tick.due_at - now)})" if tick.due_at and tick.due_at > now else "")
+            return f"open, due {due}" + (f" (in {span(tick.due_at - now)})" if now and tick.due_at and tick.due_at > now else "")
         case TickState.NOT_DUE:
             return "no deadline at this severity"
         case _:

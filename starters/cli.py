@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.live import Live
 
 from activities.ledger import LedgerDown
-from starters import by_hand, freezing, messages, options, screens, sheets, terminal
+from starters import by_hand, freezing, messages, options, paper, screens, shadow_report, sheets, slo, terminal
 from starters import checklist as checklists
 from starters.options import As, AsJson, Full, Which
 from starters.reading import SERVER, Reader, Seen, whole
@@ -59,17 +59,38 @@ def declare(
     say(f"watch it: incident watch {declared.incident_id}")
 
 
+@app.command()
+def plan(
+    playbook: Annotated[str, typer.Argument(help="Its file name, section or workflow type: `incident playbooks` lists them.")],
+    service: Annotated[str, typer.Option(help="The service that would suffer.")],
+    provider: Annotated[str, typer.Option(help="The provider that would be suspected, if any.")] = "",
+    region: Annotated[str, typer.Option(help="The region, if it is only one.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say what a playbook would do now: it only reads. Steps, effects, undo, questions, blast radius, and each command to do it by hand."""
+    from starters import planning, steering  # noqa: PLC0415 - the SDK is slow to import, and reading does not need it
+
+    reader = options.reader()
+    told = Incident(service=service, provider=provider, region=region, declared_by=options.speaker(reader, ""))
+    steering.playbook(playbook)
+    outcome = options.with_client(reader, lambda client: steering.rehearse(client, reader.settings, playbook, told))
+    if as_json:
+        return say_json(outcome.model_dump(mode="json"))
+    return draw(planning.picture(outcome, width()))
+
+
 @app.command("list")
 def list_incidents(
     everything: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False, as_json: AsJson = False
 ) -> None:
     """List the incidents that are open."""
-    seen = options.reader().incidents(open_only=not everything)
+    reader = options.reader()
+    seen, lost = reader.incidents(open_only=not everything), reader.lost()
     if as_json:
-        return say_json([_summary(one) for one in seen])
+        return say_json([_summary(one) | ({"state": screens.LOST} if one.status.incident_id in lost else {}) for one in seen])
     if not seen:
         return say("no incident is open" if not everything else "there never was an incident")
-    return draw(screens.listed(seen, datetime.now(UTC), width()))
+    return draw(screens.listed(seen, datetime.now(UTC), width(), lost))
 
 
 @app.command()
@@ -141,20 +162,22 @@ def postmortem(
     reader = options.reader()
     seen = reader.status(reader.find(incident))
     entries, _ = reader.timeline(seen.status.incident_id)
-    try:
-        effects = reader.ledger.effects(seen.status.incident_id)
-    except LedgerDown:
-        effects = []
+    effects, house = (
+        reader.effects(seen.status.incident_id),
+        document.House(options.policy(reader), options.roster(reader), options.dashboards(reader)),
+    )
     if as_json:
-        return say_json({**_provenance(seen), **document.facts(seen.status, entries, effects)})
-    before = output.read_text() if output and output.exists() else ""
-    text = document.draft(seen.status, entries, effects, before, source=f"{seen.source}, as of {seen.as_of:%Y-%m-%d %H:%M:%S} UTC")
+        return say_json({**_provenance(seen), **document.facts(seen.status, entries, effects, house)})
+    source = f"{seen.source}, as of {seen.as_of:%Y-%m-%d %H:%M:%S} UTC"
     if output is None:
-        print(text)
-        return None
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(text)
-    return say(f"{output}: {'renewed; what people wrote is kept' if before else 'drafted'}")
+        return print(document.draft(seen.status, entries, effects, source=source, house=house))
+    before = paper.read(output)
+    paper.write(output, before, document.draft(seen.status, entries, effects, before, source, house))
+    if not before:
+        return say(f"{output}: drafted")
+    if theirs := paper.theirs(before):
+        say(f"not renewed, because somebody edited it: {', '.join(theirs)}")
+    return say(f"{output}: renewed; what people wrote is kept")
 
 
 @app.command()
@@ -294,6 +317,8 @@ def _summary(seen: Seen) -> dict[str, JsonValue]:
 
 app.add_typer(messages.app)
 app.add_typer(sheets.app)
+app.add_typer(shadow_report.app)
+app.add_typer(slo.app)
 app.add_typer(freezing.app, name="freeze")
 
 

@@ -55,6 +55,27 @@ def hand_over(incident: Which = "", question: Asked = "", as_: As = "", reason: 
     _answer("hand_over", (incident, question), as_, reason, code)
 
 
+@app.command("do")
+def do(
+    procedure: Annotated[str, typer.Argument(help="roll-back, return-to-latest, freeze, flag, read-only, limit, scale, drain; or a task for "
+                                                  "people: flush-cache, purge-queue, clamp-all, revoke-all-sessions, rotate-secret.")],
+    incident: Which = "",
+    service: Annotated[str, typer.Option(help="The service; left out, the incident's own.")] = "",
+    flag: Annotated[str, typer.Option(help="For `flag`: which one is switched off.")] = "",
+    region: Annotated[str, typer.Option(help="For `drain`: which region.")] = "",
+    rps: Annotated[float, typer.Option(help="For `limit`: requests a second that are let in.")] = 0.0,
+    as_: As = "", reason: Why = "",
+) -> None:  # fmt: skip
+    """Run one universal procedure inside an open incident: asked, proven, undone and recorded like a step of its playbook."""
+    from starters import steering  # noqa: PLC0415
+
+    reader = options.reader()
+    which, by = reader.find(incident, open_only=True), options.speaker(reader, as_)
+    say(options.with_client(reader, lambda client: steering.do(
+        client, which, procedure, by=by, service=service, flag=flag, region=region, rps=rps or None, reason=reason,
+    )))  # fmt: skip
+
+
 @app.command()
 def answer(
     words: Annotated[list[str], typer.Argument(metavar="[INCIDENT] [QUESTION] VALUE", help=f"{WHICH} The value may be JSON.")],
@@ -127,6 +148,15 @@ def pause(incident: Which = "", as_: As = "", reason: Why = "") -> None:
 def resume(incident: Which = "", as_: As = "", reason: Why = "") -> None:
     """Let automation go on."""
     _say(incident, "resume", as_, reason=reason)
+
+
+@app.command()
+def widen(
+    incident: Which = "", as_: As = "",
+    reason: Annotated[str, typer.Option("--reason", "-r", metavar="TEXT", help="The cause that is known, and that it is stable.")] = "",
+) -> None:  # fmt: skip
+    """Let public updates come less often, once the cause is known and stable; it is announced."""
+    _say(incident, "widen", as_, reason=reason)
 
 
 @app.command()

@@ -16,7 +16,7 @@ from workflows.severity import Severity
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-    from activities.organisation import Policy
+    from activities.organisation import Policy, Roster
 
 T = TypeVar("T")
 
@@ -56,14 +56,19 @@ def speaker(looked_up: Reader, as_: str) -> str:
 
 def on_roster(looked_up: Reader, name: str) -> None:
     """Raises `Trouble` when there is a roster here and nobody on it is called so."""
-    from activities.organisation import Organisation  # noqa: PLC0415
+    known = roster(looked_up)
+    if known.people and known.person(name) is None:
+        raise Trouble(f"nobody called {name!r} is on the roster; there are {', '.join(known.people)}", "incident doctor")
+
+
+def roster(looked_up: Reader) -> "Roster":
+    """Who holds which role, as far as this machine knows: an empty roster where there is none, for the incident has its own."""
+    from activities.organisation import Organisation, Roster  # noqa: PLC0415
 
     try:
-        roster = Organisation(Path(looked_up.settings.organisation)).read_roster()
+        return Organisation(Path(looked_up.settings.organisation)).read_roster()
     except Refused:
-        return  # no roster here: the incident knows it
-    if roster.people and roster.person(name) is None:
-        raise Trouble(f"nobody called {name!r} is on the roster; there are {', '.join(roster.people)}", "incident doctor")
+        return Roster()
 
 
 def policy(looked_up: Reader) -> "Policy":
@@ -77,6 +82,16 @@ def policy(looked_up: Reader) -> "Policy":
         return Organisation(where).read_policy()
     except Refused as wrong:
         raise Trouble(wrong.message, "incident doctor") from None
+
+
+def dashboards(looked_up: Reader) -> dict[str, str]:
+    """The dashboards that the organisation has linked, by name; none where there is no such file, or where it is wrong."""
+    from activities.organisation import Organisation  # noqa: PLC0415
+
+    try:
+        return dict(Organisation(Path(looked_up.settings.organisation)).read_communications().links.dashboards)
+    except Refused:
+        return {}
 
 
 def with_client(looked_up: Reader, conversation: "Callable[[Client], Awaitable[T]]") -> T:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from activities.action import Entry
+from activities.findings import LOST_KINDS, Findings
 from activities.ledger import Done, Ledger, LedgerDown, Recorded
 from starters.trouble import Trouble
 from workflows.incident import Phase, State, Status
@@ -88,6 +89,10 @@ class Reader:
         except LedgerDown as down:
             return self._listed(open_only, down)
 
+    def lost(self) -> set[str]:
+        """The incidents that the reconciler found without a playbook; none where there is no ledger to say so."""
+        return {found.incident_id for found in Findings(self.ledger).open() if found.kind in LOST_KINDS}
+
     def holding(self) -> list[Seen]:
         """Every incident that may have something in force: the open ones, and those that ended and left something.
 
@@ -111,10 +116,17 @@ class Reader:
     def timeline(self, incident: str) -> tuple[list[Entry], str]:
         """The lines of a timeline, and who told us."""
         try:
-            kept = self.ledger.timeline(incident)
+            kept, known = self.ledger.timeline(incident), self.ledger.status(incident) is not None
         except LedgerDown:
-            kept = []
-        return (kept, LEDGER) if kept else (talk(self._ask_timeline(incident)), WORKER)
+            kept, known = [], False
+        if kept:
+            return kept, LEDGER
+        try:
+            return talk(self._ask_timeline(incident)), WORKER
+        except Trouble:
+            if known:
+                return [], LEDGER
+            raise
 
     def _recorded(self, incident: str) -> Seen | None:
         try:

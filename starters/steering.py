@@ -20,6 +20,7 @@ from temporalio.client import (
     RPCError,
     WithStartWorkflowOperation,
     WorkflowExecutionStatus,
+    WorkflowFailureError,
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
@@ -35,12 +36,13 @@ from starters.trouble import Refusal, Trouble
 from worker.converter import data_converter
 from worker.playbooks import PlaybookInfo, discover
 from worker.settings import Settings
-from workflows.incident import UNSURE, Alert, Incident, Joined, Status, incident_id
+from workflows.incident import UNSURE, Alert, Incident, Joined, Outcome, Status, incident_id
 from workflows.severity import worst
 
 ANSWER_WITHIN = timedelta(seconds=15)  # an incident may look up who somebody is before it answers
 JOIN_WITHIN = timedelta(seconds=8)  # Alertmanager gives up after ten
 CONNECT_WITHIN = 5.0  # seconds
+PLAN_WITHIN = 60.0  # seconds
 NAMESAKES = 50  # how many incidents may share a short name on one day
 
 
@@ -216,6 +218,33 @@ async def resume(client: Client, incident: str, *, by: str, reason: str = "") ->
 async def stand_down(client: Client, incident: str, *, by: str, reason: str, false_alarm: bool = False) -> str:
     """End an incident: what it imposed is lifted."""
     return await say(client, incident, "stand_down", by=by, reason=reason, false_alarm=false_alarm)
+
+
+async def do(
+    client: Client, incident: str, procedure: str, *, by: str, service: str = "", flag: str = "", region: str = "",
+    rps: float | None = None, reason: str = "",
+) -> str:  # fmt: skip
+    """Run one universal procedure inside an open incident."""
+    return await say(client, incident, "do", procedure=procedure, by=by, service=service, flag=flag, region=region, rps=rps, reason=reason)
+
+
+async def rehearse(client: Client, settings: Settings, name: str, incident: Incident) -> Outcome:
+    """The plan of a playbook: its own `run`, with real reads, in which every change is only said. Raises `Trouble`."""
+    info, which = playbook(name), f"plan-{uuid.uuid4().hex[:12]}"
+    told = incident.model_copy(update={"rehearsal": True})
+    async with plainly(client, which):
+        handle = await client.start_workflow(
+            info.type, told, id=which, task_queue=_queue(settings, info, told), task_timeout=settings.task_patience,
+            static_summary=f"plan: {_summary(info, told)}", result_type=Outcome,
+        )  # fmt: skip
+        try:
+            outcome: Outcome = await asyncio.wait_for(handle.result(), PLAN_WITHIN)
+        except TimeoutError:
+            await handle.terminate("the plan took too long")
+            raise Trouble(f"the plan did not come within {PLAN_WITHIN:g} s: is a worker running?", "incident doctor") from None
+        except WorkflowFailureError as failed:
+            raise Trouble(f"the plan broke off: {failed.cause}", "incident doctor") from None
+    return outcome
 
 
 async def say(client: Client, incident: str, message: str, **words: JsonValue) -> str:

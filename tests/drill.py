@@ -5,7 +5,7 @@ Time passes only when the story lets it: nobody's patience runs out while a test
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,6 +20,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.ledger import Done
+from practice.fleet_cast import SERVICES
 from practice.server import serve
 from practice.world import World
 from worker.converter import data_converter
@@ -68,6 +69,16 @@ email = "pat@example.com"
 slack = "U_PAT"
 pager = "P_PAT"
 
+[services.api]
+platform = "cloud_run"
+project = "acme"
+regions = ["eu-west", "us-east"]
+repository = "acme/api"
+[services.orchestrator]
+platform = "kubernetes"
+regions = ["eu-west", "us-east"]
+repository = "acme/orchestrator"
+
 # On a server that skips time a skip must not look like a dead worker: nothing technical runs out within a story.
 [policy.patience.read]
 each_try = 900
@@ -75,6 +86,11 @@ tries = 7
 longest_pause = 5
 heartbeat = 900
 [policy.patience.change]
+each_try = 900
+tries = 7
+longest_pause = 5
+heartbeat = 900
+[policy.patience.rollout]
 each_try = 900
 tries = 7
 longest_pause = 5
@@ -334,12 +350,16 @@ class Told:
         return found
 
     async def _move(self, status: Status, answers: dict[str, str], answered: set[int], skip: timedelta) -> None:
-        """Answer what is open as `answers` says (a part of the question → verdict, "" leaves it open); without questions, let time pass."""
+        """Answer what is open as `answers` says (a part of the question → verdict, "" leaves it open); without questions, let time pass.
+
+        The commander takes the page before anybody answers: while nobody commands, a yes to anything broad is held (spec §4).
+        """
         waiting = [q for q in status.asking if q.number not in answered]
         for question in waiting:
             verdict = next((v for k, v in answers.items() if k.lower() in question.asks.lower()), question.options[0])
             answered.add(question.number)
             if verdict:
+                await self.commanded()
                 code = await self.drill.code(ROLES[question.roles[0]], question.number)
                 try:
                     await self.say(verdict, {"question": question.number, "code": code, "reason": "drill", "value": "none"})
@@ -348,6 +368,11 @@ class Told:
                         raise  # otherwise another answer has made this question superfluous
         if not waiting:
             await self.drill.env.sleep(skip)
+
+    async def commanded(self, by: str = ROLES["incident_commander"]) -> None:
+        """Somebody has taken the page."""
+        if (await self.status()).acknowledged_at is None:
+            await self.say("acknowledge", {"by": by})
 
     async def question(self, about: str, skip: timedelta = timedelta(seconds=20), patience: float = PATIENCE) -> Question:
         """The open question about something. Lets time pass until it is asked."""
@@ -362,9 +387,11 @@ class Told:
         found: Question = await until(asked, f"a question about {about!r}", patience)
         return found
 
-    async def answer(self, about: str, verdict: str = "approve", by: str = "", reason: str = "drill") -> str:
-        """Answer a question with somebody's own code."""
+    async def answer(self, about: str, verdict: str = "approve", by: str = "", reason: str = "drill", *, vacant: bool = False) -> str:
+        """Answer a question with somebody's own code. Unless the story is about `vacant` command, somebody has taken it."""
         question = await self.question(about)
+        if not vacant:
+            await self.commanded()
         person = by or ROLES[question.roles[0]]
         return await self.say(
             verdict, {"question": question.number, "code": await self.drill.code(person, question.number), "reason": reason}
@@ -387,17 +414,27 @@ class Told:
 
 
 @asynccontextmanager
-async def drill(tmp: Path, *, seed: int = 7, policy: str = "", serving: bool = True) -> AsyncIterator[Drill]:
-    """A stage: everything up, nothing broken yet."""
-    organisation = tmp / "organisation.toml"
-    organisation.write_text(ORGANISATION.format(policy=policy))
-    world = World(seed=seed, following=True, state=tmp / "practice")
+async def drill(
+    tmp: Path,
+    *,
+    seed: int = 7,
+    policy: str = "",
+    serving: bool = True,
+    mode: str = "live",
+    organisation: str = "",
+    services: Sequence[str] = SERVICES,
+    **settings_: Any,
+) -> AsyncIterator[Drill]:
+    """A stage: everything up, nothing broken yet. `organisation`: its file, where it is not the usual one; the rest are settings."""
+    written = tmp / "organisation.toml"
+    written.write_text(organisation or ORGANISATION.format(policy=policy).replace('mode = "live"', f'mode = "{mode}"'))
+    world = World(seed=seed, following=True, state=tmp / "practice", services=services)
     async with AsyncExitStack() as stack:
         env = await stack.enter_async_context(skipping())
         url = await stack.enter_async_context(serve(world))
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=url))
-        settings = stage_settings(url, tmp, organisation).model_copy(
-            update={"temporal_address": env.client.service_client.config.target_host, "task_timeout": 3600.0}
+        settings = stage_settings(url, tmp, written).model_copy(
+            update={"temporal_address": env.client.service_client.config.target_host, "task_timeout": 3600.0, **settings_}
         )
         fleet = await wire(settings, stack, Following())
         stage = Drill(env, world, url, settings, fleet, http, workers=await stack.enter_async_context(AsyncExitStack()))
@@ -422,6 +459,7 @@ def stage_settings(url: str, tmp: Path, organisation: Path) -> Settings:
         pagerduty_from="dana@example.com", github_url=f"{url}/github", github_repository="acme/incidents",
         model_gateway_token=ref, app_token=ref, unleash_token=ref, statuspage_token=ref, slack_token=ref, pagerduty_routing_key=ref,
         pagerduty_token=ref, github_token=ref, codes_secret=f"file:{secret}",
+        kubernetes_url=f"{url}/k8s/{{region}}", kubernetes_token=ref, rollout_patience=2.0,
         cloud_run_url=f"{url}/run", cloud_run_token=ref, edge_url=f"{url}/edge",
         platform_url=f"{url}/platform", platform_token=ref,
     )  # fmt: skip

@@ -56,8 +56,8 @@ def test_a_graver_severity_never_makes_anybody_wait_longer(one: Severity, other:
     cadence = Cadence.started(POLICY, milder, START)
     before = cadence.room_due, cadence.reclassify_due, cadence.public_due
     cadence.quicken(graver, after(at))
-    assert cadence.room_due <= before[0] and cadence.reclassify_due <= before[1]
-    assert before[2] is None or (cadence.public_due is not None and cadence.public_due <= before[2])
+    now = cadence.room_due, cadence.reclassify_due, cadence.public_due
+    assert all(was is None or (due is not None and due <= was) for was, due in zip(before, now, strict=True))
 
 
 @given(severities, st.lists(st.floats(0.1, 90), max_size=30), st.floats(0.5, 500))

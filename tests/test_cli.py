@@ -16,7 +16,7 @@ import sqlalchemy as sa
 import typer
 import typer.main
 
-from activities.ledger import Ledger
+from activities.ledger import Ledger, Record
 from starters import cli, messages
 from tests.screens import situations
 from workflows.incident import Status
@@ -130,6 +130,74 @@ def test_the_postmortem_is_written_once_and_then_renewed_around_what_people_wrot
     assert incident("postmortem", "--json").told["answers_self_declared"] == 1
 
 
+def test_a_post_mortem_keeps_its_line_ends_and_says_what_is_theirs_by_now(incident: Incident, tmp_path: Path) -> None:
+    paper = tmp_path / "postmortem.md"
+    incident("postmortem", "-o", str(paper))
+    text = paper.read_text().replace("- nobody was told anything", "- I told everybody").replace("acknowledged — dana", "woken — dana")
+    paper.write_bytes(text.replace("\n", "\r\n").encode())
+    said = incident("postmortem", "-o", str(paper)).out.splitlines()
+    assert said[0].startswith("not renewed, because somebody edited it: timeline")
+    assert "woken — dana" in paper.read_text()
+    assert b"\r\n" in paper.read_bytes() and b"\n" not in paper.read_bytes().replace(b"\r\n", b"")
+
+
+async def test_the_checklist_is_a_sheet_until_the_playbook_ticks_it(incident: Incident, ledger: Ledger, tmp_path: Path) -> None:
+    sheet = incident("checklist").out
+    assert "SEV-1  SEV-2  SEV-3" in sheet
+    assert "by (UTC)" in incident("checklist", "chat").out
+    assert "The playbook has ticked nothing yet: tick by hand." in incident("checklist", "chat").out
+    (tmp_path / "organisation.toml").write_text(ORGANISATION + "[policy.first_minutes.freeze]\n1 = 60\n2 = 900\n3 = 960\n")
+    assert re.search(r"Freeze deploys: .* 1 min +15 min +16 min", incident("checklist").out)
+    items = {item["key"]: item for item in incident("checklist", "--json").told["items"]}
+    assert items["freeze"]["within_seconds"] == {"SEV-1": 60, "SEV-2": 900, "SEV-3": 960}
+    assert (items["declare"]["text"], items["declare"]["due_at"]) == ("Declare incident; assign **IC** and **Scribe**.", None)
+    await situations.fill(ledger, only=situations.ticked())
+    seen = incident("checklist", "chat")
+    assert "9 done, 1 of them late · MISSED: freeze · 2 open" in seen.out
+    assert "from the ledger, " in seen.out
+    told = incident("checklist", "chat", "--json").told
+    assert {tick["key"]: tick["state"] for tick in told["ticks"]}["freeze"] == "missed"
+    assert {item["key"]: item for item in told["items"]}["freeze"]["due_at"] == "2026-11-23T10:17:00+00:00"
+    assert incident("list", "--json").told[0]["missed"] == ["freeze"]
+    assert "MISSED: freeze" in incident("list").out
+
+
+def test_the_rest_by_hand_and_the_measures_come_from_the_ledger(incident: Incident) -> None:
+    assert "curl -X POST https://flags.internal/api/flags/tools.high_psu/on" in incident("by-hand").out.splitlines()
+    told = incident("by-hand", "--json").told
+    assert ([step["number"] for step in told["steps"]], [q["number"] for q in told["questions"]]) == ([6, 8], [3])
+    assert [measure["number"] for measure in incident("measures", "--json").told["in_force"]] == [2, 1]
+    assert "retrieval only chat/acme" in incident("measures").out
+    assert incident("measures", "--by-hand").out.splitlines()[-2] == "curl -X POST https://flags.internal/api/flags/tools.high_psu/on"
+    assert incident("measures", "search").out == "nothing is in force\n"
+
+
+def test_what_is_not_known_is_never_called_nothing(incident: Incident, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No ledger and no server: then nobody knows what is in force, and it is said so."""
+    monkeypatch.setenv("INCIDENT_LEDGER_URL", f"sqlite:///{tmp_path}/none.db")
+    for words in (["measures"], ["measures", "--by-hand"], ["by-hand", "inc-20261123-llm-chat"]):
+        seen = incident(*words)
+        assert (seen.code, seen.out) == (1, "")
+        assert "the Temporal server at 127.0.0.1:9 does not answer" in seen.err
+
+
+def test_a_status_that_a_newer_worker_wrote_is_read_all_the_same(incident: Incident, ledger: Ledger) -> None:
+    told = situations.asking(version=60).model_dump(mode="json")
+    told |= {"mood": "calm", "steps": [{**step, "colour": "green"} for step in told["steps"]]}
+    ledger.write(Record(incident_id=situations.ASKING, status=told))
+    assert "from the ledger (a newer version wrote it), " in incident("status").out
+    assert "tools.high_psu/on" in incident("by-hand").out
+    ledger.write(Record(incident_id=situations.ASKING, status=told | {"version": 61, "phase": "limbo"}))
+    assert "was written by another version of ours" in incident("status").err
+
+
+def test_a_country_without_a_calendar_is_found_by_the_doctor(incident: Incident, tmp_path: Path) -> None:
+    (tmp_path / "organisation.toml").write_text('[policy]\ncountry = "Narnia"\n' + ORGANISATION)
+    (check,) = [check for check in incident("doctor", "--json").told if check["name"] == "organisation"]
+    assert (check["state"], "there is no calendar of 'Narnia'" in check["said"]) == ("broken", True)
+    assert "weekends only: there is no calendar of 'Narnia'" in incident("postmortem", situations.OVER).out
+
+
 def test_the_playbooks_can_be_listed(incident: Incident) -> None:
     assert "§2.2  llm_provider_outage" in incident("playbooks").out
     keys = {"name", "workflow_type", "section", "title", "floor", "short", "lead", "triggers"}
@@ -149,6 +217,13 @@ WRONG = {
     "a person that is none": (["assign", "ops_lead", "mallory"], NOBODY, "incident doctor"),
     "a speaker that is none": (["approve", "3", "--as", "mallory"], NOBODY, "incident doctor"),
     "a playbook that is none": (["declare", "volcano"], "there is no playbook called 'volcano'; there are ", "incident playbooks"),
+    "a note about two things": (
+        ["note", "x", "--impact", "--scope"],
+        "one note is about one thing, not about impact and scope",
+        "incident note --help",
+    ),
+    "no fact": (["severity", "--unknown", "weather"], "there is no fact 'weather'", "incident severity --help"),
+    "by hand of nothing": (["by-hand", "inc-nowhere"], "there is no incident 'inc-nowhere'", "incident list --all"),
     "a note about nothing": (["note", "x", "--about", "weather"], "a note is about a hypothesis, an impact", "incident note --help"),
     "no reason": (["stand-down"], "standing down needs a reason", 'incident stand-down --reason "…"'),
     "server away: steering": (["approve", "3", "--as", "dana"], AWAY, "incident doctor"),
@@ -186,8 +261,8 @@ def test_the_doctor_says_what_is_broken_and_how_to_mend_it(incident: Incident, l
     states = {check["name"]: check["state"] for check in seen.told}
     assert seen.code == 1
     assert states == {
-        "settings": "good", "organisation": "good", "ledger": "good", "record": "good", "codes": "broken", "alert token": "good",
-        "temporal": "broken",
+        "settings": "good", "organisation": "good", "dashboards": "warning", "ledger": "good", "record": "good", "codes": "broken",
+        "alert token": "good", "temporal": "broken",
     }  # fmt: skip
     assert all(check["fix"] for check in seen.told if check["state"] == "broken")
     with ledger.engine.begin() as connection:

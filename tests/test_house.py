@@ -13,7 +13,11 @@ import pytest
 from temporalio import workflow
 
 from activities.action import Imposition, Order, Risk, action_of
+from activities.capacity import ScaleUp
+from activities.edge import Drain, Limit
+from activities.feeds import Pause
 from activities.model_orders import BackOffOrder, Degrade, Shift
+from activities.write_gate import ReadOnly
 from tests.drill import stage_settings
 from worker.playbooks import PlaybookInfo, discover
 from worker.wiring import wire
@@ -151,6 +155,8 @@ def verbs() -> list[object]:
         freezes,
         models,
         pager,
+        rota,
+        scaling,
         status_page,
         telemetry,
         tickets,
@@ -159,8 +165,8 @@ def verbs() -> list[object]:
     )
 
     modules = (
-        capacity, change_feed, deploy_gate, deploys, edge, feeds, flags, freezes, models, pager, status_page, telemetry, tickets, war_room,
-        write_gate,
+        capacity, change_feed, deploy_gate, deploys, edge, feeds, flags, freezes, models, pager, rota, scaling, status_page, telemetry, tickets,
+        war_room, write_gate,
     )  # fmt: skip
     classes = [c for m in modules for c in vars(m).values() if inspect.isclass(c) and c.__module__ == m.__name__]
     return [v for c in classes for v in vars(c).values() if hasattr(v, "__action__")]
@@ -183,7 +189,7 @@ def test_every_order_says_itself_to_a_person(verb: object) -> None:
 
 
 def test_an_imposition_carries_its_own_undo() -> None:
-    for order in (Shift, Degrade, BackOffOrder):
+    for order in (Shift, Degrade, BackOffOrder, Drain, Limit, ScaleUp, ReadOnly, Pause):
         assert issubclass(order, Imposition)
         assert {"look", "given", "undo"} <= set(vars(order))
 

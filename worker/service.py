@@ -18,7 +18,7 @@ from worker.wiring import Fleet
 # The domain's values go through the sandbox once, as they are; the playbooks and their machinery stay inside it, where determinism is checked.
 PASSED_THROUGH = (
     "activities", "workflows.approvals", "workflows.cadence", "workflows.checklist", "workflows.details", "workflows.doors", "workflows.incident",
-    "workflows.measures", "workflows.roster", "workflows.severity", "workflows.situation", "workflows.timeline", "pydantic",
+    "workflows.measures", "workflows.permissions", "workflows.roster", "workflows.severity", "workflows.situation", "workflows.timeline", "pydantic",
     "pydantic_core", "sqlalchemy", "httpx", "anyio",
 )  # fmt: skip
 

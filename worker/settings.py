@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     statuspage_url: str = "https://api.statuspage.io/v1"
     statuspage_public_url: str = ""
     statuspage_page: str = "main"
+    statuspage_fallback_url: str = ""  # a second status host that speaks the same API; it must not depend on what we run
+    statuspage_fallback_public_url: str = ""
+    statuspage_fallback_page: str = "main"
     slack_url: str = "https://slack.com/api"
     pagerduty_events_url: str = "https://events.pagerduty.com"
     pagerduty_url: str = "https://api.pagerduty.com"
@@ -40,6 +43,8 @@ class Settings(BaseSettings):
     github_url: str = "https://api.github.com"
     github_repository: str = ""
     cloud_run_url: str = "https://run.googleapis.com"
+    kubernetes_url: str = ""  # the clusters' API; `{region}` stands for the region
+    rollout_patience: float = Field(default=60.0, gt=0, lt=90)  # seconds of a try; below its start-to-close timeout
     platform_url: str = ""  # our own product's control plane
     edge_url: str = ""  # where customers reach our services: <edge_url>/<service>/
 
@@ -49,12 +54,14 @@ class Settings(BaseSettings):
     unleash_token: str = ""
     prometheus_token: str = ""
     statuspage_token: str = ""
+    statuspage_fallback_token: str = ""
     slack_token: str = ""
     pagerduty_routing_key: str = ""
     pagerduty_token: str = ""
     github_token: str = ""
     platform_token: str = ""
     cloud_run_token: str = ""  # or `adc`: Google's Application Default Credentials, which renew themselves
+    kubernetes_token: str = ""  # read again when it is refused; or `adc`
     codes_secret: str = ""
     alert_token: str = ""
 

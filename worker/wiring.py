@@ -15,7 +15,8 @@ from activities.clients.cloud_run import CloudRun
 from activities.clients.edge_probe import EdgeProbe
 from activities.clients.github import GitHub, Repositories
 from activities.clients.google_auth import ADC, GoogleAuth
-from activities.clients.http import Door
+from activities.clients.http import Bearer, Door
+from activities.clients.kubernetes import Kubernetes
 from activities.clients.model_gateway import ModelGateway
 from activities.clients.pagerduty import PagerDuty
 from activities.clients.platform import ControlPlane
@@ -26,7 +27,7 @@ from activities.clients.unleash import Unleash
 from activities.clock import Clock, RealClock
 from activities.codes import Codes, Identities
 from activities.deploy_gate import DeployGate
-from activities.deploys import Deploys
+from activities.deploys import Deploys, Platform
 from activities.edge import Edge
 from activities.evidence import Evidence
 from activities.feeds import Feeds
@@ -36,6 +37,8 @@ from activities.ledger import Ledger
 from activities.models import Models
 from activities.organisation import Organisation
 from activities.pager import Pager
+from activities.rota import Rota
+from activities.scaling import Scaling
 from activities.status_page import StatusPage
 from activities.telemetry import Telemetry
 from activities.tickets import Tickets
@@ -65,6 +68,35 @@ class Fleet:
         ]
 
 
+async def wire_pager(settings: Settings, stack: AsyncExitStack) -> Pager:
+    """Only what pages people: the reconciler's, in the alert receiver. Raises `NoCredential`."""
+    slack, pagerduty = await _paging(settings, stack)
+    return Pager(pagerduty, slack, Codes(_secret(settings, "codes_secret").encode()))
+
+
+async def _paging(settings: Settings, stack: AsyncExitStack) -> tuple[Slack, PagerDuty]:
+    async def door(url: str, **headers: str) -> Door:
+        return await stack.enter_async_context(Door(url, headers, timeout=settings.client_timeout))
+
+    slack = Slack(await door(settings.slack_url, Authorization=f"Bearer {_secret(settings, 'slack_token')}"))
+    pagerduty = PagerDuty(
+        await door(settings.pagerduty_events_url),
+        await door(
+            settings.pagerduty_url,
+            Authorization=f"Token token={_secret(settings, 'pagerduty_token')}",
+            Accept="application/vnd.pagerduty+json;version=2",
+        ),
+        routing_key=_secret(settings, "pagerduty_routing_key"),
+        requester=settings.pagerduty_requester,
+        sender=settings.pagerduty_from,
+    )
+    return slack, pagerduty
+
+
+def _secret(settings: Settings, name: str) -> str:
+    return resolve(getattr(settings, name), f"INCIDENT_{name.upper()}")
+
+
 async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = None) -> Fleet:
     """Open every door that the settings name. The doors close with the stack. Raises `NoCredential`."""
     clock = clock or RealClock()
@@ -72,8 +104,13 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
     async def door(url: str, **headers: str) -> Door:
         return await stack.enter_async_context(Door(url, headers, timeout=settings.client_timeout))
 
+    def cluster(region: str) -> Door:
+        opened = Door(settings.kubernetes_url.replace("{region}", region), {}, timeout=settings.client_timeout, auth=cluster_token)
+        stack.push_async_callback(opened.close)
+        return opened
+
     def secret(name: str) -> str:
-        return resolve(getattr(settings, name), f"INCIDENT_{name.upper()}")
+        return _secret(settings, name)
 
     ledger = Ledger(settings.ledger_url)
     ledger.migrate()
@@ -81,27 +118,18 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
     codes = Codes(secret("codes_secret").encode())
     gateway = ModelGateway(await door(settings.model_gateway_url, Authorization=f"Bearer {secret('model_gateway_token')}"))
     app = AppPlane(await door(settings.app_url, Authorization=f"Bearer {secret('app_token')}"))
-    bearer = secret("prometheus_token")
-    prometheus = Prometheus(
-        await door(settings.prometheus_url, **({"Authorization": f"Bearer {bearer}"} if bearer else {})), ui=settings.prometheus_url
-    )
-    slack = Slack(await door(settings.slack_url, Authorization=f"Bearer {secret('slack_token')}"))
-    pagerduty = PagerDuty(
-        await door(settings.pagerduty_events_url),
-        await door(
-            settings.pagerduty_url,
-            Authorization=f"Token token={secret('pagerduty_token')}",
-            Accept="application/vnd.pagerduty+json;version=2",
-        ),
-        routing_key=secret("pagerduty_routing_key"),
-        requester=settings.pagerduty_requester,
-        sender=settings.pagerduty_from,
-    )
+    prometheus = await _metrics_store(settings, stack)
+    slack, pagerduty = await _paging(settings, stack)
     statuspage = Statuspage(
         await door(settings.statuspage_url, Authorization=f"OAuth {secret('statuspage_token')}"),
         await door(settings.statuspage_public_url),
         settings.statuspage_page,
     )
+    second = Statuspage(
+        await door(settings.statuspage_fallback_url, Authorization=f"OAuth {secret('statuspage_fallback_token')}"),
+        await door(settings.statuspage_fallback_public_url),
+        settings.statuspage_fallback_page,
+    ) if settings.statuspage_fallback_url else None  # fmt: skip
     at_github = await door(settings.github_url, Authorization=f"Bearer {secret('github_token')}")
     # A freeze is a workflow. Nothing is connected before the first message: systems are wired before there is a server to speak to.
     temporal = await Client.connect(
@@ -114,19 +142,34 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
         else await door(settings.cloud_run_url, Authorization=f"Bearer {secret('cloud_run_token')}")
     )
     edge = EdgeProbe(await door(settings.edge_url))
-    deploys = Deploys({"cloud_run": cloud_run}, edge, prometheus)
+    cluster_token = GoogleAuth() if settings.kubernetes_token == ADC else Bearer(lambda: secret("kubernetes_token"))
+    kubernetes = Kubernetes(cluster)
+    platforms: dict[str, Platform] = {"cloud_run": cloud_run, "kubernetes": kubernetes}
+    deploys = Deploys(platforms, edge, prometheus, patience=settings.rollout_patience)
     plane = ControlPlane(await door(settings.platform_url, Authorization=f"Bearer {secret('platform_token')}"))
     unleash = Unleash(await door(settings.unleash_url, Authorization=secret("unleash_token")))
     systems: tuple[System, ...] = (
         organisation, ledger, Identities(organisation, codes), Models(gateway, app, prometheus, clock), Flags(unleash, app),
         Telemetry(prometheus), Evidence(settings.evidence, prometheus),
-        Pager(pagerduty, slack, codes), WarRoom(slack), StatusPage(statuspage),
+        Pager(pagerduty, slack, codes), Rota(organisation, pagerduty), WarRoom(slack), StatusPage(statuspage, second),
         Tickets(GitHub(at_github, settings.github_repository)), deploys, DeployGate(Repositories(at_github)),
         Freezes(temporal, codes, settings.queues[0], settings.task_patience),
         Edge(plane, edge, prometheus, clock), Autoscaler(plane, prometheus), WriteGate(plane, edge, prometheus, clock),
-        Feeds(plane, prometheus), ChangeFeed(plane),
+        Feeds(plane, prometheus), ChangeFeed(plane), Scaling(kubernetes),
     )  # fmt: skip
     for system in systems:
         if system is not ledger:
             system.book = ledger
     return Fleet(systems, ledger)
+
+
+async def telemetry(settings: Settings, stack: AsyncExitStack) -> Telemetry:
+    """The metrics alone, for whoever only reads them. The door closes with the stack. Raises `NoCredential`."""
+    return Telemetry(await _metrics_store(settings, stack))
+
+
+async def _metrics_store(settings: Settings, stack: AsyncExitStack) -> Prometheus:
+    bearer = resolve(settings.prometheus_token, "INCIDENT_PROMETHEUS_TOKEN")
+    headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+    opened = await stack.enter_async_context(Door(settings.prometheus_url, headers, timeout=settings.client_timeout))
+    return Prometheus(opened, ui=settings.prometheus_url)

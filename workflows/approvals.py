@@ -4,6 +4,7 @@ A question is bound by digest to exactly what will be done. An answer counts whe
 question is open, and when the answer is verified as far as policy wants it for this class of risk. Silence never grants (spec §2.5).
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -13,6 +14,7 @@ from activities.organisation import Policy, Standing
 from workflows.incident import Answer, Given, Question, QuestionKind, QuestionState, Silence
 from workflows.roster import Crew
 
+BREAK_GLASS = re.compile(r"\s*break[\s-]?glass\b\W*\w.{8,}", re.IGNORECASE | re.DOTALL)  # the words, and a reason after them
 GRANTING = frozenset({"approve", "retry", "skip", "done_by_hand", "hand_over", "answer"})
 
 
@@ -44,6 +46,8 @@ class Approvals:
         silence: Silence = Silence.HOLD,
         expires_at: datetime | None = None,
         proposer: str = "",
+        strict: bool = False,
+        vetoes: tuple[Role, ...] = (),
     ) -> Question:
         """Put a question. C3 may only hold or be safe in silence, and takes two people (spec §2.4, §2.5.5)."""
         if risk >= Risk.C3 and silence not in (Silence.HOLD, Silence.SAFE):
@@ -54,7 +58,7 @@ class Approvals:
             quorum=2 if risk >= Risk.C3 and kind is QuestionKind.APPROVAL else 1, proposer=proposer, covers=covers, options=options,
             digest=digest({"incident": self.incident_id, "number": number, "asks": asks, "covers": covers, "inverse": inverse,
                            "expires": str(expires_at)}),
-            silence=silence, asked_at=at, expires_at=expires_at,
+            silence=silence, asked_at=at, expires_at=expires_at, strict=strict, vetoes=vetoes,
         )  # fmt: skip
         self.questions.append(question)
         return question
@@ -65,8 +69,11 @@ class Approvals:
         if person is None:
             raise NotAccepted(identity.why or "nobody by that name is on the roster")
         question = self._meant(answer, identity, crew)
-        role = crew.role_of(person, question.roles)
-        self._check(question, answer, identity, role, policy, at)
+        role = crew.role_of(person, question.roles, alone=not question.strict)
+        if role is None and answer.verdict == "decline":
+            role = crew.role_of(person, question.vetoes, alone=False)
+        alone = any(given.by == person.id for given in question.given)
+        self._check(question, answer, identity, role, policy, at, crew)
         question.given.append(
             Given(
                 verdict=answer.verdict, by=person.id, role=role, verified=identity.verified, at=at, reason=answer.reason, value=answer.value
@@ -74,6 +81,9 @@ class Approvals:
         )
         if answer.verdict == "decline":
             self._close(question, QuestionState.DECLINED, at)
+        elif alone:
+            question.broke_glass = True
+            self._close(question, QuestionState.GRANTED, at)
         elif len({given.by for given in question.given}) >= question.quorum:
             self._close(question, QuestionState.GRANTED, at)
         return question
@@ -95,10 +105,11 @@ class Approvals:
         return Grant(
             question=question.number,
             covers=question.covers,
-            by=tuple(given.by for given in question.given),
+            by=tuple(dict.fromkeys(given.by for given in question.given)),
             verified=all(given.verified for given in question.given),
             at=at,
             expires_at=at + lasting,
+            basis="break-glass" if question.broke_glass else "answer",
         )
 
     def assume(self, question: Question, lasting: timedelta, at: datetime) -> Grant:
@@ -134,7 +145,9 @@ class Approvals:
         waiting = ", ".join(str(q.number) for q in mine) or "none"
         raise NotAccepted(f"say which question you mean; waiting for you: {waiting}")
 
-    def _check(self, question: Question, answer: Answer, identity: Identity, role: Role | None, policy: Policy, at: datetime) -> None:
+    def _check(
+        self, question: Question, answer: Answer, identity: Identity, role: Role | None, policy: Policy, at: datetime, crew: Crew
+    ) -> None:
         person = identity.person
         assert person is not None  # noqa: S101 - narrows the type; take() checked it
         wanted = " or ".join(r.title for r in question.roles)
@@ -151,15 +164,27 @@ class Approvals:
         if question.risk >= policy.verified_from and not identity.verified and answer.verdict in GRANTING:
             raise NotAccepted(f"a {question.risk.label} answer must be verified: send your personal code for question {question.number}")
         if any(given.by == person.id for given in question.given):
-            raise NotAccepted(f"{person.id} has answered question {question.number} already")
-        if question.risk >= Risk.C3 and question.kind is QuestionKind.APPROVAL and answer.verdict == "approve":
-            self._check_two_pairs_of_eyes(question, person.id, role)
+            self._check_the_glass(question, answer, person.id, policy, at, crew)
+        elif question.risk >= Risk.C3 and question.kind is QuestionKind.APPROVAL and answer.verdict == "approve":
+            self._check_two_pairs_of_eyes(question, person.id, role, crew)
 
-    def _check_two_pairs_of_eyes(self, question: Question, who: str, role: Role) -> None:
-        if who == question.proposer:
+    def _check_two_pairs_of_eyes(self, question: Question, who: str, role: Role, crew: Crew) -> None:
+        if who == question.proposer and who != crew.solo:
             raise NotAccepted(f"{who} chose this option and may not grant it too ({question.risk.label})")
         if any(given.role is role for given in question.given):
             raise NotAccepted(f"the second approval of question {question.number} must come from another role than {role.title}")
+
+    def _check_the_glass(self, question: Question, answer: Answer, who: str, policy: Policy, at: datetime, crew: Crew) -> None:
+        """One person decides alone what takes two: only who is alone, after a second person was waited for, where policy allows it."""
+        answered = f"{who} has answered question {question.number} already"
+        if question.quorum < 2 or question.strict or crew.solo != who or answer.verdict != "approve":
+            raise NotAccepted(answered)
+        if not policy.break_glass:
+            raise NotAccepted(f"{answered}, and {question.risk.label} takes a second person: policy does not allow break-glass")
+        if question.alone_from is None or at < question.alone_from:
+            raise NotAccepted(f"{answered}; a second person is being paged, for {policy.second_person.total_seconds() / 60:g} minutes")
+        if not BREAK_GLASS.match(answer.reason):
+            raise NotAccepted(f"{answered}; to decide alone, approve again with a reason that begins “break glass:” and says why")
 
     def _close(self, question: Question, state: QuestionState, at: datetime) -> None:
         question.state, question.closed_at = state, at

@@ -96,10 +96,15 @@ class Changes:
 
     async def plan(
         self, verb: Verb[O, Effect], orders: Sequence[O], *, asks: str, facts: tuple[str, ...] = (), silence: Silence = Silence.HOLD,
-        lasting: timedelta | None = None, effect: str = "",
+        lasting: timedelta | None = None, effect: str = "", also: tuple[str, ...] = (),
     ) -> Decision:  # fmt: skip
-        """One question for several orders that belong together (a ramp, a canary): asked once, granted for exactly these."""
-        return await self._questions.approval(verb, orders, asks=asks, effect=effect, facts=facts, silence=silence, lasting=lasting)
+        """One question for several orders that belong together (a ramp, a canary): asked once, granted for exactly these.
+
+        `also`: digests of orders of other verbs that the same yes covers (the permit of a freeze under which a rollback runs).
+        """
+        return await self._questions.approval(
+            verb, orders, asks=asks, effect=effect, facts=facts, silence=silence, lasting=lasting, also=also
+        )
 
     async def impose(
         self, measure: Measure[I], order: I, *, facts: tuple[str, ...] = (), silence: Silence = Silence.HOLD, under: Grant | None = None,
@@ -185,6 +190,8 @@ class Changes:
                 again = imposed is not None
                 continue
             imposed.certain, imposed.assumed = True, effect.assumed
+            if effect.assumed:
+                self._proof.shadow.wants(measure, wanted, fresh, step)
             self._done(step, effect)
             return Proposed(effect, imposed=imposed)
 
@@ -233,6 +240,8 @@ class Changes:
                 again = True
                 continue
             self._done(step, effect)
+            if effect.seen_at is not None:
+                await self._proof.until(effect.seen_at, "")
             return True
 
     async def confirm_lifting(

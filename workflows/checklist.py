@@ -99,8 +99,9 @@ def tick(key: str, due: datetime | None, now: datetime, done_at: datetime | None
     return Tick(key=key, state=state, done_at=done_at, due_at=due, evidence=evidence)
 
 
-def late_by(one: Tick, now: datetime) -> timedelta:
-    """How much later than due it was done, or is now; nothing when it is in time or has no deadline."""
-    if one.due_at is None or one.state not in (TickState.LATE, TickState.MISSED):
+def late_by(one: Tick, now: datetime | None = None) -> timedelta:
+    """How much later than due it was done, or is `now`; nothing when it is in time, has no deadline, or nobody says when now is."""
+    until = one.done_at or now
+    if one.due_at is None or until is None or one.state not in (TickState.LATE, TickState.MISSED):
         return timedelta(0)
-    return max((one.done_at or now) - one.due_at, timedelta(0))
+    return max(until - one.due_at, timedelta(0))

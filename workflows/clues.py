@@ -136,8 +136,15 @@ def _scope(clues: Clues, change: Change) -> tuple[float, str]:
 
 def regions_of(change: Change) -> frozenset[str]:
     """The regions that a change says it is for; none: all of them."""
-    told = change.details.get("region") or change.details.get("regions") or ()
-    return frozenset([told] if isinstance(told, str) else [str(region) for region in told])
+    told = change.details.get("region") or change.details.get("regions")
+    named = told if isinstance(told, list | tuple) else [told]
+    return frozenset(region for region in named if region and isinstance(region, str))
+
+
+def revision_of(change: Change) -> str:
+    """The revision that a change brought; empty where it does not say."""
+    told = change.details.get("revision")
+    return told if isinstance(told, str) else ""
 
 
 def listed(names: Iterable[str]) -> str:

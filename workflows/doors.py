@@ -27,12 +27,14 @@ MESSAGES = {
     "skip": 'Leave a failed step out: "3-4XQ2-M9KD" or {"question": 3, "by": "lee", "reason": "…"}',
     "done_by_hand": 'A failed step was done by hand; it is verified: "3-4XQ2-M9KD" or {"question": 3, "by": "lee", "reason": "…"}',
     "hand_over": 'Stop the playbook and carry on by hand: "3-4XQ2-M9KD" or {"question": 3, "by": "dana", "reason": "…"}',
-    "acknowledge": 'Take the page; the first to do so with the role takes command: {"by": "dana"}',
+    "acknowledge": 'Take the page, or accept the role you were offered; the first with the role takes command: {"by": "dana"}',
     "note": 'Put a line on the timeline: "text" or {"by": "dana", "text": "…", "about": "hypothesis|impact|scope"}',
-    "assign": 'Give somebody a role: {"role": "ops_lead", "to": "lee", "by": "dana"}',
+    "assign": 'Give somebody a role, or offer one that somebody holds: {"role": "ops_lead", "to": "lee", "by": "dana"}',
     "reclassify": 'Change the severity: {"severity": "SEV-1", "by": "dana", "reason": "…"}',
     "pause": 'Hold automation before its next change: {"by": "dana", "reason": "…"}',
     "resume": 'Let automation go on: {"by": "dana", "reason": "…"}',
+    "do": 'Run one universal procedure: {"procedure": "roll-back", "service": "api", "by": "lee", "reason": "…"}',
+    "widen": 'Let public updates come less often, once the cause is known and stable: {"by": "dana", "reason": "…"}',
     "stand_down": 'End the incident: what it imposed is lifted. {"by": "dana", "reason": "…", "false_alarm": false}',
 }
 VERDICTS = frozenset({"approve", "decline", "answer", "retry", "skip", "done_by_hand", "hand_over"})
@@ -54,6 +56,11 @@ class Message(BaseModel):
     question: int | None = None
     code: str = ""
     value: Any = None
+    procedure: str = ""
+    service: str = ""
+    flag: str = ""
+    region: str = ""
+    rps: float | None = None
 
 
 def message_of(name: str, given: Sequence[object]) -> Message:

@@ -74,8 +74,8 @@ def roll_back_targets(
 
 
 def in_traffic(rollout: Rollout) -> frozenset[str]:
-    """Every revision that serves anything in any region, with LATEST resolved."""
-    return frozenset(name for serving in rollout.regions.values() for name in serving.resolved())
+    """Every revision that is to serve anything in any region, with LATEST resolved. What a rollout that got stuck still serves is a way back."""
+    return frozenset(name for serving in rollout.regions.values() for name in serving.resolved(asked=True))
 
 
 def _age(one: Revision) -> tuple[datetime, str]:

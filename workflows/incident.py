@@ -57,6 +57,7 @@ class Card(Value):
     lead: tuple[Role, ...]
     triggers: tuple[str, ...]
     public: bool = True  # whether customers may hear of it on the status page
+    restricted: bool = False  # need to know only: a private room under a code name, and no word outside without Legal and the commander
 
 
 class Incident(Value):
@@ -75,6 +76,7 @@ class Incident(Value):
     delivery: str = ""  # the alert delivery that opened it
     labels: dict[str, str] = {}
     rehearsal: bool = False  # only say what would be done: `incident plan`
+    restricted: bool = False  # as on the card, for this one incident
     refused_input: str = ""  # what was typed into a form and could not be understood, kept word for word
 
 
@@ -181,6 +183,10 @@ class Question(BaseModel):
     expires_at: datetime | None = None  # when silence takes its meaning; None: never
     rung: int = 0
     told: tuple[str, ...] = ()
+    strict: bool = False  # the roles named and nobody else: the ladder pages again and adds nobody
+    vetoes: tuple[Role, ...] = ()  # who may say no without being asked (spec §4)
+    alone_from: datetime | None = None  # from when one person, who is alone, may decide by breaking the glass
+    broke_glass: bool = False
     state: QuestionState = QuestionState.OPEN
     assumed: bool = False  # nobody was asked: a plan, or shadow mode
     given: list[Given] = []
@@ -318,6 +324,21 @@ class Status(BaseModel):
     pace: float = 1.0
     outcome: str = ""
     restricted: bool = False
+    solo: bool = False  # only one person can be reached: they decide what is theirs and everybody else's
+    offers: dict[Role, str] = {}  # roles that were offered to somebody and not accepted yet
+    traces: tuple[str, ...] = ()  # trace ids that alerts brought
+    mode: str = ""  # shadow: we look on, and say what we would do | live | empty: the policy was not read yet
+    may_write: tuple[str, ...] = ()  # in shadow mode: the systems that may be written to all the same
+
+    @property
+    def shadow(self) -> bool:
+        """True in shadow mode."""
+        return self.mode == "shadow"
+
+    @property
+    def would_ask(self) -> list[Question]:
+        """The questions that were not put to anybody, because it is shadow mode."""
+        return [q for q in self.questions if q.assumed]
 
     @property
     def asking(self) -> list[Question]:

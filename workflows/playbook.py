@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, ChildWorkflowError
@@ -24,11 +24,15 @@ from workflows.hearing import Hearing, StandDown
 from workflows.incident import Card, Incident, Joined, Outcome, Phase, State, Status
 from workflows.invoker import Invoker, RanOut
 from workflows.planning import plan_ahead
+from workflows.procedures import Asked, Procedures
 from workflows.proof import Proof, minutes
 from workflows.questions import Questions
 from workflows.recorder import Recorder
 from workflows.severity import Facts, Severity, classify
 from workflows.situation import HandOver, Situation
+
+# Who may have a universal procedure run (spec §4: whoever runs things; the question that it asks goes to whoever may approve it).
+DOING = (Role.INCIDENT_COMMANDER, Role.DEPUTY, Role.OPS_LEAD, Role.SECURITY_LEAD, Role.AI_ML_LEAD, Role.DB_LEAD)
 
 
 class Playbook(Doors):
@@ -38,9 +42,11 @@ class Playbook(Doors):
 
     @workflow.init
     def __init__(self, *given: Any) -> None:
-        info = workflow.info()
-        self.situation = Situation(info.workflow_id, info.workflow_type, self.card, workflow.now())
-        self.situation.incident = _keyed(incident_of(given), type(self))
+        info, incident = workflow.info(), _keyed(incident_of(given), type(self))
+        # What a plan says is said in the name of the incident that it is made for: a person may type it.
+        planned_for = info.parent.workflow_id if incident.rehearsal and info.parent else info.workflow_id
+        self.situation = Situation(planned_for, info.workflow_type, self.card, workflow.now())
+        self.situation.incident = incident
         self.situation.rehearsing = self.situation.incident.rehearsal
         self.invoker = Invoker(self.situation)
         self.questions = Questions(self.situation, self.invoker)
@@ -48,7 +54,8 @@ class Playbook(Doors):
         self.proof = Proof(self.situation, self.invoker, self.questions, self.comms)
         self.changes = Changes(self.situation, self.invoker, self.questions, self.proof)
         self.first_minutes = FirstMinutes(self)
-        self.hearing = Hearing(self.situation, self.invoker)
+        self.procedures = Procedures(self)
+        self.hearing = Hearing(self.situation, self.invoker, self.comms)
         self.recorder = Recorder(self.situation, self.invoker)
         self._declared = False
 
@@ -85,7 +92,7 @@ class Playbook(Doors):
             work.cancel()
         await self._settled(work)
         planning.cancel()
-        await asyncio.gather(self.first_minutes.stop(), planning, return_exceptions=True)
+        await asyncio.gather(self.first_minutes.stop(), self.procedures.stop(), planning, return_exceptions=True)
         if self.situation.state is not State.RESOLVED:
             await self._abort(self.hearing.stand_down, cancelled is not None)
         await self._close(recording)
@@ -113,15 +120,18 @@ class Playbook(Doors):
             situation.crew.roster = await self.invoker.quietly(Organisation.roster, Whole())
         except RanOut as out:
             situation.note("configuration", f"{out.why}; the spec's defaults hold, and nobody can be paged until it is mended")
+        situation.mode = situation.policy.mode
         if incident.severity is not None:
             situation.severity = situation.peak_severity = min(situation.card.floor, incident.severity)
         situation.alerts += 1 if incident.delivery else 0
+        situation.restricted = situation.restricted or incident.restricted
         situation.note(
             "declared",
             f"{situation.severity.label} §{situation.card.section} {situation.card.title}: {incident.title or incident.service}",
             by=incident.declared_by or incident.source,
             service=incident.service,
         )
+        situation.traced(incident.labels)
         if incident.refused_input:
             situation.note("refused", f"the start input could not be understood: {incident.refused_input}")
         self._declared = True
@@ -157,6 +167,9 @@ class Playbook(Doors):
         situation = self.situation
         situation.state, situation.waiting_for = State.HANDED_OVER, f"by hand: {why}"
         situation.note("handed over", why)
+        if situation.shadow and not situation.measures.in_force():
+            await self._mended_by_people()
+            return
         self.comms.said(f"Handed over to {situation.commander() or 'the commander'}: {why}. `incident status {situation.id}` has the rest.")
         decision = await self.changes.confirm_lifting(
             f"All in hand? {why}. Approve when the impact has ended: the rest is lifted and closed"
@@ -173,9 +186,23 @@ class Playbook(Doors):
                 situation.note("held", f"{imposed.measure.name}: {imposed.order.target()} stays in force", by=decision.by)
             await self.finish(f"resolved by hand, says {decision.by}")
 
+    async def _mended_by_people(self) -> None:
+        """Shadow mode: nobody is asked, and nothing is ours to lift. The metrics say when people have mended it, and that it holds."""
+        situation = self.situation
+        try:
+            if situation.mitigated_at is None:
+                await self.proof.until_mitigated()
+            await self.proof.stable()
+        except HandOver as again:
+            await self._by_hand(str(again))
+            return
+        await self.proof.shadow.settle()
+        await self.finish("resolved by people, as the metrics show (shadow mode)")
+
     async def _abort(self, order: StandDown | None, cancelled: bool) -> None:
         """Stopped before it was resolved: lift what may be lifted, latest first; sticky measures stay, in somebody's name."""
         situation = self.situation
+        self.questions.withdraw()
         who = order.by if order else "the Temporal operator who cancelled it" if cancelled else "nobody: the playbook ended early"
         liftable = situation.measures.liftable(on_abort=True)
         if order is not None and order.false_alarm:  # nothing else is in force, and nobody was hit: our own freeze ends at once
@@ -230,6 +257,8 @@ class Playbook(Doors):
     async def hear(self, name: str, given: Sequence[object]) -> str:
         """Act on one message. A message may come before the first activity has read the policy: it waits for that."""
         await workflow.wait_condition(lambda: self._declared)
+        if name == "do":
+            return await self._procedure(tuple(given))
         situation = self.situation
         before, told = situation.severity, (situation.hypotheses, situation.impact, situation.scope)
         said = await self.hearing.hear(name, tuple(given))
@@ -238,6 +267,15 @@ class Playbook(Doors):
         if told != (situation.hypotheses, situation.impact, situation.scope):
             self.comms.noted()
         return said
+
+    async def _procedure(self, given: tuple[object, ...]) -> str:
+        person, message = await self.hearing.somebody("do", given, DOING)
+        return self.procedures.begin(
+            Asked(
+                procedure=message.procedure, service=message.service, flag=message.flag, region=message.region, rps=message.rps,
+                by=person.id, reason=message.reason,
+            )
+        )  # fmt: skip
 
     def refuse(self, name: str, given: Sequence[object], why: str) -> None:
         """Note what was not accepted. What was sent is not repeated: it may be somebody's code."""
@@ -257,6 +295,7 @@ class Playbook(Doors):
         if alert.delivery == situation.incident.delivery:
             return Joined(mine=True, alerts=max(situation.alerts, 1))
         situation.alerts += 1
+        situation.traced(alert.labels)
         situation.note("alert", f"{alert.name} {alert.status}: {alert.summary}", by="alertmanager", delivery=alert.delivery)
         if alert.status == "firing":
             situation.alarm = f"{alert.name} is firing"
@@ -305,7 +344,7 @@ class Playbook(Doors):
         decision = await self.questions.fact(asks, roles=roles, example=example)
         return decision.question.given[-1].value
 
-    def hand_over(self, why: str) -> None:
+    def hand_over(self, why: str) -> NoReturn:
         """Stop here: a person carries on by hand."""
         raise HandOver(why)
 
@@ -367,6 +406,7 @@ class Playbook(Doors):
     async def resolve(self) -> None:
         """The gate has passed. Closing a SEV-1 or SEV-2 is the commander's (spec §2.8); what is in force must be lifted or held by name."""
         situation, last = self.situation, self.situation.measures.until_stable()
+        await self.proof.shadow.settle()
         if left := [imposed for imposed in situation.measures.unheld() if imposed not in last]:
             raise HandOver(f"{len(left)} measures are still in force and nobody holds them: {', '.join(i.measure.name for i in left)}")
         if situation.peak_severity <= Severity.SEV2 or last:

@@ -1,25 +1,30 @@
 """Putting a question to people: who is told, who is told next, and what silence means in the end (spec §2.5)."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
 from textwrap import shorten
+from typing import Any
 
 from temporalio import workflow
 
 from activities.action import Action, Effect, Grant, O, Order, Risk, Role, Verb, action_of
-from activities.organisation import Organisation, Person, Whole
-from activities.pager import Ask, Pager
+from activities.organisation import Person, Whole
+from activities.pager import Ask, Page, Pager, Remind
+from activities.rota import Rota
 from workflows.incident import Question, QuestionKind, QuestionState, Silence
-from workflows.invoker import Invoker, RanOut
-from workflows.roster import RUNGS
+from workflows.invoker import Invoker, RanOut, Withheld
+from workflows.permissions import vetoes
+from workflows.roster import COMMAND, RUNGS
+from workflows.severity import Severity
 from workflows.situation import HandOver, Situation
 
 # After this many pages about one unanswered question the pages come hourly: a pager that cries every five minutes for a week is switched off.
 URGENT_PAGES = 6
 SLOW_PAGE = timedelta(hours=1)
+LONGEST_EFFECT = 400  # characters in a letter; the whole of it stands in the status
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,8 @@ class Questions:
         self._situation = situation
         self._invoker = invoker
         self._telling: list[asyncio.Task[None]] = []
+        self._reminders = 0
+        self._settled = False
 
     async def approval(
         self,
@@ -70,9 +77,14 @@ class Questions:
         lasting: timedelta | None = None,
         proposer: str = "",
         least: Risk = Risk.C2,
+        also: tuple[str, ...] = (),
         roles: tuple[Role, ...] = (),
+        strict: bool = False,
     ) -> Decision:
-        """May these orders be carried out? One question for a whole plan; its digest covers every order of it."""
+        """May these orders be carried out? One question for a whole plan; its digest covers every order of it.
+
+        `strict`: only these roles, whoever else is on the ladder; with `least` C3 each of two roles has to say yes.
+        """
         action, policy = action_of(verb), self._situation.policy
         risk = max(least, *(self._invoker.risk(verb, order) for order in orders))
         first, last = orders[0], orders[-1]
@@ -86,14 +98,18 @@ class Questions:
             inverse=last.inverse(),
             by_hand=tuple(dict.fromkeys(line for order in orders for line in order.by_hand())),
             facts=facts,
-            covers=tuple(order.digest(action.name) for order in orders),
+            covers=(*(order.digest(action.name) for order in orders), *also),
             proposer=proposer,
+            strict=strict,
+            vetoes=vetoes(action.name),
         )
         valid = policy.for_people(lasting or policy.approval_valid[risk])
         if self._situation.assumes(action):
             return Decision(question, self._situation.approvals.assume(question, valid, workflow.now()))
         await self._wait(question)
         granted = question.state is QuestionState.GRANTED
+        if granted:
+            await self._until_commanded(question)
         grant = self._situation.approvals.grant(question, valid, workflow.now()) if granted else None
         return Decision(question, grant)
 
@@ -112,6 +128,8 @@ class Questions:
             return Decision(question, self._situation.approvals.assume(question, valid, workflow.now()))
         await self._wait(question)
         granted = question.state is QuestionState.GRANTED
+        if granted:
+            await self._until_commanded(question)
         return Decision(question, self._situation.approvals.grant(question, valid, workflow.now()) if granted else None)
 
     async def repair(self, action: Action, asks: str, why: str, *, order: Order | None, may_skip: bool) -> Decision:
@@ -148,14 +166,14 @@ class Questions:
     def _open(
         self, kind: QuestionKind, asks: str, *, risk: Risk, roles: tuple[Role, ...], silence: Silence, effect: str, inverse: str,
         by_hand: tuple[str, ...] = (), facts: tuple[str, ...] = (), covers: tuple[str, ...] = (),
-        options: tuple[str, ...] = ("approve", "decline"), proposer: str = "",
+        options: tuple[str, ...] = ("approve", "decline"), proposer: str = "", strict: bool = False, vetoes: tuple[Role, ...] = (),
     ) -> Question:  # fmt: skip
         situation = self._situation
         ladder = situation.policy.rhythm(situation.severity).ladder
         waits = sum((situation.policy.for_people(rung) for rung in ladder), timedelta(0))
         question = situation.approvals.open(
             kind, asks, roles=roles, risk=risk, at=workflow.now(), effect=effect, inverse=inverse, by_hand=by_hand, facts=facts,
-            covers=covers, options=options, silence=silence, proposer=proposer,
+            covers=covers, options=options, silence=silence, proposer=proposer, strict=strict, vetoes=vetoes,
             expires_at=None if silence is Silence.HOLD else workflow.now() + waits,
         )  # fmt: skip
         who = " or ".join(role.title for role in roles)
@@ -166,6 +184,8 @@ class Questions:
 
     async def _wait(self, question: Question) -> None:
         """Climb the ladder until somebody answers; then hold and page again, or let silence mean what it means."""
+        if question.quorum > 1 and not question.strict:
+            self._beside(self._find_a_second(question))
         try:
             await self._climb(question)
         except asyncio.CancelledError:
@@ -188,17 +208,117 @@ class Questions:
             pause = policy.repage if nth <= URGENT_PAGES else SLOW_PAGE
             if await self._told_and_answered(question, nth, policy.for_people(pause)):
                 return
+            self._has_the_commander_fallen_silent(question)
 
     def _add_rung(self, question: Question, rung: int) -> None:
         role = RUNGS[min(rung, len(RUNGS)) - 1]
         question.rung = rung
-        if role not in question.roles and self._situation.crew.holders((role,)):
+        if role not in question.roles and not question.strict and self._situation.crew.holders((role,)):
             question.roles = (*question.roles, role)
             self._situation.note("escalated", f"[{question.number}] {role.title} may answer now too", question=question.number)
 
+    async def _until_commanded(self, question: Question) -> None:
+        """While nobody commands (IC_VACANT) a yes is kept and nothing broad is done (spec §4). Answering as commander takes command."""
+        situation = self._situation
+        if question.risk < Risk.C2 or situation.acknowledged_at is not None:
+            return
+        situation.note("held", f"[{question.number}] granted, and held: nobody is in command (IC_VACANT)", question=question.number)
+        await workflow.wait_condition(lambda: situation.acknowledged_at is not None or self._settled)
+
+    def _has_the_commander_fallen_silent(self, question: Question) -> None:
+        """At SEV-1 a commander who leaves a decision open for too long is paged again, and command is offered to the deputy (spec §4)."""
+        situation, crew = self._situation, self._situation.crew
+        commander = crew.roster.people.get(situation.commander())
+        if commander is None or commander.id in crew.silent or situation.severity is not Severity.SEV1:
+            return
+        since = max(question.asked_at, crew.heard.get(commander.id, question.asked_at))
+        if not crew.role_of(commander, question.roles) or workflow.now() - since < situation.policy.for_people(
+            situation.policy.commander_silent
+        ):
+            return
+        crew.silent.add(commander.id)
+        situation.note("silent", f"{commander.id} commands and has left [{question.number}] open since {since:%H:%M:%S} UTC: paged again")
+        deputy = next((person for person in crew.holders((Role.DEPUTY,)) if person.id != commander.id), None)
+        if deputy is not None:
+            self.offer(Role.INCIDENT_COMMANDER, deputy, "automation")
+
+    def offer(self, role: Role, to: Person, by: str) -> None:
+        """Offer a role that somebody holds; it changes hands when it is accepted."""
+        situation = self._situation
+        situation.crew.offer(role, to, by, workflow.now())
+        holder = situation.crew.name(role) or "nobody"
+        situation.note("offered", f"{by} offers {role.title} to {to.id}; until it is accepted it is with {holder}", by=by)
+        self.remind(
+            (to,), f"{by} offers you {role.title} of {situation.id} (now {holder}). To accept: incident ack {situation.id}",
+        )  # fmt: skip
+
+    def remind(self, people: Sequence[Person], text: str) -> None:
+        """Tell people something that is no question, beside everything else."""
+        if people:
+            self._reminders += 1
+            self._beside(self._remind(people, text, self._reminders))
+
+    async def _remind(self, people: Sequence[Person], text: str, nth: int) -> None:
+        try:
+            await self._invoker.quietly(Pager.remind, Remind(incident_id=self._situation.id, people=tuple(people), text=text, nth=nth))
+        except Withheld:
+            return
+        except RanOut as out:
+            self._situation.note("not told", f"{', '.join(person.id for person in people)}: {out.why}")
+
+    # -- alone with a decision for two ------------------------------------------------------------------------------------------------
+
+    async def _find_a_second(self, question: Question) -> None:
+        """Somebody is alone and has said yes to what takes two: page a second person, and only then let them break the glass."""
+        situation, policy = self._situation, self._situation.policy
+        await workflow.wait_condition(lambda: not question.open or bool(question.given and situation.crew.solo))
+        if not question.open:
+            return
+        alone = question.given[-1].by
+        question.roles = tuple(dict.fromkeys((*question.roles, *COMMAND)))
+        others = tuple(person for person in situation.crew.holders(question.roles) if person.id != alone)
+        if others:
+            minutes = policy.second_person.total_seconds() / 60
+            said = (
+                f"[{question.number}] {alone} is alone with a {question.risk.label} decision: a second person is paged for {minutes:g} min"
+            )
+            situation.note("alone", f"{said}: {', '.join(person.id for person in others)}", question=question.number)
+            self._beside(self._page_a_second(question, others))
+            try:
+                await workflow.wait_condition(
+                    lambda: not question.open, timeout=policy.for_people(policy.second_person), timeout_summary="a second person"
+                )
+            except TimeoutError:
+                pass
+            else:
+                return
+        question.alone_from = workflow.now()
+        if policy.break_glass:
+            how = "approve again with a reason that begins “break glass:” and says why; it is reviewed afterwards"
+        else:
+            how = "policy does not allow break-glass: it waits for a second person"
+        situation.note("alone", f"[{question.number}] nobody else can be reached; {how}", question=question.number)
+        self.remind([person for person in situation.crew.reachable() if person.id == alone], f"Question {question.number}: {how}")
+
+    async def _page_a_second(self, question: Question, others: tuple[Person, ...]) -> None:
+        text = f"{self._situation.called} · a second person is needed for question {question.number}"
+        page = Page(incident_id=self._situation.id, people=others, summary=text[:500], severity=1, nth=100 + question.number)
+        try:
+            await self._invoker.quietly(Pager.ask, self._letter(question, others, 1))
+            await self._invoker.quietly(Pager.page, page)
+        except Withheld:
+            return
+        except RanOut as out:
+            self._situation.note("not told", f"[{question.number}] could not reach a second person: {out.why}", question=question.number)
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        self._telling = [*(task for task in self._telling if not task.done()), asyncio.create_task(work)]
+
+    # -- telling ----------------------------------------------------------------------------------------------------------------------
+
     async def _told_and_answered(self, question: Question, nth: int, wait: timedelta) -> bool:
         """Tell people beside the wait: a chat that hangs must not delay an answer that comes by another door."""
-        self._telling = [*(task for task in self._telling if not task.done()), asyncio.create_task(self._tell(question, nth))]
+        self._beside(self._tell(question, nth))
         try:
             await workflow.wait_condition(
                 lambda: not question.open,
@@ -209,30 +329,44 @@ class Questions:
             return False
         return True
 
-    async def settle(self) -> None:
-        """The incident is over: no answer is waited for any more, and what was being told is told to the end."""
+    def withdraw(self) -> None:
+        """Nobody need answer any more: a yes that comes now must not start anything."""
         for question in self._situation.approvals.questions:
             self._situation.approvals.withdraw(question, workflow.now())
+
+    async def settle(self) -> None:
+        """The incident is over: no answer is waited for any more, and what was being told is told to the end."""
+        self._settled = True
+        self.withdraw()
         await asyncio.gather(*self._telling, return_exceptions=True)
 
     async def _tell(self, question: Question, nth: int) -> None:
         try:
-            roster = await self._invoker.quietly(Organisation.roster, Whole())
-            self._situation.crew.roster = roster
+            await self.read_the_rota()
             people = self._situation.crew.holders(question.roles)
             if not people:
                 self._situation.note("nobody", f"[{question.number}] nobody on the roster may answer this; assign a role")
                 return
             await self._invoker.quietly(Pager.ask, self._letter(question, people, nth))
             question.told = tuple(dict.fromkeys((*question.told, *(p.id for p in people))))
+        except Withheld:
+            return
         except RanOut as out:
             self._situation.note("not told", f"[{question.number}] could not reach anybody: {out.why}", question=question.number)
 
+    async def read_the_rota(self, *, fresh: bool = False) -> None:
+        """Find out who is on duty now, unless that was done within the last minute. Raises `RanOut` when the roster cannot be read."""
+        situation = self._situation
+        if fresh or not situation.crew.read_since(workflow.now() - situation.policy.paced(situation.policy.rota_fresh)):
+            for remark in situation.crew.read(await self._invoker.quietly(Rota.now, Whole()), workflow.now()):
+                situation.note("rota", remark)
+
     def _letter(self, question: Question, people: tuple[Person, ...], nth: int) -> Ask:
+        """With its head, the code and what to type it fits on a phone's screen: at most twelve lines (`wording.question`)."""
         lines = (
-            f"effect: {question.effect}" if question.effect else "",
+            f"effect: {shorten(question.effect, LONGEST_EFFECT, placeholder='… (incident status --full)')}" if question.effect else "",
             f"undo: {question.inverse}",
-            *question.facts,
+            f"facts: {'; '.join(question.facts)}" if question.facts else "",
             f"no answer: {question.silence.means()}" + _by(question.expires_at),
         )
         return Ask(

@@ -14,6 +14,8 @@ from temporalio import workflow
 
 from activities.action import Grant, Imposition, Measure, Order, Risk, Role, action_of
 from activities.deploys import LATEST, Deploys, Revision, RevisionsOf, Rollout, ServedBy, Split, ToRevision
+from activities.freeze_orders import ExemptDeploy, Purpose, UseExemption
+from activities.freezes import Freezes
 from activities.organisation import Deployed
 from activities.telemetry import ServiceHealth, Surface, Telemetry
 from workflows.eligibility import Targets, in_traffic, roll_back_targets
@@ -48,6 +50,10 @@ class Pin(Imposition):
     def look(self) -> Order:
         """Look at the service."""
         return RevisionsOf(service=self.service)
+
+    def met(self, now: Rollout) -> bool:
+        """Every region is served by that revision, and by no other."""
+        return all(serving.resolved() == {self.revision: 1.0} for serving in now.regions.values())
 
     def given(self, prior: Rollout) -> Self:
         """The same, with what served before."""
@@ -91,6 +97,7 @@ class Rollback:
         self._left: set[str] = set()  # revisions that we left, or that did not help
         self._tried = 0
         self._safe = True
+        self._trial: ToRevision | None = None  # what was moved while nobody answered, as policy authorised beforehand
 
     async def to_last_green(self, because: tuple[str, ...]) -> RolledBack:
         """Roll back to the newest eligible revision; when that does not help, put the split back and try the next older one, once more."""
@@ -98,13 +105,16 @@ class Rollback:
         while self._tried < self._numbers.attempts:
             rollout = await self._playbook.do(Deploys.survey, RevisionsOf(service=self._service))
             targets = roll_back_targets(
-                rollout, rule=self._numbers, schema=self._schema, irreversible=self._irreversible, tried=self._left - in_traffic(rollout)
-            )
+                rollout, rule=self._numbers, schema=self._schema, irreversible=self._irreversible, serving=self._serving(rollout),
+                tried=self._left - self._serving(rollout),
+            )  # fmt: skip
             target = targets.best()
             if target is None:
                 self._playbook.note(f"{self._service.name}: no revision may be rolled back to ({_why_not(targets)})")
                 return ended
             ended = await self._to(target, rollout, because + _passed_over(targets, rollout, target))
+            if ended.declined:
+                await self._end_trial()
             if ended or ended.declined:
                 return ended
             if ended.silent:
@@ -112,6 +122,7 @@ class Rollback:
                 continue
             self._tried += 1
             self._left.add(target.id)
+            await self._end_trial()
         self._playbook.note(f"{self._tried} rollbacks of {self._service.name} did not help: the cause is probably not the code")
         return ended
 
@@ -121,17 +132,20 @@ class Rollback:
         if not await playbook.first_minutes.frozen(service):
             return RolledBack(declined=True, why="nobody wants a rollback without a verified freeze")
         before = await playbook.do(Telemetry.impact, Surface(service=service.name, window=playbook.policy.mitigated_window))
-        order = self._order(target, rollout)
+        order, exemption = self._order(target, rollout), self._exemption(target)
         decision = await playbook.changes.plan(
             Deploys.shift, [order, order.undo()],
             asks=f"Roll {service.name} back to {target.id}?",
             effect=f"{order.effect()}; when it does not help within {minutes(self._numbers.proven_within)}: {order.undo().effect()}",
             facts=(*because, _in_short(target), f"now {in_words(before)}"),
             silence=self._silence(order), lasting=3 * self._numbers.proven_within,
+            also=(exemption.digest(action_of(Freezes.exempt).name),) if exemption else (),
         )  # fmt: skip
         if decision.grant is None:
             return await self._safely(order, rollout) if decision.silent else RolledBack(to=target.id, declined=True, why="declined")
         self._left |= in_traffic(rollout) - {target.id}
+        if exemption is not None:
+            await self._use(exemption, decision.grant)
         if not await playbook.propose(Deploys.shift, order, under=decision.grant):
             return RolledBack(to=target.id, why="left out")
         if await self._serves(target.id) and await self._helped(before):
@@ -145,8 +159,20 @@ class Rollback:
         return ToRevision(
             service=self._service, split={region: {target.id: 1.0} for region in rollout.regions}, purpose="roll back",
             before=rollout.splits(), versions=rollout.versions(),
-            exemption=f"{self._playbook.situation.id}/{self._service.name}/{target.digest[:19]}",
         )  # fmt: skip
+
+    def _exemption(self, target: Revision) -> ExemptDeploy | None:
+        """A rollback is a deploy: while we freeze deploys it runs under a single-use exemption of its own (INV-4)."""
+        if not self._playbook.first_minutes.holds(self._service):
+            return None
+        return ExemptDeploy(
+            service=self._service, incident_id=self._playbook.situation.id, artefact=target.digest, purpose=Purpose.ROLLBACK
+        )
+
+    async def _use(self, exemption: ExemptDeploy, grant: Grant) -> None:
+        """Given and used up at once: the platform's own control plane does not ask for it, so the freeze keeps the account."""
+        await self._playbook.propose(Freezes.exempt, exemption, under=grant)
+        await self._playbook.propose(Freezes.use, UseExemption(**exemption.model_dump()))
 
     def _silence(self, order: ToRevision) -> Silence:
         """SAFE only where two people signed it beforehand, and a small share can be moved at all (A.1 M3)."""
@@ -155,12 +181,8 @@ class Rollback:
 
     async def _safely(self, order: ToRevision, rollout: Rollout) -> RolledBack:
         """Nobody answered: a tenth of the traffic of one region goes to the target, as policy authorised beforehand; then we ask again."""
-        playbook, name = self._playbook, action_of(Deploys.shift).name
-        signed = playbook.policy.stood(name, workflow.now())
         region, wanted = next(iter(order.split.items()))
         target = next(iter(wanted))
-        if signed is None:
-            return RolledBack(to=target, silent=True, why="nobody answered")
         split = {revision: round(share * 0.9, 2) for revision, share in rollout.regions[region].resolved().items()}
         canary = order.model_copy(
             update={
@@ -168,9 +190,29 @@ class Rollback:
                 "before": {region: order.before[region]}, "versions": {region: order.versions[region]}, "purpose": "canary",
             }
         )  # fmt: skip
-        grant = playbook.situation.approvals.standing(name, [canary], signed, playbook.policy.approval_valid[Risk.C2], workflow.now())
-        await playbook.propose(Deploys.shift, canary, under=grant)
-        return RolledBack(to=target, silent=True, why="nobody answered: a tenth of one region serves the target")
+        grant = self._signed(canary)
+        if grant is not None and await self._playbook.propose(Deploys.shift, canary, under=grant):
+            self._trial = canary
+        return RolledBack(to=target, silent=True, why="nobody answered")
+
+    async def _end_trial(self) -> None:
+        """Somebody has said no, or the target did not help: the tenth that was moved meanwhile goes back, as it came."""
+        if self._trial is not None:
+            back, self._trial = self._trial.undo(), None
+            await self._playbook.propose(Deploys.shift, back, under=self._signed(back))
+
+    def _signed(self, order: ToRevision) -> Grant | None:
+        """What two people signed beforehand for this order; None when they did not, or it has expired."""
+        policy, name, now = self._playbook.policy, action_of(Deploys.shift).name, workflow.now()
+        signed = policy.stood(name, now)
+        valid = policy.for_people(policy.approval_valid[Risk.C2])
+        return self._playbook.situation.approvals.standing(name, [order], signed, valid, now) if signed else None
+
+    def _serving(self, rollout: Rollout) -> frozenset[str]:
+        """What has traffic and is to be left; a target that was only moved to while nobody answered is still a target."""
+        trial = {revision for split in self._trial.split.values() for revision in split} if self._trial else set()
+        before = {revision for split in self._trial.before.values() for revision in split} if self._trial else set()
+        return in_traffic(rollout) - (trial - before - self._left)
 
     async def _serves(self, revision: str) -> bool:
         """Second proof: what customers meet carries this build's header, in every region (another path than the one that shifted)."""
@@ -189,11 +231,11 @@ class Rollback:
             await playbook.rest(numbers.look_again, f"until customers meet {revision}")
 
     async def _helped(self, before: ServiceHealth) -> bool:
-        """Third proof: the share of requests that fail has dropped enough. Without data there is no claim."""
+        """Third proof: the share of requests that fail has dropped enough. Without data there is no claim, and a person decides."""
         playbook, numbers = self._playbook, self._numbers
         if playbook.situation.assumes(action_of(Deploys.shift)):
             return True
-        deadline = workflow.now() + playbook.policy.paced(numbers.proven_within)
+        deadline, now = workflow.now() + playbook.policy.paced(numbers.proven_within), before
         surface = Surface(service=self._service.name, window=playbook.policy.mitigated_window)
         while workflow.now() < deadline:
             await playbook.rest(playbook.policy.mitigated_window, "whether the rollback helps")
@@ -201,27 +243,50 @@ class Rollback:
             if better(before, now, numbers.improvement):
                 playbook.note(f"the rollback helps: {in_words(now)}, before {in_words(before)}")
                 return True
-        return False
+        return (now.blind or before.blind) and await self._kept_unseen()
+
+    async def _kept_unseen(self) -> bool:
+        """Neither better nor worse can be seen: what customers say decides, in the words of a person."""
+        service = self._service.name
+        decision = await self._playbook.questions.confirmation(
+            f"Keep the rollback of {service}? The metrics are blind: nobody can see whether it helps",
+            roles=(Role.INCIDENT_COMMANDER, Role.DEPUTY),
+            effect="it stays; nothing is called mitigated before the metrics are back",
+            facts=("look from outside, and ask support what customers say",),
+            inverse="decline: the split from before serves again",
+        )
+        return decision.granted
 
     def _pin(self, revision: str, rollout: Rollout) -> None:
-        """From now on the service is kept where it is, and the screen says so."""
+        """From now on the service is kept where it is, and the screen says so; where the platform pins nothing, there is nothing to keep."""
+        playbook = self._playbook
+        if not all(serving.pins for serving in rollout.regions.values()):
+            playbook.note(f"{self._service.name} runs on {revision}; the next deploy replaces it: only the change freeze holds it there")
+            return
         order = Pin(service=self._service, revision=revision, prior=rollout)
-        self._playbook.situation.measures.register(PINNED, order, workflow.now()).certain = True
-        self._playbook.note(order.effect())
+        pinned = playbook.situation.measures.register(PINNED, order, workflow.now())
+        pinned.certain, pinned.assumed = True, playbook.situation.assumes(action_of(Deploys.shift))
+        if not pinned.assumed:
+            playbook.note(order.effect())
+        elif playbook.situation.shadow:
+            shifted = next(step for step in reversed(playbook.situation.steps) if step.verb == action_of(Deploys.shift).name)
+            playbook.proof.shadow.wants(PINNED, order, rollout, shifted)
 
     # -- the end of a pin -------------------------------------------------------------------------------------------------------------
 
     async def unpin(self) -> None:
         """Back to the latest by a canary, when there is a build that we did not leave; otherwise a named person keeps the pin, with a ticket."""
-        pinned = next(
-            (i for i in self._playbook.situation.measures.of(PINNED) if i.order.target() == f"service/{self._service.name}"), None
-        )
+        playbook = self._playbook
+        pinned = next((i for i in playbook.situation.measures.of(PINNED) if i.order.target() == f"service/{self._service.name}"), None)
         if pinned is None or pinned.held_by:
             return
-        rollout = await self._playbook.do(Deploys.survey, RevisionsOf(service=self._service))
+        if pinned.assumed and playbook.situation.shadow:  # nothing is pinned by us, and how people go on is theirs
+            playbook.situation.measures.lifted(pinned, workflow.now())
+            return
+        rollout = await playbook.do(Deploys.survey, RevisionsOf(service=self._service))
         fixed = self._fixed(rollout)
         if fixed is not None and await self._canary_to(fixed, rollout):
-            self._playbook.changes.discharge(PINNED)
+            playbook.changes.discharge(PINNED)
             return
         await self._keep(str(getattr(pinned.order, "revision", "")))
 
@@ -290,9 +355,10 @@ class Rollback:
         )
         if not decision.granted:
             playbook.hand_over(f"{service} is pinned to {revision}, and {decision.by} will not leave it so")
+        keeper = decision.by or "whoever is asked"  # a plan and shadow mode ask nobody
         for pinned in playbook.situation.measures.of(PINNED):
-            playbook.situation.measures.take_over(pinned, decision.by)
-        playbook.situation.note("held", f"{service} stays pinned to {revision}", by=decision.by)
+            playbook.situation.measures.take_over(pinned, keeper)
+        playbook.situation.note("held", f"{service} stays pinned to {revision}", by=keeper)
         playbook.follow_up(f"Fix {service} forward, and return it from {revision} to the latest", Role.OPS_LEAD)
 
 

@@ -3,13 +3,14 @@
 It holds values and answers questions about them; it does nothing to the outside.
 """
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 
 from activities.action import OURS, Action, Order, Patience, Risk, Role
 from activities.organisation import Policy
+from activities.wording import INTERIM_SCRIBE, code_name, traces
 from workflows.approvals import Approvals
 from workflows.checklist import Tick
 from workflows.incident import UNSURE, Card, Incident, Phase, Planned, State, Status, Step, StepState, Task
@@ -17,6 +18,8 @@ from workflows.measures import Measures
 from workflows.roster import Crew
 from workflows.severity import Severity
 from workflows.timeline import Timeline
+
+MOST_TRACES = 20  # trace ids that are shown: the newest
 
 
 class HandOver(Exception):
@@ -33,6 +36,7 @@ class Situation:
         self.incident = Incident()
         self.rehearsing = False  # a plan: reads are real, changes and waits are only said
         self.policy = Policy()
+        self.mode = ""  # the policy's, once it was read
         self.timeline = Timeline()
         self.crew = Crew()
         self.approvals = Approvals(incident_id)
@@ -64,9 +68,13 @@ class Situation:
         self.waiting_for = ""
         self.outcome = ""
         self.alerts = 0
+        self.restricted = card.restricted
+        self.traces: tuple[str, ...] = ()
+        self.stable_for: timedelta | None = None  # how long the service was proven stable; None: it was not
         self.alarm = ""  # the latest reason for a watch or a wait to look again at once; empty when there is none
         self.narrow_actions: list[datetime] = []
         self._versions = 0
+        self._unsaid: set[str] = set()
         self._seen: object = None
 
     def assumes(self, action: Action) -> bool:
@@ -76,6 +84,12 @@ class Situation:
             return touches
         allowed = self.policy.may_write_to
         return touches and allowed is not None and action.system not in OURS | set(allowed)
+
+    def withhold(self, unsaid: str) -> None:
+        """What would have been said is noted once."""
+        if unsaid not in self._unsaid:
+            self._unsaid.add(unsaid)
+            self.note("shadow", f"not said: {unsaid}")
 
     @property
     def shadow(self) -> bool:
@@ -139,6 +153,20 @@ class Situation:
         """How sure the trigger was."""
         return self.incident.confidence
 
+    def traced(self, labels: Mapping[str, str]) -> None:
+        """Keep the trace ids that an alert brings: they go into ticket and war room, never into a public text (seed §3)."""
+        fresh = tuple(trace for trace in traces(labels) if trace not in self.traces)
+        if fresh:
+            self.traces = (*self.traces, *fresh)[-MOST_TRACES:]
+            self.note("traces", ", ".join(fresh))
+
+    @property
+    def called(self) -> str:
+        """What it is called where people beside the responders may read it: a restricted incident has a code name."""
+        if self.restricted:
+            return f"{self.severity.label} restricted incident {code_name(self.id)}"
+        return f"{self.severity.label} §{self.card.section} {self.card.title} · {self.incident.service or 'scope not known'}"
+
     def commander(self) -> str:
         """Who commands: the person assigned, or nobody yet."""
         return self.crew.name(Role.INCIDENT_COMMANDER)
@@ -160,7 +188,8 @@ class Situation:
             title=self.incident.title or self.card.title, service=self.incident.service, scope=self.scope, impact=self.impact,
             hypotheses=tuple(self.hypotheses), severity=self.severity,
             peak_severity=self.peak_severity, because=self.because, phase=self.phase, state=self.state, commander=self.commander(),
-            roles={role: self.crew.name(role) for role in self.crew.assigned}, source=self.incident.source,
+            roles={Role.SCRIBE: INTERIM_SCRIBE, **{role: self.crew.name(role) for role in (*self.crew.on_it, *self.crew.assigned)}},
+            source=self.incident.source,
             dedup_key=self.incident.dedup_key, alerts=self.alerts, started_at=self.incident.started_at, declared_at=self.declared_at,
             acknowledged_at=self.acknowledged_at, mitigated_at=self.mitigated_at, resolved_at=self.resolved_at, closed_at=self.closed_at,
             updated_at=workflow.now(), next_update_due=self.next_update_due, status_page=self.status_page, room=self.room,
@@ -168,7 +197,10 @@ class Situation:
             steps=self.steps, in_force=self.measures.in_force(),
             questions=self.approvals.questions, tasks=self.tasks,
             follow_ups=self.follow_ups, checklist=self.ticks(), plan=self._to_come(),
-            entries=len(self.timeline.entries), pace=self.policy.pace, outcome=self.outcome,
+            entries=len(self.timeline.entries), pace=self.policy.pace, outcome=self.outcome, mode=self.mode,
+            may_write=self.policy.write_access if self.mode == "shadow" else (),
+            restricted=self.restricted, solo=bool(self.crew.solo), traces=self.traces,
+            offers={offer.role: offer.to for offer in self.crew.offers.values()},
         )  # fmt: skip
 
     def _to_come(self) -> list[Planned]:
@@ -181,6 +213,7 @@ class Situation:
         return (
             len(self.timeline.entries), self.phase, self.state, self.severity, self.next_update_due, self.waiting_for, self.paused_by,
             self.room, self.ticket, self.status_page, self.alerts, self.outcome, self.acknowledged_at, len(self.follow_ups),
+            self.restricted, self.crew.solo, self.traces,
             tuple(s.state for s in self.steps), tuple((q.state, q.rung, len(q.given)) for q in self.approvals.questions),
             tuple((i.number, i.certain, i.held_by) for i in self.measures.standing),
             tuple((t.key, t.state) for t in self.ticks()), tuple((p.number, p.says) for p in self.plan),

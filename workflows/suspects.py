@@ -13,7 +13,7 @@ from activities.feeds import Feed
 from activities.onset import Shape
 from activities.telemetry import HIT
 from activities.write_gate import WriteSafety
-from workflows.clues import Clues, Suspect, listed, rank, regions_of
+from workflows.clues import Clues, Suspect, listed, rank, regions_of, revision_of
 
 __all__ = ["Cause", "Clues", "Diagnosis", "Lead", "Suspect", "diagnose", "rank"]
 
@@ -135,8 +135,13 @@ def _changed(clues: Clues, suspect: Suspect, elsewhere: float) -> _Case:
 
 def _by_revision(clues: Clues, change: Change, case: _Case) -> None:
     """Compare the errors of the revision that a change brought with those of the others that serve beside it."""
-    errors, own = clues.onset.errors_by_revision if clues.onset else {}, str(change.details.get("revision", ""))
-    if not own or own not in errors:
+    errors, own = clues.onset.errors_by_revision if clues.onset else {}, revision_of(change)
+    if not own:
+        return
+    inside = clues.health.inside.values() if clues.health else ()
+    if inside and all(seen.revisions and not seen.revisions.get(own) for seen in inside):
+        case.against(0.7, f"{own} serves nowhere any more")
+    if own not in errors:
         return
     others = [ratio for name, ratio in errors.items() if name != own]
     if not others:
@@ -154,7 +159,7 @@ def _by_place(clues: Clues, change: Change, case: _Case) -> None:
     well = frozenset(clues.errors_by_region()) - ill
     if not ill or not well or regions_of(change):
         return
-    served = clues.serving(str(change.details.get("revision", "")))
+    served = clues.serving(revision_of(change))
     if served and served <= ill:
         case.for_(0.6, f"only {listed(served)} has it, and is ill")
     elif not served or served & well:

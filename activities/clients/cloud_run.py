@@ -9,14 +9,13 @@ import contextlib
 import time
 from collections.abc import Iterable
 from datetime import datetime
-from itertools import chain
 from typing import Any
 
 import httpx
 
 from activities.action import Call, Refused
 from activities.clients.http import Door
-from activities.deploy_orders import LATEST, Revision, Rollout, Serving, Split, ToRevision, percents
+from activities.deploy_orders import LATEST, Revision, Rollout, Serving, Split, ToRevision, merged, percents
 from activities.organisation import Deployed
 
 Json = dict[str, Any]
@@ -40,12 +39,7 @@ class CloudRun:
         """Revisions of all regions, newest first, and what serves where. A revision is ready when it is so in every region."""
         listing = (self._revisions(call, service, region) for region in service.regions)
         serving, listed = await asyncio.gather(self.regions(call, service), asyncio.gather(*listing))
-        by_name: dict[str, list[Revision]] = {}
-        for one in chain.from_iterable(listed):
-            by_name.setdefault(one.id, []).append(one)
-        merged = [_merged(found, len(service.regions)) for found in by_name.values()]
-        newest_first = sorted(merged, key=lambda one: (one.created_at, one.id), reverse=True)
-        return Rollout(service=service.name, regions=serving, revisions=tuple(newest_first))
+        return Rollout(service=service.name, regions=serving, revisions=merged(listed))
 
     async def regions(self, call: Call, service: Deployed) -> dict[str, Serving]:
         """What serves in every region, by `trafficStatuses`."""
@@ -148,21 +142,6 @@ def _image_present(condition: Json) -> bool | None:
     if condition.get("state") == SUCCEEDED:
         return True
     return False if condition.get("reason") == "CONTAINER_MISSING" else None
-
-
-def _merged(found: list[Revision], regions: int) -> Revision:
-    """A revision as all regions have it: as good as where it is worst."""
-    one, digests, images = found[0], {each.digest for each in found}, {each.image_present for each in found}
-    image = False if False in images else None if None in images else True
-    return one.model_copy(
-        update={
-            "created_at": min(each.created_at for each in found),
-            "digest": one.digest if len(digests) == 1 else "",
-            "ready": len(found) == regions and all(each.ready for each in found),
-            "image_present": image,
-            "secrets": {name: version for each in found for name, version in each.secrets.items()},
-        }
-    )
 
 
 def _number(text: str) -> int | None:

@@ -6,7 +6,7 @@ ordinary exception: the outcome is unknown, Temporal tries again, and the adapte
 """
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Self
@@ -17,6 +17,7 @@ from temporalio import activity
 from activities.action import Call, NotYet, Refused
 
 REFUSALS = frozenset({400, 401, 403, 404, 405, 410, 415, 422, 428})
+UNAUTHORISED, UNPROCESSABLE = 401, 422
 CONFLICTS = frozenset({409, 412})
 THROTTLES = frozenset({420, 429})
 
@@ -25,8 +26,34 @@ class Conflict(Exception):
     """The state is not the one that we read: read again, decide again."""
 
     def __init__(self, response: httpx.Response) -> None:
-        super().__init__(f"{response.request.method} {response.request.url.path}: {response.status_code} {response.text[:300]}")
+        super().__init__(_said(response))
         self.response = response
+
+
+class Unprocessable(Refused):
+    """422: the vendor understood, and does not take it. An adapter may find out that it is a conflict in fact."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__(_said(response))
+        self.response = response
+
+
+class Bearer(httpx.Auth):
+    """A bearer token that others renew while we run: refused once, it is read again, and the request sent again if it is a new one."""
+
+    def __init__(self, read: Callable[[], str]) -> None:
+        self._read = read
+        self._token = read()
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Put the token on the request. A request that was refused with 401 did nothing."""
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        response = yield request
+        if response.status_code != UNAUTHORISED or (fresh := self._read()) == self._token:
+            return
+        self._token = fresh
+        request.headers["Authorization"] = f"Bearer {fresh}"
+        yield request
 
 
 class Door:
@@ -85,8 +112,12 @@ def outcome(response: httpx.Response) -> httpx.Response:
     if response.status_code in CONFLICTS:
         raise Conflict(response)
     if response.status_code in REFUSALS:
-        raise Refused(f"{where}: {response.status_code} {response.text[:300]}")
+        raise Unprocessable(response) if response.status_code == UNPROCESSABLE else Refused(_said(response))
     return response.raise_for_status()
+
+
+def _said(response: httpx.Response) -> str:
+    return f"{response.request.method} {response.request.url.path}: {response.status_code} {response.text[:300]}"
 
 
 def refuse_when_late() -> None:

@@ -1,5 +1,6 @@
 """PagerDuty: Events API v2 (deduplicates by `dedup_key`) and REST v2 (https://developer.pagerduty.com). Nothing is tried twice here."""
 
+from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Any
 
@@ -49,6 +50,19 @@ class PagerDuty:
         """`PUT /incidents/{id}` as the user with this e-mail address."""
         body = {"incident": {"type": "incident_reference", "status": "acknowledged"}}
         await self._rest.write(call, "PUT", f"/incidents/{id}", headers={"From": email} if email else self._from, json=body)
+
+    async def notes(self, call: Call, id: str) -> tuple[str, ...]:
+        """`GET …/notes`: what was noted on an incident."""
+        return tuple(str(note["content"]) for note in (await self._rest.read(call, f"/incidents/{id}/notes")).json()["notes"])
+
+    async def add_note(self, call: Call, id: str, content: str) -> None:
+        """`POST …/notes`: whoever is on the incident reads it on their phone. Twice is two notes."""
+        await self._rest.write(call, "POST", f"/incidents/{id}/notes", headers=self._from, json={"note": {"content": content}})
+
+    async def on_call(self, call: Call, policies: Iterable[str]) -> tuple[JSON, ...]:
+        """`GET /oncalls` of some escalation policies (ids): each with `escalation_policy`, `escalation_level` and `user`."""
+        asked: JSON = {"escalation_policy_ids[]": list(policies), "limit": 100}
+        return tuple((await self._rest.read(call, "/oncalls", **asked)).json()["oncalls"])
 
     async def log(self, call: Call, id: str) -> tuple[JSON, ...]:
         """`GET …/log_entries`: what happened to an incident, newest first."""

@@ -6,7 +6,7 @@ Reads are GETs with a query, writes are POSTs with JSON: Slack takes JSON for it
 from collections.abc import AsyncIterator
 from typing import Any
 
-from activities.action import Call, NotYet, Refused
+from activities.action import Call, NotYet, Refused, digest
 from activities.clients.http import Door
 
 JSON = dict[str, Any]
@@ -79,6 +79,25 @@ class Slack:
             if mark.get("event_type") == EVENT and mark.get("event_payload", {}).get("key") == key:
                 return found
         return None
+
+    async def edit(self, call: Call, channel: str, ts: str, text: str, key: str) -> bool:
+        """`chat.update`: False when the message is not there any more. Our key, and what the text is known by, go into its metadata."""
+        mark = {"event_type": EVENT, "event_payload": {"key": key, "says": digest(text)}}
+        gone = "message_not_found"
+        try:
+            await self._write(call, "chat.update", expects=gone, channel=channel, ts=ts, text=text, metadata=mark)
+        except SlackSaid as said:
+            if said.error == gone:
+                return False
+            raise
+        return True
+
+    async def says(self, call: Call, channel: str, ts: str, text: str) -> bool:
+        """True when the message shows this text. Slack rewrites links and signs, so that our own mark is compared and not the words."""
+        where = {"channel": channel, "oldest": ts, "latest": ts, "inclusive": "true", "include_all_metadata": "true", "limit": 1}
+        found = (await self._read(call, "conversations.history", **where))["messages"]
+        marks = [message.get("metadata") or {} for message in found]
+        return any(mark.get("event_payload", {}).get("says") == digest(text) for mark in marks)
 
     async def pin(self, call: Call, channel: str, ts: str) -> bool:
         """`pins.add`: False when it was pinned already."""

@@ -3,6 +3,7 @@
 The API has no idempotency key: callers leave theirs in `metadata`, whose values must be objects.
 """
 
+from datetime import datetime
 from typing import Any
 
 from activities.action import Call
@@ -30,6 +31,11 @@ class Statuspage:
     async def update(self, call: Call, id: str, incident: JSON) -> JSON:
         """`PATCH …/incidents/{id}`: a `body` becomes a further update."""
         return dict((await self._manage.write(call, "PATCH", f"{self._incidents}/{id}", json={"incident": incident})).json())
+
+    async def set_time(self, call: Call, id: str, update: str, at: datetime) -> None:
+        """`PATCH …/incidents/{id}/incident_updates/{update}`: the time that the page shows beside an update, to the second (UTC)."""
+        shown = {"display_at": at.replace(microsecond=0).isoformat()}
+        await self._manage.write(call, "PATCH", f"{self._incidents}/{id}/incident_updates/{update}", json={"incident_update": shown})
 
     async def public_incident(self, call: Call, id: str) -> JSON | None:
         """What an outsider sees of an incident, updates newest first; None when they see nothing."""

@@ -147,7 +147,10 @@ def _faults(call: Call) -> Reply:
 
 @FACE.writes("feeds.spoil", "/practice/feeds/{feed}")
 def spoil(call: Call) -> Reply:
-    """Break the generator of an artefact, or mend it. It makes its next version at once, unless it is paused."""
+    """Break the generator of an artefact, or mend it. It makes its next version at once; a bad one only if it is not paused.
+
+    Whoever mends it has it make one good version, as a proof, even while it is paused.
+    """
     feed = call.state.fleet.feeds.get(call.path["feed"])
     if feed is None:
         raise call.refuse(404, f"there is no feed {call.path['feed']}")
@@ -158,7 +161,7 @@ def spoil(call: Call) -> Reply:
             feed.bad_from, feed.good_from = feed.version + 1, None
     else:
         feed.good_from = feed.version + 1
-    if feed.running:
+    if feed.running or not wanted.bad:
         feed.make(call.now)
     call.did(f"feeds/{feed.name}", before, asdict(feed))
     return Reply({**asdict(feed), "read": feed.read, "last_good": feed.last_good})

@@ -1,5 +1,5 @@
 """`/k8s/{region}`: a region's Kubernetes API (kubernetes.io/docs/reference/kubernetes-api): discovery, Deployments with their scale,
-and, to be read only, ReplicaSets, Pods and Namespaces. What the practice token may not do is Forbidden, as RBAC has it.
+and, to be read only, ReplicaSets, Pods, Nodes and Namespaces. What the practice token may not do is Forbidden, as RBAC has it.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ RESOURCES = (
     DEPLOYMENTS,
     Resource("replicasets", "ReplicaSet", "rs", "apps", True, objects.replica_sets),
     Resource("pods", "Pod", "po", "", True, objects.pods),
+    Resource("nodes", "Node", "no", "", False, objects.nodes),
     Resource("namespaces", "Namespace", "ns", "", False, objects.namespaces),
 )
 

@@ -14,6 +14,7 @@ from practice.rollouts import Controller
 from practice.state import JSON, State
 
 Stamp = Callable[[float], str]
+NODES = 3
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # those that Kubernetes names pods with
 
 
@@ -42,6 +43,32 @@ def namespaces(state: State, cluster: Cluster, stamp: Stamp) -> list[JSON]:
             "status": {"phase": "Active"},
         }
         for name in NAMESPACES
+    ]
+
+
+def nodes(state: State, cluster: Cluster, stamp: Stamp) -> list[JSON]:
+    """The machines, with the images that they hold: those that are still in the registry."""
+    held = [
+        one["spec"]["template"]["spec"]["containers"][0]["image"]
+        for one in cluster.replica_sets.values()
+        if state.fleet.services[one["metadata"]["ownerReferences"][0]["name"]].revisions[one["metadata"]["name"]].image_present
+    ]
+    images = [{"names": [f"{image.partition(':')[0]}@{image.partition('@')[2]}"], "sizeBytes": 90_000_000} for image in held]
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {
+                "name": f"{cluster.region}-{number}",
+                "uid": f"{cluster.region}-node-{number}",
+                "resourceVersion": str(cluster.version),
+                "creationTimestamp": stamp(min(cluster.made.values(), default=0.0)),
+                "labels": {"kubernetes.io/hostname": f"{cluster.region}-{number}"},
+            },
+            "spec": {},
+            "status": {"conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}], "images": images},
+        }
+        for number in range(1, NODES + 1)
     ]
 
 
@@ -117,6 +144,7 @@ TABLES: dict[str, tuple[tuple[str, ...], Cells]] = {
         ("Ready", "Status", "Restarts"),
         lambda o: [f"{sum(c['ready'] for c in o['status']['containerStatuses'])}/1", _pod_word(o), 0],
     ),
+    "Node": (("Status",), lambda o: ["Ready"]),
     "Namespace": (("Status",), lambda o: [o["status"]["phase"]]),
 }
 """Columns between name and age."""

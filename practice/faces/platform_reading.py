@@ -12,6 +12,9 @@ from practice.service_conditions import broken, conditions
 from practice.service_traffic import DOWN
 from practice.state import JSON
 
+PRECISION = 0.001
+"""Seconds: instants are shown in milliseconds, and what is shown must be found again."""
+
 
 @FACE.reads("services.list", "/platform/v1/services")
 def list_services(call: Call) -> Reply:
@@ -69,13 +72,17 @@ def schema(call: Call) -> Reply:
 def changes(call: Call) -> Reply:
     """What was changed between two instants of real time, oldest first; for one service, what concerns it or everything."""
     since, until = _instant(call, "since", 0.0), _instant(call, "until", call.now)
-    wanted, unseen = call.one("service"), call.state.fleet.gaps
+    unseen = call.state.fleet.gaps
     found = [
         change
         for change in sorted(call.state.fleet.changes, key=lambda change: (change.at, change.id))
-        if since <= change.at <= until and change.kind not in unseen and (not wanted or not change.services or wanted in change.services)
+        if since - PRECISION < change.at < until + PRECISION and change.kind not in unseen and _concerns(change, call.one("service"))
     ]
     return Reply({"changes": [_entry(call, change) for change in found], "kinds": list(CHANGE_KINDS), "gaps": list(unseen)})
+
+
+def _concerns(change: Change, service: str) -> bool:
+    return not service or not change.services or service in change.services
 
 
 def _entry(call: Call, change: Change) -> JSON:

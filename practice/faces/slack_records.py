@@ -8,7 +8,7 @@ from practice.face import Call
 from practice.state import JSON, Person
 
 BOT = "U_BOT"
-STANDING = {"C_GENERAL": "general", "C_INCIDENTS": "incidents"}
+STANDING = {"C_GENERAL": "general", "C_INCIDENTS": "incidents", "C_SUPPORT": "support", "C_EXECUTIVES": "executives"}
 
 
 def user_json(person: Person) -> JSON:

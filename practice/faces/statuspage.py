@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from practice.clock import from_rfc3339, rfc3339
 from practice.face import TOKEN, Ask, Call, Face, Refusal, Reply, described
 from practice.state import JSON
 
@@ -59,6 +60,21 @@ class IncidentEdit(Ask):
     incident: IncidentFields
 
 
+class UpdateFields(Ask):
+    """What may be written to an update that is there."""
+
+    body: Annotated[str, Field(max_length=25_000)] | None = None
+    display_at: str | None = None
+    deliver_twitter_update: bool | None = None
+    wants_twitter_update: bool | None = None
+
+
+class UpdateEdit(Ask):
+    """The body of PATCH of an update."""
+
+    incident_update: UpdateFields
+
+
 @FACE.writes("incidents.create", _INCIDENTS)
 def create(call: Call) -> Reply:
     """Open an incident. There is no idempotency key: twice is two incidents."""
@@ -110,6 +126,24 @@ def update(call: Call) -> Reply:
     _apply(call, found, wanted, always_update=False)
     call.did(f"incidents/{found['id']}", before, _essence(found))
     return Reply(found)
+
+
+@FACE.writes("incident_updates.update", _INCIDENTS + "/{id}/incident_updates/{update}", "PATCH")
+def edit_update(call: Call) -> Reply:
+    """Edit an update that is there: its text, or the time that the page shows beside it."""
+    found, wanted = _known(call), call.ask(UpdateEdit).incident_update
+    update = next((update for update in found["incident_updates"] if update["id"] == call.path["update"]), None)
+    if update is None:
+        raise Refusal(Reply({"error": "Incident update not found"}, 404))
+    before = described(update, "body", "display_at")
+    if wanted.display_at is not None:
+        try:
+            update["display_at"] = rfc3339(from_rfc3339(wanted.display_at))
+        except ValueError:
+            raise Refusal(Reply({"error": ["display_at is no time"]}, 422)) from None
+    update["body"] = wanted.body if wanted.body is not None else update["body"]
+    call.did(f"incidents/{found['id']}/updates/{update['id']}", before, described(update, "body", "display_at"))
+    return Reply(update)
 
 
 @FACE.reads("public.incidents", "/statuspage/public/api/v2/incidents.json", public=True)

@@ -1,18 +1,45 @@
 """What a game day breaks, by playbook: data. The world is set so that a question is really asked."""
 
+import random
 from typing import Any
 
 from pydantic import BaseModel
 
+from workflows.incident import Phase
+
+USUAL_SEED = 7  # the names of this one are the plain ones that the documents use
+NAMES = ("ledger", "search", "billing", "gateway", "profile", "catalog", "uploads", "payments", "alerts", "agents")
+
+
+class Deed(BaseModel):
+    """Something done to the world, by its control routes (docs/practice-platform.md). `{first}` stands for the first service's name."""
+
+    path: str
+    given: dict[str, Any] = {}
+    when: Phase | None = None  # not before the incident has entered this phase; None: at once
+    story: str = ""  # told on screen when it is done
+
+    def lasting(self) -> "Deed":
+        """The same, until somebody ends it."""
+        return self.model_copy(update={"given": {key: said for key, said in self.given.items() if key != "for_seconds"}})
+
 
 class Scenario(BaseModel):
-    """One exercise. `edits` set the world up, `faults` break it (docs/practice-platform.md); `story` is told on screen."""
+    """One exercise. `edits` set the world up, `deeds` break it, and mend it later on; `story` is told on screen."""
 
     story: str
-    service: str = "chat"
+    service: str = "chat"  # whose metrics are read: the LLM route's, or `{first}`
     edits: dict[str, Any] = {}
-    faults: tuple[dict[str, Any], ...] = ()
+    deeds: tuple[Deed, ...] = ()
     pace: float = 120.0
+    # In shadow mode people mend it: what they do by the vendors' own doors, and when, in policy minutes after the incident was opened.
+    by_hand: tuple[str, ...] = ()  # paths that are posted to
+    mended_after: float = 20.0
+
+    def named(self, services: tuple[str, str]) -> "Scenario":
+        """The same exercise, with the services' own names."""
+        text = self.model_dump_json().replace("{first}", services[0]).replace("{second}", services[1])
+        return Scenario.model_validate_json(text)
 
 
 SCENARIOS = {
@@ -20,6 +47,27 @@ SCENARIOS = {
         story="The primary LLM provider starts to fail: 6 of 10 calls are answered 529. Its secondary is well, but its evals are 2 points below "
         "what may be used without asking, and one tier of tenants permits no other provider.",
         edits={"providers": {"borealis": {"parity": 0.93}}},
-        faults=({"provider": "aurora", "kind": "overload", "rate": 0.6, "for_seconds": 2400},),
+        deeds=(Deed(path="faults", given={"provider": "aurora", "kind": "overload", "rate": 0.6, "for_seconds": 2400}),),
+        by_hand=("/unleash/api/admin/projects/default/features/batch.enabled/environments/production/off",),
     ),
-}
+    "production_outage": Scenario(
+        story="A new revision of {first} fails four of ten requests in both regions. A minute before, somebody else changed something innocent.",
+        service="{first}",
+        deeds=(
+            Deed(path="changes", given={"services": ["{second}"], "kind": "config", "what": "log level from info to debug"}),
+            Deed(path="deploys", given={"service": "{first}", "error_rate": 0.4, "what": "faster retries"}),
+            Deed(
+                path="deploys", given={"service": "{first}", "error_rate": 0.0, "what": "the fix"}, when=Phase.RECOVERY,
+                story="the team ships a fixed build of {first}, past the freeze, as a hotfix",
+            ),
+        ),
+    ),
+}  # fmt: skip
+
+
+def service_names(seed: int) -> tuple[str, str]:
+    """What the two deployed services are called: nothing depends on it."""
+    if seed == USUAL_SEED:
+        return "api", "orchestrator"
+    first, second = random.Random(seed).sample(NAMES, 2)
+    return first, second

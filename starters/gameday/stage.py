@@ -1,11 +1,13 @@
 """The stage of a game day: a Temporal server on a file, the practice platform, the alert receiver and a worker, all on free ports."""
 
+import importlib.util
 import json
 import secrets
 import shutil
 import socket
 import sys
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 import httpx
 from temporalio.common import SearchAttributeKey
 
-from starters.gameday.processes import Processes, free_port, tool
+from starters.gameday.processes import DidNotStart, Processes, free_port, tool
 from starters.gameday.scenario import Scenario
 from worker.settings import Settings
 from workflows.recorder import ATTRIBUTES
@@ -26,6 +28,7 @@ SERVER = (
     "--sqlite-pragma", "journal_mode=WAL",
     "--sqlite-pragma", "synchronous=FULL",
 )  # fmt: skip
+ROUTE = "chat"  # the service that the LLM route serves
 TOKEN = "practice-token"  # noqa: S105 - the practice platform's own, known to everybody
 ORGANISATION = Path(__file__).parent / "organisation.toml"
 
@@ -68,14 +71,18 @@ class Stage:
         return letters
 
 
-def raise_stage(home: Path, scenario: Scenario, rules: Path, *, pace: float, seed: int, least_wait: float) -> Stage:
+def raise_stage(
+    home: Path, scenario: Scenario, services: tuple[str, str], rules: Sequence[Path], *, pace: float, seed: int, least_wait: float,
+    shadow: bool = False,
+) -> Stage:  # fmt: skip
     """Bring everything up. Raises `DidNotStart`; then nothing is left running."""
+    _look_whether_it_can_be_raised()
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     (home / "token").write_text(TOKEN)
     (home / "codes").write_text(_fresh_secret())
     ports = {name: free_port() for name in ("temporal", "ui", "http", "practice", "receiver", "metrics")}
-    _write_organisation(home, pace, least_wait)
+    _write_organisation(home, services, pace, least_wait, "shadow" if shadow else "live")
     environment = _environment(home, ports)
     _write_settings(home, environment)
     processes = Processes(home / "logs", environment)
@@ -85,14 +92,16 @@ def raise_stage(home: Path, scenario: Scenario, rules: Path, *, pace: float, see
         f"http://127.0.0.1:{ports['ui']}", f"http://127.0.0.1:{ports['receiver']}",
     )  # fmt: skip
     try:
-        _start(stage, scenario, rules, ports, pace, seed)
+        _start(stage, scenario, services, rules, ports, pace, seed)
     except BaseException:
         processes.stop_all()
         raise
     return stage
 
 
-def _start(stage: Stage, scenario: Scenario, rules: Path, ports: dict[str, int], pace: float, seed: int) -> None:
+def _start(
+    stage: Stage, scenario: Scenario, services: tuple[str, str], rules: Sequence[Path], ports: dict[str, int], pace: float, seed: int
+) -> None:  # fmt: skip
     processes, home = stage.processes, stage.home
     attributes = [arg for one in ATTRIBUTES for arg in ("--search-attribute", f"{one.name}={_kind(one)}")]
     processes.start(
@@ -107,7 +116,8 @@ def _start(stage: Stage, scenario: Scenario, rules: Path, ports: dict[str, int],
     processes.start(
         "practice",
         [*python, "practice", "--port", str(ports["practice"]), "--seed", str(seed), "--pace", str(pace), "--state", str(home / "practice"),
-         "--rules", str(rules), "--receiver", f"{stage.receiver_url}/alerts/alertmanager", "--service", scenario.service],
+         *(word for path in rules for word in ("--rules", str(path))), "--receiver", f"{stage.receiver_url}/alerts/alertmanager",
+         "--service", ROUTE, "--services", ",".join(services)],
     )  # fmt: skip
     processes.wait_for("temporal", lambda: _answers(ports["temporal"]))
     processes.start("worker", [*python, "worker"])
@@ -115,6 +125,14 @@ def _start(stage: Stage, scenario: Scenario, rules: Path, ports: dict[str, int],
     processes.wait_for("practice", lambda: _answers(ports["practice"]))
     processes.wait_for("worker", lambda: processes.log_says("worker", "worker ready"))
     processes.wait_for("receiver", lambda: _answers(ports["receiver"]))
+
+
+def _look_whether_it_can_be_raised() -> None:
+    """The practice platform belongs to a checkout; an installed wheel has none, and need not have the server's program."""
+    if importlib.util.find_spec("practice") is None:
+        raise DidNotStart("the practice platform is not installed here: clone the repository, and `make demo` there")
+    if shutil.which(tool("temporal")) is None:
+        raise DidNotStart("there is no `temporal` program here: pip install 'incident-playbooks[practice]', or `make demo` in a checkout")
 
 
 def _environment(home: Path, ports: dict[str, int]) -> dict[str, str]:
@@ -131,6 +149,7 @@ def _environment(home: Path, ports: dict[str, int]) -> dict[str, str]:
         "statuspage_public_url": f"{practice}/statuspage/public", "slack_url": f"{practice}/slack/api",
         "pagerduty_events_url": f"{practice}/pagerduty", "pagerduty_url": f"{practice}/pagerduty/api", "pagerduty_requester": "P_DANA",
         "pagerduty_from": "dana@example.com", "github_url": f"{practice}/github", "github_repository": "acme/incidents",
+        "kubernetes_url": f"{practice}/k8s/{{region}}", "kubernetes_token": token,
         "cloud_run_url": f"{practice}/run", "edge_url": f"{practice}/edge", "platform_url": f"{practice}/platform",
         "codes_secret": f"file:{home / 'codes'}", "alert_port": str(ports["receiver"]), **dict.fromkeys(tokens, token),
     }  # fmt: skip
@@ -142,12 +161,16 @@ def _write_settings(home: Path, environment: dict[str, str]) -> None:
     (home / "settings.env").write_text("".join(f"{name}={value}\n" for name, value in environment.items()))
 
 
-def _write_organisation(home: Path, pace: float, least_wait: float) -> None:
+def _write_organisation(home: Path, services: tuple[str, str], pace: float, least_wait: float, mode: str) -> None:
     text = (
         ORGANISATION.read_text()
         .replace("pace = 1.0", f"pace = {pace}", 1)
+        .replace('mode = "live"', f'mode = "{mode}"', 1)
         .replace("least_wait_for_people = 0", f"least_wait_for_people = {least_wait}", 1)
     )
+    first, second = services
+    text = text.replace("[services.api]", f"[services.{first}]").replace("acme/api", f"acme/{first}")
+    text = text.replace("[services.orchestrator]", f"[services.{second}]").replace("acme/orchestrator", f"acme/{second}")
     tomllib.loads(text)
     (home / "organisation.toml").write_text(text)
 

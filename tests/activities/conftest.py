@@ -1,21 +1,32 @@
 """A following world behind its real faces, and the adapters that look at it. The world moves with the instants that it is shown."""
 
+import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.testing import ActivityEnvironment
 
-from activities.action import Call, Effect, Grant, Order, Refused, Verb, action_of
+from activities.action import Call, Effect, Grant, Order, Refused, Risk, Verb, action_of
+from activities.capacity import Autoscaler
+from activities.change_feed import ChangeFeed
 from activities.clients.app_plane import AppPlane
+from activities.clients.edge_probe import EdgeProbe
 from activities.clients.http import Door
 from activities.clients.model_gateway import ModelGateway
+from activities.clients.platform import ControlPlane
 from activities.clients.prometheus import Prometheus
 from activities.clients.unleash import Unleash
+from activities.edge import Edge
+from activities.feeds import Feeds
 from activities.flags import Flags
 from activities.models import Models
 from activities.telemetry import Telemetry
+from activities.write_gate import WriteGate
 from practice.dials import Dial
 from practice.faults import Fault
 from practice.server import serve
@@ -24,6 +35,16 @@ from practice.world import World
 
 INCIDENT = "inc-20261123-chat"
 BEARER = {"Authorization": "Bearer practice-token"}
+
+MISHAPS: list[tuple[str, dict[str, Any]]] = [
+    ("fail", {"times": 2}),
+    ("latency", {"times": 1, "seconds": 0.2}),
+    ("commit_then_drop", {"times": 1}),
+    ("nothing_changed", {"times": 1}),
+    ("partial", {"times": 1}),
+    ("throttle", {"times": 2}),
+    ("hang", {"times": 1}),
+]
 
 MakeCall = Callable[..., Call]
 MakeDoor = Callable[..., Door]
@@ -88,6 +109,48 @@ def models(door: MakeDoor) -> Models:
 
 
 @pytest.fixture
+def plane(door: MakeDoor) -> ControlPlane:
+    """Our own control plane; its client gives up after half a second."""
+    return ControlPlane(door("/platform", timeout=0.5))
+
+
+@pytest.fixture
+def probe(door: MakeDoor) -> EdgeProbe:
+    """What customers meet; without credentials."""
+    return EdgeProbe(door("/edge", X_Nothing=""))
+
+
+@pytest.fixture
+def edge(plane: ControlPlane, probe: EdgeProbe, door: MakeDoor) -> Edge:
+    """Balancer and gateways."""
+    return Edge(plane, probe, Prometheus(door("/prom")), FollowingClock())
+
+
+@pytest.fixture
+def autoscaler(plane: ControlPlane, door: MakeDoor) -> Autoscaler:
+    """How much runs."""
+    return Autoscaler(plane, Prometheus(door("/prom")))
+
+
+@pytest.fixture
+def write_gate(plane: ControlPlane, probe: EdgeProbe, door: MakeDoor) -> WriteGate:
+    """Whether writes are taken."""
+    return WriteGate(plane, probe, Prometheus(door("/prom")), FollowingClock())
+
+
+@pytest.fixture
+def feeds(plane: ControlPlane, door: MakeDoor) -> Feeds:
+    """Generators of artefacts."""
+    return Feeds(plane, Prometheus(door("/prom")))
+
+
+@pytest.fixture
+def change_feed(plane: ControlPlane) -> ChangeFeed:
+    """What was changed."""
+    return ChangeFeed(plane)
+
+
+@pytest.fixture
 def flags(door: MakeDoor) -> Flags:
     """The flag adapter; its client gives up after half a second."""
     return Flags(Unleash(door("/unleash", timeout=0.5, Authorization="practice-token")), AppPlane(door("/app")))
@@ -139,3 +202,32 @@ async def until_done(attempt: Callable[[], Awaitable[Effect]], tries: int = 4) -
         except Exception as said:
             broke.append(said)
     raise AssertionError(f"not done after {tries} tries: {broke}")
+
+
+async def tried(verb: Verb[Any, Effect], system: Any, order: Order, call: Call, tries: int = 7) -> tuple[Effect, list[Exception]]:
+    """Try as Temporal does: each time in an activity of its own, as much later as was asked for. Returns the effect, and what broke before."""
+    broke: list[Exception] = []
+    made = granted(verb, order, call) if action_of(verb).risk(order, call.limits) >= Risk.C2 and call.grant is None else call
+    later = timedelta(0)
+    for attempt in range(1, tries + 1):
+        env = ActivityEnvironment()
+        env.info = replace(
+            env.info, attempt=attempt, scheduled_time=call.at, started_time=call.at + later, start_to_close_timeout=timedelta(hours=9)
+        )
+        try:
+            return await env.run(verb.__get__(system), order, made), broke
+        except Refused:
+            raise
+        except Exception as said:
+            broke.append(said)
+            later += getattr(said, "next_retry_delay", None) or timedelta(seconds=0.2)
+    raise AssertionError(f"not done after {tries} tries: {broke}")
+
+
+async def by_hand(order: Any, practice_url: str, **names: str) -> None:
+    """Run an order's own commands in a shell."""
+    here = {"PLATFORM_URL": f"{practice_url}/platform", "PLATFORM_TOKEN": "practice-token", "EDGE_URL": f"{practice_url}/edge"}
+    shell = await asyncio.create_subprocess_exec(
+        "bash", "-ec", "\n".join(order.by_hand()), env={**os.environ, **here, **names}, stdout=asyncio.subprocess.DEVNULL
+    )
+    assert await shell.wait() == 0

@@ -22,6 +22,7 @@ ONE_READ_PER_FACE = {
     "pagerduty.oncalls": "/pagerduty/api/oncalls",
     "github.issues.list": "/github/repos/acme/ops/issues",
     "prometheus.query": "/prom/api/v1/query?query=time()",
+    "kubernetes.deployments.get": "/k8s/eu-west/apis/apps/v1/namespaces/default/deployments/orchestrator",
     "platform.regions.get": "/platform/v1/services/api/regions",
     "edge.status": "/edge/api/regions/eu-west/status",
     "run.services.get": "/run/v2/projects/acme/locations/eu-west/services/api",
@@ -62,6 +63,9 @@ async def examples(stage: Stage) -> dict[str, Example]:
     target = {"responder_request_target": {"id": "P_LEE", "type": "user_reference"}}
     slack, pd, flag = "/slack/api/", f"/pagerduty/api/incidents/{page}", "/unleash/api/admin/projects/default/features"
     production = f"{flag}/batch.enabled/environments/production"
+    deployment = "/k8s/eu-west/apis/apps/v1/namespaces/default/deployments/orchestrator"
+    whole, scale = await stage.must("GET", deployment), await stage.must("GET", f"{deployment}/scale")
+    merge = {"Content_Type": "application/merge-patch+json"}
     api = "/platform/v1/services/api"
     etags = {part: (await stage.must("GET", f"{api}/{part}"))["etag"] for part in ("regions", "gateway", "autoscaler", "write-gate")}
 
@@ -107,6 +111,10 @@ async def examples(stage: Stage) -> dict[str, Example]:
         ),
         "github.issues.create": Example("POST", "/github/repos/acme/ops/issues", {"title": "u"}),
         "github.issues.update": Example("PATCH", f"/github/repos/acme/ops/issues/{issue}", {"state": "closed"}),
+        "kubernetes.deployments.patch": Example("PATCH", deployment, {"spec": {"replicas": 5}}, merge),
+        "kubernetes.deployments.update": Example("PUT", deployment, {**whole, "spec": {**whole["spec"], "replicas": 5}}),
+        "kubernetes.deployments.scale.patch": Example("PATCH", f"{deployment}/scale", {"spec": {"replicas": 5}}, merge),
+        "kubernetes.deployments.scale.update": Example("PUT", f"{deployment}/scale", {**scale, "spec": {"replicas": 5}}),
         "github.comments.create": Example("POST", f"/github/repos/acme/ops/issues/{issue}/comments", {"body": "c"}),
         "github.commits.create": Example("POST", f"{source}/git/commits", commit | {"message": "n"}),
         "github.refs.create": Example("POST", f"{source}/git/refs", {"ref": "refs/heads/topic", "sha": made}),

@@ -117,6 +117,13 @@ def test_a_counter_that_appears_late_is_born_at_zero(metrics: Metrics) -> None:
     assert one(metrics, "increase(late[5m])", 615) > 0
 
 
+def test_a_series_that_appeared_later_has_nothing_in_a_window_of_the_past(metrics: Metrics) -> None:
+    metrics.counter("hits", {"job": "new", "code": "200"}).value = 5.0
+    for step in range(1, 6):
+        metrics.sample(NOW + step * 15)
+    assert one(metrics, "sum(count_over_time(hits[120s]))", at=NOW - 20) == 16
+
+
 def test_a_range_is_a_point_per_step(metrics: Metrics) -> None:
     ((labels, points),) = compiled("temperature").range(metrics, 0, 60, 15)
     assert labels["room"] == "hall"

@@ -4,10 +4,12 @@ from datetime import datetime, timedelta
 
 from activities.action import Call, Effect, Entry, Order, Risk, Role
 from activities.ledger import Ledger, Record
+from workflows.checklist import Tick
 from workflows.incident import (
     Given,
     InForce,
     Phase,
+    Planned,
     Question,
     QuestionKind,
     QuestionState,
@@ -97,6 +99,36 @@ def asking(**changed: object) -> Status:
     return Status.model_validate(told | changed)
 
 
+def tick(key: str, state: str, due: float | None = None, done: float | None = None, evidence: str = "") -> Tick:
+    return Tick.model_validate({
+        "key": key, "state": state, "due_at": None if due is None else at(due), "done_at": None if done is None else at(done),
+        "evidence": evidence,
+    })  # fmt: skip
+
+
+def ticked(**changed: object) -> Status:
+    """The first quarter of an hour is nearly over: most is done, something late, something missed; and the playbook says what comes."""
+    told = {
+        "version": 52, "scope": "12 of 20 tenants, both regions", "impact": "chat answers “try again later” for 61 % of requests",
+        "hypotheses": ("aurora is overloaded", "a push at noon"),
+        "checklist": [
+            tick("declare", "done", 1, 0.4, "ticket OPS-812"), tick("commander", "done", 5, 1, "dana acknowledged the page"),
+            tick("scribe", "late", 10, 12, "lee"), tick("cadence", "done", 2, 0.1, "next update 10:32 UTC"),
+            tick("freeze", "missed", 2), tick("telemetry", "open", 15), tick("blast_radius", "done", 10, 3, "HIGH: 12 of 20 tenants"),
+            tick("playbook", "done", 10, 4, "flags.switch_off"), tick("war_room", "done", 5, 0.5, "#inc-20261123-llm-chat"),
+            tick("status_page", "done", 10, 2), tick("published", "open", 15), tick("told", "not due"), tick("leads", "done", 15, 6, "lee, noor"),
+            tick("evidence", "not applicable", evidence="no security hint"), tick("legal_clocks", "not applicable"),
+        ],
+        "plan": [
+            Planned(number=1, phase=Phase.MITIGATION, says="chat of 12 tenants is answered by borealis-pro-2", verb="models.shift",
+                    target="chat", by_hand=("curl -X PUT https://selector.internal/llm/v1/routes/chat/weights -d '{\"borealis\": 1.0}'",)),
+            Planned(number=2, phase=Phase.RECOVERY, says="return to aurora by canary", verb="canary.back", target="chat → aurora"),
+            Planned(number=3, phase=Phase.RECOVERY, says="the service is stable for 60 minutes"),
+        ],
+    }  # fmt: skip
+    return asking(**(told | changed))
+
+
 def repairing() -> Status:
     """Patience ran out on a step."""
     return asking(
@@ -131,6 +163,18 @@ def over() -> Status:
         ],
         follow_ups=[Task(number=1, text="Update Tool Specs with the failover policy", owner=Role.AI_ML_LEAD, phase=Phase.POST_INCIDENT)],
     )  # fmt: skip
+
+
+def holding() -> Status:
+    """Stood down, with one measure left in somebody's name, and one that only people lift."""
+    return over().model_copy(update={
+        "incident_id": "inc-20261119-key", "state": State.STOOD_DOWN, "outcome": "stood down by dana",
+        "in_force": [
+            InForce(number=1, name="frozen", target="deploys of chat", since=at(-900), sticky=True, certain=True, held_by="dana",
+                    lifts_by="remove our hold", by_hand=("gh api -X DELETE repos/acme/chat/rulesets/7",)),
+            InForce(number=2, name="key revoked", target="openai-prod", since=at(-870), sticky=True, certain=True, lifts_by="mint a new one"),
+        ],
+    })  # fmt: skip
 
 
 def lines() -> tuple[Entry, ...]:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console, Group
 
-from starters import screens
+from activities.organisation import Policy
+from starters import by_hand, checklist, screens
 from starters.text import UNSEEN
 from tests.screens import situations
 from tests.screens.situations import NOW
@@ -26,9 +27,31 @@ PICTURES: dict[str, Callable[[], Group]] = {
     "over": lambda: screens.render(situations.over(), NOW + timedelta(days=3), 100),
     "hostile": lambda: screens.render(situations.hostile(), NOW, 100),
     "list": lambda: screens.listed(
-        [(situations.asking(), "the ledger", NOW), (situations.over(), "the ledger", NOW - timedelta(days=3))], NOW, 100
+        [
+            (situations.asking(), "the ledger", NOW),
+            (situations.ticked(), "the ledger", NOW),
+            (situations.over(), "the ledger", NOW - timedelta(days=3)),
+        ],
+        NOW,
+        100,
     ),
+    "ticked": lambda: screens.render(situations.ticked(), NOW, 100),
+    "ticked_80": lambda: screens.render(situations.ticked(), NOW, 80),
+    "ticked_full": lambda: screens.render(situations.ticked(), NOW, 100, full=True),
+    "checklist": lambda: checklist.ticks(situations.ticked(), NOW, 100),
+    "checklist_80": lambda: checklist.ticks(situations.ticked(), NOW, 80),
     "timeline": lambda: screens.timeline(situations.lines(), 100),
+}
+
+
+SHEETS: dict[str, Callable[[], list[str]]] = {
+    "sheet": lambda: checklist.sheet(Policy(), 100),
+    "sheet_80": lambda: checklist.sheet(Policy(), 80),
+    "sheet_of": lambda: checklist.sheet(Policy(), 100, situations.asking(pace=2.0)),
+    "by_hand": lambda: by_hand.rest(situations.ticked(), [], NOW, "the ledger", NOW - timedelta(seconds=3)),
+    "by_hand_over": lambda: by_hand.rest(situations.over(), [], NOW, "the ledger", NOW),
+    "measures": lambda: by_hand.everywhere(by_hand.standing([situations.asking(), situations.holding()]), NOW, by_hand=False),
+    "measures_by_hand": lambda: by_hand.everywhere(by_hand.standing([situations.asking(), situations.holding()]), NOW, by_hand=True),
 }
 
 
@@ -48,8 +71,17 @@ def test_it_looks_as_it_did(name: str) -> None:
     assert seen == golden.read_text()
 
 
+@pytest.mark.parametrize("name", SHEETS)
+def test_what_is_printed_is_as_it_was(name: str) -> None:
+    """Redraw them with REDRAW=1, and read the difference."""
+    golden, seen = HERE / f"{name}.txt", "\n".join(SHEETS[name]()) + "\n"
+    if os.environ.get("REDRAW"):
+        golden.write_text(seen)
+    assert seen == golden.read_text()
+
+
 @pytest.mark.parametrize("width", [80, 100, 160])
-@pytest.mark.parametrize("situation", [situations.asking, situations.repairing, situations.hostile])
+@pytest.mark.parametrize("situation", [situations.asking, situations.repairing, situations.hostile, situations.ticked])
 def test_a_question_takes_twelve_lines_at_most_and_no_line_is_too_long(situation: Callable[[], Status], width: int) -> None:
     seen = drawn(screens.render(situation(), NOW, width), width).splitlines()
     assert max(map(cell_len, seen)) <= width
@@ -88,3 +120,37 @@ def test_no_text_from_outside_moves_the_cursor_or_breaks_the_page(text: str, wid
     seen = drawn(screens.render(situations.asking(title=text, waiting_for=text, because=(text,), room=text), NOW, width), width)
     assert not UNSEEN.search(seen.replace("\n", ""))
     assert max(map(cell_len, seen.splitlines())) <= width
+
+
+def test_what_was_ticked_and_what_was_missed_is_told_line_by_line() -> None:
+    later = screens.changes(situations.ticked(checklist=[], hypotheses=(), scope="", impact=""), situations.ticked())
+    assert "[!] Freeze deploys: change_freeze = ON: MISSED: was due 10:04:00 UTC, 12m29s ago" in later
+    assert "[x] Scribe assigned: done 10:14:00 UTC, 2m00s late (due 10:12:00 UTC)" in later
+    assert {"scope: 12 of 20 tenants, both regions", "hypothesis: a push at noon"} <= set(later)
+    assert not [line for line in later if line.startswith(("[ ]", "[-]"))]
+    assert screens.changes(situations.ticked(), situations.ticked(version=53)) == []
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_what_hangs_on_the_wall_fits_on_one_page(width: int) -> None:
+    for lines in (checklist.sheet(Policy(), width), checklist.sheet(Policy(), width, situations.asking())):
+        assert max(map(cell_len, lines)) <= width
+        assert len(lines) <= 60
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=200))
+def test_no_text_from_outside_becomes_a_command(text: str) -> None:
+    """Whatever an alert or a person called something: a line that is no comment is a command that an order said itself."""
+    evil = f"{text}\nrm -rf /\r\n$(reboot)"
+    status = situations.ticked(
+        title=evil, waiting_for=evil, outcome=evil, commander=evil, steps=[s.model_copy(update={"says": evil, "target": evil, "result": evil})
+        for s in situations.asking().steps],
+        in_force=[m.model_copy(update={"name": evil, "target": evil, "held_by": evil, "lifts_by": evil}) for m in situations.asking().in_force],
+        tasks=[t.model_copy(update={"text": evil, "due": evil}) for t in situations.asking().tasks],
+        plan=[p.model_copy(update={"says": evil, "target": evil}) for p in situations.ticked().plan],
+        questions=[situations.question(asks=evil, effect=evil, inverse=evil)],
+    )  # fmt: skip
+    ours = {command for part in (status.in_force, status.tasks, status.plan, status.questions) for one in part for command in one.by_hand}
+    lines = by_hand.rest(status, [], NOW, "the ledger", NOW) + by_hand.everywhere(by_hand.standing([status]), NOW, by_hand=True)
+    assert {line for line in lines if line and not line.startswith("#")} == ours

@@ -44,9 +44,9 @@ class ProductionOutage(Playbook):
             await self.classify(outage.facts())
 
         async with self.mitigation():
-            if outage.writes_unsafe:
-                await self.impose(READ_ONLY, outage.read_only(), authorised=True)
             while found := await outage.next_cause():
+                if outage.writes_unsafe:
+                    await self.impose(READ_ONLY, outage.read_only(), authorised=True)
                 match found.cause:
                     case Cause.CHANGE:
                         await outage.undo_change(found)
@@ -62,7 +62,6 @@ class ProductionOutage(Playbook):
                         await self.impose(LIMITED, outage.guard())
                         self.task(f"Bring {found.which} back; we only keep it from being overrun", Role.OPS_LEAD)
                     case Cause.DATA:
-                        await self.impose(READ_ONLY, outage.read_only(), authorised=True)
                         self.task(f"Repair the data of {found.which}; no schema is rolled back by us", Role.DB_LEAD)
                     case Cause.UNKNOWN:
                         for flag in numbers.features:

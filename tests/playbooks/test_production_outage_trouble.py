@@ -1,0 +1,227 @@
+"""§2.1, continued: when the playbook itself meets trouble (spec §9.1, "If it fails"), and what surrounds it."""
+
+import asyncio
+import gzip
+import hashlib
+from datetime import timedelta
+from pathlib import Path
+
+from tests.drill import ORGANISATION, drill
+from tests.outages import MINUTE, STANDING, changed, failing, makes, outage, passes, pinned, quick, split_of, story
+from workflows.checklist import TickState
+from workflows.incident import Phase, State, StepState
+from workflows.severity import Severity
+
+FIVE = timedelta(minutes=5)
+
+# -- the control plane ----------------------------------------------------------------------------------------------------------------
+
+
+async def test_with_the_control_plane_down_people_get_the_exact_command_and_what_they_did_is_adopted(tmp_path: Path) -> None:
+    """The command stands in the question; done by hand, it is read back, adopted and not repeated."""
+    async with outage(tmp_path, error_rate=0.4) as (stage, incident):
+        await stage.dial("run.services.patch", "fail")
+        await incident.answer("Roll api back")
+        question = await incident.question("deploys.shift on service/api is not done")
+        assert "gcloud run services update-traffic api --region eu-west --to-revisions api-00041=100 --project acme" in question.by_hand
+        places = {region: {"split": {"api-00041": 1.0}} for region in ("eu-west", "us-east")}
+        await makes(stage, "world", services={"api": {"places": places}})
+        await incident.answer("deploys.shift on", "done_by_hand")
+        await incident.hears("adopted: deploys.shift service/api")
+        await incident.hears("the rollback helps", skip=MINUTE)
+        assert await changed(stage, "run.") == []
+
+
+async def test_what_cannot_be_read_is_unknown_and_triage_goes_on_without_it(tmp_path: Path) -> None:
+    """Our own control plane is down: the metrics and the run platform still find the revision."""
+    async with drill(tmp_path, policy=quick()) as stage:
+        await makes(stage, "deploys", service="api", error_rate=0.4)
+        await passes(stage, 180)
+        await stage.dial("platform.*", "fail")
+        incident = await stage.declare("ProductionOutage", service="api")
+        await incident.hears("unknown: the change feed was not read", skip=MINUTE)
+        assert "the cause is unknown" in await incident.hears("diagnosis:")
+        status = await incident.status()
+        failed = {step.verb for step in status.steps if step.state is StepState.FAILED}
+        assert {"edge.dependencies", "change_feed.since", "capacity.read", "write_gate.read", "feeds.of_service"} <= failed
+        assert Phase.MITIGATION in status.phases and await changed(stage, "run.") == []
+
+
+async def test_a_rollback_is_never_believed_on_the_word_of_a_200(tmp_path: Path) -> None:
+    """200 OK and nothing changed: read back, refused as proof, asked; never called mitigated."""
+    async with outage(tmp_path, error_rate=0.4) as (stage, incident):
+        await stage.dial("run.services.patch", "nothing_changed")
+        await incident.answer("Roll api back")
+        question = await incident.question("deploys.shift on service/api is not done")
+        assert any("still serves" in fact for fact in question.facts), question.facts
+        assert incident.done("deploys.shift") == [] and await split_of(stage) == pinned("LATEST")
+        status = await incident.status()
+        assert status.mitigated_at is None and status.state is State.OPEN and not any(m.name == "traffic pinned" for m in status.in_force)
+        await stage.undial()
+        await incident.answer("deploys.shift on", "retry")
+        await incident.hears("the rollback helps", skip=MINUTE)
+        assert len({row.key for row in incident.book() if row.verb == "deploys.shift"}) == 1
+
+
+async def test_a_reply_that_is_lost_never_makes_a_rollback_twice(tmp_path: Path) -> None:
+    """Committed, and the answer dropped: the next try reads back and finds it done; each region changed once."""
+    async with outage(tmp_path, error_rate=0.4) as (stage, incident):
+        await stage.dial("run.services.patch", "commit_then_drop", times=2)
+        await incident.answer("Roll api back")
+        status = await incident.ends()
+        assert status.state is State.RESOLVED, story(await incident.timeline())
+        done = await changed(stage, "run.")
+        assert len(done) == 2 and len({e["target"] for e in done}) == 2 and len({e["key"] for e in done}) == 2, done
+
+
+async def test_without_a_verified_freeze_the_commander_decides_whether_we_roll_back(tmp_path: Path) -> None:
+    """The deploy system is down, so no probe deploy is denied: asked, and a no means no rollback by us (INV-4)."""
+    policy = quick().replace('freeze_within = "PT30M"', 'freeze_within = "PT3M"')
+    async with drill(tmp_path, policy=policy) as stage:
+        await makes(stage, "deploys", service="api", error_rate=0.4)
+        await passes(stage, 180)
+        await stage.dial("github.rulesets.*", "fail")
+        incident = await stage.declare("ProductionOutage", service="api")
+        await incident.question("Roll api back without a verified change freeze?", skip=MINUTE)
+        await incident.answer("without a verified change freeze", "decline")
+        await incident.hears("crossed out: change", skip=MINUTE)
+        assert await changed(stage, "run.") == [] and incident.done("deploys.shift") == []
+        assert not any("Roll api back to" in q.asks for q in (await incident.status()).questions)
+
+
+# -- monitoring ----------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_rollback_that_nobody_can_see_is_kept_on_a_persons_word_and_nothing_is_called_better(tmp_path: Path) -> None:
+    """Monitoring blind: no claim, nothing crossed out and nothing undone on missing data; mitigated only when the metrics are back."""
+    async with outage(tmp_path, error_rate=0.4) as (stage, incident):
+        await incident.question("Roll api back")
+        await makes(stage, "blind", on=True)
+        await incident.answer("Roll api back")
+        question = await incident.question("Keep the rollback of api", skip=MINUTE)
+        assert "decline" in question.inverse
+        await incident.answer("Keep the rollback of api")
+        await incident.hears("nothing is crossed out on missing data", skip=MINUTE)
+        lines = await incident.timeline()
+        assert not any("the rollback helps:" in line or line.startswith("mitigated") for line in lines), story(lines)
+        assert await split_of(stage) == pinned("api-00041") and (await incident.status()).mitigated_at is None
+        await makes(stage, "blind", on=False)
+        status = await incident.ends()
+        assert status.state is State.RESOLVED and status.mitigated_at, story(await incident.timeline())
+
+
+async def test_neither_an_alarm_nor_a_flap_lets_the_stability_window_pass(tmp_path: Path) -> None:
+    """A firing alert in scope starts the window again at once; so does trouble that comes back."""
+    async with outage(tmp_path, fault={"kind": "dependency", "dependency": "cache", "rate": 0.7, "for_seconds": 400}) as (stage, incident):
+        await incident.is_in(Phase.RECOVERY)
+        await incident.answer("Put back what was")
+        await incident.hears("done: edge.loosen", skip=MINUTE)
+        key = (await incident.status()).dedup_key
+        alert = {"delivery": "d-2", "dedup_key": key, "status": "firing", "name": "HighErrorRate"}
+        while "stable for 5 min" not in (await incident.status()).waiting_for:
+            await incident.pass_time(timedelta(seconds=20))
+        await incident.handle.execute_update("alert", alert)
+        await incident.hears("alarm:", skip=timedelta(seconds=1))
+        await makes(stage, "service-faults", service="api", kind="region", rate=0.3, for_seconds=60)
+        await incident.hears("violated:", skip=MINUTE)
+        status = await incident.ends()
+        assert status.state is State.RESOLVED and status.resolved_at, story(await incident.timeline())
+        entries = await incident.handle.query("timeline")
+        last = max(e["at"] for e in entries if e["kind"] in ("alarm", "violated"))
+        assert status.resolved_at.isoformat() > last
+
+
+# -- people ---------------------------------------------------------------------------------------------------------------------------
+
+
+async def test_an_approval_that_never_comes_climbs_the_ladder_and_holds(tmp_path: Path) -> None:
+    """Commander, deputy, duty executive; paged again; nothing is moved by silence."""
+    async with outage(tmp_path, error_rate=0.4) as (stage, incident):
+        question = await incident.question("Roll api back")
+        await incident.pass_time(timedelta(hours=1))
+        asked = next(q for q in (await incident.status()).questions if q.number == question.number)
+        assert asked.open and {"dana", "kim", "pat"} <= set(asked.told)
+        assert await changed(stage, "run.") == []
+
+
+async def test_with_a_standing_policy_silence_moves_a_tenth_of_one_region_and_then_holds(tmp_path: Path) -> None:
+    """SAFE: what two people signed beforehand and no more; the question stays, for the same target, and a yes carries it out."""
+    async with outage(tmp_path, policy=quick(STANDING.format(verb="deploys.shift")), error_rate=0.4) as (stage, incident):
+        first = await incident.question("Roll api back to api-00041")
+        await incident.hears("deploys.shift service/api", skip=FIVE)
+        split = await split_of(stage)
+        assert split["eu-west"]["api-00041"] == 0.1 and split["us-east"] == {"LATEST": 1.0}, split
+        again = await incident.question("Roll api back to api-00041", skip=MINUTE)
+        assert again.number > first.number and again.expires_at is None
+        await incident.pass_time(timedelta(hours=1))
+        assert await split_of(stage) == split
+        await incident.answer("Roll api back to api-00041")
+        await incident.hears("the rollback helps", skip=MINUTE)
+        assert await split_of(stage) == pinned("api-00041")
+
+
+async def test_a_no_after_the_silence_takes_the_tenth_back(tmp_path: Path) -> None:
+    """What was moved while nobody answered goes back as it came."""
+    async with outage(tmp_path, policy=quick(STANDING.format(verb="deploys.shift")), error_rate=0.4) as (stage, incident):
+        first = await incident.question("Roll api back to api-00041")
+        await incident.hears("deploys.shift service/api", skip=FIVE)
+        while (again := await incident.question("Roll api back", skip=MINUTE)).number == first.number:
+            await incident.pass_time(MINUTE)
+        await incident.answer("Roll api back", "decline")
+        await incident.hears("crossed out: change", skip=MINUTE)
+        assert again.open and await split_of(stage) == pinned("LATEST")
+
+
+async def test_with_everything_declined_nothing_graver_than_c1_ran(tmp_path: Path) -> None:
+    """By the record, and by the effect log; in the end the people have it."""
+    answers = {"has not ended": "skip", "All in hand": "approve", "": "decline"}
+    async with outage(tmp_path, error_rate=0.4) as (stage, incident):
+        status = await incident.ends(answers, skip=2 * MINUTE)
+        assert [row for row in incident.book() if row.risk >= 2] == []
+        assert await changed(stage, "run.", "platform.", "statuspage.") == []
+        assert status.state is State.RESOLVED and "by hand" in status.outcome
+
+
+async def test_a_service_that_is_not_in_the_catalogue_is_handed_over_with_the_fix(tmp_path: Path) -> None:
+    """Nothing is guessed: the line that is missing is named."""
+    async with drill(tmp_path, policy=quick()) as stage:
+        incident = await stage.declare("ProductionOutage", service="billing")
+        assert "add [services.billing] to organisation.toml" in await incident.hears("handed over:")
+        assert (await incident.status()).state is State.HANDED_OVER
+        assert await changed(stage) == []
+
+
+# -- the first fifteen minutes --------------------------------------------------------------------------------------------------------
+
+
+async def test_the_facts_raise_the_severity_and_the_first_minutes_are_ticked_and_read_out(tmp_path: Path) -> None:
+    """SEV-2 becomes SEV-1 by what is measured; at T+15 what is missing is said, and paged to its owner; the export's hash is right."""
+    async with outage(tmp_path, error_rate=0.4) as (stage, incident):
+        await incident.question("Roll api back")
+        status = await incident.status()
+        assert (status.severity, status.peak_severity) == (Severity.SEV1, Severity.SEV1) and status.because
+        line = await incident.hears("checkpoint: first minutes", skip=MINUTE)
+        assert "IC paged and acknowledged (Incident Commander)" in line
+        ticks = {one.key: one for one in (await incident.status()).checklist}
+        done = {key for key, one in ticks.items() if one.state is TickState.DONE}
+        assert {"declare", "cadence", "telemetry", "blast_radius", "playbook", "war_room"} <= done, ticks
+        assert ticks["commander"].state is TickState.MISSED and ticks["playbook"].evidence.startswith("asked: ")
+        inbox = (await stage.http.get("/practice/inbox/dana")).json()["inbox"]
+        assert any("not done in the first minutes: IC paged and acknowledged" in letter["text"] for letter in inbox)
+        kept = next(e for e in await incident.handle.query("timeline") if e["kind"] == "snapshot")["facts"]
+        raw = await asyncio.to_thread(lambda: gzip.decompress(Path(kept["location"]).read_bytes()))
+        assert hashlib.sha256(raw).hexdigest() == kept["sha256"] and b"api-00042" in raw
+
+
+async def test_what_a_service_is_called_makes_no_difference(tmp_path: Path) -> None:
+    """The same story under random names."""
+    named = ORGANISATION.format(policy=quick()).replace("[services.api]", "[services.ledger-x]").replace("acme/api", "acme/ledger-x")
+    named = named.replace("services.orchestrator", "services.agent-y").replace("acme/orchestrator", "acme/agent-y")
+    async with drill(tmp_path, organisation=named, services=("ledger-x", "agent-y")) as stage:
+        await makes(stage, "deploys", service="ledger-x", error_rate=0.4)
+        await passes(stage, 180)
+        incident = await stage.declare("ProductionOutage", service="ledger-x")
+        await incident.question("Roll ledger-x back to ledger-x-00041")
+        status = await incident.ends()
+        assert status.state is State.RESOLVED, story(await incident.timeline())
+        assert await split_of(stage, "ledger-x") == pinned("ledger-x-00041") and await failing(stage, "ledger-x") < 0.01
