@@ -157,6 +157,14 @@ class Frost:
         """The names of the repository's rulesets."""
         return [ruleset.name for ruleset in self.repository.rulesets.values()]
 
+    async def shut(self) -> None:
+        """Wait until no branch is exempted any more, as GitHub has it."""
+
+        async def closed() -> bool:
+            return [ruleset.exclude for ruleset in self.repository.rulesets.values()] == [[]]
+
+        await until(closed, "the exempted branches to be closed")
+
     async def inbox(self, person: str) -> list[str]:
         """What came to somebody's phone."""
         letters = (await self.stage.http.get(f"/practice/inbox/{person}")).json()["inbox"]
@@ -352,11 +360,7 @@ async def test_an_exemption_that_nobody_uses_is_over_after_half_an_hour(tmp_path
         await scene.hears("expired: one hotfix")
         with pytest.raises(Refused, match="expired"):
             await scene.use(Purpose.ROLLBACK)
-
-        async def shut() -> bool:
-            return [r.exclude for r in scene.repository.rulesets.values()] == [[]]
-
-        await until(shut, "the hotfix branch to be covered again")
+        await scene.shut()
         assert await scene.push("hotfix/0a1b2c3d4e5f") == 422
         await scene.replayed()
 
@@ -372,6 +376,7 @@ async def test_a_hotfix_passes_once_and_the_branch_is_closed_behind_it(tmp_path:
         newest = scene.stage.world.state.fleet.services["api"].newest()
         assert newest.digest.startswith("sha256:0a1b2c3d4e5f")
         await scene.hears("used: one hotfix")
+        await scene.shut()
         assert await scene.push("hotfix/0a1b2c3d4e5f", "and one more") == 422
         assert (await scene.use(Purpose.HOTFIX)).adopted, "whoever pushed says so, too"
         with pytest.raises(Refused, match="was used"):
@@ -391,11 +396,7 @@ async def test_a_branch_that_cannot_be_closed_is_a_hole_that_everybody_sees(tmp_
         assert "hotfix/0a1b2c3d4e5f may still be let through" in (await scene.state()).trouble
         await scene.stage.undial()
         await scene.stage.env.sleep(timedelta(minutes=6))
-
-        async def shut() -> bool:
-            return [r.exclude for r in scene.repository.rulesets.values()] == [[]]
-
-        await until(shut, "the branch to be closed")
+        await scene.shut()
         await scene.replayed()
 
 
