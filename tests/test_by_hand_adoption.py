@@ -130,7 +130,9 @@ async def test_a_rollback_done_by_hand_while_temporal_is_dead_is_adopted_and_not
         await a_bad_deploy(stage)
         async with stage.serving():
             name = "inc-20261124-outage-api"
-            incident = Running(stage, await stage.client.start_workflow("ProductionOutage", {"service": "api"}, id=name, task_queue=stage.urgent))
+            incident = Running(
+                stage, await stage.client.start_workflow("ProductionOutage", {"service": "api"}, id=name, task_queue=stage.urgent)
+            )
             asked = on_the_ledger(stage.fleet.ledger, name, lambda status: any("Roll api back" in q.asks for q in status.asking))
             status: Status = await until(asked, "the question on the ledger", PATIENCE)
         stage.processes.kill("temporal")

@@ -99,7 +99,9 @@ def test_every_module_and_every_file_beside_them_is_in_the_wheel_and_nothing_els
 
 
 async def test_what_runs_comes_from_the_wheel_and_there_is_no_practice_platform(installed: Installed) -> None:
-    said = await installed.run("python", "-c", "import activities, importlib.util as u; print(activities.__file__, u.find_spec('practice'))")
+    said = await installed.run(
+        "python", "-c", "import activities, importlib.util as u; print(activities.__file__, u.find_spec('practice'))"
+    )
     where, practice = said.out.split()
     assert Path(where).is_relative_to(installed.bin.parent) and practice == "None", said
     day = await installed.run("python", "-m", "starters.gameday")
