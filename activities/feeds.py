@@ -210,7 +210,7 @@ class Feeds(System):
         if order.unpins and before.pinned == order.left and before.version > before.last_good:
             raise NotYet(
                 f"the generator of {order.feed} runs, and version {order.left} stays pinned: its newest, {before.version}, is not known to be "
-                f"good (the last good one is {before.last_good})",
+                f"good (the last good one is {before.last_good}); its generator must be mended first",
                 after=timedelta(seconds=before.period_seconds) / call.pace,
             )
         made = await self._set(now, order, running=order.running, pinned=order.pinned, left=order.left)
