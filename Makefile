@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test check docs clean lock format
 
-demo: $(VENV)/.run  ## Run the main job on your own machine. PLAYBOOK=… DEMO_ANSWERS=auto|decline KILL=1|temporal KEEP=1 PACE=… SEED=…
+demo: $(VENV)/.run  ## Run the main job on your own machine. PLAYBOOK=… DEMO_ANSWERS=auto|decline KILL=1|temporal KEEP=1 SHADOW=1 PACE=… SEED=…
 	@$(BIN)/python -m starters.gameday \
 		$(if $(PLAYBOOK),--playbook $(PLAYBOOK)) $(if $(DEMO_ANSWERS),--answers $(DEMO_ANSWERS)) \
 		$(if $(KILL),--kill $(KILL)) $(if $(KILLS),--kills $(KILLS)) $(if $(KEEP),--keep $(KEEP)) $(if $(PACE),--pace $(PACE)) $(if $(SEED),--seed $(SEED)) \
-		$(if $(DIAL),--dial '$(DIAL)')
+		$(if $(DIAL),--dial '$(DIAL)') $(if $(SHADOW),--shadow $(SHADOW))
 
 test: $(VENV)/.dev  ## The whole suite
 	@$(BIN)/python -m pytest $(ARGS)

@@ -357,6 +357,10 @@ class Imposition(Order):
         """The order that puts the state before back. Call it on an order that carries it."""
         raise NotImplementedError
 
+    def met(self, now: Any) -> bool | None:
+        """Whether what was looked at is as this order wants it, whoever brought it about. None: it cannot be told by looking."""
+        return None
+
     def undo_steps(self, shares: Sequence[float]) -> tuple[Order, ...]:
         """The orders that put it back step by step, up to each share of the whole (INV-19). One, where it cannot be divided."""
         return (self.undo(),)

@@ -11,7 +11,7 @@ from activities.clients.platform import ControlPlane
 from activities.clients.prometheus import Prometheus
 from activities.organisation import Levers
 from activities.seen import Seen, again
-from activities.versioned import Setting, Settled, Versioned, by_now, part_of, put_by_hand, read_by_hand
+from activities.versioned import Setting, Settled, Versioned, by_now, part_of, put_by_hand, read_by_hand, whose
 
 SCALING = (Role.OPS_LEAD, Role.INCIDENT_COMMANDER)
 LATELY = timedelta(minutes=1)  # over which the 99th percentile is said
@@ -116,6 +116,10 @@ class ScaleUp(Imposition):
         """Read the capacity."""
         return CapacityOf(service=self.service)
 
+    def met(self, now: Capacity) -> bool:
+        """Every region keeps at least so many."""
+        return all(region in now.regions and now.regions[region].least >= n for region, n in self.least.items())
+
     def given(self, prior: Capacity) -> Self:
         """The same, with the bounds before."""
         return self.model_copy(update={"prior": prior})
@@ -184,13 +188,13 @@ class Autoscaler(System):
         ready = await self._ready(call, order)
         p99 = await self._p99(by_now(call), order.service)
         said = f"; p99 {p99:.2f} s" if p99 is not None else ""
-        return _bounded(order, order.prior or made.before, made, f"{_counts(ready)} are ready{said}")
+        return _bounded(call, order, order.prior or made.before, made, f"{_counts(ready)} are ready{said}")
 
     @action("capacity.scale_back", risk=_risk_of_going_back, asks=SCALING)
     async def scale_back(self, order: ScaleBack, call: Call) -> Effect:
         """Put the bounds back, if they are still as we left them. Raises `Refused` when somebody else has changed them."""
         made = await self._bound(call, order.service, order.least, left=order.left)
-        return _bounded(order, made.before, made, "the autoscaler decides by the load again")
+        return _bounded(call, order, made.before, made, "the autoscaler decides by the load again")
 
     async def _capacity(self, call: Call, service: str) -> Capacity:
         scaler = await self._plane.of_service(call, service, "autoscaler")
@@ -284,14 +288,14 @@ def _by_hand(service: str, least: dict[str, int]) -> tuple[str, ...]:
     return put_by_hand(part_of(service, "autoscaler"), {"regions": {region: {"least": n} for region, n in least.items()}})
 
 
-def _bounded(order: ScaleUp | ScaleBack, before: Capacity, made: Settled[Capacity], seen: str) -> Effect:
+def _bounded(call: Call, order: ScaleUp | ScaleBack, before: Capacity, made: Settled[Capacity], seen: str) -> Effect:
     def shown(capacity: Capacity) -> dict[str, JsonValue]:
         return {region: row.least for region, row in capacity.regions.items()}
 
     return Effect(
         target=order.target(),
         summary=order.effect(),
-        proven_by=f"bounds read back; {seen}",
+        proven_by=f"bounds read back; {seen}{whose(call, made)}",
         adopted=not made.wrote,
         before=shown(before),
         after=shown(made.after),

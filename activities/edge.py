@@ -34,7 +34,7 @@ from activities.edge_orders import (
 from activities.seen import Seen, again, blind
 from activities.stairs import Stairs, where
 from activities.telemetry import beyond_chance
-from activities.versioned import SOON, Setting, Settled, by_now
+from activities.versioned import SOON, Setting, Settled, by_now, whose
 
 __all__ = [
     "DRAINED", "LIMITED", "Dependencies", "DependenciesOf", "Drain", "Edge", "Gateway", "GatewayOf", "HealthMap", "Inside", "Limit",
@@ -107,7 +107,7 @@ class Edge(System):
             lambda now: same_shares(now.weights, order.weights), epoch=order.epoch
         )
         seen = await self._nobody_there(call, order)
-        return _moved(order, order.prior or made.before, made, seen)
+        return _moved(call, order, order.prior or made.before, made, seen)
 
     @action("edge.return_traffic", risk=Risk.C2, asks=DRAINING, patience=Patience.WATCH)
     async def return_traffic(self, order: ReturnTraffic, call: Call) -> Effect:
@@ -130,12 +130,17 @@ class Edge(System):
         before, at = await where(
             lambda: self._weights(call, order.service), lambda now, n: same_shares(now.weights, steps[n]), len(steps)
         )  # fmt: skip
-        if at == len(steps) - 1:
-            return _moved(order, before, Settled(before, before, wrote=False), "it was so already")
-        ended = await Stairs(len(steps), order.levers.return_pause, at, take, trouble, back).climb(call, self._clock)
+        if at == len(steps) - 1 and before.changed_by != call.incident_id:
+            return _moved(call, order, before, Settled(before, before, wrote=False), "not watched")
+        ended, took = await Stairs(len(steps), order.levers.return_pause, at, take, trouble, back).climb(call, self._clock)
         after = await self._weights(call, order.service)
         return _moved(
-            order, before, Settled(before, after, wrote=True), f"{len(steps)} steps, each without more errors in {order.region}", ended
+            call,
+            order,
+            before,
+            Settled(before, after, wrote=took),
+            f"watched {len(steps)} times, without more errors in {order.region}",
+            ended,
         )
 
     # ---- what is let in ----
@@ -146,7 +151,7 @@ class Edge(System):
         if order.rate_limit_rps is not None and order.rate_limit_rps <= 0:
             raise Refused("a limit of nothing would be an outage of its own")
         made = await self._let_in(call, order.service, order.rate_limit_rps, order.breaker, epoch=order.epoch)
-        return _let(order, order.prior or made.before, made, await self._no_more_than(call, order))
+        return _let(call, order, order.prior or made.before, made, await self._no_more_than(call, order))
 
     @action("edge.loosen", risk=Risk.C1, patience=Patience.WATCH)
     async def loosen(self, order: Loosen, call: Call) -> Effect:
@@ -171,11 +176,11 @@ class Edge(System):
             await self._let_in(now, order.service, rps, breaker, left=steps[n])
 
         before, at = await where(lambda: self._gateway(call, order.service), lambda now, n: _is(now, steps[n]), len(steps))
-        if at == len(steps) - 1:
-            return _let(order, before, Settled(before, before, wrote=False), "it was so already")
-        ended = await Stairs(len(steps), order.levers.limit_pause, at, take, trouble, back).climb(call, self._clock)
+        if at == len(steps) - 1 and before.changed_by != call.incident_id:
+            return _let(call, order, before, Settled(before, before, wrote=False), "not watched")
+        ended, took = await Stairs(len(steps), order.levers.limit_pause, at, take, trouble, back).climb(call, self._clock)
         after = await self._gateway(call, order.service)
-        return _let(order, before, Settled(before, after, wrote=True), f"{len(steps)} steps, each without more errors", ended)
+        return _let(call, order, before, Settled(before, after, wrote=took), f"watched {len(steps)} times, without more errors", ended)
 
     # ---- how it is done ----
 
@@ -303,12 +308,14 @@ def _is(now: Gateway, wanted: tuple[float | None, bool]) -> bool:
     return (now.rate_limit_rps, now.breaker) == wanted
 
 
-def _moved(order: Drain | ReturnTraffic, before: Weights, made: Settled[Weights], seen: str, ended: datetime | None = None) -> Effect:
+def _moved(
+    call: Call, order: Drain | ReturnTraffic, before: Weights, made: Settled[Weights], seen: str, ended: datetime | None = None
+) -> Effect:
     shown: dict[str, JsonValue] = {**made.after.weights}
     return Effect(
         target=order.target(),
         summary=order.effect(),
-        proven_by=f"weights read back at epoch {made.after.epoch}; {seen}",
+        proven_by=f"weights read back at epoch {made.after.epoch}; {seen}{whose(call, made)}",
         adopted=not made.wrote,
         before={**before.weights},
         after=shown,
@@ -316,11 +323,11 @@ def _moved(order: Drain | ReturnTraffic, before: Weights, made: Settled[Weights]
     )
 
 
-def _let(order: Limit | Loosen, before: Gateway, made: Settled[Gateway], seen: str, ended: datetime | None = None) -> Effect:
+def _let(call: Call, order: Limit | Loosen, before: Gateway, made: Settled[Gateway], seen: str, ended: datetime | None = None) -> Effect:
     return Effect(
         target=order.target(),
         summary=order.effect(),
-        proven_by=f"gateway read back at epoch {made.after.epoch}; {seen}",
+        proven_by=f"gateway read back at epoch {made.after.epoch}; {seen}{whose(call, made)}",
         adopted=not made.wrote,
         before={"rate_limit_rps": before.rate_limit_rps, "breaker": before.breaker},
         after={"rate_limit_rps": made.after.rate_limit_rps, "breaker": made.after.breaker},

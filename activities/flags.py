@@ -66,6 +66,10 @@ class SwitchOff(Imposition):
         """Read the flag."""
         return FlagOf(flag=self.flag)
 
+    def met(self, now: FlagState) -> bool:
+        """It is off."""
+        return not now.on
+
     def given(self, prior: FlagState) -> Self:
         """The same, with the state before."""
         return self.model_copy(update={"prior": prior})

@@ -173,6 +173,10 @@ class Hold(OfFreeze, Imposition):
         """Read the freeze."""
         return FreezeOf(service=self.service)
 
+    def met(self, now: FreezeState) -> bool | None:
+        """Somebody holds it. A freeze that people keep in another way is not seen here."""
+        return True if now.in_force else None
+
     def given(self, prior: FreezeState) -> Self:
         """The same, with the state before."""
         return self.model_copy(update={"prior": prior})

@@ -414,6 +414,10 @@ class Shift(Imposition):
         """Read the route."""
         return RouteOf(route=self.route)
 
+    def met(self, now: RouteState) -> bool:
+        """Everybody concerned is sent by these weights."""
+        return now.sends(self.tenants, self.weights)
+
     def given(self, prior: RouteState) -> Self:
         """The same, with the route before, to be written under the epoch after it."""
         return self.model_copy(update={"prior": prior, "epoch": prior.epoch + 1})
@@ -465,6 +469,10 @@ class Degrade(Imposition):
     def look(self) -> Order:
         """Read the route."""
         return RouteOf(route=self.route)
+
+    def met(self, now: RouteState) -> bool:
+        """Everybody concerned is answered from retrieval only."""
+        return all(now.mode(tenant) == "retrieval_only" for tenant in self.tenants)
 
     def given(self, prior: RouteState) -> Self:
         """The same, with the route before."""
@@ -605,6 +613,10 @@ class BackOffOrder(Imposition):
     def look(self) -> Order:
         """Read the policy."""
         return ClientPolicyOf()
+
+    def met(self, now: ClientPolicy) -> bool:
+        """The clients' policy is this one."""
+        return now.same(ClientPolicy.of(self.settings))
 
     def given(self, prior: ClientPolicy) -> Self:
         """The same, with the policy before."""

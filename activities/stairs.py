@@ -35,21 +35,25 @@ class Stairs:
     trouble: Callable[[int, Call], Awaitable[str]]
     back: Callable[[int, Call], Awaitable[None]]
 
-    async def climb(self, call: Call, clock: Clock) -> datetime:
-        """Climb to the end. Returns the instant at which the last step had been watched. Raises `Refused` when one had to be taken back."""
-        now = by_now(call)
+    async def climb(self, call: Call, clock: Clock) -> tuple[datetime, bool]:
+        """Climb to the end; the step that is in force is watched first, for nobody knows how long it was.
+
+        Returns the instant at which the last one had been watched, and whether we took any. Raises `Refused` when one had to be taken back.
+        """
+        now, took = by_now(call), False
         async with beating():
             for n in range(max(0, self.at), self.steps):
                 step = now.model_copy(update={"key": f"{call.key}/step-{n + 1}"})
                 if n != self.at:
                     await self.take(n, step)
+                    took = True
                 await clock.sleep(self.pause / call.pace)
                 now = now.model_copy(update={"at": now.at + self.pause / call.pace})
                 found = await self.trouble(n, now)
                 if found:
                     await self.back(n, now.model_copy(update={"key": f"{call.key}/step-{n + 1}-back"}))
                     raise Refused(f"step {n + 1} of {self.steps} was taken back: {found}")
-        return now.at
+        return now.at, took
 
 
 async def where(read: Callable[[], Awaitable[S]], is_at: Callable[[S, int], bool], steps: int) -> tuple[S, int]:

@@ -38,8 +38,8 @@ class Publish(Order):
     at: datetime | None = None
 
     def target(self) -> str:
-        """The page."""
-        return self.host
+        """The status page, on whichever host: one approval is for both."""
+        return "status page"
 
     def effect(self) -> str:
         """What customers will read."""

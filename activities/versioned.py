@@ -95,6 +95,14 @@ class Setting(Generic[S]):
         raise NotYet(f"{self.name} changed while we wrote; we look again", after=SOON)
 
 
+def whose(call: Call, made: Settled[Any]) -> str:
+    """Whose doing it is that we did not write in this try; nothing to say when we did."""
+    if made.wrote:
+        return ""
+    by = "an earlier try of ours" if made.after.changed_by == call.incident_id else made.after.author
+    return f"; it was so already, by {by}"
+
+
 def elapsed(call: Call) -> timedelta:
     """Real time since the step began: nothing in its first try, the tries and pauses before in a later one."""
     if not activity.in_activity():

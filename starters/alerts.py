@@ -14,7 +14,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
@@ -27,12 +27,15 @@ from starlette.routing import Route
 from temporalio.client import Client
 
 from activities.ledger import Delivery, Heard, Inbox, Ledger
+from activities.pager import Pager
 from starters import steering
+from starters.reconciler import Reconciler
 from starters.text import plain
 from starters.trouble import Trouble
 from worker.credentials import NoCredential, resolve
 from worker.playbooks import PlaybookInfo, discover
 from worker.settings import Settings
+from worker.wiring import wire_pager
 from workflows.incident import Alert, Incident, incident_id
 
 log = logging.getLogger(__name__)
@@ -112,7 +115,7 @@ class Receiver:
     async def healthz(self, request: Request) -> Response:
         """Alive, and what can be reached from here."""
         try:
-            client = await asyncio.wait_for(self._connected(), 1)
+            client = await asyncio.wait_for(self.connected(), 1)
             reached = await client.service_client.check_health(timeout=timedelta(seconds=1))
         except Exception:
             reached = False
@@ -304,13 +307,14 @@ class Receiver:
         if now() < self._breathe_until:
             raise Trouble("the Temporal server did not answer a moment ago", unreachable=True)
         try:
-            return await conversation(await self._connected())
+            return await conversation(await self.connected())
         except Trouble as trouble:
             if trouble.unreachable:
                 self._breathe_until = now() + BREATHER
             raise
 
-    async def _connected(self) -> Client:
+    async def connected(self) -> Client:
+        """The client of the configured server, connected once. Raises `Trouble`."""
         async with self._connecting:
             if self._client is None:
                 self._client = await steering.connect(self.settings)
@@ -447,10 +451,23 @@ async def serve(settings: Settings) -> None:
     """Serve until told to stop."""
     ledger = Ledger(settings.ledger_url)
     await asyncio.to_thread(ledger.migrate)
-    config = uvicorn.Config(
-        Receiver(settings, ledger).app(), host=settings.alert_host, port=settings.alert_port, log_level="warning", access_log=False
-    )
-    await _Announced(config).serve()
+    receiver = Receiver(settings, ledger)
+    config = uvicorn.Config(receiver.app(), host=settings.alert_host, port=settings.alert_port, log_level="warning", access_log=False)
+    async with AsyncExitStack() as stack:
+        comparing = asyncio.create_task(Reconciler(settings, ledger, receiver.connected, await _pager(settings, stack)).run())
+        try:
+            await _Announced(config).serve()
+        finally:
+            comparing.cancel()
+
+
+async def _pager(settings: Settings, stack: AsyncExitStack) -> Pager | None:
+    """What pages people about incidents that are lost; without its credentials they are only written down."""
+    try:
+        return await wire_pager(settings, stack)
+    except NoCredential as missing:
+        log.warning("nobody can be paged from here about incidents that are lost: %s", missing)
+        return None
 
 
 class _Announced(uvicorn.Server):

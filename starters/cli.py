@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.live import Live
 
 from activities.ledger import LedgerDown
-from starters import by_hand, messages, options, paper, screens, sheets, terminal
+from starters import by_hand, freezing, messages, options, paper, screens, shadow_report, sheets, slo, terminal
 from starters import checklist as checklists
 from starters.options import As, AsJson, Full, Which
 from starters.reading import SERVER, Reader, Seen, whole
@@ -84,12 +84,13 @@ def list_incidents(
     everything: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False, as_json: AsJson = False
 ) -> None:
     """List the incidents that are open."""
-    seen = options.reader().incidents(open_only=not everything)
+    reader = options.reader()
+    seen, lost = reader.incidents(open_only=not everything), reader.lost()
     if as_json:
-        return say_json([_summary(one) for one in seen])
+        return say_json([_summary(one) | ({"state": screens.LOST} if one.status.incident_id in lost else {}) for one in seen])
     if not seen:
         return say("no incident is open" if not everything else "there never was an incident")
-    return draw(screens.listed(seen, datetime.now(UTC), width()))
+    return draw(screens.listed(seen, datetime.now(UTC), width(), lost))
 
 
 @app.command()
@@ -161,7 +162,10 @@ def postmortem(
     reader = options.reader()
     seen = reader.status(reader.find(incident))
     entries, _ = reader.timeline(seen.status.incident_id)
-    effects, house = reader.effects(seen.status.incident_id), document.House(options.policy(reader), options.roster(reader))
+    effects, house = (
+        reader.effects(seen.status.incident_id),
+        document.House(options.policy(reader), options.roster(reader), options.dashboards(reader)),
+    )
     if as_json:
         return say_json({**_provenance(seen), **document.facts(seen.status, entries, effects, house)})
     source = f"{seen.source}, as of {seen.as_of:%Y-%m-%d %H:%M:%S} UTC"
@@ -313,6 +317,9 @@ def _summary(seen: Seen) -> dict[str, JsonValue]:
 
 app.add_typer(messages.app)
 app.add_typer(sheets.app)
+app.add_typer(shadow_report.app)
+app.add_typer(slo.app)
+app.add_typer(freezing.app, name="freeze")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -1,10 +1,12 @@
 """`incident doctor`: everything this product needs, checked one by one, each with the sentence that mends it."""
 
 import asyncio
+import sysconfig
 import time
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -17,9 +19,11 @@ from temporalio.service import RPCError
 
 from activities.action import Refused
 from activities.business_days import calendar_of
+from activities.findings import Findings
 from activities.ledger import Ledger, LedgerDown
-from activities.organisation import Organisation
+from activities.organisation import DASHBOARDS, Organisation
 from starters import steering
+from starters.reconciler import compare
 from starters.trouble import Trouble
 from worker.credentials import NoCredential, resolve
 from worker.settings import FILE, Settings
@@ -28,6 +32,7 @@ WANTED = {
     "IncidentSeverity": "Keyword", "IncidentPhase": "Keyword", "IncidentState": "Keyword", "Playbook": "Keyword", "Commander": "Keyword",
     "Waiting": "Bool",
 }  # fmt: skip
+SHIPPED = Path(sysconfig.get_path("data")) / "share" / "incident-playbooks"  # what a wheel brings beside the packages
 SLOW = 30.0  # milliseconds; above this the server's task dispatch is throttled or its disk is slow
 TRIPS = 5
 
@@ -55,7 +60,15 @@ def examine() -> list[Check]:
         key = "INCIDENT_" + ".".join(map(str, first["loc"])).upper()
         return [Check("settings", "broken", f"{key}: {first['msg']} (got {first['input']!r})", f"set {key} right in {FILE}")]
     found = Check("settings", "good", f"read from {FILE}" if FILE.exists() else f"defaults and the environment; there is no {FILE}")
-    return [found, _organisation(settings), *_ledger(settings), _codes(settings), _alert_token(settings), *asyncio.run(_temporal(settings))]
+    return [
+        found,
+        _organisation(settings),
+        *_dashboards(settings),
+        *_ledger(settings),
+        _codes(settings),
+        _alert_token(settings),
+        *asyncio.run(_temporal(settings)),
+    ]
 
 
 def _organisation(settings: Settings) -> Check:
@@ -67,11 +80,30 @@ def _organisation(settings: Settings) -> Check:
             calendar_of(country)
         book.read_communications(), book.read_on_call()
     except Refused as wrong:
-        return Check("organisation", "broken", wrong.message, f"cp organisation.example.toml {settings.organisation}")
+        return Check("organisation", "broken", wrong.message, _begin_or_mend(settings.organisation))
     if not people:
         said = f"{settings.organisation} names nobody: no question could be answered"
         return Check("organisation", "broken", said, "add a [people.NAME] section")
     return Check("organisation", "good", f"{settings.organisation}: policy is valid, {len(people)} people on the roster")
+
+
+def _begin_or_mend(organisation: Path) -> str:
+    """Where there is no file yet: copy the example, which a checkout has at its root and an installed wheel brings along."""
+    example, installed = Path("organisation.example.toml"), SHIPPED / "organisation.example.toml"
+    found = example if example.exists() or not installed.exists() else installed
+    return f"mend it there; {found} shows how it is written" if organisation.exists() else f"cp {found} {organisation}"
+
+
+def _dashboards(settings: Settings) -> list[Check]:
+    """The seed's six (§3). Nothing is said where the file itself is wrong: that is said already."""
+    try:
+        missing = Organisation(settings.organisation).read_communications().links.missing_dashboards()
+    except Refused:
+        return []
+    if missing:
+        said = f"not linked: {', '.join(missing)}; in the war room and the post-mortem they will be missing"
+        return [Check("dashboards", "warning", said, f'{settings.organisation}: [links.dashboards] "{missing[0]}" = "https://…"')]
+    return [Check("dashboards", "good", f"all {len(DASHBOARDS)} are linked")]
 
 
 def _ledger(settings: Settings) -> list[Check]:
@@ -127,7 +159,7 @@ async def _temporal(settings: Settings) -> list[Check]:
         return [Check("temporal", "broken", trouble.sentence, fix)]
     reached = Check("temporal", "good", f"{settings.temporal_address}, namespace {settings.temporal_namespace}")
     checks: list[tuple[str, Callable[[Client, Settings], Awaitable[Check]]]] = [
-        ("search attributes", _attributes), ("workers", _workers), ("round trip", _round_trip),
+        ("search attributes", _attributes), ("workers", _workers), ("round trip", _round_trip), ("incidents", _incidents),
     ]  # fmt: skip
     return [reached, _transport(settings), *[await _guarded(name, check(client, settings)) for name, check in checks]]
 
@@ -159,6 +191,21 @@ async def _attributes(client: Client, settings: Settings) -> Check:
     words = " ".join(f"--name {name} --type {WANTED[name]}" for name in missing)
     fix = f"temporal operator search-attribute create {words} --namespace {settings.temporal_namespace}"
     return Check("search attributes", "broken", f"not registered: {', '.join(missing)}; incidents would hang at their first step", fix)
+
+
+async def _incidents(client: Client, settings: Settings) -> Check:
+    """What the reconciler looks for, looked for now: open incidents that no playbook runs."""
+    ledger = Ledger(settings.ledger_url)
+    try:
+        found = await compare(client, ledger)
+    except LedgerDown as down:
+        return Check("incidents", "warning", f"not compared with the server: {down}", "start the worker: it makes and migrates the ledger")
+    if not found:
+        return Check("incidents", "good", "every open incident has its playbook running")
+    untold = [one.incident_id for one in Findings(ledger).open() if one.told_at is None]
+    more = f"; nobody was paged about {', '.join(untold)}: is a receiver running? (incident-alerts)" if untold else ""
+    said = "; ".join(one.text.partition(". incident")[0] for one in found[:5])
+    return Check("incidents", "broken", said + more, f"incident measures {found[0].incident_id} --by-hand")
 
 
 async def _workers(client: Client, settings: Settings) -> Check:

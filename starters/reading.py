@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from activities.action import Entry
+from activities.findings import LOST_KINDS, Findings
 from activities.ledger import Done, Ledger, LedgerDown, Recorded
 from starters.trouble import Trouble
 from workflows.incident import Phase, State, Status
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FULL = re.compile(r"inc-\d{8}-.+")
+FULL = re.compile(r"(inc-\d{8}|freeze)-.+")  # a freeze, too, puts questions
 LEDGER, WORKER, SERVER = "the ledger", "the worker", "the Temporal server"
 
 
@@ -87,6 +88,10 @@ class Reader:
             return [_seen(known) for known in self.ledger.incidents(open_only)]
         except LedgerDown as down:
             return self._listed(open_only, down)
+
+    def lost(self) -> set[str]:
+        """The incidents that the reconciler found without a playbook; none where there is no ledger to say so."""
+        return {found.incident_id for found in Findings(self.ledger).open() if found.kind in LOST_KINDS}
 
     def holding(self) -> list[Seen]:
         """Every incident that may have something in force: the open ones, and those that ended and left something.

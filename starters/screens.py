@@ -1,7 +1,7 @@
 """What an incident looks like. Pure: a status and an instant in, lines to print out. Readable at 3 a.m., at 80 columns, without colour."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from textwrap import wrap
 
@@ -13,18 +13,20 @@ from activities.action import Entry, Risk
 from starters.checklist import BOXES, counted, in_words
 from starters.text import ESCAPES, UNSEEN, ago, clock, plain, span
 from workflows.checklist import TickState
-from workflows.details import ICONS
+from workflows.details import ICONS, banner
 from workflows.incident import InForce, Phase, Planned, Question, QuestionKind, Status, Step, StepState, Task
 
 QUESTION_LINES = 12
+LOST = "lost"  # the state of an incident that no playbook runs any more (starters/reconciler.py)
 USUAL = (Phase.TRIAGE, Phase.MITIGATION, Phase.RECOVERY, Phase.POST_INCIDENT)
 STYLES = {
     StepState.RUNNING: "cyan", StepState.ASKING: "yellow", StepState.HELD: "yellow", StepState.DONE: "green", StepState.ADOPTED: "green",
     StepState.FAILED: "red", StepState.SKIPPED: "dim", StepState.DECLINED: "red", StepState.TASK: "magenta",
+    StepState.ASSUMED: "blue",
 }  # fmt: skip
 WORDS = {
     StepState.ADOPTED: "adopted: ", StepState.DECLINED: "declined: ", StepState.SKIPPED: "left out: ", StepState.HELD: "held: ",
-    StepState.ASKING: "waits for an answer: ",
+    StepState.ASKING: "waits for an answer: ", StepState.ASSUMED: "would: ",
 }  # fmt: skip
 
 
@@ -68,6 +70,7 @@ class _Page:
         because = f"because {'; '.join(map(plain, status.because))}" if status.because else ""
         return [
             _ends(first, elapsed, self.width, "bold"),
+            *([_row(f"▒ {banner(status)}", self.width, "bold reverse")] if status.shadow else []),
             _row(state, self.width, "bold red" if status.severity <= 2 and not status.state.over else "bold"),
             *self._lines(because, most=2),
             *self._said(),
@@ -111,7 +114,14 @@ class _Page:
 
     def questions(self) -> list[Text]:
         """What people must decide now, before anything else on the screen."""
-        return [line for question in self.status.asking for line in self._question(question)]
+        would = self.status.would_ask if self.full else self.status.would_ask[-3:]
+        more = len(self.status.would_ask) - len(would)
+        return [
+            *(line for question in self.status.asking for line in self._question(question)),
+            *([Text("")] if would else []),
+            *(_row(f"○ [{q.number}] would ask {_roles(q)}: {plain(q.asks)}", self.width, "blue") for q in would),
+            *([_row(f"  and {more} before: --full", self.width, "dim")] if more else []),
+        ]
 
     def _question(self, q: Question) -> list[Text]:
         typed = self._typed(q)
@@ -127,7 +137,7 @@ class _Page:
         return [Text(""), _row(f"॥ [{q.number}] {plain(q.asks)}", self.width, "bold yellow"), *lines, *by_hand, *typed]
 
     def _who(self, q: Question) -> str:
-        roles = " or ".join(role.title for role in q.roles)
+        roles = _roles(q)
         counted = f" · {len(q.given)} of {q.quorum} said so" if q.quorum > 1 else ""
         told = f" · told {', '.join(map(plain, q.told))}" if q.told else ""
         return f"{roles} · {q.risk.label} · open for {span(self.now - q.asked_at)}{counted}{told}"
@@ -259,6 +269,10 @@ class _Page:
         return [Text.assemble(("    " + (name if nth == 0 else "").ljust(8), "dim"), line) for nth, line in enumerate(lines)]
 
 
+def _roles(q: Question) -> str:
+    return " or ".join(role.title for role in q.roles)
+
+
 def typed(incident: str, q: Question, option: str) -> str:
     """The command that gives one answer to a question; from C2 on it carries the personal code that was sent."""
     verb = "answer" if q.kind is QuestionKind.FACT else option.replace("_", "-")
@@ -271,8 +285,10 @@ def changes(before: Status | None, after: Status) -> list[str]:
     """What is new since the last look, one line each: for logs and for terminals that are none."""
     if before is None:
         begun = f"{after.incident_id} {after.severity.label} {after.phase} {after.state} commander {after.commander or 'nobody yet'}"
-        return [begun, *_new_steps([], after.steps), *(_asked(q, after.incident_id) for q in after.asking)]
+        loudly = [banner(after)] if after.shadow else []
+        return [*loudly, begun, *_new_steps([], after.steps), *(_asked(q, after.incident_id) for q in after.asking)]
     return [
+        *([banner(after)] if after.shadow and not before.shadow else []),
         *(_turned(name, getattr(before, name), getattr(after, name)) for name in ("phase", "state", "commander", "paused_by", "status_page")
           if getattr(before, name) != getattr(after, name)),
         *([f"severity: {after.severity.label} ({'; '.join(map(plain, after.because))})"] if before.severity != after.severity else []),
@@ -301,8 +317,9 @@ def _new_steps(before: Sequence[Step], after: Sequence[Step]) -> list[str]:
 def _new_questions(before: Status, after: Status) -> list[str]:
     known = {q.number: (q.state, len(q.given)) for q in before.questions}
     lines = [_asked(q, after.incident_id) for q in after.questions if q.number not in known and q.open]
-    closed = [q for q in after.questions if not q.open and known.get(q.number) != (q.state, len(q.given))]
-    return lines + [f"[{q.number}] {q.state} by {', '.join(given.by for given in q.given) or 'nobody'}" for q in closed]
+    would = [f"○ [{q.number}] would ask: {plain(q.asks)} ({q.risk.label}, {_roles(q)})" for q in after.would_ask if q.number not in known]
+    closed = [q for q in after.questions if not q.open and not q.assumed and known.get(q.number) != (q.state, len(q.given))]
+    return lines + would + [f"[{q.number}] {q.state} by {', '.join(given.by for given in q.given) or 'nobody'}" for q in closed]
 
 
 def _asked(q: Question, incident: str) -> str:
@@ -325,16 +342,17 @@ def _new_measures(before: Sequence[InForce], after: Sequence[InForce]) -> list[s
     ]
 
 
-def listed(rows: Iterable[tuple[Status, str, datetime]], now: datetime, width: int) -> Group:
-    """One line per incident."""
+def listed(rows: Iterable[tuple[Status, str, datetime]], now: datetime, width: int, lost: Collection[str] = ()) -> Group:
+    """One line per incident. `lost`: those that the reconciler found without a playbook."""
     lines = [_row(f"{'SEV':6}{'PHASE':15}{'STATE':13}{'ELAPSED':>9}  {'COMMANDER':11}{'INCIDENT'}", width, "bold")]
     for status, source, as_of in rows:
         elapsed = clock((status.closed_at or now) - (status.started_at or status.declared_at))
         commander = plain(status.commander) or "–"
         waits = f"॥ [{', '.join(str(q.number) for q in status.asking)}] " if status.asking else ""
-        state = f"{status.severity.label:6}{status.phase:15}{status.state:13}{elapsed:>9}"
+        state = f"{status.severity.label:6}{status.phase:15}{LOST if status.incident_id in lost else status.state:13}{elapsed:>9}"
         missed = [tick.key.replace("_", " ") for tick in status.checklist if tick.state is TickState.MISSED and not status.state.over]
         undone = f"MISSED: {', '.join(missed)} · " if missed else ""
+        undone = f"SHADOW · {undone}" if status.shadow else undone
         row = f"{state}  {_cut(commander, 10):11}{status.incident_id}"
         lines += [_row(row, width), _row(f"      {waits}{undone}{plain(status.title)} · from {source}, {ago(now - as_of)}", width, "dim")]
     return Group(*lines)

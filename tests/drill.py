@@ -420,13 +420,14 @@ async def drill(
     seed: int = 7,
     policy: str = "",
     serving: bool = True,
+    mode: str = "live",
     organisation: str = "",
     services: Sequence[str] = SERVICES,
     **settings_: Any,
 ) -> AsyncIterator[Drill]:
     """A stage: everything up, nothing broken yet. `organisation`: its file, where it is not the usual one; the rest are settings."""
     written = tmp / "organisation.toml"
-    written.write_text(organisation or ORGANISATION.format(policy=policy))
+    written.write_text(organisation or ORGANISATION.format(policy=policy).replace('mode = "live"', f'mode = "{mode}"'))
     world = World(seed=seed, following=True, state=tmp / "practice", services=services)
     async with AsyncExitStack() as stack:
         env = await stack.enter_async_context(skipping())

@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 
 from tests.drill import Drill, Told, drill
@@ -46,9 +47,46 @@ async def triaged(stage: Drill) -> Told:
     return incident
 
 
+async def rolled_back(stage: Drill) -> Told:
+    """A bad revision; rolled back under the freeze; a fixed build earns the traffic."""
+    (await stage.http.post("/practice/deploys", json={"service": "api", "error_rate": 0.4})).raise_for_status()
+    stage.forward(180)
+    await stage.env.sleep(timedelta(seconds=180))
+    incident = await stage.declare("ProductionOutage", service="api")
+    await incident.answer("Roll api back")
+    await incident.hears("api is pinned to")
+    (await stage.http.post("/practice/deploys", json={"service": "api", "what": "the fix"})).raise_for_status()
+    await incident.ends()
+    return incident
+
+
+async def false_alarm(stage: Drill) -> Told:
+    """Nothing is wrong with the service: the freeze that was held is released at once, and nothing else was imposed."""
+    incident = await stage.declare("ProductionOutage", service="api")
+    await incident.hears("done: freezes.hold")
+    await incident.say("stand_down", {"by": "dana", "reason": "recorded", "false_alarm": True})
+    await incident.ends()
+    return incident
+
+
+async def budget_waived(stage: Drill) -> Told:
+    """The error budget is exhausted; changes halt until the commander waives it."""
+    (await stage.http.post("/practice/deploys", json={"service": "api", "error_rate": 0.005})).raise_for_status()
+    stage.forward(3600)
+    await stage.env.sleep(timedelta(seconds=3600))
+    incident = await stage.declare("SloBurn", service="api")
+    await incident.answer("Waive the exhausted error budget", reason="the launch was agreed with Prod Review")
+    (await stage.http.post("/practice/deploys", json={"service": "api", "what": "the fix"})).raise_for_status()
+    await incident.ends()
+    return incident
+
+
 SCENES: dict[str, Callable[[Drill], Awaitable[Told]]] = {
     "llm_provider_outage-resolved": resolved,
     "llm_provider_outage-stood-down": declined,
+    "production_outage-resolved": rolled_back,
+    "production_outage-false-alarm": false_alarm,
+    "slo_burn-waived": budget_waived,
     "triage-answered": triaged,
 }
 

@@ -261,8 +261,8 @@ def test_the_doctor_says_what_is_broken_and_how_to_mend_it(incident: Incident, l
     states = {check["name"]: check["state"] for check in seen.told}
     assert seen.code == 1
     assert states == {
-        "settings": "good", "organisation": "good", "ledger": "good", "record": "good", "codes": "broken", "alert token": "good",
-        "temporal": "broken",
+        "settings": "good", "organisation": "good", "dashboards": "warning", "ledger": "good", "record": "good", "codes": "broken",
+        "alert token": "good", "temporal": "broken",
     }  # fmt: skip
     assert all(check["fix"] for check in seen.told if check["state"] == "broken")
     with ledger.engine.begin() as connection:
@@ -293,7 +293,12 @@ def manual() -> str:
     """docs/cli.md, from what the command says of itself."""
     group: Any = typer.main.get_command(cli.app)
     parts = ["# `incident`", f"```\n{_help(group, 'incident')}\n```"]
-    parts += [f"## `incident {name}`\n\n```\n{_help(command, f'incident {name}')}\n```" for name, command in group.commands.items()]
+    for name, command in group.commands.items():
+        parts += [f"## `incident {name}`\n\n```\n{_help(command, f'incident {name}')}\n```"]
+        parts += [
+            f"### `incident {name} {part}`\n\n```\n{_help(each, f'incident {name} {part}')}\n```"
+            for part, each in getattr(command, "commands", {}).items()
+        ]
     note = "Generated from `--help`; `make docs` renews it."
     return "\n\n".join([parts[0], note, *parts[1:]]) + "\n"
 

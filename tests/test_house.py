@@ -147,12 +147,15 @@ def verbs() -> list[object]:
     from activities import (
         capacity,
         change_feed,
+        deploy_gate,
         deploys,
         edge,
         feeds,
         flags,
+        freezes,
         models,
         pager,
+        rota,
         scaling,
         status_page,
         telemetry,
@@ -162,7 +165,8 @@ def verbs() -> list[object]:
     )
 
     modules = (
-        capacity, change_feed, deploys, edge, feeds, flags, models, pager, scaling, status_page, telemetry, tickets, war_room, write_gate,
+        capacity, change_feed, deploy_gate, deploys, edge, feeds, flags, freezes, models, pager, rota, scaling, status_page, telemetry, tickets,
+        war_room, write_gate,
     )  # fmt: skip
     classes = [c for m in modules for c in vars(m).values() if inspect.isclass(c) and c.__module__ == m.__name__]
     return [v for c in classes for v in vars(c).values() if hasattr(v, "__action__")]

@@ -68,6 +68,35 @@ class Fleet:
         ]
 
 
+async def wire_pager(settings: Settings, stack: AsyncExitStack) -> Pager:
+    """Only what pages people: the reconciler's, in the alert receiver. Raises `NoCredential`."""
+    slack, pagerduty = await _paging(settings, stack)
+    return Pager(pagerduty, slack, Codes(_secret(settings, "codes_secret").encode()))
+
+
+async def _paging(settings: Settings, stack: AsyncExitStack) -> tuple[Slack, PagerDuty]:
+    async def door(url: str, **headers: str) -> Door:
+        return await stack.enter_async_context(Door(url, headers, timeout=settings.client_timeout))
+
+    slack = Slack(await door(settings.slack_url, Authorization=f"Bearer {_secret(settings, 'slack_token')}"))
+    pagerduty = PagerDuty(
+        await door(settings.pagerduty_events_url),
+        await door(
+            settings.pagerduty_url,
+            Authorization=f"Token token={_secret(settings, 'pagerduty_token')}",
+            Accept="application/vnd.pagerduty+json;version=2",
+        ),
+        routing_key=_secret(settings, "pagerduty_routing_key"),
+        requester=settings.pagerduty_requester,
+        sender=settings.pagerduty_from,
+    )
+    return slack, pagerduty
+
+
+def _secret(settings: Settings, name: str) -> str:
+    return resolve(getattr(settings, name), f"INCIDENT_{name.upper()}")
+
+
 async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = None) -> Fleet:
     """Open every door that the settings name. The doors close with the stack. Raises `NoCredential`."""
     clock = clock or RealClock()
@@ -81,7 +110,7 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
         return opened
 
     def secret(name: str) -> str:
-        return resolve(getattr(settings, name), f"INCIDENT_{name.upper()}")
+        return _secret(settings, name)
 
     ledger = Ledger(settings.ledger_url)
     ledger.migrate()
@@ -89,22 +118,8 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
     codes = Codes(secret("codes_secret").encode())
     gateway = ModelGateway(await door(settings.model_gateway_url, Authorization=f"Bearer {secret('model_gateway_token')}"))
     app = AppPlane(await door(settings.app_url, Authorization=f"Bearer {secret('app_token')}"))
-    bearer = secret("prometheus_token")
-    prometheus = Prometheus(
-        await door(settings.prometheus_url, **({"Authorization": f"Bearer {bearer}"} if bearer else {})), ui=settings.prometheus_url
-    )
-    slack = Slack(await door(settings.slack_url, Authorization=f"Bearer {secret('slack_token')}"))
-    pagerduty = PagerDuty(
-        await door(settings.pagerduty_events_url),
-        await door(
-            settings.pagerduty_url,
-            Authorization=f"Token token={secret('pagerduty_token')}",
-            Accept="application/vnd.pagerduty+json;version=2",
-        ),
-        routing_key=secret("pagerduty_routing_key"),
-        requester=settings.pagerduty_requester,
-        sender=settings.pagerduty_from,
-    )
+    prometheus = await _metrics_store(settings, stack)
+    slack, pagerduty = await _paging(settings, stack)
     statuspage = Statuspage(
         await door(settings.statuspage_url, Authorization=f"OAuth {secret('statuspage_token')}"),
         await door(settings.statuspage_public_url),
@@ -146,3 +161,15 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
         if system is not ledger:
             system.book = ledger
     return Fleet(systems, ledger)
+
+
+async def telemetry(settings: Settings, stack: AsyncExitStack) -> Telemetry:
+    """The metrics alone, for whoever only reads them. The door closes with the stack. Raises `NoCredential`."""
+    return Telemetry(await _metrics_store(settings, stack))
+
+
+async def _metrics_store(settings: Settings, stack: AsyncExitStack) -> Prometheus:
+    bearer = resolve(settings.prometheus_token, "INCIDENT_PROMETHEUS_TOKEN")
+    headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+    opened = await stack.enter_async_context(Door(settings.prometheus_url, headers, timeout=settings.client_timeout))
+    return Prometheus(opened, ui=settings.prometheus_url)

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable
 
-from workflows.invoker import RanOut
+from activities.action import Refused
+from workflows.invoker import RanOut, Withheld
 from workflows.situation import Situation
 
 
@@ -24,8 +25,13 @@ class Beside:
         """Wait for it. False, and a line on the timeline, when it cannot be done."""
         try:
             await work
+        except Withheld:
+            return False  # shadow mode: what would have been said is noted already
         except RanOut as out:
             self._situation.note("not told", f"{what}: {out.why}")
+            return False
+        except Refused as no:  # a text that may not be said: a rule of ours, and no vendor
+            self._situation.note("not told", f"{what}: {no.message}")
             return False
         return True
 

@@ -90,6 +90,8 @@ class Cadence:
         self.reclassify_due = min(self.reclassify_due, fresh.reclassify_due)
         self.room_due = _earlier(self.room_due, fresh.room_due)
         self.brief_due = _earlier(self.brief_due, fresh.brief_due)
+        if self.public and not self.first and self.rhythm.public:
+            fresh.public_due = at + self.policy.paced(self.rhythm.public)
         self.public_due = _earlier(self.public_due, fresh.public_due)
         if self.first:
             self.tell_due = _earlier(self.tell_due, fresh.tell_due)

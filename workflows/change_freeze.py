@@ -70,8 +70,8 @@ class ChangeFreeze(FreezeDoors):
 
     # -- messages ---------------------------------------------------------------------------------------------------------------------
 
-    async def hear(self, name: str, given: Sequence[object]) -> Told:
-        """Act on one message. Raises `NotAccepted`; `NotProven` when it was allowed and could not be done."""
+    async def hear(self, name: str, given: Sequence[object]) -> Told | str:
+        """Act on one message; an answer to a question is answered with a sentence, as everywhere. Raises `NotAccepted`, or `NotProven`."""
         await workflow.wait_condition(lambda: self._ready)
         self._messages += 1
         said = checked(name, said_of(name, given))
@@ -79,7 +79,7 @@ class ChangeFreeze(FreezeDoors):
             try:
                 if name in ("approve", "decline"):
                     name, said, authority = await self.authority.answer(name, said)
-                    return await self._verb(name)(said, authority) if name else Told(said="declined", holders=tuple(self.freeze.holders))
+                    return (await self._verb(name)(said, authority)).said if name else f"declined by {authority.names}"
                 if name != "hold" and said.key and said.key in self.freeze.done:
                     return self._again(name, said)
                 told = await self._verb(name)(said, await self._authority(name, said))

@@ -190,6 +190,8 @@ class Changes:
                 again = imposed is not None
                 continue
             imposed.certain, imposed.assumed = True, effect.assumed
+            if effect.assumed:
+                self._proof.shadow.wants(measure, wanted, fresh, step)
             self._done(step, effect)
             return Proposed(effect, imposed=imposed)
 

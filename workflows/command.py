@@ -10,7 +10,7 @@ from activities.action import Role
 from activities.organisation import Links, Person
 from activities.pager import Acknowledge, AcknowledgementOf, NotePage, Page, Pager, Remind, ResolvePage
 from workflows.beside import Beside
-from workflows.invoker import Invoker, RanOut
+from workflows.invoker import Invoker, RanOut, Withheld
 from workflows.questions import SLOW_PAGE, URGENT_PAGES, Questions
 from workflows.roster import VACANCY
 from workflows.severity import Severity
@@ -45,7 +45,6 @@ class Command:
         situation, policy = self._situation, self._situation.policy
         roles: tuple[Role, ...] = (Role.INCIDENT_COMMANDER, *situation.card.lead)
         await self._beside.forgiving("page", self.page(roles, "acknowledge to take command"))
-        self._only_one()
         if await self._acknowledged(wait):
             return not self._beside.ending
         situation.note("vacant", "nobody has taken command yet: IC_VACANT; broad actions hold")
@@ -81,6 +80,8 @@ class Command:
         how = "paged"
         try:
             await self._invoker.quietly(Pager.page, page)
+        except Withheld:
+            raise  # and nobody is reached in another way either
         except RanOut as out:
             how = "paged by message"
             situation.note("not told", f"page: {out.why}")
@@ -95,6 +96,12 @@ class Command:
     async def end_the_page(self) -> None:
         """Nobody is woken any more."""
         await self._invoker.quietly(Pager.resolve, ResolvePage(incident_id=self._situation.id))
+
+    def only_one(self) -> None:
+        """A roster with one person who can be reached: alone from the beginning."""
+        reachable = self._situation.crew.reachable()
+        if len(reachable) == 1:
+            self._alone(reachable[0].id, "nobody else on the roster can be reached")
 
     def heard(self, person: Person) -> None:
         """Somebody spoke: they can be reached, and whoever was alone is not any more."""
@@ -160,12 +167,6 @@ class Command:
 
     # -- alone ------------------------------------------------------------------------------------------------------------------------
 
-    def _only_one(self) -> None:
-        """A roster with one person who can be reached: alone from the beginning."""
-        reachable = self._situation.crew.reachable()
-        if len(reachable) == 1:
-            self._alone(reachable[0].id, "nobody else on the roster can be reached")
-
     async def _see_who_else(self, until: datetime) -> None:
         """Somebody commands. If nobody else is heard of until the ladder would have ended, they are alone."""
         situation, crew = self._situation, self._situation.crew
@@ -178,7 +179,8 @@ class Command:
         if crew.solo or self._beside.ending or len(crew.heard) > 1:
             return
         for person in await self._by_the_pager():
-            self.heard(person)
+            if person.id not in crew.heard:
+                self.heard(person)
         if len(crew.heard) <= 1:
             self._alone(situation.commander(), "nobody else has acknowledged within the ladder")
 

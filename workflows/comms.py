@@ -52,6 +52,7 @@ class Comms:
         self._cadence.start(situation.policy, situation.severity, workflow.now(), public=public)
         situation.next_update_due = self._cadence.public_due
         situation.note("scribe", "the timeline bot is interim scribe: it writes from the first moment on")
+        self._command.only_one()
         self._beside.run("communications", self._begin())
 
     async def stop(self) -> None:
@@ -90,7 +91,7 @@ class Comms:
 
     def noted(self) -> None:
         """Somebody said what it is, whom it hits or how: the ticket says so too."""
-        self._beside.run("ticket", self._room.rewrite_in_turn())
+        self._beside.run("ticket", self._room.rewrite_ticket())
 
     def said(self, text: str) -> None:
         """Something people in the war room should read now."""
@@ -182,8 +183,8 @@ class Comms:
         self._room.say(f"{word}: {situation.outcome}")
         await self._beside.forgiving("war room", self._room.tell())
         await self._beside.forgiving("ticket", self._room.rewrite_ticket())
-        if self._cadence.tell_due is None:
-            await self._beside.forgiving("executives", self._stakeholders.tell(executives=True))
+        self._publicity.leave()
+        await self._beside.forgiving("support and executives", self._stakeholders.over(word))
         if situation.state in (State.RESOLVED, State.STOOD_DOWN):
             await self._beside.forgiving("page", self._command.end_the_page())
 
@@ -202,13 +203,13 @@ class Comms:
                     timeout_summary=f"next duty of the comms cadence, {workflow.now() + wait:%H:%M:%S} UTC",
                 )
             if not self._beside.ending and workflow.now() >= due:
-                await self._tick(self._cadence.due(workflow.now()))
+                await self._tick()
 
-    async def _tick(self, duties: list[Duty]) -> None:
+    async def _tick(self) -> None:
         """Everything that is due at one instant, at once; then the room hears of it in one go."""
         with self._room.holding():
-            if duties:
-                await self._try_again()
+            await self._try_again()
+            duties = self._cadence.due(workflow.now())
             await asyncio.gather(*(self._beside.forgiving(duty.value, self._carry_out(duty)) for duty in duties))
             if Duty.ROOM in duties:
                 self._beside.run("ticket", self._room.rewrite_ticket())

@@ -13,7 +13,7 @@ from workflows.incident import InForce, Question, Status, Step, StepState
 
 ICONS = {
     StepState.RUNNING: "◌", StepState.ASKING: "॥", StepState.HELD: "॥", StepState.DONE: "✔", StepState.ADOPTED: "✔", StepState.FAILED: "✖",
-    StepState.SKIPPED: "↷", StepState.DECLINED: "✖", StepState.TASK: "☐",
+    StepState.SKIPPED: "↷", StepState.DECLINED: "✖", StepState.TASK: "☐", StepState.ASSUMED: "○",
 }  # fmt: skip
 IN_A_BROWSER = {**ICONS, StepState.ASKING: "?", StepState.HELD: "‖"}  # a browser without an Indic font shows ॥ as an empty box
 LONGEST = 6_000  # characters: a proxy before the UI may refuse a longer address
@@ -37,6 +37,7 @@ def details(status: Status, latest: Sequence[Entry] = ()) -> str:
         "\n".join(f"- {line}" for line in _now(status)),
         *(_question(q) for q in reversed(asking)),
         *([f"**To answer:** {HOW}"] if asking else []),
+        *_section("Would have been asked (shadow mode)", (f"[{q.number}] {_plain(q.asks)}" for q in reversed(status.would_ask[-NEWEST:]))),
         *_section("Latest", (f"{e.at:%H:%M:%S} {e.kind}: {_plain(e.text)}" for e in reversed(latest[-NEWEST:]))),
         *_section("Steps, newest first", (_step(s) for s in reversed(status.steps[-NEWEST:]))),
         *_section("Tasks for people", (f"☐ {t.owner.title}: {_plain(t.text)}" for t in status.tasks)),
@@ -48,6 +49,7 @@ def _now(status: Status) -> list[str]:
     due = status.next_update_due
     overdue = " **(overdue)**" if due and due < status.updated_at else ""
     return [
+        *([f"**{banner(status)}**"] if status.shadow else []),
         f"**Commander:** {status.commander or 'nobody yet'} · **Phase:** {status.phase.title} · **State:** {status.state}"
         + (f" · **PAUSED by {status.paused_by}**" if status.paused_by else "")
         + (" · **SOLO**: nobody else can be reached" if status.solo else ""),
@@ -58,6 +60,12 @@ def _now(status: Status) -> list[str]:
         *([f"**{len(status.asking)} questions wait**, the newest first:"] if len(status.asking) > 1 else []),
         *((f"[{q.number}] {_plain(q.asks, SHORT)}" for q in reversed(status.asking)) if len(status.asking) > 1 else []),
     ]
+
+
+def banner(status: Status) -> str:
+    """What shadow mode means, in one line that nobody overlooks."""
+    but = f" but {', '.join(status.may_write)}" if status.may_write else ""
+    return f"SHADOW: nothing is changed{but}; steps and questions say what would be done"
 
 
 def _in_force(measures: Iterable[InForce]) -> str:

@@ -8,14 +8,18 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from temporalio import workflow
 
-from activities.action import Risk, Role
+from activities.action import Risk, Role, Verb, action_of
 from activities.evidence import Evidence, Snapshot
 from activities.freezes import FROZEN, Hold
 from activities.organisation import Catalogue, Deployed, Organisation, Whole
+from activities.pager import Pager
+from activities.status_page import StatusPage
+from activities.tickets import Tickets
+from activities.war_room import WarRoom
 from workflows.checklist import ITEMS, Item, Tick, TickState, due_at, tick
 from workflows.incident import Phase, QuestionKind, StepState
 from workflows.invoker import RanOut
@@ -35,7 +39,7 @@ class FirstMinutes:
         self._playbook = playbook
         self._situation = playbook.situation
         self._catalogue: Catalogue | None = None
-        self._frozen: dict[str, str] = {}  # service → how the freeze was proven
+        self._frozen: dict[str, tuple[datetime, str]] = {}  # service → since when, and how the freeze was proven
         self._unfrozen: dict[str, str] = {}  # service → why there is no freeze
         self._beside: list[asyncio.Task[None]] = []
         self._ending = False
@@ -101,7 +105,7 @@ class FirstMinutes:
         if proposed.effect is None:
             self._unfrozen[service.name] = "declined" if proposed.declined else "left out by a person"
             return False
-        self._frozen[service.name] = proposed.effect.proven_by
+        self._frozen[service.name] = (workflow.now(), proposed.effect.proven_by)
         return True
 
     def holds(self, service: Deployed) -> bool:
@@ -184,6 +188,13 @@ class FirstMinutes:
 
     def _not_applicable(self, key: str) -> str | None:
         situation = self._situation
+        if (
+            situation.shadow
+            and key in SAID_BY
+            and situation.assumes(action_of(SAID_BY[key]))
+            and (key == "freeze" or self._done(key)[0] is None)
+        ):
+            return "shadow mode: people do it, we do not see it"
         if key == "freeze" and situation.incident.service in self._unfrozen and situation.incident.service not in self._frozen:
             return self._unfrozen[situation.incident.service]
         if key in ("evidence", "legal_clocks") and not situation.exposure:
@@ -204,8 +215,8 @@ class FirstMinutes:
                 due = situation.next_update_due
                 return situation.declared_at, f"next update due {due:%H:%M:%S} UTC" if due else "war-room status by the clock"
             case "freeze":
-                frozen = next(iter(situation.measures.of(FROZEN)), None)
-                return (frozen.since if frozen and frozen.certain else None), "; ".join(self._frozen.values())
+                at, proof = min(self._frozen.values(), default=(None, ""))
+                return at, proof
             case "playbook":
                 return self._mitigation_began()
             case "leads":
@@ -243,6 +254,13 @@ class FirstMinutes:
 ENTRIES = {
     "declare": "ticket", "telemetry": "snapshot", "war_room": "room", "status_page": "draft", "published": "published",
     "told": "told", "evidence": "evidence hold", "legal_clocks": "clocks", "checkpoint": "checkpoint",
+}  # fmt: skip
+
+
+# Item of the checklist → the verb that does it; without write access it is not ours to do.
+SAID_BY: dict[str, Verb[Any, Any]] = {
+    "declare": Tickets.open, "commander": Pager.page, "war_room": WarRoom.open, "status_page": StatusPage.publish,
+    "published": StatusPage.publish, "told": StatusPage.publish, "freeze": FROZEN.impose,
 }  # fmt: skip
 
 

@@ -124,6 +124,9 @@ class Freezing:
         """Nothing is only said here. In shadow mode the incidents say that they would hold it; the gate's own verbs refuse what is not granted."""
         return False
 
+    def withhold(self, unsaid: str) -> None:
+        """Nothing is, see `assumes`."""
+
     def note(self, at: datetime, kind: str, text: str, by: str = "automation") -> None:
         """One line more."""
         self.lines.append(Line(at=at, kind=kind, text=text[:LONGEST], by=by))

@@ -327,6 +327,18 @@ class Status(BaseModel):
     solo: bool = False  # only one person can be reached: they decide what is theirs and everybody else's
     offers: dict[Role, str] = {}  # roles that were offered to somebody and not accepted yet
     traces: tuple[str, ...] = ()  # trace ids that alerts brought
+    mode: str = ""  # shadow: we look on, and say what we would do | live | empty: the policy was not read yet
+    may_write: tuple[str, ...] = ()  # in shadow mode: the systems that may be written to all the same
+
+    @property
+    def shadow(self) -> bool:
+        """True in shadow mode."""
+        return self.mode == "shadow"
+
+    @property
+    def would_ask(self) -> list[Question]:
+        """The questions that were not put to anybody, because it is shadow mode."""
+        return [q for q in self.questions if q.assumed]
 
     @property
     def asking(self) -> list[Question]:

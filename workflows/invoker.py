@@ -21,9 +21,13 @@ class RanOut(Exception):
 
     def __init__(self, why: str, *, refused: bool = False, lapsed: bool = False) -> None:
         super().__init__(why)
-        self.why = why
+        self.why = why.partition("\n")[0]  # a client library's second line is a link to its manual
         self.refused = refused
         self.lapsed = lapsed
+
+
+class Withheld(RanOut):
+    """Shadow mode: a message of ours stayed unsaid, because its system was not granted write access. It is noted already."""
 
 
 class NeedsApproval(Exception):
@@ -46,6 +50,9 @@ class Cause(Protocol):
 
     def assumes(self, action: Action) -> bool:
         """Whether an action is only said and not done."""
+
+    def withhold(self, unsaid: str) -> None:
+        """Shadow mode: note what would have been said."""
 
 
 class Invoker:
@@ -80,10 +87,13 @@ class Invoker:
         action = action_of(verb)
         self._check(verb, order, grant)
         step.key = step.key or self.key(action, order)
+        narrow = action.risk(order, self._cause.policy.limits) is Risk.C1 and action.patience is not Patience.WATCH
         if self._cause.assumes(action):
+            if narrow and not self._cause.rehearsing:
+                self._cause.narrow_actions.append(workflow.now())  # it would have counted
             return cast("A", self._assumed(order))
         await self._unpaused(step, action)
-        if action.risk(order, self._cause.policy.limits) is Risk.C1 and action.patience is not Patience.WATCH:
+        if narrow:
             self._cause.narrow_actions.append(workflow.now())
         step.state = StepState.RUNNING
         return await self._invoke(verb, order, step.key, order.effect(), grant=grant, again=again)
@@ -94,9 +104,11 @@ class Invoker:
         return await self._invoke(verb, order, self.key(action_of(verb), order), order.effect(), grant=grant)
 
     async def quietly(self, verb: Verb[O, A], order: O, *, key: str = "", grant: Grant | None = None) -> A:
-        """Invoke a verb that is no step of the playbook: our own record, a page, a message. Raises `RanOut`."""
-        if self._cause.assumes(action_of(verb)):
-            return cast("A", self._assumed(order))
+        """Invoke a verb that is no step of the playbook: our own record, a page, a message. Raises `RanOut`; `Withheld` in shadow mode."""
+        action = action_of(verb)
+        if self._cause.assumes(action):  # nobody hears of it, and nobody may think that somebody did
+            self._cause.withhold(order.effect())
+            raise Withheld(f"shadow mode: {action.system} was not granted write access")
         return await self._invoke(verb, order, key or self.key(action_of(verb), order), order.effect(), grant=grant)
 
     def _check(self, verb: Verb[O, Any], order: Order, grant: Grant | None) -> None:

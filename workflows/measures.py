@@ -71,8 +71,8 @@ class Measures:
         return [i for i in self.standing if i.measure is measure or i.measure.name == measure.name]
 
     def unheld(self) -> list[Imposed]:
-        """What keeps the incident from resolving."""
-        return [i for i in self.standing if not i.held_by]
+        """What keeps the incident from resolving. What was only said does not: it is not there."""
+        return [i for i in self.standing if not i.held_by and not i.assumed]
 
     def in_force(self) -> list[InForce]:
         """As it stands on the screen, oldest first."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from temporalio import workflow
 
-from activities.action import A, O, Role, Verb
+from activities.action import A, O, Risk, Role, Verb
 from activities.capacity import Autoscaler, CapacityOf, ScaleUp
 from activities.change_feed import Change, ChangeFeed, ChangesSince
 from activities.edge import DependenciesOf, Drain, Edge, Limit, RegionsOf, Vantages
@@ -20,6 +20,7 @@ from activities.organisation import Deployed
 from activities.telemetry import ServiceHealth, Surface, Telemetry
 from activities.write_gate import READ_ONLY, GateOf, ReadOnly, WriteGate, WriteSafety
 from workflows.clues import Clues
+from workflows.incident import StepState
 from workflows.invoker import RanOut
 from workflows.proof import in_words
 from workflows.rollback import Rollback, better
@@ -28,6 +29,9 @@ from workflows.suspects import Cause, Diagnosis, diagnose
 
 if TYPE_CHECKING:
     from workflows.playbook import Playbook
+
+
+MOST = 0.9  # of the probes from outside: one lost probe in ten is chance
 
 
 class Outage:
@@ -41,6 +45,7 @@ class Outage:
         self.clues = Clues(service=service.name, at=workflow.now(), pace=playbook.policy.pace)
         self.refuted: set[tuple[Cause, str]] = set()
         self._acted: tuple[Diagnosis, ServiceHealth] | None = None
+        self._acted_from = 0  # how many steps there were before
         self._rollback: Rollback | None = None
 
     # -- triage -----------------------------------------------------------------------------------------------------------------------
@@ -98,6 +103,8 @@ class Outage:
             self.refuted.add((done.cause, done.which))
             self._playbook.note(f"crossed out: {done.cause.value.lower()} {done.which}".rstrip() + ", acting on it did not help")
             await self.survey()
+        elif await self._nothing_to_see():
+            return None
         found = self._likeliest(diagnose(self.clues))
         if (found.cause, found.which) in self.refuted:
             self._playbook.hand_over("nothing that we could do has helped, and the cause is still unknown")
@@ -106,8 +113,19 @@ class Outage:
         )
         for missing in found.missing:
             self._playbook.situation.note("unknown", missing)
-        self._acted = (found, await self._impact())
+        self._acted, self._acted_from = (found, await self._impact()), len(self._playbook.situation.steps)
         return found
+
+    async def _nothing_to_see(self) -> bool:
+        """Whether nothing says that anybody is hit: no errors, not slow, well inside and outside. Then nothing is changed on suspicion alone."""
+        impact, health, onset = await self._impact(), self.clues.health, self.clues.onset
+        well = impact.error_ratio is not None and not impact.blind and impact.error_ratio <= self._playbook.policy.mitigated_error_ratio
+        slow = onset is not None and onset.slow and onset.first_bad is not None
+        ill = health is None or not health.believed or any(share is None or share < MOST for share in health.outside.values())
+        if not well or slow or ill or self.clues.hit_regions() or self.writes_unsafe:
+            return False
+        self._playbook.note(f"nobody seems to be hit: {in_words(impact)}; nothing is changed")
+        return True
 
     def _likeliest(self, found: Diagnosis) -> Diagnosis:
         """The best lead that is not crossed out; when none is left, the cause is unknown."""
@@ -136,6 +154,9 @@ class Outage:
         playbook = self._playbook
         if playbook.situation.rehearsing:
             return True
+        if playbook.situation.shadow and not self._did_something():
+            playbook.note("not judged whether that helps: it was only said, and from here on people mend it (shadow mode)")
+            return True
         deadline = workflow.now() + playbook.policy.paced(self._numbers.improvement_within)
         while True:
             await playbook.rest(playbook.policy.mitigated_window, "whether that helped")
@@ -150,6 +171,11 @@ class Outage:
             if workflow.now() >= deadline:
                 playbook.note(f"no better: {in_words(now)}, before {in_words(before)}")
                 return False
+
+    def _did_something(self) -> bool:
+        """Whether anything was really changed about the cause that we acted on last."""
+        since = self._playbook.situation.steps[self._acted_from :]
+        return any(step.risk >= Risk.C1 and step.state in (StepState.DONE, StepState.ADOPTED) for step in since)
 
     # -- what may be done about it ----------------------------------------------------------------------------------------------------
 
@@ -187,6 +213,8 @@ class Outage:
     async def _by_hand(self, found: Diagnosis, what: str) -> None:
         """What no system of ours can do: a task, and the word of a person that it is done; the metrics judge it."""
         self._playbook.task(what, Role.OPS_LEAD)
+        if self._playbook.situation.shadow:  # people do what they find right; the metrics say when it has helped
+            return
         await self._playbook.ask(
             f"{what}: done?", roles=(Role.OPS_LEAD, Role.INCIDENT_COMMANDER), example='"reverted in config repository, commit 3f2a"'
         )

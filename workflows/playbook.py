@@ -120,6 +120,7 @@ class Playbook(Doors):
             situation.crew.roster = await self.invoker.quietly(Organisation.roster, Whole())
         except RanOut as out:
             situation.note("configuration", f"{out.why}; the spec's defaults hold, and nobody can be paged until it is mended")
+        situation.mode = situation.policy.mode
         if incident.severity is not None:
             situation.severity = situation.peak_severity = min(situation.card.floor, incident.severity)
         situation.alerts += 1 if incident.delivery else 0
@@ -166,6 +167,9 @@ class Playbook(Doors):
         situation = self.situation
         situation.state, situation.waiting_for = State.HANDED_OVER, f"by hand: {why}"
         situation.note("handed over", why)
+        if situation.shadow and not situation.measures.in_force():
+            await self._mended_by_people()
+            return
         self.comms.said(f"Handed over to {situation.commander() or 'the commander'}: {why}. `incident status {situation.id}` has the rest.")
         decision = await self.changes.confirm_lifting(
             f"All in hand? {why}. Approve when the impact has ended: the rest is lifted and closed"
@@ -182,9 +186,23 @@ class Playbook(Doors):
                 situation.note("held", f"{imposed.measure.name}: {imposed.order.target()} stays in force", by=decision.by)
             await self.finish(f"resolved by hand, says {decision.by}")
 
+    async def _mended_by_people(self) -> None:
+        """Shadow mode: nobody is asked, and nothing is ours to lift. The metrics say when people have mended it, and that it holds."""
+        situation = self.situation
+        try:
+            if situation.mitigated_at is None:
+                await self.proof.until_mitigated()
+            await self.proof.stable()
+        except HandOver as again:
+            await self._by_hand(str(again))
+            return
+        await self.proof.shadow.settle()
+        await self.finish("resolved by people, as the metrics show (shadow mode)")
+
     async def _abort(self, order: StandDown | None, cancelled: bool) -> None:
         """Stopped before it was resolved: lift what may be lifted, latest first; sticky measures stay, in somebody's name."""
         situation = self.situation
+        self.questions.withdraw()
         who = order.by if order else "the Temporal operator who cancelled it" if cancelled else "nobody: the playbook ended early"
         liftable = situation.measures.liftable(on_abort=True)
         if order is not None and order.false_alarm:  # nothing else is in force, and nobody was hit: our own freeze ends at once
@@ -388,6 +406,7 @@ class Playbook(Doors):
     async def resolve(self) -> None:
         """The gate has passed. Closing a SEV-1 or SEV-2 is the commander's (spec §2.8); what is in force must be lifted or held by name."""
         situation, last = self.situation, self.situation.measures.until_stable()
+        await self.proof.shadow.settle()
         if left := [imposed for imposed in situation.measures.unheld() if imposed not in last]:
             raise HandOver(f"{len(left)} measures are still in force and nobody holds them: {', '.join(i.measure.name for i in left)}")
         if situation.peak_severity <= Severity.SEV2 or last:

@@ -12,6 +12,7 @@ from workflows.incident import State
 from workflows.invoker import Invoker, RanOut
 from workflows.measures import Imposed
 from workflows.questions import Questions
+from workflows.shadow import Shadow
 from workflows.situation import HandOver, Situation
 
 
@@ -23,6 +24,7 @@ class Proof:
         self._invoker = invoker
         self._questions = questions
         self._comms = comms
+        self.shadow = Shadow(situation, invoker)
 
     async def look(self, verb: Verb[O, A], order: O) -> A:
         """A reading that is part of a wait, not a step of its own."""
@@ -124,7 +126,9 @@ class Proof:
             situation.waiting_for = "customer impact to end, by the metrics"
             await workflow.sleep(policy.paced(policy.mitigated_window), summary="look whether the impact has ended")
             health = await self.look(Telemetry.impact, surface)
+            await self.shadow.glance()
             if not health.blind and health.error_ratio is not None and health.error_ratio <= policy.mitigated_error_ratio:
+                await self.shadow.look()
                 break
             if workflow.now() < deadline or situation.shadow:  # in shadow mode people mend it, in their own time
                 continue
@@ -148,7 +152,7 @@ class Proof:
     async def stop_at_a_regression(self, imposed: Imposed) -> None:
         """Watch after a lift; the impact coming back stops everything (design §4). Raises `HandOver`."""
         policy = self._situation.policy
-        if self._situation.rehearsing:
+        if self._situation.rehearsing or imposed.assumed:
             return
         surface = Surface(service=self._situation.incident.service, window=policy.mitigated_window)
         await workflow.sleep(policy.paced(policy.mitigated_window), summary=f"watch after lifting {imposed.measure.name}")

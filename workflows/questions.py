@@ -15,7 +15,7 @@ from activities.organisation import Person, Whole
 from activities.pager import Ask, Page, Pager, Remind
 from activities.rota import Rota
 from workflows.incident import Question, QuestionKind, QuestionState, Silence
-from workflows.invoker import Invoker, RanOut
+from workflows.invoker import Invoker, RanOut, Withheld
 from workflows.permissions import vetoes
 from workflows.roster import COMMAND, RUNGS
 from workflows.severity import Severity
@@ -261,6 +261,8 @@ class Questions:
     async def _remind(self, people: Sequence[Person], text: str, nth: int) -> None:
         try:
             await self._invoker.quietly(Pager.remind, Remind(incident_id=self._situation.id, people=tuple(people), text=text, nth=nth))
+        except Withheld:
+            return
         except RanOut as out:
             self._situation.note("not told", f"{', '.join(person.id for person in people)}: {out.why}")
 
@@ -304,6 +306,8 @@ class Questions:
         try:
             await self._invoker.quietly(Pager.ask, self._letter(question, others, 1))
             await self._invoker.quietly(Pager.page, page)
+        except Withheld:
+            return
         except RanOut as out:
             self._situation.note("not told", f"[{question.number}] could not reach a second person: {out.why}", question=question.number)
 
@@ -325,11 +329,15 @@ class Questions:
             return False
         return True
 
+    def withdraw(self) -> None:
+        """Nobody need answer any more: a yes that comes now must not start anything."""
+        for question in self._situation.approvals.questions:
+            self._situation.approvals.withdraw(question, workflow.now())
+
     async def settle(self) -> None:
         """The incident is over: no answer is waited for any more, and what was being told is told to the end."""
         self._settled = True
-        for question in self._situation.approvals.questions:
-            self._situation.approvals.withdraw(question, workflow.now())
+        self.withdraw()
         await asyncio.gather(*self._telling, return_exceptions=True)
 
     async def _tell(self, question: Question, nth: int) -> None:
@@ -341,6 +349,8 @@ class Questions:
                 return
             await self._invoker.quietly(Pager.ask, self._letter(question, people, nth))
             question.told = tuple(dict.fromkeys((*question.told, *(p.id for p in people))))
+        except Withheld:
+            return
         except RanOut as out:
             self._situation.note("not told", f"[{question.number}] could not reach anybody: {out.why}", question=question.number)
 

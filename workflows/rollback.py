@@ -51,6 +51,10 @@ class Pin(Imposition):
         """Look at the service."""
         return RevisionsOf(service=self.service)
 
+    def met(self, now: Rollout) -> bool:
+        """Every region is served by that revision, and by no other."""
+        return all(serving.resolved() == {self.revision: 1.0} for serving in now.regions.values())
+
     def given(self, prior: Rollout) -> Self:
         """The same, with what served before."""
         return self.model_copy(update={"prior": prior})
@@ -255,29 +259,34 @@ class Rollback:
 
     def _pin(self, revision: str, rollout: Rollout) -> None:
         """From now on the service is kept where it is, and the screen says so; where the platform pins nothing, there is nothing to keep."""
+        playbook = self._playbook
         if not all(serving.pins for serving in rollout.regions.values()):
-            self._playbook.note(
-                f"{self._service.name} runs on {revision}; the next deploy replaces it: only the change freeze holds it there"
-            )
+            playbook.note(f"{self._service.name} runs on {revision}; the next deploy replaces it: only the change freeze holds it there")
             return
         order = Pin(service=self._service, revision=revision, prior=rollout)
-        pinned = self._playbook.situation.measures.register(PINNED, order, workflow.now())
-        pinned.certain, pinned.assumed = True, self._playbook.situation.assumes(action_of(Deploys.shift))
-        self._playbook.note(order.effect())
+        pinned = playbook.situation.measures.register(PINNED, order, workflow.now())
+        pinned.certain, pinned.assumed = True, playbook.situation.assumes(action_of(Deploys.shift))
+        if not pinned.assumed:
+            playbook.note(order.effect())
+        elif playbook.situation.shadow:
+            shifted = next(step for step in reversed(playbook.situation.steps) if step.verb == action_of(Deploys.shift).name)
+            playbook.proof.shadow.wants(PINNED, order, rollout, shifted)
 
     # -- the end of a pin -------------------------------------------------------------------------------------------------------------
 
     async def unpin(self) -> None:
         """Back to the latest by a canary, when there is a build that we did not leave; otherwise a named person keeps the pin, with a ticket."""
-        pinned = next(
-            (i for i in self._playbook.situation.measures.of(PINNED) if i.order.target() == f"service/{self._service.name}"), None
-        )
+        playbook = self._playbook
+        pinned = next((i for i in playbook.situation.measures.of(PINNED) if i.order.target() == f"service/{self._service.name}"), None)
         if pinned is None or pinned.held_by:
             return
-        rollout = await self._playbook.do(Deploys.survey, RevisionsOf(service=self._service))
+        if pinned.assumed and playbook.situation.shadow:  # nothing is pinned by us, and how people go on is theirs
+            playbook.situation.measures.lifted(pinned, workflow.now())
+            return
+        rollout = await playbook.do(Deploys.survey, RevisionsOf(service=self._service))
         fixed = self._fixed(rollout)
         if fixed is not None and await self._canary_to(fixed, rollout):
-            self._playbook.changes.discharge(PINNED)
+            playbook.changes.discharge(PINNED)
             return
         await self._keep(str(getattr(pinned.order, "revision", "")))
 

@@ -21,7 +21,7 @@ from activities.war_room import OpenRoom, Pinned, TellRoom, WarRoom
 from workflows.beside import Beside
 from workflows.command import Command
 from workflows.incident import StepState
-from workflows.invoker import Invoker, RanOut
+from workflows.invoker import Invoker, RanOut, Withheld
 from workflows.situation import Situation
 
 LATEST_BACKFILLED = 40  # lines of what was not said in time; the timeline has all of it
@@ -71,6 +71,8 @@ class Room:
         self._opening = True
         try:
             opened = await self._invoker.quietly(WarRoom.open, order)
+        except Withheld:
+            raise
         except RanOut as out:
             self._unsaid = [line._replace(late=True) for line in self._unsaid]
             if not self._down:
@@ -234,16 +236,12 @@ class Room:
         situation.note("ticket", f"ticket {situation.ticket}")
 
     async def rewrite_ticket(self) -> None:
-        """Bring it up to date, if anything changed."""
-        body = self._body()
-        if self._ticket is not None and body != self._written:
-            await self._invoker.quietly(Tickets.rewrite, RewriteTicket(number=self._ticket, body=body))
-            self._written = body
-
-    async def rewrite_in_turn(self) -> None:
-        """The same, one after another: a dozen notes at once are a dozen texts, and the oldest must not come last."""
+        """Bring it up to date, if anything changed; one after another, because the oldest of many texts must not come last."""
         async with self._in_turn:
-            await self.rewrite_ticket()
+            body = self._body()
+            if self._ticket is not None and body != self._written:
+                await self._invoker.quietly(Tickets.rewrite, RewriteTicket(number=self._ticket, body=body))
+                self._written = body
 
     def _body(self) -> str:
         situation, entries = self._situation, self._situation.timeline.entries

@@ -36,6 +36,7 @@ class Situation:
         self.incident = Incident()
         self.rehearsing = False  # a plan: reads are real, changes and waits are only said
         self.policy = Policy()
+        self.mode = ""  # the policy's, once it was read
         self.timeline = Timeline()
         self.crew = Crew()
         self.approvals = Approvals(incident_id)
@@ -73,6 +74,7 @@ class Situation:
         self.alarm = ""  # the latest reason for a watch or a wait to look again at once; empty when there is none
         self.narrow_actions: list[datetime] = []
         self._versions = 0
+        self._unsaid: set[str] = set()
         self._seen: object = None
 
     def assumes(self, action: Action) -> bool:
@@ -82,6 +84,12 @@ class Situation:
             return touches
         allowed = self.policy.may_write_to
         return touches and allowed is not None and action.system not in OURS | set(allowed)
+
+    def withhold(self, unsaid: str) -> None:
+        """What would have been said is noted once."""
+        if unsaid not in self._unsaid:
+            self._unsaid.add(unsaid)
+            self.note("shadow", f"not said: {unsaid}")
 
     @property
     def shadow(self) -> bool:
@@ -189,7 +197,8 @@ class Situation:
             steps=self.steps, in_force=self.measures.in_force(),
             questions=self.approvals.questions, tasks=self.tasks,
             follow_ups=self.follow_ups, checklist=self.ticks(), plan=self._to_come(),
-            entries=len(self.timeline.entries), pace=self.policy.pace, outcome=self.outcome,
+            entries=len(self.timeline.entries), pace=self.policy.pace, outcome=self.outcome, mode=self.mode,
+            may_write=self.policy.write_access if self.mode == "shadow" else (),
             restricted=self.restricted, solo=bool(self.crew.solo), traces=self.traces,
             offers={offer.role: offer.to for offer in self.crew.offers.values()},
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from activities import findings  # noqa: F401 - its table belongs to the same ledger
 from activities.ledger import tables
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=tables, transactional_ddl=True)

@@ -23,16 +23,16 @@ from rich.table import Table
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from activities.action import Role
-from activities.ledger import Ledger, LedgerDown
-from starters import postmortem, screens, steering
+from activities.ledger import Done, Ledger, LedgerDown
+from starters import postmortem, screens, shadow_report, steering
 from starters.gameday.cast import PLAYS, Cast
 from starters.gameday.metrics import Metrics
 from starters.gameday.processes import DidNotStart, Processes
 from starters.gameday.scenario import SCENARIOS, Deed, Scenario, service_names
 from starters.gameday.scorecard import Scorecard, score
-from starters.gameday.stage import Stage, raise_stage
+from starters.gameday.stage import TOKEN, Stage, raise_stage
 from starters.trouble import Trouble
-from workflows.incident import Phase, Question, Status
+from workflows.incident import Phase, Question, State, Status
 
 HOME = Path(".incident/demo")
 RULES = sorted(Path("alerts").glob("*.yml"))
@@ -54,6 +54,7 @@ class Options:
     pace: float
     seed: int
     dials: tuple[dict[str, Any], ...] = ()
+    shadow: bool = False  # the playbook only says what it would do; people mend the world by hand
 
     @property
     def mine(self) -> bool:
@@ -109,14 +110,26 @@ class Day:
         """Show it, answer, and kill when told to, until it has ended."""
         playing = asyncio.create_task(self._plays())
         killing = asyncio.create_task(self._kills()) if self.options.kill else None
+        mending = asyncio.create_task(self._mends()) if self.options.shadow else None
         try:
             return await (self._watches_live() if self.console.is_terminal else self._prints())
         finally:
-            for task in (playing, killing):
+            for task in (playing, killing, mending):
                 if task is not None:
                     task.cancel()
                     with contextlib.suppress(asyncio.CancelledError):
                         await task
+
+    async def _mends(self) -> None:
+        """Shadow mode: people do a part of it themselves by the vendor's own door, and after a while they have mended the fault."""
+        part = self.scenario.mended_after * 60 / self.options.pace / 2
+        await asyncio.sleep(part)
+        for path in self.scenario.by_hand:
+            self.stage.practice.post(path, headers={"Authorization": TOKEN}).raise_for_status()
+            self.say(f"          ⟶ somebody, by hand: POST {path}")
+        await asyncio.sleep(part)
+        self.stage.practice.delete("/practice/faults").raise_for_status()
+        self.say("          ⟶ people have mended the fault")
 
     async def _plays(self) -> None:
         while True:
@@ -256,17 +269,30 @@ class Day:
         end = status.closed_at or datetime.now(UTC)
         heard = self.ledger.incidents(open_only=False)
         return score(
-            status, self.stage.effects(), self.ledger.effects(self.incident), broken_at=self.broken_at,
+            status, self.stage.effects(), self._done(status), broken_at=self.broken_at,
             detected_at=status.declared_at if heard else None, pace=pace, burnt=metrics.budget_burnt(self.broken_at, end, pace),
             restored=standing_of(self.stage.world()) == self.before, killed="; ".join(self.killed),
             recovered=median(self.recovered) if self.recovered else None,
         )  # fmt: skip
+
+    def _done(self, status: Status) -> list[Done]:
+        """What is on record: of the incident, and of the freeze that it held."""
+        return [*self.ledger.effects(self.incident), *self.ledger.effects(f"freeze-{status.service}")]
 
     def write(self, status: Status, card: Scorecard) -> None:
         """The scorecard and the draft post-mortem, beside each other."""
         (self.stage.home / "scorecard.json").write_text(card.model_dump_json(indent=2) + "\n")
         entries = self.ledger.timeline(self.incident)
         (self.stage.home / "postmortem.md").write_text(postmortem.draft(status, entries, self.ledger.effects(self.incident)))
+
+    def show_shadow(self, status: Status, card: Scorecard) -> bool:
+        """What would have been done beside what people did. True when it was resolved and no target saw anything of us."""
+        if not self.console.is_terminal:
+            self.console.print(self._screen(status))
+        for line in shadow_report.lines(shadow_report.compare(status, self.ledger.timeline(self.incident))):
+            self.say(line)
+        self.say(f"effects: {card.effects}")
+        return card.effects == 0 and status.state is State.RESOLVED
 
     def show(self, status: Status, card: Scorecard) -> None:
         """The scorecard on screen."""
@@ -342,7 +368,9 @@ async def play(options: Options, console: Console) -> int:
     try:
         pace = f"pace ×{options.pace:g} (one real second is {options.pace:g} s of policy time)"
         console.print(f"[bold]Incident Playbooks[/] · game day · {options.playbook} · {pace}")
-        stage = raise_stage(HOME, scenario, services, RULES, pace=options.pace, seed=options.seed, least_wait=least_wait)
+        stage = raise_stage(
+            HOME, scenario, services, RULES, pace=options.pace, seed=options.seed, least_wait=least_wait, shadow=options.shadow
+        )
         processes = stage.processes
         day = await _break(options, scenario, stage, console)
         status = await day.opens()
@@ -353,9 +381,13 @@ async def play(options: Options, console: Console) -> int:
         await day.ended()
         card = day.card(status)
         day.write(status, card)
-        day.show(status, card)
+        passed = card.passed
+        if options.shadow:
+            passed = day.show_shadow(status, card)
+        else:
+            day.show(status, card)
         _farewell(options, stage, status, console)
-        return 0 if card.passed else 1
+        return 0 if passed else 1
     finally:
         if not options.keep:
             _stop(HOME, processes)
@@ -374,7 +406,7 @@ async def _break(options: Options, scenario: Scenario, stage: Stage, console: Co
     broken_at = datetime.now(UTC)
     for deed in scenario.deeds:
         if deed.when is None:
-            do(stage, deed)
+            do(stage, deed.lasting() if options.shadow else deed)
     console.print(f"\n{scenario.story}\nWaiting for the alert to fire, from the metrics …\n")
     cast = Cast(stage, client, "auto" if options.mine else options.answers, COMMANDER if options.mine else frozenset())
     later = [deed for deed in scenario.deeds if deed.when is not None]
@@ -415,6 +447,7 @@ def read_options(arguments: Sequence[str]) -> Options:
     parser.add_argument(
         "--dial", action="append", default=[], help='break a route: {"route": "llm.routes.weights", "mode": "nothing_changed"}'
     )
+    parser.add_argument("--shadow", default="", help="1: shadow mode; the playbook only says what it would do, and people mend it")
     given = parser.parse_args(arguments)
     answers = given.answers or ("me" if sys.stdin.isatty() and sys.stdout.isatty() else "auto")
     kill = {"": "", "0": "", "1": "worker"}.get(given.kill, given.kill)
@@ -422,7 +455,15 @@ def read_options(arguments: Sequence[str]) -> Options:
         parser.error(f"KILL is 1, worker or temporal, not {given.kill}")
     pace = given.pace or SCENARIOS[given.playbook].pace
     return Options(
-        given.playbook, answers, kill, given.kills, given.keep not in ("", "0"), pace, given.seed, tuple(json.loads(d) for d in given.dial)
+        given.playbook,
+        answers,
+        kill,
+        given.kills,
+        given.keep not in ("", "0"),
+        pace,
+        given.seed,
+        tuple(json.loads(d) for d in given.dial),
+        given.shadow not in ("", "0"),
     )
 
 

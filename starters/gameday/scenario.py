@@ -19,6 +19,10 @@ class Deed(BaseModel):
     when: Phase | None = None  # not before the incident has entered this phase; None: at once
     story: str = ""  # told on screen when it is done
 
+    def lasting(self) -> "Deed":
+        """The same, until somebody ends it."""
+        return self.model_copy(update={"given": {key: said for key, said in self.given.items() if key != "for_seconds"}})
+
 
 class Scenario(BaseModel):
     """One exercise. `edits` set the world up, `deeds` break it, and mend it later on; `story` is told on screen."""
@@ -28,6 +32,9 @@ class Scenario(BaseModel):
     edits: dict[str, Any] = {}
     deeds: tuple[Deed, ...] = ()
     pace: float = 120.0
+    # In shadow mode people mend it: what they do by the vendors' own doors, and when, in policy minutes after the incident was opened.
+    by_hand: tuple[str, ...] = ()  # paths that are posted to
+    mended_after: float = 20.0
 
     def named(self, services: tuple[str, str]) -> "Scenario":
         """The same exercise, with the services' own names."""
@@ -41,6 +48,7 @@ SCENARIOS = {
         "what may be used without asking, and one tier of tenants permits no other provider.",
         edits={"providers": {"borealis": {"parity": 0.93}}},
         deeds=(Deed(path="faults", given={"provider": "aurora", "kind": "overload", "rate": 0.6, "for_seconds": 2400}),),
+        by_hand=("/unleash/api/admin/projects/default/features/batch.enabled/environments/production/off",),
     ),
     "production_outage": Scenario(
         story="A new revision of {first} fails four of ten requests in both regions. A minute before, somebody else changed something innocent.",

@@ -15,6 +15,7 @@ from activities.ledger import PROVEN, Done
 from workflows.incident import State, Status, StepState
 
 Json = dict[str, Any]
+OUR_OWN = frozenset({"evidence", "freezes"})  # a folder of ours, and a workflow of ours: what that one does outside has keys of its own
 LEASES = "llm.routes.lease"  # renewing a lease is no change of the world
 
 
@@ -52,7 +53,7 @@ def count_effects(log: Iterable[Json], done: Iterable[Done]) -> tuple[int, list[
     seen = Counter((e["key"], e["route"], str(e["target"]), e["asked"]) for e in ours)
     doubled = [f"{key} at {target} ×{n}" for (key, _route, target, _asked), n in seen.items() if n > 1]
     keys = {e["key"] for e in ours}
-    recorded = [d for d in done if d.outcome in PROVEN and d.proven_by and not d.adopted]
+    recorded = [d for d in done if d.outcome in PROVEN and d.proven_by and not d.adopted and d.verb.partition(".")[0] not in OUR_OWN]
     lost = [d.key for d in recorded if not any(key == d.key or key.startswith(f"{d.key}/") for key in keys)]
     return len(ours), lost, doubled
 

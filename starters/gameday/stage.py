@@ -1,5 +1,6 @@
 """The stage of a game day: a Temporal server on a file, the practice platform, the alert receiver and a worker, all on free ports."""
 
+import importlib.util
 import json
 import secrets
 import shutil
@@ -14,7 +15,7 @@ from typing import Any
 import httpx
 from temporalio.common import SearchAttributeKey
 
-from starters.gameday.processes import Processes, free_port, tool
+from starters.gameday.processes import DidNotStart, Processes, free_port, tool
 from starters.gameday.scenario import Scenario
 from worker.settings import Settings
 from workflows.recorder import ATTRIBUTES
@@ -71,15 +72,17 @@ class Stage:
 
 
 def raise_stage(
-    home: Path, scenario: Scenario, services: tuple[str, str], rules: Sequence[Path], *, pace: float, seed: int, least_wait: float
+    home: Path, scenario: Scenario, services: tuple[str, str], rules: Sequence[Path], *, pace: float, seed: int, least_wait: float,
+    shadow: bool = False,
 ) -> Stage:  # fmt: skip
     """Bring everything up. Raises `DidNotStart`; then nothing is left running."""
+    _look_whether_it_can_be_raised()
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     (home / "token").write_text(TOKEN)
     (home / "codes").write_text(_fresh_secret())
     ports = {name: free_port() for name in ("temporal", "ui", "http", "practice", "receiver", "metrics")}
-    _write_organisation(home, services, pace, least_wait)
+    _write_organisation(home, services, pace, least_wait, "shadow" if shadow else "live")
     environment = _environment(home, ports)
     _write_settings(home, environment)
     processes = Processes(home / "logs", environment)
@@ -124,6 +127,14 @@ def _start(
     processes.wait_for("receiver", lambda: _answers(ports["receiver"]))
 
 
+def _look_whether_it_can_be_raised() -> None:
+    """The practice platform belongs to a checkout; an installed wheel has none, and need not have the server's program."""
+    if importlib.util.find_spec("practice") is None:
+        raise DidNotStart("the practice platform is not installed here: clone the repository, and `make demo` there")
+    if shutil.which(tool("temporal")) is None:
+        raise DidNotStart("there is no `temporal` program here: pip install 'incident-playbooks[practice]', or `make demo` in a checkout")
+
+
 def _environment(home: Path, ports: dict[str, int]) -> dict[str, str]:
     practice, token = f"http://127.0.0.1:{ports['practice']}", f"file:{home / 'token'}"
     tokens = (
@@ -150,10 +161,11 @@ def _write_settings(home: Path, environment: dict[str, str]) -> None:
     (home / "settings.env").write_text("".join(f"{name}={value}\n" for name, value in environment.items()))
 
 
-def _write_organisation(home: Path, services: tuple[str, str], pace: float, least_wait: float) -> None:
+def _write_organisation(home: Path, services: tuple[str, str], pace: float, least_wait: float, mode: str) -> None:
     text = (
         ORGANISATION.read_text()
         .replace("pace = 1.0", f"pace = {pace}", 1)
+        .replace('mode = "live"', f'mode = "{mode}"', 1)
         .replace("least_wait_for_people = 0", f"least_wait_for_people = {least_wait}", 1)
     )
     first, second = services

@@ -97,8 +97,8 @@ async def test_the_way_back_can_be_taken_one_step_at_a_time(world: World, edge: 
     limit = await limit_order(edge, call(), 4.0, breaker=True, levers=BRISK)
     await tried(Edge.limit, edge, limit, call(later=90))
     orders = limit.undo_steps((0.2, 1.0))
-    assert [one.effect().split(" again")[0] for one in orders[-2:]] == [
-        "api lets at most 9.765 requests per second in, breaker on", "api lets everything in, breaker off",
+    assert [one.effect() for one in orders[-2:]] == [
+        "api again lets at most 9.765 requests per second in, breaker on", "api again lets everything in, breaker off",
     ]  # fmt: skip
     for one in orders:
         await tried(Edge.loosen, edge, one, call(later=90))
@@ -132,6 +132,27 @@ async def test_nothing_is_returned_on_missing_data(world: World, edge: Edge, cal
     with pytest.raises(AssertionError, match="missing data"):
         await tried(Edge.return_traffic, edge, order.undo(), call(), tries=3)
     assert world.state.fleet.services["api"].weights["us-east"] == 0.05
+
+
+async def test_the_last_step_is_not_believed_unwatched_however_often_it_is_tried(world: World, edge: Edge, call: MakeCall) -> None:
+    order = await drain_order(edge, call(), levers=BRISK)
+    await tried(Edge.drain, edge, order, call())
+    world.state.blind = True
+    (whole,) = order.undo_steps((1.0,))
+    with pytest.raises(AssertionError, match="missing data"):
+        await tried(Edge.return_traffic, edge, whole, call(), tries=4)
+    world.state.blind = False
+    pass_time(world, 120)
+    effect, _ = await tried(Edge.return_traffic, edge, whole, call())
+    assert effect.adopted and "by an earlier try of ours" in effect.proven_by
+
+
+async def test_what_people_returned_by_hand_is_adopted_as_theirs(world: World, edge: Edge, call: MakeCall, practice_url: str) -> None:
+    order = await drain_order(edge, call(), levers=BRISK)
+    await tried(Edge.drain, edge, order, call())
+    await by_hand(order.undo(), practice_url, USER="lee")
+    effect, _ = await tried(Edge.return_traffic, edge, order.undo(), call())
+    assert effect.adopted and "it was so already, by lee" in effect.proven_by
 
 
 async def test_more_than_half_of_the_capacity_is_never_drained(world: World, edge: Edge, call: MakeCall) -> None:
