@@ -139,7 +139,7 @@ class Edge(System):
             order,
             before,
             Settled(before, after, wrote=took),
-            f"{len(steps)} steps, each without more errors in {order.region}",
+            f"watched {len(steps)} times, without more errors in {order.region}",
             ended,
         )
 
@@ -180,7 +180,7 @@ class Edge(System):
             return _let(call, order, before, Settled(before, before, wrote=False), "not watched")
         ended, took = await Stairs(len(steps), order.levers.limit_pause, at, take, trouble, back).climb(call, self._clock)
         after = await self._gateway(call, order.service)
-        return _let(call, order, before, Settled(before, after, wrote=took), f"{len(steps)} steps, each without more errors", ended)
+        return _let(call, order, before, Settled(before, after, wrote=took), f"watched {len(steps)} times, without more errors", ended)
 
     # ---- how it is done ----
 

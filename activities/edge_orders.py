@@ -130,7 +130,7 @@ class ReturnTraffic(Order):
     def effect(self) -> str:
         """Where the traffic goes in the end, and how."""
         steps = f"in steps of {percents(self.shares)} of the way, each" if len(self.shares) > 1 else "and is"
-        return f"traffic of {self.service} goes to {in_shares(self.weights)} again, {steps} watched for {_span(self.levers)}"
+        return f"traffic of {self.service} again goes to {in_shares(self.weights)}, {steps} watched for {_span(self.levers)}"
 
     def inverse(self) -> str:
         """The drain."""
@@ -204,7 +204,8 @@ class Limit(Imposition):
 
     def effect(self) -> str:
         """In numbers."""
-        return f"{self.service} lets {in_words(self.rate_limit_rps, self.breaker)}; who is turned away gets 429 with Retry-After"
+        turned = "; who is turned away gets 429 with Retry-After" if self.rate_limit_rps is not None else ""
+        return f"{self.service} lets {in_words(self.rate_limit_rps, self.breaker)}{turned}"
 
     def inverse(self) -> str:
         """The setting before, in steps."""
@@ -270,11 +271,11 @@ class Loosen(Order):
     def effect(self) -> str:
         """In numbers."""
         n = len(self.steps())
-        return f"{self.service} lets {in_words(self.rate_limit_rps, self.breaker)} again" + (f", in {n} steps" if n > 1 else "")
+        return f"{self.service} again lets {in_words(self.rate_limit_rps, self.breaker)}" + (f", in {n} steps" if n > 1 else "")
 
     def inverse(self) -> str:
         """The limit."""
-        return f"let {in_words(self.left_rps, self.left_breaker)} again"
+        return f"let {in_words(self.left_rps, self.left_breaker)} once more"
 
     def by_hand(self) -> tuple[str, ...]:
         """Step by step, by curl."""

@@ -4,7 +4,7 @@ A bad artefact is made again and again: who rolls services back while its genera
 last good version.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar, Self
 
 from pydantic import JsonValue
@@ -132,7 +132,7 @@ class Pause(Imposition):
 
 
 class Resume(Order):
-    """Let a generator run again as before. `left`: the version that we pinned."""
+    """Let a generator run again as before. `left`: the version that we pinned; it stays until a good one has been made."""
 
     feed: str
     running: bool
@@ -146,17 +146,26 @@ class Resume(Order):
 
     def effect(self) -> str:
         """As before."""
-        runs = "runs" if self.running else "stays stopped"
+        runs = "runs again" if self.running else "stays stopped"
         reads = "the newest version is read" if self.pinned is None else f"version {self.pinned} is read"
-        return f"the generator of {self.feed} {runs} again as before, and {reads}"
+        return f"the generator of {self.feed} {runs} as before, and {reads}"
 
     def inverse(self) -> str:
         """The pause."""
         return f"stop the generator of {self.feed} again, and pin version {self.left}"
 
     def by_hand(self) -> tuple[str, ...]:
-        """Read the version, then write, by curl."""
-        return _by_hand(self.feed, running=self.running, pinned=self.pinned)
+        """Read the version, then write, by curl; the pin goes last."""
+        put = _by_hand(self.feed, running=self.running, pinned=self.pinned)
+        if not self.unpins:
+            return put
+        wait = f"# wait until last_good is the newest version: {read_by_hand(f'feeds/{named(self.feed)}')}"
+        return (*_by_hand(self.feed, running=True, pinned=self.left), wait, *put)
+
+    @property
+    def unpins(self) -> bool:
+        """True when services read the newest version afterwards, so that a good one must have been made first."""
+        return self.running and self.pinned is None
 
 
 class Feeds(System):
@@ -188,8 +197,23 @@ class Feeds(System):
 
     @action("feeds.resume", risk=Risk.C1, asks=PAUSING)
     async def resume(self, order: Resume, call: Call) -> Effect:
-        """Let the generator run again. Raises `Refused` while its newest version is not good, or when somebody else has changed the feed."""
-        made = await self._set(call, order, running=order.running, pinned=order.pinned, left=order.left)
+        """Let the generator run again; what we pinned stays pinned until it has made a good version.
+
+        Raises `NotYet` while its newest version is not good, `Refused` when somebody else has changed the feed.
+        """
+        now = by_now(call)
+        await self._feed(now, order.feed)
+        before = await self._feed(now, order.feed)  # once more: nothing else would show that the first reading was stale
+        if order.unpins and (before.running, before.pinned) == (False, order.left):
+            first = now.model_copy(update={"key": f"{call.key}/run"})
+            before = (await self._set(first, order, running=True, pinned=order.left, left=order.left)).after
+        if order.unpins and before.pinned == order.left and before.version > before.last_good:
+            raise NotYet(
+                f"the generator of {order.feed} runs, and version {order.left} stays pinned: its newest, {before.version}, is not known to be "
+                f"good (the last good one is {before.last_good})",
+                after=timedelta(seconds=before.period_seconds) / call.pace,
+            )
+        made = await self._set(now, order, running=order.running, pinned=order.pinned, left=order.left)
         return _effect(call, order, made.before, made, f"version {made.after.read} is read, the last good one is {made.after.last_good}")
 
     async def _feed(self, call: Call, name: str) -> Feed:
@@ -202,15 +226,14 @@ class Feeds(System):
             now = await self._feed(call, order.feed)
             read = now.version if pinned is None else pinned
             if read > now.last_good:
-                fix = "its generator must be mended first, and make a good version" if isinstance(order, Resume) else "pin that one"
-                raise Refused(f"version {read} of {order.feed} is not known to be good (the last good one is {now.last_good}): {fix}")
+                raise Refused(f"version {read} of {order.feed} is not known to be good: the last good one is {now.last_good}")
             await self._plane.put_feed(call, order.feed, etag, {"epoch": at, "running": running, "pinned": pinned})
 
         setting = Setting(f"feed {order.feed}", lambda: self._feed(call, order.feed), write, _words)
         return await setting.bring_about(
             lambda now: (now.running, now.pinned) == (running, pinned),
             epoch=epoch,
-            left=None if left is None else lambda now: (now.running, now.pinned) == (False, left),
+            left=None if left is None else lambda now: now.pinned == left,
         )
 
     async def _is_read(self, call: Call, order: Pause, feed: Feed) -> str:

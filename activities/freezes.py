@@ -38,7 +38,20 @@ from activities.freeze_orders import (
     UseExemption,
 )
 
-__all__ = ["FROZEN", "ExemptDeploy", "FreezeOf", "Freezes", "Hold", "NotProven", "Purpose", "Release", "UseExemption", "freeze_id"]
+__all__ = [
+    "BUDGET",
+    "BUDGET_FROZEN",
+    "FROZEN",
+    "ExemptDeploy",
+    "FreezeOf",
+    "Freezes",
+    "Hold",
+    "NotProven",
+    "Purpose",
+    "Release",
+    "UseExemption",
+    "freeze_id",
+]
 
 WORKFLOW = "ChangeFreeze"
 WAIT = timedelta(seconds=7)  # for an answer, below every start-to-close timeout; the next try joins the same message
@@ -98,6 +111,14 @@ class Freezes(System):
         if order.incident_id != call.incident_id:
             raise Refused(f"{call.incident_id} cannot release what {order.incident_id} holds")
         told = await self._tell("release", order, call, Said(holder=order.incident_id, reason=order.reason), start=True)
+        return _effect(order, told)
+
+    @action("freezes.release_budget", risk=Risk.C2, asks=(Role.INCIDENT_COMMANDER,))
+    async def release_budget(self, order: Release, call: Call) -> Effect:
+        """As `release`, for the error budget: its exit is a budget above zero or a named waiver, never the end of another incident."""
+        if order.incident_id != BUDGET:
+            raise Refused(f"{order.incident_id} is no error budget: freezes.release")
+        told = await self._tell("release", order, call, Said(holder=BUDGET, reason=order.reason), start=True)
         return _effect(order, told)
 
     @action("freezes.exempt", risk=Risk.C2, asks=(Role.INCIDENT_COMMANDER,))
@@ -174,6 +195,10 @@ class Freezes(System):
 
 
 FROZEN = Measure("change freeze", look=Freezes.read, impose=Freezes.hold, lift=Freezes.release, sticky=True, until_stable=True)
+# The error budget's own: no stability gate of an incident lifts it, and no stand-down.
+BUDGET_FROZEN = Measure(
+    "change freeze for the error budget", look=Freezes.read, impose=Freezes.hold, lift=Freezes.release_budget, sticky=True, own_end=True
+)
 
 
 def _exemption(order: ExemptDeploy) -> Said:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, Valid
 from activities import misread, wording
 from activities.action import Call, Limits, Order, Patience, Refused, Risk, Role, System, Value, action
 from activities.canary_core import CanaryPolicy
+from activities.slo import SloPolicy
 
 
 def minutes(n: float) -> timedelta:
@@ -278,6 +279,7 @@ class Policy(Value):
     production_outage: ProductionOutage = ProductionOutage()
     levers: Levers = Levers()
     roll_back: RollBack = RollBack()
+    slo: SloPolicy = SloPolicy()
     standing: dict[str, Standing] = {}
     holding_statement: bool = True  # published when nobody in Comms answers (needs a standing authorisation)
     plan_ahead: bool = True  # rehearse beside an incident, so that the rest can be printed and done by hand when nothing of ours runs
@@ -382,6 +384,13 @@ Link = Annotated[str, StringConstraints(pattern=r"^https?://[^\s<>\"]{1,300}$")]
 NamedLinks = Annotated[dict[str, Link], BeforeValidator(_as_links)]
 
 
+# The seed's six (§3), and the words by which a link is known to be one of them.
+DASHBOARDS = {
+    "latency": ("latency",), "error rate": ("error",), "availability": ("availability", "uptime"), "token usage": ("token",),
+    "cost per request": ("cost",), "model quality": ("quality", "eval"),
+}  # fmt: skip
+
+
 class Links(Value):
     """Where people look and meet. Section `[links]`; `runbooks` are named by a playbook's section, or `all`."""
 
@@ -391,6 +400,11 @@ class Links(Value):
     rota: Link | Literal[""] = ""
     dashboards: NamedLinks = {}
     runbooks: NamedLinks = {}
+
+    def missing_dashboards(self) -> tuple[str, ...]:
+        """Which of the seed's six nobody has linked; a link is known by its name."""
+        names = " ".join(self.dashboards).casefold()
+        return tuple(wanted for wanted, words in DASHBOARDS.items() if not any(word in names for word in words))
 
     def runbooks_of(self, section: str) -> tuple[str, ...]:
         """The runbooks for one playbook, and those for all."""

@@ -16,9 +16,11 @@ from activities.action import Call, Order, System, Value, action
 from activities.clients.prometheus import Prometheus, Series
 from activities.onset import WINDOW, Onset, OnsetOf, Point, Shape, Start, start_of
 from activities.organisation import Stability
+from activities.slo import Counted, ErrorBudget, SloPolicy, burn
 
 STEP = timedelta(seconds=15)
 FIVE_MINUTES, ONE_HOUR, FOUR_WEEKS = timedelta(minutes=5), timedelta(hours=1), timedelta(weeks=4)
+TURNED_AWAY = ("limited", "refused")  # by the gateway, by the write gate: no request that a service was to serve
 LEAST_SPAN = timedelta(minutes=1)  # below, there are too few samples to say that anything was stable
 SLOW_RATIO = 2.0  # the seed's own number: a 99th percentile above so many times the usual one
 LEAST_BAD = 5  # errors that make a sample bad: we look at hundreds of them
@@ -45,6 +47,26 @@ class Surface(Order):
         seconds = int(self.window.total_seconds())
         query = f'sum by (outcome) (increase(service_requests_total{{service="{self.service}"}}[{seconds}s]))'
         return (f"curl -sS -G \"$PROMETHEUS_URL/api/v1/query\" --data-urlencode 'query={query}'",)
+
+
+class BudgetOf(Order):
+    """The error budget of a service, over the window of its objective."""
+
+    service: str
+    slo_target: float = Stability().slo_target
+    slo: SloPolicy = SloPolicy()
+
+    def target(self) -> str:
+        """The service."""
+        return f"service/{self.service}"
+
+    def effect(self) -> str:
+        """Nothing changes."""
+        return f"count what is left of the error budget of {self.service}"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """By our own command."""
+        return (f"incident slo {self.service}",)
 
 
 class ServiceHealth(Value):
@@ -237,11 +259,26 @@ class Telemetry(System):
         hour, five, month = [_met(await self._counted(call, service, w, "outcome")) for w in (ONE_HOUR, FIVE_MINUTES, FOUR_WEEKS)]
         fresh = await self._fresh(call, order.service)
         budget = allowed * hour.n * (FOUR_WEEKS / ONE_HOUR)
+        burn_1h, burn_5m = (
+            burn(Counted(window=w, bad=met.errors, total=met.n), 1 - allowed) for w, met in ((ONE_HOUR, hour), (FIVE_MINUTES, five))
+        )
         return Budget(
             spent_ratio=month.errors / budget if fresh and budget else None,
-            burn_1h=hour.ratio / allowed if fresh and hour.n else None,
-            burn_5m=five.ratio / allowed if fresh and five.n else None,
+            burn_1h=burn_1h if fresh else None,
+            burn_5m=burn_5m if fresh else None,
             at=call.at,
+        )
+
+    @action("telemetry.slo")
+    async def slo(self, order: BudgetOf, call: Call) -> ErrorBudget:
+        """The requests that count over the objective's window and over every window of its burn alerts; what has no data is None."""
+        return ErrorBudget(
+            service=order.service,
+            slo_target=order.slo_target,
+            fresh=await self._fresh(call, order.service),
+            history=await self._history(call, order),
+            month=await self._valid(call, order.service, order.slo.window),
+            windows=tuple([await self._valid(call, order.service, window) for window in order.slo.windows]),
         )
 
     @action("telemetry.baseline")
@@ -309,6 +346,21 @@ class Telemetry(System):
         query = f"sum by ({', '.join(by)}) (increase({selector}[{_s(window)}]))"
         found = await self._prometheus.query(call, query, call.at)
         return [(sample.labels, sample.value) for sample in found if math.isfinite(sample.value)]
+
+    async def _valid(self, call: Call, service: str, window: timedelta) -> Counted:
+        """Requests that a service was to serve, and that it failed. An outcome that never happened has no series, and counts as 0."""
+        by = {
+            labels.get("outcome", ""): n
+            for labels, n in await self._counted(call, f'service_requests_total{{service="{service}"}}', window, "outcome")
+            if labels.get("outcome") not in TURNED_AWAY
+        }
+        return Counted(window=window, bad=by.get("error", 0.0) if by else None, total=sum(by.values()) if by else None)
+
+    async def _history(self, call: Call, order: BudgetOf) -> timedelta:
+        """How much of the objective's window has data: a hole is none."""
+        every = f'count(service_requests_total{{service="{order.service}"}})'
+        found = await self._prometheus.query(call, f"count_over_time({every}[{_s(order.slo.window)}:{_s(FIVE_MINUTES)}])", call.at)
+        return FIVE_MINUTES * next((sample.value for sample in found if math.isfinite(sample.value)), 0.0)
 
     async def _fresh(self, call: Call, service: str) -> bool:
         """Whether there are samples younger than the longest gap: without, what we see is the past."""

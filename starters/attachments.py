@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from pydantic import JsonValue
@@ -20,10 +20,12 @@ DIFF_LINES = 60  # of one effect
 TOLD = ("paged", "acknowledged", "room", "ticket", "published", "overdue", "not told", "vacant", "nobody", "escalated", "severity")
 
 
-def blocks(status: Status, entries: Sequence[Entry], effects: Sequence[Done]) -> dict[str, str]:
-    """Each part under the name of its block."""
+def blocks(
+    status: Status, entries: Sequence[Entry], effects: Sequence[Done], dashboards: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Each part under the name of its block. `dashboards`: the organisation's, by name."""
     return {
-        "links": _links(status, entries, effects),
+        "links": _links(status, entries, effects, dashboards or {}),
         "decisions": _decisions(status),
         "comms": _comms(entries),
         "measures": _measures(status),
@@ -33,11 +35,14 @@ def blocks(status: Status, entries: Sequence[Entry], effects: Sequence[Done]) ->
     }
 
 
-def _links(status: Status, entries: Iterable[Entry], effects: Iterable[Done]) -> str:
-    """The room, the ticket, and every address that the record has."""
+def _links(status: Status, entries: Iterable[Entry], effects: Iterable[Done], dashboards: Mapping[str, str]) -> str:
+    """The room, the ticket, the dashboards, and every address that the record has."""
     found = [f"- {name}: {text(where)}" for name, where in (("Room", status.room), ("Ticket", status.ticket)) if where]
+    found += [
+        f"- Dashboard {text(name)}: {text(where)}" if name != where else f"- Dashboard: {text(where)}" for name, where in dashboards.items()
+    ]
     said = [*((f"{e.at:%H:%M:%S} {e.kind}", e.text) for e in entries), *((d.verb, json.dumps(d.after)) for d in effects)]
-    newest = {where.rstrip(".,;:)]"): whence for whence, words in reversed(said) for where in LINK.findall(words) if where != status.ticket}
+    newest = {where.rstrip(".,;:)]"): whence for whence, words in reversed(said) for where in LINK.findall(words)}
     found += [f"- {text(whence)}: {text(where)}" for where, whence in reversed(list(newest.items())[:LINKS])]
     return "\n".join(found) or "- none is on record"
 

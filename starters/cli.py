@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.live import Live
 
 from activities.ledger import LedgerDown
-from starters import by_hand, freezing, messages, options, paper, screens, shadow_report, sheets, terminal
+from starters import by_hand, freezing, messages, options, paper, screens, shadow_report, sheets, slo, terminal
 from starters import checklist as checklists
 from starters.options import As, AsJson, Full, Which
 from starters.reading import SERVER, Reader, Seen, whole
@@ -162,7 +162,10 @@ def postmortem(
     reader = options.reader()
     seen = reader.status(reader.find(incident))
     entries, _ = reader.timeline(seen.status.incident_id)
-    effects, house = reader.effects(seen.status.incident_id), document.House(options.policy(reader), options.roster(reader))
+    effects, house = (
+        reader.effects(seen.status.incident_id),
+        document.House(options.policy(reader), options.roster(reader), options.dashboards(reader)),
+    )
     if as_json:
         return say_json({**_provenance(seen), **document.facts(seen.status, entries, effects, house)})
     source = f"{seen.source}, as of {seen.as_of:%Y-%m-%d %H:%M:%S} UTC"
@@ -315,6 +318,7 @@ def _summary(seen: Seen) -> dict[str, JsonValue]:
 app.add_typer(messages.app)
 app.add_typer(sheets.app)
 app.add_typer(shadow_report.app)
+app.add_typer(slo.app)
 app.add_typer(freezing.app, name="freeze")
 
 

@@ -1,11 +1,13 @@
 """`incident doctor`: everything this product needs, checked one by one, each with the sentence that mends it."""
 
 import asyncio
+import sysconfig
 import tempfile
 import time
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -20,7 +22,7 @@ from activities.action import Refused
 from activities.business_days import calendar_of
 from activities.findings import Findings
 from activities.ledger import Ledger, LedgerDown
-from activities.organisation import Catalogue, Organisation
+from activities.organisation import DASHBOARDS, Catalogue, Organisation
 from starters import steering
 from starters.reconciler import compare
 from starters.trouble import Trouble
@@ -32,7 +34,7 @@ WANTED = {
     "IncidentSeverity": "Keyword", "IncidentPhase": "Keyword", "IncidentState": "Keyword", "Playbook": "Keyword", "Commander": "Keyword",
     "Waiting": "Bool",
 }  # fmt: skip
-DASHBOARDS = ("latency", "error_rate", "availability", "token_usage", "cost_per_request", "model_quality")  # seed §3
+SHIPPED = Path(sysconfig.get_path("data")) / "share" / "incident-playbooks"  # what a wheel brings beside the packages
 SLOW = 30.0  # milliseconds; above this the server's task dispatch is throttled or its disk is slow
 TRIPS = 5
 
@@ -102,19 +104,6 @@ def _mode(settings: Settings) -> list[Check]:
     return [Check("mode", "warning", f"SHADOW: {granted}", fix)]
 
 
-def _dashboards(settings: Settings) -> list[Check]:
-    """The six that an incident is read from (seed §3), and where people meet."""
-    try:
-        links = Organisation(settings.organisation).read_communications().links
-    except Refused:
-        return []
-    missing = [name for name in DASHBOARDS if name not in links.dashboards]
-    if missing:
-        fix = f"{settings.organisation}, [links.dashboards]: " + " ".join(f'{name} = "https://…"' for name in missing)
-        return [Check("dashboards", "warning", f"no link for {', '.join(missing)}", fix)]
-    return [Check("dashboards", "good", f"all {len(DASHBOARDS)} are linked")]
-
-
 def _evidence(settings: Settings) -> Check:
     """An export must be possible before it is needed."""
     try:
@@ -136,12 +125,30 @@ def _organisation(settings: Settings) -> Check:
             calendar_of(country)
         book.read_whole()
     except Refused as wrong:
-        missing = not settings.organisation.exists()
-        return Check("organisation", "broken", wrong.message, f"cp organisation.example.toml {settings.organisation}" if missing else "")
+        return Check("organisation", "broken", wrong.message, _begin_or_mend(settings.organisation))
     if not people:
         said = f"{settings.organisation} names nobody: no question could be answered"
         return Check("organisation", "broken", said, "add a [people.NAME] section")
     return Check("organisation", "good", f"{settings.organisation}: policy is valid, {len(people)} people on the roster")
+
+
+def _begin_or_mend(organisation: Path) -> str:
+    """Where there is no file yet: copy the example, which a checkout has at its root and an installed wheel brings along."""
+    example, installed = Path("organisation.example.toml"), SHIPPED / "organisation.example.toml"
+    found = example if example.exists() or not installed.exists() else installed
+    return f"mend it there; {found} shows how it is written" if organisation.exists() else f"cp {found} {organisation}"
+
+
+def _dashboards(settings: Settings) -> list[Check]:
+    """The seed's six (§3). Nothing is said where the file itself is wrong: that is said already."""
+    try:
+        missing = Organisation(settings.organisation).read_communications().links.missing_dashboards()
+    except Refused:
+        return []
+    if missing:
+        said = f"not linked: {', '.join(missing)}; in the war room and the post-mortem they will be missing"
+        return [Check("dashboards", "warning", said, f'{settings.organisation}: [links.dashboards] "{missing[0]}" = "https://…"')]
+    return [Check("dashboards", "good", f"all {len(DASHBOARDS)} are linked")]
 
 
 def _ledger(settings: Settings) -> list[Check]:

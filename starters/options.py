@@ -84,6 +84,16 @@ def policy(looked_up: Reader) -> "Policy":
         raise Trouble(wrong.message, "incident doctor") from None
 
 
+def dashboards(looked_up: Reader) -> dict[str, str]:
+    """The dashboards that the organisation has linked, by name; none where there is no such file, or where it is wrong."""
+    from activities.organisation import Organisation  # noqa: PLC0415
+
+    try:
+        return dict(Organisation(Path(looked_up.settings.organisation)).read_communications().links.dashboards)
+    except Refused:
+        return {}
+
+
 def with_client(looked_up: Reader, conversation: "Callable[[Client], Awaitable[T]]") -> T:
     """One conversation with the Temporal server. Raises `Trouble`."""
     from starters import steering  # noqa: PLC0415 - the SDK is slow to import, and reading does not need it

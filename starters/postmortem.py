@@ -77,10 +77,11 @@ Dashboards, traces, diffs, PRs:
 
 
 class House(NamedTuple):
-    """Whose document it is: the numbers, and who holds which role in which country."""
+    """Whose document it is: the numbers, who holds which role in which country, and where people look."""
 
     policy: Policy = Policy()
     roster: Roster = Roster()
+    dashboards: dict[str, str] = {}
 
 
 DEFAULTS = House()
@@ -98,7 +99,7 @@ def draft(
         "causes": _causes(status, entries),
         "experience": _experience(status, entries, effects),
         "remediations": _remediations(status, house),
-        **attachments.blocks(status, entries, effects),
+        **attachments.blocks(status, entries, effects, house.dashboards),
     }
     return paper.renewed(before, blocks, SKELETON, title=text(f"{status.incident_id} {status.title}"))
 

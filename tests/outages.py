@@ -19,6 +19,7 @@ unknown_after = "PT5M"
 steady = "PT2M"
 resting = "PT0S"
 [policy.roll_back]
+freeze_within = "PT30M"
 proven_within = "PT3M"
 look_again = "PT15S"
 samples = 20

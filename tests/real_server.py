@@ -39,11 +39,25 @@ class RealServer:
     settings: Settings
     practice: httpx.AsyncClient
     fleet: Fleet
+    processes: Processes  # the Temporal server, as "temporal"
 
     @property
     def urgent(self) -> str:
         """The task queue of great incidents."""
         return self.settings.queues[0]
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """A worker on both queues, for as long as the block lasts."""
+        async with AsyncExitStack() as stack:
+            for queue in self.settings.queues:
+                await stack.enter_async_context(worker(self.client, self.fleet, queue, self.settings))
+            yield
+
+    async def restart_temporal(self) -> None:
+        """After a kill, on the same file."""
+        self.processes.restart("temporal")
+        await _connected(self.settings)
 
     async def break_the_provider(self) -> None:
         """Aurora is overloaded, and the stand-in answers a little worse than policy lets pass unasked."""
@@ -113,23 +127,24 @@ class Running:
 
 
 @asynccontextmanager
-async def real_server(tmp: Path, pace: float = PACE) -> AsyncIterator[RealServer]:
-    """Bring everything up; take it down whatever happens."""
+async def real_server(tmp: Path, pace: float = PACE, *, policy: str = "", serving: bool = True) -> AsyncIterator[RealServer]:
+    """Bring everything up; take it down whatever happens. Not `serving`: the story brings workers of its own."""
     organisation = tmp / "organisation.toml"
-    organisation.write_text(ORGANISATION.format(policy=f"pace = {pace}").replace("people = 0", f"people = {LEAST_WAIT}"))
+    organisation.write_text(ORGANISATION.format(policy=f"pace = {pace}\n{policy}").replace("people = 0", f"people = {LEAST_WAIT}"))
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serve(World(seed=7, pace=pace, state=tmp / "practice")))
         practice = await stack.enter_async_context(httpx.AsyncClient(base_url=url))
-        address, ui_url = _start_temporal(tmp, stack)
+        processes, address, ui_url = _start_temporal(tmp, stack)
         settings = stage_settings(url, tmp, organisation).model_copy(update={"temporal_address": address, "ui_url": ui_url})
         client = await _connected(settings)
         fleet = await wire(settings, stack)
-        for queue in settings.queues:
-            await stack.enter_async_context(worker(client, fleet, queue, settings))
-        yield RealServer(url, ui_url, client, settings, practice, fleet)
+        stage = RealServer(url, ui_url, client, settings, practice, fleet, processes)
+        if serving:
+            await stack.enter_async_context(stage.serving())
+        yield stage
 
 
-def _start_temporal(tmp: Path, stack: AsyncExitStack) -> tuple[str, str]:
+def _start_temporal(tmp: Path, stack: AsyncExitStack) -> tuple[Processes, str, str]:
     port, ui, http = free_port(), free_port(), free_port()
     kinds = {SearchAttributeIndexedValueType.KEYWORD: "Keyword", SearchAttributeIndexedValueType.BOOL: "Bool"}
     attributes = [f"--search-attribute={a.name}={kinds[a.indexed_value_type]}" for a in ATTRIBUTES]
@@ -144,7 +159,7 @@ def _start_temporal(tmp: Path, stack: AsyncExitStack) -> tuple[str, str]:
         ],
     )  # fmt: skip
     processes.wait_for("temporal", lambda: _answers(f"http://127.0.0.1:{ui}/api/v1/namespaces/default"))  # through the UI to the server
-    return f"127.0.0.1:{port}", f"http://127.0.0.1:{ui}"
+    return processes, f"127.0.0.1:{port}", f"http://127.0.0.1:{ui}"
 
 
 def _answers(url: str) -> bool:

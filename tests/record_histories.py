@@ -69,11 +69,24 @@ async def false_alarm(stage: Drill) -> Told:
     return incident
 
 
+async def budget_waived(stage: Drill) -> Told:
+    """The error budget is exhausted; changes halt until the commander waives it."""
+    (await stage.http.post("/practice/deploys", json={"service": "api", "error_rate": 0.005})).raise_for_status()
+    stage.forward(3600)
+    await stage.env.sleep(timedelta(seconds=3600))
+    incident = await stage.declare("SloBurn", service="api")
+    await incident.answer("Waive the exhausted error budget", reason="the launch was agreed with Prod Review")
+    (await stage.http.post("/practice/deploys", json={"service": "api", "what": "the fix"})).raise_for_status()
+    await incident.ends()
+    return incident
+
+
 SCENES: dict[str, Callable[[Drill], Awaitable[Told]]] = {
     "llm_provider_outage-resolved": resolved,
     "llm_provider_outage-stood-down": declined,
     "production_outage-resolved": rolled_back,
     "production_outage-false-alarm": false_alarm,
+    "slo_burn-waived": budget_waived,
     "triage-answered": triaged,
 }
 

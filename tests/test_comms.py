@@ -153,12 +153,25 @@ async def test_customers_read_the_seeds_sentences_and_support_has_its_macro_word
         assert bodies[-1] == (
             "resolved", "The elevated errors affecting chat have stopped, and the service has been stable for 5 minutes. This incident is resolved.",
         )  # fmt: skip
-        assert all(text.endswith(f"> {MACRO}") for text in said(stage, "support")) and len(said(stage, "support")) == 1 + len(bodies)
+        *macros, last = said(stage, "support")
+        assert all(text.endswith(f"> {MACRO}") for text in macros) and len(macros) == len(bodies)
+        assert last.endswith("Resolved. It is over: stop using the macro.")
         assert "Next brief: none: it is over" in said(stage, "executives")[-1]
         assert "told: #support and #executives told (read back)" in await incident.timeline()
         (tenants,) = [task for task in status.tasks if "affected tenants" in task.text]
         assert tenants.due == f"{status.declared_at + timedelta(hours=1):%H:%M} UTC" and tenants.owner == "comms_lead"
         assert len([e for e in await stage.effects() if e["route"] == "statuspage.incidents.create"]) == 1
+
+
+async def test_an_incident_that_is_stood_down_leaves_its_page_to_a_person(tmp_path: Path) -> None:
+    """What the public still reads is stated as a task; support hears that it is over."""
+    async with incident_of(tmp_path) as (stage, incident):
+        await incident.answer("Publish")
+        await incident.hears("published")
+        await incident.say("stand_down", {"by": "dana", "reason": "by hand"})
+        status = await incident.ends()
+        assert status.tasks[-1].text.startswith("The status page still says Identified") and status.tasks[-1].owner == "comms_lead"
+        assert "It is over" in said(stage, "support")[-1] and "Stood down: stood down by dana: by hand" in said(stage, incident.id)[-1]
 
 
 async def test_the_organisations_own_words_are_what_is_approved_and_said(tmp_path: Path) -> None:

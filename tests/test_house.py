@@ -155,6 +155,7 @@ def verbs() -> list[object]:
         freezes,
         models,
         pager,
+        rota,
         scaling,
         status_page,
         telemetry,
@@ -164,7 +165,7 @@ def verbs() -> list[object]:
     )
 
     modules = (
-        capacity, change_feed, deploy_gate, deploys, edge, feeds, flags, freezes, models, pager, scaling, status_page, telemetry, tickets,
+        capacity, change_feed, deploy_gate, deploys, edge, feeds, flags, freezes, models, pager, rota, scaling, status_page, telemetry, tickets,
         war_room, write_gate,
     )  # fmt: skip
     classes = [c for m in modules for c in vars(m).values() if inspect.isclass(c) and c.__module__ == m.__name__]

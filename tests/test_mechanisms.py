@@ -367,15 +367,15 @@ async def test_with_the_pager_down_people_get_a_message_and_the_deputy_is_paged_
         assert "kim" in await incident.hears("paged: ", skip=FIVE)
 
 
-async def test_with_a_broken_policy_file_the_defaults_hold_and_it_says_so(tmp_path: Path) -> None:
-    """Nobody can be asked, what automation may do alone is done, and nothing is wedged."""
+async def test_with_a_broken_policy_file_nothing_is_changed_and_it_says_so(tmp_path: Path) -> None:
+    """A file that nobody can read allows nothing: shadow mode. Nobody can be asked, and nothing is wedged."""
     async with drill(tmp_path) as stage:
         stage.settings.organisation.write_text("[policy\nbroken")
         await stage.fault(provider="aurora", kind="overload", rate=0.6)
         incident = await stage.declare()
         assert "defaults hold" in await incident.hears("configuration: ")
-        await incident.hears("done: models.back_off")
-        await incident.hears("not told: ")
+        await incident.hears("assumed: models.back_off")
+        assert [e for e in await stage.effects() if e["changed"]] == []
         assert await alive(incident)
 
 

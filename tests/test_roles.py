@@ -276,24 +276,19 @@ async def test_who_is_on_call_comes_from_pagerduty_and_its_source_is_shown(tmp_p
 # -- alone ----------------------------------------------------------------------------------------------------------------------------
 
 
-async def test_one_person_alone_brings_it_to_an_end_and_is_asked_at_most_two_things_before_the_failover(tmp_path: Path) -> None:
+async def test_one_person_alone_brings_it_to_an_end_and_every_question_fits_on_a_phone(tmp_path: Path) -> None:
     """A roster of one: command, status page, failover, tools: all theirs. Each question fits on a phone: twelve lines."""
     async with incident_of(tmp_path, organisation=ONE.format(policy=brisk(), roles='"ops_lead"') + PATIENCE, lasts=200) as (
         stage,
         incident,
     ):
         await incident.hears("solo: lee is alone")
-        letters: set[str] = set()
-        asked = 0
 
         async def ended() -> bool:
-            nonlocal asked
             status = await incident.status()
             for question in status.asking:
                 code = await stage.code("lee", question.number)
                 await incident.say("approve", {"question": question.number, "code": code, "reason": "alone"})
-            if not await stage.wrote("llm.routes.weights"):
-                asked = len(status.questions)
             if not status.asking:
                 await incident.pass_time(MINUTE)
             return await incident.over()
@@ -301,7 +296,6 @@ async def test_one_person_alone_brings_it_to_an_end_and_is_asked_at_most_two_thi
         await until(ended, "the end", 60)
         status = await incident.status()
         assert status.state is State.RESOLVED and status.solo and status.commander == "lee"
-        assert asked <= 3  # beside the failover: the public text, and who is degraded meanwhile
         letters = {text for text in heard(stage, "lee", "dm") if text.startswith("Question ")}
         assert len(letters) >= 5 and all(len(text.splitlines()) <= 12 for text in letters)
 

@@ -118,10 +118,7 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
     codes = Codes(secret("codes_secret").encode())
     gateway = ModelGateway(await door(settings.model_gateway_url, Authorization=f"Bearer {secret('model_gateway_token')}"))
     app = AppPlane(await door(settings.app_url, Authorization=f"Bearer {secret('app_token')}"))
-    bearer = secret("prometheus_token")
-    prometheus = Prometheus(
-        await door(settings.prometheus_url, **({"Authorization": f"Bearer {bearer}"} if bearer else {})), ui=settings.prometheus_url
-    )
+    prometheus = await _metrics_store(settings, stack)
     slack, pagerduty = await _paging(settings, stack)
     statuspage = Statuspage(
         await door(settings.statuspage_url, Authorization=f"OAuth {secret('statuspage_token')}"),
@@ -164,3 +161,15 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
         if system is not ledger:
             system.book = ledger
     return Fleet(systems, ledger)
+
+
+async def telemetry(settings: Settings, stack: AsyncExitStack) -> Telemetry:
+    """The metrics alone, for whoever only reads them. The door closes with the stack. Raises `NoCredential`."""
+    return Telemetry(await _metrics_store(settings, stack))
+
+
+async def _metrics_store(settings: Settings, stack: AsyncExitStack) -> Prometheus:
+    bearer = resolve(settings.prometheus_token, "INCIDENT_PROMETHEUS_TOKEN")
+    headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+    opened = await stack.enter_async_context(Door(settings.prometheus_url, headers, timeout=settings.client_timeout))
+    return Prometheus(opened, ui=settings.prometheus_url)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 
+from activities.action import Refused
 from workflows.invoker import RanOut, Withheld
 from workflows.situation import Situation
 
@@ -28,6 +29,9 @@ class Beside:
             return False  # shadow mode: what would have been said is noted already
         except RanOut as out:
             self._situation.note("not told", f"{what}: {out.why}")
+            return False
+        except Refused as no:  # a text that may not be said: a rule of ours, and no vendor
+            self._situation.note("not told", f"{what}: {no.message}")
             return False
         return True
 

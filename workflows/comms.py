@@ -183,8 +183,8 @@ class Comms:
         self._room.say(f"{word}: {situation.outcome}")
         await self._beside.forgiving("war room", self._room.tell())
         await self._beside.forgiving("ticket", self._room.rewrite_ticket())
-        if self._cadence.tell_due is None:
-            await self._beside.forgiving("executives", self._stakeholders.tell(executives=True))
+        self._publicity.leave()
+        await self._beside.forgiving("support and executives", self._stakeholders.over(word))
         if situation.state in (State.RESOLVED, State.STOOD_DOWN):
             await self._beside.forgiving("page", self._command.end_the_page())
 

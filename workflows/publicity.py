@@ -141,6 +141,15 @@ class Publicity:
                 self._heard(latest, "status page")
                 await self._stakeholders.say(f"{self._situation.id}: the status page is back; what it missed has been filled in.")
 
+    def leave(self) -> None:
+        """The incident is over: what the page still says, or does not say, is a person's from here."""
+        if self._missed:
+            by_hand = tuple(line for order, _ in self._missed for line in order.by_hand())
+            self._situation.task("The status page is down and lacks what was to be said: post it when it is back", Role.COMMS_LEAD, by_hand)
+        elif self.published not in (None, "resolved"):
+            state = str(self.published).capitalize()
+            self._situation.task(f"The status page still says {state}, and no playbook follows it any more: end it", Role.COMMS_LEAD)
+
     # -- one post ---------------------------------------------------------------------------------------------------------------------
 
     async def _fill(self) -> bool:
@@ -169,7 +178,8 @@ class Publicity:
         if where:
             self._heard(order.state, where)
             self._situation.note("published", f"{where}: {order.body}")
-            self._beside.run("support", self._stakeholders.refresh(f"status page: {order.state.capitalize()}"))
+            if order.state != "resolved":  # that it is over support hears with everybody else
+                self._beside.run("support", self._stakeholders.refresh(f"status page: {order.state.capitalize()}"))
 
     def _heard(self, state: PublicState, where: str) -> None:
         """The public heard something: the next update is due one period later."""

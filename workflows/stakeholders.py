@@ -37,6 +37,7 @@ class Stakeholders:
         self._untold: dict[str, str] = {}  # the latest text for each channel that could not be told
         self._by_person: set[str] = set()  # who is told by a person, because no channel is named
         self._tenants_by: datetime | None = None
+        self._know = False  # whether they have heard of it at all
 
     async def tell(self, *, support: str = "", executives: bool = False) -> None:
         """Tell them what is so. `support`: what the macro is fresh for, in words; empty: support is not told."""
@@ -47,6 +48,7 @@ class Stakeholders:
         wanted = {"support": contacts.support_channel if support else "", "executives": contacts.executives_channel if executives else ""}
         unnamed = [who for who, told in (("support", support), ("executives", executives)) if told and not wanted[who]]
         self._by_hand([who for who in unnamed if who not in self._by_person])
+        self._know = True
         texts = {"support": lambda: self._for_support(support), "executives": self._brief}
         await self._announce({channel: texts[who]() for who, channel in wanted.items() if channel})
 
@@ -54,7 +56,13 @@ class Stakeholders:
         """The macro again, with every public post (spec §6). The post stands on the timeline; this only when it does not arrive."""
         channel = self.words.contacts.support_channel
         if channel and not self._situation.restricted:
+            self._know = True
             await self._announce({channel: self._for_support(fresh_for)}, quiet=True)
+
+    async def over(self, word: str) -> None:
+        """It is over, for those who have heard of it."""
+        if self._know:
+            await self.tell(support=word, executives=True)
 
     async def say(self, text: str) -> None:
         """Something both have to know now, in these words."""
@@ -121,6 +129,8 @@ class Stakeholders:
     def _for_support(self, fresh_for: str) -> str:
         situation, link = self._situation, self.words.links.status_page or self.page_link
         head = f"{situation.id} at {workflow.now():%H:%M} UTC, {fresh_for}."
+        if situation.state.over:
+            return f"{head} It is over: stop using the macro."
         try:
             macro = wording.macro(situation.incident.service, link, self.words.own("support@1"))
         except Refused as no:

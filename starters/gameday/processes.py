@@ -33,6 +33,7 @@ class Processes:
 
     logs: Path
     environment: Mapping[str, str]
+    folder: Path | None = None  # where they run; None: where we do
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _commands: dict[str, Sequence[str]] = field(default_factory=dict)
 
@@ -47,6 +48,7 @@ class Processes:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 env={**os.environ, **self.environment},
+                cwd=self.folder,
                 start_new_session=True,
             )
 

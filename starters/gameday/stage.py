@@ -1,5 +1,6 @@
 """The stage of a game day: a Temporal server on a file, the practice platform, the alert receiver and a worker, all on free ports."""
 
+import importlib.util
 import json
 import secrets
 import shutil
@@ -14,7 +15,7 @@ from typing import Any
 import httpx
 from temporalio.common import SearchAttributeKey
 
-from starters.gameday.processes import Processes, free_port, tool
+from starters.gameday.processes import DidNotStart, Processes, free_port, tool
 from starters.gameday.scenario import Scenario
 from worker.settings import Settings
 from workflows.recorder import ATTRIBUTES
@@ -75,6 +76,7 @@ def raise_stage(
     shadow: bool = False,
 ) -> Stage:  # fmt: skip
     """Bring everything up. Raises `DidNotStart`; then nothing is left running."""
+    _look_whether_it_can_be_raised()
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     (home / "token").write_text(TOKEN)
@@ -123,6 +125,14 @@ def _start(
     processes.wait_for("practice", lambda: _answers(ports["practice"]))
     processes.wait_for("worker", lambda: processes.log_says("worker", "worker ready"))
     processes.wait_for("receiver", lambda: _answers(ports["receiver"]))
+
+
+def _look_whether_it_can_be_raised() -> None:
+    """The practice platform belongs to a checkout; an installed wheel has none, and need not have the server's program."""
+    if importlib.util.find_spec("practice") is None:
+        raise DidNotStart("the practice platform is not installed here: clone the repository, and `make demo` there")
+    if shutil.which(tool("temporal")) is None:
+        raise DidNotStart("there is no `temporal` program here: pip install 'incident-playbooks[practice]', or `make demo` in a checkout")
 
 
 def _environment(home: Path, ports: dict[str, int]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from activities.clients.pagerduty import PagerDuty
 from activities.clients.slack import Slack
 from activities.codes import Codes
 from activities.organisation import Person
-from activities.pager import AcknowledgementOf, Ask, NobodyReached, Page, Pager, ResolvePage
+from activities.pager import AcknowledgementOf, Ask, NobodyReached, NotePage, Page, Pager, Remind, ResolvePage
 from practice.dials import Dial
 from practice.world import World
 from tests.activities.conftest import INCIDENT, MakeDoor, until_done
@@ -48,6 +48,33 @@ def _heard(world: World, who: str, via: str = "page") -> list[str]:
 
 def _code(person: Person, question: int = 3) -> str:
     return CODES.mint(person.id, INCIDENT, question, "d1")
+
+
+# -- reminders and notes --------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_reminder_comes_by_message_and_by_page_where_that_does_not_arrive(pager: Pager, world: World, call: Calls) -> None:
+    order = Remind(incident_id=INCIDENT, people=(DANA, NOOR.model_copy(update={"slack": ""})), text="the update is due at 12:36", nth=1)
+    keyed = call(key=f"{INCIDENT}/pager.remind/1")
+    effect = await pager.remind(order, keyed)
+    assert (await pager.remind(order, keyed)).adopted
+    assert effect.after["reached"] == ["dana", "noor"]
+    assert _heard(world, "dana", "dm") == ["the update is due at 12:36"]
+    assert [text.partition(" [")[0] for text in _heard(world, "noor")] == ["the update is due at 12:36"]
+    with pytest.raises(NobodyReached):
+        await pager.remind(order.model_copy(update={"people": (NOOR.model_copy(update={"slack": "", "pager": ""}),)}), keyed)
+
+
+@pytest.mark.parametrize(("mode", "times"), MISHAPS[:-1])
+async def test_a_note_on_the_page_is_read_once_by_everybody_on_it(pager: Pager, world: World, call: Calls, mode: str, times: int) -> None:
+    note = NotePage(incident_id=INCIDENT, text="Chat is down. Bridge: +49 30 5550100", nth=1)
+    with pytest.raises(NotYet, match="no incident"):
+        await pager.note(note, call())
+    await pager.page(PAGE, call())
+    world.dials.set(Dial("pagerduty.incidents.notes", mode, times))
+    await until_done(lambda: pager.note(note, call(key="note/1")))
+    assert (await pager.note(note, call(key="note/1"))).adopted
+    assert [len(_heard(world, who, "note")) for who in ("dana", "lee", "noor")] == [1, 1, 0]
 
 
 # -- pages ---------------------------------------------------------------------------------------------------------------------------
@@ -105,7 +132,7 @@ async def test_who_took_the_page_is_known_by_e_mail_even_after_its_end(pager: Pa
         await phone.put(f"/pagerduty/api/incidents/{id}", json={"incident": {"type": "incident", "status": "acknowledged"}})
     await pager.resolve(ResolvePage(incident_id=INCIDENT), call())
     taken = await pager.acknowledged(order, call())
-    assert taken.by_email == "lee@example.com"
+    assert taken.by_email == "lee@example.com" and taken.emails == ("lee@example.com",)
     assert taken.at is not None
 
 

@@ -177,6 +177,45 @@ async def test_the_page_is_read_as_an_outsider_sees_it(page: StatusPage, world: 
     assert (await page.on_page(PageOf(incident_id=f"{INCIDENT}-2"), call())).updates == ()
 
 
+@pytest.mark.parametrize("route", ["statuspage.incidents.create", "statuspage.incident_updates.update", "statuspage.public.incidents"])
+@pytest.mark.parametrize(("mode", "times"), [*MISHAPS[:2], *MISHAPS[3:]])
+async def test_what_is_back_filled_shows_the_time_at_which_it_was_to_be_said_and_wakes_nobody(
+    page: StatusPage, world: World, call: Calls, route: str, mode: str, times: int
+) -> None:
+    world.dials.set(Dial(route, mode, times))
+    order = _order("identified", at=AT).model_copy(update={"at": AT.replace(second=7, microsecond=5000)})
+    effect, _ = await until_done(lambda: page.publish(order, _granted(call, order)))
+    ((update,),) = [incident["incident_updates"] for incident in world.state.statuspage.values()]
+    assert (update["body"], update["display_at"][:19]) == (order.body, "2026-11-23T12:36:07")
+    assert update["deliver_notifications"] is False and "as of 12:36 UTC" in effect.summary
+
+
+async def test_the_second_host_speaks_under_the_same_approval_and_where_there_is_none_it_says_so(
+    page: StatusPage, door: MakeDoor, world: World, call: Calls
+) -> None:
+    order = _order()
+    elsewhere = order.model_copy(update={"host": "second status page"})
+    with pytest.raises(Refused, match="no second status host is configured"):
+        await page.publish(elsewhere, _granted(call, order))
+    second = Statuspage(door("/statuspage/v1", Authorization="OAuth practice-token"), door("/statuspage/public"), "main")
+    down = door("/nowhere")
+    await StatusPage(Statuspage(down, down, "main"), second).publish(elsewhere, _granted(call, order))
+    assert _public(world) == [("investigating", order.body)]
+
+
+async def test_an_approval_of_own_words_covers_no_others(page: StatusPage, world: World, call: Calls) -> None:
+    own = "{at} UTC: {services} is slow, and we know why. {next} more."
+    fields = wording.public("identified@1", ("chat",), AT, timedelta(minutes=30), own)
+    order = _order("identified").model_copy(update={"own": own, "fields": fields, "body": wording.render("identified@1", fields, own)})
+    with pytest.raises(Refused, match="something else"):
+        await page.publish(order, _granted(call, _order("identified")))
+    with pytest.raises(Refused, match="may not say breach"):
+        bad = order.model_copy(update={"own": "{at} {next} breach", "body": "x"})
+        await page.publish(bad, _granted(call, bad))
+    await page.publish(order, _granted(call, order))
+    assert _public(world)[0][1].startswith("12:36 UTC: chat is slow")
+
+
 async def test_wrong_credentials_are_a_refusal(door: MakeDoor, call: Calls) -> None:
     wrong = door("/statuspage/v1", Authorization="OAuth wrong")
     with pytest.raises(Refused, match="401"):

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -12,7 +12,7 @@ from activities.action import Call, NotYet, Refused, Role
 from activities.clients.http import Door
 from activities.clients.slack import Slack, SlackSaid
 from activities.organisation import Person
-from activities.war_room import OpenRoom, TellRoom, WarRoom
+from activities.war_room import Announce, OpenRoom, Pinned, TellRoom, WarRoom
 from practice.dials import Dial
 from practice.world import World
 from tests.activities.conftest import INCIDENT, MakeDoor, until_done
@@ -157,6 +157,50 @@ async def test_a_room_opened_by_hand_is_adopted(practice_url: str, war_room: War
     effect = await war_room.open(OPEN.model_copy(update={"pins": {}}), call())
     assert effect.adopted
     assert effect.after["channel"] == room["id"]
+
+
+@pytest.mark.parametrize(("mode", "times"), MISHAPS)
+async def test_what_is_pinned_is_edited_and_never_posted_again(war_room: WarRoom, world: World, call: Calls, mode: str, times: int) -> None:
+    opened = await war_room.open(OPEN, call())
+    channel, pins = str(opened.after["channel"]), cast(dict[str, str], opened.after["pins"])
+    world.dials.set(Dial("slack.chat.update", mode, times))
+    order = TellRoom(channel=channel, pins={"status": Pinned(ts=pins["status"], text="all is <well> & stable")}, nth=1)
+    keyed = call(key=f"{INCIDENT}/war_room.tell/room/1")
+    effect, _ = await until_done(lambda: war_room.tell(order, keyed))
+    assert _texts(_rooms(world)[0]) == ["Playbook §2.2", "all is <well> & stable"]
+    assert effect.after["pins"] == {"status": pins["status"]}
+    assert (await war_room.tell(order, keyed)).adopted
+
+
+async def test_a_pin_that_somebody_deleted_is_posted_and_pinned_anew(war_room: WarRoom, world: World, call: Calls) -> None:
+    opened = await war_room.open(OPEN, call())
+    channel, ts = str(opened.after["channel"]), cast(dict[str, str], opened.after["pins"])["runbooks"]
+    (room,) = _rooms(world)
+    room["messages"] = [message for message in room["messages"] if message["ts"] != ts]
+    order = TellRoom(channel=channel, pins={"runbooks": Pinned(ts=ts, text="as of now")}, nth=1)
+    effect = await war_room.tell(order, call(key="tell/1"))
+    (again,) = cast(dict[str, str], effect.after["pins"]).values()
+    assert again != ts and again in _rooms(world)[0]["pins"] and _texts(_rooms(world)[0])[-1] == "as of now"
+
+
+async def test_whoever_joins_later_is_let_in_with_the_next_word(war_room: WarRoom, world: World, call: Calls) -> None:
+    channel = str((await war_room.open(OPEN.model_copy(update={"people": (DANA,)}), call())).after["channel"])
+    await war_room.tell(TellRoom(channel=channel, says=("welcome",), people=(LEE,), nth=1), call(key="tell/1"))
+    assert "U_LEE" in _rooms(world)[0]["members"]
+
+
+@pytest.mark.parametrize(("mode", "times"), MISHAPS)
+async def test_standing_channels_are_told_once_each_and_one_that_is_missing_keeps_no_other_waiting(
+    war_room: WarRoom, world: World, call: Calls, mode: str, times: int
+) -> None:
+    world.dials.set(Dial("slack.chat.postMessage", mode, times))
+    order = Announce(to={"support": "the macro", "nowhere": "x", "executives": "five lines"}, nth=1)
+    effect, _ = await until_done(lambda: war_room.announce(order, call(key="announce/1")))
+    told = {name: _texts(channel) for channel in world.state.slack.values() if (name := channel["name"]) in ("support", "executives")}
+    assert told == {"support": ["the macro"], "executives": ["five lines"]}
+    assert effect.after["told"] == ["support", "executives"] and "invite our bot" in str(effect.after["untold"])
+    with pytest.raises(Refused, match="no channel #nowhere"):
+        await war_room.announce(Announce(to={"nowhere": "x"}, nth=2), call(key="announce/2"))
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,42 @@ def test_a_question_says_what_to_type_with_the_code_at_a_shell_and_in_the_tempor
     assert "(`decline`, `hand_over`)" in text
 
 
+@pytest.mark.parametrize(
+    ("options", "facts"),
+    [
+        (("approve", "decline"), 9), (("retry", "done_by_hand", "skip", "hand_over"), 9), (("answer",), 9), (("approve", "decline"), 0),
+    ],
+)  # fmt: skip
+def test_a_question_fits_on_a_phone_whatever_it_brings(options: tuple[str, ...], facts: int) -> None:
+    """Twelve lines: its head, effect, undo, what silence means, the code, what to type; the facts share what is left."""
+    lines = ("effect: all to borealis\nand so on", "undo: back", *(f"fact {n}" for n in range(facts)), "no answer: we keep waiting")
+    text = wording.question(incident="inc-1", number=3, title="Shift\nit?", lines=lines, options=options, code="3-A-B")
+    shown = text.splitlines()
+    assert len(shown) <= wording.LONGEST_QUESTION == 12
+    assert shown[0].endswith("Shift it?") and "undo: back" in text and "no answer: we keep waiting" in text
+    assert all(f"fact {n}" in text for n in range(facts)) and text.count("3-A-B") >= 3
+
+
+def test_an_own_text_stays_within_the_placeholders_of_the_standard_one() -> None:
+    own = "{at} UTC: {services} is slow. {next} more."
+    fields = wording.public("identified@1", ("chat",), AT, timedelta(minutes=30), own)
+    assert wording.render("identified@1", fields, own) == "12:36 UTC: chat is slow. 30 minutes more."
+    with pytest.raises(Refused, match="cause"):
+        wording.render("identified@1", fields, "{at} {next} {cause}")
+
+
+def test_a_trace_id_is_never_public_and_is_found_in_an_alerts_labels() -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    assert wording.banned(f"see {trace}") == ("a trace id",) and not wording.banned("api-00041 and facade are slow")
+    assert wording.traces({"trace_id": trace, "trace_ids": f"{trace}, a1b2c3d4;x y<z>"}) == (trace, "a1b2c3d4")
+
+
+def test_a_code_name_is_always_the_same_and_says_nothing() -> None:
+    name = wording.code_name("inc-20261123-breach-chat")
+    assert name == wording.code_name("inc-20261123-breach-chat") != wording.code_name("inc-20261123-breach-search")
+    assert "breach" not in name and "chat" not in name
+
+
 def test_a_command_by_hand_quotes_what_is_said_and_leaves_secrets_to_the_shell() -> None:
     shown = wording.curl("POST", "https://x/$PAGE", "Authorization: Bearer $TOKEN", body={"text": "it's `bad` $HOME"})
     assert '"Authorization: Bearer $TOKEN"' in shown

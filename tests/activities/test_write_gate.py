@@ -120,6 +120,16 @@ async def test_the_steps_can_be_taken_one_by_one(world: World, write_gate: Write
         assert admitted(world) == (0.01, 0.1, 1.0)[n]
 
 
+async def test_what_was_closed_before_us_stays_closed(world: World, write_gate: WriteGate, call: MakeCall) -> None:
+    await tried(WriteGate.close, write_gate, await close_order(write_gate, call), call(key="theirs"))
+    order = await close_order(write_gate, call)
+    assert (await tried(WriteGate.close, write_gate, order, call()))[0].adopted
+    (left,) = order.undo_steps((1.0,))
+    assert left.effect() == "leave api read-only, as it was before"
+    effect, _ = await tried(WriteGate.reopen, write_gate, left, call())
+    assert effect.adopted and admitted(world) == 0
+
+
 async def test_nothing_opens_while_the_data_does_not_fit(world: World, write_gate: WriteGate, call: MakeCall) -> None:
     order = await close_order(write_gate, call)
     await tried(WriteGate.close, write_gate, order, call())

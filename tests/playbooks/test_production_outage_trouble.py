@@ -74,6 +74,21 @@ async def test_a_reply_that_is_lost_never_makes_a_rollback_twice(tmp_path: Path)
         assert len(done) == 2 and len({e["target"] for e in done}) == 2 and len({e["key"] for e in done}) == 2, done
 
 
+async def test_without_a_verified_freeze_the_commander_decides_whether_we_roll_back(tmp_path: Path) -> None:
+    """The deploy system is down, so no probe deploy is denied: asked, and a no means no rollback by us (INV-4)."""
+    policy = quick().replace('freeze_within = "PT30M"', 'freeze_within = "PT3M"')
+    async with drill(tmp_path, policy=policy) as stage:
+        await makes(stage, "deploys", service="api", error_rate=0.4)
+        await passes(stage, 180)
+        await stage.dial("github.rulesets.*", "fail")
+        incident = await stage.declare("ProductionOutage", service="api")
+        await incident.question("Roll api back without a verified change freeze?", skip=MINUTE)
+        await incident.answer("without a verified change freeze", "decline")
+        await incident.hears("crossed out: change", skip=MINUTE)
+        assert await changed(stage, "run.") == [] and incident.done("deploys.shift") == []
+        assert not any("Roll api back to" in q.asks for q in (await incident.status()).questions)
+
+
 # -- monitoring ----------------------------------------------------------------------------------------------------------------------
 
 

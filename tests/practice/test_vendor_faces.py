@@ -123,7 +123,7 @@ async def test_a_slack_channel_from_birth_to_archive(stage: Stage) -> None:
     assert (await slack(stage, "conversations.archive", channel=channel))["error"] == "already_archived"
     assert (await slack(stage, "chat.postMessage", channel=channel, text="late"))["error"] == "is_archived"
     live = (await slack(stage, "conversations.list", exclude_archived=True))["channels"]
-    assert [c["name"] for c in live] == ["general", "incidents"]
+    assert [c["name"] for c in live] == ["general", "incidents", "support", "executives"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,147 @@
+"""An exhausted error budget: changes halt in its own name, Prod Review is engaged, and the halt ends by a budget or by a named waiver."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from practice.fleet import ServiceFault
+from tests.drill import Drill, drill, until
+from workflows.incident import Phase, State
+
+# A month in twenty minutes. `history`: how much data there must be.
+BRIEF = """
+mitigated_window = "PT1M"
+[policy.stability]
+window = "PT5M"
+[policy.slo]
+window = "PT20M"
+least_history = "{history}"
+look_again = "PT5M"
+ask_again = "PT30M"
+"""
+
+
+@asynccontextmanager
+async def burnt(tmp_path: Path, *, rate: float = 0.005, lasts: float = 900, history: str = "PT10M") -> AsyncIterator[Drill]:
+    """A stage on which `api` has failed that share of its requests for a quarter of an hour, and goes on for `lasts` seconds in all."""
+    async with drill(tmp_path, policy=BRIEF.format(history=history)) as stage:
+        now = stage.world.clock.now()
+        stage.world.state.fleet.faults.append(ServiceFault("api", kind="region", rate=rate, since=now, until=now + lasts))
+        stage.forward(900)
+        await stage.env.sleep(timedelta(seconds=900))
+        yield stage
+
+
+async def holders(stage: Drill) -> list[str]:
+    """Who holds the freeze of `api`."""
+    state: Any = await stage.env.client.get_workflow_handle("freeze-api").query("state")
+    return [held["id"] for held in state["holders"]]
+
+
+async def frozen(stage: Drill) -> None:
+    """Wait until the budget holds the freeze, proven."""
+
+    async def proven() -> bool:
+        try:
+            state: Any = await stage.env.client.get_workflow_handle("freeze-api").query("state")
+        except Exception:
+            return False
+        return bool([held for held in state["holders"] if held["id"] == "budget" and held["proven"]])
+
+    await until(proven, "the budget to hold a proven freeze")
+
+
+async def test_an_exhausted_budget_halts_changes_in_its_own_name_until_it_is_positive_again(tmp_path: Path) -> None:
+    """The bad minutes leave the window; a person's word releases; nothing was published."""
+    async with burnt(tmp_path) as stage:
+        incident = await stage.declare("SloBurn", service="api")
+        await frozen(stage)
+        assert await holders(stage) == ["budget"]
+        status = await incident.status()
+        assert status.severity == 3
+        assert [measure.name for measure in status.in_force] == ["change freeze for the error budget"]
+        assert status.in_force[0].by_hand[0].startswith("incident freeze release api --incident budget")
+        reviews = [task for task in status.tasks if "Engage Prod Review" in task.text]
+        assert [task.owner for task in reviews] == ["duty_executive"] and "failed in" in reviews[0].text
+        question = await incident.question("is positive again")
+        waivers = [q for q in (await incident.status()).questions if "Waive" in q.asks]
+        assert waivers and not [q for q in waivers if q.open], "nobody is asked to waive what has come back"
+        assert question.roles[0] == "incident_commander"
+        status = await incident.ends()
+        assert status.state is State.RESOLVED and status.in_force == []
+        assert status.phases == (Phase.TRIAGE, Phase.MITIGATION, Phase.RECOVERY, Phase.POST_INCIDENT)
+        assert len(incident.done("freezes.release_budget")) == 1
+        assert not stage.world.state.slack or not [e for e in await stage.effects() if e["face"] == "statuspage" and e["changed"]]
+
+
+async def test_the_commander_waives_it_by_name_and_silence_never_does(tmp_path: Path) -> None:
+    """The first question passes in silence: the freeze stays. The second one is answered."""
+    async with burnt(tmp_path, lasts=86400) as stage:
+        incident = await stage.declare("SloBurn", service="api")
+        await frozen(stage)
+        first = await incident.question("Waive the exhausted error budget")
+        await incident.commanded()
+        await incident.hears(f"[{first.number}] nobody answered", skip=timedelta(minutes=20))
+        assert await holders(stage) == ["budget"]
+        stage.world.state.fleet.faults.clear()
+        second = await incident.question("Waive the exhausted error budget", skip=timedelta(minutes=2))
+        assert second.number != first.number
+        await incident.say(
+            "approve", {"question": second.number, "code": await stage.code("dana", second.number), "reason": "the launch goes first"}
+        )
+        status = await incident.ends()
+        assert status.state is State.RESOLVED and status.in_force == []
+        given = next(q for q in status.questions if q.number == second.number).given
+        assert [(g.by, g.reason, g.verified) for g in given] == [("dana", "the launch goes first", True)]
+
+
+async def test_a_budget_that_is_not_exhausted_freezes_nothing(tmp_path: Path) -> None:
+    """Declared by hand, too early."""
+    async with drill(tmp_path, policy=BRIEF.format(history="PT1M")) as stage:
+        incident = await stage.declare("SloBurn", service="api")
+        status = await incident.ends()
+        assert status.state is State.RESOLVED and status.outcome.startswith("no SLO burn: ")
+        assert incident.done("freezes.hold") == []
+
+
+@pytest.mark.parametrize("blind", [False, True], ids=["too young", "blind"])
+async def test_where_nobody_can_say_so_a_person_takes_over_and_nothing_is_frozen(tmp_path: Path, blind: bool) -> None:
+    """An hour of history exhausts no budget of thirty days; no data exhausts none either."""
+    async with burnt(tmp_path, history="P3D") as stage:
+        stage.world.state.blind = blind
+        if blind:
+            stage.forward(300)
+            await stage.env.sleep(timedelta(seconds=300))
+        incident = await stage.declare("SloBurn", service="api")
+        said = await incident.hears("nobody can say whether it is exhausted")
+        assert ("no data" in said) is blind
+        assert incident.done("freezes.hold") == []
+
+
+async def test_standing_down_leaves_the_freeze_in_force_in_a_persons_name(tmp_path: Path) -> None:
+    """Not even a false alarm lifts it: its exits are a budget and a waiver."""
+    async with burnt(tmp_path, lasts=86400) as stage:
+        incident = await stage.declare("SloBurn", service="api")
+        await frozen(stage)
+        await incident.say("stand_down", {"by": "dana", "reason": "it is ours to live with", "false_alarm": True})
+        status = await incident.ends()
+        assert [(measure.name, measure.held_by) for measure in status.in_force] == [("change freeze for the error budget", "dana")]
+        assert await holders(stage) == ["budget"]
+
+
+async def test_another_incidents_end_does_not_lift_it(tmp_path: Path) -> None:
+    """Reference-counted by holder: an outage holds and releases its own."""
+    async with burnt(tmp_path, lasts=86400) as stage:
+        slo = await stage.declare("SloBurn", service="api")
+        await frozen(stage)
+        outage = await stage.declare("ProductionOutage", service="api")
+        await outage.hears("done: freezes.hold")
+        assert sorted(await holders(stage)) == sorted(["budget", outage.id])
+        await outage.say("stand_down", {"by": "dana", "reason": "nothing", "false_alarm": True})
+        await outage.ends()
+        assert await holders(stage) == ["budget"]
+        assert not await slo.over()
