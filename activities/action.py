@@ -106,12 +106,12 @@ class Lapsed(ApplicationError):
 class Limits(Value):
     """What automation may do alone (spec §2.4 caps, §9.2 pre-authorisation); beyond it a person is asked. And what no step may ever touch."""
 
-    tenants: int = 3
-    narrow_actions: int = 10
-    narrow_actions_window: timedelta = timedelta(minutes=10)
-    trigger_confidence: float = 0.8
-    parity: float = 0.95
-    price_ratio: float = 1.3
+    tenants: int = 3  # so many may be hit by one step without a question
+    narrow_actions: int = 10  # so many small steps, in narrow_actions_window
+    narrow_actions_window: timedelta = timedelta(minutes=10)  # as above
+    trigger_confidence: float = 0.8  # an alert less sure than this changes nothing unasked
+    parity: float = 0.95  # of a stand-in's evals: failover from here on needs no question
+    price_ratio: float = 1.3  # nor does one up to this price
     # Our own workers, workflow service and its stores (spec G5, INV-9), as `name` or `namespace/name`; `*` stands for anything.
     protected: tuple[str, ...] = ("incident-*", "incidents/*", "temporal", "temporal-*")
 

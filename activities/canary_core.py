@@ -17,28 +17,28 @@ class CanaryPolicy(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    p_good: float = 0.01
-    p_bad: float = 0.05
-    alpha: float = 0.01
-    beta: float = 0.05
-    tick: timedelta = timedelta(seconds=30)
-    min_dwell: timedelta = timedelta(minutes=5)
-    max_dwell: timedelta = timedelta(minutes=30)
-    bake: timedelta = timedelta(minutes=15)
-    guard_rate: float = 0.5
-    guard_least: int = 8
-    guard_ticks: int = 2
-    max_blind_ticks: int = 4
-    probes_per_second: float = 0.2
+    p_good: float = 0.01  # the share of bad answers of a healthy target
+    p_bad: float = 0.05  # the share that must not be let through
+    alpha: float = 0.01  # how likely a bad target may be promoted
+    beta: float = 0.05  # how likely a good one may be turned back
+    tick: timedelta = timedelta(seconds=30)  # one measurement
+    min_dwell: timedelta = timedelta(minutes=5)  # the least time on a step
+    max_dwell: timedelta = timedelta(minutes=30)  # after so long without a decision the step holds
+    bake: timedelta = timedelta(minutes=15)  # the last watch, at the full share
+    guard_rate: float = 0.5  # so many bad answers at once end it without statistics
+    guard_least: int = 8  # of at least so many
+    guard_ticks: int = 2  # in so many ticks
+    max_blind_ticks: int = 4  # without data
+    probes_per_second: float = 0.2  # of our own, on the step before any customer
     trials_to_decide: int = 476  # n95 of a healthy target for the defaults above
-    growth: float = 2.5
-    least_weight: float = 0.01
-    most_first_weight: float = 0.25
-    hold: timedelta = timedelta(minutes=60)
-    back_off: timedelta = timedelta(minutes=30)
-    longest_back_off: timedelta = timedelta(hours=4)
-    attempts: int = 3
-    lease_ticks: int = 3
+    growth: float = 2.5  # from one step to the next
+    least_weight: float = 0.01  # of the first step with customers
+    most_first_weight: float = 0.25  # however little traffic there is
+    hold: timedelta = timedelta(minutes=60)  # how long an undecided step waits for a person
+    back_off: timedelta = timedelta(minutes=30)  # after a failed attempt; doubled each time
+    longest_back_off: timedelta = timedelta(hours=4)  # and never more than this
+    attempts: int = 3  # then a person decides whether to stay on the stand-in
+    lease_ticks: int = 3  # the router falls back by itself when nobody renews for so long
 
 
 class Verdict(StrEnum):

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, ValidationError, field_validator, model_validator
 
-from activities import wording
+from activities import misread, wording
 from activities.action import Call, Limits, Order, Patience, Refused, Risk, Role, System, Value, action
 from activities.canary_core import CanaryPolicy
 from activities.slo import SloPolicy
@@ -31,23 +31,35 @@ def seconds(n: float) -> timedelta:
 class Tries(Value):
     """The numbers behind a `Patience`: how long one try may take, how many there are, and the pauses between. Never scaled by the pace."""
 
-    each_try: timedelta
+    each_try: timedelta  # how long one try may take
     tries: int  # 0: without end
     first_pause: timedelta = seconds(0.2)  # also what passes between noticing a dead worker and trying elsewhere
     longest_pause: timedelta = seconds(15)
     heartbeat: timedelta = seconds(1.2)  # how soon a dead worker is noticed: recovery time is this and the pause
 
 
-class Rhythm(Value):
-    """Who hears what, how often, at one severity (spec §6). `None`: not at all."""
+def _unless_never(said: Any) -> Any:
+    if isinstance(said, list | tuple):
+        return [_unless_never(one) for one in said]
+    return None if said == "never" else said
 
-    first_public: timedelta | None
-    public: timedelta | None
+
+class Rhythm(Value):
+    """Who hears what, how often, at one severity (spec §6). `None`, in the file `"never"`: not at all."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _never(cls, given: Any) -> Any:
+        """TOML has no null."""
+        return {name: _unless_never(said) for name, said in given.items()} if isinstance(given, dict) else given
+
+    first_public: timedelta | None  # by when the public reads the first word; never: not at all
+    public: timedelta | None  # and how far apart updates are
     room: timedelta | None  # None: on change only
-    reclassify: timedelta
+    reclassify: timedelta  # how often the severity is looked at again
     ladder: tuple[timedelta, ...]  # how long each rung waits: primary, deputy, duty executive (spec §2.5)
-    acknowledge: timedelta
-    declare_within: timedelta
+    acknowledge: timedelta  # how long a page waits before the next person is woken
+    declare_within: timedelta  # from the alert to the declaration
     holding: timedelta | None  # when a first post nobody approved is replaced by the holding statement
     told: timedelta | None = None  # by when support and executives are told at all (spec §5, row 11)
     brief: timedelta | None = None  # the executives' first brief after that
@@ -74,6 +86,7 @@ RHYTHMS = {
 }  # fmt: skip
 
 
+APPROVAL_VALID = {Risk.C1: minutes(15), Risk.C2: minutes(15), Risk.C3: minutes(30)}
 PATIENCE = {
     Patience.READ: Tries(each_try=seconds(8), tries=7, longest_pause=seconds(5)),
     Patience.CHANGE: Tries(each_try=seconds(10), tries=7, longest_pause=seconds(5)),
@@ -86,12 +99,12 @@ PATIENCE = {
 class Stability(Value):
     """The stability gate (spec §7.1)."""
 
-    window: timedelta = minutes(60)
-    slo_target: float = 0.999
-    above_baseline: float = 0.001
-    latency_ratio: float = 1.2
-    longest_gap: timedelta = seconds(120)
-    blind_page_after: timedelta = minutes(5)
+    window: timedelta = minutes(60)  # so long it must be stable before it is closed
+    slo_target: float = 0.999  # of requests that succeed
+    above_baseline: float = 0.001  # so many more errors than usual are still stable
+    latency_ratio: float = 1.2  # so much slower than usual is still stable
+    longest_gap: timedelta = seconds(120)  # without data; a longer one is blind
+    blind_page_after: timedelta = minutes(5)  # blind for so long pages
 
 
 # Minutes after declaration at SEV-1, SEV-2, SEV-3 (spec §5). A severity that is left out has no deadline: it is people's to judge.
@@ -131,34 +144,34 @@ class FirstMinutes(Value):
 class BackOff(Value):
     """How clients of a failing provider behave (spec §9.2 M1)."""
 
-    max_attempts: int = 3
-    retry_budget: float = 0.10
-    breaker_failure_ratio: float = 0.5
-    breaker_min_calls: int = 20
-    breaker_window_seconds: int = 30
+    max_attempts: int = 3  # of one call
+    retry_budget: float = 0.10  # of all calls
+    breaker_failure_ratio: float = 0.5  # from here on the breaker opens
+    breaker_min_calls: int = 20  # of at least so many calls
+    breaker_window_seconds: int = 30  # within so long
 
 
 class ProviderOutage(Value):
     """The numbers of playbook 2.2 (spec §9.2)."""
 
-    error_ratio: float = 0.05
-    least_calls: int = 50
-    classified: float = 0.95
-    log_window: timedelta = minutes(5)
-    probe_age: timedelta = seconds(120)
-    headroom: float = 1.2
-    ramp: tuple[float, ...] = (0.1, 0.5, 1.0)
-    ramp_step: timedelta = minutes(2)
-    served_share: float = 0.99
-    healthy_for: timedelta = minutes(15)
-    healthy_error_ratio: float = 0.01
-    longest_wait_for_primary: timedelta = timedelta(hours=12)
-    flap_lock: timedelta = minutes(30)
+    error_ratio: float = 0.05  # of a provider's calls: from here on it fails
+    least_calls: int = 50  # fewer than these say nothing
+    classified: float = 0.95  # of the errors must be understood
+    log_window: timedelta = minutes(5)  # how far back calls are read
+    probe_age: timedelta = seconds(120)  # an older probe is not believed
+    headroom: float = 1.2  # what a stand-in must carry, as a multiple of the load
+    ramp: tuple[float, ...] = (0.1, 0.5, 1.0)  # the shares in which traffic moves to the stand-in
+    ramp_step: timedelta = minutes(2)  # how long each is watched
+    served_share: float = 0.99  # of the calls must come from where they were sent
+    healthy_for: timedelta = minutes(15)  # before anything returns to the primary
+    healthy_error_ratio: float = 0.01  # and with no more errors than these
+    longest_wait_for_primary: timedelta = timedelta(hours=12)  # then a person decides whether to stay
+    flap_lock: timedelta = minutes(30)  # no return so soon after a move
     returns_apart: timedelta = minutes(60)  # one return attempt in so long
-    rest_before_restoring: timedelta = minutes(15)
-    resting: timedelta = minutes(1)
-    quality_drop: float = 0.03
-    cost_ratio: float = 1.3
+    rest_before_restoring: timedelta = minutes(15)  # on the primary, before features come back
+    resting: timedelta = minutes(1)  # between two things that are put back
+    quality_drop: float = 0.03  # of the evals: more is a veto
+    cost_ratio: float = 1.3  # of the stand-in's cost: more is a veto
     back_off: BackOff = BackOff()
     canary: CanaryPolicy = CanaryPolicy()
 
@@ -175,11 +188,11 @@ class Freezing(Value):
 class ProductionOutage(Value):
     """The numbers of playbook 2.1 (spec §9.1)."""
 
-    look_back: timedelta = timedelta(hours=24)
+    look_back: timedelta = timedelta(hours=24)  # how far changes are looked for
     unknown_after: timedelta = minutes(15)  # then the top-ranked change is rolled back all the same, if it may be
-    improvement_within: timedelta = minutes(6)
+    improvement_within: timedelta = minutes(6)  # how long an action has to help before the cause is crossed out
     limit_share: float = 0.9  # of the capacity: what the gateway admits while load is shed
-    scale_by: float = 1.5
+    scale_by: float = 1.5  # of the instances there are
     steady: timedelta = minutes(15)  # stable for so long before anything is put back (A.1 R2)
     resting: timedelta = minutes(10)  # between two things that are put back (spec §7.1)
     features: tuple[str, ...] = ("tools.high_psu", "batch.enabled", "scheduler.enabled")  # what is not essential, least first
@@ -201,8 +214,8 @@ class Levers(Value):
     writes_return: tuple[float, ...] = (0.01, 0.1, 1.0)  # of the writes
     return_pause: timedelta = minutes(2)  # how long each of these steps is watched
     limit_growth: float = 1.25  # a limit is loosened by so much at a time
-    limit_steps: int = 4
-    limit_pause: timedelta = minutes(5)
+    limit_steps: int = 4  # a limit is given back in so many
+    limit_pause: timedelta = minutes(5)  # between two of them
     step_error_ratio: float = 0.01  # more errors than these after a step, beyond chance, and it is taken back
 
 
@@ -213,15 +226,15 @@ class RollBack(Value):
     image_vouched_for: bool = True  # false: an image of which nobody knows whether it is still there is good enough
     attempts: int = 2  # after so many that did not help the cause is probably not the code
     freeze_within: timedelta = minutes(3)  # how long a rollback waits for the verified freeze before the commander decides (INV-4)
-    proven_within: timedelta = minutes(10)
-    served_share: float = 0.99
+    proven_within: timedelta = minutes(10)  # how long it may take until it is seen to help
+    served_share: float = 0.99  # of the answers must carry the wanted build
     samples: int = 60  # of the data plane, in every region
-    least_answers: int = 30
-    look_again: timedelta = seconds(30)
+    least_answers: int = 30  # fewer than these say nothing
+    look_again: timedelta = seconds(30)  # when it does not show yet
     improvement: float = 0.5  # by how much the share of failing requests must have dropped
     canary_steps: tuple[float, ...] = (0.01, 0.05, 0.25, 0.5, 1.0)  # of a fixed build that is to follow the pin
-    canary_step: timedelta = minutes(10)
-    canary_more_errors: float = 0.01
+    canary_step: timedelta = minutes(10)  # how long each is watched
+    canary_more_errors: float = 0.01  # than the service may have, and it is put back
 
 
 class Standing(Value):
@@ -235,16 +248,16 @@ class Standing(Value):
 class Policy(Value):
     """Every default of the spec, as a setting. Durations are policy time; `pace` says how many policy seconds pass in a real one."""
 
-    pace: float = Field(default=1.0, gt=0)
-    least_wait_for_people: timedelta = timedelta(0)
+    pace: float = Field(default=1.0, gt=0)  # policy seconds per real second; only drills change it
+    least_wait_for_people: timedelta = timedelta(0)  # real time: a person's wait is never scaled below this
     mode: Literal["shadow", "live"] = (
         "shadow"  # shadow: real alerts and reads; no writes, posts or pages (the first week of an installation)
     )
     write_access: tuple[str, ...] = ()  # the systems that may be written to in shadow mode: flags, models, pager, war_room, …
-    observe_only: bool = False
+    observe_only: bool = False  # true: look, page, post; change nothing
     verified_from: Risk = Risk.C2  # from this class on an answer must be verified (design §4, Who answered)
-    approval_valid: dict[Risk, timedelta] = {Risk.C1: minutes(15), Risk.C2: minutes(15), Risk.C3: minutes(30)}
-    repage: timedelta = minutes(5)
+    approval_valid: dict[Risk, timedelta] = APPROVAL_VALID  # how long a yes may be used, by class
+    repage: timedelta = minutes(5)  # how often people are paged again about a question that holds
     commander_silent: timedelta = minutes(20)  # a commander silent for so long with open decisions: command is offered to the deputy
     second_person: timedelta = minutes(5)  # how long a second person is waited for when somebody is alone with a C3 decision
     break_glass: bool = False  # whether one person alone may decide C3 after that, with a typed reason and a review afterwards
@@ -258,9 +271,9 @@ class Policy(Value):
     first_minutes: FirstMinutes = FirstMinutes()
     country: str = ""  # whose public holidays count in business days: `US`, `IE`, `DE-BE`, `GB-ENG`; empty: weekends only
     post_mortem_days: int = Field(default=5, ge=1)  # business days after it was resolved (seed §4.2)
-    mitigated_window: timedelta = minutes(2)
-    mitigated_within: timedelta = minutes(10)
-    mitigated_error_ratio: float = 0.01
+    mitigated_window: timedelta = minutes(2)  # the impact has ended when it ended for so long
+    mitigated_within: timedelta = minutes(10)  # after so long a person is asked how to go on
+    mitigated_error_ratio: float = 0.01  # of requests: up to here there is no impact
     provider_outage: ProviderOutage = ProviderOutage()
     freeze: Freezing = Freezing()
     production_outage: ProductionOutage = ProductionOutage()
@@ -268,7 +281,7 @@ class Policy(Value):
     roll_back: RollBack = RollBack()
     slo: SloPolicy = SloPolicy()
     standing: dict[str, Standing] = {}
-    holding_statement: bool = True
+    holding_statement: bool = True  # published when nobody in Comms answers (needs a standing authorisation)
     plan_ahead: bool = True  # rehearse beside an incident, so that the rest can be printed and done by hand when nothing of ours runs
     patience: dict[Patience, Tries] = PATIENCE
 
@@ -276,6 +289,21 @@ class Policy(Value):
     @classmethod
     def _with_defaults(cls, given: dict[Patience, Tries]) -> dict[Patience, Tries]:
         return {**PATIENCE, **given}
+
+    @field_validator("rhythms", mode="before")
+    @classmethod
+    def _on_top(cls, given: Any) -> Any:
+        """A severity, or a key of one, that is not named keeps the spec's."""
+        if not isinstance(given, dict):
+            return given
+        ours = {str(severity): told for severity, told in given.items()}
+        standard = {str(severity): rhythm.model_dump() for severity, rhythm in RHYTHMS.items()}
+        return {s: {**standard.get(s, {}), **told} if isinstance(told, dict) else told for s, told in {**standard, **ours}.items()}
+
+    @field_validator("approval_valid")
+    @classmethod
+    def _for_every_class(cls, given: dict[Risk, timedelta]) -> dict[Risk, timedelta]:
+        return {**APPROVAL_VALID, **given}
 
     @property
     def may_write_to(self) -> tuple[str, ...] | None:
@@ -416,6 +444,12 @@ class _OnCall(Value):
     oncall: dict[Role, str] = {}
 
 
+# Everything that the file may hold. The model is what a stray key is looked up in; tables of names have none.
+SECTIONS: dict[str, type[BaseModel] | None] = {
+    "policy": Policy, "people": None, "services": None, "links": Links, "contacts": Contacts, "oncall": None, "templates": None,
+}  # fmt: skip
+
+
 class Whole(Order):
     """All of it: these verbs take no parameter."""
 
@@ -461,7 +495,7 @@ class Organisation(System):
         try:
             said = Communications.model_validate(named)
         except ValidationError as wrong:
-            raise Refused(self._explain(wrong)) from None
+            raise Refused(self._explain(wrong, Communications)) from None
         for name, text in said.templates.items():
             if why := wording.unfit(name, text):
                 raise Refused(f"{self.path}: templates.{name}: {why}")
@@ -472,40 +506,54 @@ class Organisation(System):
         try:
             return _OnCall.model_validate({"oncall": self._table().get("oncall", {})}).oncall
         except ValidationError as wrong:
-            raise Refused(self._explain(wrong)) from None
+            raise Refused(self._explain(wrong, _OnCall)) from None
 
     def read_catalogue(self) -> Catalogue:
         """The same, outside an activity. Raises `Refused` with the key at fault and the fix."""
         named = self._table().get("services", {})
         try:
-            return Catalogue(services={k: Deployed.model_validate({"name": k, **v}) for k, v in named.items()})
+            return Catalogue.model_validate({"services": {k: {"name": k, **_as_table(v)} for k, v in named.items()}})
         except ValidationError as wrong:
-            raise Refused(self._explain(wrong, "services")) from None
+            raise Refused(self._explain(wrong, Catalogue)) from None
 
     def read_policy(self) -> Policy:
         """The same, outside an activity. Raises `Refused` with the key at fault and the fix."""
         try:
             return Policy.model_validate(self._table().get("policy", {}))
         except ValidationError as wrong:
-            raise Refused(self._explain(wrong, "policy")) from None
+            raise Refused(self._explain(wrong, Policy, "policy")) from None
 
     def read_roster(self) -> Roster:
         """The same, outside an activity. Raises `Refused` with the key at fault and the fix."""
         named = self._table().get("people", {})
         try:
-            return Roster(people={k: Person.model_validate({"id": k, "name": k.title(), **v}) for k, v in named.items()})
+            return Roster.model_validate({"people": {k: {"id": k, "name": k.title(), **_as_table(v)} for k, v in named.items()}})
         except ValidationError as wrong:
-            raise Refused(self._explain(wrong, "people")) from None
+            raise Refused(self._explain(wrong, Roster)) from None
 
     def _table(self) -> dict[str, Any]:
         try:
-            return tomllib.loads(self.path.read_text())
+            table = tomllib.loads(self.path.read_text())
         except FileNotFoundError:
             raise Refused(f"{self.path} does not exist; copy organisation.example.toml there and fill it in") from None
         except tomllib.TOMLDecodeError as wrong:
             raise Refused(f"{self.path} is not valid TOML: {wrong}") from None
+        for name, section in table.items():
+            if name not in SECTIONS:
+                raise Refused(f"{self.path}: {misread.unknown_section(name, SECTIONS)}")
+            if not isinstance(section, dict):
+                raise Refused(f"{self.path}: [{name}] is a section, not a value: write [{name}] and its keys below. {misread.EXAMPLE}")
+        return table
 
-    def _explain(self, wrong: ValidationError, section: str = "") -> str:
-        first = wrong.errors()[0]
-        where = ".".join(str(part) for part in (section, *first["loc"]) if part)
-        return f"{self.path}: {where}: {first['msg']} (got {first['input']!r}); see organisation.example.toml"
+    def read_whole(self) -> None:
+        """Read every section once. Raises `Refused` with the first key at fault and the fix."""
+        for read in (self.read_policy, self.read_roster, self.read_catalogue, self.read_communications, self.read_on_call):
+            read()
+
+    def _explain(self, wrong: ValidationError, model: type[BaseModel], section: str = "") -> str:
+        return f"{self.path}: {misread.explain(wrong, model, section)}"
+
+
+def _as_table(given: Any) -> dict[str, Any]:
+    """A section's table; anything else is left to the model to refuse."""
+    return given if isinstance(given, dict) else {"": given}

@@ -2,6 +2,7 @@
 
 import asyncio
 import sysconfig
+import tempfile
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -21,11 +22,12 @@ from activities.action import Refused
 from activities.business_days import calendar_of
 from activities.findings import Findings
 from activities.ledger import Ledger, LedgerDown
-from activities.organisation import DASHBOARDS, Organisation
+from activities.organisation import DASHBOARDS, Catalogue, Organisation
 from starters import steering
 from starters.reconciler import compare
 from starters.trouble import Trouble
 from worker.credentials import NoCredential, resolve
+from worker.probes import probe_all
 from worker.settings import FILE, Settings
 
 WANTED = {
@@ -61,14 +63,57 @@ def examine() -> list[Check]:
         return [Check("settings", "broken", f"{key}: {first['msg']} (got {first['input']!r})", f"set {key} right in {FILE}")]
     found = Check("settings", "good", f"read from {FILE}" if FILE.exists() else f"defaults and the environment; there is no {FILE}")
     return [
-        found,
-        _organisation(settings),
-        *_dashboards(settings),
-        *_ledger(settings),
-        _codes(settings),
-        _alert_token(settings),
-        *asyncio.run(_temporal(settings)),
-    ]
+        found, _organisation(settings), *_mode(settings), *_dashboards(settings), *_ledger(settings), _evidence(settings), _codes(settings),
+        _alert_token(settings), *asyncio.run(_outside(settings)),
+    ]  # fmt: skip
+
+
+async def _outside(settings: Settings) -> list[Check]:
+    """The Temporal server first, because nothing goes without it; then every system that is acted on."""
+    return [*await _temporal(settings), *await _systems(settings)]
+
+
+async def _systems(settings: Settings) -> list[Check]:
+    """One harmless reading of each configured system, with our own credentials."""
+    try:
+        catalogue = Organisation(settings.organisation).read_catalogue()
+    except Refused:
+        catalogue = Catalogue()  # the check of the organisation's file says what is wrong with it
+    states = {True: "good", False: "broken", None: "warning"}
+    fix = "look at {setting} in the settings; a token must be a reference that this machine can read"
+    return [
+        Check(
+            one.system, states[one.reached], one.said if one.reached is not None else f"not configured: {one.said}",
+            "" if one.reached else "what needs it becomes a task for a person" if one.reached is None else fix.format(setting=one.setting),
+        )
+        for one in await probe_all(settings, catalogue)
+    ]  # fmt: skip
+
+
+def _mode(settings: Settings) -> list[Check]:
+    """Whether anything is changed at all, said every time."""
+    try:
+        policy = Organisation(settings.organisation).read_policy()
+    except Refused:
+        return []
+    if policy.mode == "live":
+        observing = " But automation only observes: observe_only is set." if policy.observe_only else ""
+        return [Check("mode", "warning" if observing else "good", f"live: what is approved is carried out.{observing}")]
+    granted = f"only {', '.join(policy.write_access)} may be written to" if policy.write_access else "nothing is changed, paged or posted"
+    fix = 'after a first week, and after reading `incident report --shadow`: [policy] mode = "live"'
+    return [Check("mode", "warning", f"SHADOW: {granted}", fix)]
+
+
+def _evidence(settings: Settings) -> Check:
+    """An export must be possible before it is needed."""
+    try:
+        settings.evidence.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=settings.evidence) as file:
+            file.write(b"doctor")
+    except OSError as wrong:
+        fix = "INCIDENT_EVIDENCE=/path/to/a/folder that the worker may write to"
+        return Check("evidence", "broken", f"{settings.evidence} cannot be written to: {wrong.strerror}", fix)
+    return Check("evidence", "good", f"{settings.evidence} can be written to")
 
 
 def _organisation(settings: Settings) -> Check:
@@ -78,7 +123,7 @@ def _organisation(settings: Settings) -> Check:
         people = book.read_roster().people
         for country in {policy.country, *(person.country for person in people.values())}:
             calendar_of(country)
-        book.read_communications(), book.read_on_call()
+        book.read_whole()
     except Refused as wrong:
         return Check("organisation", "broken", wrong.message, _begin_or_mend(settings.organisation))
     if not people:

@@ -18,7 +18,7 @@ from workflows.shadow import DID, DID_NOT, UNKNOWN
 
 MITIGATES = (Phase.TRIAGE, Phase.MITIGATION, Phase.FORENSICS)
 VERDICTS = {DID: "people did the same", DID_NOT: "nobody did", UNKNOWN: "cannot tell"}
-FREEZE = "freezes.hold"  # it protects the mitigation, and is none itself
+FREEZE = "freezes."  # its verbs protect the mitigation, and are none themselves
 
 app = group()
 
@@ -74,7 +74,7 @@ def compare(status: Status, entries: Sequence[Entry]) -> ShadowReport:
     if not status.shadow:
         raise Trouble(f"{status.incident_id} ran in {status.mode or 'an unknown'} mode: it did what it said", "incident postmortem")
     steps = [_would(step, entries, status) for step in status.steps if step.state is StepState.ASSUMED and step.phase in MITIGATES]
-    first = next((step for step in steps if step.verb != FREEZE), None)
+    first = next((step for step in steps if not step.verb.startswith(FREEZE)), None)
     began = status.started_at or status.declared_at
 
     def after(instant: datetime | None) -> float | None:

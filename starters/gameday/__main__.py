@@ -129,6 +129,8 @@ class Day:
             self.say(f"          ⟶ somebody, by hand: POST {path}")
         await asyncio.sleep(part)
         self.stage.practice.delete("/practice/faults").raise_for_status()
+        while self.later:
+            do(self.stage, self.later.pop(0))
         self.say("          ⟶ people have mended the fault")
 
     async def _plays(self) -> None:
