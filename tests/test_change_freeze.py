@@ -43,10 +43,6 @@ API = Deployed(name="api", platform="cloud_run", regions=("eu-west", "us-east"),
 DIGEST = "sha256:" + "0a1b2c3d4e5f" * 5 + "0000"
 OTHER = "sha256:" + "f0e1d2c3b4a5" * 5 + "0000"
 SERVICES = """
-[services.api]
-platform = "cloud_run"
-regions = ["eu-west", "us-east"]
-repository = "acme/api"
 [people.sam]
 roles = ["security_lead"]
 email = "sam@example.com"

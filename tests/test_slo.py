@@ -1,5 +1,6 @@
 """The arithmetic of error budgets, for every count there may be; what `incident slo` says of it; and the six dashboards."""
 
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,14 +8,17 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from activities.action import Call
 from activities.organisation import DASHBOARDS, Links, Policy
 from activities.slo import Burning, Counted, ErrorBudget, Finding, SloPolicy, burn, remaining
+from activities.telemetry import BudgetOf
 from practice.fleet import ServiceFault
 from practice.server import serve
 from practice.world import World
 from starters import cli, doctor
 from starters import slo as screen
 from tests.drill import stage_settings
+from worker.wiring import telemetry
 
 POLICY = SloPolicy()
 TARGET = 0.999
@@ -147,13 +151,7 @@ def test_what_follows_is_said_with_its_command() -> None:
 
 
 async def test_it_is_counted_from_the_metrics_of_a_service(tmp_path: Path) -> None:
-    """A world with 0.5 % errors for a while: by requests, and what the gateway turned away is none."""
-    from contextlib import AsyncExitStack
-
-    from activities.action import Call
-    from activities.telemetry import BudgetOf
-    from worker.wiring import telemetry
-
+    """A world that failed 2 % of its requests for half an hour, and then none; a service that is none; a store that is blind."""
     world = World(seed=7, following=True, state=tmp_path)
     now = world.clock.now()
     world.state.fleet.faults.append(ServiceFault("api", kind="region", rate=0.02, since=now, until=now + 1800))
