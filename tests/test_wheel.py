@@ -9,6 +9,7 @@ import sysconfig
 import zipfile
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -144,7 +145,7 @@ async def test_with_a_server_it_serves_declares_plans_and_says_how_to_go_on_by_h
         processes.start("worker", [str(installed.bin / "incident-worker")])
         processes.start("receiver", [str(installed.bin / "incident-alerts")])
         for name in ("worker", "receiver"):
-            await asyncio.to_thread(processes.wait_for, name, lambda name=name: processes.log_says(name, f"{name} ready"))
+            await asyncio.to_thread(processes.wait_for, name, partial(processes.log_says, name, f"{name} ready"))
         declared, plan = await asyncio.gather(
             installed.run("incident", "declare", "production_outage", "--service", "api", env=env),
             installed.run("incident", "plan", "production_outage", "--service", "api", env=env),
