@@ -48,7 +48,8 @@ async def examples(stage: Stage) -> dict[str, Example]:
     policy = await stage.must("GET", "/llm/v1/client-policy")
     channel = (await stage.must("POST", "/slack/api/conversations.create", {"name": "inc-1"}))["channel"]["id"]
     message = await stage.must("POST", "/slack/api/chat.postMessage", {"channel": channel, "text": "hello"})
-    shown = (await stage.must("POST", "/statuspage/v1/pages/main/incidents", {"incident": {"name": "x"}}))["id"]
+    published = await stage.must("POST", "/statuspage/v1/pages/main/incidents", {"incident": {"name": "x"}})
+    shown, update = published["id"], published["incident_updates"][0]["id"]
     event = {"routing_key": "practice-token", "event_action": "trigger", "dedup_key": "k"}
     event["payload"] = {"summary": "s", "source": "t", "severity": "critical"}  # type: ignore[assignment]
     await stage.must("POST", "/pagerduty/v2/enqueue", event)
@@ -88,6 +89,9 @@ async def examples(stage: Stage) -> dict[str, Example]:
         "statuspage.incidents.create": Example("POST", "/statuspage/v1/pages/main/incidents", {"incident": {"name": "y"}}),
         "statuspage.incidents.update": Example(
             "PATCH", f"/statuspage/v1/pages/main/incidents/{shown}", {"incident": {"status": "identified", "body": "b"}}
+        ),
+        "statuspage.incident_updates.update": Example(
+            "PATCH", f"/statuspage/v1/pages/main/incidents/{shown}/incident_updates/{update}", {"incident_update": {"body": "c"}}
         ),
         "slack.conversations.create": Example("POST", slack + "conversations.create", {"name": "inc-2"}),
         "slack.conversations.invite": Example("POST", slack + "conversations.invite", {"channel": channel, "users": "U_DANA,U_LEE"}),
