@@ -131,13 +131,14 @@ async def test_an_open_sev1_keeps_every_period_and_costs_few_events_an_hour(tmp_
         await incident.answer("over from aurora")
         await incident.answer("from retrieval only")
         began = (await incident.status()).declared_at
+        await incident.pass_time(16 * MINUTE)  # the first minutes are over, and their report is given
         before = len((await incident.handle.fetch_history()).events)
         await incident.pass_time(timedelta(hours=2))
         updates = [datetime.fromisoformat(update["created_at"]) - began for update in published(stage.world)]
         assert [round(at / (30 * MINUTE)) for at in updates] == [0, 1, 2, 3, 4]
         assert all(later - earlier < 31 * MINUTE for earlier, later in pairwise(updates))
         lines = [text for text in said(stage, incident.id) if "the whole status is pinned" in text]
-        assert len(lines) == 8 and "nothing new" in lines[-1]
+        assert len(lines) == 9 and "nothing new" in lines[-1]
         briefs = [text.partition(" at ")[2][:5] for text in said(stage, "executives")]
         expected = [f"{began + after:%H:%M}" for after in (0 * MINUTE, 30 * MINUTE, 90 * MINUTE)]
         assert briefs == expected

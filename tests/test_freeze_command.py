@@ -40,10 +40,6 @@ class Terminal:
 
 async def _hold(stage: RealServer) -> None:
     """An incident's worker holds a freeze of `api`."""
-    text = stage.settings.organisation.read_text()
-    stage.settings.organisation.write_text(
-        text + '\n[services.api]\nplatform = "cloud_run"\nregions = ["eu-west", "us-east"]\nrepository = "acme/api"\n'
-    )
     service = Organisation(stage.settings.organisation).read_catalogue().services["api"]
     order = Hold(service=service, incident_id=A, reason="errors", by="dana")
     at = (await stage.practice.get("/practice/clock")).json()["real"]

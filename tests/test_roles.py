@@ -27,6 +27,8 @@ MINUTE = timedelta(minutes=1)
 SAM = '\n[people.sam]\nroles = ["security_lead"]\nemail = "sam@example.com"\nslack = "U_SAM"\npager = "P_SAM"\n'
 ONE = """
 [policy]
+mode = "live"
+plan_ahead = false
 least_wait_for_people = 0
 {policy}
 [people.lee]
