@@ -465,7 +465,7 @@ async def _pager(settings: Settings, stack: AsyncExitStack) -> Pager | None:
     """What pages people about incidents that are lost; without its credentials they are only written down."""
     try:
         return await wire_pager(settings, stack)
-    except NoCredential as missing:
+    except (NoCredential, ValueError) as missing:  # the receiver takes alerts in, whatever else is not configured
         log.warning("nobody can be paged from here about incidents that are lost: %s", missing)
         return None
 
