@@ -92,7 +92,10 @@ class Playbook(Doors):
             work.cancel()
         await self._settled(work)
         planning.cancel()
-        await asyncio.gather(self.first_minutes.stop(), self.procedures.stop(), planning, return_exceptions=True)
+        # One after another, without new tasks: this runs at cache eviction too, where none may be made.
+        await self.first_minutes.stop()
+        await self.procedures.stop()
+        await asyncio.gather(planning, return_exceptions=True)
         if self.situation.state is not State.RESOLVED:
             await self._abort(self.hearing.stand_down, cancelled is not None)
         await self._close(recording)
