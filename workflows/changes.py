@@ -152,8 +152,12 @@ class Changes:
     def discharge(self, measure: Measure[Any]) -> None:
         """The measure has ended by itself (traffic came back by canary): nothing is left to lift."""
         for imposed in self._situation.measures.of(measure):
-            self._situation.measures.lifted(imposed, workflow.now())
-            self._situation.note("lifted", f"{measure.name}: {imposed.order.target()}")
+            self.ended(imposed)
+
+    def ended(self, imposed: Imposed) -> None:
+        """This one has ended by itself."""
+        self._situation.measures.lifted(imposed, workflow.now())
+        self._situation.note("lifted", f"{imposed.measure.name}: {imposed.order.target()}")
 
     async def _impose(
         self, measure: Measure[I], order: I, step: Step, grant: Grant | None, undo_asked: str, onto: Imposed | None

@@ -220,15 +220,25 @@ class FirstMinutes:
             case "playbook":
                 return self._mitigation_began()
             case "leads":
-                taken = [role for role in (Role.OPS_LEAD, Role.COMMS_LEAD) if situation.crew.holders((role,))]
-                assigned = first.get("leads")
-                return (assigned.at if assigned else None), ", ".join(role.title for role in taken)
+                return self._leads()
             case "blast_radius":
                 looked = next((s for s in situation.steps if s.verb == "telemetry.blast_radius" and s.state is StepState.DONE), None)
                 return (looked.ended_at, looked.result) if looked else (None, "")
             case _:
                 entry = first.get(ENTRIES.get(key, key))
                 return (entry.at, entry.text[:120]) if entry else (None, "")
+
+    def _leads(self) -> tuple[datetime | None, str]:
+        """Both roles are taken: assigned, accepted, or filled by somebody who has answered in it."""
+        crew, taken = self._situation.crew, {}
+        for role in (Role.OPS_LEAD, Role.COMMS_LEAD):
+            given = [given for question in self._situation.approvals.questions for given in question.given if given.role is role]
+            since = {**{one.at: one.by for one in given}, **({crew.taken[role]: crew.name(role)} if role in crew.taken else {})}
+            if not since:
+                return None, ""
+            first = min(since)
+            taken[role] = (first, f"{role.title}: {since[first]}")
+        return max(at for at, _ in taken.values()), ", ".join(who for _, who in taken.values())
 
     def _mitigation_began(self) -> tuple[datetime | None, str]:
         """The first step that mitigates is proven, or waits for somebody's word."""

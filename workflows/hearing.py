@@ -185,6 +185,7 @@ class Hearing:
             return f"{person.id} is the Incident Commander of {situation.id}"
         up = tuple(role for role in crew.takes_up(person) if not self._clash(role, person))
         crew.on_it.update({role: person.id for role in up})
+        crew.taken = {**dict.fromkeys(up, workflow.now()), **crew.taken}
         as_what = f" as {' and '.join(role.title for role in up)}" if up else ""
         situation.note("acknowledged", f"{person.id} is on it{as_what}", by=person.id)
         return f"{person.id} is on {situation.id}{as_what}; commander: {situation.commander() or 'nobody yet'}"
@@ -205,6 +206,7 @@ class Hearing:
     def _give(self, role: Role, person: Person) -> None:
         situation = self._situation
         situation.crew.assign(role, person)
+        situation.crew.taken.setdefault(role, workflow.now())
         if role is Role.INCIDENT_COMMANDER and situation.acknowledged_at is None:
             situation.acknowledged_at = workflow.now()
 

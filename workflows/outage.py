@@ -46,7 +46,6 @@ class Outage:
         self.refuted: set[tuple[Cause, str]] = set()
         self._acted: tuple[Diagnosis, ServiceHealth] | None = None
         self._acted_from = 0  # how many steps there were before
-        self._rollback: Rollback | None = None
 
     # -- triage -----------------------------------------------------------------------------------------------------------------------
 
@@ -182,12 +181,12 @@ class Outage:
     @property
     def rollback(self) -> Rollback:
         """Rolling this service back: one for the whole incident, so that what did not help is remembered."""
-        if self._rollback is None:
-            moved = self.clues.changes.changes if self.clues.changes else ()
-            irreversible = [c.at for c in moved if c.kind == "migration" and not c.reversible and self.service.name in c.services]
-            schema = self.clues.gate.schema_version if self.clues.gate else None
-            self._rollback = Rollback(self._playbook, self.service, schema=schema, irreversible=irreversible)
-        return self._rollback
+        moved = self.clues.changes.changes if self.clues.changes else ()
+        irreversible = [c.at for c in moved if c.kind == "migration" and not c.reversible and self.service.name in c.services]
+        schema = self.clues.gate.schema_version if self.clues.gate else None
+        rollback = self._playbook.procedures.rollback_of(self.service)
+        rollback.knows(schema, irreversible)
+        return rollback
 
     async def undo_change(self, found: Diagnosis) -> None:
         """A deploy is rolled back; a flag is ours to switch; any other change is undone by whoever made it, and stated as a task."""

@@ -130,16 +130,21 @@ class Procedures:
 
     async def _rollback(self, asked: Asked) -> Rollback:
         service = await self._deployed(asked)
-        if service.name not in self._rollbacks:
-            gate = await self._playbook.do(WriteGate.read, GateOf(service=service.name))
-            self._rollbacks[service.name] = Rollback(self._playbook, service, schema=gate.schema_version)
-        return self._rollbacks[service.name]
+        new = service.name not in self._rollbacks
+        rollback = self.rollback_of(service)
+        if new:
+            rollback.knows((await self._playbook.do(WriteGate.read, GateOf(service=service.name))).schema_version)
+        return rollback
+
+    def rollback_of(self, service: Deployed) -> Rollback:
+        """Rolling that service back: one for the whole incident, whoever asks, so that what was left and what did not help is remembered."""
+        return self._rollbacks.setdefault(service.name, Rollback(self._playbook, service))
 
     async def _roll_back(self, asked: Asked) -> None:
         await (await self._rollback(asked)).to_last_green((f"asked for by {asked.by}" + (f": {asked.reason}" if asked.reason else ""),))
 
     async def _return_to_latest(self, asked: Asked) -> None:
-        await (await self._rollback(asked)).unpin()
+        await (await self._rollback(asked)).return_to_latest(asked=True)
 
     async def _freeze(self, asked: Asked) -> None:
         await self._playbook.first_minutes.freeze(await self._deployed(asked))

@@ -80,6 +80,7 @@ class Publicity:
         if not situation.incident.service:
             return
         orders = [self._publication(state, template) for state, template in WORDINGS]
+        situation.note("draft", f"status page, waiting for approval: {orders[0].body}")
         decision = await self._questions.approval(
             StatusPage.publish,
             orders,

@@ -31,6 +31,7 @@ class Crew:
     def __init__(self) -> None:
         self.roster = Roster()
         self.assigned: dict[Role, str] = {}
+        self.taken: dict[Role, datetime] = {}  # since when somebody has the role here
         self.on_it: dict[Role, str] = {}  # who said that they do what the rota says they do; this excludes nobody else
         self.offers: dict[Role, Offer] = {}
         self.heard: dict[str, datetime] = {}  # when each person was last heard of in this incident

@@ -132,6 +132,8 @@ async def test_load_is_limited_and_scaled_and_both_are_put_back(tmp_path: Path) 
         api = (await stage.look())["fleet"]["services"]["api"]
         assert api["gateway"]["rate_limit_rps"] is None and not api["gateway"]["breaker"]
         assert {region: place["least"] for region, place in api["places"].items()} == {"eu-west": 4, "us-east": 4}
+        leads = next(one for one in status.checklist if one.key == "leads")
+        assert leads.evidence == "Ops Lead: lee, Comms Lead: noor", "both have answered in their roles"
 
 
 async def test_a_broken_dependency_gets_a_breaker_and_a_task(tmp_path: Path) -> None:

@@ -56,7 +56,8 @@ async def test_a_rollback_is_never_believed_on_the_word_of_a_200(tmp_path: Path)
         assert any("still serves" in fact for fact in question.facts), question.facts
         assert incident.done("deploys.shift") == [] and await split_of(stage) == pinned("LATEST")
         status = await incident.status()
-        assert status.mitigated_at is None and status.state is State.OPEN and not any(m.name == "traffic pinned" for m in status.in_force)
+        assert status.mitigated_at is None and status.state is State.OPEN
+        assert [m.certain for m in status.in_force if m.name == "traffic pinned"] == [False], "perhaps: its try was never proven"
         await stage.undial()
         await incident.answer("deploys.shift on", "retry")
         await incident.hears("the rollback helps", skip=MINUTE)
@@ -172,6 +173,49 @@ async def test_a_no_after_the_silence_takes_the_tenth_back(tmp_path: Path) -> No
         assert again.open and await split_of(stage) == pinned("LATEST")
 
 
+async def test_a_rollback_that_is_stopped_before_it_was_proven_leaves_its_pin_on_the_screen_in_a_name(tmp_path: Path) -> None:
+    """The platform was asked, so it is in force: nobody has to find out by looking why later deploys get no traffic."""
+    async with outage(tmp_path, error_rate=0.4) as (stage, incident):
+        await incident.answer("Roll api back to api-00041")
+        await incident.hears("done: deploys.shift")
+        await incident.say("stand_down", {"by": "dana", "reason": "we go on by hand"})
+        status = await incident.ends()
+        assert await split_of(stage) == pinned("api-00041")
+        kept = next(m for m in status.in_force if m.name == "traffic pinned")
+        assert (kept.held_by, kept.certain, kept.target) == ("dana", True, "service/api")
+        assert any("update-traffic api" in line and "--to-latest" in line for line in kept.by_hand), kept.by_hand
+
+
+async def test_what_silence_moved_is_taken_back_when_the_incident_stands_down(tmp_path: Path) -> None:
+    """A trial is a measure like any other: it is in force, and it is lifted."""
+    async with outage(tmp_path, policy=quick(STANDING.format(verb="deploys.shift")), error_rate=0.4) as (stage, incident):
+        first = await incident.question("Roll api back to api-00041")
+        await incident.hears("deploys.shift service/api", skip=FIVE)
+        while (await incident.question("Roll api back", skip=MINUTE)).number == first.number:
+            await incident.pass_time(MINUTE)
+        assert "trial of an older revision" in [m.name for m in (await incident.status()).in_force]
+        await incident.say("stand_down", {"by": "dana", "reason": "we go on by hand"})
+        status = await incident.ends()
+        assert await split_of(stage) == pinned("LATEST")
+        assert "trial of an older revision" not in [m.name for m in status.in_force]
+
+
+async def test_a_pin_that_somebody_keeps_is_ended_when_a_person_asks_for_it(tmp_path: Path) -> None:
+    """`incident do ID return-to-latest`: never to the build that was left; to the fix, once there is one."""
+    async with outage(tmp_path, error_rate=0.4) as (stage, incident):
+        for about in ("Publish", "Roll api back to api-00041", "Keep api on api-00041"):
+            await incident.answer(about)
+        await incident.say("do", {"by": "lee", "procedure": "return-to-latest"})
+        again = await incident.question("Keep api on api-00041")
+        assert "no fixed build" in again.asks and await split_of(stage) == pinned("api-00041"), "api-00042 is what we left"
+        await incident.answer("Keep api on api-00041")
+        await makes(stage, "deploys", service="api", what="the fix")
+        await incident.say("do", {"by": "lee", "procedure": "return-to-latest"})
+        await incident.answer("Return api to api-00043?")
+        await incident.hears("lifted: traffic pinned", skip=MINUTE)
+        assert await split_of(stage) == pinned("LATEST")
+
+
 async def test_with_everything_declined_nothing_graver_than_c1_ran(tmp_path: Path) -> None:
     """By the record, and by the effect log; in the end the people have it."""
     answers = {"has not ended": "skip", "All in hand": "approve", "": "decline"}
@@ -204,7 +248,7 @@ async def test_the_facts_raise_the_severity_and_the_first_minutes_are_ticked_and
         assert "IC paged and acknowledged (Incident Commander)" in line
         ticks = {one.key: one for one in (await incident.status()).checklist}
         done = {key for key, one in ticks.items() if one.state is TickState.DONE}
-        assert {"declare", "cadence", "telemetry", "blast_radius", "playbook", "war_room"} <= done, ticks
+        assert {"declare", "cadence", "telemetry", "blast_radius", "playbook", "war_room", "status_page"} <= done, ticks
         assert ticks["commander"].state is TickState.MISSED and ticks["playbook"].evidence.startswith("asked: ")
         inbox = (await stage.http.get("/practice/inbox/dana")).json()["inbox"]
         assert any("not done in the first minutes: IC paged and acknowledged" in letter["text"] for letter in inbox)

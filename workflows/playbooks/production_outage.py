@@ -73,7 +73,7 @@ class ProductionOutage(Playbook):
             await self.lift_measures(
                 asking=Role.OPS_LEAD, resting=numbers.resting, asks="Put back what was limited, drained, paused or switched off?"
             )
-            await outage.rollback.unpin()
+            await outage.rollback.return_to_latest()
             await self.stable()
             await self.resolve()
 
