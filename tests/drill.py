@@ -23,6 +23,7 @@ from activities.ledger import Done
 from practice.fleet_cast import SERVICES
 from practice.server import serve
 from practice.world import World
+from tests.overheard import LISTENER
 from worker.converter import data_converter
 from worker.service import worker
 from worker.settings import Settings
@@ -430,6 +431,7 @@ async def drill(
     written.write_text(organisation or ORGANISATION.format(policy=policy).replace('mode = "live"', f'mode = "{mode}"'))
     world = World(seed=seed, following=True, state=tmp / "practice", services=services)
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(LISTENER.listening())
         env = await stack.enter_async_context(skipping())
         url = await stack.enter_async_context(serve(world))
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=url))

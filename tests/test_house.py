@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from temporalio import workflow
+from temporalio.converter import WithSerializationContext
 
 from activities.action import Imposition, Order, Risk, action_of
 from activities.capacity import ScaleUp
@@ -19,6 +20,7 @@ from activities.feeds import Pause
 from activities.model_orders import BackOffOrder, Degrade, Shift
 from activities.write_gate import ReadOnly
 from tests.drill import stage_settings
+from worker.converter import TolerantConverter, data_converter
 from worker.playbooks import PlaybookInfo, discover
 from worker.wiring import wire
 from workflows.doors import MESSAGES
@@ -219,6 +221,13 @@ async def test_the_worker_serves_every_verb(tmp_path: Path) -> None:
         served = [action_of(verb).name for verb in fleet.activities]
     assert len(served) == len(set(served))
     assert {action_of(v).name for v in verbs()} <= set(served)  # type: ignore[arg-type]
+
+
+def test_no_payload_wants_to_know_where_it_stands() -> None:
+    """The sandbox gives no serialization context (ADR 15): a converter that wants one must not come in unnoticed."""
+    assert data_converter.payload_codec is None and data_converter.external_storage is None
+    encodings = TolerantConverter().converters.values()
+    assert "with_context" not in vars(TolerantConverter) and not any(isinstance(one, WithSerializationContext) for one in encodings)
 
 
 def test_the_readme_lists_every_playbook() -> None:

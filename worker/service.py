@@ -12,6 +12,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from worker.converter import data_converter
 from worker.playbooks import discover, lasting
 from worker.round_trip import RoundTrip, round_trip
+from worker.sandbox import Sandbox
 from worker.settings import Settings
 from worker.wiring import Fleet
 
@@ -25,7 +26,7 @@ PASSED_THROUGH = (
 
 def runner() -> SandboxedWorkflowRunner:
     """The one sandbox."""
-    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+    return Sandbox(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
 
 
 def workflow_types() -> Sequence[type]:

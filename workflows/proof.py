@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 
 from activities.action import A, O, Verb, action_of
-from activities.telemetry import Gate, ServiceHealth, StabilityVerdict, Surface, Telemetry
+from activities.telemetry import FOUR_WEEKS, Gate, ServiceHealth, StabilityVerdict, Surface, Telemetry
 from workflows.comms import Comms
 from workflows.incident import State
 from workflows.invoker import Invoker, RanOut
@@ -139,6 +139,28 @@ class Proof:
         situation.waiting_for = ""
         situation.mitigated_at, situation.state = workflow.now(), State.MITIGATED
         situation.note("mitigated", in_words(health), error_ratio=health.error_ratio)
+        await self._toll(workflow.now())
+
+    async def _toll(self, ended: datetime) -> None:
+        """What the impact has cost customers, from its onset: kept for the post-mortem while the metrics have it (seed §4.2)."""
+        situation, policy = self._situation, self._situation.policy
+        lasted = (ended - (situation.incident.started_at or situation.declared_at)) * policy.pace
+        over = Surface(service=situation.incident.service, window=max(lasted, policy.mitigated_window))
+        try:
+            met = await self._invoker.quietly(Telemetry.impact, over)
+            radius = await self._invoker.quietly(Telemetry.blast_radius, over)
+        except RanOut as out:
+            situation.note("impact", f"not measured: {out.why}")
+            return
+        if met.blind or met.error_ratio is None:
+            situation.note("impact", "not measured: the metrics are blind")
+            return
+        share = met.error_ratio / (1 - policy.stability.slo_target) * (over.window / FOUR_WEEKS)
+        situation.note(
+            "impact",
+            f"since its onset {in_words(met)}, {len(radius.tenants)} tenants were hit, {share:.1%} of four weeks' error budget is gone",
+            failed_requests=round(met.error_ratio * met.requests), tenants=len(radius.tenants), budget_share=round(share, 4),
+        )  # fmt: skip
 
     async def _carry_on_unmitigated(self, impact: str) -> bool:
         decision = await self._questions.repair(
