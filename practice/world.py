@@ -41,11 +41,12 @@ class World:
         state: Path | None = None,
         service: str = "chat",
         services: Sequence[str] = SERVICES,
+        start: float | None = None,
     ) -> None:
         if service in services or len(set(services)) < len(services):
             raise ValueError("every service has a name of its own")
         self.seed = seed
-        self.clock = Clock(pace, following)
+        self.clock = Clock(pace, following, start)
         self.state: State = opening(seed, service)
         self.state.fleet = fleet(seed, services, self.clock.start)
         self.before: dict[str, tuple[bytes, float]] = {}  # face → the state before its last change, and when that was

