@@ -22,6 +22,8 @@ from activities.edge_orders import (
     Drain,
     Gateway,
     GatewayOf,
+    Headroom,
+    HeadroomOf,
     Limit,
     Loosen,
     RegionsOf,
@@ -37,7 +39,8 @@ from activities.telemetry import beyond_chance
 from activities.versioned import SOON, Setting, Settled, by_now, whose
 
 __all__ = [
-    "DRAINED", "LIMITED", "Dependencies", "DependenciesOf", "Drain", "Edge", "Gateway", "GatewayOf", "HealthMap", "Inside", "Limit",
+    "DRAINED", "LIMITED", "Dependencies", "DependenciesOf", "Drain", "Edge", "Gateway", "GatewayOf", "Headroom", "HeadroomOf", "HealthMap", "Inside",
+    "Limit",
     "Loosen", "RegionsOf", "ReturnTraffic", "Vantages", "Weights",
 ]  # fmt: skip
 
@@ -91,6 +94,11 @@ class Edge(System):
     async def limits(self, order: GatewayOf, call: Call) -> Gateway:
         """What is let in to the service."""
         return await self._gateway(call, order.service)
+
+    @action("edge.headroom")
+    async def headroom(self, order: HeadroomOf, call: Call) -> Headroom:
+        """Whether a region may be drained at all; asked before people are, and once more before anything is moved."""
+        return Headroom(service=order.service, region=order.region, against=await self._against(call, order))
 
     # ---- where traffic goes ----
 
@@ -218,19 +226,25 @@ class Edge(System):
         )
 
     async def _may_drain(self, call: Call, order: Drain) -> None:
+        if against := await self._against(call, HeadroomOf(service=order.service, region=order.region, levers=order.levers)):
+            raise Refused("; ".join(against))
+
+    async def _against(self, call: Call, order: HeadroomOf) -> tuple[str, ...]:
         """Never more than half of the capacity, never onto regions that cannot take it (spec §9.1)."""
         said = (await self._plane.of_service(call, order.service, "headroom"))["regions"]
         capacity = {region: float(row["capacity_rps"]) for region, row in said.items()}
         asked, every = sum(float(row["used_rps"]) for row in said.values()), sum(capacity.values())
         here = capacity.get(order.region, 0.0)
+        found = []
         if every and here / every > order.levers.drain_at_most + 1e-9:
-            raise Refused(f"{order.region} is {here / every:.0%} of the capacity of {order.service}: so much is never drained at once")
+            found.append(f"{order.region} is {here / every:.0%} of the capacity of {order.service}: so much is never drained at once")
         rest = every - here
         if rest < order.levers.drain_headroom * asked:
-            raise Refused(
+            found.append(
                 f"the other regions can serve {rest:g} requests per second and {asked:g} are asked for: "
                 f"{rest / asked:.2f} times, wanted are {order.levers.drain_headroom:g}"
             )
+        return tuple(found)
 
     async def _nobody_there(self, call: Call, order: Drain) -> str:
         """Who answers, and how many requests the region still counts. Raises `NotYet` when any do."""

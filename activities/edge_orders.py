@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import ClassVar, Self
 
-from activities.action import Imposition, Order
+from activities.action import Imposition, Order, Value
 from activities.organisation import Levers
 from activities.versioned import Versioned, part_of, percents, put_by_hand, read_by_hand
 
@@ -47,6 +47,39 @@ class Weights(Versioned):
         shares = {name: 0.0 if name == region else round(share / rest, 9) for name, share in self.weights.items()}
         greatest = max((name for name in shares if name != region), key=lambda name: (shares[name], name))
         return {**shares, greatest: round(1 - sum(share for name, share in shares.items() if name != greatest), 9)}
+
+
+class HeadroomOf(Order):
+    """Read whether the other regions can take over from this one."""
+
+    service: str
+    region: str
+    levers: Levers = Levers()
+
+    def target(self) -> str:
+        """The service's regions."""
+        return f"service/{self.service}/regions"
+
+    def effect(self) -> str:
+        """Nothing changes."""
+        return f"read whether the other regions of {self.service} can take over from {self.region}"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """The same, by curl."""
+        return (read_by_hand(part_of(self.service, "headroom")),)
+
+
+class Headroom(Value):
+    """What speaks against draining a region (spec §9.1: never more than half of the capacity, never without 1.3 times the headroom)."""
+
+    service: str
+    region: str
+    against: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """In one line."""
+        return "; ".join(self.against) or f"the other regions can take over from {self.region}"
 
 
 class Drain(Imposition):

@@ -190,6 +190,8 @@ class ProductionOutage(Value):
 
     look_back: timedelta = timedelta(hours=24)  # how far changes are looked for
     unknown_after: timedelta = minutes(15)  # then the top-ranked change is rolled back all the same, if it may be
+    writes_looked_at: timedelta = minutes(5)  # how often it is looked whether writes are still safe, while the impact lasts
+    unknown_is_unsafe_after: timedelta = minutes(10)  # when nobody can say whether writes are safe (A.1 T4)
     improvement_within: timedelta = minutes(6)  # how long an action has to help before the cause is crossed out
     limit_share: float = 0.9  # of the capacity: what the gateway admits while load is shed
     scale_by: float = 1.5  # of the instances there are

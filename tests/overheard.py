@@ -12,7 +12,9 @@ from contextlib import asynccontextmanager
 
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
-REFUSALS = ("ACTIVITY_UNKNOWN", "TIMER_UNKNOWN", "missing method")  # what that server says of a task that it has half carried out
+REFUSALS = (  # what that server says of a task that it has half carried out
+    "ACTIVITY_UNKNOWN", "TIMER_UNKNOWN", "missing method", "invalid history builder state for action",
+)  # fmt: skip
 
 
 class ServerBroke(Exception):

@@ -5,6 +5,8 @@ tried. A change that happened last is a suspect like any other: an innocent one 
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from temporalio import workflow
@@ -12,7 +14,7 @@ from temporalio import workflow
 from activities.action import A, O, Risk, Role, Verb
 from activities.capacity import Autoscaler, CapacityOf, ScaleUp
 from activities.change_feed import Change, ChangeFeed, ChangesSince
-from activities.edge import DependenciesOf, Drain, Edge, Limit, RegionsOf, Vantages
+from activities.edge import DependenciesOf, Drain, Edge, HeadroomOf, Limit, RegionsOf, Vantages
 from activities.feeds import FeedList, Feeds, FeedsOf, Pause
 from activities.flags import SWITCHED_OFF, SwitchOff
 from activities.onset import OnsetOf
@@ -25,6 +27,7 @@ from workflows.invoker import RanOut
 from workflows.proof import in_words
 from workflows.rollback import Rollback, better
 from workflows.severity import Facts, Scope, Slo
+from workflows.situation import HandOver
 from workflows.suspects import Cause, Diagnosis, diagnose
 
 if TYPE_CHECKING:
@@ -44,6 +47,8 @@ class Outage:
         self.service = service
         self.clues = Clues(service=service.name, at=workflow.now(), pace=playbook.policy.pace)
         self.refuted: set[tuple[Cause, str]] = set()
+        self._data_suspected = False
+        self._writes_decided = False
         self._acted: tuple[Diagnosis, ServiceHealth] | None = None
         self._acted_from = 0  # how many steps there were before
 
@@ -90,6 +95,59 @@ class Outage:
         """Whether what is written now may not fit together, and is still written (A.1 T4)."""
         unsafe = self.clues.gate is not None and self.clues.gate.safety is WriteSafety.UNSAFE
         return unsafe and not self._playbook.situation.measures.of(READ_ONLY)
+
+    @asynccontextmanager
+    async def writes_guarded(self) -> AsyncIterator[None]:
+        """While the block lasts: writes are stopped when they are not safe, asked and done beside everything else (A.1 M5, ∥ b)."""
+        guard = asyncio.create_task(self._guard_writes())
+        try:
+            yield
+        except (Exception, asyncio.CancelledError):
+            await self._stopped(guard)
+            raise
+        if self._playbook.situation.measures.of(READ_ONLY):
+            await guard  # what was begun comes to its end
+        else:
+            await self._stopped(guard)  # a question that is still open is withdrawn
+
+    @staticmethod
+    async def _stopped(task: asyncio.Task[None]) -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    async def _guard_writes(self) -> None:
+        """Unsafe, or unknown for ten minutes, which counts as unsafe (A.1 T4). A no stands: it is asked once."""
+        playbook = self._playbook
+        unknown_until = playbook.situation.declared_at + playbook.policy.paced(self._numbers.unknown_is_unsafe_after)
+        try:
+            while not (self.writes_unsafe or self._data_suspected):
+                if await self._no_word_of_writes(playbook) and workflow.now() >= unknown_until:
+                    break
+            await playbook.impose(READ_ONLY, self.read_only(), authorised=True)
+        except HandOver as by_hand:
+            playbook.situation.note("by hand", f"read-only: {by_hand}")
+        finally:
+            self._writes_decided = True
+
+    async def _no_word_of_writes(self, playbook: "Playbook") -> bool:
+        """Wait until writes are known to be unsafe, or look again after a while. True: nobody can say whether they are safe."""
+        every = None if playbook.situation.rehearsing else playbook.policy.paced(self._numbers.writes_looked_at)
+        try:
+            await workflow.wait_condition(
+                lambda: self.writes_unsafe or self._data_suspected, timeout=every, timeout_summary="whether writes are safe"
+            )
+        except TimeoutError:
+            try:
+                gate = await playbook.invoker.quietly(WriteGate.read, GateOf(service=self.service.name))
+            except RanOut:
+                gate = None
+            self.clues = self.clues.model_copy(update={"gate": gate})
+        return self.clues.gate is None or self.clues.gate.safety is WriteSafety.UNKNOWN
+
+    async def before_repair(self) -> None:
+        """Data is repaired only once it is decided whether writes go on (spec §9.1, Order)."""
+        self._data_suspected = True
+        await workflow.wait_condition(lambda: self._writes_decided)
 
     # -- the next cause to act on -----------------------------------------------------------------------------------------------------
 
@@ -224,9 +282,16 @@ class Outage:
         feed = next(feed for feed in feeds.feeds if feed.name == found.which)
         return Pause(feed=feed.name, version=feed.last_good, levers=self._levers)
 
-    async def drain(self, found: Diagnosis) -> Drain:
-        """Send a region's traffic to the others, by absolute weights."""
+    async def drain(self, found: Diagnosis) -> Drain | None:
+        """Send a region's traffic to the others, by absolute weights. None, and the reason on the timeline, where that may not be done."""
+        room = await self._playbook.do(Edge.headroom, HeadroomOf(service=self.service.name, region=found.which, levers=self._levers))
         weights = await self._playbook.do(Edge.weights, RegionsOf(service=self.service.name))
+        if room.against:
+            self._playbook.note(f"{found.which} is not drained: {room.summary}")
+            self._playbook.task(f"Mend {found.which}, or make room for its traffic elsewhere: {room.summary}", Role.OPS_LEAD)
+            self.refuted.add((found.cause, found.which))
+            self._acted = None  # nothing was done about it, so there is nothing to judge
+            return None
         return Drain(service=self.service.name, region=found.which, weights=weights.without(found.which), levers=self._levers)
 
     def limit(self) -> Limit:
@@ -246,5 +311,5 @@ class Outage:
 
     def read_only(self) -> ReadOnly:
         """Take no writes, and say why."""
-        why = "; ".join(self.clues.gate.why_unsafe()) if self.clues.gate else "nobody can say whether writes are safe"
+        why = "; ".join(self.clues.gate.why_unsafe() if self.clues.gate else ()) or "nobody can say whether writes are safe"
         return ReadOnly(service=self.service.name, regions=self.service.regions, why=why, levers=self._levers)

@@ -34,6 +34,7 @@ from practice.state import JSON
 from practice.world import World
 
 INCIDENT = "inc-20261123-chat"
+PATIENCE = 1.2  # seconds that a client waits for a face: a story about one that hangs waits as long, and a busy machine answers within it
 BEARER = {"Authorization": "Bearer practice-token"}
 
 MISHAPS: list[tuple[str, dict[str, Any]]] = [
@@ -104,14 +105,14 @@ async def door(practice_url: str) -> AsyncIterator[MakeDoor]:
 @pytest.fixture
 def models(door: MakeDoor) -> Models:
     """The model gateway's adapter; its client gives up after half a second."""
-    gateway = ModelGateway(door("/llm", timeout=0.5))
+    gateway = ModelGateway(door("/llm", timeout=PATIENCE))
     return Models(gateway, AppPlane(door("/app")), Prometheus(door("/prom")), FollowingClock())
 
 
 @pytest.fixture
 def plane(door: MakeDoor) -> ControlPlane:
     """Our own control plane; its client gives up after half a second."""
-    return ControlPlane(door("/platform", timeout=0.5))
+    return ControlPlane(door("/platform", timeout=PATIENCE))
 
 
 @pytest.fixture
@@ -153,7 +154,7 @@ def change_feed(plane: ControlPlane) -> ChangeFeed:
 @pytest.fixture
 def flags(door: MakeDoor) -> Flags:
     """The flag adapter; its client gives up after half a second."""
-    return Flags(Unleash(door("/unleash", timeout=0.5, Authorization="practice-token")), AppPlane(door("/app")))
+    return Flags(Unleash(door("/unleash", timeout=PATIENCE, Authorization="practice-token")), AppPlane(door("/app")))
 
 
 @pytest.fixture

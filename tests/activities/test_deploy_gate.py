@@ -23,7 +23,7 @@ from activities.deploy_gate import (
 from activities.organisation import Deployed
 from practice.repositories import Commit, Repository, founded
 from practice.world import World
-from tests.activities.conftest import INCIDENT, MakeCall, MakeDoor, dial, effects, granted, until_done
+from tests.activities.conftest import INCIDENT, PATIENCE, MakeCall, MakeDoor, dial, effects, granted, until_done
 
 API = Deployed(name="api", platform="cloud_run", regions=("eu-west", "us-east"), repository="acme/api")
 DIGEST = "sha256:" + "0a1b2c3d4e5f" * 5 + "0000"
@@ -44,7 +44,7 @@ PROBE = ProbeGate(service=API)
 def gate(door: MakeDoor, world: World) -> DeployGate:
     """The adapter; its client gives up after half a second."""
     world.state.repositories["acme/api"] = founded("acme/api", "2026-11-23T10:00:00.000Z")
-    return DeployGate(Repositories(door("/github", timeout=0.5)))
+    return DeployGate(Repositories(door("/github", timeout=PATIENCE)))
 
 
 def repository(world: World) -> Repository:

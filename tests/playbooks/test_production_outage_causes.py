@@ -1,10 +1,12 @@
 """§2.1, continued: causes that no rollback cures, one story for each (spec §9.1, 3b to 3e and 6)."""
 
+from datetime import timedelta
 from pathlib import Path
 
+from activities.action import Role
 from tests.drill import drill
 from tests.outages import MINUTE, STANDING, changed, failing, makes, mended, outage, passes, pinned, quick, split_of, story
-from workflows.incident import QuestionKind, State
+from workflows.incident import QuestionKind, QuestionState, State
 
 # -- innocent changes -----------------------------------------------------------------------------------------------------------------
 
@@ -104,17 +106,18 @@ async def test_one_region_that_fails_is_drained_after_a_question_and_gets_its_tr
         assert incident.done("deploys.shift") == []
 
 
-async def test_a_drain_onto_regions_without_headroom_is_refused(tmp_path: Path) -> None:
-    """The others must be able to serve 1.3 times what is asked; whatever was approved, nothing is moved."""
+async def test_a_drain_onto_regions_without_headroom_is_not_even_asked_for(tmp_path: Path) -> None:
+    """The others must be able to serve 1.3 times what is asked: nobody is woken for what may not be done, and the next cause is looked at."""
     async with drill(tmp_path, policy=quick()) as stage:
         await makes(stage, "service-faults", service="api", kind="load", factor=1.25)
         await makes(stage, "service-faults", service="api", kind="region", region="eu-west", rate=0.6)
         await passes(stage, 180)
         incident = await stage.declare("ProductionOutage", service="api")
-        await incident.answer("Drain eu-west")
-        assert "wanted are 1.3" in await incident.hears("failed: edge.drain")
-        await incident.answer("edge.drain on", "skip", by="lee" if "ops_lead" in (await incident.question("edge.drain on")).roles else "")
-        await incident.hears("crossed out: region eu-west", skip=MINUTE)
+        assert "wanted are 1.3" in await incident.hears("eu-west is not drained")
+        await incident.hears("diagnosis: the cause is unknown", skip=MINUTE)
+        status = await incident.status()
+        assert not any("Drain" in question.asks for question in status.questions)
+        assert any("make room" in task.text and task.owner is Role.OPS_LEAD for task in status.tasks)
         assert (await stage.look())["fleet"]["services"]["api"]["weights"] == {"eu-west": 0.5, "us-east": 0.5}
 
 
@@ -160,7 +163,7 @@ async def test_integrity_errors_stop_writes_after_one_question_and_they_come_bac
         assert (await stage.look())["fleet"]["services"]["api"]["gate"]["admitted"] == 1.0
         await incident.answer("Api takes no writes")
         await incident.hears("Repair the data of api")
-        assert (await stage.look())["fleet"]["services"]["api"]["gate"]["admitted"] == 0.0
+        assert (await stage.look())["fleet"]["services"]["api"]["gate"]["admitted"] == 0.0, "before anything is repaired"
         await mended(stage)
         status = await incident.ends()
         assert status.state is State.RESOLVED and status.in_force == [], story(await incident.timeline())
@@ -168,6 +171,34 @@ async def test_integrity_errors_stop_writes_after_one_question_and_they_come_bac
         assert admitted == [0.0, 0.01, 0.1, 1.0]
         assert sum("takes no writes" in q.asks for q in status.questions) == 1
         assert incident.done("deploys.shift") == []
+
+
+async def test_unsafe_writes_are_asked_about_beside_the_rest_and_not_before_it(tmp_path: Path) -> None:
+    """A region fails and damages data: neither question waits for the other, and when the impact has ended the open one is withdrawn."""
+    async with outage(tmp_path, fault={"kind": "region", "region": "eu-west", "rate": 0.6}) as (stage, incident):
+        await makes(stage, "service-faults", service="api", kind="integrity", rate=0.02)
+        await passes(stage, 60)
+        drain, stop = await incident.question("Drain eu-west"), await incident.question("Api takes no writes", skip=MINUTE)
+        assert stop.open and drain.open
+        await incident.answer("Drain eu-west")
+        await mended(stage)
+        await incident.hears("mitigated:", skip=MINUTE)
+        assert next(q for q in (await incident.status()).questions if q.number == stop.number).state is QuestionState.WITHDRAWN
+        assert await changed(stage, "platform.write-gate") == []
+
+
+async def test_writes_of_which_nobody_can_say_whether_they_are_safe_count_as_unsafe_after_a_while(tmp_path: Path) -> None:
+    """Unknown for ten minutes is unsafe (A.1 T4); the question says that nobody knows."""
+    async with drill(tmp_path, policy=quick()) as stage:
+        await makes(stage, "service-faults", service="api", kind="region", region="eu-west", rate=0.6)
+        await passes(stage, 180)
+        await stage.dial("platform.schema.get", "fail")
+        incident = await stage.declare("ProductionOutage", service="api")
+        await incident.question("Drain eu-west")
+        assert not any("no writes" in q.asks for q in (await incident.status()).questions)
+        stop = await incident.question("Api takes no writes", skip=MINUTE)
+        assert stop.asked_at - (await incident.status()).declared_at >= timedelta(minutes=10)
+        assert "nobody can say whether writes are safe" in stop.asks
 
 
 async def test_with_a_standing_policy_writes_are_stopped_at_once(tmp_path: Path) -> None:

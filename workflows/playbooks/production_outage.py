@@ -12,7 +12,6 @@ from activities.capacity import SCALED
 from activities.edge import DRAINED, LIMITED
 from activities.feeds import PAUSED
 from activities.flags import SWITCHED_OFF, SwitchOff
-from activities.write_gate import READ_ONLY
 from workflows.incident import Card, Incident
 from workflows.outage import Outage
 from workflows.playbook import Playbook
@@ -43,10 +42,8 @@ class ProductionOutage(Playbook):
             await outage.survey()
             await self.classify(outage.facts())
 
-        async with self.mitigation():
+        async with self.mitigation(), outage.writes_guarded():
             while found := await outage.next_cause():
-                if outage.writes_unsafe:
-                    await self.impose(READ_ONLY, outage.read_only(), authorised=True)
                 match found.cause:
                     case Cause.CHANGE:
                         await outage.undo_change(found)
@@ -54,7 +51,8 @@ class ProductionOutage(Playbook):
                         await self.impose(PAUSED, outage.pause(found), facts=found.reasons[:3])
                         self.task(f"Find out why {found.which} makes bad versions, and mend its generator", Role.OPS_LEAD)
                     case Cause.REGION:
-                        await self.impose(DRAINED, await outage.drain(found), facts=found.reasons[:3])
+                        if drain := await outage.drain(found):
+                            await self.impose(DRAINED, drain, facts=found.reasons[:3])
                     case Cause.LOAD:
                         await self.impose(LIMITED, outage.limit())
                         await self.impose(SCALED, await outage.scale())
@@ -62,6 +60,7 @@ class ProductionOutage(Playbook):
                         await self.impose(LIMITED, outage.guard())
                         self.task(f"Bring {found.which} back; we only keep it from being overrun", Role.OPS_LEAD)
                     case Cause.DATA:
+                        await outage.before_repair()
                         self.task(f"Repair the data of {found.which}; no schema is rolled back by us", Role.DB_LEAD)
                     case Cause.UNKNOWN:
                         for flag in numbers.features:
