@@ -42,6 +42,7 @@ class World:
         service: str = "chat",
         services: Sequence[str] = SERVICES,
         start: float | None = None,
+        history: float = HISTORY_SECONDS,
     ) -> None:
         if service in services or len(set(services)) < len(services):
             raise ValueError("every service has a name of its own")
@@ -62,7 +63,7 @@ class World:
         self.traffic = Traffic(seed, Meters(self.metrics, self.state), self.log)
         meters = ServiceMeters(self.metrics, self.state.fleet, self.state.tenants)
         self.services = ServiceTraffic(stable_seed(seed, "services"), meters)
-        self._simulated = self.clock.start - HISTORY_SECONDS
+        self._simulated = self.clock.start - history
         self.metrics.sample(self._simulated)
         self.advance()
 

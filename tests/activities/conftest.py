@@ -60,8 +60,8 @@ class FollowingClock:
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    """A world of its own, ten minutes old."""
-    return World(seed=7, following=True, state=tmp_path)
+    """A world of its own, two minutes old."""
+    return World(seed=7, following=True, state=tmp_path, history=120)
 
 
 @pytest.fixture
