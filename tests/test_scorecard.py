@@ -35,14 +35,16 @@ async def test_the_scorecard_can_be_recomputed_from_the_effect_log_and_the_metri
                 return metrics.error_ratios(broken_at, end), metrics.budget_burnt(broken_at, end, 1.0)
 
         errors, burnt = await asyncio.to_thread(measured)
-        card = score(
-            status, log, done, broken_at=broken_at, detected_at=status.declared_at, pace=1.0, burnt=burnt,
-            restored=standing_of(await stage.look()) == before,
-        )  # fmt: skip
+        known: dict[str, Any] = {
+            "broken_at": broken_at, "detected_at": status.declared_at, "pace": 1.0, "burnt": burnt,
+            "restored": standing_of(await stage.look()) == before,
+        }  # fmt: skip
+        card = score(status, log, done, **known)
         policy = Policy()
         outside = from_outside(log, errors, broken_at=broken_at, burnt=burnt, limit=policy.mitigated_error_ratio)
 
         assert card.passed, card.why_not
+        assert not score(status, log, done, **known, spared=1).passed, "a kill that never came proves nothing"
         assert card.effects > 50 and card.effects_lost == card.effects_doubled == 0
         assert outside.questions == card.questions
         assert burnt is not None and burnt > 0

@@ -39,6 +39,7 @@ RULES = sorted(Path("alerts").glob("*.yml"))
 OPENS_WITHIN = 90.0  # real seconds from the fault to the incident
 ENDS_WITHIN = 900.0  # real seconds; a scripted cast needs two minutes
 LOOK_EVERY = 0.1
+LAST_KILL = 18  # every playbook has as many steps; a kill that never came proves nothing
 COMMANDER = frozenset({Role.INCIDENT_COMMANDER})
 
 
@@ -228,7 +229,7 @@ class Day:
 
     async def _kills(self) -> None:
         """kill -9 at random steps on screen; each time the same process again, and how long until something happens."""
-        for at_step in sorted(random.sample(range(2, 25), self.options.kills)):
+        for at_step in sorted(random.sample(range(2, max(LAST_KILL, 2 + self.options.kills)), self.options.kills)):
             while (status := self.status()) is None or len(status.steps) < at_step:  # noqa: ASYNC110 - as below
                 await asyncio.sleep(0.02)
             await asyncio.sleep(random.uniform(0, 0.5))  # a crash does not wait for a good moment, nor for a bad one
@@ -275,6 +276,7 @@ class Day:
             detected_at=status.declared_at if heard else None, pace=pace, burnt=metrics.budget_burnt(self.broken_at, end, pace),
             restored=standing_of(self.stage.world()) == self.before, killed="; ".join(self.killed),
             recovered=median(self.recovered) if self.recovered else None,
+            spared=self.options.kills - len(self.killed) if self.options.kill else 0,
         )  # fmt: skip
 
     def _done(self, status: Status) -> list[Done]:

@@ -60,9 +60,9 @@ def count_effects(log: Iterable[Json], done: Iterable[Done]) -> tuple[int, list[
 
 def score(
     status: Status, log: Sequence[Json], done: Sequence[Done], *, broken_at: datetime, detected_at: datetime | None, pace: float,
-    burnt: float | None, restored: bool, killed: str = "", recovered: float | None = None,
+    burnt: float | None, restored: bool, killed: str = "", recovered: float | None = None, spared: int = 0,
 ) -> Scorecard:  # fmt: skip
-    """The scorecard, from the record."""
+    """The scorecard, from the record. `spared`: kills that were wanted and never came."""
     effects, lost, doubled = count_effects(log, done)
     in_force = [f"{m.name}: {m.target}" for m in status.in_force]
     why_not = [
@@ -72,6 +72,7 @@ def score(
         *(["the world is not as it was"] if not restored else []),
         *([f"effects lost: {', '.join(lost[:5])}"] if lost else []),
         *([f"effects doubled: {', '.join(doubled[:5])}"] if doubled else []),
+        *([f"{spared} of the kills never came: the incident was over before"] if spared else []),
         *[f"step {s.verb} {s.target}: {s.state}" for s in status.steps if s.state in (StepState.FAILED, StepState.SKIPPED)],
     ]
     since = _since(broken_at, pace)
