@@ -22,34 +22,36 @@ from activities.clients.model_gateway import Completion, ModelGateway
 from activities.clients.prometheus import Prometheus
 from activities.clock import Clock
 from activities.model_orders import (
-    EVERYBODY,
-    BackOffOrder,
-    Breaker,
     CallLine,
     Calls,
     Candidate,
     Candidates,
-    ClientPolicy,
-    ClientPolicyOf,
-    Degrade,
     ErrorClass,
     Log,
     Needs,
     Probe,
     Probed,
-    RestoreClientPolicy,
-    RestoreModes,
-    RouteOf,
-    RouteState,
     Served,
     ServedBy,
-    Shift,
     Split,
     Survey,
     TenantServed,
     TenantSplit,
     Watch,
     Watched,
+)
+from activities.route_orders import (
+    EVERYBODY,
+    BackOffOrder,
+    Breaker,
+    ClientPolicy,
+    ClientPolicyOf,
+    Degrade,
+    RestoreClientPolicy,
+    RestoreModes,
+    RouteOf,
+    RouteState,
+    Shift,
 )
 from activities.telemetry import beyond_chance
 

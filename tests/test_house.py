@@ -17,7 +17,7 @@ from activities.action import Imposition, Order, Risk, action_of
 from activities.capacity import ScaleUp
 from activities.edge import Drain, Limit
 from activities.feeds import Pause
-from activities.model_orders import BackOffOrder, Degrade, Shift
+from activities.route_orders import BackOffOrder, Degrade, Shift
 from activities.write_gate import ReadOnly
 from tests.drill import stage_settings
 from worker.converter import TolerantConverter, data_converter

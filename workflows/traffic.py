@@ -10,22 +10,9 @@ from temporalio import workflow
 
 from activities.action import Grant, Role, action_of
 from activities.canary_core import Verdict, ladder
-from activities.model_orders import (
-    EVERYBODY,
-    SHED_FIRST,
-    Calls,
-    Candidate,
-    ErrorClass,
-    Log,
-    Probed,
-    RouteOf,
-    Served,
-    Shift,
-    TenantSplit,
-    Watch,
-    Watched,
-)
+from activities.model_orders import SHED_FIRST, Calls, Candidate, ErrorClass, Log, Probed, Served, TenantSplit, Watch, Watched
 from activities.models import DEGRADED, FAILED_OVER, Models
+from activities.route_orders import EVERYBODY, RouteOf, Shift
 from activities.telemetry import BlastRadius, ProviderGate, Telemetry
 from workflows.incident import Silence, StepState
 from workflows.measures import Imposed

@@ -8,7 +8,8 @@ from pydantic import BaseModel
 
 from activities.action import Call
 from activities.clients.http import Door
-from activities.model_orders import ErrorClass, RouteState
+from activities.model_orders import ErrorClass
+from activities.route_orders import RouteState
 
 Json = dict[str, Any]
 

@@ -12,8 +12,9 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.action import Call, Refused
 from activities.canary_core import CanaryPolicy, Evidence, Tick, Verdict, bounds, ladder, weigh
-from activities.model_orders import RouteOf, Shift, Watch
+from activities.model_orders import Watch
 from activities.models import Models
+from activities.route_orders import RouteOf, Shift
 from practice.world import World
 from tests.activities.conftest import MakeCall, break_provider, dial, effects, granted
 

@@ -8,8 +8,9 @@ from temporalio import workflow
 
 from activities.action import Role
 from activities.flags import SWITCHED_OFF, SwitchOff
-from activities.model_orders import BackOffOrder, Degrade, Log, Probe, RouteOf, Split, Survey
+from activities.model_orders import Log, Probe, Split, Survey
 from activities.models import BACKED_OFF, DEGRADED, Models
+from activities.route_orders import BackOffOrder, Degrade, RouteOf
 from activities.telemetry import Surface, Telemetry
 from workflows.incident import Card, Incident
 from workflows.playbook import Playbook
