@@ -109,6 +109,8 @@ class Outage:
             await guard  # what was begun comes to its end
         else:
             await self._stopped(guard)  # a question that is still open is withdrawn
+            if not guard.cancelled():
+                guard.result()  # what broke the guard is not lost
 
     @staticmethod
     async def _stopped(task: asyncio.Task[None]) -> None:

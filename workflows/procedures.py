@@ -130,10 +130,9 @@ class Procedures:
 
     async def _rollback(self, asked: Asked) -> Rollback:
         service = await self._deployed(asked)
-        new = service.name not in self._rollbacks
+        gate = await self._playbook.do(WriteGate.read, GateOf(service=service.name))
         rollback = self.rollback_of(service)
-        if new:
-            rollback.knows((await self._playbook.do(WriteGate.read, GateOf(service=service.name))).schema_version)
+        rollback.knows(gate.schema_version)
         return rollback
 
     def rollback_of(self, service: Deployed) -> Rollback:
