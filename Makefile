@@ -26,7 +26,7 @@ format: $(VENV)/.dev
 	@$(BIN)/ruff format .
 
 docs: $(VENV)/.dev  ## Regenerate what is generated from the code
-	@$(BIN)/python -m tests.test_cli
+	@$(BIN)/python -m tests.screens.test_cli
 
 lock:  ## Pin every dependency by hash, without naming an index
 	uv pip compile pyproject.toml --extra practice --group build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements/run.txt

@@ -11,9 +11,9 @@ import signal
 import sys
 from pathlib import Path
 
-from practice.fleet_cast import SERVICES
-from practice.server import serve
-from practice.world import World
+from practice.http.server import serve
+from practice.services.fleet_cast import SERVICES
+from practice.world.world import World
 
 
 def _arguments() -> argparse.Namespace:

@@ -2,7 +2,7 @@
 
 import sys
 
-from starters import terminal
+from starters.cli import terminal
 
 LIGHT = ("severity", "quicksheet")  # they must answer at once, and need neither the SDK nor a database
 
@@ -10,9 +10,9 @@ LIGHT = ("severity", "quicksheet")  # they must answer at once, and need neither
 def main() -> None:
     """The command."""
     if sys.argv[1:2] and sys.argv[1] in LIGHT:
-        from starters.sheets import app  # noqa: PLC0415
+        from starters.screens.sheets import app  # noqa: PLC0415
     else:
-        from starters.cli import app  # noqa: PLC0415
+        from starters.cli.cli import app  # noqa: PLC0415
     terminal.leave(terminal.run(app, sys.argv[1:]))
 
 

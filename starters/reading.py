@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from activities.action import Entry
-from activities.findings import LOST_KINDS, Findings
-from activities.ledger import Done, Ledger, LedgerDown, Recorded
-from starters.trouble import Trouble
+from activities.ledger.discrepancies import LOST_KINDS, Discrepancies
+from activities.ledger.ledger import Done, Ledger, LedgerDown, Recorded
+from starters.errors import CliError
 from workflows.incident import Phase, State, Status
-from workflows.severity import Severity
+from workflows.severity.severity import Severity
 
 if TYPE_CHECKING:
     from temporalio.client import Client, WorkflowExecution
@@ -30,7 +30,7 @@ FULL = re.compile(r"(inc-\d{8}|freeze)-.+")  # a freeze, too, puts questions
 LEDGER, WORKER, SERVER = "the ledger", "the worker", "the Temporal server"
 
 
-class Seen(NamedTuple):
+class IncidentView(NamedTuple):
     """A status, who told us, and when it was true."""
 
     status: Status
@@ -63,26 +63,26 @@ class Reader:
             if len(meant) == 1:
                 return meant[0]
             if meant:
-                raise Trouble(f"{part!r} may mean {', '.join(meant[:5])}: say more of it", "incident list")
+                raise CliError(f"{part!r} may mean {', '.join(meant[:5])}: say more of it", "incident list")
         if FULL.fullmatch(part) and self._on_server(part):
             return part
-        raise Trouble(f"there is no incident {part!r}", "incident list --all")
+        raise CliError(f"there is no incident {part!r}", "incident list --all")
 
     def _on_server(self, incident: str) -> bool:
         """An incident that was declared a moment ago may not be in the ledger yet."""
         try:
             return bool(talk(self._ask(incident)))
-        except Trouble:
+        except CliError:
             return False
 
-    def status(self, incident: str, live: bool = False) -> Seen:
+    def status(self, incident: str, live: bool = False) -> IncidentView:
         """How an incident is."""
         known = None if live else self._recorded(incident)
         if known is not None:
             return known
         return talk(self._ask(incident))
 
-    def incidents(self, open_only: bool = True) -> list[Seen]:
+    def incidents(self, open_only: bool = True) -> list[IncidentView]:
         """Every incident we know of, newest first."""
         try:
             return [_seen(known) for known in self.ledger.incidents(open_only)]
@@ -91,12 +91,12 @@ class Reader:
 
     def lost(self) -> set[str]:
         """The incidents that the reconciler found without a playbook; none where there is no ledger to say so."""
-        return {found.incident_id for found in Findings(self.ledger).open() if found.kind in LOST_KINDS}
+        return {found.incident_id for found in Discrepancies(self.ledger).open() if found.kind in LOST_KINDS}
 
-    def holding(self) -> list[Seen]:
+    def holding(self) -> list[IncidentView]:
         """Every incident that may have something in force: the open ones, and those that ended and left something.
 
-        Without a ledger each open one is asked. Raises `Trouble` rather than leave one out: what is not known is not "nothing".
+        Without a ledger each open one is asked. Raises `CliError` rather than leave one out: what is not known is not "nothing".
         """
         try:
             return [_seen(known) for known in self.ledger.holding()]
@@ -123,12 +123,12 @@ class Reader:
             return kept, LEDGER
         try:
             return talk(self._ask_timeline(incident)), WORKER
-        except Trouble:
+        except CliError:
             if known:
                 return [], LEDGER
             raise
 
-    def _recorded(self, incident: str) -> Seen | None:
+    def _recorded(self, incident: str) -> IncidentView | None:
         try:
             known = self.ledger.status(incident)
         except LedgerDown:
@@ -141,24 +141,24 @@ class Reader:
         except LedgerDown as down:
             return [seen.status.incident_id for seen in self._listed(open_only, down)]
 
-    def _listed(self, open_only: bool, down: LedgerDown) -> list[Seen]:
+    def _listed(self, open_only: bool, down: LedgerDown) -> list[IncidentView]:
         """What the server knows, when the ledger says nothing."""
         try:
             return talk(self._list(open_only))
-        except Trouble as also:
-            raise Trouble(f"{down}; and {also.sentence}", "incident doctor") from None
+        except CliError as also:
+            raise CliError(f"{down}; and {also.sentence}", "incident doctor") from None
 
-    async def _ask(self, incident: str) -> Seen:
+    async def _ask(self, incident: str) -> IncidentView:
         from starters import steering  # noqa: PLC0415 - the ledger usually answers, and the SDK is slow to import
 
         client = await steering.connect(self.settings)
         try:
-            return Seen(await steering.ask_status(client, incident), WORKER, datetime.now(UTC))
-        except Trouble as silent:
+            return IncidentView(await steering.ask_status(client, incident), WORKER, datetime.now(UTC))
+        except CliError as silent:
             try:
                 async with steering.plainly(client, incident):
                     described = await client.get_workflow_handle(incident).describe()
-            except Trouble:
+            except CliError:
                 raise silent from None
             return _from_server(described)
 
@@ -167,7 +167,7 @@ class Reader:
 
         return await steering.ask_timeline(await steering.connect(self.settings), incident)
 
-    async def _list(self, open_only: bool) -> list[Seen]:
+    async def _list(self, open_only: bool) -> list[IncidentView]:
         from starters import steering  # noqa: PLC0415
 
         client: Client = await steering.connect(self.settings)
@@ -176,10 +176,10 @@ class Reader:
             return [_from_server(one) async for one in client.list_workflows(query, limit=500)]
 
 
-def whole(seen: Seen) -> Seen:
-    """The same, unless only the server's listing answered: then nobody knows its steps and what is in force. Raises `Trouble`."""
+def whole(seen: IncidentView) -> IncidentView:
+    """The same, unless only the server's listing answered: then nobody knows its steps and what is in force. Raises `CliError`."""
     if seen.partial:
-        raise Trouble(f"what is in force for {seen.status.incident_id} is not known: no ledger and no worker answers", "incident doctor")
+        raise CliError(f"what is in force for {seen.status.incident_id} is not known: no ledger and no worker answers", "incident doctor")
     return seen
 
 
@@ -192,24 +192,24 @@ def _only_open(ids: list[str]) -> str:
     if len(ids) == 1:
         return ids[0]
     if not ids:
-        raise Trouble("no incident is open", "incident declare PLAYBOOK --service NAME")
-    raise Trouble(f"{len(ids)} incidents are open: say which one of {', '.join(ids[:5])}", "incident list")
+        raise CliError("no incident is open", "incident declare PLAYBOOK --service NAME")
+    raise CliError(f"{len(ids)} incidents are open: say which one of {', '.join(ids[:5])}", "incident list")
 
 
-def _seen(known: Recorded) -> Seen:
+def _seen(known: Recorded) -> IncidentView:
     try:
-        return Seen(Status.model_validate(known.status), LEDGER, known.updated_at)
+        return IncidentView(Status.model_validate(known.status), LEDGER, known.updated_at)
     except ValidationError as wrong:
         unknown = [tuple(error["loc"]) for error in wrong.errors()]
         if all(error["type"] == "extra_forbidden" for error in wrong.errors()):
             return _seen_by_an_older_one(known, unknown)
-        raise Trouble(
+        raise CliError(
             f"the ledger's status of {known.incident_id} was written by another version of ours ({wrong.errors()[0]['msg']})",
             f"incident status --live {known.incident_id}",
         ) from None
 
 
-def _seen_by_an_older_one(known: Recorded, unknown: Iterable[tuple[int | str, ...]]) -> Seen:
+def _seen_by_an_older_one(known: Recorded, unknown: Iterable[tuple[int | str, ...]]) -> IncidentView:
     """A newer worker told more than we know of: what we know is read all the same. Reading must not stop in the middle of an upgrade."""
     told: Any = copy.deepcopy(known.status)
     for *path, last in unknown:
@@ -217,10 +217,10 @@ def _seen_by_an_older_one(known: Recorded, unknown: Iterable[tuple[int | str, ..
         for key in path:
             inside = inside[key]
         del inside[last]
-    return Seen(Status.model_validate(told), f"{LEDGER} (a newer version wrote it)", known.updated_at)
+    return IncidentView(Status.model_validate(told), f"{LEDGER} (a newer version wrote it)", known.updated_at)
 
 
-def _from_server(one: "WorkflowExecution") -> Seen:
+def _from_server(one: "WorkflowExecution") -> IncidentView:
     """The little that the server knows by itself: search attributes. No steps, no questions."""
     told = {pair.key.name: pair.value for pair in one.typed_search_attributes.search_attributes}
     severity = Severity.parse(told.get("IncidentSeverity") or "SEV-2")
@@ -231,4 +231,4 @@ def _from_server(one: "WorkflowExecution") -> Seen:
         state=State(told.get("IncidentState") or State.OPEN), commander=str(told.get("Commander") or ""),
         declared_at=one.start_time, updated_at=now, closed_at=one.close_time,
     )  # fmt: skip
-    return Seen(status, SERVER, now)
+    return IncidentView(status, SERVER, now)

@@ -1,7 +1,7 @@
 """The public interface to incidents: declare one, say something to it, ask how it is.
 
 The CLI, the alert receiver and game days all come this way. Everything here is a plain async function over a Temporal client. What an
-incident refuses is a `Refusal`; what stands in the way is `Trouble`: both are one sentence for a person, and `Trouble` names the fix.
+incident refuses is a `Refusal`; what stands in the way is `CliError`: both are one sentence for a person, and `CliError` names the fix.
 """
 
 import asyncio
@@ -31,13 +31,13 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCStatusCode
 
 from activities.action import Entry
-from activities.ledger import OVER, Ledger, LedgerDown
-from starters.trouble import Refusal, Trouble
+from activities.ledger.ledger import OVER, Ledger, LedgerDown
+from starters.errors import CliError, Refusal
 from worker.converter import data_converter
 from worker.playbooks import PlaybookInfo, discover
 from worker.settings import Settings
 from workflows.incident import UNSURE, Alert, Incident, Joined, Outcome, Status, incident_id
-from workflows.severity import worst
+from workflows.severity.severity import worst
 
 ANSWER_WITHIN = timedelta(seconds=15)  # an incident may look up who somebody is before it answers
 JOIN_WITHIN = timedelta(seconds=8)  # Alertmanager gives up after ten
@@ -61,7 +61,7 @@ class Delivered(NamedTuple):
 
 
 async def connect(settings: Settings) -> Client:
-    """A client of the configured server, within five seconds or `Trouble`."""
+    """A client of the configured server, within five seconds or `CliError`."""
     who = f"incident:{getpass.getuser()}@{socket.gethostname()}"
     opening = Client.connect(settings.temporal_address, namespace=settings.temporal_namespace, data_converter=data_converter, identity=who)
     try:
@@ -71,13 +71,13 @@ async def connect(settings: Settings) -> Client:
 
 
 def playbook(name: str) -> PlaybookInfo:
-    """The playbook called so: by file name, by section (`2.2`, `§2.2`) or by workflow type. Raises `Trouble`."""
+    """The playbook called so: by file name, by section (`2.2`, `§2.2`) or by workflow type. Raises `CliError`."""
     known = discover()
     wanted = name.strip().lstrip("§").replace("-", "_").casefold()
     for info in known.values():
         if wanted in (info.name.casefold(), info.card.section.casefold(), info.type.casefold()):
             return info
-    raise Trouble(f"there is no playbook called {name!r}; there are {', '.join(sorted(known))}", "incident playbooks")
+    raise CliError(f"there is no playbook called {name!r}; there are {', '.join(sorted(known))}", "incident playbooks")
 
 
 def dedup_key(info: PlaybookInfo, incident: Incident) -> str:
@@ -87,7 +87,7 @@ def dedup_key(info: PlaybookInfo, incident: Incident) -> str:
 
 
 async def declare(client: Client, ledger: Ledger, settings: Settings, name: str, incident: Incident) -> Declared:
-    """Start a playbook, unless it runs for the same thing already: then that incident is the answer. Raises `Trouble`."""
+    """Start a playbook, unless it runs for the same thing already: then that incident is the answer. Raises `CliError`."""
     info = playbook(name)
     told = incident.model_copy(update={"dedup_key": dedup_key(info, incident)})
     for candidate in names(info, told):
@@ -105,7 +105,7 @@ async def declare(client: Client, ledger: Ledger, settings: Settings, name: str,
                 return Declared(candidate, opened=False)
         else:
             return Declared(candidate, opened=True)
-    raise Trouble(f"{NAMESAKES} incidents are called {candidate} today; give this one another service", "incident list --all")
+    raise CliError(f"{NAMESAKES} incidents are called {candidate} today; give this one another service", "incident list --all")
 
 
 async def deliver(
@@ -135,11 +135,11 @@ async def deliver(
                 await asyncio.wait_for(start.workflow_handle(), 0.1)
         if joined.mine:
             return Delivered(candidate, joined.alerts)
-    raise Trouble(f"{NAMESAKES} incidents are called {candidate} today", "incident list --all")
+    raise CliError(f"{NAMESAKES} incidents are called {candidate} today", "incident list --all")
 
 
 async def tell_of_alert(client: Client, incident: str, alert: Alert) -> int:
-    """Bring an alert to an incident that is open; never starts one. Raises `Trouble` when it is over."""
+    """Bring an alert to an incident that is open; never starts one. Raises `CliError` when it is over."""
     async with plainly(client, incident):
         handle = client.get_workflow_handle(incident)
         joined: Joined = await handle.execute_update("alert", alert, id=alert.delivery, result_type=Joined, rpc_timeout=JOIN_WITHIN)
@@ -229,7 +229,7 @@ async def do(
 
 
 async def rehearse(client: Client, settings: Settings, name: str, incident: Incident) -> Outcome:
-    """The plan of a playbook: its own `run`, with real reads, in which every change is only said. Raises `Trouble`."""
+    """The plan of a playbook: its own `run`, with real reads, in which every change is only said. Raises `CliError`."""
     info, which = playbook(name), f"plan-{uuid.uuid4().hex[:12]}"
     told = incident.model_copy(update={"rehearsal": True})
     async with plainly(client, which):
@@ -241,14 +241,14 @@ async def rehearse(client: Client, settings: Settings, name: str, incident: Inci
             outcome: Outcome = await asyncio.wait_for(handle.result(), PLAN_WITHIN)
         except TimeoutError:
             await handle.terminate("the plan took too long")
-            raise Trouble(f"the plan did not come within {PLAN_WITHIN:g} s: is a worker running?", "incident doctor") from None
+            raise CliError(f"the plan did not come within {PLAN_WITHIN:g} s: is a worker running?", "incident doctor") from None
         except WorkflowFailureError as failed:
-            raise Trouble(f"the plan broke off: {failed.cause}", "incident doctor") from None
+            raise CliError(f"the plan broke off: {failed.cause}", "incident doctor") from None
     return outcome
 
 
 async def say(client: Client, incident: str, message: str, **words: JsonValue) -> str:
-    """Send one message and return the sentence it is answered with. Raises `Refusal` or `Trouble`."""
+    """Send one message and return the sentence it is answered with. Raises `Refusal` or `CliError`."""
     spoken = {name: word for name, word in words.items() if word not in (None, "", False) or name == "value"}
     async with plainly(client, incident):
         handle = client.get_workflow_handle(incident)
@@ -318,32 +318,32 @@ async def plainly(client: Client, incident: str) -> AsyncIterator[None]:
     except WorkflowUpdateRPCTimeoutOrCancelledError:
         raise _silent(incident) from None
     except (WorkflowQueryFailedError, WorkflowQueryRejectedError) as failed:
-        raise Trouble(f"{incident} could not say how it is: {failed}", "incident doctor") from None
+        raise CliError(f"{incident} could not say how it is: {failed}", "incident doctor") from None
     except RPCError as failed:
         raise _explained(client, incident, failed) from None
 
 
-def _explained(client: Client, incident: str, failed: RPCError) -> Trouble:
-    sentences: dict[RPCStatusCode, Callable[[], Trouble]] = {
-        RPCStatusCode.NOT_FOUND: lambda: Trouble(
+def _explained(client: Client, incident: str, failed: RPCError) -> CliError:
+    sentences: dict[RPCStatusCode, Callable[[], CliError]] = {
+        RPCStatusCode.NOT_FOUND: lambda: CliError(
             f"{incident} is not running on the server: it is over, or never was", "incident list --all"
         ),
         RPCStatusCode.UNAVAILABLE: lambda: _unreachable(client.service_client.config.target_host),
         RPCStatusCode.DEADLINE_EXCEEDED: lambda: _silent(incident),
         RPCStatusCode.CANCELLED: lambda: _silent(incident),
         RPCStatusCode.FAILED_PRECONDITION: lambda: _silent(incident),
-        RPCStatusCode.PERMISSION_DENIED: lambda: Trouble("the Temporal server does not let you", "incident doctor"),
+        RPCStatusCode.PERMISSION_DENIED: lambda: CliError("the Temporal server does not let you", "incident doctor"),
     }
-    return sentences.get(failed.status, lambda: Trouble(f"the Temporal server refused: {failed.message}", "incident doctor"))()
+    return sentences.get(failed.status, lambda: CliError(f"the Temporal server refused: {failed.message}", "incident doctor"))()
 
 
-def _unreachable(address: str) -> Trouble:
-    return Trouble(f"the Temporal server at {address} does not answer", "incident doctor", unreachable=True)
+def _unreachable(address: str) -> CliError:
+    return CliError(f"the Temporal server at {address} does not answer", "incident doctor", unreachable=True)
 
 
-def _silent(incident: str) -> Trouble:
+def _silent(incident: str) -> CliError:
     sentence = f"no worker answered for {incident} in time; what you sent may not have arrived, so look before you send it again"
-    return Trouble(sentence, f"incident status {incident}", unreachable=True)
+    return CliError(sentence, f"incident status {incident}", unreachable=True)
 
 
 def me() -> str:

@@ -1,7 +1,9 @@
 """The rules of the house, so that they need not be remembered (docs: CONTRIBUTING.md)."""
 
 import ast
+import importlib
 import inspect
+import pkgutil
 import re
 import subprocess
 from collections.abc import Iterator
@@ -13,18 +15,19 @@ import pytest
 from temporalio import workflow
 from temporalio.converter import WithSerializationContext
 
+import activities
 from activities.action import Imposition, Order, Risk, action_of
-from activities.capacity import ScaleUp
-from activities.edge import Drain, Limit
-from activities.feeds import Pause
-from activities.route_orders import BackOffOrder, Degrade, Shift
-from activities.write_gate import ReadOnly
-from tests.drill import stage_settings
+from activities.capacity.capacity import ScaleUp
+from activities.edge.edge import Drain, Limit
+from activities.feeds.feeds import Pause
+from activities.models.route_orders import BackOffOrder, Degrade, Shift
+from activities.write_gate.write_gate import ReadOnly
+from tests.stage.drill import stage_settings
 from worker.converter import TolerantConverter, data_converter
 from worker.playbooks import PlaybookInfo, discover
 from worker.wiring import wire
-from workflows.doors import MESSAGES
 from workflows.incident import Card
+from workflows.people.messages import MESSAGES
 
 ROOT = Path(__file__).parent.parent
 OURS = ("activities", "workflows", "worker", "starters", "practice")
@@ -78,10 +81,10 @@ class TestAPlaybook:
 
     def test_has_its_stories_and_its_history(self, info: PlaybookInfo) -> None:
         assert (ROOT / "tests" / "playbooks" / f"test_{info.name}.py").exists(), f"tell {info.name} as stories"
-        assert list((ROOT / "tests" / "histories").glob(f"{info.name}-*.json.gz")), "record it: python -m tests.record_histories"
+        assert list((ROOT / "tests" / "histories").glob(f"{info.name}-*.json.gz")), "record it: python -m tests.stage.record_histories"
 
     def source(self, info: PlaybookInfo) -> str:
-        return (ROOT / "workflows" / "playbooks" / f"{info.name}.py").read_text()
+        return Path(inspect.getfile(info.cls)).read_text()
 
 
 def test_every_playbook_has_a_section_and_a_name_of_its_own() -> None:
@@ -96,13 +99,13 @@ def test_activities_are_invoked_in_one_place() -> None:
         for p in files("workflows")
         if "execute_activity" in p.read_text() or "execute_local" in p.read_text()
     ]
-    assert found == ["workflows/invoker.py"]
+    assert found == ["workflows/engine/invoker.py"]
     assert (ROOT / found[0]).read_text().count("workflow.execute_activity(") == 1
 
 
 def test_approval_is_granted_in_one_place() -> None:
     found = [p.relative_to(ROOT).as_posix() for p in files("workflows") if re.search(r"\bGrant\(", p.read_text())]
-    assert found == ["workflows/approvals.py"]
+    assert found == ["workflows/people/approvals.py"]
 
 
 def test_the_workflow_side_has_no_deferred_annotations() -> None:
@@ -146,30 +149,8 @@ def test_the_practice_platform_knows_no_playbook() -> None:
 
 def verbs() -> list[object]:
     """Every verb of every system."""
-    from activities import (
-        capacity,
-        change_feed,
-        deploy_gate,
-        deploys,
-        edge,
-        feeds,
-        flags,
-        freezes,
-        models,
-        pager,
-        rota,
-        scaling,
-        status_page,
-        telemetry,
-        tickets,
-        war_room,
-        write_gate,
-    )
-
-    modules = (
-        capacity, change_feed, deploy_gate, deploys, edge, feeds, flags, freezes, models, pager, rota, scaling, status_page, telemetry, tickets,
-        war_room, write_gate,
-    )  # fmt: skip
+    names = [found.name for found in pkgutil.walk_packages(activities.__path__, "activities.") if ".migrations" not in found.name]
+    modules = [importlib.import_module(name) for name in names]
     classes = [c for m in modules for c in vars(m).values() if inspect.isclass(c) and c.__module__ == m.__name__]
     return [v for c in classes for v in vars(c).values() if hasattr(v, "__action__")]
 

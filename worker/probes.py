@@ -11,20 +11,20 @@ import httpx
 from temporalio.exceptions import ApplicationError
 
 from activities.action import Call
-from activities.clients.app_plane import AppPlane
-from activities.clients.cloud_run import CloudRun
-from activities.clients.edge_probe import EdgeProbe
-from activities.clients.github import Repositories
-from activities.clients.google_auth import ADC, GoogleAuth
-from activities.clients.http import Bearer, Door
-from activities.clients.kubernetes import Kubernetes
-from activities.clients.model_gateway import ModelGateway
-from activities.clients.pagerduty import PagerDuty
-from activities.clients.platform import ControlPlane
-from activities.clients.prometheus import Prometheus
-from activities.clients.slack import Slack
-from activities.clients.statuspage import Statuspage
-from activities.organisation import Catalogue, Deployed
+from activities.chat.slack import Slack
+from activities.deploys.cloud_run import CloudRun
+from activities.deploys.kubernetes import Kubernetes
+from activities.edge.probe import EdgeProbe
+from activities.kit.google_auth import ADC, GoogleAuth
+from activities.kit.http import Bearer, HttpClient
+from activities.metrics.prometheus import Prometheus
+from activities.models.model_gateway import ModelGateway
+from activities.organisation.organisation import Catalogue, Deployed
+from activities.paging.pagerduty import PagerDuty
+from activities.platform.control_plane import ControlPlane
+from activities.product.app_plane import AppPlane
+from activities.status_page.statuspage import Statuspage
+from activities.tickets.github import Repositories
 from worker.credentials import NoCredential, resolve
 from worker.settings import Settings
 
@@ -51,8 +51,8 @@ class _Doors:
         self.catalogue = catalogue
         self._stack = stack
 
-    async def door(self, url: str, auth: httpx.Auth | None = None, **headers: str) -> Door:
-        return await self._stack.enter_async_context(Door(url, headers, timeout=self.settings.client_timeout, auth=auth))
+    async def door(self, url: str, auth: httpx.Auth | None = None, **headers: str) -> HttpClient:
+        return await self._stack.enter_async_context(HttpClient(url, headers, timeout=self.settings.client_timeout, auth=auth))
 
     def secret(self, name: str) -> str:
         found = resolve(getattr(self.settings, name), f"INCIDENT_{name.upper()}")

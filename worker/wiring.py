@@ -8,42 +8,42 @@ from typing import Any
 from temporalio.client import Client
 
 from activities.action import System
-from activities.capacity import Autoscaler
-from activities.change_feed import ChangeFeed
-from activities.clients.app_plane import AppPlane
-from activities.clients.cloud_run import CloudRun
-from activities.clients.edge_probe import EdgeProbe
-from activities.clients.github import GitHub, Repositories
-from activities.clients.google_auth import ADC, GoogleAuth
-from activities.clients.http import Bearer, Door
-from activities.clients.kubernetes import Kubernetes
-from activities.clients.model_gateway import ModelGateway
-from activities.clients.pagerduty import PagerDuty
-from activities.clients.platform import ControlPlane
-from activities.clients.prometheus import Prometheus
-from activities.clients.slack import Slack
-from activities.clients.statuspage import Statuspage
-from activities.clients.unleash import Unleash
-from activities.clock import Clock, RealClock
-from activities.codes import Codes, Identities
-from activities.deploy_gate import DeployGate
-from activities.deploys import Deploys, Platform
-from activities.edge import Edge
-from activities.evidence import Evidence
-from activities.feeds import Feeds
-from activities.flags import Flags
-from activities.freezes import Freezes
-from activities.ledger import Ledger
-from activities.models import Models
-from activities.organisation import Organisation
-from activities.pager import Pager
-from activities.rota import Rota
-from activities.scaling import Scaling
-from activities.status_page import StatusPage
-from activities.telemetry import Telemetry
-from activities.tickets import Tickets
-from activities.war_room import WarRoom
-from activities.write_gate import WriteGate
+from activities.capacity.capacity import Autoscaler
+from activities.capacity.scaling import Scaling
+from activities.chat.slack import Slack
+from activities.chat.war_room import WarRoom
+from activities.deploys.cloud_run import CloudRun
+from activities.deploys.deploys import Deploys, Platform
+from activities.deploys.kubernetes import Kubernetes
+from activities.edge.edge import Edge
+from activities.edge.probe import EdgeProbe
+from activities.evidence.evidence import Evidence
+from activities.feeds.feeds import Feeds
+from activities.flags.flags import Flags
+from activities.flags.unleash import Unleash
+from activities.freeze.deploy_gate import DeployGate
+from activities.freeze.freezes import Freezes
+from activities.identity.codes import Codes, Identities
+from activities.kit.clock import Clock, RealClock
+from activities.kit.google_auth import ADC, GoogleAuth
+from activities.kit.http import Bearer, HttpClient
+from activities.ledger.ledger import Ledger
+from activities.metrics.prometheus import Prometheus
+from activities.metrics.telemetry import Telemetry
+from activities.models.model_gateway import ModelGateway
+from activities.models.models import Models
+from activities.organisation.organisation import Organisation
+from activities.organisation.rota import Rota
+from activities.paging.pager import Pager
+from activities.paging.pagerduty import PagerDuty
+from activities.platform.change_feed import ChangeFeed
+from activities.platform.control_plane import ControlPlane
+from activities.product.app_plane import AppPlane
+from activities.status_page.status_page import StatusPage
+from activities.status_page.statuspage import Statuspage
+from activities.tickets.github import GitHub, Repositories
+from activities.tickets.tickets import Tickets
+from activities.write_gate.write_gate import WriteGate
 from worker.converter import data_converter
 from worker.credentials import resolve
 from worker.settings import Settings
@@ -75,8 +75,8 @@ async def wire_pager(settings: Settings, stack: AsyncExitStack) -> Pager:
 
 
 async def _paging(settings: Settings, stack: AsyncExitStack) -> tuple[Slack, PagerDuty]:
-    async def door(url: str, **headers: str) -> Door:
-        return await stack.enter_async_context(Door(url, headers, timeout=settings.client_timeout))
+    async def door(url: str, **headers: str) -> HttpClient:
+        return await stack.enter_async_context(HttpClient(url, headers, timeout=settings.client_timeout))
 
     slack = Slack(await door(settings.slack_url, Authorization=f"Bearer {_secret(settings, 'slack_token')}"))
     pagerduty = PagerDuty(
@@ -101,11 +101,11 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
     """Open every door that the settings name. The doors close with the stack. Raises `NoCredential`."""
     clock = clock or RealClock()
 
-    async def door(url: str, **headers: str) -> Door:
-        return await stack.enter_async_context(Door(url, headers, timeout=settings.client_timeout))
+    async def door(url: str, **headers: str) -> HttpClient:
+        return await stack.enter_async_context(HttpClient(url, headers, timeout=settings.client_timeout))
 
-    def cluster(region: str) -> Door:
-        opened = Door(settings.kubernetes_url.replace("{region}", region), {}, timeout=settings.client_timeout, auth=cluster_token)
+    def cluster(region: str) -> HttpClient:
+        opened = HttpClient(settings.kubernetes_url.replace("{region}", region), {}, timeout=settings.client_timeout, auth=cluster_token)
         stack.push_async_callback(opened.close)
         return opened
 
@@ -137,7 +137,7 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
     )
     as_google = settings.cloud_run_token == ADC
     cloud_run = CloudRun(
-        await stack.enter_async_context(Door(settings.cloud_run_url, {}, timeout=settings.client_timeout, auth=GoogleAuth()))
+        await stack.enter_async_context(HttpClient(settings.cloud_run_url, {}, timeout=settings.client_timeout, auth=GoogleAuth()))
         if as_google
         else await door(settings.cloud_run_url, Authorization=f"Bearer {secret('cloud_run_token')}")
     )
@@ -171,5 +171,5 @@ async def telemetry(settings: Settings, stack: AsyncExitStack) -> Telemetry:
 async def _metrics_store(settings: Settings, stack: AsyncExitStack) -> Prometheus:
     bearer = resolve(settings.prometheus_token, "INCIDENT_PROMETHEUS_TOKEN")
     headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
-    opened = await stack.enter_async_context(Door(settings.prometheus_url, headers, timeout=settings.client_timeout))
+    opened = await stack.enter_async_context(HttpClient(settings.prometheus_url, headers, timeout=settings.client_timeout))
     return Prometheus(opened, ui=settings.prometheus_url)

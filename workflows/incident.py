@@ -6,8 +6,8 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from activities.action import Entry, Grant, Risk, Role, Value
-from workflows.checklist import Tick
-from workflows.severity import Severity
+from workflows.first_minutes.checklist import Tick
+from workflows.severity.severity import Severity
 
 # "If you're unsure, page as SEV-2 and adjust after triage" (seed §0.1, rule of thumb).
 UNSURE = Severity.SEV2

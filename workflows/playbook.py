@@ -14,28 +14,28 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError, ChildWorkflowError
 
 from activities.action import A, Effect, I, Measure, O, Role, Verb, action_of
-from activities.organisation import Deployed, Organisation, Policy, Whole
-from workflows.approvals import NotAccepted
-from workflows.changes import Changes, Proposed
-from workflows.comms import Comms
-from workflows.doors import Doors, alert_of, incident_of
-from workflows.first_minutes import FirstMinutes
-from workflows.hearing import Hearing, StandDown
+from activities.organisation.organisation import Deployed, Organisation, Policy, ReadAll
+from workflows.comms.comms import Comms
+from workflows.engine.changes import Changes, Proposed
+from workflows.engine.invoker import Invoker, RetriesExhausted
+from workflows.engine.planning import plan_ahead
+from workflows.engine.proof import Proof, minutes
+from workflows.engine.recorder import Recorder
+from workflows.engine.state import HandOver, IncidentState
+from workflows.first_minutes.first_minutes import FirstMinutes
 from workflows.incident import Card, Incident, Joined, Outcome, Phase, State, Status
-from workflows.invoker import Invoker, RanOut
-from workflows.planning import plan_ahead
-from workflows.procedures import Asked, Procedures
-from workflows.proof import Proof, minutes
-from workflows.questions import Questions
-from workflows.recorder import Recorder
-from workflows.severity import Facts, Severity, classify
-from workflows.situation import HandOver, Situation
+from workflows.people.approvals import NotAccepted
+from workflows.people.commands import IncidentCommands, StandDown
+from workflows.people.messages import MessageHandlers, alert_of, incident_of
+from workflows.people.questions import Questions
+from workflows.procedures.procedures import Asked, Procedures
+from workflows.severity.severity import Facts, Severity, classify
 
 # Who may have a universal procedure run (spec §4: whoever runs things; the question that it asks goes to whoever may approve it).
 DOING = (Role.INCIDENT_COMMANDER, Role.DEPUTY, Role.OPS_LEAD, Role.SECURITY_LEAD, Role.AI_ML_LEAD, Role.DB_LEAD)
 
 
-class Playbook(Doors):
+class Playbook(MessageHandlers):
     """One incident, run by the section of the seed that the subclass is."""
 
     card: ClassVar[Card]
@@ -45,18 +45,18 @@ class Playbook(Doors):
         info, incident = workflow.info(), _keyed(incident_of(given), type(self))
         # What a plan says is said in the name of the incident that it is made for: a person may type it.
         planned_for = info.parent.workflow_id if incident.rehearsal and info.parent else info.workflow_id
-        self.situation = Situation(planned_for, info.workflow_type, self.card, workflow.now())
-        self.situation.incident = incident
-        self.situation.rehearsing = self.situation.incident.rehearsal
-        self.invoker = Invoker(self.situation)
-        self.questions = Questions(self.situation, self.invoker)
-        self.comms = Comms(self.situation, self.invoker, self.questions)
-        self.proof = Proof(self.situation, self.invoker, self.questions, self.comms)
-        self.changes = Changes(self.situation, self.invoker, self.questions, self.proof)
+        self.state = IncidentState(planned_for, info.workflow_type, self.card, workflow.now())
+        self.state.incident = incident
+        self.state.rehearsing = self.state.incident.rehearsal
+        self.invoker = Invoker(self.state)
+        self.questions = Questions(self.state, self.invoker)
+        self.comms = Comms(self.state, self.invoker, self.questions)
+        self.proof = Proof(self.state, self.invoker, self.questions, self.comms)
+        self.changes = Changes(self.state, self.invoker, self.questions, self.proof)
         self.first_minutes = FirstMinutes(self)
         self.procedures = Procedures(self)
-        self.hearing = Hearing(self.situation, self.invoker, self.comms)
-        self.recorder = Recorder(self.situation, self.invoker)
+        self.commands = IncidentCommands(self.state, self.invoker, self.comms)
+        self.recorder = Recorder(self.state, self.invoker)
         self._declared = False
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -75,7 +75,7 @@ class Playbook(Doors):
     # -- how it begins and ends -------------------------------------------------------------------------------------------------------
 
     async def _command(self, body: Callable[["Playbook", Incident], Awaitable[None]]) -> Outcome:
-        if self.situation.rehearsing:
+        if self.state.rehearsing:
             return await self._rehearse(body)
         cancelled: asyncio.CancelledError | None = None
         await self._declare()
@@ -85,7 +85,7 @@ class Playbook(Doors):
         planning = asyncio.create_task(self._plan_ahead())
         work = asyncio.create_task(self._follow(body))
         try:
-            await workflow.wait_condition(lambda: work.done() or self.hearing.stand_down is not None)
+            await workflow.wait_condition(lambda: work.done() or self.commands.stand_down is not None)
         except asyncio.CancelledError as asked:
             cancelled = asked
         if not work.done():
@@ -96,8 +96,8 @@ class Playbook(Doors):
         await self.first_minutes.stop()
         await self.procedures.stop()
         await asyncio.gather(planning, return_exceptions=True)
-        if self.situation.state is not State.RESOLVED:
-            await self._abort(self.hearing.stand_down, cancelled is not None)
+        if self.state.run_state is not State.RESOLVED:
+            await self._abort(self.commands.stand_down, cancelled is not None)
         await self._close(recording)
         if cancelled:
             raise cancelled
@@ -107,36 +107,36 @@ class Playbook(Doors):
         """The same `run`, with real reads and nothing done: every change, question and wait is only said."""
         await self._declare()
         try:
-            await body(self, self.situation.incident)
+            await body(self, self.state.incident)
         except HandOver as why:
-            self.situation.note("the plan ends", str(why))
-            self.situation.outcome = str(why)
+            self.state.note("the plan ends", str(why))
+            self.state.outcome = str(why)
         await self.comms.stop()
-        rehearsed = self.situation.status()
+        rehearsed = self.state.status()
         return self._outcome().model_copy(update={"rehearsed": rehearsed})
 
     async def _declare(self) -> None:
         """Policy first: everything after is decided by what was in force at this moment, and the history says so."""
-        situation, incident = self.situation, self.situation.incident
+        state, incident = self.state, self.state.incident
         try:
-            situation.policy = await self.invoker.quietly(Organisation.policy, Whole())
-            situation.crew.roster = await self.invoker.quietly(Organisation.roster, Whole())
-        except RanOut as out:
-            situation.note("configuration", f"{out.why}; the spec's defaults hold, and nobody can be paged until it is mended")
-        situation.mode = situation.policy.mode
+            state.policy = await self.invoker.quietly(Organisation.policy, ReadAll())
+            state.assignments.roster = await self.invoker.quietly(Organisation.roster, ReadAll())
+        except RetriesExhausted as out:
+            state.note("configuration", f"{out.why}; the spec's defaults hold, and nobody can be paged until it is mended")
+        state.mode = state.policy.mode
         if incident.severity is not None:
-            situation.severity = situation.peak_severity = min(situation.card.floor, incident.severity)
-        situation.alerts += 1 if incident.delivery else 0
-        situation.restricted = situation.restricted or incident.restricted
-        situation.note(
+            state.severity = state.peak_severity = min(state.card.floor, incident.severity)
+        state.alerts += 1 if incident.delivery else 0
+        state.restricted = state.restricted or incident.restricted
+        state.note(
             "declared",
-            f"{situation.severity.label} §{situation.card.section} {situation.card.title}: {incident.title or incident.service}",
+            f"{state.severity.label} §{state.card.section} {state.card.title}: {incident.title or incident.service}",
             by=incident.declared_by or incident.source,
             service=incident.service,
         )
-        situation.traced(incident.labels)
+        state.traced(incident.labels)
         if incident.refused_input:
-            situation.note("refused", f"the start input could not be understood: {incident.refused_input}")
+            state.note("refused", f"the start input could not be understood: {incident.refused_input}")
         self._declared = True
 
     async def _plan_ahead(self) -> None:
@@ -144,15 +144,15 @@ class Playbook(Doors):
         if not self.policy.plan_ahead:
             return
         try:
-            await plan_ahead(self.situation)
+            await plan_ahead(self.state)
         except ChildWorkflowError as failed:
-            self.situation.note("no plan", str(failed.cause or failed))
+            self.state.note("no plan", str(failed.cause or failed))
 
     async def _follow(self, body: Callable[["Playbook", Incident], Awaitable[None]]) -> None:
         try:
-            if not self.situation.incident.service:
+            if not self.state.incident.service:
                 await self._ask_for_the_scope()
-            await body(self, self.situation.incident)
+            await body(self, self.state.incident)
         except HandOver as why:
             await self._by_hand(str(why))
 
@@ -162,38 +162,38 @@ class Playbook(Doors):
             roles = (Role.INCIDENT_COMMANDER, *self.card.lead, Role.DEPUTY)
             value = await self.ask("Which service is affected?", roles=roles, example='"chat"')
             service = str(value.get("service", "") if isinstance(value, dict) else value or "").strip()
-        self.situation.incident = self.situation.incident.model_copy(update={"service": service})
-        self.situation.note("scope", f"service: {service}")
+        self.state.incident = self.state.incident.model_copy(update={"service": service})
+        self.state.note("scope", f"service: {service}")
 
     async def _by_hand(self, why: str) -> None:
         """The people carry on: nothing more is changed by us, comms go on, and what we imposed stays until somebody says so."""
-        situation = self.situation
-        situation.state, situation.waiting_for = State.HANDED_OVER, f"by hand: {why}"
-        situation.note("handed over", why)
-        if situation.shadow and not situation.measures.in_force():
+        state = self.state
+        state.run_state, state.waiting_for = State.HANDED_OVER, f"by hand: {why}"
+        state.note("handed over", why)
+        if state.shadow and not state.measures.in_force():
             await self._mended_by_people()
             return
-        self.comms.said(f"Handed over to {situation.commander() or 'the commander'}: {why}. `incident status {situation.id}` has the rest.")
+        self.comms.said(f"Handed over to {state.commander() or 'the commander'}: {why}. `incident status {state.id}` has the rest.")
         decision = await self.changes.confirm_lifting(
             f"All in hand? {why}. Approve when the impact has ended: the rest is lifted and closed"
         )
         try:
-            await self.changes.lift_all(situation.measures.liftable(), decision)
+            await self.changes.lift_all(state.measures.liftable(), decision)
         except HandOver as again:
             await self._by_hand(str(again))
         else:
             for (
                 imposed
-            ) in situation.measures.unheld():  # a freeze needs the stability gate, and a pin a fixed build: they stay, in a person's name
-                situation.measures.take_over(imposed, decision.by)
-                situation.note("held", f"{imposed.measure.name}: {imposed.order.target()} stays in force", by=decision.by)
+            ) in state.measures.unheld():  # a freeze needs the stability gate, and a pin a fixed build: they stay, in a person's name
+                state.measures.take_over(imposed, decision.by)
+                state.note("held", f"{imposed.measure.name}: {imposed.order.target()} stays in force", by=decision.by)
             await self.finish(f"resolved by hand, says {decision.by}")
 
     async def _mended_by_people(self) -> None:
         """Shadow mode: nobody is asked, and nothing is ours to lift. The metrics say when people have mended it, and that it holds."""
-        situation = self.situation
+        state = self.state
         try:
-            if situation.mitigated_at is None:
+            if state.mitigated_at is None:
                 await self.proof.until_mitigated()
             await self.proof.stable()
         except HandOver as again:
@@ -204,55 +204,55 @@ class Playbook(Doors):
 
     async def _abort(self, order: StandDown | None, cancelled: bool) -> None:
         """Stopped before it was resolved: lift what may be lifted, latest first; sticky measures stay, in somebody's name."""
-        situation = self.situation
+        state = self.state
         self.questions.withdraw()
         who = order.by if order else "the Temporal operator who cancelled it" if cancelled else "nobody: the playbook ended early"
-        liftable = situation.measures.liftable(on_abort=True)
+        liftable = state.measures.liftable(on_abort=True)
         if order is not None and order.false_alarm:  # nothing else is in force, and nobody was hit: our own freeze ends at once
-            liftable = [*liftable, *situation.measures.until_stable()]
+            liftable = [*liftable, *state.measures.until_stable()]
         covers = [i.undo.digest(action_of(i.measure.lift).name) for i in liftable]
         verified = order.verified if order else False
-        grant = situation.approvals.ordered(who, verified, covers, timedelta(days=1), workflow.now())
-        situation.paused_by = ""  # a later order than the pause, and by the same authority
-        situation.waiting_for = "standing down: lifting what this incident imposed"
+        grant = state.approvals.ordered(who, verified, covers, timedelta(days=1), workflow.now())
+        state.paused_by = ""  # a later order than the pause, and by the same authority
+        state.waiting_for = "standing down: lifting what this incident imposed"
         for imposed in liftable:
             try:
                 await self.changes.lift(imposed, grant, may_ask=False)
-            except RanOut as out:
-                situation.note("still in force", f"{imposed.measure.name}: {imposed.order.target()}: {out.why}")
-        for imposed in situation.measures.unheld():
-            situation.measures.take_over(imposed, who)
-            situation.note("held", f"{imposed.measure.name}: {imposed.order.target()} stays in force in the name of {who}", by=who)
-        situation.state = State.STOOD_DOWN
-        situation.outcome = f"stood down by {who}: {order.reason if order else 'cancelled'}"
+            except RetriesExhausted as out:
+                state.note("still in force", f"{imposed.measure.name}: {imposed.order.target()}: {out.why}")
+        for imposed in state.measures.unheld():
+            state.measures.take_over(imposed, who)
+            state.note("held", f"{imposed.measure.name}: {imposed.order.target()} stays in force in the name of {who}", by=who)
+        state.run_state = State.STOOD_DOWN
+        state.outcome = f"stood down by {who}: {order.reason if order else 'cancelled'}"
         await self.comms.closed("Stood down")
 
     async def _close(self, recording: asyncio.Task[None]) -> None:
-        situation = self.situation
-        situation.closed_at, situation.phase, situation.waiting_for = workflow.now(), Phase.CLOSED, ""
-        situation.next_update_due = None
-        situation.note("closed", situation.outcome)
+        state = self.state
+        state.closed_at, state.phase, state.waiting_for = workflow.now(), Phase.CLOSED, ""
+        state.next_update_due = None
+        state.note("closed", state.outcome)
         await self.questions.settle()
         await self.comms.stop()
         await self.recorder.stop(recording)
         await workflow.wait_condition(workflow.all_handlers_finished)
         await self.recorder.flush()
-        while situation.timeline.unrecorded:
+        while state.timeline.unrecorded:
             await self.recorder.flush()
 
     async def _settled(self, work: asyncio.Task[None]) -> None:
         try:
             await work
         except asyncio.CancelledError:
-            self.situation.note("stopped", "the playbook was stopped; what it was doing has come to rest")
+            self.state.note("stopped", "the playbook was stopped; what it was doing has come to rest")
 
     def _outcome(self) -> Outcome:
-        situation = self.situation
+        state = self.state
         return Outcome(
-            incident_id=situation.id, state=situation.state, summary=situation.outcome, mitigated_at=situation.mitigated_at,
-            resolved_at=situation.resolved_at, questions=len(situation.approvals.questions),
-            in_force=tuple(f"{m.name}: {m.target} (held by {m.held_by})" for m in situation.measures.in_force()),
-            last_entry=situation.timeline.entries[-1],
+            incident_id=state.id, state=state.run_state, summary=state.outcome, mitigated_at=state.mitigated_at,
+            resolved_at=state.resolved_at, questions=len(state.approvals.questions),
+            in_force=tuple(f"{m.name}: {m.target} (held by {m.held_by})" for m in state.measures.in_force()),
+            last_entry=state.timeline.entries[-1],
         )  # fmt: skip
 
     # -- messages ---------------------------------------------------------------------------------------------------------------------
@@ -262,17 +262,17 @@ class Playbook(Doors):
         await workflow.wait_condition(lambda: self._declared)
         if name == "do":
             return await self._procedure(tuple(given))
-        situation = self.situation
-        before, told = situation.severity, (situation.hypotheses, situation.impact, situation.scope)
-        said = await self.hearing.hear(name, tuple(given))
-        if situation.severity < before:
+        state = self.state
+        before, told = state.severity, (state.hypotheses, state.impact, state.scope)
+        said = await self.commands.hear(name, tuple(given))
+        if state.severity < before:
             self.comms.raised()
-        if told != (situation.hypotheses, situation.impact, situation.scope):
+        if told != (state.hypotheses, state.impact, state.scope):
             self.comms.noted()
         return said
 
     async def _procedure(self, given: tuple[object, ...]) -> str:
-        person, message = await self.hearing.somebody("do", given, DOING)
+        person, message = await self.commands.somebody("do", given, DOING)
         return self.procedures.begin(
             Asked(
                 procedure=message.procedure, service=message.service, flag=message.flag, region=message.region, rps=message.rps,
@@ -282,28 +282,28 @@ class Playbook(Doors):
 
     def refuse(self, name: str, given: Sequence[object], why: str) -> None:
         """Note what was not accepted. What was sent is not repeated: it may be somebody's code."""
-        self.situation.note("refused", f"{name}: {why}")
+        self.state.note("refused", f"{name}: {why}")
 
     @workflow.update(name="alert", description="One more delivery of an alert, from the receiver")
     def alert(self, *given: Any) -> Joined:
         """Count an alert that came for this incident; say so when it is not ours."""
-        situation = self.situation
+        state = self.state
         try:
             alert = alert_of(given)
         except NotAccepted as no:
             self.refuse("alert", given, str(no))
-            return Joined(mine=True, alerts=situation.alerts)
-        if alert.dedup_key != situation.incident.dedup_key or (situation.state.over and alert.status == "firing"):
-            return Joined(mine=False, alerts=situation.alerts)
-        if alert.delivery == situation.incident.delivery:
-            return Joined(mine=True, alerts=max(situation.alerts, 1))
-        situation.alerts += 1
-        situation.traced(alert.labels)
-        situation.note("alert", f"{alert.name} {alert.status}: {alert.summary}", by="alertmanager", delivery=alert.delivery)
+            return Joined(mine=True, alerts=state.alerts)
+        if alert.dedup_key != state.incident.dedup_key or (state.run_state.over and alert.status == "firing"):
+            return Joined(mine=False, alerts=state.alerts)
+        if alert.delivery == state.incident.delivery:
+            return Joined(mine=True, alerts=max(state.alerts, 1))
+        state.alerts += 1
+        state.traced(alert.labels)
+        state.note("alert", f"{alert.name} {alert.status}: {alert.summary}", by="alertmanager", delivery=alert.delivery)
         if alert.status == "firing":
-            situation.alarm = f"{alert.name} is firing"
-            situation.surer(alert.labels.get("confidence", ""))
-        return Joined(mine=True, alerts=situation.alerts)
+            state.alarm = f"{alert.name} is firing"
+            state.surer(alert.labels.get("confidence", ""))
+        return Joined(mine=True, alerts=state.alerts)
 
     @alert.validator
     def _is_an_alert(self, *given: Any) -> None:
@@ -315,32 +315,32 @@ class Playbook(Doors):
     @workflow.query(description="Everything that is true of this incident now")
     def status(self, *given: Any) -> Status:
         """The status."""
-        return self.situation.status()
+        return self.state.status()
 
     @workflow.query(description="The timeline: numbered, chained, in UTC")
     def timeline(self, *given: Any) -> list[dict[str, Any]]:
         """The entries so far."""
-        return [entry.model_dump(mode="json") for entry in self.situation.timeline.entries]
+        return [entry.model_dump(mode="json") for entry in self.state.timeline.entries]
 
     # -- the verbs of a playbook ------------------------------------------------------------------------------------------------------
 
     @property
     def policy(self) -> Policy:
         """The policy this incident runs under."""
-        return self.situation.policy
+        return self.state.policy
 
     def note(self, text: str) -> None:
         """A line on the timeline."""
-        self.situation.note("note", text)
+        self.state.note("note", text)
 
     def task(self, text: str, owner: Role, by_hand: tuple[str, ...] = ()) -> None:
         """Hand a step to a person because no system of ours can do it. Stated in status and timeline, never silent."""
-        self.situation.task(text, owner, by_hand)
+        self.state.task(text, owner, by_hand)
         self.comms.said(f"Task for {owner.title}: {text}")
 
     def follow_up(self, text: str, owner: Role) -> None:
         """An after-action item for its owner, due when the post-mortem is (seed §4.2: 5 business days)."""
-        self.situation.follow_up(text, owner, due="5 business days")
+        self.state.follow_up(text, owner, due="5 business days")
 
     async def ask(self, asks: str, *, roles: tuple[Role, ...], example: str) -> Any:
         """A value that only people know."""
@@ -364,7 +364,7 @@ class Playbook(Doors):
 
     async def deployed(self) -> Deployed:
         """Where and how the service of this incident runs; without that nothing of it can be changed by us."""
-        name = self.situation.incident.service
+        name = self.state.incident.service
         service = (await self.first_minutes.catalogue()).services.get(name)
         if service is None:
             raise HandOver(f"nobody told us where {name} runs: add [services.{name}] to organisation.toml")
@@ -401,20 +401,20 @@ class Playbook(Doors):
     async def classify(self, facts: Facts) -> None:
         """Classify again. Automation may only raise; what the rules say now stands on the screen either way."""
         found = classify(facts)
-        self.situation.breached |= any(ratio >= self.policy.mitigated_error_ratio for ratio in facts.err_ratio.values())
-        self.situation.exposure |= facts.data_exposure.at_least("SUSPECTED") or facts.isolation_failure.at_least("SUSPECTED")
-        if self.situation.raise_severity(found.severity, tuple(f"{r.rule}: {r.because}" for r in found.rules[:3])):
+        self.state.breached |= any(ratio >= self.policy.mitigated_error_ratio for ratio in facts.err_ratio.values())
+        self.state.exposure |= facts.data_exposure.at_least("SUSPECTED") or facts.isolation_failure.at_least("SUSPECTED")
+        if self.state.raise_severity(found.severity, tuple(f"{r.rule}: {r.because}" for r in found.rules[:3])):
             self.comms.raised()
 
     async def resolve(self) -> None:
         """The gate has passed. Closing a SEV-1 or SEV-2 is the commander's (spec §2.8); what is in force must be lifted or held by name."""
-        situation, last = self.situation, self.situation.measures.until_stable()
+        state, last = self.state, self.state.measures.until_stable()
         await self.proof.shadow.settle()
-        if left := [imposed for imposed in situation.measures.unheld() if imposed not in last]:
+        if left := [imposed for imposed in state.measures.unheld() if imposed not in last]:
             raise HandOver(f"{len(left)} measures are still in force and nobody holds them: {', '.join(i.measure.name for i in left)}")
-        if situation.peak_severity <= Severity.SEV2 or last:
+        if state.peak_severity <= Severity.SEV2 or last:
             decision = await self.questions.confirmation(
-                f"Resolve {situation.id}? The service was stable for {minutes(self.policy.stability.window)}",
+                f"Resolve {state.id}? The service was stable for {minutes(self.policy.stability.window)}",
                 roles=(Role.INCIDENT_COMMANDER,),
                 effect="; ".join(
                     (*(i.undo.effect() for i in last), "state becomes resolved, the status page says Resolved, the page ends")
@@ -431,9 +431,9 @@ class Playbook(Doors):
 
     async def finish(self, summary: str) -> None:
         """It is over: the status page, the room and the page hear of it."""
-        situation = self.situation
-        situation.resolved_at, situation.state, situation.outcome = workflow.now(), State.RESOLVED, summary
-        situation.note("resolved", summary)
+        state = self.state
+        state.resolved_at, state.run_state, state.outcome = workflow.now(), State.RESOLVED, summary
+        state.note("resolved", summary)
         await self.comms.resolved()
 
     # -- phase blocks -----------------------------------------------------------------------------------------------------------------
@@ -463,9 +463,9 @@ class Playbook(Doors):
         yield
 
     def _enter(self, phase: Phase) -> None:
-        self.situation.phase = phase
-        self.situation.phases.append(phase)
-        self.situation.note("phase", phase.title)
+        self.state.phase = phase
+        self.state.phases.append(phase)
+        self.state.note("phase", phase.title)
         self.comms.entered(phase)
 
 

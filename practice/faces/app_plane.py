@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from practice.chance import split
-from practice.face import Ask, Call, Face, Refusal, Reply
-from practice.faces.answers import asking_tenant, attempt
+from practice.faces.llm.answers import asking_tenant, attempt
+from practice.http.face import Ask, Call, Face, Refusal, Reply
+from practice.world.chance import split
 
 FACE = Face("app")
 
@@ -57,7 +57,7 @@ def chat(call: Call) -> Reply:
     mode = call.state.route.mode(tenant.name)
     if mode == "retrieval_only":
         return Reply({"answer": "From the knowledge base only.", "mode": mode}, headers={"x-mode": mode, "x-served-by": "retrieval"})
-    name = next(iter(split(call.world.luck, 1, call.state.route.shares(tenant.name))))
+    name = next(iter(split(call.world.rng, 1, call.state.route.shares(tenant.name))))
     by = f"{name}@{tenant.region_at(name) or 'nowhere'}"
     headers = {"x-mode": mode, "x-served-by": by}
     if attempt(call, call.state.providers[name]):

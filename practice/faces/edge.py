@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from random import Random
 
-from practice.face import Call, Face, Refusal, Reply
-from practice.fleet import Service
-from practice.service_conditions import Conditions, Met, admitted_share, broken, conditions, met_by
-from practice.service_traffic import nearest
+from practice.http.face import Call, Face, Refusal, Reply
+from practice.services.conditions import Conditions, Met, admitted_share, broken, conditions, met_by
+from practice.services.fleet import Service
+from practice.services.traffic import nearest
 
 FACE = Face("edge", throttled=lambda: Reply({"error": "rate_limited"}, 429))
 READ_ONLY_FOR, LIMITED_FOR = 60, 1
@@ -28,9 +28,9 @@ def create(call: Call) -> Reply:
     """One write. Nothing of it is kept, so that probes may write as often as they like."""
     answer = _Answer(call)
     gate = answer.service.gate.admitted
-    if gate <= 0 or (gate < 1 and answer.luck.random() >= gate):
+    if gate <= 0 or (gate < 1 and answer.rng.random() >= gate):
         return Reply({"error": "read_only"}, 503, {**answer.build, "Retry-After": str(READ_ONLY_FOR)})
-    if answer.luck.random() < answer.met.spoils:
+    if answer.rng.random() < answer.met.spoils:
         return Reply({"error": "integrity"}, 500, answer.build)
     return answer.reply({"service": call.path["service"], "created": True}, 201)
 
@@ -64,19 +64,19 @@ class _Answer:
 
     def __init__(self, call: Call) -> None:
         self.service = _service(call)
-        self.luck: Random = call.world.luck
+        self.rng: Random = call.world.rng
         found = conditions(call.state, self.service, call.now)
         self._arrives(found)
         region = self._chosen(call)
         self._admitted(found)
-        revision = _drawn(self.luck, self.service.serving(region))
+        revision = _drawn(self.rng, self.service.serving(region))
         self.met: Met = met_by(call.state, self.service, region, revision, call.now)
         self.build = {"x-revision": revision, "x-region": region}
-        if self.luck.random() < self.met.fails:
+        if self.rng.random() < self.met.fails:
             raise Refusal(Reply({"error": "internal"}, 500 if self.met.fails < 1 else 503, self.build))
 
     def _arrives(self, found: Conditions) -> None:
-        if found.unreached and self.luck.random() < found.unreached:
+        if found.unreached and self.rng.random() < found.unreached:
             raise Refusal(Reply({"error": "unreachable"}, 503))
 
     def _chosen(self, call: Call) -> str:
@@ -84,16 +84,16 @@ class _Answer:
         if pinned is not None:
             return _region(call, self.service, pinned)
         vantage = call.headers.get("x-vantage")
-        return nearest(self.service, vantage) if vantage else _drawn(self.luck, self.service.weights)
+        return nearest(self.service, vantage) if vantage else _drawn(self.rng, self.service.weights)
 
     def _admitted(self, found: Conditions) -> None:
         share = admitted_share(self.service, self.service.rps * found.load * (1 - found.unreached))
-        if share < 1 and self.luck.random() >= share:
+        if share < 1 and self.rng.random() >= share:
             raise Refusal(Reply({"error": "rate_limited"}, 429, {"Retry-After": str(LIMITED_FOR)}))
 
     def reply(self, body: dict[str, object], status: int) -> Reply:
         """A good answer, or a degraded one."""
-        mode = "degraded" if self.luck.random() < self.met.degrades else "normal"
+        mode = "degraded" if self.rng.random() < self.met.degrades else "normal"
         return Reply({**body, "mode": mode}, status, {**self.build, "x-mode": mode})
 
 
@@ -110,6 +110,6 @@ def _region(call: Call, service: Service, region: str) -> str:
     return region
 
 
-def _drawn(luck: Random, shares: Mapping[str, float]) -> str:
+def _drawn(rng: Random, shares: Mapping[str, float]) -> str:
     """One of several, by its share."""
-    return luck.choices(list(shares), weights=list(shares.values()))[0] if sum(shares.values()) > 0 else next(iter(shares), "")
+    return rng.choices(list(shares), weights=list(shares.values()))[0] if sum(shares.values()) > 0 else next(iter(shares), "")

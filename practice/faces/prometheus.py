@@ -10,10 +10,10 @@ from typing import Any
 
 from promql_parser import parse_duration
 
-from practice.clock import from_rfc3339
-from practice.face import Call, Face, Refusal, Reply
-from practice.promql import compiled
-from practice.promql_words import Moment, PromqlError
+from practice.http.face import Call, Face, Refusal, Reply
+from practice.metrics.promql import compiled
+from practice.metrics.promql_words import Moment, PromqlError
+from practice.world.clock import from_rfc3339
 
 
 def _refused(status: int, message: str) -> Reply:

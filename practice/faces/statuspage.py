@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from practice.clock import from_rfc3339, rfc3339
-from practice.face import TOKEN, Ask, Call, Face, Refusal, Reply, described
-from practice.state import JSON
+from practice.http.face import TOKEN, Ask, Call, Face, Refusal, Reply, described
+from practice.world.clock import from_rfc3339, rfc3339
+from practice.world.state import JSON
 
 FACE = Face(
     "statuspage",

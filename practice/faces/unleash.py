@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from practice.face import TOKEN, Call, Face, Refusal, Reply
-from practice.state import JSON
+from practice.http.face import TOKEN, Call, Face, Refusal, Reply
+from practice.world.state import JSON
 
 
 def _refused(status: int, message: str) -> Reply:

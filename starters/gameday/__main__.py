@@ -23,15 +23,17 @@ from rich.table import Table
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from activities.action import Role
-from activities.ledger import Done, Ledger, LedgerDown
-from starters import postmortem, screens, shadow_report, steering
+from activities.ledger.ledger import Done, Ledger, LedgerDown
+from starters import steering
+from starters.errors import CliError
 from starters.gameday.cast import PLAYS, Cast
 from starters.gameday.metrics import Metrics
 from starters.gameday.processes import DidNotStart, Processes
 from starters.gameday.scenario import SCENARIOS, Deed, Scenario, service_names
 from starters.gameday.scorecard import Scorecard, score
 from starters.gameday.stage import TOKEN, Stage, raise_stage
-from starters.trouble import Trouble
+from starters.postmortem import postmortem
+from starters.screens import screens, shadow_report
 from workflows.incident import Phase, Question, State, Status
 
 HOME = Path(".incident/demo")
@@ -141,7 +143,7 @@ class Day:
                 try:
                     for line in await self.cast.play(status):
                         self.say(f"          ⟶ {line}")
-                except Trouble as trouble:
+                except CliError as trouble:
                     self.say(f"          ⟶ {trouble.sentence}")
                 self._do_what_is_due(status)
             await asyncio.sleep(LOOK_EVERY * 2)
@@ -212,7 +214,7 @@ class Day:
             said = await steering.say(
                 self.client, status.incident_id, matching[0], question=question.number, code=code, by="" if code else "dana", reason=reason
             )
-        except Trouble as trouble:
+        except CliError as trouble:
             said = trouble.sentence
         self.say(f"          ⟶ {said}")
         await asyncio.sleep(0.5)
@@ -477,7 +479,7 @@ def main() -> None:
     code = 1
     try:
         code = asyncio.run(play(read_options(sys.argv[1:]), console))
-    except (DidNotStart, Trouble) as trouble:
+    except (DidNotStart, CliError) as trouble:
         console.print(f"the game day stopped: {trouble}", style="red", markup=False)
     except KeyboardInterrupt:
         console.print("stopped; nothing is left running")

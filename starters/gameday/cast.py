@@ -7,8 +7,8 @@ from temporalio.client import Client
 
 from activities.action import Role
 from starters import steering
+from starters.errors import CliError
 from starters.gameday.stage import Stage
-from starters.trouble import Trouble
 from workflows.incident import Question, QuestionKind, State, Status
 
 PLAYS = {
@@ -86,7 +86,7 @@ class Cast:
     async def _said(self, saying: object) -> str:
         try:
             said: str = await saying  # type: ignore[misc]
-        except Trouble as refused:
+        except CliError as refused:
             said = f"refused: {refused}"
         self.answered.append(said)
         return said

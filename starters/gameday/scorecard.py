@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from activities.ledger import PROVEN, Done
+from activities.ledger.ledger import PROVEN, Done
 from workflows.incident import State, Status, StepState
 
 Json = dict[str, Any]

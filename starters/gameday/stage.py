@@ -18,7 +18,7 @@ from temporalio.common import SearchAttributeKey
 from starters.gameday.processes import DidNotStart, Processes, free_port, tool
 from starters.gameday.scenario import Scenario
 from worker.settings import Settings
-from workflows.recorder import ATTRIBUTES
+from workflows.engine.recorder import ATTRIBUTES
 
 # What the product ships for a one-box server: dispatch without the 50 ms quantum, and writes that survive a power cut (deploy/temporal/).
 SERVER = (
@@ -121,7 +121,7 @@ def _start(
     )  # fmt: skip
     processes.wait_for("temporal", lambda: _answers(ports["temporal"]))
     processes.start("worker", [*python, "worker"])
-    processes.start("receiver", [*python, "starters.alerts"])
+    processes.start("receiver", [*python, "starters.alerts.receiver"])
     processes.wait_for("practice", lambda: _answers(ports["practice"]))
     processes.wait_for("worker", lambda: processes.log_says("worker", "worker ready"))
     processes.wait_for("receiver", lambda: _answers(ports["receiver"]))

@@ -12,26 +12,26 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.action import Call, Effect, Grant, Order, Refused, Risk, Verb, action_of
-from activities.capacity import Autoscaler
-from activities.change_feed import ChangeFeed
-from activities.clients.app_plane import AppPlane
-from activities.clients.edge_probe import EdgeProbe
-from activities.clients.http import Door
-from activities.clients.model_gateway import ModelGateway
-from activities.clients.platform import ControlPlane
-from activities.clients.prometheus import Prometheus
-from activities.clients.unleash import Unleash
-from activities.edge import Edge
-from activities.feeds import Feeds
-from activities.flags import Flags
-from activities.models import Models
-from activities.telemetry import Telemetry
-from activities.write_gate import WriteGate
-from practice.dials import Dial
-from practice.faults import Fault
-from practice.server import serve
-from practice.state import JSON
-from practice.world import World
+from activities.capacity.capacity import Autoscaler
+from activities.edge.edge import Edge
+from activities.edge.probe import EdgeProbe
+from activities.feeds.feeds import Feeds
+from activities.flags.flags import Flags
+from activities.flags.unleash import Unleash
+from activities.kit.http import HttpClient
+from activities.metrics.prometheus import Prometheus
+from activities.metrics.telemetry import Telemetry
+from activities.models.model_gateway import ModelGateway
+from activities.models.models import Models
+from activities.platform.change_feed import ChangeFeed
+from activities.platform.control_plane import ControlPlane
+from activities.product.app_plane import AppPlane
+from activities.write_gate.write_gate import WriteGate
+from practice.http.server import serve
+from practice.llm.faults import Fault
+from practice.world.dials import Dial
+from practice.world.state import JSON
+from practice.world.world import World
 
 INCIDENT = "inc-20261123-chat"
 PATIENCE = 1.2  # seconds that a client waits for a face: a story about one that hangs waits as long, and a busy machine answers within it
@@ -48,7 +48,7 @@ MISHAPS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 MakeCall = Callable[..., Call]
-MakeDoor = Callable[..., Door]
+MakeClient = Callable[..., HttpClient]
 
 
 class FollowingClock:
@@ -89,12 +89,12 @@ def call(world: World) -> MakeCall:
 
 
 @pytest.fixture
-async def door(practice_url: str) -> AsyncIterator[MakeDoor]:
-    """Doors to the faces, closed afterwards: `door("/llm")`, `door("/unleash", Authorization="practice-token")`."""
-    opened: list[Door] = []
+async def door(practice_url: str) -> AsyncIterator[MakeClient]:
+    """MessageHandlers to the faces, closed afterwards: `door("/llm")`, `door("/unleash", Authorization="practice-token")`."""
+    opened: list[HttpClient] = []
 
-    def make(path: str, timeout: float = 2.0, **headers: str) -> Door:
-        opened.append(Door(practice_url + path, headers or BEARER, timeout=timeout))
+    def make(path: str, timeout: float = 2.0, **headers: str) -> HttpClient:
+        opened.append(HttpClient(practice_url + path, headers or BEARER, timeout=timeout))
         return opened[-1]
 
     yield make
@@ -103,44 +103,44 @@ async def door(practice_url: str) -> AsyncIterator[MakeDoor]:
 
 
 @pytest.fixture
-def models(door: MakeDoor) -> Models:
+def models(door: MakeClient) -> Models:
     """The model gateway's adapter; its client gives up after half a second."""
     gateway = ModelGateway(door("/llm", timeout=PATIENCE))
     return Models(gateway, AppPlane(door("/app")), Prometheus(door("/prom")), FollowingClock())
 
 
 @pytest.fixture
-def plane(door: MakeDoor) -> ControlPlane:
+def plane(door: MakeClient) -> ControlPlane:
     """Our own control plane; its client gives up after half a second."""
     return ControlPlane(door("/platform", timeout=PATIENCE))
 
 
 @pytest.fixture
-def probe(door: MakeDoor) -> EdgeProbe:
+def probe(door: MakeClient) -> EdgeProbe:
     """What customers meet; without credentials."""
     return EdgeProbe(door("/edge", X_Nothing=""))
 
 
 @pytest.fixture
-def edge(plane: ControlPlane, probe: EdgeProbe, door: MakeDoor) -> Edge:
+def edge(plane: ControlPlane, probe: EdgeProbe, door: MakeClient) -> Edge:
     """Balancer and gateways."""
     return Edge(plane, probe, Prometheus(door("/prom")), FollowingClock())
 
 
 @pytest.fixture
-def autoscaler(plane: ControlPlane, door: MakeDoor) -> Autoscaler:
+def autoscaler(plane: ControlPlane, door: MakeClient) -> Autoscaler:
     """How much runs."""
     return Autoscaler(plane, Prometheus(door("/prom")))
 
 
 @pytest.fixture
-def write_gate(plane: ControlPlane, probe: EdgeProbe, door: MakeDoor) -> WriteGate:
+def write_gate(plane: ControlPlane, probe: EdgeProbe, door: MakeClient) -> WriteGate:
     """Whether writes are taken."""
     return WriteGate(plane, probe, Prometheus(door("/prom")), FollowingClock())
 
 
 @pytest.fixture
-def feeds(plane: ControlPlane, door: MakeDoor) -> Feeds:
+def feeds(plane: ControlPlane, door: MakeClient) -> Feeds:
     """Generators of artefacts."""
     return Feeds(plane, Prometheus(door("/prom")))
 
@@ -152,13 +152,13 @@ def change_feed(plane: ControlPlane) -> ChangeFeed:
 
 
 @pytest.fixture
-def flags(door: MakeDoor) -> Flags:
+def flags(door: MakeClient) -> Flags:
     """The flag adapter; its client gives up after half a second."""
     return Flags(Unleash(door("/unleash", timeout=PATIENCE, Authorization="practice-token")), AppPlane(door("/app")))
 
 
 @pytest.fixture
-def telemetry(door: MakeDoor) -> Telemetry:
+def telemetry(door: MakeClient) -> Telemetry:
     """The metrics adapter."""
     return Telemetry(Prometheus(door("/prom"), ui="http://metrics.example.com"))
 

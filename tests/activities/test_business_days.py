@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.action import Refused
-from activities.business_days import business_days_after
+from activities.organisation.business_days import business_days_after
 
 WORKED = [
     ("US", "2026-12-23", "2026-12-31"), ("IE", "2026-12-23", "2026-12-31"), ("DE-BE", "2026-12-23", "2026-12-31"),

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from temporalio.testing import ActivityEnvironment
 
 from activities.action import Call, Refused
-from activities.canary_core import CanaryPolicy, Evidence, Tick, Verdict, bounds, ladder, weigh
-from activities.model_orders import Watch
-from activities.models import Models
-from activities.route_orders import RouteOf, Shift
-from practice.world import World
+from activities.models.canary_core import CanaryPolicy, Evidence, Tick, Verdict, bounds, ladder, weigh
+from activities.models.models import Models
+from activities.models.orders import Watch
+from activities.models.route_orders import RouteOf, Shift
+from practice.world.world import World
 from tests.activities.conftest import MakeCall, break_provider, dial, effects, granted
 
 POLICY = CanaryPolicy()

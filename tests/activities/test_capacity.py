@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from activities.action import Call, Limits, NotYet, Refused, Risk, action_of
-from activities.capacity import SCALED, Autoscaler, Capacity, CapacityOf, ScaleBack, ScaleUp
-from practice.fleet import ServiceFault
-from practice.world import World
+from activities.capacity.capacity import SCALED, Autoscaler, Capacity, CapacityOf, ScaleBack, ScaleUp
+from practice.services.fleet import ServiceFault
+from practice.world.world import World
 from tests.activities.conftest import MISHAPS, MakeCall, by_hand, dial, effects, pass_time, tried
 
 PUT = "platform.autoscaler.put"

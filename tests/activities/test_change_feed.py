@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from activities.action import Call
-from activities.change_feed import KINDS, Change, ChangeFeed, Changes, ChangesSince
-from activities.clients.http import Door
-from activities.clients.platform import ControlPlane
-from practice.deploying import change, deploy
-from practice.server import serve
-from practice.world import World
+from activities.kit.http import HttpClient
+from activities.platform.change_feed import KINDS, Change, ChangeFeed, Changes, ChangesSince
+from activities.platform.control_plane import ControlPlane
+from practice.http.server import serve
+from practice.services.deploying import change, deploy
+from practice.world.world import World
 from tests.activities.conftest import BEARER, INCIDENT, MakeCall, by_hand, dial, pass_time, tried
 
 
@@ -56,7 +56,7 @@ async def test_a_feed_that_stumbles_is_asked_again(world: World, change_feed: Ch
 
 async def test_at_another_pace_a_day_is_still_a_day(tmp_path: Path, call: MakeCall) -> None:
     world = World(seed=7, pace=60.0, state=tmp_path)
-    async with serve(world) as url, Door(f"{url}/platform", BEARER) as door:
+    async with serve(world) as url, HttpClient(f"{url}/platform", BEARER) as door:
         now = call().model_copy(update={"incident_id": INCIDENT, "pace": 60.0})
         said = await read(ChangeFeed(ControlPlane(door)), now)
     assert said.until - said.since == timedelta(minutes=24)

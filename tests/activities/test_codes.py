@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from activities.action import Call
-from activities.codes import Codes, Identify, Identities, Identity
-from activities.organisation import Organisation
+from activities.identity.codes import Codes, Identify, Identities, Identity
+from activities.organisation.organisation import Organisation
 
 CODES = Codes(b"a practice secret, long enough")
 INCIDENT = "inc-20261123-chat"

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from activities.action import NotYet, Refused
-from activities.clients.github import Repositories
-from activities.deploy_gate import (
+from activities.freeze.deploy_gate import (
     DeployGate,
     DriftSince,
     GateOf,
@@ -20,10 +19,11 @@ from activities.deploy_gate import (
     hotfix,
     title,
 )
-from activities.organisation import Deployed
-from practice.repositories import Commit, Repository, founded
-from practice.world import World
-from tests.activities.conftest import INCIDENT, PATIENCE, MakeCall, MakeDoor, dial, effects, granted, until_done
+from activities.organisation.organisation import Deployed
+from activities.tickets.github import Repositories
+from practice.services.repositories import Commit, Repository, founded
+from practice.world.world import World
+from tests.activities.conftest import INCIDENT, PATIENCE, MakeCall, MakeClient, dial, effects, granted, until_done
 
 API = Deployed(name="api", platform="cloud_run", regions=("eu-west", "us-east"), repository="acme/api")
 DIGEST = "sha256:" + "0a1b2c3d4e5f" * 5 + "0000"
@@ -41,7 +41,7 @@ PROBE = ProbeGate(service=API)
 
 
 @pytest.fixture
-def gate(door: MakeDoor, world: World) -> DeployGate:
+def gate(door: MakeClient, world: World) -> DeployGate:
     """The adapter; its client gives up after half a second."""
     world.state.repositories["acme/api"] = founded("acme/api", "2026-11-23T10:00:00.000Z")
     return DeployGate(Repositories(door("/github", timeout=PATIENCE)))

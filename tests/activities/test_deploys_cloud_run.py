@@ -11,18 +11,18 @@ from google.oauth2.credentials import Credentials
 from temporalio.testing import ActivityEnvironment
 
 from activities.action import Call, Effect, NotYet, Refused, Risk, Role, action_of
-from activities.clients.cloud_run import CloudRun
-from activities.clients.edge_probe import EdgeProbe
-from activities.clients.google_auth import GoogleAuth
-from activities.clients.http import Door
-from activities.clients.prometheus import Prometheus
-from activities.deploys import Deploys, NotKnown, RevisionsOf, Rollout, ServedBy, ToRevision
-from activities.organisation import Deployed
-from activities.telemetry import Surface, Telemetry
-from practice.deploying import deploy
-from practice.fleet import Place
-from practice.world import World
-from tests.activities.conftest import MakeCall, MakeDoor, dial, effects, granted, pass_time, until_done
+from activities.deploys.cloud_run import CloudRun
+from activities.deploys.deploys import Deploys, NotKnown, RevisionsOf, Rollout, ServedBy, ToRevision
+from activities.edge.probe import EdgeProbe
+from activities.kit.google_auth import GoogleAuth
+from activities.kit.http import HttpClient
+from activities.metrics.prometheus import Prometheus
+from activities.metrics.telemetry import Surface, Telemetry
+from activities.organisation.organisation import Deployed
+from practice.services.deploying import deploy
+from practice.services.fleet import Place
+from practice.world.world import World
+from tests.activities.conftest import MakeCall, MakeClient, dial, effects, granted, pass_time, until_done
 
 EU, US = "eu-west", "us-east"
 API = Deployed(name="api", platform="cloud_run", regions=(EU, US), project="acme", repository="acme/api")
@@ -40,7 +40,7 @@ DONE_UNKNOWN = ("commit_then_drop", "partial")  # the first try did it, and coul
 
 
 @pytest.fixture
-def deploys(door: MakeDoor) -> Deploys:
+def deploys(door: MakeClient) -> Deploys:
     """The adapter; its client gives up after half a second."""
     cloud_run = CloudRun(door("/run", timeout=0.5), patience=0.8)
     return Deploys({"cloud_run": cloud_run}, EdgeProbe(door("/edge")), Prometheus(door("/prom")))
@@ -328,7 +328,7 @@ async def test_an_attempt_that_is_over_time_does_not_write_any_more(
 
 
 async def test_a_tagged_address_survives_the_shift(
-    world: World, deploys: Deploys, rollout: Rollout, call: MakeCall, door: MakeDoor
+    world: World, deploys: Deploys, rollout: Rollout, call: MakeCall, door: MakeClient
 ) -> None:
     world.state.cloud_run["api@eu-west"] = {"tags": {"before": "api-00039"}}
     await shift(deploys, back_to(rollout), call())
@@ -444,7 +444,7 @@ async def test_failing_answers_count_as_answers_of_their_build(world: World, dep
 
 
 async def test_a_slow_region_cannot_use_up_the_try(world: World, deploys: Deploys, call: MakeCall, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("activities.deploys.SAMPLED_FOR", 0.5)
+    monkeypatch.setattr("activities.deploys.deploys.SAMPLED_FOR", 0.5)
     dial(world, "edge.get", "hang", times=4)
     sampled = await deploys.served_by(ServedBy(service=API, revision="api-00041", samples=10), call())
     assert sum(sampled.answered.values()) == 16
@@ -457,7 +457,7 @@ async def test_a_region_that_does_not_answer_proves_nothing(world: World, deploy
     sampled = await deploys.served_by(asked, call())
     assert (sampled.by_region, sampled.answered) == ({EU: 0.0, US: 0.0}, {EU: 0, US: 0})
     assert not sampled.everywhere(0.0, least=1)
-    dead = Deploys({}, EdgeProbe(Door("http://127.0.0.1:9", {})), Prometheus(Door("http://127.0.0.1:9", {})))
+    dead = Deploys({}, EdgeProbe(HttpClient("http://127.0.0.1:9", {})), Prometheus(HttpClient("http://127.0.0.1:9", {})))
     assert (await dead.served_by(asked, call())).answered == {EU: 0, US: 0}
 
 
@@ -472,7 +472,7 @@ async def test_googles_own_credentials_renew_themselves(practice_url: str, call:
         return renewed[-1], datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=1)
 
     old = Credentials(token="old", expiry=datetime(2020, 1, 1), refresh_handler=renew)  # type: ignore[no-untyped-call]
-    async with Door(f"{practice_url}/run", {}, auth=GoogleAuth(old)) as door:
+    async with HttpClient(f"{practice_url}/run", {}, auth=GoogleAuth(old)) as door:
         client = CloudRun(door)
         for _ in range(3):
             assert set(await client.regions(call(), API)) == {EU, US}

@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 
 from activities.action import Call, Effect, Limits, NotYet, Refused, action_of
-from activities.clients.edge_probe import EdgeProbe
-from activities.clients.http import Bearer, Door
-from activities.clients.kubernetes import Kubernetes
-from activities.clients.prometheus import Prometheus
-from activities.deploys import Deploys, NotKnown, RevisionsOf, Rollout, ServedBy, ToRevision
-from activities.organisation import Deployed, RollBack
-from practice.deploying import deploy
-from practice.fleet import Place, Service
-from practice.world import World
-from tests.activities.conftest import MakeCall, MakeDoor, dial, effects, granted, pass_time, until_done
-from workflows.eligibility import roll_back_targets
+from activities.deploys.deploys import Deploys, NotKnown, RevisionsOf, Rollout, ServedBy, ToRevision
+from activities.deploys.kubernetes import Kubernetes
+from activities.edge.probe import EdgeProbe
+from activities.kit.http import Bearer, HttpClient
+from activities.metrics.prometheus import Prometheus
+from activities.organisation.organisation import Deployed, RollBack
+from practice.services.deploying import deploy
+from practice.services.fleet import Place, Service
+from practice.world.world import World
+from tests.activities.conftest import MakeCall, MakeClient, dial, effects, granted, pass_time, until_done
+from workflows.procedures.eligibility import roll_back_targets
 
 EU, US = "eu-west", "us-east"
 ORCHESTRATOR = Deployed(name="orchestrator", platform="kubernetes", regions=(EU, US), repository="acme/orchestrator")
@@ -35,7 +35,7 @@ DONE_UNKNOWN = ("commit_then_drop", "partial")  # the first try did it, and coul
 
 
 @pytest.fixture
-def deploys(door: MakeDoor) -> Deploys:
+def deploys(door: MakeClient) -> Deploys:
     """The adapter; its clients give up after half a second, and it watches a rollout for one."""
     kubernetes = Kubernetes(lambda region: door(f"/k8s/{region}", timeout=0.5))
     return Deploys({"kubernetes": kubernetes}, EdgeProbe(door("/edge")), Prometheus(door("/prom")), patience=1.0)
@@ -102,12 +102,12 @@ async def test_a_service_that_nobody_runs_here_is_refused(deploys: Deploys, call
 async def test_a_token_that_ran_out_is_read_again(practice_url: str, call: MakeCall) -> None:
     """Clusters' tokens live for an hour, and the file that holds them is written anew."""
     tokens = iter(["yesterday's", "practice-token", "not asked for"])
-    async with Door(f"{practice_url}/k8s/{EU}", {}, auth=Bearer(lambda: next(tokens))) as door:
+    async with HttpClient(f"{practice_url}/k8s/{EU}", {}, auth=Bearer(lambda: next(tokens))) as door:
         client = Kubernetes(lambda _region: door)
         for _ in range(2):
             assert (await client.replicas(call(), ORCHESTRATOR, EU)).wanted == 4
         assert next(tokens) == "not asked for"
-    async with Door(f"{practice_url}/k8s/{EU}", {}, auth=Bearer(lambda: "wrong")) as door:
+    async with HttpClient(f"{practice_url}/k8s/{EU}", {}, auth=Bearer(lambda: "wrong")) as door:
         with pytest.raises(Refused, match="401"):
             await Kubernetes(lambda _region: door).replicas(call(), ORCHESTRATOR, EU)
 
@@ -207,7 +207,7 @@ async def test_a_region_whose_cluster_is_down_is_named_and_the_other_one_is_done
 
 
 async def test_somebody_who_only_touched_the_deployment_is_no_obstacle(
-    world: World, deploys: Deploys, rollout: Rollout, call: MakeCall, door: MakeDoor
+    world: World, deploys: Deploys, rollout: Rollout, call: MakeCall, door: MakeClient
 ) -> None:
     """The version has moved, the revision has not: the failed test is read as a conflict, and decided again."""
     note = {"metadata": {"annotations": {"note": "lee was here"}}}
@@ -306,7 +306,7 @@ async def test_what_kubernetes_cannot_do_is_refused(
 
 
 async def test_a_paused_deployment_is_for_people_to_resume(
-    world: World, deploys: Deploys, rollout: Rollout, call: MakeCall, door: MakeDoor
+    world: World, deploys: Deploys, rollout: Rollout, call: MakeCall, door: MakeClient
 ) -> None:
     async with door(f"/k8s/{EU}") as cluster:
         path = "/apis/apps/v1/namespaces/default/deployments/orchestrator"

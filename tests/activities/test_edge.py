@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 
 from activities.action import Call, Limits, NotYet, Refused, Risk, Role, action_of
-from activities.edge import DRAINED, LIMITED, Drain, Edge, GatewayOf, Limit, RegionsOf, Vantages
-from activities.edge_health import DependenciesOf
-from activities.edge_orders import Loosen, ReturnTraffic
-from activities.organisation import Levers
-from practice.fleet import ServiceFault
-from practice.world import World
+from activities.edge.edge import DRAINED, LIMITED, Drain, Edge, GatewayOf, Limit, RegionsOf, Vantages
+from activities.edge.health import DependenciesOf
+from activities.edge.orders import Loosen, ReturnTraffic
+from activities.organisation.organisation import MitigationSettings
+from practice.services.fleet import ServiceFault
+from practice.world.world import World
 from tests.activities.conftest import MISHAPS, MakeCall, by_hand, dial, effects, granted, pass_time, tried
 
 REGIONS = ("eu-west", "us-east")
 WEIGHTS, GATEWAY = "platform.regions.put", "platform.gateway.put"
-BRISK = Levers(return_pause=timedelta(minutes=1), limit_pause=timedelta(minutes=1))
+BRISK = MitigationSettings(return_pause=timedelta(minutes=1), limit_pause=timedelta(minutes=1))
 mishaps = pytest.mark.parametrize(("mode", "settings"), MISHAPS, ids=[mode for mode, _ in MISHAPS])
 
 
@@ -77,7 +77,7 @@ async def test_a_drained_region_answers_nobody_and_counts_nothing(world: World, 
 
 
 async def test_traffic_comes_back_in_steps_each_watched(world: World, edge: Edge, call: MakeCall) -> None:
-    order = await drain_order(edge, call(), levers=BRISK)
+    order = await drain_order(edge, call(), mitigation=BRISK)
     await tried(Edge.drain, edge, order, call())
     effect, broke = await tried(Edge.return_traffic, edge, order.undo(), call(key="back"))
     assert not broke and not effect.adopted
@@ -89,12 +89,12 @@ async def test_traffic_comes_back_in_steps_each_watched(world: World, edge: Edge
 
 
 async def test_the_way_back_can_be_taken_one_step_at_a_time(world: World, edge: Edge, call: MakeCall) -> None:
-    drain = await drain_order(edge, call(), levers=BRISK)
+    drain = await drain_order(edge, call(), mitigation=BRISK)
     await tried(Edge.drain, edge, drain, call())
     for one, share in zip(drain.undo_steps((0.2, 1.0)), (0.1, 0.5), strict=True):
         effect, _ = await tried(Edge.return_traffic, edge, one, call())
         assert effect.seen_at is not None and world.state.fleet.services["api"].weights["us-east"] == share
-    limit = await limit_order(edge, call(), 4.0, breaker=True, levers=BRISK)
+    limit = await limit_order(edge, call(), 4.0, breaker=True, mitigation=BRISK)
     await tried(Edge.limit, edge, limit, call(later=90))
     orders = limit.undo_steps((0.2, 1.0))
     assert [one.effect() for one in orders[-2:]] == [
@@ -106,7 +106,7 @@ async def test_the_way_back_can_be_taken_one_step_at_a_time(world: World, edge: 
 
 
 async def test_a_step_back_that_brings_errors_is_taken_back(world: World, edge: Edge, call: MakeCall) -> None:
-    order = await drain_order(edge, call(), levers=BRISK)
+    order = await drain_order(edge, call(), mitigation=BRISK)
     await tried(Edge.drain, edge, order, call())
     fault(world, "region", region="us-east", rate=0.8)
     with pytest.raises(Refused, match=r"step 1 of 3 was taken back: .* of \d+ requests failed"):
@@ -115,7 +115,7 @@ async def test_a_step_back_that_brings_errors_is_taken_back(world: World, edge: 
 
 
 async def test_a_way_back_that_was_broken_off_goes_on_where_it_was(world: World, edge: Edge, call: MakeCall) -> None:
-    order = await drain_order(edge, call(), levers=BRISK)
+    order = await drain_order(edge, call(), mitigation=BRISK)
     await tried(Edge.drain, edge, order, call())
     dial(world, WEIGHTS, "latency", times=1, seconds=0)
     dial(world, WEIGHTS, "fail", times=1)
@@ -126,7 +126,7 @@ async def test_a_way_back_that_was_broken_off_goes_on_where_it_was(world: World,
 
 
 async def test_nothing_is_returned_on_missing_data(world: World, edge: Edge, call: MakeCall) -> None:
-    order = await drain_order(edge, call(), levers=BRISK)
+    order = await drain_order(edge, call(), mitigation=BRISK)
     await tried(Edge.drain, edge, order, call())
     world.state.blind = True
     with pytest.raises(AssertionError, match="missing data"):
@@ -135,7 +135,7 @@ async def test_nothing_is_returned_on_missing_data(world: World, edge: Edge, cal
 
 
 async def test_the_last_step_is_not_believed_unwatched_however_often_it_is_tried(world: World, edge: Edge, call: MakeCall) -> None:
-    order = await drain_order(edge, call(), levers=BRISK)
+    order = await drain_order(edge, call(), mitigation=BRISK)
     await tried(Edge.drain, edge, order, call())
     world.state.blind = True
     (whole,) = order.undo_steps((1.0,))
@@ -148,7 +148,7 @@ async def test_the_last_step_is_not_believed_unwatched_however_often_it_is_tried
 
 
 async def test_what_people_returned_by_hand_is_adopted_as_theirs(world: World, edge: Edge, call: MakeCall, practice_url: str) -> None:
-    order = await drain_order(edge, call(), levers=BRISK)
+    order = await drain_order(edge, call(), mitigation=BRISK)
     await tried(Edge.drain, edge, order, call())
     await by_hand(order.undo(), practice_url, USER="lee")
     effect, _ = await tried(Edge.return_traffic, edge, order.undo(), call())
@@ -203,7 +203,7 @@ async def test_a_limit_is_proven_by_what_is_let_in(world: World, edge: Edge, cal
 
 
 async def test_a_limit_is_loosened_in_steps(world: World, edge: Edge, call: MakeCall) -> None:
-    order = await limit_order(edge, call(), 4.0, breaker=True, levers=BRISK)
+    order = await limit_order(edge, call(), 4.0, breaker=True, mitigation=BRISK)
     await tried(Edge.limit, edge, order, call())
     effect, broke = await tried(Edge.loosen, edge, order.undo(), call(key="back"))
     assert not broke and effect.after == {"rate_limit_rps": None, "breaker": False}
@@ -272,7 +272,7 @@ async def test_a_stale_reading_is_read_again(world: World, edge: Edge, call: Mak
 
 
 async def test_a_late_zombie_is_refused_and_told_who_came_after_it(world: World, edge: Edge, call: MakeCall) -> None:
-    late = await drain_order(edge, call(), levers=BRISK)
+    late = await drain_order(edge, call(), mitigation=BRISK)
     await tried(Edge.drain, edge, late, call(key="first"))
     await tried(Edge.return_traffic, edge, late.undo(), call(key="back"))
     with pytest.raises(Refused, match=r"a newer change of the weights of api \(epoch 4\) by inc-20261123-chat exists"):
@@ -314,12 +314,12 @@ async def test_by_hand_does_the_same(world: World, edge: Edge, call: MakeCall, p
 
 async def _lever(edge: Edge, call: MakeCall, lever: str) -> tuple[Any, Any, str]:
     if lever in ("drain", "return"):
-        drain = await drain_order(edge, call(), levers=BRISK)
+        drain = await drain_order(edge, call(), mitigation=BRISK)
         if lever == "drain":
             return Edge.drain, drain, WEIGHTS
         await tried(Edge.drain, edge, drain, call(key="before"))
         return Edge.return_traffic, drain.undo(), WEIGHTS
-    limit = await limit_order(edge, call(), 4.0, levers=BRISK)
+    limit = await limit_order(edge, call(), 4.0, mitigation=BRISK)
     if lever == "limit":
         return Edge.limit, limit, GATEWAY
     await tried(Edge.limit, edge, limit, call(key="before"))

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from activities.action import Limits, NotYet, Refused, Risk, action_of
-from activities.feeds import PAUSED, FeedOf, Feeds, FeedsOf, Pause, Resume
-from practice.world import World
+from activities.feeds.feeds import PAUSED, FeedOf, Feeds, FeedsOf, Pause, Resume
+from practice.world.world import World
 from tests.activities.conftest import MISHAPS, MakeCall, by_hand, dial, effects, pass_time, tried
 
 PUT, FEED = "platform.feeds.put", "routing-rules"

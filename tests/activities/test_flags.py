@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from activities.action import NotYet, Refused
-from activities.flags import FlagOf, Flags, FlagState, RestoreFlag, SwitchOff
-from practice.world import World
+from activities.flags.flags import FlagOf, Flags, FlagState, RestoreFlag, SwitchOff
+from practice.world.world import World
 from tests.activities.conftest import MakeCall, dial, effects, until_done
 
 FLAGS = ("tools.high_psu", "scheduler.enabled", "batch.enabled", "orchestrator.autonomy")

@@ -12,12 +12,12 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.action import Call, Effect, Imposition, Lapsed, NotYet, Order, Refused, Risk, Verb, action_of
-from activities.clients.model_gateway import classify
-from activities.model_orders import ErrorClass, Log, Probe, Served, Split, Survey
-from activities.models import Models, contradiction
-from activities.organisation import BackOff
-from activities.route_orders import EVERYBODY, BackOffOrder, ClientPolicyOf, Degrade, RouteOf, Shift
-from practice.world import World
+from activities.models.model_gateway import classify
+from activities.models.models import Models, contradiction
+from activities.models.orders import ErrorClass, Log, Probe, Served, Split, Survey
+from activities.models.route_orders import EVERYBODY, BackOffOrder, ClientPolicyOf, Degrade, RouteOf, Shift
+from activities.organisation.organisation import BackOff
+from practice.world.world import World
 from tests.activities.conftest import MakeCall, break_provider, dial, effects, granted, pass_time, until_done
 
 MISHAPS: list[tuple[str, dict[str, Any]]] = [

@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 
 from activities.action import Call
-from activities.capacity import Autoscaler, CapacityOf
-from activities.change_feed import ChangeFeed, ChangesSince
-from activities.edge import DependenciesOf, Edge, Vantages
-from activities.feeds import Feeds, FeedsOf
-from activities.onset import OnsetOf, Point, Shape, start_of
-from activities.telemetry import Surface, Telemetry
-from activities.write_gate import GateOf, WriteGate
-from practice.deploying import change, deploy
-from practice.fleet import ServiceFault
-from practice.world import World
+from activities.capacity.capacity import Autoscaler, CapacityOf
+from activities.edge.edge import DependenciesOf, Edge, Vantages
+from activities.feeds.feeds import Feeds, FeedsOf
+from activities.metrics.onset import OnsetOf, Point, Shape, start_of
+from activities.metrics.telemetry import Surface, Telemetry
+from activities.platform.change_feed import ChangeFeed, ChangesSince
+from activities.write_gate.write_gate import GateOf, WriteGate
+from practice.services.deploying import change, deploy
+from practice.services.fleet import ServiceFault
+from practice.world.world import World
 from tests.activities.conftest import MakeCall, pass_time
-from workflows.suspects import Cause, Clues, Diagnosis, diagnose
+from workflows.playbooks.production_outage.suspects import Cause, Diagnosis, TriageFindings, diagnose
 
 API = OnsetOf(service="api")
 REGIONS = ("eu-west", "us-east")
@@ -117,9 +117,9 @@ def triage(
 ) -> Callable[..., Any]:  # fmt: skip
     """All that triage reads, from the same adapters."""
 
-    async def read(service: str = "api", made: Call | None = None) -> Clues:
+    async def read(service: str = "api", made: Call | None = None) -> TriageFindings:
         now = made or call()
-        return Clues(
+        return TriageFindings(
             service=service,
             at=now.at,
             onset=await telemetry.onset(OnsetOf(service=service), now),

@@ -8,15 +8,15 @@ import httpx
 import pytest
 
 from activities.action import Call, NotYet, Refused, Role
-from activities.clients.http import Door
-from activities.clients.pagerduty import PagerDuty
-from activities.clients.slack import Slack
-from activities.codes import Codes
-from activities.organisation import Person
-from activities.pager import AcknowledgementOf, Ask, NobodyReached, NotePage, Page, Pager, Remind, ResolvePage
-from practice.dials import Dial
-from practice.world import World
-from tests.activities.conftest import INCIDENT, MakeDoor, until_done
+from activities.chat.slack import Slack
+from activities.identity.codes import Codes
+from activities.kit.http import HttpClient
+from activities.organisation.organisation import Person
+from activities.paging.pager import AcknowledgementOf, Ask, NobodyReached, NotePage, Page, Pager, Remind, ResolvePage
+from activities.paging.pagerduty import PagerDuty
+from practice.world.dials import Dial
+from practice.world.world import World
+from tests.activities.conftest import INCIDENT, MakeClient, until_done
 
 CODES = Codes(b"a practice secret, long enough")
 DANA, LEE, NOOR = (
@@ -35,7 +35,7 @@ Calls = Callable[..., Call]
 
 
 @pytest.fixture
-def pager(door: MakeDoor) -> Pager:
+def pager(door: MakeClient) -> Pager:
     events = door("/pagerduty", timeout=0.4, Accept="application/json")
     rest = door("/pagerduty/api", timeout=0.4, Authorization="Token token=practice-token")
     pagerduty = PagerDuty(events, rest, routing_key="practice-token", requester="P_DANA", sender="dana@example.com")
@@ -244,7 +244,7 @@ async def test_a_vendor_that_repeats_what_it_was_sent_puts_no_code_into_the_hist
             return httpx.Response(200, json={"incidents": [{"id": "Q", "incident_key": INCIDENT, "status": "triggered", "created_at": ""}]})
         return httpx.Response(400, text=request.content.decode())
 
-    async with Door("https://vendor.example", {}, transport=httpx.MockTransport(echo)) as door:
+    async with HttpClient("https://vendor.example", {}, transport=httpx.MockTransport(echo)) as door:
         pager = Pager(PagerDuty(door, door, routing_key="k", requester="u", sender="s"), Slack(door), CODES)
         with pytest.raises(NobodyReached) as caught:
             await pager.ask(QUESTION, call(key=ASKED))

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from activities.action import Call, Refused, Role
-from activities.clients.pagerduty import PagerDuty
-from activities.organisation import Organisation, Whole
-from activities.rota import Rota
-from practice.dials import Dial
-from practice.world import World
-from tests.activities.conftest import MakeDoor
+from activities.organisation.organisation import Organisation, ReadAll
+from activities.organisation.rota import Rota
+from activities.paging.pagerduty import PagerDuty
+from practice.world.dials import Dial
+from practice.world.world import World
+from tests.activities.conftest import MakeClient
 
 FILE = """
 [people.dana]
@@ -29,7 +29,7 @@ MakeRota = Callable[[str], Rota]
 
 
 @pytest.fixture
-def rota(door: MakeDoor, tmp_path: Path) -> MakeRota:
+def rota(door: MakeClient, tmp_path: Path) -> MakeRota:
     """A rota over a file with these further lines."""
     rest = door("/pagerduty/api", timeout=0.4, Authorization="Token token=practice-token")
     pagerduty = PagerDuty(rest, rest, routing_key="x", requester="P_DANA", sender="dana@example.com")
@@ -42,7 +42,7 @@ def rota(door: MakeDoor, tmp_path: Path) -> MakeRota:
 
 
 async def test_whoever_is_first_on_call_is_called_and_the_source_is_named(rota: MakeRota, call: Calls) -> None:
-    duty = await rota('[oncall]\nops_lead = "EP_SECURITY"\nincident_commander = "EP_COMMANDER"').now(Whole(), call())
+    duty = await rota('[oncall]\nops_lead = "EP_SECURITY"\nincident_commander = "EP_COMMANDER"').now(ReadAll(), call())
     assert duty.on_call == {Role.OPS_LEAD: ("sam",), Role.INCIDENT_COMMANDER: ("dana",)}
     assert duty.sources == {Role.OPS_LEAD: "PagerDuty EP_SECURITY", Role.INCIDENT_COMMANDER: "PagerDuty EP_COMMANDER"}
     assert set(duty.roster.people) == {"dana", "lee", "sam"} and not duty.remarks
@@ -51,7 +51,7 @@ async def test_whoever_is_first_on_call_is_called_and_the_source_is_named(rota: 
 async def test_a_stranger_an_empty_schedule_and_a_silent_pagerduty_are_remarks_and_the_file_holds(
     rota: MakeRota, world: World, call: Calls
 ) -> None:
-    duty = await rota('[oncall]\nops_lead = "EP_COMMS"\nincident_commander = "EP_NOBODY"').now(Whole(), call())
+    duty = await rota('[oncall]\nops_lead = "EP_COMMS"\nincident_commander = "EP_NOBODY"').now(ReadAll(), call())
     assert not duty.on_call
     assert [remark.partition(" (")[0] for remark in duty.remarks] == [
         "Noor is on call as Ops Lead",
@@ -60,15 +60,15 @@ async def test_a_stranger_an_empty_schedule_and_a_silent_pagerduty_are_remarks_a
     for mode in ("fail", "hang", "throttle"):
         world.dials.remove_all()
         world.dials.set(Dial("pagerduty.oncalls", mode))
-        duty = await rota('[oncall]\nops_lead = "EP_OPS"').now(Whole(), call())
+        duty = await rota('[oncall]\nops_lead = "EP_OPS"').now(ReadAll(), call())
         assert not duty.on_call and duty.roster.people and "the roster file holds" in duty.remarks[0]
 
 
 async def test_without_schedules_pagerduty_is_not_asked(rota: MakeRota, world: World, call: Calls) -> None:
-    await rota("").now(Whole(), call())
+    await rota("").now(ReadAll(), call())
     assert not [request for request in world.requests if request["route"] == "pagerduty.oncalls"]
 
 
 async def test_a_role_that_is_none_is_refused_with_its_key(rota: MakeRota, call: Calls) -> None:
     with pytest.raises(Refused, match=r"oncall\.king"):
-        await rota('[oncall]\nking = "EP_OPS"').now(Whole(), call())
+        await rota('[oncall]\nking = "EP_OPS"').now(ReadAll(), call())

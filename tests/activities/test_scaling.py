@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from activities.action import Call, Effect, Limits, NotYet, Refused
-from activities.clients.kubernetes import Kubernetes
-from activities.organisation import Deployed
-from activities.scaling import SCALED_DEPLOYMENT, Replicas, ReplicasOf, RestoreReplicas, Scale, Scaling
-from practice.fleet import Place
-from practice.world import World
-from tests.activities.conftest import MakeCall, MakeDoor, dial, effects, granted, pass_time, until_done
+from activities.capacity.scaling import SCALED_DEPLOYMENT, Replicas, ReplicasOf, RestoreReplicas, Scale, Scaling
+from activities.deploys.kubernetes import Kubernetes
+from activities.organisation.organisation import Deployed
+from practice.services.fleet import Place
+from practice.world.world import World
+from tests.activities.conftest import MakeCall, MakeClient, dial, effects, granted, pass_time, until_done
 
 EU = "eu-west"
 ORCHESTRATOR = Deployed(name="orchestrator", platform="kubernetes", regions=(EU, "us-east"))
@@ -26,7 +26,7 @@ MISHAPS: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.fixture
-def scaling(door: MakeDoor) -> Scaling:
+def scaling(door: MakeClient) -> Scaling:
     """The adapter; its clients give up after half a second."""
     return Scaling(Kubernetes(lambda region: door(f"/k8s/{region}", timeout=0.5)))
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from activities import wording
 from activities.action import Call, Grant, Refused
-from activities.clients.statuspage import Statuspage
-from activities.status_page import PageOf, Publish, State, StatusPage
-from practice.dials import Dial
-from practice.world import World
-from tests.activities.conftest import INCIDENT, MakeDoor, until_done
+from activities.status_page.status_page import PageOf, Publish, State, StatusPage
+from activities.status_page.statuspage import Statuspage
+from activities.texts import wording
+from practice.world.dials import Dial
+from practice.world.world import World
+from tests.activities.conftest import INCIDENT, MakeClient, until_done
 
 AT = datetime(2026, 11, 23, 12, 36, tzinfo=UTC)
 MISHAPS = [("fail", 2), ("commit_then_drop", 1), ("nothing_changed", 1), ("throttle", 2), ("hang", 1)]
@@ -20,7 +20,7 @@ Calls = Callable[..., Call]
 
 
 @pytest.fixture
-def page(door: MakeDoor) -> StatusPage:
+def page(door: MakeClient) -> StatusPage:
     manage = door("/statuspage/v1", timeout=0.4, Authorization="OAuth practice-token")
     return StatusPage(Statuspage(manage, door("/statuspage/public", timeout=0.4, Accept="application/json"), "main"))
 
@@ -191,7 +191,7 @@ async def test_what_is_back_filled_shows_the_time_at_which_it_was_to_be_said_and
 
 
 async def test_the_second_host_speaks_under_the_same_approval_and_where_there_is_none_it_says_so(
-    page: StatusPage, door: MakeDoor, world: World, call: Calls
+    page: StatusPage, door: MakeClient, world: World, call: Calls
 ) -> None:
     order = _order()
     elsewhere = order.model_copy(update={"host": "second status page"})
@@ -216,7 +216,7 @@ async def test_an_approval_of_own_words_covers_no_others(page: StatusPage, world
     assert _public(world)[0][1].startswith("12:36 UTC: chat is slow")
 
 
-async def test_wrong_credentials_are_a_refusal(door: MakeDoor, call: Calls) -> None:
+async def test_wrong_credentials_are_a_refusal(door: MakeClient, call: Calls) -> None:
     wrong = door("/statuspage/v1", Authorization="OAuth wrong")
     with pytest.raises(Refused, match="401"):
         await StatusPage(Statuspage(wrong, wrong, "main")).on_page(PageOf(incident_id=INCIDENT), call())

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from activities.action import Call
-from activities.clients.http import Door
-from activities.clients.prometheus import Prometheus
-from activities.organisation import Stability
-from activities.telemetry import EstimateQuality, Gate, ProviderGate, Surface, Telemetry, beyond_chance
-from practice.server import serve
-from practice.world import World
+from activities.kit.http import HttpClient
+from activities.metrics.prometheus import Prometheus
+from activities.metrics.telemetry import EstimateQuality, Gate, ProviderGate, Surface, Telemetry, beyond_chance
+from activities.organisation.organisation import Stability
+from practice.http.server import serve
+from practice.world.world import World
 from tests.activities.conftest import INCIDENT, MakeCall, break_provider, pass_time
 
 CHAT = Surface(service="chat")
@@ -150,7 +150,7 @@ def test_chance_is_not_a_violation_and_twice_the_budget_is(errors: int, n: int, 
 async def fast(tmp_path: Path) -> AsyncIterator[tuple[World, Telemetry]]:
     """A world whose clock runs two minutes to the second."""
     world = World(seed=7, pace=120, state=tmp_path)
-    async with serve(world) as url, Door(f"{url}/prom", {}) as door:
+    async with serve(world) as url, HttpClient(f"{url}/prom", {}) as door:
         yield world, Telemetry(Prometheus(door))
 
 

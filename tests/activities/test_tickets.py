@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from activities.action import Call, Refused
-from activities.clients.github import GitHub
-from activities.tickets import OpenTicket, RewriteTicket, TicketComment, Tickets
-from practice.dials import Dial
-from practice.world import World
-from tests.activities.conftest import INCIDENT, MakeDoor, until_done
+from activities.tickets.github import GitHub
+from activities.tickets.tickets import OpenTicket, RewriteTicket, TicketComment, Tickets
+from practice.world.dials import Dial
+from practice.world.world import World
+from tests.activities.conftest import INCIDENT, MakeClient, until_done
 
 REPOSITORY = "acme/incidents"
 OPEN = OpenTicket(incident_id=INCIDENT, title="[SEV‑1] Provider outage", body="**Impact:** answers fail")
@@ -20,7 +20,7 @@ Calls = Callable[..., Call]
 
 
 @pytest.fixture
-def tickets(door: MakeDoor) -> Tickets:
+def tickets(door: MakeClient) -> Tickets:
     return Tickets(GitHub(door("/github", timeout=0.4), REPOSITORY))
 
 

@@ -9,13 +9,13 @@ import httpx
 import pytest
 
 from activities.action import Call, NotYet, Refused, Role
-from activities.clients.http import Door
-from activities.clients.slack import Slack, SlackSaid
-from activities.organisation import Person
-from activities.war_room import Announce, OpenRoom, Pinned, TellRoom, WarRoom
-from practice.dials import Dial
-from practice.world import World
-from tests.activities.conftest import INCIDENT, MakeDoor, until_done
+from activities.chat.slack import Slack, SlackSaid
+from activities.chat.war_room import Announce, OpenRoom, Pinned, TellRoom, WarRoom
+from activities.kit.http import HttpClient
+from activities.organisation.organisation import Person
+from practice.world.dials import Dial
+from practice.world.world import World
+from tests.activities.conftest import INCIDENT, MakeClient, until_done
 
 DANA = Person(id="dana", name="Dana", roles=(Role.INCIDENT_COMMANDER,), slack="U_DANA")
 LEE = Person(id="lee", name="Lee", roles=(Role.OPS_LEAD,), slack="U_LEE")
@@ -33,7 +33,7 @@ Calls = Callable[..., Call]
 
 
 @pytest.fixture
-def slack(door: MakeDoor) -> Slack:
+def slack(door: MakeClient) -> Slack:
     return Slack(door("/slack/api", timeout=0.4))
 
 
@@ -209,6 +209,6 @@ async def test_standing_channels_are_told_once_each_and_one_that_is_missing_keep
 )
 async def test_an_error_inside_a_200_is_an_outcome(call: Calls, error: str, outcome: type[Exception]) -> None:
     said = httpx.MockTransport(lambda request: httpx.Response(200, json={"ok": False, "error": error}))
-    async with Door("https://slack.example/api", {}, transport=said) as door:
+    async with HttpClient("https://slack.example/api", {}, transport=said) as door:
         with pytest.raises(outcome, match="slow down" if outcome is NotYet else error):
             await WarRoom(Slack(door)).tell(TellRoom(channel="C1", says=("x",), nth=1), call())

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from activities import wording
 from activities.action import Refused
+from activities.texts import wording
 from tests import seed
 
 AT = datetime(2026, 11, 23, 12, 36, 5, tzinfo=UTC)

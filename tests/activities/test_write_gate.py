@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from activities.action import Limits, NotYet, Refused, Risk, Role, action_of
-from activities.organisation import Levers
-from activities.write_gate import READ_ONLY, GateOf, ReadOnly, Reopen, WriteGate, WriteSafety
-from practice.fleet import ServiceFault
-from practice.world import World
+from activities.organisation.organisation import MitigationSettings
+from activities.write_gate.write_gate import READ_ONLY, GateOf, ReadOnly, Reopen, WriteGate, WriteSafety
+from practice.services.fleet import ServiceFault
+from practice.world.world import World
 from tests.activities.conftest import MISHAPS, MakeCall, by_hand, dial, effects, pass_time, tried
 
 PUT = "platform.write_gate.put"
 REGIONS = ("eu-west", "us-east")
-BRISK = Levers(return_pause=timedelta(minutes=1))
+BRISK = MitigationSettings(return_pause=timedelta(minutes=1))
 mishaps = pytest.mark.parametrize(("mode", "settings"), MISHAPS, ids=[mode for mode, _ in MISHAPS])
 ways = pytest.mark.parametrize("way", ["close", "reopen"])
 
@@ -28,7 +28,7 @@ def fault(world: World, kind: str, **more: Any) -> None:
 
 
 async def close_order(write_gate: WriteGate, call: MakeCall) -> ReadOnly:
-    order = ReadOnly(service="api", regions=REGIONS, why="rows do not fit together", levers=BRISK)
+    order = ReadOnly(service="api", regions=REGIONS, why="rows do not fit together", mitigation=BRISK)
     return order.given(await write_gate.read(GateOf(service="api"), call()))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.drill import Drill, Told, brisk, drill, until
+from tests.stage.drill import Drill, RunningIncident, brisk, drill, until
 from workflows.incident import Phase, Silence, State, Status, StepState
 
 LOW_PARITY = {"borealis": {"parity": 0.93}}
@@ -25,7 +25,7 @@ async def outage(
     rate: float = 0.6,
     lasts: int | None = 400,
     kind: str = "overload",
-) -> AsyncIterator[tuple[Drill, Told]]:
+) -> AsyncIterator[tuple[Drill, RunningIncident]]:
     """The primary fails and an incident is declared. Nobody has answered anything yet."""
     async with drill(tmp, policy=policy or brisk()) as stage:
         if providers:
@@ -325,7 +325,7 @@ async def test_with_everything_declined_nothing_graver_than_c1_ran(tmp_path: Pat
 # -- the way back ---------------------------------------------------------------------------------------------------------------------
 
 
-async def to_the_canary(stage: Drill, incident: Told) -> None:
+async def to_the_canary(stage: Drill, incident: RunningIncident) -> None:
     """Up to a first share of real traffic on the primary."""
     await incident.is_in(Phase.RECOVERY)
     await incident.answer("Canary back")
@@ -379,7 +379,7 @@ async def test_a_flapping_primary_gets_one_attempt_an_hour_and_none_within_the_l
         assert second - first >= timedelta(minutes=60)
 
 
-async def _second_return(stage: Drill, incident: Told) -> bool:
+async def _second_return(stage: Drill, incident: RunningIncident) -> bool:
     for question in (await incident.status()).asking:
         if "Canary back" in question.asks:
             await incident.answer("Canary back")
@@ -416,7 +416,7 @@ async def test_a_stand_in_that_fails_during_recovery_is_noticed_within_the_lock(
         assert (await stage.look())["route"]["weights"] == {"aurora": 1.0}
 
 
-async def _all_degraded(stage: Drill, incident: Told) -> bool:
+async def _all_degraded(stage: Drill, incident: RunningIncident) -> bool:
     await incident.pass_time(timedelta(seconds=15))
     return len(await retrieval_only(stage)) == 20
 
@@ -461,7 +461,7 @@ async def test_a_failed_step_that_was_done_by_hand_is_adopted(tmp_path: Path) ->
         assert [e["key"] for e in await stage.wrote("llm.routes.weights")] == [None]
 
 
-async def by_hand(stage: Drill, incident: Told) -> None:
+async def by_hand(stage: Drill, incident: RunningIncident) -> None:
     """Do what the failover would have done, as a person with curl does."""
     route = (await stage.http.get("/llm/v1/routes/chat", headers=AS_A_PERSON)).json()
     movable = [t for t, row in (await stage.look())["tenants"].items() if row["tier"] != "sovereign"]
@@ -530,12 +530,12 @@ async def test_neither_missing_data_nor_an_alarm_lets_the_stability_window_pass(
         assert status.resolved_at and status.resolved_at >= alarmed + FIVE
 
 
-async def at_of(incident: Told, kind: str) -> datetime:
+async def at_of(incident: RunningIncident, kind: str) -> datetime:
     """When the latest entry of a kind was made."""
     return max(datetime.fromisoformat(e["at"]) for e in await incident.handle.query("timeline") if e["kind"] == kind)
 
 
-async def _waits_for(incident: Told, what: str) -> bool:
+async def _waits_for(incident: RunningIncident, what: str) -> bool:
     status = await incident.status()
     await incident._move(status, {}, set(), timedelta(seconds=20))
     return what in status.waiting_for
@@ -605,7 +605,7 @@ async def test_a_verb_is_never_done_on_the_word_of_a_200(tmp_path: Path, route: 
         assert status.state is State.HANDED_OVER and status.mitigated_at is None
 
 
-async def _handed_over(incident: Told) -> bool:
+async def _handed_over(incident: RunningIncident) -> bool:
     status = await incident.status()
     if status.state is State.HANDED_OVER:
         return True

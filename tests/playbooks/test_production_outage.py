@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.drill import drill
-from tests.outages import MINUTE, failing, makes, outage, passes, pinned, quick, split_of, story
+from tests.stage.drill import drill
+from tests.stage.outages import MINUTE, failing, makes, outage, passes, pinned, quick, split_of, story
 from workflows.incident import State
 
 # -- our own change -------------------------------------------------------------------------------------------------------------------

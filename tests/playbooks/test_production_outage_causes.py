@@ -4,8 +4,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from activities.action import Role
-from tests.drill import drill
-from tests.outages import MINUTE, STANDING, changed, failing, makes, mended, outage, passes, pinned, quick, split_of, story
+from tests.stage.drill import drill
+from tests.stage.outages import MINUTE, STANDING, changed, failing, makes, mended, outage, passes, pinned, quick, split_of, story
 from workflows.incident import QuestionKind, QuestionState, State
 
 # -- innocent changes -----------------------------------------------------------------------------------------------------------------
@@ -72,7 +72,7 @@ async def test_another_kind_of_change_is_undone_by_whoever_made_it_and_judged_by
 
 
 async def test_a_word_that_the_metrics_do_not_confirm_crosses_the_cause_out_and_the_next_is_looked_for(tmp_path: Path) -> None:
-    """Said to be undone, and no better: crossed out, shed, and in the end the nearest deploy is rolled back, asked."""
+    """Ran to be undone, and no better: crossed out, shed, and in the end the nearest deploy is rolled back, asked."""
     async with drill(tmp_path, policy=quick()) as stage:
         await makes(stage, "service-faults", service="api", kind="region", rate=0.5)
         await makes(stage, "changes", services=["api"], kind="config", what="pool size from 20 to 2")

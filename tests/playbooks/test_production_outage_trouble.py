@@ -6,11 +6,11 @@ import hashlib
 from datetime import timedelta
 from pathlib import Path
 
-from tests.drill import ORGANISATION, drill
-from tests.outages import MINUTE, STANDING, changed, failing, makes, outage, passes, pinned, quick, split_of, story
-from workflows.checklist import TickState
+from tests.stage.drill import ORGANISATION, drill
+from tests.stage.outages import MINUTE, STANDING, changed, failing, makes, outage, passes, pinned, quick, split_of, story
+from workflows.first_minutes.checklist import TickState
 from workflows.incident import Phase, State, StepState
-from workflows.severity import Severity
+from workflows.severity.severity import Severity
 
 FIVE = timedelta(minutes=5)
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from practice.fleet import ServiceFault
-from tests.drill import Drill, drill, until
+from practice.services.fleet import ServiceFault
+from tests.stage.drill import Drill, drill, until
 from workflows.incident import Phase, Silence, State
 
 # A month in twenty minutes. `history`: how much data there must be.
@@ -155,11 +155,13 @@ async def test_another_incidents_end_does_not_lift_it(tmp_path: Path) -> None:
 
 
 def test_only_the_budgets_own_incident_has_the_verb_that_releases_it() -> None:
-    """`freezes.release` refuses in the name of `budget` (tests/test_change_freeze.py); the other verb stands in one place."""
+    """`freezes.release` refuses in the name of `budget` (tests/freeze/test_change_freeze.py); the other verb stands in one place."""
     root = Path(__file__).parent.parent.parent
     users = [
         path.name for path in sorted((root / "workflows").rglob("*.py")) if re.search(r"BUDGET_FROZEN|release_budget", path.read_text())
     ]
     assert users == ["slo.py"]
-    importers = [path.name for path in sorted((root / "workflows").rglob("*.py")) if "workflows.slo" in path.read_text()]
+    importers = [
+        path.name for path in sorted((root / "workflows").rglob("*.py")) if "workflows.playbooks.slo_burn.budget" in path.read_text()
+    ]
     assert importers == ["slo_burn.py"]

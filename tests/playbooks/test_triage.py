@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.drill import drill
+from tests.stage.drill import drill
 from workflows.incident import Phase, State
 
 

@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from practice.stage import Stage, staged
+from practice.world.stage import Stage, staged
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from practice.stage import Stage, staged
-from practice.templates import filled, humanize, humanize_duration, humanize_percentage
+from practice.metrics.templates import filled, humanize, humanize_duration, humanize_percentage
+from practice.world.stage import Stage, staged
 
 RULES = """
 groups:

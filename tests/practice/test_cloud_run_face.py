@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from practice.fleet import Place
-from practice.stage import Stage
+from practice.services.fleet import Place
+from practice.world.stage import Stage
 
 LOCATION = "/run/v2/projects/acme/locations/eu-west"
 API = f"{LOCATION}/services/api"

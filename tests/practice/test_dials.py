@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from practice.app import FACES
-from practice.stage import Stage, staged
+from practice.http.app import FACES
+from practice.world.stage import Stage, staged
 
 WRITING = [route.name for face in FACES if not face.control for route in face.routes if route.writes]
 ONE_READ_PER_FACE = {

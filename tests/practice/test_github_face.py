@@ -5,9 +5,9 @@ from typing import Any
 import httpx
 import pytest
 
-from practice.fleet import Revision
-from practice.repositories import Ruleset
-from practice.stage import Stage
+from practice.services.fleet import Revision
+from practice.services.repositories import Ruleset
+from practice.world.stage import Stage
 
 API = "/github/repos/acme/api"
 FREEZE = {

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from practice.deploying import deploy
-from practice.fleet import Place, Service
-from practice.stage import Stage
+from practice.services.deploying import deploy
+from practice.services.fleet import Place, Service
+from practice.world.stage import Stage
 
 CLUSTER = "/k8s/eu-west"
 APPS = f"{CLUSTER}/apis/apps/v1/namespaces/default"

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from practice.stage import Stage
+from practice.world.stage import Stage
 
 ROUTE = "/llm/v1/routes/chat"
 

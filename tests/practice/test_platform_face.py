@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from practice.stage import Stage
+from practice.world.stage import Stage
 
 API = "/platform/v1/services/api"
 FEED = "/platform/v1/feeds/routing-rules"

@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from practice.metrics import Metrics
-from practice.promql import compiled
-from practice.promql_words import PromqlError
+from practice.metrics.metrics import Metrics
+from practice.metrics.promql import compiled
+from practice.metrics.promql_words import PromqlError
 
 NOW = 600.0
 

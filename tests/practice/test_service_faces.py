@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from practice.deploying import deploy, repository_of
-from practice.fleet import CHANGE_KINDS
-from practice.stage import Stage
+from practice.services.deploying import deploy, repository_of
+from practice.services.fleet import CHANGE_KINDS
+from practice.world.stage import Stage
 
 
 async def asked(stage: Stage, times: int = 100, path: str = "/edge/api/", method: str = "GET", **headers: str) -> list[httpx.Response]:

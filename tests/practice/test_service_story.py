@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from practice.deploying import deploy
-from practice.stage import Stage, staged
-from practice.world import World
+from practice.services.deploying import deploy
+from practice.world.stage import Stage, staged
+from practice.world.world import World
 
 GOOD = 0.01
 """A healthy service stays far below this."""

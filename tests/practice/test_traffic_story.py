@@ -2,8 +2,8 @@
 
 import pytest
 
-from practice.stage import Stage, staged
-from practice.world import World
+from practice.world.stage import Stage, staged
+from practice.world.world import World
 
 ERRORS = "sum(rate(service_requests_total{service='chat',outcome='error'}[2m])) / sum(rate(service_requests_total{service='chat'}[2m]))"
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from practice.stage import Stage
+from practice.world.stage import Stage
 
 FLAG = "/unleash/api/admin/projects/default/features/tools.high_psu"
 PAGES = "/statuspage/v1/pages/main/incidents"

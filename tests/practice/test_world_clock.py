@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from practice.clock import Clock, from_rfc3339, rfc3339
-from practice.promql import compiled
-from practice.stage import Stage, staged
-from practice.world import World
+from practice.metrics.promql import compiled
+from practice.world.clock import Clock, from_rfc3339, rfc3339
+from practice.world.stage import Stage, staged
+from practice.world.world import World
 
 
 def test_world_time_runs_at_its_pace() -> None:

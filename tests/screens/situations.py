@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 
 from activities.action import Call, Effect, Entry, Order, Risk, Role
-from activities.ledger import Ledger, Record
-from workflows.checklist import Tick
+from activities.ledger.ledger import Ledger, Record
+from workflows.first_minutes.checklist import Tick
 from workflows.incident import (
     Given,
     InForce,
@@ -19,7 +19,7 @@ from workflows.incident import (
     StepState,
     Task,
 )
-from workflows.severity import Severity
+from workflows.severity.severity import Severity
 
 DECLARED = datetime.fromisoformat("2026-11-23T10:02:00+00:00")
 NOW = DECLARED + timedelta(minutes=14, seconds=32)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console, Group
 
-from activities.organisation import Policy
-from starters import by_hand, checklist, screens
-from starters.text import UNSEEN
+from activities.organisation.organisation import Policy
+from starters.screens import by_hand, checklist, screens
+from starters.screens.text import UNSEEN
 from tests.screens import situations
 from tests.screens.situations import NOW
 from workflows.incident import State, Status
@@ -81,9 +81,9 @@ def test_what_is_printed_is_as_it_was(name: str) -> None:
 
 
 @pytest.mark.parametrize("width", [80, 100, 160])
-@pytest.mark.parametrize("situation", [situations.asking, situations.repairing, situations.hostile, situations.ticked])
-def test_a_question_takes_twelve_lines_at_most_and_no_line_is_too_long(situation: Callable[[], Status], width: int) -> None:
-    seen = drawn(screens.render(situation(), NOW, width), width).splitlines()
+@pytest.mark.parametrize("state", [situations.asking, situations.repairing, situations.hostile, situations.ticked])
+def test_a_question_takes_twelve_lines_at_most_and_no_line_is_too_long(state: Callable[[], Status], width: int) -> None:
+    seen = drawn(screens.render(state(), NOW, width), width).splitlines()
     assert max(map(cell_len, seen)) <= width
     begun = next(nth for nth, line in enumerate(seen) if line.startswith("॥ ["))
     assert seen.index("", begun) - begun <= 12

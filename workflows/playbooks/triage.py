@@ -6,10 +6,10 @@ Seed §0.1: "If you're unsure, page as SEV-2 and adjust after triage"; §0.3: "C
 from temporalio import workflow
 
 from activities.action import Role
-from activities.telemetry import Surface, Telemetry
+from activities.metrics.telemetry import Surface, Telemetry
 from workflows.incident import Card, Incident
 from workflows.playbook import Playbook
-from workflows.severity import Severity
+from workflows.severity.severity import Severity
 
 
 @workflow.defn

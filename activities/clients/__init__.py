@@ -1,1 +1,0 @@
-"""The vendor APIs, spoken by httpx: no SDK, because an SDK that retries inside an activity retries behind Temporal's back."""

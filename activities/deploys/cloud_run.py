@@ -1,0 +1,152 @@
+"""Google's Cloud Run Admin API v2 (cloud.google.com/run/docs/reference/rest/v2), as a platform that `Deploys` shifts.
+
+A write is conditional on the service's etag and is answered by an operation, which is polled for a few seconds. What counts afterwards is
+`trafficStatuses`: the traffic in force, while `traffic` is only what was asked for. Fields that are empty, zero or false are left out.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from activities.action import Call, Refused
+from activities.deploys.orders import LATEST, Revision, Rollout, Serving, Split, ToRevision, merged, percents
+from activities.kit.http import HttpClient
+from activities.organisation.organisation import Deployed
+
+Json = dict[str, Any]
+
+BY_LATEST, BY_REVISION = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"
+SUCCEEDED, FAILED = "CONDITION_SUCCEEDED", "CONDITION_FAILED"
+SCHEMA = "incident-playbooks/schema-"  # annotations of a revision: the database schemas that it works with
+UNPINNED = 0  # the version of a secret that follows the latest
+PAGE = 100
+POLLED_EVERY = 0.3  # seconds
+
+
+class CloudRun:
+    """Services of any project. `patience` is how many seconds an operation is waited for; with the door's timeout it stays below a try's."""
+
+    def __init__(self, door: HttpClient, *, patience: float = 3.0) -> None:
+        self._client = door
+        self._patience = patience
+
+    async def survey(self, call: Call, service: Deployed) -> Rollout:
+        """Revisions of all regions, newest first, and what serves where. A revision is ready when it is so in every region."""
+        listing = (self._revisions(call, service, region) for region in service.regions)
+        serving, listed = await asyncio.gather(self.regions(call, service), asyncio.gather(*listing))
+        return Rollout(service=service.name, regions=serving, revisions=merged(listed))
+
+    async def regions(self, call: Call, service: Deployed) -> dict[str, Serving]:
+        """What serves in every region, by `trafficStatuses`."""
+        said = await asyncio.gather(*(self._get(call, _path(service, region)) for region in service.regions))
+        return {region: _serving(one) for region, one in zip(service.regions, said, strict=True)}
+
+    async def shift(self, call: Call, order: ToRevision, region: str) -> None:
+        """Ask for the region's split under the etag that was read, keeping tagged addresses, and wait for the operation."""
+        path = _path(order.service, region)
+        tagged = [t for t in (await self._get(call, path)).get("traffic", []) if t.get("tag")]
+        body = {"etag": order.versions[region], "traffic": [*_targets(order.split[region]), *(_without_traffic(t) for t in tagged)]}
+        said: Json = (await self._client.write(call, "PATCH", path, params={"updateMask": "traffic"}, json=body)).json()
+        await self._finished(call, said)
+
+    async def _finished(self, call: Call, operation: Json) -> None:
+        """Poll while patience lasts. Raises `Refused` when it failed. One that cannot be read says nothing: the caller reads back."""
+        until = time.monotonic() + self._patience
+        while not operation.get("done") and time.monotonic() < until:
+            with contextlib.suppress(httpx.TransportError):
+                said = await self._client.ask(call, "GET", f"/v2/{operation['name']}")
+                operation = said.json() if said.is_success else operation
+            if not operation.get("done"):
+                await asyncio.sleep(POLLED_EVERY)
+        if "error" in operation:
+            raise Refused(f"accepted, but Cloud Run gave it up: {operation['error'].get('message', operation['error'])}")
+
+    async def _revisions(self, call: Call, service: Deployed, region: str) -> list[Revision]:
+        found: list[Revision] = []
+        token: str | None = None
+        while True:
+            said = await self._get(call, f"{_path(service, region)}/revisions", pageSize=PAGE, pageToken=token)
+            found += [_revision(one) for one in said.get("revisions", [])]
+            token = said.get("nextPageToken")
+            if not token:
+                return found
+
+    async def _get(self, call: Call, path: str, **params: Any) -> Json:
+        said: Json = (await self._client.read(call, path, **params)).json()
+        return said
+
+
+def _path(service: Deployed, region: str) -> str:
+    if not service.project:
+        raise Refused(f"organisation.toml does not say in which project {service.name} runs: set project in [services.{service.name}]")
+    return f"/v2/projects/{service.project}/locations/{region}/services/{service.name}"
+
+
+def _serving(said: Json) -> Serving:
+    asked, in_force = _split(said.get("traffic", [])), _split(said.get("trafficStatuses", []))
+    up_to_date = not said.get("reconciling") and said.get("observedGeneration") == said.get("generation")
+    condition = said.get("terminalCondition", {})
+    broke = up_to_date and condition.get("state") == FAILED and percents(asked) != percents(in_force)
+    return Serving(
+        split=in_force,
+        latest=_last(said.get("latestReadyRevision", "")),
+        version=said["etag"],
+        settling={} if up_to_date and percents(asked) == percents(in_force) else asked,
+        failed=condition.get("message") or condition.get("reason") or "it does not say why" if broke else "",
+    )
+
+
+def _split(targets: Iterable[Json]) -> Split:
+    split: Split = {}
+    for target in targets:
+        name = LATEST if target.get("type") == BY_LATEST else _last(target.get("revision", ""))
+        if target.get("percent"):
+            split[name] = round(split.get(name, 0.0) + target["percent"] / 100, 6)
+    return split
+
+
+def _targets(split: Split) -> list[Json]:
+    return [
+        {"type": BY_LATEST, "percent": percent} if name == LATEST else {"type": BY_REVISION, "revision": name, "percent": percent}
+        for name, percent in percents(split).items()
+    ]
+
+
+def _without_traffic(target: Json) -> Json:
+    return {name: target[name] for name in ("type", "revision", "tag") if name in target}
+
+
+def _revision(said: Json) -> Revision:
+    container = said.get("containers", [{}])[0]
+    conditions = {one["type"]: one for one in said.get("conditions", [])}
+    notes = said.get("annotations", {})
+    keys = [env["valueSource"]["secretKeyRef"] for env in container.get("env", []) if "secretKeyRef" in env.get("valueSource", {})]
+    return Revision(
+        id=_last(said["name"]),
+        digest=container.get("image", "").partition("@")[2],
+        created_at=datetime.fromisoformat(said["createTime"].replace("Z", "+00:00")),
+        ready=conditions.get("Ready", {}).get("state") == SUCCEEDED,
+        secrets={_last(key["secret"]): _number(key.get("version", "")) or UNPINNED for key in keys},
+        schema_min=_number(notes.get(f"{SCHEMA}min", "")),
+        schema_max=_number(notes.get(f"{SCHEMA}max", "")),
+        image_present=_image_present(conditions.get("ContainerReady", {})),
+    )
+
+
+def _image_present(condition: Json) -> bool | None:
+    if condition.get("state") == SUCCEEDED:
+        return True
+    return False if condition.get("reason") == "CONTAINER_MISSING" else None
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdigit() else None
+
+
+def _last(name: str) -> str:
+    return name.rsplit("/", 1)[-1]

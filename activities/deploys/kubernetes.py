@@ -1,0 +1,221 @@
+"""The Kubernetes API (kubernetes.io/docs/reference/kubernetes-api): Deployments, as a platform that `Deploys` shifts and `Replicas` scales.
+
+A revision is a ReplicaSet, and is called by its name. Shifting sets a Deployment's pod template to that of the ReplicaSet: what `kubectl
+rollout undo --to-revision` does, but always to a named one, and only if the Deployment is still as it was read (JSON patch with a test).
+Nothing is pinned by that: the next deploy serves at once. Where a controller keeps Deployments as a repository has them, it reverts this.
+
+Pod templates tell what Kubernetes does not know, by annotations: `incident-playbooks/schema-min` and `-max` (the database schemas that
+the build works with), `secrets.incident-playbooks/NAME` (the pinned version of a secret). Images are named by digest.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from activities.action import Call, Refused, Value
+from activities.deploys.orders import Revision, Rollout, Serving, Split, ToRevision, merged, percents
+from activities.kit.http import Conflict, HttpClient, Unprocessable
+from activities.organisation.organisation import Deployed
+
+Json = dict[str, Any]
+
+REVISION = "deployment.kubernetes.io/revision"
+TEMPLATE_HASH = "pod-template-hash"
+CAUSE = "/metadata/annotations/kubernetes.io~1change-cause"  # what `kubectl rollout history` shows
+SCHEMA = "incident-playbooks/schema-"
+SECRET = "secrets.incident-playbooks/"  # noqa: S105 - followed by a secret's name; the value is its pinned version
+DONE, GIVEN_UP = "NewReplicaSetAvailable", "ProgressDeadlineExceeded"
+UNSEEN = "(a template that is not rolled out yet)"
+PATCH = {"Content-Type": "application/json-patch+json"}
+MANAGER = {"fieldManager": "incident-playbooks"}
+
+
+class Replicated(Value):
+    """How many pods a Deployment has: wanted, there, and ready. `observed`: the controller has seen what is wanted."""
+
+    wanted: int
+    there: int
+    ready: int
+    observed: bool
+    version: str
+
+
+class Kubernetes:
+    """The clusters of all regions. `opened` opens the door to a region's API; it is called once for each."""
+
+    def __init__(self, opened: Callable[[str], HttpClient]) -> None:
+        self._opened = opened
+        self._clients: dict[str, HttpClient] = {}
+
+    async def survey(self, call: Call, service: Deployed) -> Rollout:
+        """ReplicaSets as revisions, newest first, and what serves where. A revision is ready when it is so in every region."""
+        seen = await asyncio.gather(*(self._look(call, service, region) for region in service.regions))
+        images = await asyncio.gather(*(self._images(call, region) for region in service.regions))
+        serving = {region: _serving(*one) for region, one in zip(service.regions, seen, strict=True)}
+        listed = [[_revision(service.name, one, held) for one in sets] for (_, sets), held in zip(seen, images, strict=True)]
+        return Rollout(service=service.name, regions=serving, revisions=merged(listed))
+
+    async def regions(self, call: Call, service: Deployed) -> dict[str, Serving]:
+        """What serves in every region, by the status of the rollout."""
+        seen = await asyncio.gather(*(self._look(call, service, region) for region in service.regions))
+        return {region: _serving(*one) for region, one in zip(service.regions, seen, strict=True)}
+
+    async def shift(self, call: Call, order: ToRevision, region: str) -> None:
+        """Set the template to that of the revision's ReplicaSet, if the Deployment is still at the version that was read."""
+        wanted = [*percents(order.split[region])]
+        if len(wanted) != 1:
+            raise Refused(f"on Kubernetes one revision takes all: {order.service.name} cannot serve {' and '.join(wanted)} in {region}")
+        deployment, sets = await self._look(call, order.service, region)
+        found = next((one for one in sets if one["metadata"]["name"] == wanted[0]), None)
+        if found is None:
+            raise Refused(
+                f"{wanted[0]} is not among the ReplicaSets of {order.service.name} in {region} (any more): Kubernetes keeps only so many"
+            )
+        if deployment["spec"].get("paused"):
+            raise Refused(f"{order.service.name} is paused in {region}; `kubectl rollout resume` it first")
+        cause = f"{call.incident_id}: {order.purpose} to {wanted[0]}"
+        template = {"op": "replace", "path": "/spec/template", "value": _asked_template(found)}
+        await self._patch(call, order.service, region, order.versions[region], [template, _annotate(deployment, cause)])
+
+    async def replicas(self, call: Call, service: Deployed, region: str) -> Replicated:
+        """How many pods a region's Deployment has."""
+        said = await self._deployment(call, service, region)
+        status = said.get("status", {})
+        return Replicated(
+            wanted=said["spec"].get("replicas", 1),
+            there=status.get("replicas", 0),
+            ready=status.get("readyReplicas", 0),
+            observed=_observed(said),
+            version=said["metadata"]["resourceVersion"],
+        )
+
+    async def scale(self, call: Call, service: Deployed, region: str, replicas: int, version: str) -> None:
+        """Want so many pods, if the Deployment is still at `version`. Raises `Conflict` when it is not."""
+        wanted = {"op": "replace", "path": "/spec/replicas", "value": replicas}
+        await self._patch(call, service, region, version, [wanted], "/scale")
+
+    async def _patch(self, call: Call, service: Deployed, region: str, version: str, changes: list[Json], of: str = "") -> None:
+        patch = [{"op": "test", "path": "/metadata/resourceVersion", "value": version}, *changes]
+        try:
+            await self._client(region).write(call, "PATCH", _path(service) + of, headers=PATCH, params=MANAGER, json=patch)
+        except Unprocessable as no:
+            # A failed test is 422, as is a template that makes no sense: only the version tells them apart.
+            if (await self._deployment(call, service, region))["metadata"]["resourceVersion"] != version:
+                raise Conflict(no.response) from no
+            raise
+
+    async def _look(self, call: Call, service: Deployed, region: str) -> tuple[Json, list[Json]]:
+        """The Deployment and its own ReplicaSets."""
+        deployment = await self._deployment(call, service, region)
+        labels = ",".join(f"{key}={value}" for key, value in deployment["spec"]["selector"].get("matchLabels", {}).items())
+        path = f"/apis/apps/v1/namespaces/{service.namespace}/replicasets"
+        listed = (await self._client(region).read(call, path, labelSelector=labels or None)).json()["items"]
+        uid = deployment["metadata"]["uid"]
+        return deployment, [one for one in listed if any(o["uid"] == uid for o in one["metadata"].get("ownerReferences", []))]
+
+    async def _deployment(self, call: Call, service: Deployed, region: str) -> Json:
+        said: Json = (await self._client(region).read(call, _path(service))).json()
+        return said
+
+    async def _images(self, call: Call, region: str) -> frozenset[str]:
+        """The digests of the images that nodes hold. Who may not list nodes knows of none."""
+        try:
+            nodes = (await self._client(region).read(call, "/api/v1/nodes")).json()["items"]
+        except Refused:
+            return frozenset()
+        names = [name for node in nodes for image in node.get("status", {}).get("images", []) for name in image.get("names") or []]
+        return frozenset(digest for name in names if (digest := name.partition("@")[2]))
+
+    def _client(self, region: str) -> HttpClient:
+        if region not in self._clients:
+            self._clients[region] = self._opened(region)
+        return self._clients[region]
+
+
+def _path(service: Deployed) -> str:
+    return f"/apis/apps/v1/namespaces/{service.namespace}/deployments/{service.name}"
+
+
+def _annotate(deployment: Json, cause: str) -> Json:
+    if deployment["metadata"].get("annotations"):
+        return {"op": "add", "path": CAUSE, "value": cause}
+    return {"op": "add", "path": "/metadata/annotations", "value": {"kubernetes.io/change-cause": cause}}
+
+
+# ---- reading ----
+
+
+def _observed(deployment: Json) -> bool:
+    seen: int = deployment.get("status", {}).get("observedGeneration", 0)
+    return bool(seen >= deployment["metadata"]["generation"])
+
+
+def _asked_template(replica_set: Json) -> Json:
+    """The template as a Deployment asks for it: without the label that the controller adds."""
+    template: Json = replica_set["spec"]["template"]
+    metadata = template.get("metadata", {})
+    labels = {key: value for key, value in metadata.get("labels", {}).items() if key != TEMPLATE_HASH}
+    return {**template, "metadata": {**metadata, "labels": labels}}
+
+
+def _wanted(deployment: Json, sets: list[Json]) -> str:
+    """The ReplicaSet of the template that the Deployment asks for; of twins the newest, as the controller chooses."""
+    template = deployment["spec"]["template"]
+    alike = [one for one in sets if _asked_template(one) == template]
+    return max(alike, key=_number)["metadata"]["name"] if alike else UNSEEN
+
+
+def _serving(deployment: Json, sets: list[Json]) -> Serving:
+    """By the status, as `kubectl rollout status` reads it."""
+    status, wanted = deployment.get("status", {}), _wanted(deployment, sets)
+    conditions = {one["type"]: one for one in status.get("conditions", [])}
+    progressing = conditions.get("Progressing", {})
+    there, updated = status.get("replicas", 0), status.get("updatedReplicas", 0)
+    all_ready = there == status.get("availableReplicas", 0) == deployment["spec"].get("replicas", 1)
+    # A rollout that was once complete stays so when a pod of it fails later: only its pods are there, and that is what is asked here.
+    complete = all_ready or (there > 0 and progressing.get("reason") == DONE)
+    over = _observed(deployment) and wanted != UNSEEN and updated == there and complete
+    gave_up = not over and _observed(deployment) and progressing.get("status") == "False" and progressing.get("reason") == GIVEN_UP
+    return Serving(
+        split={wanted: 1.0} if over else _ready_shares(sets),
+        latest=wanted,
+        version=deployment["metadata"]["resourceVersion"],
+        settling={} if over else {wanted: 1.0},
+        failed=progressing.get("message") or GIVEN_UP if gave_up else "",
+        pins=False,
+    )
+
+
+def _ready_shares(sets: list[Json]) -> Split:
+    ready = {one["metadata"]["name"]: one.get("status", {}).get("availableReplicas", 0) for one in sets}
+    total = sum(ready.values())
+    return {name: round(count / total, 6) for name, count in ready.items() if count}
+
+
+def _revision(service: str, replica_set: Json, images: frozenset[str]) -> Revision:
+    template, metadata = replica_set["spec"]["template"], replica_set["metadata"]
+    containers = template["spec"]["containers"]
+    image = next((one for one in containers if one["name"] == service), containers[0]).get("image", "")
+    digest = image.partition("@")[2]
+    notes = template.get("metadata", {}).get("annotations") or {}
+    status = replica_set.get("status", {})
+    return Revision(
+        id=metadata["name"],
+        digest=digest,
+        created_at=datetime.fromisoformat(metadata["creationTimestamp"].replace("Z", "+00:00")),
+        ready=status.get("readyReplicas", 0) > 0
+        or not replica_set["spec"].get("replicas", 0),  # of one without pods nobody says anything else
+        secrets={key.removeprefix(SECRET): int(value) for key, value in notes.items() if key.startswith(SECRET) and value.isdigit()},
+        schema_min=_whole(notes.get(f"{SCHEMA}min", "")),
+        schema_max=_whole(notes.get(f"{SCHEMA}max", "")),
+        image_present=digest in images or None,
+    )
+
+
+def _number(replica_set: Json) -> int:
+    return _whole(replica_set["metadata"].get("annotations", {}).get(REVISION, "")) or 0
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text.isdigit() else None

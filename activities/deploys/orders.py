@@ -1,0 +1,271 @@
+"""The words of deploys: what is asked of a run platform, and what it says of itself (S-ROLLBACK, A.1 M3 and R3).
+
+Shares are 0 to 1; the revision `LATEST` follows the newest one that is ready.
+"""
+
+import shlex
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from itertools import chain
+from typing import ClassVar, Literal
+
+from activities.action import Order, Value
+from activities.organisation.organisation import Deployed
+
+LATEST = "LATEST"
+Split = dict[str, float]  # revision or LATEST → share
+Purpose = Literal["roll back", "restore", "return to latest", "canary"]
+
+
+class RevisionsOf(Order):
+    """Look at a service: its revisions, and what serves in every region."""
+
+    service: Deployed
+
+    def target(self) -> str:
+        """The service."""
+        return f"service/{self.service.name}"
+
+    def effect(self) -> str:
+        """Nothing changes."""
+        return f"list the revisions of {self.service.name} and what serves in {listed(self.service.regions)}"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """The same, with the vendor's tool."""
+        s = self.service
+        if s.platform == "kubernetes":
+            return tuple(f"kubectl --context {r} -n {s.namespace} rollout history deployment/{s.name}" for r in s.regions)
+        return tuple(f"gcloud run revisions list --service {s.name} --region {r}{_project(s)}" for r in s.regions)
+
+
+class Revision(Value):
+    """One build of a service, as its platform knows it. What nobody knows is `None`."""
+
+    id: str
+    digest: str  # of its image, sha256:…; empty when unknown, or when regions differ
+    created_at: datetime
+    ready: bool  # in every region of the service
+    green_minutes: float | None = None  # how long it has served with errors inside the SLO
+    secrets: dict[str, int] = {}  # secret → pinned version
+    schema_min: int | None = None
+    schema_max: int | None = None
+    image_present: bool | None = None
+
+
+class Serving(Value):
+    """What serves in one region."""
+
+    split: Split  # in force
+    latest: str  # the newest revision that is ready: what LATEST means here
+    version: str  # etag or resourceVersion: a write is conditional on it
+    settling: Split = {}  # the split that was accepted and is being brought about; empty when it is in force
+    failed: str = ""  # why the platform gave up on bringing it about
+    pins: bool = True  # false: the platform pins nothing, the next deploy serves at once whatever the split says
+
+    @property
+    def asked(self) -> Split:
+        """The split that was asked for last, in force or not."""
+        return self.settling or self.split
+
+    def heads_for(self, wanted: Split) -> bool:
+        """Whether this very split was asked for. Where nothing is pinned, `LATEST` is what serves anyhow."""
+        return same(self.asked, wanted) or (not self.pins and set(percents(wanted)) == {LATEST})
+
+    def resolved(self, *, asked: bool = False) -> Split:
+        """The split in force (or the one that was asked for) by revision, with LATEST named."""
+        found: Split = {}
+        for name, share in (self.asked if asked else self.split).items():
+            revision = self.latest if name == LATEST else name
+            found[revision] = found.get(revision, 0.0) + share
+        return {name: share for name, share in found.items() if share > 0}
+
+
+class Rollout(Value):
+    """A service as it is rolled out."""
+
+    service: str
+    regions: dict[str, Serving]
+    revisions: tuple[Revision, ...]  # newest first
+
+    def revision(self, name: str) -> Revision | None:
+        """The revision called so."""
+        return next((one for one in self.revisions if one.id == name), None)
+
+    def splits(self) -> dict[str, Split]:
+        """What was asked for in every region: the `before` of a shift. A rollout that got stuck is left, and restored, as a whole."""
+        return {region: serving.asked for region, serving in self.regions.items()}
+
+    def versions(self) -> dict[str, str]:
+        """The versions that were read: the `versions` of a shift."""
+        return {region: serving.version for region, serving in self.regions.items()}
+
+
+class ToRevision(Order):
+    """Let a service serve by these splits. It names every region that it is for; on Kubernetes one revision takes all.
+
+    `before` is what was asked for when it was decided: a region that shows anything else by now was changed by somebody else.
+    """
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"versions"})
+
+    service: Deployed
+    split: dict[str, Split]  # region → wanted
+    purpose: Purpose
+    before: dict[str, Split]
+    versions: dict[str, str] = {}
+    exemption: str = ""  # the permit of the change freeze under which it runs
+    schema_crossing: bool = False  # a schema change lies between: hard to reverse
+
+    def target(self) -> str:
+        """The service."""
+        return f"service/{self.service.name}"
+
+    def workloads(self) -> tuple[str, ...]:
+        """The service."""
+        return self.service.workloads()
+
+    def effect(self) -> str:
+        """Who serves where afterwards."""
+        crossing = "; this crosses a change of the database schema" if self.schema_crossing else ""
+        return f"{self.purpose}: {self.service.name} serves {everywhere(self.split)}{crossing}"
+
+    def inverse(self) -> str:
+        """The splits before."""
+        return f"let {self.service.name} serve {everywhere(self.before)} again"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """The same, with the vendor's tool: one command per region."""
+        return tuple(_shift_by_hand(self.service, region, wanted) for region, wanted in self.split.items())
+
+    def undo(self) -> "ToRevision":
+        """Restore the splits before."""
+        return ToRevision(
+            service=self.service,
+            split=self.before,
+            purpose="restore",
+            before=self.split,
+            exemption=self.exemption,
+            schema_crossing=self.schema_crossing,
+        )
+
+
+class ServedBy(Order):
+    """Ask the data plane, from outside and in every region, which build answers."""
+
+    service: Deployed
+    revision: str
+    samples: int  # per region
+
+    def target(self) -> str:
+        """The service."""
+        return f"service/{self.service.name}"
+
+    def effect(self) -> str:
+        """Nothing changes."""
+        return f"ask {self.service.name} {self.samples} times in {listed(self.service.regions)} whether {self.revision} answers"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """The same, by curl: how often which revision answered."""
+        s = self.service
+        return tuple(
+            f"for n in $(seq {self.samples}); do "
+            f'curl -sS -o /dev/null -D - -H "X-Region: {r}" "$EDGE_URL/{s.name}/" | tr -d "\\r" | grep -i "^x-revision:"; '
+            "done | sort | uniq -c"
+            for r in s.regions
+        )
+
+
+class Sampled(Value):
+    """What the data plane said. A region that gave no answer has answered 0 times, with a share of 0: that is no proof."""
+
+    by_region: dict[str, float]  # region → share of the answers that came from the revision
+    answered: dict[str, int]
+
+    def everywhere(self, share: float, least: int) -> bool:
+        """Whether in every region at least `least` answers came, and the share of the revision among them is that high."""
+        return bool(self.by_region) and all(self.answered[r] >= least and found >= share for r, found in self.by_region.items())
+
+
+def merged(by_region: Iterable[Iterable[Revision]]) -> tuple[Revision, ...]:
+    """The revisions of all regions, newest first: each one is as good as where it is worst, and ready only if every region has it."""
+    by_name: dict[str, list[Revision]] = {}
+    regions = [*by_region]
+    for one in chain.from_iterable(regions):
+        by_name.setdefault(one.id, []).append(one)
+    found = [_worst(each, len(regions)) for each in by_name.values()]
+    return tuple(sorted(found, key=lambda one: (one.created_at, one.id), reverse=True))
+
+
+def _worst(found: list[Revision], regions: int) -> Revision:
+    one, digests, images = found[0], {each.digest for each in found}, {each.image_present for each in found}
+    image = False if False in images else None if None in images else True
+    return one.model_copy(
+        update={
+            "created_at": min(each.created_at for each in found),
+            "digest": one.digest if len(digests) == 1 else "",
+            "ready": len(found) == regions and all(each.ready for each in found),
+            "image_present": image,
+            "secrets": {name: version for each in found for name, version in each.secrets.items()},
+        }
+    )
+
+
+# ---- shares ----
+
+
+def percents(split: Split) -> dict[str, int]:
+    """The shares as run platforms count them; without those that get nothing."""
+    return {name: round(share * 100) for name, share in split.items() if round(share * 100)}
+
+
+def same(one: Split, other: Split) -> bool:
+    """Whether two splits send the same traffic by the same names: pinning a revision is not following the latest."""
+    return percents(one) == percents(other)
+
+
+def whole(split: Split) -> bool:
+    """Whether the shares are whole percents that sum to 100."""
+    found = percents(split)
+    return sum(found.values()) == 100 and all(abs(share * 100 - found.get(name, 0)) < 1e-6 for name, share in split.items())
+
+
+def in_words(split: Split) -> str:
+    """A split as people read it: `api-00040 25 %, LATEST 75 %`."""
+    return ", ".join(f"{name} {percent} %" for name, percent in percents(split).items()) or "nothing"
+
+
+def everywhere(splits: Mapping[str, Split]) -> str:
+    """Splits by region, with regions that serve the same said together."""
+    groups: dict[str, list[str]] = {}
+    for region, split in splits.items():
+        groups.setdefault(in_words(split), []).append(region)
+    return "; ".join(f"{shares} in {listed(regions)}" for shares, regions in groups.items()) or "nothing"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as people list them: `eu-west and us-east`."""
+    *first, last = [*names] or ["no region"]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _shift_by_hand(s: Deployed, region: str, split: Split) -> str:
+    if s.platform == "kubernetes":
+        return _roll_by_hand(s, region, split)
+    wanted = percents(split)
+    if wanted == {LATEST: 100}:
+        return f"gcloud run services update-traffic {s.name} --region {region} --to-latest{_project(s)}"
+    shares = ",".join(f"{name}={percent}" for name, percent in wanted.items())
+    return f"gcloud run services update-traffic {s.name} --region {region} --to-revisions {shlex.quote(shares)}{_project(s)}"
+
+
+def _roll_by_hand(s: Deployed, region: str, split: Split) -> str:
+    """Never a bare undo, which goes to whatever was before. The number is looked up: every roll-back gives its replica set a new one."""
+    kubectl, name = f"kubectl --context {region} -n {s.namespace}", max(split, key=lambda one: split[one], default=LATEST)
+    if name == LATEST:
+        return f"{kubectl} rollout status deployment/{s.name}"
+    number = f"{kubectl} get replicaset {name} -o jsonpath='{{.metadata.annotations.deployment\\.kubernetes\\.io/revision}}'"
+    return f'{kubectl} rollout undo deployment/{s.name} --to-revision="$({number})"'
+
+
+def _project(s: Deployed) -> str:
+    return f" --project {s.project}" if s.project else ""

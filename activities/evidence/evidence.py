@@ -1,0 +1,116 @@
+"""Evidence: exports of what the metrics said, at absolute instants, with their hash (spec §1 G26, §5.4). Links rot; a live dashboard moves on.
+
+An export is a file that is named by its content and written once. The same order gives the same bytes, so a second try finds it there.
+"""
+
+import asyncio
+import gzip
+import hashlib
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from activities.action import Call, Effect, NotYet, Order, System, action
+from activities.metrics.prometheus import Prometheus
+
+STEP_SECONDS = 15.0
+LONGEST = 2_000  # points of one series: a longer window is sampled more coarsely
+
+
+class Snapshot(Order):
+    """Keep what the metrics said of a service between two real instants."""
+
+    incident_id: str
+    service: str
+    start: datetime
+    end: datetime
+
+    def target(self) -> str:
+        """The incident's evidence."""
+        return f"evidence/{self.incident_id}"
+
+    def effect(self) -> str:
+        """What is kept."""
+        return f"export the metrics of {self.service} from {self.start:%H:%M:%S} to {self.end:%H:%M:%S} UTC, with a hash"
+
+    def inverse(self) -> str:
+        """Nothing is undone: evidence stays."""
+        return "nothing to undo: an export changes nothing at its source"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """The same, by curl."""
+        window = f"--data-urlencode start={self.start.timestamp():.0f} --data-urlencode end={self.end.timestamp():.0f}"
+        return tuple(
+            f"curl -sS -G \"$PROMETHEUS_URL/api/v1/query_range\" --data-urlencode 'query={query}' {window} --data-urlencode step=15 "
+            f"| tee {name}.json | sha256sum"
+            for name, query in queries(self.service).items()
+        )
+
+
+def queries(service: str) -> dict[str, str]:
+    """What is kept of a service, by name."""
+    of = f'{{service="{service}"}}'
+    return {
+        "requests": f"sum by (region, revision, outcome) (increase(service_requests_total{of}[1m]))",
+        "tenants": f"sum by (tenant, outcome) (increase(tenant_requests_total{of}[1m]))",
+        "p99": f"histogram_quantile(0.99, sum by (le) (rate(service_request_duration_seconds_bucket{of}[5m])))",
+        "synthetics": f"synthetic_ok{of}",
+        "provider_calls": "sum by (provider, outcome) (increase(llm_requests_total[1m]))",
+    }
+
+
+class Evidence(System):
+    """A folder of exports. `root` should lie where this worker may write and not delete."""
+
+    def __init__(self, root: Path, prometheus: Prometheus) -> None:
+        self._root = root
+        self._prometheus = prometheus
+
+    @action("evidence.snapshot", writes=True)
+    async def snapshot(self, order: Snapshot, call: Call) -> Effect:
+        """Export, write once, read back, compare the hash. Raises `NotYet` when what was read back is not what was written."""
+        step = max(STEP_SECONDS, (order.end - order.start).total_seconds() * call.pace / LONGEST)
+        asked = queries(order.service)
+        found = await asyncio.gather(*(self._prometheus.query_range(call, q, order.start, order.end, step) for q in asked.values()))
+        kept: dict[str, Any] = {
+            "incident": order.incident_id, "service": order.service, "start": _utc(order.start), "end": _utc(order.end), "step": step,
+            "series": {
+                name: {"query": query, "found": sorted((one.model_dump(mode="json") for one in series), key=lambda s: str(s["labels"]))}
+                for (name, query), series in zip(asked.items(), found, strict=True)
+            },
+        }  # fmt: skip
+        raw = json.dumps(kept, sort_keys=True, separators=(",", ":"), default=str).encode()
+        digest = hashlib.sha256(raw).hexdigest()
+        path = self._root / order.incident_id / f"{order.service}-{order.end:%Y%m%dT%H%M%SZ}-{digest[:16]}.json.gz"
+        adopted = await asyncio.to_thread(_write_once, path, raw)
+        if hashlib.sha256(await asyncio.to_thread(_read, path)).hexdigest() != digest:
+            raise NotYet(f"{path} does not hold what was written")
+        points = sum(len(one.points) for series in found for one in series)
+        return Effect(
+            target=order.target(),
+            summary=f"{points} points of {len(asked)} queries kept, sha256 {digest[:16]}…",
+            proven_by="the file was read back and its hash is the same",
+            adopted=adopted,
+            after={"location": str(path), "sha256": digest, "points": points, "start": _utc(order.start), "end": _utc(order.end)},
+        )
+
+
+def _write_once(path: Path, raw: bytes) -> bool:
+    """Write, unless it is there. A file that a killed worker left half written never gets the name."""
+    if path.exists():
+        return True
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(f".{os.getpid()}.part")
+    unfinished.write_bytes(gzip.compress(raw, mtime=0))
+    unfinished.rename(path)
+    return False
+
+
+def _read(path: Path) -> bytes:
+    return gzip.decompress(path.read_bytes())
+
+
+def _utc(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat()

@@ -1,0 +1,138 @@
+"""One door to every vendor: the same headers, the same time limits, the same three outcomes.
+
+Status codes become outcomes here and nowhere else. 400 401 403 404 405 415 422: `Refused`. 409 412: `Conflict`, to be read again and decided
+again by the adapter. 429 (and Statuspage's 420): `NotYet`, after the vendor's Retry-After. Anything else, and every broken connection, is an
+ordinary exception: the outcome is unknown, Temporal tries again, and the adapter looks before it acts.
+"""
+
+import ssl
+from collections.abc import Callable, Generator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any, Self
+
+import httpx
+from temporalio import activity
+
+from activities.action import Call, NotYet, Refused
+
+REFUSALS = frozenset({400, 401, 403, 404, 405, 410, 415, 422, 428})
+UNAUTHORISED, UNPROCESSABLE = 401, 422
+CONFLICTS = frozenset({409, 412})
+THROTTLES = frozenset({420, 429})
+
+
+class Conflict(Exception):
+    """The state is not the one that we read: read again, decide again."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__(_said(response))
+        self.response = response
+
+
+class Unprocessable(Refused):
+    """422: the vendor understood, and does not take it. An adapter may find out that it is a conflict in fact."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__(_said(response))
+        self.response = response
+
+
+class Bearer(httpx.Auth):
+    """A bearer token that others renew while we run: refused once, it is read again, and the request sent again if it is a new one."""
+
+    def __init__(self, read: Callable[[], str]) -> None:
+        self._read = read
+        self._token = read()
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Put the token on the request. A request that was refused with 401 did nothing."""
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        response = yield request
+        if response.status_code != UNAUTHORISED or (fresh := self._read()) == self._token:
+            return
+        self._token = fresh
+        request.headers["Authorization"] = f"Bearer {fresh}"
+        yield request
+
+
+class HttpClient:
+    """A vendor's base URL with our credentials. `timeout` (seconds) stays below every start-to-close timeout, on purpose."""
+
+    def __init__(
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        *,
+        timeout: float = 4.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+        auth: httpx.Auth | None = None,
+    ) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=base_url, headers=dict(headers), timeout=timeout, transport=transport, auth=auth, verify=_tls()
+        )
+
+    async def read(self, call: Call, path: str, *, headers: Mapping[str, str] | None = None, **params: Any) -> httpx.Response:
+        """GET, at the call's instant. Raises as the module says."""
+        asked = {k: v for k, v in params.items() if v is not None}
+        return outcome(await self._http.get(path, params=asked, headers={**_stamps(call), **(headers or {})}))
+
+    async def ask(self, call: Call, method: str, path: str, *, headers: Mapping[str, str] | None = None, **kwargs: Any) -> httpx.Response:
+        """A request that changes nothing although it is no GET (a probe, a query by POST). The raw response: a probe wants to see errors."""
+        return await self._http.request(method, path, headers={**_stamps(call), **(headers or {})}, **kwargs)
+
+    async def write(self, call: Call, method: str, path: str, *, headers: Mapping[str, str] | None = None, **kwargs: Any) -> httpx.Response:
+        """A request with an effect: carries the key, and is refused here when the attempt's time is over (a late zombie must not write)."""
+        refuse_when_late()
+        keyed = {**_stamps(call), "Idempotency-Key": call.key, **(headers or {})}
+        return outcome(await self._http.request(method, path, headers=keyed, **kwargs))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """One for all doors: reading the authorities' certificates takes 40 ms each time, and a restarted worker is waited for."""
+    return httpx.create_ssl_context()
+
+
+def outcome(response: httpx.Response) -> httpx.Response:
+    """The response, or the outcome that its status code means."""
+    where = f"{response.request.method} {response.request.url.path}"
+    if response.status_code in THROTTLES:
+        raise NotYet(f"{where}: asked to slow down ({response.status_code})", after=_retry_after(response))
+    if response.status_code in CONFLICTS:
+        raise Conflict(response)
+    if response.status_code in REFUSALS:
+        raise Unprocessable(response) if response.status_code == UNPROCESSABLE else Refused(_said(response))
+    return response.raise_for_status()
+
+
+def _said(response: httpx.Response) -> str:
+    return f"{response.request.method} {response.request.url.path}: {response.status_code} {response.text[:300]}"
+
+
+def refuse_when_late() -> None:
+    """Raise when this attempt has used up its start-to-close time: by now another attempt may be at work."""
+    if not activity.in_activity():
+        return
+    info = activity.info()
+    if info.start_to_close_timeout and datetime.now(UTC) > info.started_time + info.start_to_close_timeout:
+        raise NotYet("this attempt is over time; it does not write any more")
+
+
+def _stamps(call: Call) -> dict[str, str]:
+    return {"X-Incident-Id": call.incident_id, "X-Workflow-Time": call.at.isoformat()}
+
+
+def _retry_after(response: httpx.Response) -> timedelta | None:
+    given = response.headers.get("Retry-After", "")
+    return timedelta(seconds=min(float(given), 60)) if given.replace(".", "", 1).isdigit() else None

@@ -1,0 +1,103 @@
+"""What the reconciler found: incidents that the ledger knows and no playbook runs. One row per incident, kind and day, in the same database.
+
+Several receivers look side by side: whoever takes a finding pages about it, and another one takes over when nothing came of that.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from activities.action import Value
+from activities.ledger.ledger import Instant, Ledger, LedgerDown, tables
+from activities.ledger.ledger import _insert as insert_into
+
+NO_PLAYBOOK, RESET, NO_SCOPE, NO_RECORD = "no playbook", "reset", "no scope", "no record"
+LOST_KINDS = (NO_PLAYBOOK, RESET)
+TAKEN_FOR = timedelta(minutes=3)  # how long one receiver has for the page before another may try
+
+findings = sa.Table(
+    "findings",
+    tables,
+    sa.Column("id", sa.String(200), primary_key=True),  # incident/kind/day
+    sa.Column("incident_id", sa.String(120), nullable=False, index=True),
+    sa.Column("kind", sa.String(40), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("found_at", Instant, nullable=False),
+    sa.Column("last_at", Instant, nullable=False),
+    sa.Column("taken_at", Instant),
+    sa.Column("told_at", Instant),
+    sa.Column("told", sa.Text, nullable=False),  # who was paged, or why nobody was
+    sa.Column("cleared_at", Instant),
+)
+
+
+class Discrepancy(Value):
+    """One thing that is wrong with one incident, which no part of the incident itself can see."""
+
+    incident_id: str
+    kind: str  # no playbook | reset | no scope | no record
+    text: str
+    severity: int = 2
+
+    def key(self, at: datetime) -> str:
+        """One per incident, kind and day: nobody is paged twice a day about the same thing."""
+        return f"{self.incident_id}/{self.kind}/{at:%Y-%m-%d}"
+
+
+class Found(Value):
+    """A finding as it stands on the record."""
+
+    id: str
+    incident_id: str
+    kind: str
+    text: str
+    found_at: datetime
+    last_at: datetime
+    told_at: datetime | None = None
+    told: str = ""
+
+
+class Discrepancies:
+    """The record of what was found."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def keep(self, found: Iterable[Discrepancy]) -> None:
+        """Write down what is found now, and clear what is not found any more."""
+        now, present = self._ledger.now(), list(found)
+        with self._ledger._writing() as connection:
+            for one in present:
+                row = {
+                    "id": one.key(now), "incident_id": one.incident_id, "kind": one.kind, "text": one.text, "found_at": now,
+                    "last_at": now, "told": "", "cleared_at": None,
+                }  # fmt: skip
+                again = {"last_at": now, "text": one.text, "cleared_at": None}
+                connection.execute(insert_into(connection, findings).values(row).on_conflict_do_update(index_elements=["id"], set_=again))
+            gone = sa.and_(findings.c.cleared_at.is_(None), findings.c.id.not_in([one.key(now) for one in present]))
+            connection.execute(sa.update(findings).where(gone).values(cleared_at=now))
+
+    def take(self, finding: Discrepancy) -> bool:
+        """True for the one receiver that is to page about it now."""
+        now = self._ledger.now()
+        free = sa.or_(findings.c.taken_at.is_(None), findings.c.taken_at < now - TAKEN_FOR)
+        mine = sa.and_(findings.c.id == finding.key(now), findings.c.told_at.is_(None), free)
+        with self._ledger._writing() as connection:
+            return connection.execute(sa.update(findings).where(mine).values(taken_at=now)).rowcount == 1
+
+    def told(self, finding: Discrepancy, who: str) -> None:
+        """Somebody knows of it, or it was decided that nobody is paged; `who` says which."""
+        now = self._ledger.now()
+        with self._ledger._writing() as connection:
+            connection.execute(sa.update(findings).where(findings.c.id == finding.key(now)).values(told_at=now, told=who))
+
+    def open(self) -> list[Found]:
+        """What is wrong now, oldest first; nothing where there is no such table yet."""
+        query = sa.select(*(findings.c[name] for name in Found.model_fields)).where(findings.c.cleared_at.is_(None))
+        try:
+            rows: list[Any] = self._ledger._read(query.order_by(findings.c.found_at, findings.c.id))
+        except LedgerDown:
+            return []
+        return [Found.model_validate(dict(row._mapping)) for row in rows]

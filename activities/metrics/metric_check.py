@@ -1,0 +1,58 @@
+"""What the metrics show of a change: how much something grew in a window. No answer is not zero.
+
+Windows are policy time; they end at the call's instant.
+"""
+
+import math
+from datetime import timedelta
+
+from activities.action import Call, NotYet
+from activities.kit.versioned import elapsed
+from activities.metrics.prometheus import Prometheus
+from activities.metrics.telemetry import beyond_chance
+from activities.organisation.organisation import MitigationSettings
+
+
+class MetricCheck:
+    """Looks for changes in the metrics store."""
+
+    def __init__(self, prometheus: Prometheus) -> None:
+        self._prometheus = prometheus
+
+    async def value(self, call: Call, selector: str) -> float | None:
+        """What a gauge shows, added up; None without a fresh sample."""
+        return await self.number(call, f"sum({selector})")
+
+    async def grown(self, call: Call, selector: str, window: timedelta) -> float | None:
+        """How much counters grew; None where there are no samples of them in the window."""
+        return await self.number(call, f"sum(increase({selector}[{_s(window)}]))")
+
+    async def too_many_errors(self, call: Call, selector: str, window: timedelta, allowed: float) -> str:
+        """What is wrong with the requests of a selector: more errors than allowed, beyond chance. Empty when nothing is.
+
+        Raises `NotYet` when the metrics do not say: nothing is called healthy on missing data.
+        """
+        every = await self.grown(call, f"service_requests_total{{{selector}}}", window)
+        if every is None:
+            raise NotYet("no metrics: nothing is called healthy on missing data", after=timedelta(seconds=5))
+        errors = await self.grown(call, f'service_requests_total{{{selector},outcome="error"}}', window) or 0.0
+        return f"{errors / every:.2%} of {every:.0f} requests failed" if beyond_chance(errors, every, allowed) else ""
+
+    async def number(self, call: Call, query: str) -> float | None:
+        """The one number that a query gives; None when there is none."""
+        found = await self._prometheus.query(call, query, call.at)
+        return next((sample.value for sample in found if math.isfinite(sample.value)), None)
+
+
+def blind(call: Call, mitigation: MitigationSettings) -> bool:
+    """Whether metrics that do not answer are taken as blind by now, so that what the probes met must do (INV-20)."""
+    return elapsed(call) * call.pace >= mitigation.settled
+
+
+def again(call: Call, mitigation: MitigationSettings) -> timedelta:
+    """When to look for a change again that does not show yet, in real time."""
+    return mitigation.look_again / call.pace
+
+
+def _s(window: timedelta) -> str:
+    return f"{max(1, math.floor(window.total_seconds()))}s"

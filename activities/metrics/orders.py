@@ -1,0 +1,163 @@
+"""The words of the metrics store: what is asked of it, and what it answers (spec §2.3, §7.1).
+
+Durations are policy time; ratios are 0 to 1. None is unknown, and never nothing.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from activities.action import Order, Value
+from activities.metrics.slo import SloPolicy
+from activities.organisation.organisation import Stability
+
+
+class Surface(Order):
+    """A service, over the window before the call's instant."""
+
+    service: str
+    window: timedelta = timedelta(minutes=5)
+
+    def target(self) -> str:
+        """The service."""
+        return f"service/{self.service}"
+
+    def effect(self) -> str:
+        """Nothing changes."""
+        return f"read the metrics of {self.service}"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """Requests by outcome, by curl."""
+        seconds = int(self.window.total_seconds())
+        query = f'sum by (outcome) (increase(service_requests_total{{service="{self.service}"}}[{seconds}s]))'
+        return (f"curl -sS -G \"$PROMETHEUS_URL/api/v1/query\" --data-urlencode 'query={query}'",)
+
+
+class BudgetOf(Order):
+    """The error budget of a service, over the window of its objective."""
+
+    service: str
+    slo_target: float = Stability().slo_target
+    slo: SloPolicy = SloPolicy()
+
+    def target(self) -> str:
+        """The service."""
+        return f"service/{self.service}"
+
+    def effect(self) -> str:
+        """Nothing changes."""
+        return f"count what is left of the error budget of {self.service}"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """By our own command."""
+        return (f"incident slo {self.service}",)
+
+
+class ServiceHealth(Value):
+    """How a service does. Ratios are of requests; None where unknown."""
+
+    error_ratio: float | None
+    degraded_ratio: float | None
+    requests: float
+    p99_seconds: float | None
+    blind: bool
+    at: datetime
+
+
+class EstimateQuality(StrEnum):
+    """How far an estimate may be trusted."""
+
+    LOW = "LOW"
+    MED = "MED"
+    HIGH = "HIGH"
+
+
+class BlastRadius(Value):
+    """Who is hit. `quality` is LOW when two independent estimates are more than 20 % apart, or there is no second one."""
+
+    tenants: tuple[str, ...] = ()
+    tenant_ratio: float = 0.0
+    regions: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    error_ratio_by_region: dict[str, float] = {}
+    quality: EstimateQuality = EstimateQuality.LOW
+    at: datetime
+
+
+class Gate(Order):
+    """Was a service stable between two real instants (spec §7.1)?"""
+
+    service: str
+    start: datetime
+    end: datetime
+    stability: Stability = Stability()
+    baseline_error_ratio: float | None = None
+    baseline_p99_seconds: float | None = None
+
+    def target(self) -> str:
+        """The service."""
+        return f"service/{self.service}"
+
+    def effect(self) -> str:
+        """Nothing changes."""
+        return f"ask whether {self.service} was stable from {self.start:%H:%M:%S} to {self.end:%H:%M:%S}"
+
+
+class ProviderGate(Order):
+    """Was a provider healthy between two real instants, by probes and by what little traffic it had?"""
+
+    provider: str
+    start: datetime
+    end: datetime
+    most_errors: float = 0.01
+    longest_gap: timedelta = timedelta(seconds=120)
+
+    def target(self) -> str:
+        """The provider."""
+        return f"provider/{self.provider}"
+
+    def effect(self) -> str:
+        """Nothing changes."""
+        return f"ask whether {self.provider} was healthy from {self.start:%H:%M:%S} to {self.end:%H:%M:%S}"
+
+
+class StabilityVerdict(Value):
+    """The answer: `violated_at` and `blind_at` are the latest real instants at which it was not so; `watched` is policy time."""
+
+    stable: bool
+    violated_at: datetime | None = None
+    blind_at: datetime | None = None
+    why: str = ""
+    watched: timedelta
+
+
+class Budget(Value):
+    """The error budget. None where unknown. `spent_ratio` is the part of four weeks' budget that is gone; a burn of 1 spends it exactly."""
+
+    spent_ratio: float | None
+    burn_1h: float | None
+    burn_5m: float | None
+    at: datetime
+
+
+class Baseline(Value):
+    """What is usual for a service; None where nobody has said so."""
+
+    p99_seconds: float | None
+    at: datetime
+
+
+class Links(Value):
+    """Links to the metrics, at absolute instants: they show the same in a year."""
+
+    links: tuple[tuple[str, str], ...]
+
+
+class FiringAlert(Value):
+    """An alert of the metrics store."""
+
+    name: str
+    state: str
+    since: datetime | None = None
+    summary: str = ""
+    labels: dict[str, str] = {}

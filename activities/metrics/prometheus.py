@@ -1,0 +1,52 @@
+"""The Prometheus HTTP API (prometheus.io/docs/prometheus/latest/querying/api). Every query names its instants; no answer is not zero."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel
+
+from activities.action import Call
+from activities.kit.http import HttpClient
+
+
+class Sample(BaseModel):
+    """One value of a series at an instant."""
+
+    labels: dict[str, str]
+    value: float
+
+
+class Series(BaseModel):
+    """A series over a range: (Unix seconds, value)."""
+
+    labels: dict[str, str]
+    points: list[tuple[float, float]]
+
+
+class Prometheus:
+    """A metrics store. Durations inside PromQL, and `step`, are policy seconds; instants are real."""
+
+    def __init__(self, door: HttpClient, ui: str = "") -> None:
+        self._client = door
+        self.ui = ui
+
+    async def query(self, call: Call, expression: str, at: datetime) -> list[Sample]:
+        """An instant vector. Empty means that there is no such series, or none that is fresh."""
+        found = await self._ask(call, "/api/v1/query", query=expression, time=f"{at.timestamp():.6f}")
+        return [Sample(labels=one["metric"], value=float(one["value"][1])) for one in found["result"]]
+
+    async def query_range(self, call: Call, expression: str, start: datetime, end: datetime, step: float) -> list[Series]:
+        """A range, one point per step."""
+        asked = {"start": f"{start.timestamp():.6f}", "end": f"{end.timestamp():.6f}", "step": f"{step:g}"}
+        found = await self._ask(call, "/api/v1/query_range", query=expression, **asked)
+        return [Series(labels=one["metric"], points=[(float(t), float(v)) for t, v in one["values"]]) for one in found["result"]]
+
+    async def alerts(self, call: Call) -> list[dict[str, Any]]:
+        """Pending and firing alerts."""
+        found: list[dict[str, Any]] = (await self._ask(call, "/api/v1/alerts"))["alerts"]
+        return found
+
+    async def _ask(self, call: Call, path: str, **params: Any) -> dict[str, Any]:
+        said: dict[str, Any] = (await self._client.read(call, path, **params)).json()
+        answer: dict[str, Any] = said["data"]
+        return answer

@@ -1,0 +1,276 @@
+"""One step of the way back, watched tick by tick: fixed windows, the pure core's verdict, and the lease renewed while it goes well.
+
+Windows are disjoint and lie at fixed instants after the call's, so that a second look at one gives the same answer. Counts are differences
+of the counters at the window's two ends, per series: no extrapolation, nothing counted twice, a restarted exporter counts from 0.
+"""
+
+import asyncio
+import math
+from datetime import datetime, timedelta
+
+import httpx
+from pydantic import BaseModel, ConfigDict
+from temporalio import activity
+
+from activities.action import Call, NotYet, Refused
+from activities.kit.clock import Clock
+from activities.kit.http import Conflict
+from activities.metrics.prometheus import Prometheus
+from activities.models.canary_core import Evidence, Tick, Verdict, weigh
+from activities.models.model_gateway import ModelGateway
+from activities.models.orders import ErrorClass, Watch, Watched
+
+LONGEST_SILENCE = timedelta(seconds=1)  # between heartbeats
+FRESH = 60  # policy seconds: metrics without a newer sample are stale, and stale is blind
+LEAST_SAMPLES = 30  # of quality and of cost, in each arm, before they are compared
+SIGMAS = 3  # standard errors by which quality must have dropped, beside the drop itself: we look many times
+_FAMILIES = "llm_requests_total|llm_request_duration_seconds_bucket|llm_quality_samples_total|llm_cost_usd_total"
+_TROUBLE = (httpx.HTTPError, NotYet, Refused, Conflict)
+
+Counters = dict[tuple[tuple[str, str], ...], float]
+
+
+class Arm(BaseModel):
+    """What one provider did: calls, bad ones among them, quality samples, and cost."""
+
+    model_config = ConfigDict(frozen=True)
+
+    n: int = 0
+    bad: int = 0
+    quality_n: int = 0
+    quality_pass: int = 0
+    usd: float = 0.0
+
+    def and_(self, more: "Arm") -> "Arm":
+        """Both together."""
+        return Arm(**{name: getattr(self, name) + getattr(more, name) for name in Arm.model_fields})
+
+    @property
+    def quality(self) -> float | None:
+        """The share of quality samples that passed; None without samples."""
+        return self.quality_pass / self.quality_n if self.quality_n else None
+
+
+class Progress(BaseModel):
+    """How far the watch is: what a heartbeat carries, and what the next attempt resumes from."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ticks: int = 0
+    evidence: Evidence = Evidence()
+    canary: Arm = Arm()
+    control: Arm = Arm()
+
+
+class CanaryWatch:
+    """Watches one step until the core has decided."""
+
+    def __init__(self, gateway: ModelGateway, prometheus: Prometheus, clock: Clock, order: Watch, call: Call) -> None:
+        self._gateway = gateway
+        self._prometheus = prometheus
+        self._clock = clock
+        self._order = order
+        self._call = call
+        self._tick = order.policy.tick / call.pace
+        self._last: tuple[datetime, Counters] | None = None
+        self._permitting: list[str] = []
+        self._lapsed = False
+
+    async def until_decided(self) -> Watched:
+        """Tick until the core says more than *continue*."""
+        progress = _resumed()
+        behind = self._behind(progress.ticks)
+        verdict, reason = Verdict.CONTINUE, ""
+        while verdict is Verdict.CONTINUE:
+            behind = await self._wait(progress, behind)
+            began = asyncio.get_running_loop().time()
+            verdict, reason, progress = await self._look(progress)
+            _heartbeat(progress)
+            behind += timedelta(seconds=asyncio.get_running_loop().time() - began)
+        return Watched(
+            verdict=verdict,
+            reason=reason,
+            evidence=progress.evidence,
+            ticks=progress.ticks,
+            ended_at=self._instant(progress.ticks),
+            control_n=progress.control.n,
+            control_bad=progress.control.bad,
+            quality=progress.canary.quality,
+            cost_ratio=_cost_ratio(progress.canary, progress.control),
+            lapsed=self._lapsed,
+        )
+
+    def _instant(self, ticks: int) -> datetime:
+        return self._call.at + ticks * self._tick
+
+    def _behind(self, ticks: int) -> timedelta:
+        """By how much a resumed watch is late: the windows that it missed lie in the past, and need no waiting for."""
+        if ticks == 0 or not activity.in_activity():
+            return timedelta(0)
+        return max(timedelta(0), activity.info().started_time - self._instant(ticks))
+
+    async def _wait(self, progress: Progress, behind: timedelta) -> timedelta:
+        """Let one tick pass, less what we are late; never silent for more than a second. Returns what we are still late."""
+        caught_up = min(behind, self._tick)
+        left = self._tick - caught_up
+        while left > timedelta(0):
+            pause = min(left, LONGEST_SILENCE)
+            await self._clock.sleep(pause)
+            _heartbeat(progress)
+            left -= pause
+        return behind - caught_up
+
+    async def _look(self, progress: Progress) -> tuple[Verdict, str, Progress]:
+        """One tick: renew the lease, measure, weigh."""
+        order, number = self._order, progress.ticks + 1
+        at = self._instant(number)
+        call = self._call.model_copy(update={"at": at, "key": f"{self._call.key}/lease-{number}"})
+        veto = await self._renew(call)
+        measured = await (self._traffic(call) if order.weight else self._probes(call))
+        canary, control = measured or (Arm(), Arm())
+        tick = Tick(
+            n=canary.n,
+            bad=canary.bad,
+            control_n=control.n,
+            control_bad=control.bad,
+            seconds=order.policy.tick.total_seconds(),
+            blind=measured is None,
+            veto=veto,
+        )
+        verdict, evidence, reason = weigh(order.policy, order.steps, order.weight, progress.evidence, tick)
+        seen = Progress(ticks=number, evidence=evidence, canary=progress.canary.and_(canary), control=progress.control.and_(control))
+        worse = self._regression(seen)
+        return (Verdict.ABORT, worse, seen) if worse and verdict is not Verdict.ABORT else (verdict, reason, seen)
+
+    async def _renew(self, call: Call) -> str:
+        """Renew the lease. Returns the veto when the route is not ours any more; a renewal that failed otherwise has more tries left.
+
+        At weight 0 the route is not ours yet, and the whole is nobody's loan: there only the epoch is compared.
+        """
+        order = self._order
+        try:
+            if order.weight >= 1 or not order.lease_ticks:
+                ours = not order.weight or (await self._gateway.route(call, order.route)).epoch == order.epoch
+                return "" if ours else "a newer route change exists"
+            if order.weight:
+                await self._gateway.renew_lease(call, order.route, order.epoch, order.lease_seconds)
+        except Conflict as conflict:
+            self._lapsed = "no_lease" in conflict.response.text
+            return "the lease lapsed; the router is back on the safe weights" if self._lapsed else "a newer route change exists"
+        except (httpx.HTTPError, NotYet):
+            return ""
+        return ""
+
+    async def _probes(self, call: Call) -> tuple[Arm, Arm] | None:
+        """Weight 0: nobody's traffic, our own probes, pinned. None when nothing answered at all: then we know nothing of the provider."""
+        order = self._order
+        times = max(1, round(order.policy.tick.total_seconds() * order.policy.probes_per_second))
+        try:
+            self._permitting = self._permitting or await self._who_permits(call)
+        except _TROUBLE:
+            return None
+        if not self._permitting:
+            return None
+        said = await asyncio.gather(
+            *(
+                self._gateway.complete(
+                    call, order.route, self._permitting[i % len(self._permitting)], provider=order.provider, vantage="second-network"
+                )
+                for i in range(times)
+            )
+        )
+        if not any(one.reached for one in said):
+            return None
+        bad = sum(one.error_class is not ErrorClass.OK or one.milliseconds > 5_000 for one in said)
+        return Arm(n=len(said), bad=bad), Arm()
+
+    async def _who_permits(self, call: Call) -> list[str]:
+        mark = f"{self._order.provider}@"
+        return [t["name"] for t in await self._gateway.tenants(call) if any(place.startswith(mark) for place in t["allowed"])]
+
+    async def _traffic(self, call: Call) -> tuple[Arm, Arm] | None:
+        """What both arms did in the window that ends at the call's instant; None when the metrics do not say."""
+        since = call.at - self._tick
+        try:
+            if self._last is None or self._last[0] != since:
+                self._last = (since, await self._counters(call, since))
+            before = self._last[1]
+            now, fresh = await asyncio.gather(self._counters(call, call.at), self._fresh(call))
+        except _TROUBLE:
+            return None
+        self._last = (call.at, now)
+        canary, control = _arm(self._order.provider, before, now), _arm(self._order.control, before, now)
+        return (canary, control or Arm()) if fresh and canary is not None else None
+
+    async def _counters(self, call: Call, at: datetime) -> Counters:
+        arms = f"{self._order.provider}|{self._order.control}"
+        found = await self._prometheus.query(call, f'{{__name__=~"{_FAMILIES}",provider=~"{arms}",le=~"|5|5.0|\\\\+Inf"}}', at)
+        return {tuple(sorted(sample.labels.items())): sample.value for sample in found}
+
+    async def _fresh(self, call: Call) -> bool:
+        window = max(FRESH, math.ceil(self._order.policy.tick.total_seconds()))
+        query = f'sum(count_over_time(llm_requests_total{{provider="{self._order.provider}"}}[{window}s]))'
+        return any(sample.value > 0 for sample in await self._prometheus.query(call, query, call.at))
+
+    def _regression(self, seen: Progress) -> str:
+        """Why the canary is worse than the control in what the core does not weigh: quality and cost."""
+        order, canary, control = self._order, seen.canary, seen.control
+        drop = _drop(canary, control)
+        if drop is not None and drop >= order.quality_drop:
+            return f"quality is {drop:.1%} below {order.control}'s"
+        ratio = _cost_ratio(canary, control)
+        if ratio is not None and ratio > order.cost_ratio:
+            return f"an answer costs {ratio:.2f} times what it costs at {order.control}"
+        return ""
+
+
+def _resumed() -> Progress:
+    details = activity.info().heartbeat_details if activity.in_activity() else ()
+    return Progress.model_validate(details[0]) if details else Progress()
+
+
+def _heartbeat(progress: Progress) -> None:
+    if activity.in_activity():
+        activity.heartbeat(progress.model_dump(mode="json"))
+
+
+def _arm(provider: str, before: Counters, now: Counters) -> Arm | None:
+    """What the counters of one provider say of a window; None when they say nothing, or no number."""
+    mine = {series: value for series, value in now.items() if ("provider", provider) in series}
+    calls = [series for series in mine if ("__name__", "llm_requests_total") in series]
+    if not any(series in before for series in calls) or any(math.isnan(value) for value in mine.values()):
+        return None
+    gained: dict[tuple[str, str], float] = {}
+    for series, value in mine.items():
+        labels, was = dict(series), before.get(series, 0.0)
+        kind = labels["__name__"], labels.get("outcome") or labels.get("verdict") or labels.get("le") or ""
+        gained[kind] = gained.get(kind, 0.0) + (value - was if value >= was else value)
+    return _summed(gained)
+
+
+def _summed(gained: dict[tuple[str, str], float]) -> Arm:
+    by_outcome = {kind: gain for (family, kind), gain in gained.items() if family == "llm_requests_total"}
+    n = round(sum(by_outcome.values()))
+    buckets = {kind: gain for (family, kind), gain in gained.items() if family == "llm_request_duration_seconds_bucket"}
+    slow = buckets.get("+Inf", 0.0) - buckets.get("5", buckets.get("5.0", buckets.get("+Inf", 0.0)))
+    slow_answers = max(0.0, slow - by_outcome.get("timeout", 0.0))  # a timeout is slow too; it is not counted twice
+    passed, failed = gained.get(("llm_quality_samples_total", "pass"), 0.0), gained.get(("llm_quality_samples_total", "fail"), 0.0)
+    bad = min(n, round(n - by_outcome.get("ok", 0.0) + slow_answers + failed))
+    usd = gained.get(("llm_cost_usd_total", ""), 0.0)
+    return Arm(n=n, bad=bad, quality_n=round(passed + failed), quality_pass=round(passed), usd=usd)
+
+
+def _drop(canary: Arm, control: Arm) -> float | None:
+    """By how much quality is below the control's; None when there is too little to say, or when it may be chance."""
+    if min(canary.quality_n, control.quality_n) < LEAST_SAMPLES:
+        return None
+    drop = (control.quality or 0.0) - (canary.quality or 0.0)
+    both = (canary.quality_pass + control.quality_pass) / (canary.quality_n + control.quality_n)
+    error = math.sqrt(both * (1 - both) * (1 / canary.quality_n + 1 / control.quality_n))
+    return drop if drop > SIGMAS * error else None
+
+
+def _cost_ratio(canary: Arm, control: Arm) -> float | None:
+    if min(canary.n, control.n) < LEAST_SAMPLES or control.usd <= 0:
+        return None
+    return (canary.usd / canary.n) / (control.usd / control.n)

@@ -1,0 +1,515 @@
+"""Who answers our customers: the model gateway and its ModelSelector (playbook 2.2).
+
+Every write: compare with what is wanted, write under the version that was read, read back from the control plane, and then from the data
+plane: who served, and in which mode, as the answers themselves say. Only then is it an `Effect`.
+"""
+
+import asyncio
+import math
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from pydantic import JsonValue
+from temporalio import activity
+
+from activities.action import Call, Effect, Lapsed, Limits, Measure, NotYet, Patience, Refused, Risk, Role, System, action
+from activities.kit.clock import Clock
+from activities.kit.http import Conflict
+from activities.metrics.prometheus import Prometheus
+from activities.metrics.telemetry import beyond_chance
+from activities.models.canary_watch import CanaryWatch
+from activities.models.model_gateway import Completion, ModelGateway
+from activities.models.orders import (
+    CallLine,
+    Calls,
+    Candidate,
+    Candidates,
+    ErrorClass,
+    Log,
+    Needs,
+    Probe,
+    Probed,
+    Served,
+    ServedBy,
+    Split,
+    Survey,
+    TenantServed,
+    TenantSplit,
+    Watch,
+    Watched,
+)
+from activities.models.route_orders import (
+    EVERYBODY,
+    BackOffOrder,
+    Breaker,
+    ClientPolicy,
+    ClientPolicyOf,
+    Degrade,
+    RestoreClientPolicy,
+    RestoreModes,
+    RouteOf,
+    RouteState,
+    Shift,
+)
+from activities.product.app_plane import AppPlane
+
+__all__ = [
+    "BACKED_OFF", "DEGRADED", "EVERYBODY", "FAILED_OVER", "BackOffOrder", "Breaker", "CallLine", "Calls", "Candidate", "Candidates",
+    "ClientPolicy", "ClientPolicyOf", "Degrade", "ErrorClass", "Log", "Models", "Needs", "Probe", "Probed",
+    "RestoreClientPolicy", "RestoreModes", "RouteOf", "RouteState", "Served", "ServedBy", "Shift", "Split", "Survey", "TenantServed",
+    "TenantSplit", "Watch", "Watched",
+]  # fmt: skip
+
+Json = dict[str, Any]
+
+ROUTING = (Role.INCIDENT_COMMANDER, Role.AI_ML_LEAD)
+DEGRADING = (Role.OPS_LEAD, Role.INCIDENT_COMMANDER)
+ROUNDS = 3  # read, decide, write: as often before somebody else is plainly at work on the same thing
+SAMPLE = 24  # probes of the data plane that prove a shift
+INTENDED = 0.99  # the share of answers that must be as intended (spec §9.2, Verify)
+ABSURD = 0.001  # a partial weight is contradicted when what was served would be rarer than this
+MOST_CHATS = 20  # tenants that are asked to prove a mode
+SETTLED = timedelta(seconds=30)  # policy time after which a retry policy shows in the log
+TOLERANCE = 0.02  # of the retry share, above the budget
+SOON = timedelta(seconds=1)
+
+
+def _risk_of_shift(order: Shift, limits: Limits) -> Risk:
+    within = order.parity >= limits.parity and order.price_ratio <= limits.price_ratio
+    return Risk.C1 if order.purpose == "fall back" or (order.purpose == "fail over" and within) else Risk.C2
+
+
+def _risk_of_degrade(order: Degrade, limits: Limits) -> Risk:
+    return Risk.C1 if len(order.tenants) <= limits.tenants else Risk.C2
+
+
+def _risk_of_restoring(order: RestoreModes, limits: Limits) -> Risk:
+    return Risk.C1 if len(order.modes) <= limits.tenants else Risk.C2
+
+
+class Models(System):
+    """The model gateway, proven by its data plane and by the product's own plane."""
+
+    def __init__(self, gateway: ModelGateway, app: AppPlane, prometheus: Prometheus, clock: Clock) -> None:
+        self._gateway = gateway
+        self._app = app
+        self._prometheus = prometheus
+        self._clock = clock
+
+    # ---- looking ----
+
+    @action("models.calls")
+    async def calls(self, order: Log, call: Call) -> Calls:
+        """What calls to providers met, by class (A.2 T1)."""
+        said = await self._gateway.calls(call, order.route, order.window.total_seconds())
+        lines = tuple(_line(row) for row in said["calls"])
+        return Calls(lines=lines, inflight_runs=said["inflight_runs"], breaker=said["breaker"], retry_share=said["retry_share"], at=call.at)
+
+    @action("models.probe")
+    async def probe(self, order: Probe, call: Call) -> Probed:
+        """Real completions pinned to one provider, for tenants that permit it (A.2 T2). Raises `Refused` for a provider nobody knows."""
+        providers, tenants = await asyncio.gather(self._gateway.providers(call), self._gateway.tenants(call))
+        row = next((row for row in providers if row["name"] == order.provider), None)
+        if row is None:
+            raise Refused(f"the gateway knows no provider {order.provider}")
+        return await self._probed(call, row, tenants, order.route, order.times, order.vantage)
+
+    @action("models.survey")
+    async def survey(self, order: Survey, call: Call) -> Candidates:
+        """Every other provider, live: health, room, permission, shared dependencies (A.2 T3)."""
+        providers, tenants = await asyncio.gather(self._gateway.providers(call), self._gateway.tenants(call))
+        route = await self._gateway.route(call, order.route)
+        primary = next((row for row in providers if row["name"] == order.primary), None)
+        if primary is None:
+            raise Refused(f"the gateway knows no provider {order.primary}")
+        others = [row for row in providers if row["name"] != order.primary]
+        probed = await asyncio.gather(*(self._probed(call, row, tenants, order.route, order.times) for row in others))
+        load = {tenant["name"]: tenant["rps"] * route.weights_for(tenant["name"]).get(order.primary, 0.0) for tenant in tenants}
+        found = []
+        for row, seen in zip(others, probed, strict=True):
+            movable = sum(load[tenant["name"]] for tenant in tenants if _permits(tenant, row))
+            found.append(_candidate(row, primary, order.needs, movable, seen))
+        return Candidates(found=tuple(found), primary_load_rps=sum(load.values()), at=call.at)
+
+    @action("models.split")
+    async def split(self, order: Split, call: Call) -> TenantSplit:
+        """Which tenants permit the other provider, and which do not (A.2 T4, INV-13)."""
+        providers, tenants = await asyncio.gather(self._gateway.providers(call), self._gateway.tenants(call))
+        route = await self._gateway.route(call, order.route)
+        to = next((row for row in providers if row["name"] == order.to), None)
+        if to is None and order.to:
+            raise Refused(f"the gateway knows no provider {order.to}")
+        stuck = [tenant for tenant in tenants if to is None or not _permits(tenant, to)]
+        return TenantSplit(
+            movable=tuple(tenant["name"] for tenant in tenants if tenant not in stuck),
+            stuck=tuple(tenant["name"] for tenant in stuck),
+            reasons={tenant["name"]: f"permits only {', '.join(tenant['allowed']) or 'nobody'}" for tenant in stuck},
+            tiers={tenant["name"]: tenant["tier"] for tenant in tenants},
+            rps={tenant["name"]: tenant["rps"] for tenant in tenants},
+            already_degraded=tuple(tenant["name"] for tenant in tenants if route.mode(tenant["name"]) == "retrieval_only"),
+            at=call.at,
+        )
+
+    @action("models.route")
+    async def route(self, order: RouteOf, call: Call) -> RouteState:
+        """The route as the ModelSelector has it."""
+        return await self._gateway.route(call, order.route)
+
+    @action("models.served")
+    async def served(self, order: Served, call: Call) -> ServedBy:
+        """Who was really served by whom, in which mode, how well, at what cost."""
+        said = await self._gateway.served(call, order.route, order.window.total_seconds())
+        tenants = {
+            tenant: TenantServed(
+                n=row["n"],
+                ok=row["ok"],
+                by=row["by"],
+                modes=row["modes"],
+                quality_n=row["quality"]["n"],
+                quality_pass=row["quality"]["pass"],
+            )
+            for tenant, row in said["tenants"].items()
+        }
+        return ServedBy(tenants=tenants, cost_per_hour=said["cost_usd_per_hour"], at=call.at)
+
+    # ---- routing ----
+
+    @action("models.shift", risk=_risk_of_shift, asks=ROUTING)
+    async def shift(self, order: Shift, call: Call) -> Effect:
+        """Send tenants by these weights, and see it in who serves them (A.2 M3, R2).
+
+        Raises `Refused` when the router is at a newer change or a tenant does not permit a provider, `Lapsed` when our own lease
+        lapsed meanwhile; `NotYet` when it was accepted but does not show.
+        """
+        if not order.tenants:
+            raise Refused("a shift must name its tenants")
+        before: RouteState | None = None
+        conflicted = False
+        for _ in range(ROUNDS):
+            now = await self._gateway.route(call, order.route)
+            before = order.prior or before or now
+            if _as_ordered(order, now):
+                return await self._shifted(order, call, before, adopted=not conflicted)
+            epoch = _epoch_to_write(order, now, conflicted)
+            try:
+                await self._gateway.put_weights(call, order.route, now.etag, order.body(epoch))
+            except Conflict:
+                conflicted = True
+                if not order.epoch:
+                    break  # nothing but this version fenced the write: the next try decides anew
+                continue
+            return await self._shifted(order, call, before, adopted=False)
+        raise NotYet(f"route {order.route} changed while we wrote; we look again", after=SOON)
+
+    @action("models.degrade", risk=_risk_of_degrade, asks=DEGRADING)
+    async def degrade(self, order: Degrade, call: Call) -> Effect:
+        """Retrieval-only answers for these tenants, labelled as such in every answer (A.2 M2)."""
+        if not order.tenants:
+            raise Refused("a degradation must name its tenants")
+        wanted = dict.fromkeys(order.tenants, "retrieval_only")
+        found, wrote = await self._set_modes(call, order.route, wanted)
+        await self._prove_modes(call, order.route, wanted)
+        return _modes_effect(order, wanted, order.prior or found, adopted=not wrote)
+
+    @action("models.restore_modes", risk=_risk_of_restoring, asks=DEGRADING)
+    async def restore_modes(self, order: RestoreModes, call: Call) -> Effect:
+        """The modes before, if they are still as we left them. Raises `Refused` naming the tenants that somebody else has changed."""
+        now = await self._gateway.route(call, order.route)
+        theirs = [tenant for tenant, mode in order.modes.items() if now.mode(tenant) not in (mode, "retrieval_only")]
+        if theirs:
+            raise Refused(f"conflict: we left them on retrieval only, and somebody has changed the mode of {', '.join(theirs)} since")
+        found, wrote = await self._set_modes(call, order.route, order.modes)
+        await self._prove_modes(call, order.route, order.modes)
+        return _modes_effect(order, order.modes, found, adopted=not wrote)
+
+    # ---- how clients retry ----
+
+    @action("models.client_policy")
+    async def client_policy(self, order: ClientPolicyOf, call: Call) -> ClientPolicy:
+        """How our clients retry."""
+        return await self._policy(call)
+
+    @action("models.back_off", risk=Risk.C1)
+    async def back_off(self, order: BackOffOrder, call: Call) -> Effect:
+        """Fewer retries, seen in the share of retries (A.2 M1). Raises `NotYet` until the log shows it."""
+        wanted = ClientPolicy.of(order.settings)
+        before, after, wrote = await self._set_policy(call, wanted, from_any=True)
+        seen = await self._prove_retries(call, order)
+        return _policy_effect(order, order.prior or before, after, f"policy read back; {seen}", adopted=not wrote)
+
+    @action("models.restore_client_policy", risk=Risk.C1)
+    async def restore_client_policy(self, order: RestoreClientPolicy, call: Call) -> Effect:
+        """The retry policy before, if ours is still in force. Raises `Refused` when somebody else has changed it."""
+        before, after, wrote = await self._set_policy(call, order.policy, left=order.left)
+        return _policy_effect(order, before, after, "policy read back", adopted=not wrote)
+
+    # ---- the canary ----
+
+    @action("models.watch", risk=Risk.C1, asks=ROUTING, patience=Patience.WATCH)
+    async def watch(self, order: Watch, call: Call) -> Watched:
+        """Watch one step of the canary back until it is decided (S-CANARY). Minutes long; heartbeats; resumes where it was."""
+        return await CanaryWatch(self._gateway, self._prometheus, self._clock, order, call).until_decided()
+
+    # ---- how it is done ----
+
+    async def _probed(
+        self, call: Call, row: Json, tenants: Sequence[Json], route: str, times: int, vantage: str = "second-network"
+    ) -> Probed:
+        """Ask a provider directly. Only for tenants that permit it: a probe is a request too (INV-13)."""
+        permitting = [tenant["name"] for tenant in tenants if _permits(tenant, row)]
+        asked = (
+            self._gateway.complete(call, route, permitting[i % len(permitting)], provider=row["name"], vantage=vantage)
+            for i in range(times if permitting else 0)
+        )
+        said: list[Completion] = await asyncio.gather(*asked)
+        met = Counter(one.error_class for one in said)
+        return Probed(
+            provider=row["name"],
+            n=len(said),
+            ok_n=met[ErrorClass.OK],
+            by_class=dict(met),
+            latency_p95_ms=_p95([one.milliseconds for one in said]),
+            baseline_ms=row["baseline_latency_ms"],
+            quota_headroom=_quota_headroom(row["quota"]),
+            spend_capped=met[ErrorClass.SPEND_CAP] > 0,
+            at=call.at,
+        )
+
+    async def _shifted(self, order: Shift, call: Call, before: RouteState, *, adopted: bool) -> Effect:
+        """The effect, once control plane and data plane both show it."""
+        after = await self._gateway.route(call, order.route)
+        if not _as_ordered(order, after):
+            raise NotYet(f"accepted, but route {order.route} still shows epoch {after.epoch} with other weights", after=SOON)
+        seen = await self._prove_weights(order, call, after)
+        return Effect(
+            target=order.target(),
+            summary=order.effect(),
+            proven_by=f"route read back at epoch {after.epoch}; {seen}",
+            adopted=adopted,
+            before=_routing(before, order.tenants),
+            after=_routing(after, order.tenants),
+        )
+
+    async def _prove_weights(self, order: Shift, call: Call, route: RouteState) -> str:
+        """Probe the data plane as these tenants, and compare who served with who should have. Raises `NotYet` when they differ."""
+        named = order.tenants
+        if named == EVERYBODY:
+            named = tuple(tenant["name"] for tenant in await self._gateway.tenants(call))
+        answered = [tenant for tenant in named if route.mode(tenant) == "normal"]
+        if not answered:
+            return "no answer can show it: all of them are on retrieval only"
+        served = await self._who_serves(call, order.route, _spread(answered, SAMPLE))
+        n = sum(served.values())
+        if n < SAMPLE:
+            raise NotYet(f"accepted, but only {n} of {SAMPLE} probes said who served them", after=SOON)
+        wrong = contradiction(order.weights, served)
+        if wrong:
+            raise NotYet(f"accepted, but the data plane still shows otherwise: {wrong}", after=SOON)
+        return f"{n} probes were served by " + ", ".join(f"{provider} ({times})" for provider, times in served.most_common())
+
+    async def _who_serves(self, call: Call, route: str, tenants: Sequence[str]) -> Counter[str]:
+        """Who serves these tenants, one probe each; whoever got no answer is asked once more."""
+        served: Counter[str] = Counter()
+        left = list(tenants)
+        for _ in range(2):
+            said = await asyncio.gather(*(self._gateway.complete(call, route, tenant) for tenant in left))
+            served.update(one.served_by for one in said if one.served_by)
+            left = [tenant for tenant, one in zip(left, said, strict=True) if not one.served_by]
+        return served
+
+    async def _set_modes(self, call: Call, route: str, wanted: dict[str, str]) -> tuple[RouteState, bool]:
+        """Bring modes about. Returns the route as it was found, and whether we wrote."""
+        found: RouteState | None = None
+        wrote = False
+        for _ in range(ROUNDS * len(set(wanted.values()))):
+            now = await self._gateway.route(call, route)
+            found = found or now
+            left = {tenant: mode for tenant, mode in wanted.items() if now.mode(tenant) != mode}
+            if not left:
+                return found, wrote
+            if wrote and left.keys() == {t for t, m in wanted.items() if found.mode(t) != m}:
+                raise NotYet(f"accepted, but route {route} still shows the modes before for {', '.join(sorted(left))}", after=SOON)
+            mode = next(iter(left.values()))
+            body = {"epoch": now.epoch + 1, "tenants": [tenant for tenant, m in left.items() if m == mode], "mode": mode}
+            try:
+                await self._gateway.put_modes(call, route, now.etag, body)
+                wrote = True
+            except Conflict:
+                continue
+        raise NotYet(f"route {route} kept changing while we wrote its modes; we look again", after=SOON)
+
+    async def _prove_modes(self, call: Call, route: str, wanted: dict[str, str]) -> None:
+        """Ask the product as these tenants. Raises `NotYet` when the control plane or too many answers show another mode."""
+        tenants = _spread(sorted(wanted), min(MOST_CHATS, len(wanted)))
+        said = await asyncio.gather(*(self._app.chat(call, tenant) for tenant in tenants))
+        wrong = [t for t, answer in zip(tenants, said, strict=True) if answer.headers.get("x-mode") != wanted[t]]
+        if len(wrong) > (1 - INTENDED) * len(tenants):
+            raise NotYet(f"accepted, but the product still answers {', '.join(wrong)} in another mode", after=SOON)
+
+    async def _policy(self, call: Call) -> ClientPolicy:
+        return ClientPolicy.model_validate(await self._gateway.client_policy(call))
+
+    async def _set_policy(
+        self, call: Call, wanted: ClientPolicy, *, left: ClientPolicy | None = None, from_any: bool = False
+    ) -> tuple[ClientPolicy, ClientPolicy, bool]:
+        """Bring a policy about, from any other or only from the one that we `left`. Returns before, after, and whether we wrote."""
+        found: ClientPolicy | None = None
+        for _ in range(ROUNDS):
+            now = await self._policy(call)
+            if now.same(wanted):
+                now = await self._policy(call)  # once more: nothing else would show that the first reading was stale
+            found = found or now
+            if now.same(wanted):
+                return found, now, False
+            if not from_any and not (left and now.same(left)):
+                raise Refused(f"conflict: somebody has changed the client policy since: {now.body()}")
+            try:
+                await self._gateway.put_client_policy(call, now.etag, wanted.body())
+            except Conflict:
+                continue
+            after = await self._policy(call)
+            if not after.same(wanted):
+                raise NotYet("accepted, but the client policy still shows the values before", after=SOON)
+            return found, after, True
+        raise NotYet("the client policy kept changing while we wrote; we look again", after=SOON)
+
+    async def _prove_retries(self, call: Call, order: BackOffOrder) -> str:
+        """Look into the log for what retries are left. Every further try has waited at least `SETTLED`, and looks that much later."""
+        tries = activity.info().attempt - 1 if activity.in_activity() else 0
+        later = call.model_copy(update={"at": call.at + tries * SETTLED / call.pace})
+        said = await self._gateway.calls(later, order.route, SETTLED.total_seconds())
+        n, share, most = sum(row["n"] for row in said["calls"]), said["retry_share"], order.settings.retry_budget + TOLERANCE
+        if not n:
+            return "no traffic to show the share of retries"
+        if beyond_chance(share * n, n, most):  # an open breaker lets few calls through: a few retries more are chance
+            raise NotYet(f"accepted, but {share:.0%} of calls are still retries; wanted: at most {most:.0%}", after=SETTLED / call.pace)
+        return f"{share:.1%} of the calls are retries"
+
+
+FAILED_OVER = Measure("failed over", look=Models.route, impose=Models.shift, lift=Models.shift, sticky=True)
+DEGRADED = Measure("degraded", look=Models.route, impose=Models.degrade, lift=Models.restore_modes)
+BACKED_OFF = Measure("backed off", look=Models.client_policy, impose=Models.back_off, lift=Models.restore_client_policy)
+
+
+def contradiction(weights: dict[str, float], served: Counter[str]) -> str:
+    """What speaks against these weights being in force, given who served; empty when nothing does.
+
+    A weight of 0.99 and more must serve 99 %, none must serve nobody, and a share in between must be possible: its exact binomial
+    probability (two-sided) is at least 0.001.
+    """
+    n = sum(served.values())
+    for provider in {*weights, *served}:
+        share, times = weights.get(provider, 0.0), served[provider]
+        short = share >= INTENDED and times < INTENDED * n
+        stray = share <= 0 and times > 0
+        absurd = 0 < share < INTENDED and _binomial_p(times, n, share) < ABSURD
+        if short or stray or absurd:
+            return f"{times} of {n} probes were served by {provider}, whose share is {share:.4g}"
+    return ""
+
+
+def _binomial_p(times: int, n: int, share: float) -> float:
+    chance = [math.comb(n, k) * share**k * (1 - share) ** (n - k) for k in range(n + 1)]
+    return sum(c for c in chance if c <= chance[times] * (1 + 1e-9))
+
+
+def _as_ordered(order: Shift, now: RouteState) -> bool:
+    leased = now.leased_until is not None
+    lease_fits = leased == bool(order.lease_seconds) and (not leased or now.safe_weights == order.safe_weights)
+    return lease_fits and now.sends(order.tenants, order.weights)
+
+
+def _epoch_to_write(order: Shift, now: RouteState, conflicted: bool) -> int:
+    """The epoch to write under. An order whose epoch is spent never wins against what came after it (design §4: late zombies)."""
+    if order.epoch == 0:
+        return now.epoch + 1
+    lapsed = now.epoch == order.epoch and order.lease_seconds and now.leased_until is None
+    if lapsed and now.sends(order.tenants, order.safe_weights):
+        raise Lapsed(f"the lease of epoch {order.epoch} lapsed and the router is back on the safe weights; take this step again")
+    if now.epoch == order.epoch and order.prior and now.routes_like(order.prior) and now.modes != order.prior.modes:
+        return now.epoch + 1  # the one write since then was of modes, by a measure that runs beside this one
+    if now.epoch > order.epoch or (conflicted and now.epoch == order.epoch):
+        raise Refused(f"a newer route change (epoch {now.epoch}) exists; ours was to be epoch {order.epoch}. Read the route again")
+    return order.epoch
+
+
+def _line(row: Json) -> CallLine:
+    known = {c.value for c in ErrorClass}
+    met: Counter[ErrorClass] = Counter()
+    for name, n in row["by_class"].items():
+        met[ErrorClass(name) if name in known else ErrorClass.UNCLASSIFIED] += n
+    return CallLine(**{**{field: row.get(field) for field in CallLine.model_fields}, "by_class": dict(met)})
+
+
+def _permits(tenant: Json, provider: Json) -> bool:
+    """True when the tenant allows the provider in a region that the provider has."""
+    return any(f"{provider['name']}@{region}" in tenant["allowed"] for region in provider["regions"])
+
+
+def _candidate(row: Json, primary: Json, needs: Needs, movable_rps: float, seen: Probed) -> Candidate:
+    quota, can = row["quota"], row["capabilities"]
+    room = min(row["capacity_rps"], quota["rpm"] / 60, quota["contracted_rpm"] / 60) - quota["used"] / 60
+    able = (
+        (can["tools"] or not needs.tools)
+        and (can["json_mode"] or not needs.json_mode)
+        and can["context_tokens"] >= needs.context_tokens
+        and set(needs.modality) <= set(can["modality"])
+    )
+    return Candidate(
+        id=row["name"],
+        model=row["model"],
+        regions=tuple(row["regions"]),
+        evaluated=row["evaluated"],
+        prompt_profile=row["prompt_profile"] or "",
+        parity=row["parity"],
+        price_ratio=row["price_ratio"],
+        capacity_rps=row["capacity_rps"],
+        free_rps=max(0.0, room),
+        movable_rps=movable_rps,
+        capabilities_ok=able,
+        quota_headroom=seen.quota_headroom,
+        shared_with_primary=tuple(sorted(set(row["shared_tags"]) & set(primary["shared_tags"]))),
+        probe=seen,
+    )
+
+
+def _quota_headroom(quota: Json) -> float | None:
+    contracted = quota.get("contracted_rpm")
+    return max(0.0, 1 - quota["used"] / contracted) if contracted else None
+
+
+def _p95(values: Sequence[float]) -> float | None:
+    ordered = sorted(values)
+    return ordered[math.ceil(0.95 * len(ordered)) - 1] if ordered else None
+
+
+def _spread(tenants: Sequence[str], n: int) -> list[str]:
+    """`n` of them, evenly; again from the start when there are fewer."""
+    if len(tenants) <= n:
+        return [tenants[i % len(tenants)] for i in range(n)]
+    return [tenants[i * len(tenants) // n] for i in range(n)]
+
+
+def _routing(route: RouteState, tenants: tuple[str, ...]) -> dict[str, JsonValue]:
+    overrides: dict[str, JsonValue] = {t: {**own} for t, own in route.overrides.items() if tenants == EVERYBODY or t in tenants}
+    return {"epoch": route.epoch, "weights": {**route.weights}, "overrides": overrides}
+
+
+def _modes_effect(order: Degrade | RestoreModes, wanted: dict[str, str], before: RouteState, *, adopted: bool) -> Effect:
+    asked = min(MOST_CHATS, len(wanted))
+    return Effect(
+        target=order.target(),
+        summary=order.effect(),
+        proven_by=f"modes read back; the product answered {asked} of {len(wanted)} tenants in the mode intended",
+        adopted=adopted,
+        before={tenant: before.mode(tenant) for tenant in wanted},
+        after={**wanted},
+    )
+
+
+def _policy_effect(
+    order: BackOffOrder | RestoreClientPolicy, before: ClientPolicy, after: ClientPolicy, proof: str, *, adopted: bool
+) -> Effect:
+    return Effect(target=order.target(), summary=order.effect(), proven_by=proof, adopted=adopted, before=before.body(), after=after.body())

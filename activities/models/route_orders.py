@@ -1,0 +1,404 @@
+"""The words of routing: where calls go, in what mode each tenant is answered, and how clients behave towards a provider that fails (spec §9.2).
+
+Leases are policy time. Shares are 0 to 1. An order is written under the version that was read, and under an epoch of its own.
+"""
+
+import json
+import math
+import shlex
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Any, ClassVar, Literal, Self
+
+from activities.action import Imposition, Order, Value
+from activities.organisation.organisation import BackOff
+
+EVERYBODY = ("*",)
+GATEWAY = '-H "Authorization: Bearer $MODEL_GATEWAY_TOKEN"'
+
+
+# ---- routes ----
+
+
+class RouteOf(Order):
+    """Read a route as the ModelSelector has it."""
+
+    route: str
+
+    def target(self) -> str:
+        """The route."""
+        return f"route/{self.route}"
+
+    def effect(self) -> str:
+        """Nothing changes."""
+        return f"read route {self.route}"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """The same, by curl."""
+        return (f'curl -sS {GATEWAY} "$MODEL_GATEWAY_URL/v1/routes/{self.route}"',)
+
+
+class RouteState(Value):
+    """A route: shares per provider, exceptions per tenant, modes, and the lease that puts the safe weights back by itself."""
+
+    alias: str
+    etag: str
+    epoch: int
+    weights: dict[str, float]
+    overrides: dict[str, dict[str, float]] = {}
+    modes: dict[str, str] = {}
+    leased_until: datetime | None = None
+    safe_weights: dict[str, float] = {}
+
+    def primary(self) -> str:
+        """The provider with the greatest weight."""
+        return max(self.weights, key=lambda provider: self.weights[provider])
+
+    def weights_for(self, tenant: str) -> dict[str, float]:
+        """The shares of one tenant; `*` for those without an exception."""
+        return self.overrides.get(tenant, self.weights)
+
+    def mode(self, tenant: str) -> str:
+        """`normal` or `retrieval_only`."""
+        return self.modes.get(tenant, "normal")
+
+    def routes_like(self, other: "RouteState") -> bool:
+        """True when the other sends everybody as this one does; modes aside."""
+        leased = self.leased_until, self.safe_weights
+        return (self.weights, self.overrides, *leased) == (other.weights, other.overrides, other.leased_until, other.safe_weights)
+
+    def sends(self, tenants: tuple[str, ...], weights: dict[str, float]) -> bool:
+        """True when these tenants are sent by exactly these weights. `("*",)`: everybody, without exception."""
+        if tenants == EVERYBODY:
+            return same_weights(self.weights, weights) and all(same_weights(own, weights) for own in self.overrides.values())
+        return all(same_weights(self.weights_for(tenant), weights) for tenant in tenants)
+
+
+def same_weights(one: dict[str, float], other: dict[str, float]) -> bool:
+    """Equal shares; a provider that is not named has none."""
+    return all(math.isclose(one.get(p, 0.0), other.get(p, 0.0), abs_tol=1e-6) for p in {*one, *other})
+
+
+Purpose = Literal["fail over", "canary back", "fall back", "return"]
+
+
+class Shift(Imposition):
+    """Send tenants to providers by these weights. `("*",)` alone means everybody and removes every exception.
+
+    The epoch fences it: the router refuses an older one, so that a late duplicate cannot win. 0 means *the next, whatever it is*; then
+    only the version (etag) read in the same try guards the write. When exactly one write came between, and it changed nothing but modes
+    (somebody degraded tenants meanwhile), the order still stands and takes the epoch after that.
+    """
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"prior", "epoch"})
+
+    route: str
+    tenants: tuple[str, ...]
+    weights: dict[str, float]
+    purpose: Purpose
+    parity: float = 0.0
+    price_ratio: float = 99.0
+    lease_seconds: float | None = None
+    safe_weights: dict[str, float] = {}
+    prior: RouteState | None = None
+    epoch: int = 0
+
+    def target(self) -> str:
+        """The route."""
+        return f"route/{self.route}"
+
+    def effect(self) -> str:
+        """Who goes where, and what happens if we vanish."""
+        lease = f"; without us it falls back to {_shares(self.safe_weights)} after {self.lease_seconds:g} s" if self.lease_seconds else ""
+        return f"{self.purpose}: {_people(self.tenants)} of route {self.route} go to {_shares(self.weights)}{lease}"
+
+    def inverse(self) -> str:
+        """The weights before."""
+        before = self._before()
+        return f"put {_shares(before)} back for {_people(self.tenants)} of route {self.route}" if before else "put the weights before back"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """Read the version, then write, by curl."""
+        return (*_version(self.route), _put(f"routes/{self.route}/weights", self.body("$EPOCH")))
+
+    def body(self, epoch: int | str) -> dict[str, Any]:
+        """What the router is sent."""
+        lease = {"seconds": self.lease_seconds, "safe_weights": self.safe_weights} if self.lease_seconds else None
+        tenants: str | list[str] = "*" if self.tenants == EVERYBODY else list(self.tenants)
+        return {"epoch": epoch, "tenants": tenants, "weights": self.weights, "lease": lease}
+
+    def look(self) -> Order:
+        """Read the route."""
+        return RouteOf(route=self.route)
+
+    def met(self, now: RouteState) -> bool:
+        """Everybody concerned is sent by these weights."""
+        return now.sends(self.tenants, self.weights)
+
+    def given(self, prior: RouteState) -> Self:
+        """The same, with the route before, to be written under the epoch after it."""
+        return self.model_copy(update={"prior": prior, "epoch": prior.epoch + 1})
+
+    def undo(self) -> "Shift":
+        """Return these tenants to the weights before, without a lease. Give it the route as it is then, to fence it too.
+
+        Where the tenants had different weights before, it is the weights that most of them had.
+        """
+        if self.prior is None:
+            raise ValueError("this shift does not carry the route before; give it the route first")
+        return Shift(route=self.route, tenants=self.tenants, weights=self._before(), purpose="return")
+
+    def _before(self) -> dict[str, float]:
+        if self.prior is None:
+            return {}
+        if self.tenants == EVERYBODY:
+            return self.prior.weights
+        had = [self.prior.weights_for(tenant) for tenant in self.tenants]
+        return max(had, key=had.count, default=self.prior.weights)
+
+
+class Degrade(Imposition):
+    """Answer these tenants from retrieval only, and say so in every answer."""
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"prior"})
+
+    route: str
+    tenants: tuple[str, ...]
+    prior: RouteState | None = None
+
+    def target(self) -> str:
+        """The route."""
+        return f"route/{self.route}"
+
+    def effect(self) -> str:
+        """Who is degraded."""
+        return f"answer {_people(self.tenants)} of route {self.route} from retrieval only, labelled"
+
+    def inverse(self) -> str:
+        """The modes before."""
+        return f"put the modes before back for {_people(self.tenants)} of route {self.route}"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """Read the version, then write, by curl."""
+        body = {"epoch": "$EPOCH", "tenants": list(self.tenants), "mode": "retrieval_only"}
+        return (*_version(self.route), _put(f"routes/{self.route}/modes", body))
+
+    def look(self) -> Order:
+        """Read the route."""
+        return RouteOf(route=self.route)
+
+    def met(self, now: RouteState) -> bool:
+        """Everybody concerned is answered from retrieval only."""
+        return all(now.mode(tenant) == "retrieval_only" for tenant in self.tenants)
+
+    def given(self, prior: RouteState) -> Self:
+        """The same, with the route before."""
+        return self.model_copy(update={"prior": prior})
+
+    def undo(self) -> "RestoreModes":
+        """The modes before."""
+        if self.prior is None:
+            raise ValueError("this degradation does not carry the route before; give it the route first")
+        return RestoreModes(route=self.route, modes={tenant: self.prior.mode(tenant) for tenant in self.tenants})
+
+    def undo_steps(self, shares: Sequence[float]) -> tuple[Order, ...]:
+        """The tenants come back a share at a time (INV-19)."""
+        cuts = [0, *(round(share * len(self.tenants)) or 1 for share in shares)]
+        parts = [self.tenants[start:end] for start, end in pairwise(cuts)]
+        return tuple(self.model_copy(update={"tenants": part}).undo() for part in parts if part)
+
+
+class RestoreModes(Order):
+    """Put modes back that we changed to retrieval only."""
+
+    route: str
+    modes: dict[str, str]
+
+    def target(self) -> str:
+        """The route."""
+        return f"route/{self.route}"
+
+    def effect(self) -> str:
+        """Who gets which mode."""
+        said = "; ".join(f"{mode}: {_people(tenants)}" for mode, tenants in self.by_mode().items())
+        return f"put modes back on route {self.route} ({said})"
+
+    def inverse(self) -> str:
+        """The degradation."""
+        return f"degrade {_people(tuple(self.modes))} of route {self.route} again"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """Read the version, then write, once per mode, by curl."""
+        return tuple(
+            command
+            for mode, tenants in self.by_mode().items()
+            for command in (
+                *_version(self.route),
+                _put(f"routes/{self.route}/modes", {"epoch": "$EPOCH", "tenants": list(tenants), "mode": mode}),
+            )
+        )
+
+    def by_mode(self) -> dict[str, tuple[str, ...]]:
+        """The tenants that get each mode."""
+        return {mode: tuple(t for t, m in self.modes.items() if m == mode) for mode in sorted(set(self.modes.values()))}
+
+
+# ---- how clients behave towards a failing provider ----
+
+
+class ClientPolicyOf(Order):
+    """Read how our clients retry."""
+
+    def target(self) -> str:
+        """Our clients."""
+        return "client-policy"
+
+    def effect(self) -> str:
+        """Nothing changes."""
+        return "read how clients retry"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """The same, by curl."""
+        return (f'curl -sS {GATEWAY} "$MODEL_GATEWAY_URL/v1/client-policy"',)
+
+
+class Breaker(Value):
+    """When the gateway stops calling a failing provider."""
+
+    enabled: bool
+    failure_ratio: float
+    min_calls: int
+    window_seconds: float
+
+
+class ClientPolicy(Value):
+    """How our clients retry. `retry_budget` is the most retries, as a share of calls."""
+
+    etag: str
+    max_attempts: int
+    backoff: str
+    retry_budget: float
+    breaker: Breaker
+
+    def body(self) -> dict[str, Any]:
+        """What the gateway is sent to have it so."""
+        return self.model_dump(mode="json", exclude={"etag"})
+
+    def same(self, other: "ClientPolicy") -> bool:
+        """Equal but for the version."""
+        return self.body() == other.body()
+
+    @classmethod
+    def of(cls, settings: BackOff) -> Self:
+        """Back off with jitter, few attempts, a budget and a breaker (spec A.2 M1)."""
+        breaker = Breaker(
+            enabled=True,
+            failure_ratio=settings.breaker_failure_ratio,
+            min_calls=settings.breaker_min_calls,
+            window_seconds=settings.breaker_window_seconds,
+        )
+        attempts, budget = settings.max_attempts, settings.retry_budget
+        return cls(etag="", max_attempts=attempts, backoff="exponential_jitter", retry_budget=budget, breaker=breaker)
+
+
+class BackOffOrder(Imposition):
+    """Make our clients retry less: jitter, few attempts, a retry budget, a breaker. `route` is where the effect is looked for."""
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"prior"})
+
+    settings: BackOff = BackOff()
+    prior: ClientPolicy | None = None
+    route: str = "chat"
+
+    def target(self) -> str:
+        """Our clients."""
+        return "client-policy"
+
+    def effect(self) -> str:
+        """In numbers."""
+        most, budget = self.settings.max_attempts, self.settings.retry_budget
+        return f"clients back off with jitter, try at most {most} times, and retry at most {budget:.0%} of calls; breaker on"
+
+    def inverse(self) -> str:
+        """The policy before."""
+        return "put the retry policy before back"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """Read the version, then write, by curl."""
+        return _put_policy(ClientPolicy.of(self.settings))
+
+    def look(self) -> Order:
+        """Read the policy."""
+        return ClientPolicyOf()
+
+    def met(self, now: ClientPolicy) -> bool:
+        """The clients' policy is this one."""
+        return now.same(ClientPolicy.of(self.settings))
+
+    def given(self, prior: ClientPolicy) -> Self:
+        """The same, with the policy before."""
+        return self.model_copy(update={"prior": prior})
+
+    def undo(self) -> "RestoreClientPolicy":
+        """The policy before."""
+        if self.prior is None:
+            raise ValueError("this order does not carry the policy before; give it the policy first")
+        return RestoreClientPolicy(policy=self.prior, left=ClientPolicy.of(self.settings))
+
+
+class RestoreClientPolicy(Order):
+    """Put a retry policy back, if it is still as we left it."""
+
+    policy: ClientPolicy
+    left: ClientPolicy
+
+    def target(self) -> str:
+        """Our clients."""
+        return "client-policy"
+
+    def effect(self) -> str:
+        """In numbers."""
+        p = self.policy
+        return f"clients retry as before: {p.max_attempts} attempts, backoff {p.backoff}, budget {p.retry_budget:.0%}"
+
+    def inverse(self) -> str:
+        """Back off."""
+        return "make clients back off again"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """Read the version, then write, by curl."""
+        return _put_policy(self.policy)
+
+
+# ---- how orders say themselves ----
+
+
+def _shares(weights: dict[str, float]) -> str:
+    return " / ".join(f"{provider} {share:.4g}" for provider, share in weights.items() if share) or "nothing"
+
+
+def _people(tenants: tuple[str, ...]) -> str:
+    if tenants == EVERYBODY:
+        return "all tenants"
+    if len(tenants) > 4:
+        return f"{len(tenants)} tenants ({', '.join(tenants[:3])}, …)"
+    return ("tenant " if len(tenants) == 1 else "tenants ") + ", ".join(tenants)
+
+
+def _version(route: str) -> tuple[str, ...]:
+    read = f'ROUTE=$(curl -sS {GATEWAY} "$MODEL_GATEWAY_URL/v1/routes/{route}")'
+    field = "python3 -c 'import json,sys; print(json.load(sys.stdin)[sys.argv[1]])'"
+    return (read, f'ETAG=$(echo "$ROUTE" | {field} etag); EPOCH=$(($(echo "$ROUTE" | {field} epoch) + 1))')
+
+
+def _put(path: str, body: dict[str, Any]) -> str:
+    # The body stands in single quotes, so that nothing in it is expanded, but for the epoch that was just read.
+    said = shlex.quote(json.dumps(body)).replace('"$EPOCH"', "'\"$EPOCH\"'")
+    headers = f'{GATEWAY} -H "If-Match: $ETAG" -H "Content-Type: application/json"'
+    return f'curl -sS --fail-with-body -X PUT {headers} -d {said} "$MODEL_GATEWAY_URL/v1/{path}"'
+
+
+def _put_policy(policy: ClientPolicy) -> tuple[str, ...]:
+    field = "python3 -c 'import json,sys; print(json.load(sys.stdin)[\"etag\"])'"
+    return (f'ETAG=$(curl -sS {GATEWAY} "$MODEL_GATEWAY_URL/v1/client-policy" | {field})', _put("client-policy", policy.body()))

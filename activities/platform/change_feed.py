@@ -1,0 +1,81 @@
+"""What was changed: deploys, and everything else that is changed in a day (spec §8 S-CHANGES; A.1 T2). A list with a hole says so."""
+
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from activities.action import Call, Order, System, Value, action
+from activities.kit.versioned import TOKEN
+from activities.platform.control_plane import ControlPlane
+from activities.texts.wording import curl
+
+Kind = Literal["deploy", "config", "flag", "migration", "iam", "prompt", "model", "scheduler", "vendor"]
+KINDS: tuple[Kind, ...] = ("deploy", "config", "flag", "migration", "iam", "prompt", "model", "scheduler", "vendor")
+
+
+class ChangesSince(Order):
+    """Read what was changed in the time before the call's instant, whatever it concerns."""
+
+    look_back: timedelta = timedelta(hours=24)
+
+    def target(self) -> str:
+        """The change feed."""
+        return "change-feed"
+
+    def effect(self) -> str:
+        """Nothing changes."""
+        return f"read everything that was changed in the last {self.look_back.total_seconds() / 3600:g} h"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """The same, by curl."""
+        since = f"$(date -u -d '-{self.look_back.total_seconds():.0f} seconds' +%Y-%m-%dT%H:%M:%SZ)"
+        return (curl("GET", f"$PLATFORM_URL/v1/changes?since={since}", TOKEN),)
+
+
+class Change(Value):
+    """One change. `services` is empty where it concerns everything; `details` may name its `revision` or its `region`."""
+
+    id: str
+    kind: str
+    at: datetime
+    actor: str
+    services: tuple[str, ...] = ()
+    what: str = ""
+    reversible: bool = True
+    digest: str = ""
+    details: dict[str, Any] = {}
+
+    def in_words(self) -> str:
+        """As it stands on the screen."""
+        return f"{self.kind} {self.id} by {self.actor} at {self.at:%H:%M:%S} UTC: {self.what}"
+
+
+class Changes(Value):
+    """Every change between two instants, oldest first. `gaps`: the kinds that could not be seen."""
+
+    changes: tuple[Change, ...]
+    kinds: tuple[str, ...]
+    gaps: tuple[str, ...]
+    since: datetime
+    until: datetime
+
+    @property
+    def complete(self) -> bool:
+        """True when no kind of change is missing."""
+        return not self.gaps
+
+
+class ChangeFeed(System):
+    """The platform's change feed."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self._plane = plane
+
+    @action("change_feed.since")
+    async def since(self, order: ChangesSince, call: Call) -> Changes:
+        """Every change of the window, data and permissions included, with the kinds that are covered and the gaps by name."""
+        since = call.at - order.look_back / call.pace
+        said = await self._plane.changes(call, since, call.at)
+        gaps = {*said["gaps"], *(kind for kind in KINDS if kind not in said["kinds"])}
+        found = sorted((Change.model_validate(row) for row in said["changes"]), key=lambda change: (change.at, change.id))
+        kinds = tuple(kind for kind in said["kinds"] if kind not in gaps)
+        return Changes(changes=tuple(found), kinds=kinds, gaps=tuple(sorted(gaps)), since=since, until=call.at)

@@ -1,0 +1,32 @@
+"""The product's own plane: what a customer meets. Another path than the control planes, and therefore a proof."""
+
+from typing import Any
+
+import httpx
+
+from activities.action import Call
+from activities.kit.http import HttpClient, outcome
+
+
+class AppPlane:
+    """Calls to our own product, as a customer makes them."""
+
+    def __init__(self, door: HttpClient) -> None:
+        self._client = door
+
+    async def high_psu_tool_answers(self, call: Call) -> bool:
+        """Call an expensive tool: false when the product refuses it with `tool_disabled`. Any other failure raises."""
+        said = await self._client.ask(call, "POST", "/tools/high-psu/call", json={})
+        if said.status_code == 403 and "tool_disabled" in said.text:
+            return False
+        outcome(said)
+        return True
+
+    async def running(self, call: Call, part: str) -> bool:
+        """Whether `scheduler`, `batch` or `autonomy` runs."""
+        said: dict[str, Any] = (await self._client.read(call, f"/{part}")).json()
+        return bool(said["running"])
+
+    async def chat(self, call: Call, tenant: str) -> httpx.Response:
+        """Ask as one tenant. Headers `x-mode` and `x-served-by` say how it was answered."""
+        return await self._client.ask(call, "POST", "/chat", headers={"X-Tenant": tenant}, json={"message": "ping"})

@@ -1,0 +1,280 @@
+"""`/pagerduty`: Events API v2 and the parts of REST API v2 that an incident needs (developer.pagerduty.com)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from practice.faces.pagerduty.records import (
+    add_log,
+    change_status,
+    concerned,
+    incident_json,
+    new_incident,
+    oncalls,
+    user_json,
+    user_reference,
+)  # fmt: skip
+from practice.http.face import TOKEN, Ask, Call, Face, Refusal, Reply
+from practice.world.state import JSON, Person
+
+
+def _error(status: int, message: str, code: int = 2001) -> Reply:
+    return Reply({"error": {"message": message, "code": code, "errors": [message]}}, status)
+
+
+FACE = Face(
+    "pagerduty",
+    refused=_error,
+    invalid=lambda problems: Reply({"error": {"message": "Invalid Input Provided", "code": 2001, "errors": problems}}, 400),
+    authorised=lambda headers: headers.get("authorization") == f"Token token={TOKEN}",
+    unauthorised=lambda headers: _error(401, "Unauthorized", 2006),
+    throttled=lambda: _error(429, "Rate Limit Exceeded", 2020),
+)
+_API = "/pagerduty/api"
+
+
+class Payload(Ask):
+    """What happened; see the Common Event Format."""
+
+    summary: Annotated[str, Field(min_length=1, max_length=1024)]
+    source: Annotated[str, Field(min_length=1)]
+    severity: Literal["critical", "error", "warning", "info"]
+    timestamp: str | None = None
+    component: str | None = None
+    group: str | None = None
+    class_: Annotated[str | None, Field(alias="class")] = None
+    custom_details: Any = None
+
+
+class Event(Ask):
+    """An Events v2 event."""
+
+    routing_key: str
+    event_action: Literal["trigger", "acknowledge", "resolve"]
+    dedup_key: Annotated[str, Field(max_length=255)] | None = None
+    payload: Payload | None = None
+    client: str | None = None
+    client_url: str | None = None
+    links: list[dict[str, str]] | None = None
+    images: list[dict[str, str]] | None = None
+
+
+class IncidentFields(Ask):
+    """What may be written to an incident."""
+
+    type: Literal["incident", "incident_reference"]
+    status: Literal["acknowledged", "resolved"] | None = None
+    title: str | None = None
+    resolution: str | None = None
+    urgency: Literal["high", "low"] | None = None
+
+
+class IncidentEdit(Ask):
+    """The body of PUT."""
+
+    incident: IncidentFields
+
+
+class NoteFields(Ask):
+    """A note's text."""
+
+    content: Annotated[str, Field(min_length=1, max_length=65_000)]
+
+
+class NewNote(Ask):
+    """The body of a note."""
+
+    note: NoteFields
+
+
+class TargetFields(Ask):
+    """Who is asked."""
+
+    id: str
+    type: Literal["user_reference"]
+    summary: str | None = None
+
+
+class Target(Ask):
+    """One target of a responder request."""
+
+    responder_request_target: TargetFields
+
+
+class ResponderRequest(Ask):
+    """Ask people to join."""
+
+    requester_id: str
+    message: str
+    responder_request_targets: Annotated[list[Target], Field(min_length=1)]
+
+
+@FACE.writes("enqueue", "/pagerduty/v2/enqueue", public=True)
+def enqueue(call: Call) -> Reply:
+    """Take an event. `dedup_key` names the incident: an open one is not opened again. The routing key is the credential."""
+    try:
+        event = call.ask(Event)
+    except Refusal as refusal:
+        raise _invalid_event(refusal.reply.body["error"]["errors"]) from None
+    if event.routing_key != TOKEN:
+        raise _invalid_event(["Invalid routing key"])
+    if event.event_action == "trigger" and event.payload is None:
+        raise _invalid_event(["'payload' is missing or blank"])
+    if event.event_action != "trigger" and not event.dedup_key:
+        raise _invalid_event(["'dedup_key' is missing or blank"])
+    key = event.dedup_key or f"practice-{call.world.number()}"
+    before, after = _take(call, event, key)
+    call.did(f"incidents/{key}", before, after)
+    return Reply({"status": "success", "message": "Event processed", "dedup_key": key}, 202)
+
+
+def _take(call: Call, event: Event, key: str) -> tuple[JSON | None, JSON | None]:
+    """Carry out an event; returns the incident's essence before and after."""
+    open_one = next((i for i in call.state.pagerduty.values() if i["incident_key"] == key and i["status"] != "resolved"), None)
+    before = _essence(open_one)
+    if event.event_action == "trigger" and event.payload is not None:
+        if open_one is None:
+            urgency = "high" if event.payload.severity in {"critical", "error"} else "low"
+            open_one = new_incident(call, key, event.payload.summary, urgency, event.payload.custom_details)
+    elif open_one is not None:
+        change_status(call, open_one, "acknowledged" if event.event_action == "acknowledge" else "resolved", None)
+    return before, _essence(open_one)
+
+
+def _invalid_event(errors: list[str]) -> Refusal:
+    return Refusal(Reply({"status": "invalid event", "message": "Event object is invalid", "errors": errors}, 400))
+
+
+@FACE.reads("incidents.list", f"{_API}/incidents")
+def incidents(call: Call) -> Reply:
+    """All incidents, newest first; by `incident_key` and `statuses[]`."""
+    key, statuses = call.one("incident_key"), call.query.get("statuses[]")
+    found = [
+        incident_json(i)
+        for i in reversed(call.state.pagerduty.values())
+        if (not key or i["incident_key"] == key) and (not statuses or i["status"] in statuses)
+    ]
+    return Reply({"incidents": found, "limit": 100, "offset": 0, "total": None, "more": False})
+
+
+@FACE.reads("incidents.get", f"{_API}/incidents/{{id}}")
+def incident(call: Call) -> Reply:
+    return Reply({"incident": incident_json(_known(call))})
+
+
+@FACE.writes("incidents.update", f"{_API}/incidents/{{id}}", "PUT")
+def update(call: Call) -> Reply:
+    """Acknowledge, resolve or edit, in the name of `From:`."""
+    found, agent, wanted = _known(call), _requester(call), call.ask(IncidentEdit).incident
+    before = _essence(found)
+    if wanted.status is not None:
+        if found["status"] == "resolved":
+            raise call.refuse(400, "Incident Already Resolved")
+        change_status(call, found, wanted.status, agent)
+    for name in ("title", "urgency"):
+        if getattr(wanted, name) is not None:
+            found[name] = getattr(wanted, name)
+    call.did(f"incidents/{found['incident_key']}", before, _essence(found))
+    return Reply({"incident": incident_json(found)})
+
+
+@FACE.writes("incidents.notes", f"{_API}/incidents/{{id}}/notes")
+def add_note(call: Call) -> Reply:
+    """Add a note; those concerned read it on their phone. Twice is two notes."""
+    found, agent, wanted = _known(call), _requester(call), call.ask(NewNote).note
+    note = {
+        "id": f"N{call.world.number():08d}",
+        "user": user_reference(agent),
+        "content": wanted.content,
+        "created_at": call.stamp(),
+    }
+    found["notes"].append(note)
+    add_log(call, found, "annotate", agent, channel={"type": "note", "summary": wanted.content})
+    for name in concerned(call.state, found):
+        call.state.deliver(name, call.stamp(), "note", wanted.content, found["incident_key"], incident_id=found["id"])
+    call.did(f"incidents/{found['incident_key']}/notes", None, wanted.content)
+    return Reply({"note": note}, 201)
+
+
+@FACE.reads("incidents.notes.list", f"{_API}/incidents/{{id}}/notes")
+def notes(call: Call) -> Reply:
+    return Reply({"notes": _known(call)["notes"]})
+
+
+@FACE.reads("incidents.log_entries", f"{_API}/incidents/{{id}}/log_entries")
+def log_entries(call: Call) -> Reply:
+    return Reply({"log_entries": _known(call)["log"], "limit": 100, "offset": 0, "more": False, "total": None})
+
+
+@FACE.writes("incidents.responder_requests", f"{_API}/incidents/{{id}}/responder_requests")
+def request_responders(call: Call) -> Reply:
+    """Page people into the incident. Twice pages twice."""
+    found, agent, wanted = _known(call), _requester(call), call.ask(ResponderRequest)
+    people = {person.pagerduty_id: person for person in call.state.people.values()}
+    ids = [target.responder_request_target.id for target in wanted.responder_request_targets]
+    if wanted.requester_id not in people or any(identity not in people for identity in ids):
+        raise call.refuse(400, "Requester or responder not found")
+    before = [r["targets"] for r in found["responder_requests"]]
+    asked: list[str] = []
+    for identity in call.each(ids):
+        asked.append(identity)
+        page = {"incident_id": found["id"], "details": None}
+        call.state.deliver(people[identity].name, call.stamp(), "page", wanted.message, found["incident_key"], **page)
+    found["responder_requests"].append({"requester": wanted.requester_id, "message": wanted.message, "targets": asked})
+    add_log(call, found, "responder_request", agent, responders=[user_reference(people[i]) for i in asked])
+    call.did(f"incidents/{found['incident_key']}/responder_requests", before, [*before, asked])
+    return Reply({"responder_request": {
+        "incident": {"id": found["id"], "type": "incident_reference"},
+        "requester": user_reference(people[wanted.requester_id]),
+        "requested_at": call.stamp(),
+        "message": wanted.message,
+        "responder_request_targets": [
+            {"responder_request_target": {**user_reference(people[i]), "incidents_responders": [
+                {"state": "pending", "user": user_reference(people[i])}]}} for i in asked
+        ],
+    }})  # fmt: skip
+
+
+@FACE.reads("oncalls", f"{_API}/oncalls")
+def on_calls(call: Call) -> Reply:
+    """Who is on call; by `escalation_policy_ids[]`, and with `earliest=true` level 1 only."""
+    policies, first = call.query.get("escalation_policy_ids[]"), call.one("earliest") == "true"
+    found = [
+        oncall
+        for oncall in oncalls(call.state)
+        if (not policies or oncall["escalation_policy"]["id"] in policies) and (not first or oncall["escalation_level"] == 1)
+    ]
+    return Reply({"oncalls": found, "limit": 100, "offset": 0, "more": False, "total": None})
+
+
+@FACE.reads("users", f"{_API}/users")
+def users(call: Call) -> Reply:
+    wanted = call.one("query").lower()
+    found = [user_json(p) for p in call.state.people.values() if wanted in p.email or wanted in p.name]
+    return Reply({"users": found, "limit": 100, "offset": 0, "more": False, "total": None})
+
+
+def _known(call: Call) -> JSON:
+    found = call.state.pagerduty.get(call.path["id"])
+    if found is None:
+        raise Refusal(_error(404, "Not Found", 2100))
+    return found
+
+
+def _requester(call: Call) -> Person:
+    """The user whom `From:` names; REST writes need one."""
+    email = call.headers.get("from", "")
+    found = next((person for person in call.state.people.values() if person.email == email), None)
+    if found is None:
+        raise Refusal(_error(400, "Requester User Not Found", 1008))
+    return found
+
+
+def _essence(incident: JSON | None) -> JSON | None:
+    if incident is None:
+        return None
+    by = [a["acknowledger"]["id"] for a in incident["acknowledgements"]]
+    return {"id": incident["id"], "status": incident["status"], "title": incident["title"],
+            "urgency": incident["urgency"], "acknowledged_by": by}  # fmt: skip

@@ -1,0 +1,164 @@
+"""The one mechanism that runs every call: time, dials, credentials, handler, effect log. No route can be forgotten by it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from practice.http.face import Call, Face, FaceRoute, Refusal, Reply
+from practice.world.clock import from_rfc3339
+from practice.world.dials import Dial
+from practice.world.world import World
+
+TRANSPORT = "practice.transport"
+"""Where `server.py` puts the connection, so that it can be cut."""
+STALE_SECONDS = 60.0
+ANY_FACE = "*"
+
+
+class Endpoint:
+    """One route of one face, as an ASGI application."""
+
+    def __init__(self, face: Face, route: FaceRoute, world: World) -> None:
+        self.face = face
+        self.route = route
+        self.world = world
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        raw = await request.body()
+        dial = None if self.face.control else self.world.dials.take(self.route.name)
+        if dial and dial.mode == "latency":
+            await asyncio.sleep(dial.seconds)
+        if dial and dial.mode == "hang":
+            self._log(request, dial, None)
+            await _until_gone(receive)
+            return
+        reply = self._reply(request, raw, dial)
+        self._log(request, dial, reply)
+        if dial and dial.mode == "commit_then_drop":
+            await _cut(scope, receive)
+            return
+        await _response(reply)(scope, receive, send)
+
+    def _reply(self, request: Request, raw: bytes, dial: Dial | None) -> Reply:
+        """Everything between request and reply happens in one go: no other call sees a half-done one."""
+        headers = request.headers
+        with contextlib.suppress(ValueError):
+            if "x-workflow-time" in headers:
+                self.world.clock.show(from_rfc3339(headers["x-workflow-time"]))
+        self.world.advance()
+        if dial and dial.mode == "fail":
+            return self.face.refused(dial.status, "dialled failure")
+        if dial and dial.mode == "throttle":
+            reply = self.face.throttled()
+            reply.headers["Retry-After"] = str(dial.retry_after)
+            return reply
+        try:
+            if not self.route.public and not self.face.authorised(headers):
+                return self.face.unauthorised(headers)
+            call = self._call(request, raw)
+            return self._write(call, dial) if self.route.writes else self._read(call, dial)
+        except Refusal as refusal:
+            return refusal.reply
+
+    def _call(self, request: Request, raw: bytes) -> Call:
+        query = parse_qs(request.url.query, keep_blank_values=True)
+        body: Any = None
+        if raw and request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            form = parse_qs(raw.decode(), keep_blank_values=True)
+            query = {**query, **form}
+        elif raw:
+            try:
+                body = json.loads(raw)
+            except ValueError:
+                raise Refusal(self.face.refused(400, "the body is not JSON")) from None
+        world = self.world
+        return Call(self.face, self.route, world, world.state, world.clock.now(), request.headers, request.path_params, query, body)
+
+    def _read(self, call: Call, dial: Dial | None) -> Reply:
+        if dial and dial.mode == "stale_read":
+            kept, at = self._before(call)
+            call.state = call.state if kept is None else self.world.kept(kept)
+            call.now = at
+        reply = self.route.handler(call)
+        return self.face.refused(500, "dialled partial failure") if dial and dial.mode == "partial" else reply
+
+    def _before(self, call: Call) -> tuple[bytes | None, float]:
+        """The state before this face's last change; a face that changes nothing itself looks at everyone's."""
+        own = any(route.writes for route in self.face.routes)
+        return self.world.before.get(self.face.name if own else ANY_FACE) or (None, call.now - STALE_SECONDS)
+
+    def _write(self, call: Call, dial: Dial | None) -> Reply:
+        """Run a write; a refused one leaves nothing behind, an undone one (`nothing_changed`) neither."""
+        world, mode = self.world, dial.mode if dial else ""
+        kept, at = world.keep(), call.now
+        call.partial = mode == "partial"
+        try:
+            reply = self.route.handler(call)
+        except BaseException:
+            world.state = world.kept(kept)
+            raise
+        if call.effect is None:
+            raise AssertionError(f"{self.route.name} wrote without saying what it did")
+        if mode == "nothing_changed":
+            world.state = world.kept(kept)
+            return reply
+        target, before, after = call.effect
+        if not self.face.control:  # the effect log is about what the product's tools did, not about who runs the drill
+            world.note_effect(self.route.name, target, call.headers, before, after, asked=call.body)
+            if before != after:
+                world.before[self.face.name] = world.before[ANY_FACE] = (kept, at)
+        return self.face.refused(500, "dialled partial failure") if call.partial else reply
+
+    def _log(self, request: Request, dial: Dial | None, reply: Reply | None) -> None:
+        if self.face.control:
+            return
+        headers: Mapping[str, str] = request.headers
+        self.world.requests.append(
+            {
+                "at": self.world.clock.stamp(self.world.clock.now()),
+                "route": self.route.name,
+                "method": request.method,
+                "path": request.url.path,
+                "status": reply.status if reply and (dial is None or dial.mode != "commit_then_drop") else None,
+                "dial": dial.mode if dial else None,
+                "key": headers.get("idempotency-key"),
+                "incident": headers.get("x-incident-id"),
+                "tenant": headers.get("x-tenant"),
+                "vantage": headers.get("x-vantage"),
+            }
+        )
+
+
+def _response(reply: Reply) -> Response:
+    if reply.stream is not None:
+        return StreamingResponse(reply.stream, reply.status, reply.headers, "application/json")
+    if reply.text is not None:
+        return PlainTextResponse(reply.text, reply.status, reply.headers)
+    if reply.body is None:
+        return Response(b"", reply.status, reply.headers)
+    return JSONResponse(reply.body, reply.status, reply.headers)
+
+
+async def _cut(scope: Scope, receive: Receive) -> None:
+    """Close the TCP connection without a byte of reply."""
+    transport = scope.get("extensions", {}).get(TRANSPORT)
+    if transport is None:
+        raise ConnectionResetError("dialled: the connection was dropped after the work was done")
+    transport.abort()
+    await _until_gone(receive)
+
+
+async def _until_gone(receive: Receive) -> None:
+    """Wait until the client has gone: a server that returns earlier would answer with a 500."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

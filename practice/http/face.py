@@ -1,0 +1,158 @@
+"""What all faces are made of: a call, its reply, a refusal, and routes that one mechanism runs (`endpoint.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from practice.world.state import JSON, State
+from practice.world.world import World
+
+TOKEN = "practice-token"  # noqa: S105 - the token of a practice platform is no secret
+
+
+class Ask(BaseModel):
+    """A request body. Strict: nothing unknown, nothing converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+AskT = TypeVar("AskT", bound=Ask)
+T = TypeVar("T")
+
+
+@dataclass
+class Reply:
+    """What goes back: JSON, text, or lines as they come."""
+
+    body: Any = None
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    text: str | None = None
+    stream: AsyncIterator[str] | None = None  # of JSON lines
+
+
+class Refusal(Exception):
+    """The face says no, in its vendor's form."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status, reply.body)
+        self.reply = reply
+
+
+@dataclass
+class Call:
+    """One request, and the state that its handler reads and changes."""
+
+    face: Face
+    route: FaceRoute
+    world: World
+    state: State
+    now: float
+    headers: Mapping[str, str]
+    path: Mapping[str, str]
+    query: Mapping[str, Sequence[str]]
+    body: Any = None
+    partial: bool = False
+    effect: tuple[str, Any, Any] | None = None
+
+    def ask(self, shape: type[AskT]) -> AskT:
+        """The body as `shape`; refused as the vendor refuses it."""
+        try:
+            return shape.model_validate({} if self.body is None else self.body)
+        except ValidationError as error:
+            problems = [f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors()]
+            raise Refusal(self.face.invalid(problems)) from error
+
+    def one(self, name: str, default: str = "") -> str:
+        """A query parameter's first value."""
+        values = self.query.get(name)
+        return values[0] if values else default
+
+    def seconds(self, name: str, default: float) -> float:
+        """A query parameter in world seconds; refused unless positive."""
+        try:
+            value = float(self.one(name, str(default)))
+        except ValueError:
+            value = -1.0
+        if not 0 < value < float("inf"):
+            raise self.refuse(400, f"{name} must be a positive number of seconds")
+        return value
+
+    def refuse(self, status: int, message: str) -> Refusal:
+        return Refusal(self.face.refused(status, message))
+
+    def did(self, target: str, before: Any, after: Any) -> None:
+        """Say what this write did; the mechanism puts it into the effect log."""
+        self.effect = (target, before, after)
+
+    def each(self, things: Sequence[T]) -> Iterator[T]:
+        """Walk through a list that is to be written; under the dial `partial` only its first half is."""
+        yield from things[: (len(things) + 1) // 2] if self.partial else things
+
+    def stamp(self) -> str:
+        """Now, as this face shows it."""
+        return self.world.clock.stamp(self.now)
+
+    def real(self) -> float:
+        return self.world.clock.to_real(self.now)
+
+
+Handler = Callable[[Call], Reply]
+
+
+@dataclass(frozen=True)
+class FaceRoute:
+    """One way to call a face; `name` is what dials and the effect log call it."""
+
+    name: str
+    method: str
+    path: str
+    handler: Handler
+    writes: bool
+    public: bool
+
+
+def _bearer(headers: Mapping[str, str]) -> bool:
+    return headers.get("authorization", "") == f"Bearer {TOKEN}"
+
+
+def _plain_refusal(status: int, message: str) -> Reply:
+    return Reply({"error": message}, status)
+
+
+@dataclass
+class Face:
+    """One system as its users see it, with its own ways to say no."""
+
+    name: str
+    refused: Callable[[int, str], Reply] = _plain_refusal
+    invalid: Callable[[list[str]], Reply] = lambda problems: Reply({"error": "invalid", "problems": problems}, 422)
+    authorised: Callable[[Mapping[str, str]], bool] = _bearer
+    unauthorised: Callable[[Mapping[str, str]], Reply] = lambda headers: Reply({"error": "unauthorized"}, 401)
+    throttled: Callable[[], Reply] = lambda: Reply({"error": "rate limited"}, 429)
+    control: bool = False  # the hands of the drill: no dial reaches it, and it leaves no trace in the logs
+    routes: list[FaceRoute] = field(default_factory=list)
+
+    def reads(self, name: str, path: str, method: str = "GET", public: bool = False) -> Callable[[Handler], Handler]:
+        """Declare a route that changes nothing."""
+        return self._declare(name, method, path, writes=False, public=public)
+
+    def writes(self, name: str, path: str, method: str = "POST", public: bool = False) -> Callable[[Handler], Handler]:
+        """Declare a route that changes the world: its handler calls `Call.did` once."""
+        return self._declare(name, method, path, writes=True, public=public)
+
+    def _declare(self, name: str, method: str, path: str, writes: bool, public: bool) -> Callable[[Handler], Handler]:
+        def declare(handler: Handler) -> Handler:
+            self.routes.append(FaceRoute(f"{self.name}.{name}", method, path, handler, writes, public))
+            return handler
+
+        return declare
+
+
+def described(thing: JSON, *fields: str) -> JSON:
+    """The named fields of a record: what the effect log shows of it."""
+    return {name: thing.get(name) for name in fields}

@@ -1,0 +1,81 @@
+"""A served world with time in hand: what a test or a rehearsal holds."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from practice.http.face import TOKEN
+from practice.http.server import serve
+from practice.metrics.promql import compiled
+from practice.world.state import JSON
+from practice.world.world import World
+
+CREDENTIALS = {
+    "/unleash": TOKEN,
+    "/statuspage": f"OAuth {TOKEN}",
+    "/pagerduty": f"Token token={TOKEN}",
+}
+"""The `Authorization` header by face; all others take a bearer token."""
+
+
+class Stage:
+    """A following world, its base URL, and a client with the right credentials for every face."""
+
+    def __init__(self, world: World, url: str, http: httpx.AsyncClient) -> None:
+        self.world = world
+        self.url = url
+        self.http = http
+
+    async def call(self, method: str, path: str, json: Any = None, **headers: str) -> httpx.Response:
+        """One request; header names are written with underscores."""
+        face = next((prefix for prefix in CREDENTIALS if path.startswith(prefix)), "")
+        sent = {"Authorization": CREDENTIALS.get(face, f"Bearer {TOKEN}"), "From": "dana@example.com"}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.http.request(method, path, json=json, headers=sent)
+
+    async def must(self, method: str, path: str, json: Any = None, **headers: str) -> Any:
+        """As `call`, and the JSON of an answer that must be a success."""
+        answer = await self.call(method, path, json, **headers)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def forward(self, seconds: float) -> None:
+        """Let world time pass."""
+        self.world.clock.show(self.world.clock.now() + seconds)
+        self.world.advance()
+
+    def value(self, query: str) -> float:
+        """The one value of a PromQL query now; NaN when there is none."""
+        vector = compiled(query).vector(self.world.metrics, self.world.clock.now())
+        return vector[0][1] if len(vector) == 1 else float("nan")
+
+    async def fault(self, provider: str, kind: str, rate: float = 0.6, **more: Any) -> None:
+        await self.must("POST", "/practice/faults", {"provider": provider, "kind": kind, "rate": rate, **more})
+
+    async def dial(self, route: str, mode: str, times: int | None = None, **more: Any) -> None:
+        await self.must("POST", "/practice/dials", {"route": route, "mode": mode, "times": times, **more})
+
+    def effects(self, route: str = "") -> list[JSON]:
+        return [entry for entry in self.world.effects.entries if not route or entry["route"] == route]
+
+    def tenants(self, *tiers: str) -> list[str]:
+        """Names of the tenants of these tiers; of all without any."""
+        return [t.name for t in self.world.state.tenants.values() if not tiers or t.tier in tiers]
+
+
+def _client(url: str) -> httpx.AsyncClient:
+    # Loopback without TLS: reading the certificate store would cost more than the whole world.
+    return httpx.AsyncClient(base_url=url, trust_env=False, verify=False)  # noqa: S501
+
+
+@contextlib.asynccontextmanager
+async def staged(world: World | None = None, rules: Sequence[Path] = (), receiver: str | None = None) -> AsyncIterator[Stage]:
+    """Serve a world (by default a following one) for as long as the block lasts."""
+    world = world or World(following=True)
+    async with serve(world, rules, receiver) as url, _client(url) as http:
+        yield Stage(world, url, http)

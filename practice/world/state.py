@@ -1,0 +1,186 @@
+"""Everything in the world that a write can change. One picklable tree, so that any write can be undone or shown as it was before."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from practice.llm.faults import Fault
+from practice.services.cluster import Cluster
+from practice.services.fleet import Fleet
+from practice.services.repositories import Repository
+from practice.world.versions import fingerprint
+
+JSON = dict[str, Any]
+Shares = dict[str, float]
+
+
+@dataclass
+class Quota:
+    """What a provider has sold us. `used` is the requests per minute of the last minute."""
+
+    tpm: int
+    rpm: int
+    contracted_rpm: int
+    spend_cap_usd: float
+    used: float = 0.0
+
+
+@dataclass
+class Capabilities:
+    """What a provider's model can do."""
+
+    tools: bool
+    json_mode: bool
+    context_tokens: int
+    modality: list[str]
+
+
+@dataclass
+class Provider:
+    """A model provider. `baseline_latency_ms` is its usual 95th percentile; `parity` its quality against the primary's."""
+
+    name: str
+    model: str
+    regions: list[str]
+    capabilities: Capabilities
+    evaluated: bool
+    parity: float
+    price_ratio: float
+    quota: Quota
+    capacity_rps: float
+    shared_tags: list[str]
+    prompt_profile: str
+    baseline_latency_ms: float
+    self_hosted: bool = False
+
+
+@dataclass
+class Tenant:
+    """A customer. `allowed` lists `provider@region`; `rps` is its traffic in requests per second."""
+
+    name: str
+    tier: str
+    residency: str
+    allowed: list[str]
+    contact: str
+    rps: float
+
+    def region_at(self, provider: str) -> str | None:
+        """Where this tenant may be served by `provider`; None where it may not."""
+        return next((place.partition("@")[2] for place in self.allowed if place.startswith(f"{provider}@")), None)
+
+
+@dataclass
+class Lease:
+    """A promise to come back: without renewal before `expires` (world seconds) the safe weights return by themselves."""
+
+    expires: float
+    safe_weights: Shares
+    tenants: list[str] | str
+
+
+@dataclass
+class Route:
+    """Who serves whom: shares per provider, exceptions per tenant, and modes."""
+
+    alias: str
+    weights: Shares
+    overrides: dict[str, Shares] = field(default_factory=dict)
+    modes: dict[str, str] = field(default_factory=dict)
+    epoch: int = 0
+    lease: Lease | None = None
+    last_write: JSON | None = None  # what was asked at `epoch`: a repeated request must be known from a competing one
+
+    def shares(self, tenant: str) -> Shares:
+        return self.overrides.get(tenant, self.weights)
+
+    def mode(self, tenant: str) -> str:
+        return self.modes.get(tenant, "normal")
+
+    @property
+    def etag(self) -> str:
+        return fingerprint([self.alias, self.weights, self.overrides, self.modes, self.epoch, self.lease and asdict(self.lease)])
+
+    def lapse(self) -> None:
+        """Put the lease's safe weights back for the tenants that it covers, and end it."""
+        lease, self.lease = self.lease, None
+        if lease is None:
+            return
+        if isinstance(lease.tenants, str):
+            self.weights, self.overrides = dict(lease.safe_weights), {}
+        else:
+            self.overrides.update({tenant: dict(lease.safe_weights) for tenant in lease.tenants})
+
+
+@dataclass
+class Breaker:
+    """When the gateway stops calling a failing provider."""
+
+    enabled: bool = False
+    failure_ratio: float = 0.5
+    min_calls: int = 20
+    window_seconds: float = 60.0
+
+
+@dataclass
+class ClientPolicy:
+    """How the gateway retries. `retry_budget` is the share of failed calls that may be tried again."""
+
+    max_attempts: int = 5
+    backoff: str = "none"
+    retry_budget: float = 1.0
+    breaker: Breaker = field(default_factory=Breaker)
+
+    @property
+    def etag(self) -> str:
+        return fingerprint(asdict(self))
+
+
+@dataclass
+class Person:
+    """Someone with a phone."""
+
+    name: str
+    role: str
+    inbox: list[JSON] = field(default_factory=list)
+
+    @property
+    def slack_id(self) -> str:
+        return f"U_{self.name.upper()}"
+
+    @property
+    def email(self) -> str:
+        return f"{self.name}@example.com"
+
+    @property
+    def pagerduty_id(self) -> str:
+        return f"P_{self.name.upper()}"
+
+
+@dataclass
+class State:
+    """The whole changeable world. The SaaS faces keep their records in `slack` to `github`."""
+
+    providers: dict[str, Provider]
+    tenants: dict[str, Tenant]
+    route: Route
+    people: dict[str, Person]
+    policy: ClientPolicy = field(default_factory=ClientPolicy)
+    flags: dict[str, bool] = field(default_factory=dict)
+    flag_events: list[JSON] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    blind: bool = False
+    slack: dict[str, JSON] = field(default_factory=dict)  # channel id → channel with its messages, pins, bookmarks
+    statuspage: dict[str, JSON] = field(default_factory=dict)  # incident id → incident
+    pagerduty: dict[str, JSON] = field(default_factory=dict)  # incident id → incident
+    github: dict[str, list[JSON]] = field(default_factory=dict)  # owner/repo → issues
+    repositories: dict[str, Repository] = field(default_factory=dict)  # owner/repo → its branches and rulesets
+    fleet: Fleet = field(default_factory=Fleet)
+    clusters: dict[str, Cluster] = field(default_factory=dict)  # region → its Kubernetes cluster
+    cloud_run: dict[str, JSON] = field(default_factory=dict)  # service@region → what only its Admin API knows: tags, and what is under way
+
+    def deliver(self, person: str, at: str, via: str, text: str, incident_key: str | None, **more: object) -> None:
+        """Make a person's phone ring: `via` is page, dm or note."""
+        entry = {"at": at, "via": via, "text": text, "incident_key": incident_key, **more}
+        self.people[person].inbox.append(entry)

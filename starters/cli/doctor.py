@@ -1,0 +1,288 @@
+"""`incident doctor`: everything this product needs, checked one by one, each with the sentence that mends it."""
+
+import asyncio
+import sysconfig
+import tempfile
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import ValidationError
+from temporalio.api.enums.v1 import IndexedValueType, TaskQueueType
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from activities.action import Refused
+from activities.ledger.discrepancies import Discrepancies
+from activities.ledger.ledger import Ledger, LedgerDown
+from activities.organisation.business_days import calendar_of
+from activities.organisation.organisation import DASHBOARDS, Catalogue, Organisation
+from starters import steering
+from starters.alerts.reconciler import compare
+from starters.errors import CliError
+from worker.credentials import NoCredential, resolve
+from worker.probes import probe_all
+from worker.settings import FILE, Settings
+
+WANTED = {
+    "IncidentSeverity": "Keyword", "IncidentPhase": "Keyword", "IncidentState": "Keyword", "Playbook": "Keyword", "Commander": "Keyword",
+    "Waiting": "Bool",
+}  # fmt: skip
+SHIPPED = Path(sysconfig.get_path("data")) / "share" / "incident-playbooks"  # what a wheel brings beside the packages
+SLOW = 30.0  # milliseconds; above this the server's task dispatch is throttled or its disk is slow
+TRIPS = 5
+
+
+class Check(NamedTuple):
+    """One thing that was looked at."""
+
+    name: str
+    state: str  # good | warning | broken
+    said: str
+    fix: str = ""
+
+    @property
+    def mark(self) -> str:
+        """As it stands on the screen."""
+        return {"good": "✔", "warning": "!", "broken": "✖"}[self.state]
+
+
+def examine() -> list[Check]:
+    """All checks, in the order in which they should be mended."""
+    try:
+        settings = Settings()
+    except ValidationError as wrong:
+        first = wrong.errors()[0]
+        key = "INCIDENT_" + ".".join(map(str, first["loc"])).upper()
+        return [Check("settings", "broken", f"{key}: {first['msg']} (got {first['input']!r})", f"set {key} right in {FILE}")]
+    found = Check("settings", "good", f"read from {FILE}" if FILE.exists() else f"defaults and the environment; there is no {FILE}")
+    return [
+        found, _organisation(settings), *_mode(settings), *_dashboards(settings), *_ledger(settings), _evidence(settings), _codes(settings),
+        _alert_token(settings), *asyncio.run(_outside(settings)),
+    ]  # fmt: skip
+
+
+async def _outside(settings: Settings) -> list[Check]:
+    """The Temporal server first, because nothing goes without it; then every system that is acted on."""
+    return [*await _temporal(settings), *await _systems(settings)]
+
+
+async def _systems(settings: Settings) -> list[Check]:
+    """One harmless reading of each configured system, with our own credentials."""
+    try:
+        catalogue = Organisation(settings.organisation).read_catalogue()
+    except Refused:
+        catalogue = Catalogue()  # the check of the organisation's file says what is wrong with it
+    states = {True: "good", False: "broken", None: "warning"}
+    fix = "look at {setting} in the settings; a token must be a reference that this machine can read"
+    return [
+        Check(
+            one.system, states[one.reached], one.said if one.reached is not None else f"not configured: {one.said}",
+            "" if one.reached else "what needs it becomes a task for a person" if one.reached is None else fix.format(setting=one.setting),
+        )
+        for one in await probe_all(settings, catalogue)
+    ]  # fmt: skip
+
+
+def _mode(settings: Settings) -> list[Check]:
+    """Whether anything is changed at all, said every time."""
+    try:
+        policy = Organisation(settings.organisation).read_policy()
+    except Refused:
+        return []
+    if policy.mode == "live":
+        observing = " But automation only observes: observe_only is set." if policy.observe_only else ""
+        return [Check("mode", "warning" if observing else "good", f"live: what is approved is carried out.{observing}")]
+    granted = f"only {', '.join(policy.write_access)} may be written to" if policy.write_access else "nothing is changed, paged or posted"
+    fix = 'after a first week, and after reading `incident report --shadow`: [policy] mode = "live"'
+    return [Check("mode", "warning", f"SHADOW: {granted}", fix)]
+
+
+def _evidence(settings: Settings) -> Check:
+    """An export must be possible before it is needed."""
+    try:
+        settings.evidence.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=settings.evidence) as file:
+            file.write(b"doctor")
+    except OSError as wrong:
+        fix = "INCIDENT_EVIDENCE=/path/to/a/folder that the worker may write to"
+        return Check("evidence", "broken", f"{settings.evidence} cannot be written to: {wrong.strerror}", fix)
+    return Check("evidence", "good", f"{settings.evidence} can be written to")
+
+
+def _organisation(settings: Settings) -> Check:
+    book = Organisation(settings.organisation)
+    try:
+        policy = book.read_policy()
+        people = book.read_roster().people
+        for country in {policy.country, *(person.country for person in people.values())}:
+            calendar_of(country)
+        book.read_whole()
+    except Refused as wrong:
+        return Check("organisation", "broken", wrong.message, _begin_or_mend(settings.organisation))
+    if not people:
+        said = f"{settings.organisation} names nobody: no question could be answered"
+        return Check("organisation", "broken", said, "add a [people.NAME] section")
+    return Check("organisation", "good", f"{settings.organisation}: policy is valid, {len(people)} people on the roster")
+
+
+def _begin_or_mend(organisation: Path) -> str:
+    """Where there is no file yet: copy the example, which a checkout has at its root and an installed wheel brings along."""
+    example, installed = Path("organisation.example.toml"), SHIPPED / "organisation.example.toml"
+    found = example if example.exists() or not installed.exists() else installed
+    return f"mend it there; {found} shows how it is written" if organisation.exists() else f"cp {found} {organisation}"
+
+
+def _dashboards(settings: Settings) -> list[Check]:
+    """The seed's six (§3). Nothing is said where the file itself is wrong: that is said already."""
+    try:
+        missing = Organisation(settings.organisation).read_communications().links.missing_dashboards()
+    except Refused:
+        return []
+    if missing:
+        said = f"not linked: {', '.join(missing)}; in the war room and the post-mortem they will be missing"
+        return [Check("dashboards", "warning", said, f'{settings.organisation}: [links.dashboards] "{missing[0]}" = "https://…"')]
+    return [Check("dashboards", "good", f"all {len(DASHBOARDS)} are linked")]
+
+
+def _ledger(settings: Settings) -> list[Check]:
+    """Reachable, at the newest version, and nobody altered it."""
+    try:
+        ledger = Ledger(settings.ledger_url)
+        now, newest = ledger.revision()
+        ids = ledger.ids() if now else []
+    except LedgerDown as down:
+        return [Check("ledger", "broken", str(down), "start the worker (incident-worker): it makes and migrates the ledger")]
+    except Exception as wrong:  # a driver that is not installed, a URL that is none
+        return [Check("ledger", "broken", f"INCIDENT_LEDGER_URL: {wrong}", "sqlite:///.incident/ledger.db works everywhere")]
+    if now != newest:
+        return [Check("ledger", "broken", f"its tables are at version {now or 'none'}, not {newest}", "start the worker: it migrates them")]
+    broken = [f"{one} at entry {chain.broken_at}" for one in ids if not (chain := ledger.verify(one)).intact]
+    reached = Check("ledger", "good", f"{ledger.engine.url.render_as_string()}, version {now}, {len(ids)} incidents")
+    if broken:
+        fix = "compare with the workflow's own timeline: incident timeline; then find out who writes to the ledger"
+        return [reached, Check("record", "broken", f"entries are missing or were altered: {', '.join(broken[:5])}", fix)]
+    return [reached, Check("record", "good", "every hash chain is intact")]
+
+
+def _codes(settings: Settings) -> Check:
+    fix = "INCIDENT_CODES_SECRET=file:/path/to/secret (openssl rand -hex 32 makes one)"
+    try:
+        secret = resolve(settings.codes_secret, "INCIDENT_CODES_SECRET")
+    except NoCredential as missing:
+        return Check("codes", "broken", str(missing), fix)
+    if len(secret) < 16:
+        return Check("codes", "broken", "no secret of 16 bytes or more for personal codes: no answer could be verified", fix)
+    return Check("codes", "good", "the secret for personal codes is set")
+
+
+def _alert_token(settings: Settings) -> Check:
+    try:
+        if resolve(settings.alert_token, "INCIDENT_ALERT_TOKEN"):
+            return Check("alert token", "good", "the receiver asks for a bearer token")
+    except NoCredential as missing:
+        return Check("alert token", "broken", str(missing), "INCIDENT_ALERT_TOKEN=file:/path/to/token")
+    local = settings.alert_host in ("127.0.0.1", "::1", "localhost")
+    if local:
+        return Check("alert token", "good", "none is set; the receiver listens on this machine only")
+    fix = "INCIDENT_ALERT_TOKEN=file:/path/to/token, and the same in Alertmanager's http_config"
+    return Check("alert token", "broken", "none is set: whoever reaches the receiver may open incidents", fix)
+
+
+async def _temporal(settings: Settings) -> list[Check]:
+    """The server, what set-up registered there, who polls, and how fast a step is dispatched."""
+    try:
+        client = await steering.connect(settings)
+    except CliError as trouble:
+        fix = "start the server (make demo starts one; temporal server start-dev), or set INCIDENT_TEMPORAL_ADDRESS"
+        return [Check("temporal", "broken", trouble.sentence, fix)]
+    reached = Check("temporal", "good", f"{settings.temporal_address}, namespace {settings.temporal_namespace}")
+    checks: list[tuple[str, Callable[[Client, Settings], Awaitable[Check]]]] = [
+        ("search attributes", _attributes), ("workers", _workers), ("round trip", _round_trip), ("incidents", _incidents),
+    ]  # fmt: skip
+    return [reached, _transport(settings), *[await _guarded(name, check(client, settings)) for name, check in checks]]
+
+
+async def _guarded(name: str, check: Awaitable[Check]) -> Check:
+    try:
+        return await asyncio.wait_for(check, 15)
+    except RPCError as failed:
+        return Check(name, "broken", f"the server refused: {failed.message}", "look at the server's log")
+    except TimeoutError:
+        return Check(name, "broken", "no answer within 15 s", "is a worker running? incident-worker starts one")
+
+
+def _transport(settings: Settings) -> Check:
+    host = settings.temporal_address.rsplit(":", 1)[0]
+    if host in ("127.0.0.1", "localhost", "[::1]"):
+        return Check("transport", "good", "loopback without TLS: who can log in here can steer incidents; answers prove themselves by code")
+    fix = "put TLS and an authorizer before the server (docs: Temporal, security), and keep its port from everybody else"
+    return Check("transport", "warning", f"{host} is not this machine, and we connect without TLS or sign-in", fix)
+
+
+async def _attributes(client: Client, settings: Settings) -> Check:
+    request = ListSearchAttributesRequest(namespace=settings.temporal_namespace)
+    listed = (await client.operator_service.list_search_attributes(request)).custom_attributes
+    have = {name: IndexedValueType.Name(kind).removeprefix("INDEXED_VALUE_TYPE_").title() for name, kind in listed.items()}
+    missing = [name for name, kind in WANTED.items() if have.get(name) != kind]
+    if not missing:
+        return Check("search attributes", "good", f"all {len(WANTED)} are registered")
+    words = " ".join(f"--name {name} --type {WANTED[name]}" for name in missing)
+    fix = f"temporal operator search-attribute create {words} --namespace {settings.temporal_namespace}"
+    return Check("search attributes", "broken", f"not registered: {', '.join(missing)}; incidents would hang at their first step", fix)
+
+
+async def _incidents(client: Client, settings: Settings) -> Check:
+    """What the reconciler looks for, looked for now: open incidents that no playbook runs."""
+    ledger = Ledger(settings.ledger_url)
+    try:
+        found = await compare(client, ledger)
+    except LedgerDown as down:
+        return Check("incidents", "warning", f"not compared with the server: {down}", "start the worker: it makes and migrates the ledger")
+    if not found:
+        return Check("incidents", "good", "every open incident has its playbook running")
+    untold = [one.incident_id for one in Discrepancies(ledger).open() if one.told_at is None]
+    more = f"; nobody was paged about {', '.join(untold)}: is a receiver running? (incident-alerts)" if untold else ""
+    said = "; ".join(one.text.partition(". incident")[0] for one in found[:5])
+    return Check("incidents", "broken", said + more, f"incident measures {found[0].incident_id} --by-hand")
+
+
+async def _workers(client: Client, settings: Settings) -> Check:
+    """Somebody must have asked for work within the last minute, on both queues, for workflows and for activities."""
+    idle: list[str] = []
+    pollers: set[str] = set()
+    for queue in settings.queues:
+        for kind in (TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY):
+            request = DescribeTaskQueueRequest(namespace=settings.temporal_namespace, task_queue=TaskQueue(name=queue))
+            request.task_queue_type = kind
+            seen = (await client.workflow_service.describe_task_queue(request)).pollers
+            alive = {poller.identity for poller in seen if time.time() - poller.last_access_time.seconds < 65}
+            pollers |= alive
+            idle += [queue] if not alive else []
+    if idle:
+        return Check("workers", "broken", f"nobody polls {', '.join(dict.fromkeys(idle))}: incidents there stand still", "incident-worker")
+    return Check("workers", "good", f"{len(pollers)} polling {', '.join(settings.queues)}")
+
+
+async def _round_trip(client: Client, settings: Settings) -> Check:
+    """How long the server takes to dispatch one step: what every step of every incident pays."""
+    name, queue = f"round-trip-{uuid.uuid4()}", settings.queues[0]
+    handle = await client.start_workflow(
+        "RoundTrip", TRIPS, id=name, task_queue=queue, execution_timeout=timedelta(seconds=12), result_type=float
+    )
+    try:
+        median = float(await asyncio.wait_for(handle.result(), 12))
+    except Exception:
+        fix = "start the worker, or look at its log: incident-worker"
+        return Check("round trip", "broken", f"no worker did one step on {queue} within 12 s", fix)
+    said = f"{median:.1f} ms, median of {TRIPS} steps on {queue}"
+    if median > SLOW:
+        fix = "start the server with the settings we ship (history.transferProcessorMaxPollRPS; SQLite WAL), or look at its disk"
+        return Check("round trip", "warning", f"{said}: more than {SLOW:.0f} ms", fix)
+    return Check("round trip", "good", said)

@@ -1,0 +1,178 @@
+"""The facts of an incident as somebody types them: one option for every field of `Facts`, so that no rule is out of reach. Light: no SDK."""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from inspect import Parameter
+from typing import Annotated, Any, get_args, get_origin
+
+import typer
+from pydantic import ValidationError
+
+from starters.errors import CliError
+from workflows.severity.severity import Cve, Facts
+
+FIX = "incident severity --help"
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+ALSO = {"regions_major": "--regions", "duration_s": "--duration", "monitoring_blind_s": "--blind"}  # shorter names for the same
+HELP = {
+    "isolation_failure": "Data of one tenant reached another",
+    "data_exposure": "Data was seen by somebody who must not",
+    "corroborated": "One matching sample of real data was seen",
+    "active_adversary": "Somebody is in there now",
+    "data_loss": "Committed data is lost",
+    "injection": "How far a prompt injection came",
+    "privileged_secret": "A privileged secret is compromised",
+    "cve_high": "A vulnerability is high or critical",
+    "cve_exploited": "It is exploited",
+    "cve_reachable": "It can be reached in our runtime path",
+    "cve_malicious_pkg_executed": "A malicious package ran",
+    "cve_production_secrets": "… on a host with production secrets",
+    "physical_or_safety_harm": "People may come to harm",
+    "err_ratio": "Share of 5xx in a region",
+    "sample_count": "Requests behind that share",
+    "duration_s": "How long it has lasted",
+    "unavailable": "The platform as a whole is down",
+    "regions_major": "Regions in major degradation",
+    "regions_total": "Regions there are",
+    "drained_regions": "A region without traffic, because we drained it",
+    "synthetic_only": "Only probes fail; real traffic does not agree",
+    "planned_maintenance": "It is planned, and now is inside its window",
+    "scope": "What is impaired, at its widest",
+    "workaround": "Users can get by",
+    "slo": "The objective is, or will be, breached",
+    "tenant_ratio": "Share of tenants affected",
+    "tenant_count": "Tenants affected",
+    "user_ratio": "Share of users affected",
+    "tier1_tenants_down": "Tier-1 tenants that are fully down",
+    "tenant_tier1": "A tenant that is fully down is tier 1, or most of revenue",
+    "customer_reported": "Customers report it",
+    "provider_down": "An LLM provider is down",
+    "fallback_adequate": "Its fallback is adequate",
+    "provider_spend_cap": "It refuses us because our own spend cap is hit",
+    "vendor_status_green": "Its status page is green (no rule reads that)",
+    "db_failover": "The database is failing over",
+    "tool_registry_down": "The tool registry is down",
+    "backlog": "A queue is backed up",
+    "spend_multiple": "Spend, as a multiple of its baseline",
+    "spend_usd_per_h": "Spend, dollars an hour",
+    "near_miss": "A fault was found before it had impact",
+    "monitoring_blind_s": "How long a SEV-1 surface has been without data",
+    "orchestrator_degraded": "What runs the incidents is itself degraded",
+    "confidence": "How sure the evidence is",
+    "stale": "The data is stale",
+    "contradictory": "The evidence contradicts itself",
+}
+
+
+def fields() -> dict[str, Any]:
+    """Every fact that can be told, and its type; those of the vulnerability begin with `cve_`."""
+    flat = {name: field.annotation for name, field in Facts.model_fields.items() if name != "cve"}
+    return flat | {f"cve_{name}": field.annotation for name, field in Cve.model_fields.items()}
+
+
+def options() -> list[Parameter]:
+    """A command-line option for each."""
+    known = fields()
+    return [_option(name, known[name], HELP[name]) for name in HELP]
+
+
+def facts_of(said: Mapping[str, Any], unknown: list[str], unsure: bool) -> Facts:
+    """The facts that were typed. `unknown`: those that somebody looked for and cannot tell. Raises `CliError`."""
+    told: dict[str, Any] = {name: _read(name, typed) for name, typed in said.items() if typed not in (None, [])}
+    told |= {_named(name): _unknown(_named(name)) for name in unknown}
+    if unsure:
+        told["confidence"] = None
+    cve = {name.removeprefix("cve_"): told.pop(name) for name in list(told) if name.startswith("cve_")}
+    try:
+        return Facts.model_validate(told | ({"cve": cve} if cve else {}))
+    except ValidationError as wrong:
+        first = wrong.errors()[0]
+        at, *inside = first["loc"]
+        option = f"cve-{inside.pop(0)}" if at == "cve" else str(at)
+        where = " ".join(("--" + option.replace("_", "-"), *map(str, inside)))
+        raise CliError(f"{where}: {first['msg']} (got {first['input']!r})", FIX) from None
+
+
+def _option(name: str, kind: Any, help_: str) -> Parameter:
+    flag = "--" + name.replace("_", "-")
+    also = [ALSO[name]] if name in ALSO else []
+    if _is(kind, bool):
+        declared = typer.Option(f"{flag}/--no-{flag[2:]}", help=f"{help_}.", show_default=False)
+        return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[bool | None, declared])
+    many = get_origin(kind) in (dict, frozenset)
+    metavar = _metavar(name, kind)
+    declared = typer.Option(flag, *also, metavar=metavar, help=f"{help_}{'; may be repeated' if many else ''}.", show_default=False)
+    if many:
+        return Parameter(name, Parameter.KEYWORD_ONLY, default=[], annotation=Annotated[list[str], declared])
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, declared])
+
+
+def _is(kind: Any, wanted: type) -> bool:
+    return kind is wanted or wanted in get_args(kind)
+
+
+def _ordered(kind: Any) -> type[StrEnum] | None:
+    return kind if isinstance(kind, type) and issubclass(kind, StrEnum) else None
+
+
+def _metavar(name: str, kind: Any) -> str:
+    if ordered := _ordered(kind):
+        return "|".join(member.lower() for member in ordered)
+    if get_origin(kind) is frozenset:
+        return "REGION"
+    if get_origin(kind) is dict:
+        return "REGION=SHARE" if name == "err_ratio" else "REGION=N"
+    return "DURATION" if name.endswith("_s") else "SHARE" if name.endswith("ratio") or name == "confidence" else "N"
+
+
+def _read(name: str, typed: Any) -> Any:
+    kind = fields()[name]
+    if isinstance(typed, bool):
+        return typed
+    if _ordered(kind):
+        return str(typed).strip().upper().replace("-", "_").replace(" ", "_")
+    if get_origin(kind) is frozenset:
+        return frozenset(typed)
+    if get_origin(kind) is dict:
+        return dict(_pair(name, each) for each in typed)
+    return _number(str(typed), seconds=name.endswith("_s"))
+
+
+def _pair(name: str, typed: str) -> tuple[str, Any]:
+    region, equals, value = typed.partition("=")
+    if not equals or not region:
+        raise CliError(f"--{name.replace('_', '-')} wants REGION=NUMBER, not {typed!r}", FIX)
+    return region.strip(), _number(value)
+
+
+def _number(typed: str, *, seconds: bool = False) -> str | float:
+    """`0.6` and `60%` are the same, and so are `360` and `6m`; what is neither goes on as it is, and the model refuses it."""
+    found = re.fullmatch(r"([\d.]+)\s*([%smhd]?)", typed.strip().lower())
+    try:
+        number = float(found[1]) if found else 0.0
+    except ValueError:
+        return typed
+    if found and found[2] == "%":
+        return number / 100
+    if found and found[2] and seconds:
+        return number * SECONDS[found[2]]
+    return typed.strip()
+
+
+def _named(typed: str) -> str:
+    name = typed.strip().lstrip("-").replace("-", "_").replace(".", "_").lower()
+    full = {flag[2:].replace("-", "_"): field for field, flag in ALSO.items()}.get(name, name)
+    if full not in fields():
+        raise CliError(f"there is no fact {typed!r}", FIX)
+    return full
+
+
+def _unknown(name: str) -> str | None:
+    """How a fact says that nobody knows; some can only be left out."""
+    kind = fields()[name]
+    if _ordered(kind):
+        return "UNKNOWN"
+    if type(None) in get_args(kind):
+        return None
+    raise CliError(f"{name.replace('_', '-')} cannot be unknown: leave it out, or say --unsure", FIX)

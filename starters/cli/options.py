@@ -1,0 +1,112 @@
+"""The options that commands share, and what stands behind them: the reader, the speaker, one conversation with the server."""
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+from pydantic import ValidationError
+
+from activities.action import Refused
+from starters.errors import CliError
+from starters.reading import Reader, talk
+from workflows.severity.severity import Severity
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from activities.organisation.organisation import Policy, Roster
+
+T = TypeVar("T")
+
+WHICH = "The incident: its id, or the beginning or end of it. May be left out while exactly one is open."
+Which = Annotated[str, typer.Argument(metavar="INCIDENT", help=WHICH, show_default=False)]
+Asked = Annotated[str, typer.Argument(metavar="QUESTION", help="Its number; needed when several wait for you.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs; the keys stay as they are.")]
+As = Annotated[str, typer.Option("--as", metavar="NAME", help="Who is speaking: $INCIDENT_AS, or else the user of this machine.")]
+Why = Annotated[str, typer.Option("--reason", "-r", metavar="TEXT", help="Why; it goes on the timeline.")]
+Code = Annotated[str, typer.Option("--code", "-c", metavar="CODE", help="The personal code you were sent; it makes the answer verified.")]
+Full = Annotated[bool, typer.Option("--full", help="Every step, every word and every command to do it by hand.")]
+
+
+def reader() -> Reader:
+    """Whoever looks things up for this command. Raises `CliError` where the settings are wrong."""
+    from worker.settings import Settings  # noqa: PLC0415
+
+    try:
+        return Reader(Settings())
+    except ValidationError as wrong:
+        first = wrong.errors()[0]
+        key = ".".join(map(str, first["loc"])) or "settings"
+        raise CliError(f"the settings are not right: {key}: {first['msg']} (got {first['input']!r})", "incident doctor") from None
+    except (ValueError, OSError) as wrong:
+        raise CliError(f"the settings cannot be read: {wrong}", "incident doctor") from None
+
+
+def speaker(looked_up: Reader, as_: str) -> str:
+    """Who speaks. A name that was given must be on the roster; the incident checks every name again, and what it may do."""
+    given = as_ or os.environ.get("INCIDENT_AS", "")
+    if given:
+        on_roster(looked_up, given)
+    from starters import steering  # noqa: PLC0415
+
+    return given or steering.me()
+
+
+def on_roster(looked_up: Reader, name: str) -> None:
+    """Raises `CliError` when there is a roster here and nobody on it is called so."""
+    known = roster(looked_up)
+    if known.people and known.person(name) is None:
+        raise CliError(f"nobody called {name!r} is on the roster; there are {', '.join(known.people)}", "incident doctor")
+
+
+def roster(looked_up: Reader) -> "Roster":
+    """Who holds which role, as far as this machine knows: an empty roster where there is none, for the incident has its own."""
+    from activities.organisation.organisation import Organisation, Roster  # noqa: PLC0415
+
+    try:
+        return Organisation(Path(looked_up.settings.organisation)).read_roster()
+    except Refused:
+        return Roster()
+
+
+def policy(looked_up: Reader) -> "Policy":
+    """The organisation's policy; the spec's defaults where there is no organisation's file. Raises `CliError` where it is wrong."""
+    from activities.organisation.organisation import Organisation, Policy  # noqa: PLC0415
+
+    where = Path(looked_up.settings.organisation)
+    if not where.exists():
+        return Policy()
+    try:
+        return Organisation(where).read_policy()
+    except Refused as wrong:
+        raise CliError(wrong.message, "incident doctor") from None
+
+
+def dashboards(looked_up: Reader) -> dict[str, str]:
+    """The dashboards that the organisation has linked, by name; none where there is no such file, or where it is wrong."""
+    from activities.organisation.organisation import Organisation  # noqa: PLC0415
+
+    try:
+        return dict(Organisation(Path(looked_up.settings.organisation)).read_communications().links.dashboards)
+    except Refused:
+        return {}
+
+
+def with_client(looked_up: Reader, conversation: "Callable[[Client], Awaitable[T]]") -> T:
+    """One conversation with the Temporal server. Raises `CliError`."""
+    from starters import steering  # noqa: PLC0415 - the SDK is slow to import, and reading does not need it
+
+    async def talk_to_it() -> T:
+        return await conversation(await steering.connect(looked_up.settings))
+
+    return talk(talk_to_it())
+
+
+def severity(typed: str) -> Severity:
+    """A severity however people write it. Raises `CliError`."""
+    try:
+        return Severity.parse(typed)
+    except ValueError as wrong:
+        raise CliError(str(wrong), "incident reclassify --help") from None

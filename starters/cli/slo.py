@@ -1,0 +1,118 @@
+"""`incident slo`: what is left of a service's error budget, how fast it burns, and what follows from that. Asks the metrics store itself."""
+
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import JsonValue
+
+from activities.metrics.slo import Burning, ErrorBudget, Finding, SloPolicy
+from starters.cli import options
+from starters.cli.options import AsJson
+from starters.cli.terminal import group, say, say_json
+from starters.errors import CliError
+from starters.reading import Reader, talk
+
+if TYPE_CHECKING:
+    from activities.organisation.organisation import Policy
+
+app = group()
+
+
+@app.command()
+def slo(
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="The service whose budget it is.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Show a service's error budget, how fast it burns by window, and what follows. Needs the metrics store only: no server, no worker."""
+    reader = options.reader()
+    policy = options.policy(reader)
+    budget = talk(_count(reader, policy, service))
+    if as_json:
+        return say_json(told(budget, policy.slo))
+    for line in picture(budget, policy.slo):
+        say(line)
+    return None
+
+
+def picture(budget: ErrorBudget, policy: SloPolicy) -> list[str]:
+    """The lines: the budget, one for each pair of windows, and what follows."""
+    objective = f"the objective of {budget.service}: {budget.slo_target:.2%} of its requests over {span(policy.window)}"
+    burning = [
+        f"    burn over {span(one.alert.long)} {_rate(one.long)}, over {span(one.alert.short)} {_rate(one.short)}"
+        f" — {one.alert.says} from {one.alert.factor:g} on both: {one.finding}"
+        for one in budget.burning(policy)
+    ]
+    sentences = [line for sentence, fix in follows(budget, policy) for line in (sentence, *([f"    → {fix}"] if fix else []))]
+    return [objective, budget.in_words(policy), *burning, *sentences]
+
+
+def follows(budget: ErrorBudget, policy: SloPolicy) -> list[tuple[str, str]]:
+    """What follows, and the command for it, gravest first."""
+    findings, exhausted = [one.finding for one in budget.burning(policy)], budget.exhausted(policy)
+    if budget.remaining is None:
+        return [("no data is not health: look at the scrape, then at the service", "")]
+    found: list[tuple[str, str]] = []
+    if Finding.PAGE in findings:
+        found.append(("it burns fast enough to page", f"incident declare production_outage --service {budget.service}"))
+    if exhausted:
+        found.append(
+            ("the budget is exhausted: changes halt, Prod Review is engaged", f"incident declare slo_burn --service {budget.service}")
+        )
+    elif exhausted is None:
+        found.append(("too little history or too few errors to call the budget exhausted", ""))
+    if Finding.TICKET in findings:
+        found.append(("it burns faster than it comes back: a ticket for the service's owners, no page", ""))
+    return found or [("nothing follows: it burns within the budget", "")]
+
+
+def told(budget: ErrorBudget, policy: SloPolicy) -> dict[str, JsonValue]:
+    """The same for programs. Windows in seconds; None where it cannot be said."""
+    return {
+        "service": budget.service, "slo_target": budget.slo_target, "window_seconds": policy.window.total_seconds(),
+        "fresh": budget.fresh, "history_seconds": budget.history.total_seconds(), "requests": budget.month.total, "failed": budget.month.bad,
+        "remaining": budget.remaining, "exhausted": budget.exhausted(policy), "burn": [_burn(one) for one in budget.burning(policy)],
+        "follows": [{"sentence": sentence, "command": fix} for sentence, fix in follows(budget, policy)],
+    }  # fmt: skip
+
+
+def span(window: timedelta) -> str:
+    """A window as people write it."""
+    seconds = window.total_seconds()
+    size, unit = next(((size, unit) for size, unit in ((86400, "d"), (3600, "h"), (60, "min")) if seconds >= size), (1, "s"))
+    return f"{seconds / size:g} {unit}"
+
+
+def _burn(one: Burning) -> dict[str, JsonValue]:
+    alert = one.alert
+    return {
+        "says": alert.says, "factor": alert.factor, "long_seconds": alert.long.total_seconds(), "short_seconds": alert.short.total_seconds(),
+        "long": one.long, "short": one.short, "finding": one.finding.name.lower(),
+    }  # fmt: skip
+
+
+def _rate(rate: float | None) -> str:
+    return "unknown" if rate is None else f"{rate:.2f}"
+
+
+async def _count(reader: Reader, policy: "Policy", service: str) -> ErrorBudget:
+    """Ask the metrics store. Raises `CliError` when it does not answer."""
+    from activities.action import Call  # noqa: PLC0415 - the SDK is slow to import, and the help needs none of it
+    from activities.metrics.telemetry import BudgetOf  # noqa: PLC0415
+    from worker.credentials import NoCredential  # noqa: PLC0415
+    from worker.wiring import telemetry  # noqa: PLC0415
+
+    settings = reader.settings
+    if not settings.prometheus_url:
+        raise CliError("nobody told us where the metrics store is", "set INCIDENT_PROMETHEUS_URL")
+    order = BudgetOf(service=service, slo_target=policy.stability.slo_target, slo=policy.slo)
+    call = Call(incident_id="cli", key=f"cli/telemetry.slo/{service}", at=datetime.now(UTC), pace=policy.pace)
+    async with AsyncExitStack() as stack:
+        try:
+            return await (await telemetry(settings, stack)).slo(order, call)
+        except NoCredential as missing:
+            raise CliError(str(missing), "incident doctor") from None
+        except Exception as broke:  # whatever a store that is away, or is none, answers with
+            why = str(broke) or type(broke).__name__
+            raise CliError(f"the metrics store at {settings.prometheus_url} does not answer: {why}", "incident doctor") from None

@@ -1,0 +1,88 @@
+"""How a command speaks and how it ends: sentences, JSON, pictures; and an exit code. Light: no SDK, no database.
+
+Every error is one sentence and, where there is one, the command that fixes it; the exit code says the rest: 0 done, 1 refused or in the way,
+2 not understood.
+"""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from starters.errors import CliError
+from starters.screens.text import plain
+
+NAME = "incident"
+
+
+def group(about: str = "") -> typer.Typer:
+    """A group of commands, all with the same manners."""
+    return typer.Typer(help=about, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def say(sentence: str) -> None:
+    """One line for a person."""
+    print(plain(sentence) if not sentence.startswith(" ") else "    " + plain(sentence))
+
+
+def say_json(told: Any) -> None:
+    """The same for a program."""
+    print(json.dumps(told, indent=2, ensure_ascii=False))
+
+
+def width() -> int:
+    """How many columns there are; a hundred where there is no terminal."""
+    return shutil.get_terminal_size((100, 40)).columns
+
+
+def draw(picture: Any) -> None:
+    """Something that was laid out in lines."""
+    Console(width=width(), highlight=False).print(picture)
+
+
+def run(app: typer.Typer, arguments: Sequence[str]) -> int:
+    """Do what was asked; the exit code. Whatever happens is a sentence, never a traceback."""
+    try:
+        return int(app(list(arguments), prog_name=NAME, standalone_mode=False) or 0)
+    except CliError as trouble:
+        return _complain(trouble.sentence, trouble.fix)
+    except (typer.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:
+        return 0
+    except Exception as broke:
+        return _unexpected(broke)
+
+
+def _unexpected(broke: Exception) -> int:
+    said = getattr(broke, "format_message", None)
+    if said is not None:  # what typer says about arguments it does not understand
+        command = getattr(getattr(broke, "ctx", None), "command_path", NAME)
+        return _complain(str(said()).replace("\n", " "), f"{command} --help", code=2)
+    if os.environ.get("INCIDENT_DEBUG"):
+        raise broke
+    return _complain(f"something we did not expect: {type(broke).__name__}: {broke}", "INCIDENT_DEBUG=1 shows where; incident doctor")
+
+
+def _complain(sentence: str, fix: str, code: int = 1) -> int:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(Text(plain(sentence)))
+    if fix:
+        console.print(Text(f"    → {fix}"))
+    return code
+
+
+def leave(code: int) -> None:
+    """End the process by `os._exit`: one that used the Temporal SDK may abort in the interpreter's own exit."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        code = 0
+    os._exit(code)

@@ -1,0 +1,140 @@
+"""The first-15-minutes checklist as people see it: the printable sheet, and the ticks of an incident. Pure: values and an instant in, lines out."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from textwrap import wrap
+
+from pydantic import JsonValue
+from rich.console import Group
+from rich.text import Text
+
+from activities.action import Role
+from activities.organisation.organisation import Policy
+from starters.screens.sheets import unmarked
+from starters.screens.text import plain, span
+from workflows.first_minutes.checklist import ITEMS, Item, Tick, TickState, due_at, late_by
+from workflows.incident import Status
+
+TITLE = "Global first‑15‑minutes checklist"  # seed §0.3
+SEVERITIES = (1, 2, 3)  # those for which the spec has deadlines
+SHORT = {Role.INCIDENT_COMMANDER: "IC", Role.OPS_LEAD: "Ops", Role.SECURITY_LEAD: "Sec", Role.COMMS_LEAD: "Comms", Role.LEGAL: "Legal"}
+BOXES = {
+    TickState.DONE: ("[x]", "green"), TickState.LATE: ("[x]", "yellow"), TickState.MISSED: ("[!]", "bold red"), TickState.OPEN: ("[ ]", ""),
+    TickState.NOT_DUE: ("[ ]", "dim"), TickState.NOT_APPLICABLE: ("[-]", "dim"),
+}  # fmt: skip
+OWNER = 6  # columns
+COLUMN = 7
+
+
+def sheet(policy: Policy, width: int, status: Status | None = None) -> list[str]:
+    """The sheet to print and to tick by hand: each item, whose it is, and by when.
+
+    Without an incident: minutes after the declaration at each severity. With one: the instants for it, in UTC.
+    """
+    columns = [f"SEV-{severity}" for severity in SEVERITIES] if status is None else ["by (UTC)"]
+    lines = [*_row(TITLE, ["owner", *columns], width), *([] if status is None else [_of(status)]), ""]
+    for item in ITEMS:
+        due = [_minutes(policy.first_minutes.due(item.key, s)) for s in SEVERITIES] if status is None else [_instant(item, status, policy)]
+        box = "      - [ ] " if item.part_of else "- [ ] "
+        lines += _row(unmarked(item.text), [SHORT.get(item.owner, item.owner.title), *due], width, box)
+    return [*lines, "", _legend(status)]
+
+
+def items(policy: Policy, status: Status | None = None) -> list[JsonValue]:
+    """The items, for programs: deadlines in seconds by severity; with an incident the instant at which each is due for it."""
+    told: list[JsonValue] = []
+    for item in ITEMS:
+        within: dict[str, JsonValue] = {
+            f"SEV-{s}": due.total_seconds() for s in SEVERITIES if (due := policy.first_minutes.due(item.key, s))
+        }
+        instant = due_at(item.key, int(status.severity), status.declared_at, _at_the_pace_of(status, policy)) if status else None
+        told.append({**item.model_dump(mode="json"), "within_seconds": within, "due_at": instant.isoformat() if instant else None})
+    return told
+
+
+def ticks(status: Status, now: datetime, width: int) -> Group:
+    """The checklist of an incident as it stands: what is done, late, missed and open, with the evidence."""
+    known = {tick.key: tick for tick in status.checklist}
+    named = {item.key for item in ITEMS}
+    lines = [Text(f"{TITLE} · {_of(status)}", style="bold"), Text(counted(status.checklist)), Text("")]
+    for item in ITEMS:
+        lines += _ticked(item, known.get(item.key), now, width)
+    strangers = [tick for tick in status.checklist if tick.key not in named]  # another version of ours wrote them
+    return Group(*lines, *(Text(f"{BOXES[tick.state][0]} {plain(tick.key)}: {_said(tick, now)}") for tick in strangers))
+
+
+def counted(checklist: Iterable[Tick]) -> str:
+    """How far it is, in one line: `9 done, 1 of them late · missed: freeze, scribe · 4 open`."""
+    states = [tick.state for tick in checklist]
+    late = states.count(TickState.LATE)
+    missed = [tick.key.replace("_", " ") for tick in checklist if tick.state is TickState.MISSED]
+    done = f"{states.count(TickState.DONE) + late} done" + (f", {late} of them late" if late else "")
+    return " · ".join(filter(None, [done, f"MISSED: {', '.join(missed)}" if missed else "", f"{states.count(TickState.OPEN)} open"]))
+
+
+def in_words(tick: Tick, now: datetime | None = None) -> str:
+    """One tick as a sentence: for logs; without `now` for a document, which is read at any time."""
+    text = next((unmarked(item.text).rstrip(".") for item in ITEMS if item.key == tick.key), tick.key)
+    return f"{text}: {_said(tick, now)}"
+
+
+def _ticked(item: Item, tick: Tick | None, now: datetime, width: int) -> list[Text]:
+    indent = "      " if item.part_of else ""
+    box, style = BOXES[tick.state] if tick else ("[?]", "yellow")
+    said = _said(tick, now) if tick else "nothing is known of it"
+    lines = wrap(unmarked(item.text), width - len(indent) - 4)
+    detail = f"{SHORT.get(item.owner, item.owner.title)} · {said}" + (f" · {plain(tick.evidence)}" if tick and tick.evidence else "")
+    head, *rest = lines
+    return [
+        Text(f"{indent}{box} {head}", style=style),
+        *(Text(f"{indent}    {line}", style=style) for line in rest),
+        *(Text(f"{indent}    {line}", style="dim") for line in wrap(detail, width - len(indent) - 4)),
+    ]
+
+
+def _said(tick: Tick, now: datetime | None) -> str:
+    due = f"{tick.due_at:%H:%M:%S} UTC" if tick.due_at else ""
+    done = f"{tick.done_at:%H:%M:%S} UTC" if tick.done_at else ""
+    match tick.state:
+        case TickState.DONE:
+            return f"done {done}".strip()
+        case TickState.LATE:
+            return f"done {done}, {span(late_by(tick, now))} late (due {due})"
+        case TickState.MISSED:
+            return f"MISSED: was due {due}" + (f", {span(late_by(tick, now))} ago" if now else "")
+        case TickState.OPEN:
+            return f"open, due {due}" + (f" (in {span(tick.due_at - now)})" if now and tick.due_at and tick.due_at > now else "")
+        case TickState.NOT_DUE:
+            return "no deadline at this severity"
+        case _:
+            return "not applicable"
+
+
+def _row(text: str, cells: list[str], width: int, box: str = "") -> list[str]:
+    right = f"{cells[0]:<{OWNER}}" + "".join(f"{cell:>{max(COLUMN, 10 if len(cells) == 2 else COLUMN)}}" for cell in cells[1:])
+    room = max(width - len(right) - len(box) - 2, 20)
+    head, *rest = wrap(text, room) or [""]
+    return [f"{box}{head:<{room}}  {right}".rstrip(), *(" " * len(box) + line for line in rest)]
+
+
+def _minutes(within: timedelta | None) -> str:
+    return f"{within.total_seconds() / 60:g} min" if within is not None else "–"
+
+
+def _instant(item: Item, status: Status, policy: Policy) -> str:
+    due = due_at(item.key, int(status.severity), status.declared_at, _at_the_pace_of(status, policy))
+    return f"{due:%H:%M:%S}" if due else "–"
+
+
+def _at_the_pace_of(status: Status, policy: Policy) -> Policy:
+    return policy.model_copy(update={"pace": status.pace})
+
+
+def _of(status: Status) -> str:
+    return f"{status.incident_id} · {status.severity.label} · declared {status.declared_at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _legend(status: Status | None) -> str:
+    if status is None:
+        return "–: no deadline at that severity; people judge whether it is needed."
+    return "The playbook has ticked nothing yet: tick by hand."

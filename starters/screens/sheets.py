@@ -1,0 +1,134 @@
+"""What people read before there is an incident: the severity matrix and what the rules say of some facts, and the one-page quick sheet.
+
+These answer at once: they import neither the Temporal SDK nor a database.
+"""
+
+import inspect
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from starters.cli import facts
+from starters.cli.terminal import draw, group, say, say_json
+from workflows.severity.matrix import HEADINGS, MATRIX, RULE_OF_THUMB
+from workflows.severity.severity import Classification, classify
+
+QUICK_SHEET = (  # seed, Appendix A, word for word
+    "Declare → Assign roles → Freeze deploys.",
+    "Identify blast radius and pick playbook.",
+    "Stabilise: roll back, scale, clamp, disable.",
+    "Recover and monitor; communicate regularly.",
+    "Post‑mortem and preventative actions.",
+)
+COMMANDS = (  # how each is done here
+    ("incident severity", "incident declare PLAYBOOK --service NAME", "incident ack", "incident assign ROLE NAME", "incident checklist"),
+    ("incident playbooks", "incident status", "incident note --scope TEXT", "incident note --hypothesis TEXT"),
+    ("incident approve INCIDENT QUESTION --code CODE", "incident by-hand INCIDENT", "incident measures --by-hand"),
+    ("incident watch INCIDENT", "incident note --impact TEXT", "incident timeline INCIDENT"),
+    ("incident postmortem INCIDENT -o FILE",),
+)
+
+BASIS = {"seed": "seed", "dflt": "default"}
+
+app = group()
+
+
+def quicksheet(as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs; the keys stay as they are.")] = False) -> None:
+    """Print the one-page quick sheet (seed, Appendix A): made to be printed and to hang on the wall."""
+    if as_json:
+        lines = [{"number": n, "text": text, "commands": commands} for n, text, commands in _quick_lines()]
+        return say_json({"lines": lines, "severities": _matrix(), "rule_of_thumb": unmarked(RULE_OF_THUMB)})
+    print("One‑page quick sheet\n")
+    for number, text, commands in _quick_lines():
+        print(f"{number}. {text}")
+        for command in commands:
+            print(f"     {command}")
+        print()
+    for row in MATRIX:
+        print(f"{row.name} {row.impact}:\n     {row.examples}")
+    print(f"\n{unmarked(RULE_OF_THUMB)}")
+    print("Nothing answers: incident doctor. With server and worker down: incident by-hand.\n")
+    print("Incident __________________  IC __________  Scribe __________  declared __:__")
+    return None
+
+
+def severity(**said: Any) -> None:
+    """Print the severity matrix; with facts, say which severity the rules give them, and why. Declares nothing."""
+    as_json, unsure, unknown = said.pop("as_json"), said.pop("unsure"), said.pop("unknown")
+    given = {name: typed for name, typed in said.items() if typed not in (None, [])}
+    if not given and not unsure and not unknown:
+        if as_json:
+            return say_json({"severities": _matrix(), "rule_of_thumb": unmarked(RULE_OF_THUMB)})
+        draw(_drawn_matrix())
+        say(unmarked(RULE_OF_THUMB))
+        return say("with facts, what the rules say of them: incident severity --help")
+    known = facts.facts_of(said, unknown, unsure)
+    found = classify(known)
+    if as_json:
+        return say_json(_told(found) | {"facts": known.model_dump(mode="json", exclude_defaults=True)})
+    for line in explained(found):
+        print(line)
+    return None
+
+
+def explained(found: Classification) -> list[str]:
+    """A classification in words: the severity, every rule that fired with its basis, what is not known, and how to declare it."""
+    level = found.severity
+    width = max(len(rule.rule) for rule in found.rules)
+    return [
+        f"{level.label} ({level.priority}) · {next(row.impact for row in MATRIX if row.severity is level)}",
+        *(f"  {rule.rule:{width}}  {rule.severity.label}  {rule.because} [{BASIS[rule.basis]}]" for rule in found.rules),
+        f"confidence {found.confidence:.0%}",
+        *([f"not everything that matters is known: {unmarked(RULE_OF_THUMB)}"] if unsure_of(found) else []),
+        f"nothing was declared; to do so: incident declare PLAYBOOK --service NAME --severity {level.label}",
+    ]
+
+
+def unsure_of(found: Classification) -> bool:
+    """True when a doubt decided it: the rule of thumb, U."""
+    return any(rule.rule == "U" and rule.severity == found.severity <= 2 for rule in found.rules)
+
+
+def unmarked(text: str) -> str:
+    """The seed's text without its marks of emphasis."""
+    return text.replace("**", "").replace("`", "")
+
+
+def _told(found: Classification) -> dict[str, Any]:
+    return {
+        "severity": int(found.severity), "label": found.severity.label, "priority": found.severity.priority,
+        "confidence": found.confidence, "unsure": unsure_of(found),
+        "rules": [rule.model_dump(mode="json") | {"label": rule.severity.label} for rule in found.rules],
+    }  # fmt: skip
+
+
+def _matrix() -> list[dict[str, Any]]:
+    return [row._asdict() | {"severity": int(row.severity)} for row in MATRIX]
+
+
+def _drawn_matrix() -> Table:
+    table = Table(*HEADINGS, show_lines=False, padding=(0, 1), header_style="bold")
+    for row in MATRIX:
+        table.add_row(row.name, row.impact, row.scope, row.slo, row.examples)
+    return table
+
+
+def _quick_lines() -> list[tuple[int, str, tuple[str, ...]]]:
+    return [(n, text, commands) for n, (text, commands) in enumerate(zip(QUICK_SHEET, COMMANDS, strict=True), start=1)]
+
+
+def _severity_options() -> inspect.Signature:
+    own = [
+        ("unsure", bool, False, typer.Option("--unsure", help="You are unsure how bad it is.")),
+        ("unknown", list[str], [], typer.Option("--unknown", metavar="FACT", help="A fact you looked for and cannot tell; may be repeated.")),
+        ("as_json", bool, False, typer.Option("--json", help="As JSON, for programs; the keys stay as they are.")),
+    ]  # fmt: skip
+    mine = [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=d, annotation=Annotated[kind, o]) for n, kind, d, o in own]
+    return inspect.Signature([*facts.options(), *mine])
+
+
+# One option for every field of `Facts`: the signature that typer reads is made from the model, so that none can be forgotten.
+severity.__signature__ = _severity_options()  # type: ignore[attr-defined]
+app.command()(severity)
+app.command()(quicksheet)

@@ -1,0 +1,336 @@
+"""The receiver against the real Temporal server: nothing is dropped, nothing is doubled, nothing crashes it."""
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from temporalio import workflow
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from activities.ledger.ledger import Inbox, Ledger, Record
+from starters import steering
+from starters.alerts.receiver import LONGEST_BODY, Receiver
+from starters.errors import CliError, Refusal
+from tests.screens import situations
+from worker.converter import data_converter
+from worker.settings import Settings
+from workflows.incident import Alert, Incident, Joined
+
+TEMPORAL = Path(sys.executable).with_name("temporal")
+NOW = datetime.now(UTC).replace(microsecond=0)
+SERVICES = count(1)
+TODAY = f"{NOW:%Y%m%d}"
+
+
+class StandIn:
+    """What the receiver needs of a playbook: the `alert` update, and an end."""
+
+    @workflow.init
+    def __init__(self, incident: Incident) -> None:
+        self.incident = incident
+        self.heard: list[Alert] = []
+        self.ended = False
+
+    async def run(self, incident: Incident) -> None:
+        await workflow.wait_condition(lambda: self.ended)
+
+    @workflow.update
+    def alert(self, alert: Alert) -> Joined:
+        if alert.dedup_key != self.incident.dedup_key:
+            return Joined(mine=False, alerts=len(self.heard))
+        self.heard.append(alert)
+        return Joined(mine=True, alerts=len(self.heard))
+
+    @workflow.update
+    def approve(self, said: dict[str, Any]) -> str:
+        return f"approved by {said['by']}"
+
+    @workflow.signal
+    def end(self) -> None:
+        self.ended = True
+
+    @workflow.query
+    def told(self) -> tuple[Incident, list[Alert]]:
+        return self.incident, self.heard
+
+
+@workflow.defn(name="LLMProviderOutage")
+class Outage(StandIn):
+    @workflow.init
+    def __init__(self, incident: Incident) -> None:
+        super().__init__(incident)
+
+    @workflow.run
+    async def run(self, incident: Incident) -> None:
+        await super().run(incident)
+
+
+@workflow.defn(name="Triage")
+class Unknown(StandIn):
+    @workflow.init
+    def __init__(self, incident: Incident) -> None:
+        super().__init__(incident)
+
+    @workflow.run
+    async def run(self, incident: Incident) -> None:
+        await super().run(incident)
+
+
+class Desk:
+    """A receiver, its ledger, the server behind it, and a service of its own to worry about."""
+
+    def __init__(self, client: Client, settings: Settings, ledger: Ledger, service: str) -> None:
+        self.client, self.settings, self.ledger, self.service = client, settings, ledger, service
+        self.id = f"inc-{TODAY}-llm-{service}"
+        self.inbox = Inbox(ledger)
+        self.receiver = Receiver(settings, ledger)
+        self.web = httpx.AsyncClient(transport=httpx.ASGITransport(self.receiver.app()), base_url="http://receiver", timeout=60)
+
+    def but(self, **changed: Any) -> "Desk":
+        """The same with other settings."""
+        return Desk(self.client, self.settings.model_copy(update=changed), self.ledger, self.service)
+
+    def alert(self, status: str = "firing", fingerprint: str = "f1", since: datetime = NOW, **labels: str) -> dict[str, Any]:
+        named = {"alertname": "LlmProviderErrors", "playbook": "llm_provider_outage", "service": self.service, "region": "eu", **labels}
+        return {
+            "status": status, "labels": {k: v for k, v in named.items() if v}, "annotations": {"summary": "61 % of calls fail"},
+            "startsAt": since.isoformat(), "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "http://prom/graph",
+            "fingerprint": fingerprint,
+        }  # fmt: skip
+
+    async def post(self, body: Any, **headers: str) -> httpx.Response:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return await self.web.post("/alerts/alertmanager", content=raw, headers=headers)
+
+    async def told(self, incident: str) -> tuple[Incident, list[Alert]]:
+        answer: Any = await self.client.get_workflow_handle(incident).query("told", result_type=tuple[Incident, list[Alert]])
+        return answer[0], answer[1]
+
+    async def running(self) -> list[str]:
+        return sorted(known for known in await self.everything() if known.startswith("inc-"))
+
+    async def everything(self) -> list[str]:
+        await asyncio.sleep(0.3)  # the server's own listing lags behind a little
+        query = f"TaskQueue STARTS_WITH '{self.settings.queue}'"
+        return [one.id async for one in self.client.list_workflows(query) if one.status is WorkflowExecutionStatus.RUNNING]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def server() -> AsyncIterator[WorkflowEnvironment]:
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(TEMPORAL), dev_server_log_level="error", data_converter=data_converter
+    ) as environment:
+        yield environment
+
+
+@pytest.fixture
+def ledger() -> Iterator[Ledger]:
+    memory = Path("/dev/shm")  # that the ledger survives a power cut is not asked here, and costs a thousand fsyncs
+    with TemporaryDirectory(dir=memory if memory.is_dir() else None) as place:
+        book = Ledger(f"sqlite:///{place}/ledger.db")
+        book.migrate()
+        yield book
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def desk(server: WorkflowEnvironment, ledger: Ledger, request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
+    address, queue = server.client.service_client.config.target_host, request.node.name[:60]
+    settings = Settings(temporal_address=address, queue=queue, ledger_url=ledger.url)
+    desk = Desk(server.client, settings, ledger, f"desk{next(SERVICES)}")
+    async with AsyncExitStack() as workers:
+        for queue in settings.queues:
+            runner = UnsandboxedWorkflowRunner()
+            await workers.enter_async_context(Worker(server.client, task_queue=queue, workflows=[Outage, Unknown], workflow_runner=runner))
+        yield desk
+        for known in await desk.everything():
+            await server.client.get_workflow_handle(known).terminate()
+
+
+def webhook(*alerts: dict[str, Any], **changed: Any) -> dict[str, Any]:
+    return {
+        "version": "4", "groupKey": "{}", "truncatedAlerts": 0, "status": "firing", "receiver": "incidents", "groupLabels": {},
+        "commonLabels": {}, "commonAnnotations": {}, "externalURL": "http://am", "notification_reason": "first", "alerts": list(alerts),
+        **changed,
+    }  # fmt: skip
+
+
+async def test_an_alert_opens_its_playbook_with_scope_title_and_onset_from_its_labels(desk: Desk) -> None:
+    answer = await desk.post(webhook(desk.alert(provider="aurora", confidence="0.7")))
+    assert (answer.status_code, answer.json()["incidents"]) == (202, [desk.id])
+    incident, heard = await desk.told(desk.id)
+    assert (incident.service, incident.provider, incident.region, incident.title) == (desk.service, "aurora", "eu", "61 % of calls fail")
+    assert (incident.started_at, incident.confidence, incident.dedup_key) == (NOW, 0.7, f"llm_provider_outage/{desk.service}/eu")
+    assert [(one.status, one.name) for one in heard] == [("firing", "LlmProviderErrors")]
+
+
+async def test_a_thousand_at_once_make_one_incident_and_each_is_counted(desk: Desk) -> None:
+    """A tenth of them different alerts for one dedup key, the rest the same again."""
+    bodies = [webhook(desk.alert(fingerprint=f"f{nth % 100}")) for nth in range(1000)]
+    answers = await asyncio.gather(*(desk.post(body) for body in bodies))
+    assert {answer.status_code for answer in answers} == {202}
+    assert await desk.running() == [desk.id]
+    _, heard = await desk.told(desk.id)
+    assert len(heard) == len({one.delivery for one in heard}) == 100
+    assert sum(delivery["count"] for delivery in desk.inbox.deliveries()) == 1000
+    said = Counter(name for answer in answers for name in answer.json()["alerts"])
+    assert (said["opened"], said["joined"], said["duplicate"]) == (1, 99, 900)
+
+
+async def test_another_dedup_key_under_the_same_name_is_another_incident(desk: Desk) -> None:
+    await desk.post(webhook(desk.alert()))
+    keyed = desk.alert(fingerprint="f3", incident_key=f"llm_provider_outage/{desk.service}/eu", region="elsewhere")
+    answer = await desk.post(webhook(desk.alert(fingerprint="f2", region="us"), keyed))
+    assert answer.json()["incidents"] == [f"{desk.id}-2", desk.id]
+
+
+async def test_resolved_is_passed_on_and_a_firing_that_comes_after_it_is_stale(desk: Desk) -> None:
+    await desk.post(webhook(desk.alert()))
+    assert (await desk.post(webhook(desk.alert("resolved")))).json()["alerts"] == {"joined": 1}
+    assert (await desk.post(webhook(desk.alert()))).json()["alerts"] == {"stale": 1}
+    assert (await desk.post(webhook(desk.alert("resolved", "never-seen")))).json()["alerts"] == {"recorded": 1}
+    _, heard = await desk.told(desk.id)
+    assert [one.status for one in heard] == ["firing", "resolved"]
+
+
+async def test_the_same_alert_firing_again_later_after_its_incident_is_over_opens_the_next_one(desk: Desk) -> None:
+    await desk.post(webhook(desk.alert()))
+    first = desk.client.get_workflow_handle(desk.id)
+    await first.signal("end")
+    await first.result()
+    assert (await desk.post(webhook(desk.alert()))).json()["alerts"] == {"duplicate": 1}
+    later = await desk.post(webhook(desk.alert(since=NOW + timedelta(seconds=1))))
+    assert later.json()["incidents"] == [f"{desk.id}-2"]
+
+
+async def test_an_incident_that_the_ledger_says_is_resolved_takes_no_new_alert_in(desk: Desk) -> None:
+    await desk.post(webhook(desk.alert()))
+    over = situations.over().model_copy(update={"incident_id": desk.id}).model_dump(mode="json")
+    desk.ledger.write(Record(incident_id=desk.id, status=over))
+    assert (await desk.post(webhook(desk.alert(fingerprint="new")))).json()["incidents"] == [f"{desk.id}-2"]
+
+
+async def test_a_weak_suspicion_is_only_recorded(desk: Desk) -> None:
+    assert (await desk.post(webhook(desk.alert(confidence="0.5")))).json()["alerts"] == {"observed": 1}
+    assert await desk.running() == []
+
+
+BAD: dict[str, bytes] = {
+    "empty": b"",
+    "not json": b"hello",
+    "torn": json.dumps(webhook({"status": "firing", "labels": {}})).encode()[:200],
+    "not utf-8": b'{"version": "4", "alerts": ["\xff\xfe"]}',
+    "null bytes": b"\x00" * 64,
+    "a number that is none": b'{"version": "4", "alerts": [], "truncatedAlerts": NaN}',
+    "nested deep": b"[" * 200_000,
+    "nested deep inside": b'{"version": "4", "alerts": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+    "no alert in it": json.dumps(webhook()).encode(),
+    "another version": json.dumps(webhook(version="3")).encode(),
+    "a list": b"[1, 2]",
+    "a number with too many digits": b'{"version": "4", "alerts": [], "truncatedAlerts": ' + b"9" * 5000 + b"}",
+    "alerts are no list": b'{"version": "4", "alerts": {}}',
+}
+
+
+async def test_what_cannot_be_read_is_kept_refused_in_a_sentence_and_joins_one_triage_incident(desk: Desk) -> None:
+    answers = {name: await desk.post(body) for name, body in BAD.items()}
+    for name, answer in answers.items():
+        assert (answer.status_code, set(answer.json())) == (400, {"error", "delivery", "incident"}), name
+    assert len({answer.json()["incident"] for answer in answers.values()}) == len(await desk.running()) == 1
+    kept = {one["raw"]: one["disposition"] for one in desk.inbox.deliveries()}
+    assert {kept[body] for body in BAD.values()} == {"triage"}
+    incident, heard = await desk.told(answers["torn"].json()["incident"])
+    assert (incident.service, len(heard)) == ("unknown", len(BAD))
+    again = await desk.post(BAD["torn"])
+    assert again.json() == answers["torn"].json()
+    assert len((await desk.told(again.json()["incident"]))[1]) == len(BAD)
+
+
+async def test_too_long_a_body_is_kept_as_far_as_it_goes(desk: Desk) -> None:
+    answer = await desk.post(b"x" * (LONGEST_BODY + 1))
+    assert answer.status_code == 413
+    (kept,) = desk.inbox.deliveries()
+    assert (len(kept["raw"]), kept["truncated"], kept["incident_id"]) == (LONGEST_BODY, True, answer.json()["incident"])
+
+
+async def test_an_alert_no_playbook_knows_joins_triage_beside_the_ones_that_are_known(desk: Desk) -> None:
+    strange = (desk.alert(fingerprint="f2", playbook="volcano"), desk.alert(fingerprint="f3", playbook=""), {"status": "on fire"}, "what?")
+    body = webhook(desk.alert(), *strange)  # type: ignore[arg-type]
+    answer = (await desk.post(body)).json()
+    assert answer["alerts"] == {"opened": 2, "joined": 1, "triage": 1}
+    triage = next(known for known in answer["incidents"] if "triage" in known)
+    _, heard = await desk.told(triage)
+    assert [one.name for one in heard] == ["LlmProviderErrors", "LlmProviderErrors", "UnreadableAlert"]
+    assert "alert 4: " in heard[-1].summary
+
+
+async def test_text_that_draws_or_turns_around_is_cleaned(desk: Desk) -> None:
+    evil = "\x1b[2J\u202eevil\x00\ud800 text"
+    alert = desk.alert(service=evil)
+    body = webhook({**alert, "labels": {**alert["labels"], evil: evil}, "annotations": {"summary": evil}})
+    assert (await desk.post(body)).status_code == 202
+    (name,) = await desk.running()
+    incident, _ = await desk.told(name)
+    assert (incident.title, incident.service, incident.labels["evil text"]) == ("evil text", "evil text", "evil text")
+
+
+async def test_ten_thousand_alerts_in_one_body_are_one_incident(desk: Desk) -> None:
+    tiny = [{"status": "firing", "labels": {"a": str(n)}, "startsAt": "2026-11-23T10:00:00Z"} for n in range(10_000)]
+    answer = (await desk.post(webhook(*tiny))).json()
+    assert answer["alerts"] == {"opened": 1, "joined": 19, "counted": 9980}
+    assert len(await desk.running()) == 1
+
+
+async def test_a_body_for_a_hundred_services_opens_some_and_lets_a_person_look_at_the_rest(desk: Desk) -> None:
+    answer = (await desk.post(webhook(*(desk.alert(fingerprint=f"f{n}", service=f"s{n}") for n in range(100))))).json()
+    assert len(answer["incidents"]) == 26
+    assert sum(answer["alerts"].values()) == 100
+
+
+async def test_a_wrong_token_is_refused_and_nothing_is_kept(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "open sesame")
+    guarded = desk.but(alert_token="env:TOKEN")
+    assert (await guarded.post(webhook(desk.alert()), Authorization="Bearer guess")).status_code == 401
+    assert desk.inbox.deliveries() == []
+    assert (await guarded.post(webhook(desk.alert()), Authorization="Bearer open sesame")).status_code == 202
+
+
+async def test_while_temporal_is_away_the_body_is_kept_and_the_sender_is_told_to_come_again(desk: Desk) -> None:
+    away = desk.but(temporal_address="127.0.0.1:9")
+    answer = await away.post(webhook(desk.alert()))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert (await away.web.get("/healthz")).json() == {"ok": True, "temporal": False}
+    assert [one["disposition"] for one in desk.inbox.deliveries()] == ["unreachable"]
+    assert (await desk.post(webhook(desk.alert()))).json()["alerts"] == {"opened": 1}
+
+
+async def test_an_incident_opens_even_when_our_own_book_is_shut(desk: Desk, tmp_path: Path) -> None:
+    bookless = Desk(desk.client, desk.settings, Ledger(f"sqlite:///{tmp_path}/never-migrated.db"), desk.service)
+    assert (await bookless.post(webhook(desk.alert()))).json()["alerts"] == {"opened": 1}
+
+
+async def test_declaring_by_hand_joins_what_an_alert_opened_and_the_other_way_round(desk: Desk) -> None:
+    ours = Incident(service=desk.service, region="eu")
+    first = await steering.declare(desk.client, desk.ledger, desk.settings, "2.2", ours)
+    again = await steering.declare(desk.client, desk.ledger, desk.settings, "llm-provider-outage", ours)
+    assert (first, again) == ((desk.id, True), (desk.id, False))
+    assert (await desk.post(webhook(desk.alert()))).json()["incidents"] == [first.incident_id]
+    other = await steering.declare(desk.client, desk.ledger, desk.settings, "2.2", Incident(service=desk.service, region="us"))
+    assert other == (f"{desk.id}-2", True)
+    assert await steering.approve(desk.client, other.incident_id, by="dana", question=1) == "approved by dana"
+    with pytest.raises(Refusal, match="known updates"):
+        await steering.decline(desk.client, other.incident_id, by="dana")
+    with pytest.raises(CliError, match="not running on the server"):
+        await steering.note(desk.client, "inc-20260101-none", "x", by="dana")

@@ -1,0 +1,252 @@
+"""Who may say yes, to what, and when: the pure rules (spec §2.4, §2.5). No answer without authority passes; measures always balance."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from activities.action import Risk, Role
+from activities.flags.flags import SWITCHED_OFF, FlagState, SwitchOff
+from activities.identity.codes import Identity
+from activities.organisation.organisation import Person, Policy, Roster, Standing
+from workflows.engine.measures import Imposed, Measures
+from workflows.incident import Answer, Question, QuestionKind, QuestionState, Silence
+from workflows.people.approvals import Approvals, NotAccepted
+from workflows.people.roster import RoleAssignments
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=1)
+PEOPLE = {
+    "dana": (Role.INCIDENT_COMMANDER,), "lee": (Role.OPS_LEAD,), "ravi": (Role.AI_ML_LEAD,), "noor": (Role.COMMS_LEAD,),
+    "both": (Role.INCIDENT_COMMANDER, Role.OPS_LEAD), "nobody": (),
+}  # fmt: skip
+ROSTER = Roster(people={who: Person(id=who, name=who.title(), roles=roles) for who, roles in PEOPLE.items()})
+COMMANDERS = (Role.INCIDENT_COMMANDER, Role.AI_ML_LEAD)
+
+
+def assignments() -> RoleAssignments:
+    """Everybody on the roster, nobody assigned."""
+    team = RoleAssignments()
+    team.roster = ROSTER
+    return team
+
+
+def put(approvals: Approvals, **more: Any) -> Question:
+    """A question about a C2 change, for the commander or the AI/ML lead."""
+    kind = more.pop("kind", QuestionKind.APPROVAL)
+    return approvals.open(
+        kind, more.pop("asks", "Do it?"), **{"roles": COMMANDERS, "risk": Risk.C2, "at": NOW, "covers": ("a", "b"), **more}
+    )
+
+
+def said(
+    approvals: Approvals, who: str, verdict: str = "approve", *, verified: bool = True, question: int | None = 1, at: datetime = LATER,
+    team: RoleAssignments | None = None, bound_to: int | None = None,
+) -> Question:  # fmt: skip
+    """What somebody answers."""
+    unknown = "nobody by that name is on the roster"
+    identity = Identity(person=ROSTER.people.get(who), verified=verified, question=bound_to, roster=ROSTER, why=unknown)
+    return approvals.take(Answer(verdict=verdict, question=question, by=who), identity, team or assignments(), Policy(), at)
+
+
+def refused(approvals: Approvals, who: str, *args: Any, **more: Any) -> str:
+    """Why an answer did not count; and nothing has changed."""
+    before = [q.model_dump() for q in approvals.questions]
+    with pytest.raises(NotAccepted) as no:
+        said(approvals, who, *args, **more)
+    assert [q.model_dump() for q in approvals.questions] == before
+    return str(no.value)
+
+
+def test_a_yes_by_the_role_grants_exactly_what_was_asked() -> None:
+    approvals = Approvals("inc-1")
+    question = put(approvals)
+    said(approvals, "ravi")
+    grant = approvals.grant(question, timedelta(minutes=15), LATER)
+    assert (grant.covers, grant.by, grant.verified, grant.expires_at) == (("a", "b"), ("ravi",), True, LATER + timedelta(minutes=15))
+
+
+def test_a_no_closes_the_question_and_grants_nothing() -> None:
+    approvals = Approvals("inc-1")
+    question = put(approvals)
+    said(approvals, "dana", "decline")
+    assert question.state is QuestionState.DECLINED
+    with pytest.raises(NotAccepted):
+        approvals.grant(question, timedelta(minutes=15), LATER)
+
+
+def test_who_does_not_count_is_told_why() -> None:
+    approvals = Approvals("inc-1")
+    put(approvals, expires_at=NOW + timedelta(minutes=10))
+    assert "is not Incident Commander or AI/ML Lead" in refused(approvals, "lee")
+    assert "roster" in refused(approvals, "mallory")
+    assert "must be verified" in refused(approvals, "dana", verified=False)
+    assert "takes approve | decline" in refused(approvals, "dana", "retry")
+    assert "there is no question 7" in refused(approvals, "dana", question=7)
+    assert "there is no question 0" in refused(approvals, "dana", question=0)
+    assert "there is no question -1" in refused(approvals, "dana", question=-1)
+    assert "expired" in refused(approvals, "dana", at=NOW + timedelta(minutes=11))
+    said(approvals, "dana")
+    assert "is closed: granted" in refused(approvals, "ravi")
+    assert "is closed: granted" in refused(approvals, "dana")
+
+
+def test_a_code_counts_only_for_its_own_question() -> None:
+    approvals = Approvals("inc-1")
+    put(approvals), put(approvals)
+    assert "this code is for question 2, not for 1" in refused(approvals, "dana", bound_to=2, question=1)
+    assert said(approvals, "dana", bound_to=2, question=None).number == 2
+
+
+def test_a_no_need_not_be_verified() -> None:
+    """Stopping is never made harder than going on."""
+    approvals = Approvals("inc-1")
+    put(approvals)
+    assert said(approvals, "dana", "decline", verified=False).state is QuestionState.DECLINED
+
+
+def test_without_a_number_the_only_question_that_waits_for_you_is_meant() -> None:
+    approvals = Approvals("inc-1")
+    put(approvals, roles=(Role.OPS_LEAD,)), put(approvals)
+    assert said(approvals, "lee", question=None).number == 1
+    put(approvals)
+    assert "say which question you mean; waiting for you: 2, 3" in refused(approvals, "dana", question=None)
+
+
+def test_c3_takes_two_people_in_two_roles_and_not_the_proposer() -> None:
+    approvals = Approvals("inc-1")
+    roles = (Role.INCIDENT_COMMANDER, Role.OPS_LEAD, Role.AI_ML_LEAD)
+    question = put(approvals, risk=Risk.C3, roles=roles, proposer="ravi")
+    assert "may not grant it too" in refused(approvals, "ravi")
+    assert said(approvals, "dana").state is QuestionState.OPEN
+    assert "answered question 1 already" in refused(approvals, "dana")
+    assert "must come from another role" in refused(approvals, "both")
+    assert said(approvals, "lee").state is QuestionState.GRANTED
+    assert approvals.grant(question, timedelta(minutes=30), LATER).by == ("dana", "lee")
+
+
+@pytest.mark.parametrize("silence", [Silence.SKIP, Silence.ABORT])
+def test_silence_on_c3_may_only_hold_or_be_safe(silence: Silence) -> None:
+    with pytest.raises(ValueError, match="may only hold or be safe"):
+        put(Approvals("inc-1"), risk=Risk.C3, silence=silence)
+
+
+def test_silence_grants_nothing() -> None:
+    approvals = Approvals("inc-1")
+    question = put(approvals, silence=Silence.SAFE)
+    approvals.expire(question, LATER)
+    assert question.state is QuestionState.EXPIRED
+    assert "is closed: expired" in refused(approvals, "dana")
+    with pytest.raises(NotAccepted):
+        approvals.grant(question, timedelta(minutes=15), LATER)
+
+
+def test_authority_is_the_rosters_now_and_an_assignment_replaces_it() -> None:
+    """Whoever was commander before somebody else was assigned is not any more."""
+    approvals, team = Approvals("inc-1"), assignments()
+    put(approvals, roles=(Role.INCIDENT_COMMANDER,))
+    team.assign(Role.INCIDENT_COMMANDER, ROSTER.people["lee"])
+    assert "is not Incident Commander" in refused(approvals, "dana", team=team)
+    assert said(approvals, "lee", team=team).state is QuestionState.GRANTED
+
+
+def test_a_standing_policy_covers_its_own_verb_and_orders_only() -> None:
+    order, other = SwitchOff(flag="batch.enabled"), SwitchOff(flag="tools.high_psu")
+    signed = Standing(signed_by=("dana", "pat"), expires_at=NOW + timedelta(days=30), why="drill")
+    grant = Approvals("inc-1").standing("flags.switch_off", [order], signed, timedelta(minutes=15), NOW)
+    assert order.digest("flags.switch_off") in grant.covers
+    assert other.digest("flags.switch_off") not in grant.covers
+    assert order.digest("flags.restore") not in grant.covers
+
+
+@pytest.mark.parametrize(("signed_by", "days"), [(("dana", "dana"), 30), (("dana", "pat"), -1)])
+def test_a_standing_policy_needs_two_people_and_a_date_ahead(signed_by: tuple[str, str], days: int) -> None:
+    signed = Standing(signed_by=signed_by, expires_at=NOW + timedelta(days=days), why="drill")
+    assert Policy(standing={"models.degrade": signed}).stood("models.degrade", NOW) is None
+
+
+VERDICTS = ("approve", "decline", "retry", "skip", "done_by_hand", "hand_over", "answer")
+answers = st.lists(
+    st.tuples(
+        st.sampled_from((*PEOPLE, "mallory")), st.sampled_from(VERDICTS), st.booleans(), st.sampled_from((None, 0, 1, 2, 3)),
+        st.sampled_from((None, 1, 2)), st.integers(0, 20),
+    ),
+    max_size=12,
+)  # fmt: skip
+
+
+@given(
+    risk=st.sampled_from(Risk),
+    roles=st.lists(st.sampled_from(Role), min_size=1, max_size=3, unique=True),
+    kind=st.sampled_from(QuestionKind),
+    verified_from=st.sampled_from(Risk),
+    proposer=st.sampled_from((*PEOPLE, "")),
+    sent=answers,
+)
+def test_no_answer_without_authority_passes(
+    risk: Risk, roles: list[Role], kind: QuestionKind, verified_from: Risk, proposer: str,
+    sent: list[tuple[str, str, bool, int | None, int | None, int]],
+) -> None:  # fmt: skip
+    """Whatever is sent, in whatever order: whoever counted had the role, in time, verified as far as policy wants, once."""
+    approvals, team, policy = Approvals("inc-1"), assignments(), Policy(verified_from=verified_from)
+    options = ("approve", "decline") if kind in (QuestionKind.APPROVAL, QuestionKind.CONFIRMATION) else VERDICTS[2:]
+    for _ in range(2):
+        approvals.open(
+            kind, "?", roles=tuple(roles), risk=risk, at=NOW, options=options, proposer=proposer, expires_at=NOW + timedelta(minutes=10)
+        )
+    for who, verdict, verified, number, bound_to, minute in sent:
+        person = ROSTER.people.get(who)
+        identity = Identity(person=person, verified=verified, question=bound_to, roster=ROSTER, why="")
+        closed = {q.number for q in approvals.questions if not q.open}
+        try:
+            question = approvals.take(Answer(verdict=verdict, question=number), identity, team, policy, NOW + timedelta(minutes=minute))
+        except NotAccepted:
+            continue
+        assert person is not None and set(person.roles) & set(roles)
+        assert question.number not in closed and minute <= 10
+        assert verdict in options
+        assert verified or verdict == "decline" or risk < verified_from
+        assert bound_to is None or (question.number == bound_to and number in (None, bound_to))
+    for question in approvals.questions:
+        by = [given.by for given in question.given]
+        assert len(by) == len(set(by)) <= question.quorum
+        if question.state is QuestionState.GRANTED and risk is Risk.C3 and kind is QuestionKind.APPROVAL:
+            assert len(by) == 2 and len({given.role for given in question.given}) == 2 and proposer not in by
+
+
+@given(st.lists(st.tuples(st.sampled_from(("impose", "lift", "take over")), st.integers(0, 5)), max_size=40))
+def test_measures_always_balance(moves: list[tuple[str, int]]) -> None:
+    """Whatever happens: what was imposed is lifted, held by a named person, or stands in the way of *resolved*; latest first."""
+    measures, imposed, lifted, held = Measures(), list[Imposed](), set[int](), set[int]()
+    for move, which in moves:
+        if move == "impose":
+            order = SwitchOff(flag=f"flag-{which}").given(FlagState(flag=f"flag-{which}", on=True))
+            imposed.append(measures.register(SWITCHED_OFF, order, NOW))
+        elif which < len(imposed) and move == "lift":
+            measures.lifted(imposed[which], LATER)
+            lifted.add(imposed[which].number)
+        elif which < len(imposed):
+            measures.take_over(imposed[which], "dana")
+            held.add(imposed[which].number)
+    numbers = {i.number for i in imposed}
+    assert {i.number for i in measures.standing} == numbers - lifted
+    assert {i.number for i in measures.unheld()} == numbers - lifted - held == {i.number for i in measures.liftable()}
+    order_of_lifting = [i.number for i in measures.liftable()]
+    assert order_of_lifting == sorted(order_of_lifting, reverse=True)
+    assert [m.number for m in measures.in_force()] == sorted(numbers - lifted)
+    assert all(str(i.undo.by_hand()) for i in measures.standing)
+
+
+def test_sticky_measures_stay_on_abort() -> None:
+    """Never lifted by a stand-down; they end in somebody's name."""
+    from activities.models.models import FAILED_OVER, RouteState, Shift
+
+    measures = Measures()
+    route = RouteState(alias="chat", etag="1", epoch=0, weights={"aurora": 1.0})
+    shift = Shift(route="chat", tenants=("t",), weights={"borealis": 1.0}, purpose="fail over").given(route)
+    sticky = measures.register(FAILED_OVER, shift, NOW)
+    loose = measures.register(SWITCHED_OFF, SwitchOff(flag="f").given(FlagState(flag="f", on=True)), NOW)
+    assert measures.liftable(on_abort=True) == [loose]
+    assert measures.liftable() == [loose, sticky]

@@ -1,0 +1,44 @@
+"""When an item of the first 15 minutes is done, late, missed, open or not due: pure, so said once for every item."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from activities.organisation.organisation import Policy
+from tests.screens.situations import DECLARED, at
+from workflows.first_minutes.checklist import ITEMS, TickState, due_at, item, late_by, tick
+
+MINUTES = st.one_of(st.none(), st.floats(0, 60))
+
+
+@pytest.mark.parametrize(
+    ("due", "done", "now", "state", "late"),
+    [
+        (5, 4, 20, TickState.DONE, 0), (5, 5, 20, TickState.DONE, 0), (5, 7, 20, TickState.LATE, 2), (5, None, 5, TickState.OPEN, 0),
+        (5, None, 6, TickState.MISSED, 1), (None, None, 90, TickState.NOT_DUE, 0), (None, 90, 91, TickState.DONE, 0),
+    ],
+)  # fmt: skip
+def test_a_tick_says_whether_it_was_in_time(due: float | None, done: float | None, now: float, state: TickState, late: float) -> None:
+    told = tick("freeze", at(due) if due is not None else None, at(now), at(done) if done is not None else None, "because")
+    assert (told.state, late_by(told, at(now)), told.evidence) == (state, timedelta(minutes=late), "because")
+
+
+@given(MINUTES, MINUTES, st.floats(0, 60), st.floats(0, 60))
+def test_time_alone_never_makes_a_tick_better(due: float | None, done: float | None, now: float, later: float) -> None:
+    order = [TickState.DONE, TickState.NOT_DUE, TickState.OPEN, TickState.LATE, TickState.MISSED]
+    instants = [at(minute) if minute is not None else None for minute in (due, done)]
+    first, second = (tick("freeze", instants[0], at(minute), instants[1]) for minute in (now, now + later))
+    assert order.index(first.state) <= order.index(second.state)
+    assert late_by(first, at(now)) <= late_by(second, at(now + later))
+
+
+def test_deadlines_are_policy_time_and_only_where_the_policy_has_one() -> None:
+    assert due_at("freeze", 1, DECLARED, Policy()) == at(2)
+    assert due_at("freeze", 1, DECLARED, Policy(pace=120)) == DECLARED + timedelta(seconds=1)
+    assert due_at("freeze", 3, DECLARED, Policy()) is None
+    assert [each.key for each in ITEMS if due_at(each.key, 5, DECLARED, Policy())] == []
+    assert item("scribe").part_of == "declare"
+    with pytest.raises(KeyError):
+        item("weather")

@@ -1,0 +1,110 @@
+"""What `incident doctor` sees of the systems around us: each is read once with our own credentials, and a trouble of one hides no other."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from activities.action import Refused
+from activities.organisation.organisation import DASHBOARDS, Organisation
+from practice.http.server import serve
+from practice.world.world import World
+from starters.cli import doctor
+from tests.stage.drill import ORGANISATION, stage_settings
+from worker.probes import Probed, probe_all
+from worker.settings import Settings
+
+LINKS = "\n[links.dashboards]\n" + "\n".join(f'"{name}" = "https://grafana.example.com/d/x"' for name in DASHBOARDS)
+
+
+@pytest_asyncio.fixture
+async def settings(tmp_path: Path) -> AsyncIterator[Settings]:
+    organisation = tmp_path / "organisation.toml"
+    organisation.write_text(ORGANISATION.format(policy="") + LINKS)
+    world = World(seed=7, following=True, state=tmp_path / "practice")
+    world.clock.show(world.clock.now() + 120)
+    world.advance()
+    async with serve(world) as url:
+        yield stage_settings(url, tmp_path, organisation)
+
+
+async def probed(settings: Settings) -> dict[str, Probed]:
+    return {one.system: one for one in await probe_all(settings, Organisation(settings.organisation).read_catalogue())}
+
+
+async def test_every_configured_system_is_read_once_and_says_something(settings: Settings) -> None:
+    seen = await probed(settings)
+    assert {name for name, one in seen.items() if one.reached is None} <= {"second status page"}
+    assert [one for one in seen.values() if one.reached is False] == []
+    assert len(seen) == 14
+    assert "api" in seen["cloud run"].said and "orchestrator" in seen["kubernetes"].said
+
+
+async def test_looking_changes_nothing(settings: Settings) -> None:
+    await probed(settings)
+    base = settings.model_gateway_url.removesuffix("/llm")
+    async with httpx.AsyncClient(base_url=base) as practice:
+        assert (await practice.get("/practice/effects")).json()["effects"] == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "system", "said"),
+    [
+        ({"unleash_url": "http://127.0.0.1:9/unleash"}, "unleash", "ConnectError"),
+        ({"slack_token": "xoxb-typed-in"}, "slack", "must be a reference, not a secret"),
+        ({"github_token": "env:NOT_SET_ANYWHERE"}, "github", "NOT_SET_ANYWHERE"),
+        ({"github_repository": ""}, "github", "tickets have nowhere to go"),
+        ({"pagerduty_requester": "P_NOBODY"}, "pagerduty", "no user has this id"),
+        ({"prometheus_url": ""}, "prometheus", "INCIDENT_PROMETHEUS_URL is not set"),
+    ],
+)
+async def test_what_is_wrong_with_one_system_is_said_and_hides_no_other(
+    settings: Settings, changed: dict[str, str], system: str, said: str
+) -> None:
+    seen = await probed(settings.model_copy(update=changed))
+    assert not seen[system].reached and said in seen[system].said
+    assert sum(one.reached is True for one in seen.values()) >= 12
+
+
+async def test_doctor_says_what_each_is_for_when_it_is_missing(settings: Settings) -> None:
+    checks = {check.name: check for check in await doctor._systems(settings.model_copy(update={"edge_url": ""}))}
+    assert checks["edge"].state == "warning" and "a task for a person" in checks["edge"].fix
+    assert checks["slack"].state == "good"
+
+
+def test_the_mode_is_said_every_time(tmp_path: Path) -> None:
+    organisation = tmp_path / "organisation.toml"
+    settings = Settings(organisation=organisation)
+    organisation.write_text('[policy]\nmode = "live"\n')
+    assert [check.state for check in doctor._mode(settings)] == ["good"]
+    organisation.write_text('[policy]\nwrite_access = ["pager"]\n')
+    (check,) = doctor._mode(settings)
+    assert check.state == "warning" and "SHADOW: only pager may be written to" in check.said and 'mode = "live"' in check.fix
+
+
+def test_the_six_dashboards_are_wanted_by_name(tmp_path: Path) -> None:
+    organisation = tmp_path / "organisation.toml"
+    settings = Settings(organisation=organisation)
+    organisation.write_text(LINKS)
+    assert doctor._dashboards(settings)[0].state == "good"
+    organisation.write_text('[links.dashboards]\nlatency = "https://grafana.example.com/d/latency"\n')
+    (check,) = doctor._dashboards(settings)
+    assert check.state == "warning" and "token usage" in check.said and "[links.dashboards]" in check.fix
+
+
+def test_a_folder_for_evidence_that_cannot_be_written_is_found_before_it_is_needed(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert doctor._evidence(Settings(evidence=tmp_path / "file" / "below")).state == "broken"
+    assert doctor._evidence(Settings(evidence=tmp_path / "evidence")).state == "good"
+    assert list((tmp_path / "evidence").iterdir()) == []
+
+
+def test_an_organisation_with_a_stray_key_is_broken_and_says_what_was_meant(tmp_path: Path) -> None:
+    organisation = tmp_path / "organisation.toml"
+    organisation.write_text("[contact]\nlegal = []\n[people.dana]\nroles = ['incident_commander']\n")
+    check = doctor._organisation(Settings(organisation=organisation))
+    assert check.state == "broken" and "did you mean [contacts]?" in check.said
+    with pytest.raises(Refused, match=r"did you mean \[contacts\]"):
+        Organisation(organisation).read_policy()

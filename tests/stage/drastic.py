@@ -1,0 +1,35 @@
+"""A playbook for stories about decisions that take two people: none of ours has a C3 verb yet. It is no part of the product."""
+
+from temporalio import workflow
+
+from activities.action import Risk, Role
+from activities.flags.flags import Flags, SwitchOff
+from workflows.incident import Card, Incident
+from workflows.playbook import Playbook
+from workflows.severity.severity import Severity
+
+
+@workflow.defn
+class Drastic(Playbook):
+    """One C3 decision, and then it is over."""
+
+    card = Card(
+        section="9.9",
+        title="Something drastic",
+        short="drastic",
+        floor=Severity.SEV2,
+        lead=(Role.OPS_LEAD,),
+        public=False,
+        triggers=("a story",),
+    )
+
+    @workflow.run
+    async def run(self, incident: Incident) -> None:
+        """Ask, and say what became of it."""
+        async with self.triage():
+            decision = await self.questions.approval(
+                Flags.switch_off, [SwitchOff(flag="batch.enabled")], asks="Do something drastic?", least=Risk.C3,
+                roles=(Role.INCIDENT_COMMANDER, Role.OPS_LEAD),
+            )  # fmt: skip
+            self.note(f"decided: {decision.grant.basis if decision.grant else 'no'} by {decision.grant.by if decision.grant else ()}")
+            await self.finish("decided")

@@ -1,0 +1,113 @@
+"""`python -m tests.stage.record_histories`: record what `test_histories.py` replays. Run it when a playbook's commands change on purpose.
+
+A change that makes an old history fail would wedge every incident in flight: deploy it under `workflow.patched`, or drain first (ADR 10).
+"""
+
+import asyncio
+import gzip
+import os
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+from tests.stage.drill import Drill, RunningIncident, drill
+
+HISTORIES = Path(__file__).parents[1] / "histories"
+
+
+async def resolved(stage: Drill) -> RunningIncident:
+    """Fail over, degrade, canary back."""
+    await stage.edit(providers={"borealis": {"parity": 0.93}})
+    await stage.fault(provider="aurora", kind="overload", rate=0.6, for_seconds=1500)
+    incident = await stage.declare()
+    await incident.ends()
+    return incident
+
+
+async def declined(stage: Drill) -> RunningIncident:
+    """Nobody wants anything; the primary comes back by itself; the commander stands down."""
+    await stage.edit(providers={"borealis": {"parity": 0.93}})
+    await stage.fault(provider="aurora", kind="overload", rate=0.6, for_seconds=1500)
+    incident = await stage.declare()
+    for about in ("Publish", "Fail", "retrieval only"):
+        await incident.answer(about, "decline")
+    await incident.say("stand_down", {"by": "dana", "reason": "recorded"})
+    await incident.ends()
+    return incident
+
+
+async def triaged(stage: Drill) -> RunningIncident:
+    """An unknown alert, passed on by a person; a lot that could not be understood on the way."""
+    incident = await stage.declare("Triage", service="unknown", title="something beeps")
+    await incident.handle.signal("approve", args=[])
+    await incident.handle.signal("nonsense", {"a": 1})
+    await incident.ends({"Which playbook": "answer"})
+    return incident
+
+
+async def rolled_back(stage: Drill) -> RunningIncident:
+    """A bad revision; rolled back under the freeze; a fixed build earns the traffic."""
+    (await stage.http.post("/practice/deploys", json={"service": "api", "error_rate": 0.4})).raise_for_status()
+    stage.forward(180)
+    await stage.env.sleep(timedelta(seconds=180))
+    incident = await stage.declare("ProductionOutage", service="api")
+    await incident.answer("Roll api back")
+    await incident.hears("api is pinned to")
+    (await stage.http.post("/practice/deploys", json={"service": "api", "what": "the fix"})).raise_for_status()
+    await incident.ends()
+    return incident
+
+
+async def false_alarm(stage: Drill) -> RunningIncident:
+    """Nothing is wrong with the service: the freeze that was held is released at once, and nothing else was imposed."""
+    incident = await stage.declare("ProductionOutage", service="api")
+    await incident.hears("done: freezes.hold")
+    await incident.say("stand_down", {"by": "dana", "reason": "recorded", "false_alarm": True})
+    await incident.ends()
+    return incident
+
+
+async def budget_waived(stage: Drill) -> RunningIncident:
+    """The error budget is exhausted; changes halt until the commander waives it. An hour of history is enough here."""
+    with stage.settings.organisation.open("a") as organisation:
+        organisation.write('[policy.slo]\nleast_history = "PT30M"\n')
+    (await stage.http.post("/practice/deploys", json={"service": "api", "error_rate": 0.005})).raise_for_status()
+    stage.forward(3600)
+    await stage.env.sleep(timedelta(seconds=3600))
+    incident = await stage.declare("SloBurn", service="api")
+    await incident.answer("Waive the exhausted error budget", reason="the launch was agreed with Prod Review")
+    (await stage.http.post("/practice/deploys", json={"service": "api", "what": "the fix"})).raise_for_status()
+    await incident.ends()
+    return incident
+
+
+SCENES: dict[str, Callable[[Drill], Awaitable[RunningIncident]]] = {
+    "llm_provider_outage-resolved": resolved,
+    "llm_provider_outage-stood-down": declined,
+    "production_outage-resolved": rolled_back,
+    "production_outage-false-alarm": false_alarm,
+    "slo_burn-waived": budget_waived,
+    "triage-answered": triaged,
+}
+
+
+async def record() -> None:
+    """All of them."""
+    HISTORIES.mkdir(exist_ok=True)
+    for name, scene in SCENES.items():
+        with tempfile.TemporaryDirectory() as tmp:
+            async with drill(Path(tmp)) as stage:
+                incident = await scene(stage)
+                history = await incident.handle.fetch_history()
+                status = await incident.status()
+                (HISTORIES / f"{name}.json.gz").write_bytes(gzip.compress(history.to_json().encode(), mtime=0))
+                (HISTORIES / f"{name}.status.json").write_text(status.model_dump_json(indent=1) + "\n")
+                print(name, len(history.events), "events", status.state, flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(record())
+    sys.stdout.flush()
+    os._exit(0)

@@ -1,0 +1,294 @@
+"""Communications, beside the phases: page, war room, ticket, status page, support and executives, and the cadence that never waits for a step.
+
+Each part is an object of its own; here they are started, told what happened, and woken by one merged clock (seed §1.1, spec §6).
+"""
+
+import asyncio
+import contextlib
+from datetime import timedelta
+
+from temporalio import workflow
+
+from activities.action import Role, action_of
+from activities.chat.war_room import WarRoom
+from activities.metrics.telemetry import Surface, Telemetry
+from activities.organisation.organisation import Communications, Organisation, Person, ReadAll
+from activities.paging.pager import Pager
+from activities.status_page.status_page import StatusPage
+from activities.tickets.tickets import Tickets
+from workflows.comms.cadence import Cadence, Duty
+from workflows.comms.stakeholders import Stakeholders
+from workflows.comms.status_page import StatusPageUpdates
+from workflows.comms.war_room import Room
+from workflows.engine.background import BackgroundTasks
+from workflows.engine.invoker import Invoker, RetriesExhausted
+from workflows.engine.state import IncidentState
+from workflows.incident import Phase, State
+from workflows.people.approvals import NotAccepted
+from workflows.people.commander import Command
+from workflows.people.questions import Questions
+from workflows.severity.severity import Facts, Scope, classify
+
+
+class Comms:
+    """Keeps everybody posted on time."""
+
+    def __init__(self, state: IncidentState, invoker: Invoker, questions: Questions) -> None:
+        self._state = state
+        self._invoker = invoker
+        self._questions = questions
+        self._cadence = Cadence.started(state.policy, state.severity, workflow.now())
+        self._background = BackgroundTasks(state)
+        self._command = Command(state, invoker, questions, self._background)
+        self._room = Room(state, invoker, self._command, self._background)
+        self._stakeholders = Stakeholders(state, invoker, self._cadence)
+        self._status_page_updates = StatusPageUpdates(state, invoker, questions, self._cadence, self._stakeholders, self._background)
+        self._noted = 0  # entries of the timeline at the last status that was due
+
+    def start(self) -> None:
+        """Begin everything that runs beside the playbook."""
+        state = self._state
+        public = state.card.public and not state.assumes(action_of(StatusPage.publish))
+        self._cadence.start(state.policy, state.severity, workflow.now(), public=public)
+        state.next_update_due = self._cadence.public_due
+        state.note("scribe", "the timeline bot is interim scribe: it writes from the first moment on")
+        self._command.only_one()
+        self._background.run("communications", self._begin())
+
+    async def stop(self) -> None:
+        """Start nothing more, and wait until what was started has come to rest."""
+        await self._background.stop()
+
+    def entered(self, phase: Phase) -> None:
+        """A phase began: the public hears of it when it changes what they may expect; support and executives when there is something to say."""
+        if phase is Phase.MITIGATION:
+            self._status_page_updates.wanted = "identified"
+            self._stakeholders.tenants()
+            self._background.run("support and executives", self._tell_first())
+        elif phase is Phase.RECOVERY:
+            self._status_page_updates.wanted = "monitoring"
+        self._background.run("status page", self._status_page_updates.publish_wanted())
+        self._background.run("ticket", self._room.rewrite_ticket())
+
+    def regressed(self) -> None:
+        """The impact is back: Monitoring → Identified, which is allowed and honest."""
+        self._status_page_updates.wanted = "identified"
+        self._cadence.widened = False
+        self._background.run("status page", self._status_page_updates.publish_wanted())
+
+    def raised(self) -> None:
+        """The severity went up: shorter waits from now, and the new roles hear of it."""
+        self._cadence.quicken(self._state.severity, workflow.now())
+        self._state.next_update_due = self._cadence.public_due
+        self._stakeholders.tenants()
+        self._command.crowded()
+        self._background.run("page", self._command.page((Role.INCIDENT_COMMANDER, Role.OPS_LEAD), "severity raised"))
+        self._background.run("status page", self._status_page_updates.ask())
+
+    def remind(self, roles: tuple[Role, ...], why: str) -> None:
+        """Page the owners of something that is not done in time."""
+        self._background.run("page", self._command.page(roles, why))
+
+    def noted(self) -> None:
+        """Somebody said what it is, whom it hits or how: the ticket says so too."""
+        self._background.run("ticket", self._room.rewrite_ticket())
+
+    def said(self, text: str) -> None:
+        """Something people in the war room should read now."""
+        self._room.say(text)
+
+    def heard(self, person: Person) -> None:
+        """Somebody spoke to us."""
+        self._command.heard(person)
+
+    def crowded(self) -> None:
+        """Somebody took a role that may not go with one that they have."""
+        self._command.crowded()
+
+    def offered(self, role: Role, to: Person, by: Person) -> None:
+        """A role that somebody holds is offered to somebody else."""
+        self._questions.offer(role, to, by.id)
+
+    def assigned(self, role: Role, to: Person, by: Person) -> None:
+        """Somebody was given a role that was free; they are told."""
+        if to.id != by.id:
+            self._questions.remind((to,), f"{by.id} made you {role.title} of {self._state.id}. Say that you are on it: incident ack")
+
+    def widen(self, person: Person, why: str) -> str:
+        """The commander lets public updates come less often; it is announced in the room and to the public. Raises `NotAccepted`."""
+        state, cadence = self._state, self._cadence
+        wide, from_when = cadence.rhythm.widened, cadence.started_at + state.policy.paced(state.policy.widen_after)
+        if wide is None or cadence.period is None or cadence.public_due is None:
+            raise NotAccepted(f"{state.id} owes the public no updates that could be widened")
+        if cadence.widened:
+            raise NotAccepted("the public cadence is widened already")
+        if workflow.now() < from_when:
+            raise NotAccepted(f"public updates stay {cadence.period.total_seconds() / 60:g} min apart until {from_when:%H:%M:%S} UTC")
+        if self._status_page_updates.published not in ("identified", "monitoring"):
+            raise NotAccepted("the cause must be known and stable first: the status page says neither Identified nor Monitoring")
+        if not why:
+            raise NotAccepted("say why: the cause that is known, and that it is stable")
+        cadence.widened = True
+        said = f"public updates now come every {wide.total_seconds() / 60:g} min, says {person.id}: {why}"
+        state.note("widened", said, by=person.id)
+        self._room.say(f"The {said}")
+        self._background.run("status page", self._status_page_updates.update())
+        return f"{state.id}: {said}"
+
+    async def resolved(self) -> None:
+        """The last words: Resolved on the page, in the room, on the ticket, to support and executives."""
+        self._status_page_updates.wanted = "resolved"
+        await self._background.forgiving("status page", self._status_page_updates.publish_wanted())
+        await self._finish("Resolved")
+
+    async def closed(self, word: str) -> None:
+        """The incident ended without being resolved: our own people hear of it; the public hears what the status page allows."""
+        await self._finish(word)
+
+    # -- beginning and end ------------------------------------------------------------------------------------------------------------
+
+    async def _begin(self) -> None:
+        """How this organisation speaks first, because the very first page says where to meet; then everything at once."""
+        try:
+            words = await self._invoker.quietly(Organisation.communications, ReadAll())
+        except RetriesExhausted as out:
+            self._state.note("configuration", f"{out.why}; the standard wording holds, without links and channels")
+            words = Communications()
+        self._command.links, self._room.words, self._stakeholders.words, self._status_page_updates.words = words.links, words, words, words
+        parts = (
+            ("page", Pager.page, self._command.until_acknowledged), ("war room", WarRoom.open, self._open_room),
+            ("ticket", Tickets.open, self._room.open_ticket), ("status page", StatusPage.publish, self._status_page_updates.ask),
+        )  # fmt: skip
+        silent = [what for what, verb, _ in parts if self._state.assumes(action_of(verb))]
+        if silent:
+            self._state.note("shadow", f"nothing is said outside by {', '.join(silent)}: they have no write access")
+        for what, _, begin in parts:
+            if what not in silent:
+                self._background.run(what, begin())
+        self._background.run("cadence", self._keep_cadence())
+
+    async def _open_room(self) -> None:
+        await self._background.forgiving("rota", self._questions.read_the_rota())
+        await self._room.open()
+        await self._room.keep()
+
+    async def _tell_first(self) -> None:
+        """Support and executives, once there is something to say, and in time in any case."""
+        if self._cadence.tell_due is not None:
+            self._cadence.told()
+            await self._stakeholders.tell(support="first word", executives=True)
+
+    async def _finish(self, word: str) -> None:
+        state = self._state
+        self._room.say(f"{word}: {state.outcome}")
+        await self._background.forgiving("war room", self._room.tell())
+        await self._background.forgiving("ticket", self._room.rewrite_ticket())
+        self._status_page_updates.leave()
+        await self._background.forgiving("support and executives", self._stakeholders.over(word))
+        if state.run_state in (State.RESOLVED, State.STOOD_DOWN):
+            await self._background.forgiving("page", self._command.end_the_page())
+
+    # -- the clock --------------------------------------------------------------------------------------------------------------------
+
+    async def _keep_cadence(self) -> None:
+        while not self._background.ending:
+            self._cadence.approved = self._status_page_updates.approved
+            self._cadence.classifying = self._state.run_state is State.OPEN
+            due = self._cadence.next_instant()
+            wait = max(due - workflow.now(), timedelta(0))
+            with contextlib.suppress(TimeoutError):
+                await workflow.wait_condition(
+                    lambda: self._background.ending or self._status_page_updates.approved is not self._cadence.approved,
+                    timeout=wait,
+                    timeout_summary=f"next duty of the comms cadence, {workflow.now() + wait:%H:%M:%S} UTC",
+                )
+            if not self._background.ending and workflow.now() >= due:
+                await self._tick()
+
+    async def _tick(self) -> None:
+        """Everything that is due at one instant, at once; then the room hears of it in one go."""
+        with self._room.holding():
+            await self._try_again()
+            duties = self._cadence.due(workflow.now())
+            await asyncio.gather(*(self._background.forgiving(duty.value, self._carry_out(duty)) for duty in duties))
+            if Duty.ROOM in duties:
+                self._background.run("ticket", self._room.rewrite_ticket())
+        if Duty.ROOM in duties:
+            self._room.say(self._still_here())
+
+    async def _try_again(self) -> None:
+        """What could not be told, opened or published is tried again whenever something is due anyhow."""
+        self._room.try_again()
+        await self._background.forgiving("status page", self._status_page_updates.back_fill())
+        await self._background.forgiving("support and executives", self._stakeholders.try_again())
+        if self._status_page_updates.lapsed:
+            self._background.run("status page", self._status_page_updates.ask())
+
+    async def _carry_out(self, duty: Duty) -> None:
+        match duty:
+            case Duty.PUBLIC:
+                await self._status_page_updates.update()
+            case Duty.RECLASSIFY:
+                await self._classify_again()
+            case Duty.TELL:
+                await self._stakeholders.tell(support="first word", executives=True)
+            case Duty.BRIEF:
+                await self._stakeholders.tell(executives=True)
+            case Duty.REMIND:
+                self._remind()
+            case Duty.PAGE_COMMS:
+                await self._overdue(Role.COMMS_LEAD)
+            case Duty.PAGE_COMMANDER:
+                await self._overdue(Role.INCIDENT_COMMANDER)
+            case Duty.HOLDING:
+                await self._status_page_updates.hold_the_line()
+            case Duty.ROOM:
+                pass  # said when everything else that is due is done
+
+    def _still_here(self) -> str:
+        """The status that is due: one line, because the whole of it is pinned above."""
+        state, entries = self._state, self._state.timeline.entries
+        news = [
+            e.text
+            for e in entries[self._noted :]
+            if e.kind in ("done", "adopted", "failed", "granted", "declined", "mitigated", "severity")
+        ]
+        self._noted = len(entries)
+        new = f"since the last one: {'; '.join(news[-3:])}" if news else "nothing new"
+        due = f" · next public update {state.next_update_due:%H:%M} UTC" if state.next_update_due else ""
+        line = f"{workflow.now():%H:%M} UTC · {state.severity.label} · {state.phase.title} · {new}{due} · the whole status is pinned"
+        return line[:1000]
+
+    def _owner(self, role: Role) -> str:
+        return f"{role.title} {' or '.join(person.id for person in self._state.assignments.holders((role,))) or '(nobody on the roster)'}"
+
+    def _remind(self) -> None:
+        due = f"{self._cadence.public_due:%H:%M:%S} UTC" if self._cadence.public_due else "soon"
+        owner = self._owner(Role.COMMS_LEAD)
+        self._state.note("reminded", f"the status page update is due at {due}, and it is {owner}'s")
+        people = self._state.assignments.holders((Role.COMMS_LEAD,))
+        self._questions.remind(people, f"{self._state.id}: the status page update is due at {due}; the question to you is open")
+
+    async def _overdue(self, role: Role) -> None:
+        owner = self._owner(role)
+        self._state.note("overdue", f"the status page update is overdue; it is {owner}'s")
+        await self._command.page((role,), f"the status page update is overdue: {owner}")
+
+    async def _classify_again(self) -> None:
+        """Classify on the radius of now, until the impact has ended (spec §3: every 10 min at SEV-1/2). Automation may only raise."""
+        state = self._state
+        if state.run_state is not State.OPEN or not state.incident.service:
+            return
+        radius = await self._invoker.quietly(Telemetry.blast_radius, Surface(service=state.incident.service))
+        found = classify(
+            Facts(
+                err_ratio=radius.error_ratio_by_region,
+                regions_total=len(radius.error_ratio_by_region) or None,
+                tenant_ratio=radius.tenant_ratio,
+                tenant_count=len(radius.tenants),
+                duration_s=(workflow.now() - state.declared_at).total_seconds() * state.policy.pace,
+                scope=Scope.FEATURE,
+            )
+        )
+        if state.raise_severity(found.severity, tuple(f"{r.rule}: {r.because}" for r in found.rules[:3])):
+            self.raised()

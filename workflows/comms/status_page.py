@@ -1,0 +1,241 @@
+"""What customers read: the status page, under one approval for the standard wording (ADR 8), and what happens when the page is down (spec §6).
+
+Investigating → Identified → Monitoring → Resolved, and back from Monitoring to Identified. A post that the page did not take is told to
+support and executives, put on a second host where there is one, and back-filled later with the time at which it was to be said.
+"""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import workflow
+
+from activities.action import Grant, Risk, Role, action_of
+from activities.organisation.organisation import Communications
+from activities.status_page.status_page import Publish, StatusPage
+from activities.status_page.status_page import State as PublicState
+from activities.texts import wording
+from workflows.comms.cadence import Cadence
+from workflows.comms.stakeholders import Stakeholders
+from workflows.engine.background import BackgroundTasks
+from workflows.engine.invoker import Invoker, RetriesExhausted
+from workflows.engine.state import IncidentState
+from workflows.people.questions import Questions
+
+# What the public may hear under one approval: the four states, and the plain updates between them (spec §6).
+WORDINGS: tuple[tuple[PublicState, str], ...] = (
+    ("investigating", "investigating@1"),
+    ("identified", "identified@1"),
+    ("identified", "update@1"),
+    ("monitoring", "monitoring@1"),
+    ("monitoring", "still-monitoring@1"),
+    ("resolved", "resolved@1"),
+    ("resolved", "resolved-by-hand@1"),
+)
+FIRST = {"investigating": "investigating@1", "identified": "identified@1", "monitoring": "monitoring@1", "resolved": "resolved@1"}
+UPDATES = {"investigating": "update@1", "identified": "update@1", "monitoring": "still-monitoring@1"}
+FINAL_WITHIN = timedelta(minutes=60)  # the seed's own promise in its Monitoring sentence
+APPROVED_FOR = timedelta(days=30)
+MOST_MISSED = 20  # posts that are kept for the page while it is down
+
+
+class StatusPageUpdates:
+    """One incident's page."""
+
+    def __init__(
+        self,
+        state: IncidentState,
+        invoker: Invoker,
+        questions: Questions,
+        cadence: Cadence,
+        stakeholders: Stakeholders,
+        beside: BackgroundTasks,
+    ) -> None:
+        self._state = state
+        self._invoker = invoker
+        self._questions = questions
+        self._cadence = cadence
+        self._stakeholders = stakeholders
+        self._background = beside
+        self.words = Communications()
+        self.wanted: PublicState = "investigating"
+        self.published: PublicState | None = None
+        self._grant: Grant | None = None
+        self._asked = False
+        self._declined = False
+        self._under_restriction = False  # whether the grant is Legal's and the commander's
+        self._missed: list[tuple[Publish, Grant]] = []
+        self._second_host = True  # until it says that there is none
+        self._posts = 0
+        self._publishing = asyncio.Lock()
+
+    @property
+    def approved(self) -> bool:
+        """True while the standard wording may be published. A yes from before it was restricted does not count after that."""
+        return self._grant is not None and (self._under_restriction or not self._state.restricted)
+
+    async def ask(self) -> None:
+        """One question for the standard wording of this incident: what may be said is fixed, so nobody is asked at every update.
+
+        For a restricted incident both Legal and the Incident Commander have to say yes, and nobody in their place (INV-16).
+        """
+        state = self._state
+        if self._cadence.public_due is None or (self._asked and not self.lapsed):
+            return
+        self._asked, self._grant, restricted = True, None, state.restricted
+        await workflow.wait_condition(lambda: bool(state.incident.service) or state.run_state.over)
+        if not state.incident.service:
+            return
+        orders = [self._publication(state, template) for state, template in WORDINGS]
+        state.note("draft", f"status page, waiting for approval: {orders[0].body}")
+        decision = await self._questions.approval(
+            StatusPage.publish,
+            orders,
+            asks="Publish this incident on the status page under the standard wording?",
+            effect=f"the public reads first: “{orders[0].body}”",
+            facts=(
+                "then, as it goes: Identified, Monitoring, Resolved and the updates between; other words are asked again",
+                *(("it is restricted: only what customers notice, never a cause",) if restricted else ()),
+            ),
+            lasting=APPROVED_FOR,
+            roles=(Role.LEGAL, Role.INCIDENT_COMMANDER) if restricted else (),
+            least=Risk.C3 if restricted else Risk.C2,
+            strict=restricted,
+        )
+        self._grant, self._declined, self._under_restriction = decision.grant, not decision.granted, restricted
+        if self._declined:
+            self._cadence.ended()
+            state.next_update_due = None
+            state.note("not public", f"{decision.by or 'nobody'} does not want it published: the status page says nothing of it")
+        await self.publish_wanted()
+
+    @property
+    def lapsed(self) -> bool:
+        """It was restricted after the yes: that yes is no more."""
+        return self._state.restricted and not self._under_restriction and self._grant is not None
+
+    async def publish_wanted(self) -> None:
+        """The state that is wanted, unless it is what the public knows."""
+        async with self._publishing:
+            if self.approved and self.published != self.wanted and self._grant:
+                await self._publish(self._publication(self.wanted, self._first_words()), self._grant)
+
+    async def update(self) -> None:
+        """The plain update that is due."""
+        async with self._publishing:
+            if self.approved and self.published in UPDATES and self._grant:
+                await self._publish(self._publication(self.published, UPDATES[self.published]), self._grant)
+
+    async def hold_the_line(self) -> None:
+        """Silence of our own people is not a reason for silence towards customers; a *no* is, and so is a restriction (spec §6)."""
+        state = self._state
+        if self._declined or self._grant or state.restricted or not state.policy.holding_statement:
+            return
+        order = self._publication(self.published or "investigating", "holding@1", holding=True)
+        action = action_of(StatusPage.publish)
+        signed = state.policy.stood(action.name, workflow.now())
+        if signed is None:
+            state.note("overdue", "no holding statement: policy holds no signed standing authorisation for status_page.publish")
+            return
+        grant = state.approvals.standing(action.name, [order], signed, state.policy.approval_valid[Risk.C2], workflow.now())
+        async with self._publishing:
+            await self._publish(order, grant)
+
+    async def back_fill(self) -> None:
+        """What the page did not take is put there in its order, each with the time at which it was to be said."""
+        async with self._publishing:
+            latest = self._missed[-1][0].state if self._missed else None
+            if latest is not None and await self._fill():
+                self._heard(latest, "status page")
+                await self._stakeholders.say(f"{self._state.id}: the status page is back; what it missed has been filled in.")
+
+    def leave(self) -> None:
+        """The incident is over: what the page still says, or does not say, is a person's from here."""
+        if self._missed:
+            by_hand = tuple(line for order, _ in self._missed for line in order.by_hand())
+            self._state.task("The status page is down and lacks what was to be said: post it when it is back", Role.COMMS_LEAD, by_hand)
+        elif self.published not in (None, "resolved"):
+            state = str(self.published).capitalize()
+            self._state.task(f"The status page still says {state}, and no playbook follows it any more: end it", Role.COMMS_LEAD)
+
+    # -- one post ---------------------------------------------------------------------------------------------------------------------
+
+    async def _fill(self) -> bool:
+        """True when the page lacks nothing any more."""
+        done = 0
+        while self._missed:
+            try:
+                await self._send(*self._missed[0])
+            except RetriesExhausted:
+                break  # the page is still down; that was noted when it went down
+            self._missed.pop(0)
+            done += 1
+        if done:
+            self._state.note("back-filled", f"status page: {done} posts, with the times at which they were to be said")
+        return not self._missed
+
+    async def _publish(self, order: Publish, grant: Grant) -> None:
+        where = "status page"
+        try:
+            if not await self._fill():
+                raise RetriesExhausted("it still lacks earlier posts")
+            await self._send(order, grant)
+        except RetriesExhausted as out:
+            where = await self._without_the_page(order, grant, out.why)
+        self.published = order.state
+        if where:
+            self._heard(order.state, where)
+            self._state.note("published", f"{where}: {order.body}")
+            if order.state != "resolved":  # that it is over support hears with everybody else
+                self._background.run("support", self._stakeholders.refresh(f"status page: {order.state.capitalize()}"))
+
+    def _heard(self, said: PublicState, where: str) -> None:
+        """The public heard something: the next update is due one period later."""
+        state = self._state
+        state.status_page = said.capitalize() + ("" if where == "status page" else f" ({where}; the status page is down)")
+        self._cadence.published(workflow.now())
+        if said == "resolved":
+            self._cadence.ended()
+        state.next_update_due = self._cadence.public_due
+
+    async def _send(self, order: Publish, grant: Grant) -> None:
+        self._posts += 1
+        effect = await self._invoker.quietly(StatusPage.publish, order.model_copy(update={"nth": self._posts}), grant=grant)
+        self._stakeholders.page_link = str(effect.after.get("url") or "") or self._stakeholders.page_link
+
+    async def _without_the_page(self, order: Publish, grant: Grant, why: str) -> str:
+        """Keep the post for later, and try the second host. Returns where the public can read it now; empty: nowhere."""
+        state = self._state
+        self._missed = [*self._missed, (order.model_copy(update={"at": workflow.now()}), grant)][-MOST_MISSED:]
+        state.note("not told", f"status page: {why}; kept, and back-filled with its time: {order.body}")
+        where = ""
+        if self._second_host:
+            try:
+                await self._send(order.model_copy(update={"host": "second status page"}), grant)
+                where = "second status page"
+            except RetriesExhausted as out:
+                self._second_host = not out.refused
+                state.note("not told", f"second status page: {out.why}")
+        read = f"It is on the {where}" if where else "The public reads nothing yet"
+        await self._stakeholders.say(f"{state.id}: the status page is down. {read}; for customers who ask: “{order.body}”")
+        return where
+
+    def _first_words(self) -> str:
+        """The first words of a state. That a service *has been stable* is said only when that was proven."""
+        if self.wanted == "resolved" and self._state.stable_for is None:
+            return "resolved-by-hand@1"
+        return FIRST[self.wanted]
+
+    def _publication(self, said: PublicState, template: str, *, holding: bool = False) -> Publish:
+        state = self._state
+        services = (state.incident.service or "our platform",)
+        own = self.words.own(template)
+        period = self._cadence.period or FINAL_WITHIN
+        if said == "resolved":
+            period = state.stable_for or state.policy.stability.window
+        elif template == "monitoring@1":
+            period = FINAL_WITHIN
+        fields = wording.public(template, services, workflow.now(), period, own)
+        return Publish(
+            incident_id=state.id, services=services, state=said, title=f"Elevated errors affecting {wording.listing(services)}",
+            body=wording.render(template, fields, own), nth=self._posts, holding=holding, template=template, fields=fields, own=own,
+        )  # fmt: skip

@@ -1,0 +1,275 @@
+"""The war room and the ticket: opened beside everything, kept current, back-filled after an outage (seed §1.1, spec §5 row 6).
+
+What is pinned is edited and never posted again: runbooks, dashboards, the on-call rota, the latest status. What people should read now is
+said. Both go out together, at most once a minute unless something has to be said.
+"""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from temporalio import workflow
+
+from activities.action import Role
+from activities.chat.war_room import OpenRoom, Pinned, TellRoom, WarRoom
+from activities.organisation.organisation import Communications, Person
+from activities.texts import wording
+from activities.tickets.tickets import OpenTicket, RewriteTicket, Tickets
+from workflows.engine.background import BackgroundTasks
+from workflows.engine.invoker import Invoker, RetriesExhausted, Withheld
+from workflows.engine.state import IncidentState
+from workflows.incident import StepState
+from workflows.people.commander import Command
+
+LATEST_BACKFILLED = 40  # lines of what was not said in time; the timeline has all of it
+ACTIONS = (StepState.DONE, StepState.ADOPTED, "granted", "declined", "mitigated", "traces", "break-glass")
+
+
+class Line(NamedTuple):
+    """Something to be said, and whether it is said too late."""
+
+    at: datetime
+    text: str
+    late: bool = False
+
+
+class Room:
+    """One channel, its pins and the ticket."""
+
+    def __init__(self, state: IncidentState, invoker: Invoker, command: Command, beside: BackgroundTasks) -> None:
+        self._state = state
+        self._invoker = invoker
+        self._command = command
+        self._background = beside
+        self.words = Communications()
+        self._channel = ""
+        self._pins: dict[str, str] = {}  # `ts` by name
+        self._shown: dict[str, str] = {}  # what each pin says, without the time
+        self._in: set[str] = set()  # who was let in
+        self._unsaid: list[Line] = []
+        self._told_at: datetime | None = None
+        self._down = False
+        self._opening = False
+        self._held = False
+        self._tells = 0
+        self._ticket: int | None = None
+        self._ticketing = False
+        self._written = ""
+        self._in_turn = asyncio.Lock()
+
+    # -- the room ---------------------------------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Open it and pin what belongs there. Where chat is down the page says so, and where to meet instead."""
+        state, name = self._state, room_name(self._state)
+        people = self._people()
+        pins = self._picture(workflow.now())
+        order = OpenRoom(name=name, topic=state.called[:250], people=people, pins=pins, private=state.restricted)
+        self._opening = True
+        try:
+            opened = await self._invoker.quietly(WarRoom.open, order)
+        except Withheld:
+            raise
+        except RetriesExhausted as out:
+            self._unsaid = [line._replace(late=True) for line in self._unsaid]
+            if not self._down:
+                self._down = True
+                await self._meet_elsewhere(out.why)
+            return
+        finally:
+            self._opening = False
+        after = opened.after
+        self._channel = str(after.get("channel", ""))
+        self._pins = _texts(after.get("pins"))
+        self._shown, self._in, self._down = self._still(pins), {person.id for person in people}, False
+        state.room = f"#{after.get('name', name)}"
+        state.note("room", f"war room {state.room} is open")
+
+    async def _meet_elsewhere(self, why: str) -> None:
+        state, links = self._state, self.words.links
+        bridge = " or ".join(filter(None, (links.bridge_number, links.bridge))) or "none is configured: call each other"
+        state.note("not told", f"war room: {why}; it is opened later and back-filled. Meet on the bridge: {bridge}")
+        text = f"Chat is down. Bridge: {bridge}. Commander: {state.commander() or 'nobody yet'}. State: incident status {state.id}"
+        await self._background.forgiving("page", self._command.note(text))
+
+    def say(self, text: str) -> None:
+        """Something people in the room should read now. While there is no room, it is said when there is one."""
+        self._unsaid.append(Line(workflow.now(), text, late=self._down))
+
+    def try_again(self) -> None:
+        """What could not be told may be tried once more."""
+        if self._channel:
+            self._down = False
+        elif self._down and not self._opening:
+            self._background.run("war room", self.open())
+        if self._ticket is None and not self._ticketing:
+            self._background.run("ticket", self.open_ticket())
+
+    async def keep(self) -> None:
+        """Until the end: tell what is new. Pinned texts settle for a moment first, so that a burst of changes is told once."""
+        policy = self._state.policy
+        while not self._background.ending:
+            await workflow.wait_condition(lambda: self._background.ending or self._urgent() or self._news())
+            settled = (self._told_at or workflow.now()) + policy.paced(policy.room_settles)
+            if not self._background.ending and not self._urgent() and settled > workflow.now() and self._told_at:
+                with contextlib.suppress(TimeoutError):
+                    await workflow.wait_condition(
+                        lambda: self._background.ending or self._urgent(),
+                        timeout=settled - workflow.now(),
+                        timeout_summary="the war room's next status",
+                    )
+            if not self._background.ending:
+                await self.tell()
+
+    @contextlib.contextmanager
+    def holding(self) -> Iterator[None]:
+        """Several things change at once: the pins wait until all of them have."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+
+    def _urgent(self) -> bool:
+        return bool(self._channel and self._unsaid and not self._down)
+
+    def _news(self) -> bool:
+        return bool(self._channel and not self._down and not self._held and self._still(self._picture(workflow.now())) != self._shown)
+
+    async def tell(self) -> None:
+        """Say what is unsaid and bring the pins up to date; what does not arrive is kept."""
+        if not self._channel:
+            return
+        lines, self._unsaid = self._unsaid, []
+        pins = self._picture(workflow.now())
+        still, people = self._still(pins), self._people()
+        changed = {
+            name: Pinned(ts=self._pins[name], text=pins[name])
+            for name in pins
+            if name in self._pins and still[name] != self._shown.get(name)
+        }
+        newcomers = tuple(person for person in people if person.id not in self._in)
+        self._tells += 1
+        try:
+            told = await self._invoker.quietly(
+                WarRoom.tell,
+                TellRoom(channel=self._channel, says=self._lines(lines), pins=changed, people=newcomers, nth=self._tells),
+            )
+        except RetriesExhausted as out:
+            self._unsaid, self._down = [line._replace(late=True) for line in (*lines, *self._unsaid)], True
+            self._state.note("not told", f"war room: {out.why}; it is back-filled when chat is back")
+            return
+        self._pins.update(_texts(told.after.get("pins")))
+        self._shown, self._told_at = still, workflow.now()
+        self._in |= {person.id for person in newcomers}
+
+    def _lines(self, lines: Sequence[Line]) -> tuple[str, ...]:
+        """What is said: as it is; and what is said late in one piece, with the times at which it was to be said."""
+        late = [line for line in lines if line.late]
+        in_time = tuple(line.text for line in lines if not line.late)
+        if not late:
+            return in_time
+        self._state.note("back-filled", f"war room: {len(late)} messages that could not be said in time")
+        told = "\n".join(f"{line.at:%H:%M:%S} UTC {line.text}" for line in late[-LATEST_BACKFILLED:])
+        return (f"Back-filled, with the times at which it was said:\n{told}", *in_time)
+
+    def _people(self) -> tuple[Person, ...]:
+        assignments, lead = self._state.assignments, self._state.card.lead
+        roles = (Role.INCIDENT_COMMANDER, *lead, Role.SCRIBE, *((Role.LEGAL, Role.SECURITY_LEAD) if self._state.restricted else ()))
+        return assignments.holders((*roles, Role.OPS_LEAD, Role.COMMS_LEAD, *assignments.assigned))
+
+    def _picture(self, at: datetime) -> dict[str, str]:
+        """What is pinned, by name: the seed's four, in its order."""
+        state, links = self._state, self.words.links
+        runbooks = [f"Playbook §{state.card.section}: {state.card.title}", *links.runbooks_of(state.card.section)]
+        dashboards = [f"{name}: {link}" if name != link else link for name, link in links.dashboards.items()]
+        rota = [*state.assignments.rota(), *([] if state.assignments.name(Role.SCRIBE) else [f"Scribe {wording.INTERIM_SCRIBE} (interim)"])]
+        offered = [f"{role.title} is offered to {offer.to}" for role, offer in state.assignments.offers.items()]
+        alone = [f"{state.assignments.solo} is alone"] if state.assignments.solo else []
+        return {
+            "runbooks": "\n".join(("Runbooks", *runbooks, f"incident watch {state.id}")),
+            "dashboards": "\n".join(("Dashboards", *(dashboards or ["none are configured: [links] dashboards"]))),
+            "rota": "\n".join(("On call", *([links.rota] if links.rota else []), *rota, *offered, *alone)),
+            "status": "\n".join(
+                (
+                    "Latest status",
+                    self._status(at),
+                    *([f"Traces: {', '.join(state.traces)}"] if state.traces else []),
+                    *([f"Bridge: {links.bridge or links.bridge_number}"] if links.bridge or links.bridge_number else []),
+                    *([f"Ticket: {state.ticket}"] if state.ticket else []),
+                )
+            ),
+        }
+
+    def _status(self, at: datetime) -> str:
+        state = self._state
+        return wording.room(
+            at=at, severity=int(state.severity), phase=f"{state.phase.title} ({state.run_state})", commander=state.commander(),
+            radius=state.because[0] if state.because else "blast radius not known yet",
+            scribe=state.assignments.name(Role.SCRIBE), measures=[f"{m.name}: {m.target}" for m in state.measures.in_force()],
+            questions=[f"[{q.number}] {q.asks}" for q in state.approvals.questions if q.open], published=state.status_page,
+            next_update=f"{state.next_update_due:%H:%M:%S} UTC" if state.next_update_due else "",
+        )  # fmt: skip
+
+    @staticmethod
+    def _still(pins: dict[str, str]) -> dict[str, str]:
+        """What the pins say apart from the time at which they say it."""
+        return {name: re.sub(r"^\d\d:\d\d UTC", "", text, flags=re.MULTILINE) for name, text in pins.items()}
+
+    # -- the ticket -------------------------------------------------------------------------------------------------------------------
+
+    async def open_ticket(self) -> None:
+        """Open the ticket with the seed's fields."""
+        state = self._state
+        title = f"[SEV‑{int(state.severity)}] {state.called.partition(' ')[2]}"[:250]
+        body = self._body()
+        self._ticketing = True
+        try:
+            opened = await self._invoker.quietly(Tickets.open, OpenTicket(incident_id=state.id, title=title, body=body))
+        finally:
+            self._ticketing = False
+        self._ticket, self._written = int(str(opened.after.get("number", 0))), body
+        state.ticket = str(opened.after.get("url", self._ticket))
+        state.note("ticket", f"ticket {state.ticket}")
+
+    async def rewrite_ticket(self) -> None:
+        """Bring it up to date, if anything changed; one after another, because the oldest of many texts must not come last."""
+        async with self._in_turn:
+            body = self._body()
+            if self._ticket is not None and body != self._written:
+                await self._invoker.quietly(Tickets.rewrite, RewriteTicket(number=self._ticket, body=body))
+                self._written = body
+
+    def _body(self) -> str:
+        state, entries = self._state, self._state.timeline.entries
+        due = f"{state.next_update_due:%H:%M} UTC, status page and {state.room or 'war room'}" if state.next_update_due else ""
+        traces = f"traces {', '.join(state.traces)}" if state.traces else ""
+        scope = " · ".join(filter(None, (state.incident.service, state.scope, traces)))
+        known = not state.restricted  # a tracker is read by many
+        return wording.ticket(
+            severity=int(state.severity), title=state.card.title if known else wording.code_name(state.id),
+            start=state.incident.started_at or state.declared_at, commander=state.commander(),
+            scribe=state.assignments.name(Role.SCRIBE) or wording.INTERIM_SCRIBE, scope=scope if known else "restricted",
+            impact="; ".join(filter(None, (state.impact, *state.because))) if known else "restricted",
+            hypotheses=[e.text for e in entries if e.kind == "hypothesis"] if known else [],
+            actions=[(e.at, e.text) for e in entries if e.kind in ACTIONS][-100:] if known else [], next_update=due,
+        )  # fmt: skip
+
+
+def room_name(state: IncidentState) -> str:
+    """`inc-YYYYMMDD-<short-name>` (seed §1.1): the incident's id; under a code name where it is restricted; within what Slack allows.
+
+    An id that was typed into a form may be anything: it gets the day that it lacks.
+    """
+    day = f"inc-{state.declared_at:%Y%m%d}"
+    if state.restricted:
+        return f"{day}-{wording.code_name(state.id)}"
+    name = re.sub(r"[^a-z0-9_-]+", "-", state.id.lower()).strip("-")
+    return (name if re.match(r"inc-\d{8}-.", name) else f"{day}-{name.removeprefix('inc-') or 'incident'}")[:80]
+
+
+def _texts(given: object) -> dict[str, str]:
+    return {str(name): str(ts) for name, ts in given.items()} if isinstance(given, dict) else {}

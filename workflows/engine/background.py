@@ -1,0 +1,41 @@
+"""Work beside the playbook: nothing here stands before mitigation, and a vendor that is down is noted and worked around, never fatal."""
+
+import asyncio
+from collections.abc import Awaitable
+
+from activities.action import Refused
+from workflows.engine.invoker import RetriesExhausted, Withheld
+from workflows.engine.state import IncidentState
+
+
+class BackgroundTasks:
+    """Runs what may fail without harm, each in its own task."""
+
+    def __init__(self, state: IncidentState) -> None:
+        self._state = state
+        self._tasks: list[asyncio.Task[bool]] = []
+        self.ending = False
+
+    def run(self, what: str, work: Awaitable[None]) -> None:
+        """Start it, and do not wait for it."""
+        self._tasks = [task for task in self._tasks if not task.done()]
+        self._tasks.append(asyncio.create_task(self.forgiving(what, work)))
+
+    async def forgiving(self, what: str, work: Awaitable[None]) -> bool:
+        """Wait for it. False, and a line on the timeline, when it cannot be done."""
+        try:
+            await work
+        except Withheld:
+            return False  # shadow mode: what would have been said is noted already
+        except RetriesExhausted as out:
+            self._state.note("not told", f"{what}: {out.why}")
+            return False
+        except Refused as no:  # a text that may not be said: a rule of ours, and no vendor
+            self._state.note("not told", f"{what}: {no.message}")
+            return False
+        return True
+
+    async def stop(self) -> None:
+        """Start nothing more, and wait until what was started has come to rest. Nothing is cancelled in the middle of a call."""
+        self.ending = True
+        await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,0 +1,162 @@
+"""The one place that invokes activities, so that risk, approval, key, retries, summary and timeline cannot be forgotten (house rule 5)."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol, cast
+
+from temporalio import workflow
+from temporalio.common import Priority, RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, is_cancelled_exception
+
+from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience, Risk, Verb, action_of
+from activities.organisation.organisation import Policy
+from workflows.incident import Step, StepState
+from workflows.severity.severity import Severity
+
+
+class RetriesExhausted(Exception):
+    """Patience is over and the step is not done. `refused` tells a no from a cannot; `lapsed` says that looking again cures it."""
+
+    def __init__(self, why: str, *, refused: bool = False, lapsed: bool = False) -> None:
+        super().__init__(why)
+        self.why = why.partition("\n")[0]  # a client library's second line is a link to its manual
+        self.refused = refused
+        self.lapsed = lapsed
+
+
+class Withheld(RetriesExhausted):
+    """Shadow mode: a message of ours stayed unsaid, because its system was not granted write access. It is noted already."""
+
+
+class NeedsApproval(Exception):
+    """Automation may not do this alone. Nothing was invoked."""
+
+
+class Cause(Protocol):
+    """On whose account verbs are invoked: an incident, or a workflow with a lifetime of its own. `id` begins every key."""
+
+    id: str
+    policy: Policy
+    severity: Severity
+    paused_by: str
+    narrow_actions: list[datetime]
+    rehearsing: bool
+
+    @property
+    def confidence(self) -> float:
+        """How sure we are that there is a cause to act at all, 0 to 1."""
+
+    def assumes(self, action: Action) -> bool:
+        """Whether an action is only said and not done."""
+
+    def withhold(self, unsaid: str) -> None:
+        """Shadow mode: note what would have been said."""
+
+
+class Invoker:
+    """Invokes verbs on one account. `counts`: how often each was invoked before, when this is not the first run of the workflow."""
+
+    def __init__(self, cause: Cause, counts: Mapping[str, int] | None = None) -> None:
+        self._cause = cause
+        self.counts: dict[str, int] = defaultdict(int, counts or {})
+        # One change at a time per system: two of our own branches must not race for the same route or policy.
+        self.one_at_a_time: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def risk(self, verb: Verb[O, Any], order: Order) -> Risk:
+        """The class of this very order, raised to a question's when automation's own caps are used up (spec §2.4)."""
+        cause, limits = self._cause, self._cause.policy.limits
+        action = action_of(verb)
+        risk = action.risk(order, limits)
+        if risk is not Risk.C1 or action.patience is Patience.WATCH:
+            return risk  # watching a step goes on under the grant of the plan that the step belongs to
+        since = workflow.now() - cause.policy.paced(limits.narrow_actions_window)
+        recent = sum(at > since for at in cause.narrow_actions)
+        unsure = cause.confidence < limits.trigger_confidence
+        return Risk.C2 if unsure or recent >= limits.narrow_actions else Risk.C1
+
+    def key(self, action: Action, order: Order) -> str:
+        """`incident/verb/target/n`: one key per wanted effect, the same over retries and over a person's *retry*."""
+        stem = f"{self._cause.id}/{action.name}/{order.target()}"
+        self.counts[stem] += 1
+        return f"{stem}/{self.counts[stem]}"
+
+    async def step(self, verb: Verb[O, A], order: O, step: Step, *, grant: Grant | None = None, again: bool = False) -> A:
+        """Invoke a verb as a step on the screen. Raises `RetriesExhausted` when patience is over, `NeedsApproval` when a grant is missing."""
+        action = action_of(verb)
+        self._check(verb, order, grant)
+        step.key = step.key or self.key(action, order)
+        narrow = action.risk(order, self._cause.policy.limits) is Risk.C1 and action.patience is not Patience.WATCH
+        if self._cause.assumes(action):
+            if narrow and not self._cause.rehearsing:
+                self._cause.narrow_actions.append(workflow.now())  # it would have counted
+            return cast("A", self._assumed(order))
+        await self._unpaused(step, action)
+        if narrow:
+            self._cause.narrow_actions.append(workflow.now())
+        step.state = StepState.RUNNING
+        return await self._invoke(verb, order, step.key, order.effect(), grant=grant, again=again)
+
+    async def act(self, verb: Verb[O, A], order: O, *, grant: Grant | None = None) -> A:
+        """Invoke a change that stands on no playbook's screen, under the same rules. Raises `RetriesExhausted`, and `NeedsApproval`."""
+        self._check(verb, order, grant)
+        return await self._invoke(verb, order, self.key(action_of(verb), order), order.effect(), grant=grant)
+
+    async def quietly(self, verb: Verb[O, A], order: O, *, key: str = "", grant: Grant | None = None) -> A:
+        """Invoke a verb that is no step of the playbook: our own record, a page, a message. Raises `RetriesExhausted`; `Withheld` in shadow mode."""
+        action = action_of(verb)
+        if self._cause.assumes(action):  # nobody hears of it, and nobody may think that somebody did
+            self._cause.withhold(order.effect())
+            raise Withheld(f"shadow mode: {action.system} was not granted write access")
+        return await self._invoke(verb, order, key or self.key(action_of(verb), order), order.effect(), grant=grant)
+
+    def _check(self, verb: Verb[O, Any], order: Order, grant: Grant | None) -> None:
+        name, risk = action_of(verb).name, self.risk(verb, order)
+        if risk >= Risk.C2 and (grant is None or order.digest(name) not in grant.covers):
+            raise NeedsApproval(f"{name} on {order.target()} is {risk.label} and was not granted")
+
+    def _assumed(self, order: Order) -> Effect:
+        why = "not done: this is a plan" if self._cause.rehearsing else "not done: shadow mode"
+        return Effect(target=order.target(), summary=order.effect(), proven_by=why, assumed=True)
+
+    async def _unpaused(self, step: Step, action: Action) -> None:
+        if action.writes and self._cause.paused_by:
+            step.state = StepState.HELD
+            await workflow.wait_condition(lambda: not self._cause.paused_by)
+
+    async def _invoke(self, verb: Verb[O, A], order: O, key: str, summary: str, *, grant: Grant | None = None, again: bool = False) -> A:
+        cause, action = self._cause, action_of(verb)
+        tries = cause.policy.patience[action.patience]
+        call = Call(
+            incident_id=cause.id, key=key, at=workflow.now(), pace=cause.policy.pace, again=again, grant=grant,
+            limits=cause.policy.limits, observe_only=cause.policy.observe_only,
+            write_access=cause.policy.may_write_to,
+        )  # fmt: skip
+        try:
+            return await workflow.execute_activity(
+                verb,
+                args=[order, call],
+                summary=summary[:200],
+                start_to_close_timeout=tries.each_try,
+                heartbeat_timeout=tries.heartbeat,
+                retry_policy=RetryPolicy(
+                    initial_interval=tries.first_pause, maximum_interval=tries.longest_pause, maximum_attempts=tries.tries
+                ),
+                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+                priority=Priority(priority_key=int(cause.severity)),
+            )
+        except ActivityError as failure:
+            if is_cancelled_exception(failure):
+                raise asyncio.CancelledError from failure
+            raise _retries_exhausted(failure) from failure
+
+
+def _retries_exhausted(failure: ActivityError) -> RetriesExhausted:
+    """Unwrap once: `str(ActivityError)` says only that an activity failed."""
+    cause = failure.cause
+    if isinstance(cause, ApplicationError):
+        return RetriesExhausted(cause.message, refused=cause.type == "Refused", lapsed=cause.type == "Lapsed")
+    if isinstance(cause, TimeoutError):
+        return RetriesExhausted("no answer in time")
+    return RetriesExhausted(str(cause or failure))

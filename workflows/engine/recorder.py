@@ -1,0 +1,86 @@
+"""Keeps the record, the search attributes and the Temporal UI's details in step with the state, beside everything else."""
+
+import asyncio
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+
+from activities.action import Entry
+from activities.ledger.ledger import BEHIND, Ledger, Record
+from activities.ledger.patch import difference
+from workflows.engine.details import details
+from workflows.engine.invoker import Invoker, RetriesExhausted
+from workflows.engine.state import IncidentState
+
+SEVERITY = SearchAttributeKey.for_keyword("IncidentSeverity")
+PHASE = SearchAttributeKey.for_keyword("IncidentPhase")
+STATE = SearchAttributeKey.for_keyword("IncidentState")
+PLAYBOOK = SearchAttributeKey.for_keyword("Playbook")
+COMMANDER = SearchAttributeKey.for_keyword("Commander")
+WAITING = SearchAttributeKey.for_bool("Waiting")
+ATTRIBUTES = (SEVERITY, PHASE, STATE, PLAYBOOK, COMMANDER, WAITING)
+
+
+class Recorder:
+    """Writes in batches, one after another: what happens while a batch is under way goes into the next."""
+
+    def __init__(self, state: IncidentState, invoker: Invoker) -> None:
+        self._state = state
+        self._invoker = invoker
+        self._attributes: tuple[object, ...] = ()
+        self._batches = 0
+        self._ending = False
+        self._kept: dict[str, Any] = {}  # the status as the ledger has it
+
+    async def run(self) -> None:
+        """Until stopped."""
+        while not self._ending:
+            await workflow.wait_condition(lambda: self._ending or self._state.changed())
+            await self.flush()
+
+    async def stop(self, running: asyncio.Task[None]) -> None:
+        """Let the batch that is under way come to its end, then write the rest."""
+        self._ending = True
+        await running
+
+    async def flush(self) -> None:
+        """Write what is new: the entries, and what changed of the status since the ledger last heard of it."""
+        state = self._state
+        entries = state.timeline.unrecorded[:200]
+        status = state.snapshot()
+        self._show(status.asking != [])
+        workflow.set_current_details(details(status, state.timeline.entries))
+        whole = status.model_dump(mode="json")
+        try:
+            kept = await self._record(entries, difference(self._kept, whole) if self._kept else whole, self._kept)
+            if kept == BEHIND:
+                await self._record(entries, whole, {})
+            self._kept = whole
+        except RetriesExhausted as out:
+            workflow.logger.error("the ledger refused a batch: %s", out.why)
+        state.timeline.recorded_up_to(entries[-1].number if entries else 0)
+
+    async def _record(self, entries: tuple[Entry, ...], status: dict[str, Any], base: dict[str, Any]) -> int:
+        self._batches += 1
+        record = Record(incident_id=self._state.id, entries=entries, status=status, base=int(base.get("version", 0)))
+        return await self._invoker.quietly(Ledger.record, record, key=f"{self._state.id}/record/{self._batches}")
+
+    def _show(self, waiting: bool) -> None:
+        state = self._state
+        now = (
+            state.severity.label,
+            state.phase.value,
+            state.run_state.value,
+            state.card.section,
+            state.commander(),
+            waiting,
+        )
+        if now != self._attributes:
+            self._attributes = now
+            workflow.upsert_search_attributes(
+                [
+                    SEVERITY.value_set(now[0]), PHASE.value_set(now[1]), STATE.value_set(now[2]), PLAYBOOK.value_set(now[3]),
+                    COMMANDER.value_set(now[4]), WAITING.value_set(waiting),
+                ]
+            )  # fmt: skip

@@ -1,0 +1,107 @@
+"""The global first-15-minutes checklist (seed §0.3), word for word, with what the spec adds (§5). Values only: no I/O, no clocks.
+
+The seed's items stand in the seed's order. What the spec adds is a part of one of them (who took command is a part of *Declare*), or an item
+of its own. When each is due is the organisation's (`Policy.first_minutes`); whether it was done is said by a `Tick`, with its evidence.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from activities.action import Role, Value
+from activities.organisation.organisation import Policy
+
+
+class Item(Value):
+    """One line of the checklist."""
+
+    key: str  # the field of `FirstMinutes` that says when it is due
+    text: str  # the seed's own line where it has one, marks of emphasis included
+    owner: Role
+    part_of: str = ""  # the key of the item that it is a part of
+    seed: bool = False  # the line is the seed's; otherwise the spec added it
+    done_means: str = ""  # what must be read back before it counts (spec §5)
+
+
+def _seed(key: str, owner: Role, text: str, done_means: str) -> Item:
+    return Item(key=key, text=text, owner=owner, seed=True, done_means=done_means)
+
+
+def _added(key: str, owner: Role, text: str, done_means: str, part_of: str = "") -> Item:
+    return Item(key=key, text=text, owner=owner, part_of=part_of, done_means=done_means)
+
+
+IC, OPS, SECURITY, COMMS = Role.INCIDENT_COMMANDER, Role.OPS_LEAD, Role.SECURITY_LEAD, Role.COMMS_LEAD
+
+ITEMS: tuple[Item, ...] = (
+    _seed("declare", IC, "Declare incident; assign **IC** and **Scribe**.", "the ticket, fetched by its id"),
+    _added("commander", IC, "IC paged and acknowledged.", "the acknowledgement", part_of="declare"),
+    _added("scribe", IC, "Scribe assigned.", "the role is taken", part_of="declare"),
+    _seed("cadence", COMMS, "Set **comms cadence** (e.g., every 30 min for SEV‑1/2).", "the next update has a time"),
+    _seed("freeze", OPS, "Freeze deploys: `change_freeze = ON`.", "the deploy system denies a probe deploy in our name"),
+    _seed("telemetry", OPS, "Snapshot telemetry links (dashboards, traces, logs).", "the export exists and its hash matches"),
+    _seed("blast_radius", OPS, "Identify blast radius (which tenants/regions/endpoints).", "a radius with its quality"),
+    _seed("playbook", IC, "Choose **playbook** below and begin mitigation.", "the first mitigation step is verified or waits for approval"),
+    _seed("war_room", IC, "Create shared war‑room (chat channel) + bridge.", "the channel exists, with the links pinned"),
+    _seed("status_page", COMMS, "Draft Status Page update; notify support/execs as needed.", "the draft waits for approval"),
+    _added("published", COMMS, "Status Page update published.", "the public page, fetched from outside", part_of="status_page"),
+    _added("told", COMMS, "Support and execs told.", "delivery receipts", part_of="status_page"),
+    _added("leads", IC, "Ops, Comms (and Security) leads assigned.", "the roles are taken"),
+    _added("evidence", SECURITY, "Evidence hold, if there is any security hint.", "the hold's id, returned by the store"),
+    _added("legal_clocks", Role.LEGAL, "Provisional legal clocks, if data may be exposed.", "the clocks run"),
+    _added("checkpoint", IC, "T+15 checkpoint: read out what is done and what is not.", "the report is posted"),
+)
+
+
+class TickState(StrEnum):
+    """What became of an item."""
+
+    DONE = "done"
+    LATE = "late"  # done, after it was due
+    MISSED = "missed"  # due, and not done
+    OPEN = "open"  # not done, and there is time yet
+    NOT_DUE = "not due"  # it has no deadline at this severity: people judge whether it is needed
+    NOT_APPLICABLE = "not applicable"  # its condition does not hold
+
+
+class Tick(BaseModel):
+    """Where one item stands, and how we know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: str
+    state: TickState
+    done_at: datetime | None = None
+    due_at: datetime | None = None
+    evidence: str = ""
+
+
+def item(key: str) -> Item:
+    """The item called so. Raises `KeyError`."""
+    return {each.key: each for each in ITEMS}[key]
+
+
+def due_at(key: str, severity: int, declared_at: datetime, policy: Policy) -> datetime | None:
+    """When an item is due: a real instant, so the pace is in it. None: no deadline at this severity."""
+    within = policy.first_minutes.due(key, severity)
+    return declared_at + policy.paced(within) if within is not None else None
+
+
+def tick(key: str, due: datetime | None, now: datetime, done_at: datetime | None = None, evidence: str = "") -> Tick:
+    """The tick of an item that applies: done in time or late, missed, open, or not due."""
+    if done_at is not None:
+        state = TickState.LATE if due is not None and done_at > due else TickState.DONE
+    elif due is None:
+        state = TickState.NOT_DUE
+    else:
+        state = TickState.MISSED if now > due else TickState.OPEN
+    return Tick(key=key, state=state, done_at=done_at, due_at=due, evidence=evidence)
+
+
+def late_by(one: Tick, now: datetime | None = None) -> timedelta:
+    """How much later than due it was done, or is `now`; nothing when it is in time, has no deadline, or nobody says when now is."""
+    until = one.done_at or now
+    if one.due_at is None or until is None or one.state not in (TickState.LATE, TickState.MISSED):
+        return timedelta(0)
+    return max(until - one.due_at, timedelta(0))

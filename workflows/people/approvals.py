@@ -1,0 +1,205 @@
+"""Approvals: the one place that grants. Pure rules; asking, paging and waiting are in `questions.py`.
+
+A question is bound by digest to exactly what will be done. An answer counts when the person holds a role that may answer *now*, when the
+question is open, and when the answer is verified as far as policy wants it for this class of risk. Silence never grants (spec §2.5).
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from activities.action import Grant, Order, Risk, Role, digest
+from activities.identity.codes import Identity
+from activities.organisation.organisation import Policy, Standing
+from workflows.incident import Answer, Given, Question, QuestionKind, QuestionState, Silence
+from workflows.people.roster import RoleAssignments
+
+BREAK_GLASS = re.compile(r"\s*break[\s-]?glass\b\W*\w.{8,}", re.IGNORECASE | re.DOTALL)  # the words, and a reason after them
+GRANTING = frozenset({"approve", "retry", "skip", "done_by_hand", "hand_over", "answer"})
+
+
+class NotAccepted(Exception):
+    """An answer that does not count, and why, in one sentence for the person who sent it."""
+
+
+class Approvals:
+    """Every question of one incident, open and closed."""
+
+    def __init__(self, incident_id: str) -> None:
+        self.incident_id = incident_id
+        self.questions: list[Question] = []
+
+    def open(
+        self,
+        kind: QuestionKind,
+        asks: str,
+        *,
+        roles: tuple[Role, ...],
+        risk: Risk,
+        at: datetime,
+        effect: str = "",
+        inverse: str = "",
+        by_hand: tuple[str, ...] = (),
+        facts: tuple[str, ...] = (),
+        covers: tuple[str, ...] = (),
+        options: tuple[str, ...] = ("approve", "decline"),
+        silence: Silence = Silence.HOLD,
+        expires_at: datetime | None = None,
+        proposer: str = "",
+        strict: bool = False,
+        vetoes: tuple[Role, ...] = (),
+    ) -> Question:
+        """Put a question. C3 may only hold or be safe in silence, and takes two people (spec §2.4, §2.5.5)."""
+        if risk >= Risk.C3 and silence not in (Silence.HOLD, Silence.SAFE):
+            raise ValueError("a C3 question may only hold or be safe in silence")
+        number = len(self.questions) + 1
+        question = Question(
+            number=number, kind=kind, asks=asks, effect=effect, inverse=inverse, by_hand=by_hand, facts=facts, risk=risk, roles=roles,
+            quorum=2 if risk >= Risk.C3 and kind is QuestionKind.APPROVAL else 1, proposer=proposer, covers=covers, options=options,
+            digest=digest({"incident": self.incident_id, "number": number, "asks": asks, "covers": covers, "inverse": inverse,
+                           "expires": str(expires_at)}),
+            silence=silence, asked_at=at, expires_at=expires_at, strict=strict, vetoes=vetoes,
+        )  # fmt: skip
+        self.questions.append(question)
+        return question
+
+    def take(self, answer: Answer, identity: Identity, assignments: RoleAssignments, policy: Policy, at: datetime) -> Question:
+        """Count one answer. Raises `NotAccepted` with the reason; then nothing has changed."""
+        person = identity.person
+        if person is None:
+            raise NotAccepted(identity.why or "nobody by that name is on the roster")
+        question = self._meant(answer, identity, assignments)
+        role = assignments.role_of(person, question.roles, alone=not question.strict)
+        if role is None and answer.verdict == "decline":
+            role = assignments.role_of(person, question.vetoes, alone=False)
+        alone = any(given.by == person.id for given in question.given)
+        self._check(question, answer, identity, role, policy, at, assignments)
+        question.given.append(
+            Given(
+                verdict=answer.verdict, by=person.id, role=role, verified=identity.verified, at=at, reason=answer.reason, value=answer.value
+            )
+        )
+        if answer.verdict == "decline":
+            self._close(question, QuestionState.DECLINED, at)
+        elif alone:
+            question.broke_glass = True
+            self._close(question, QuestionState.GRANTED, at)
+        elif len({given.by for given in question.given}) >= question.quorum:
+            self._close(question, QuestionState.GRANTED, at)
+        return question
+
+    def expire(self, question: Question, at: datetime) -> None:
+        """Nobody answered in time; what that means is the question's `silence`."""
+        if question.open:
+            self._close(question, QuestionState.EXPIRED, at)
+
+    def withdraw(self, question: Question, at: datetime) -> None:
+        """It need not be answered any more."""
+        if question.open:
+            self._close(question, QuestionState.WITHDRAWN, at)
+
+    def grant(self, question: Question, lasting: timedelta, at: datetime) -> Grant:
+        """What a granted question authorises. Raises when it was not granted."""
+        if question.state is not QuestionState.GRANTED:
+            raise NotAccepted(f"question {question.number} was not granted")
+        return Grant(
+            question=question.number,
+            covers=question.covers,
+            by=tuple(dict.fromkeys(given.by for given in question.given)),
+            verified=all(given.verified for given in question.given),
+            at=at,
+            expires_at=at + lasting,
+            basis="break-glass" if question.broke_glass else "answer",
+        )
+
+    def assume(self, question: Question, lasting: timedelta, at: datetime) -> Grant:
+        """What a plan or shadow mode goes on with. It authorises nothing: every verb refuses it (`activities/action.py`)."""
+        question.assumed = True
+        self._close(question, QuestionState.GRANTED, at)
+        return Grant(
+            question=question.number, covers=question.covers, by=(), verified=False, at=at, expires_at=at + lasting, basis="assumed"
+        )
+
+    def standing(self, verb: str, orders: Sequence[Order], signed: Standing, lasting: timedelta, at: datetime) -> Grant:
+        """What a standing policy, signed by two people beforehand, authorises without asking (spec §2.5.6)."""
+        covers = tuple(order.digest(verb) for order in orders)
+        return Grant(question=0, covers=covers, by=signed.signed_by, verified=True, at=at, expires_at=at + lasting, basis="standing policy")
+
+    def ordered(
+        self, who: str, verified: bool, covers: Sequence[str], lasting: timedelta, at: datetime, basis: str = "stand-down"
+    ) -> Grant:
+        """What a commander's order authorises: to stand down, lifting what this incident imposed; otherwise what `basis` says; nothing else."""
+        return Grant(question=0, covers=tuple(covers), by=(who,), verified=verified, at=at, expires_at=at + lasting, basis=basis)
+
+    def _meant(self, answer: Answer, identity: Identity, assignments: RoleAssignments) -> Question:
+        number = identity.question or answer.question
+        if number is not None:
+            if not 1 <= number <= len(self.questions):
+                asked = f"questions 1 to {len(self.questions)} exist" if self.questions else "nothing was asked so far"
+                raise NotAccepted(f"there is no question {number}; {asked}")
+            return self.questions[number - 1]
+        assert identity.person is not None  # noqa: S101 - narrows the type; take() checked it
+        mine = [q for q in self.questions if q.open and assignments.role_of(identity.person, q.roles) and answer.verdict in q.options]
+        if len(mine) == 1:
+            return mine[0]
+        waiting = ", ".join(str(q.number) for q in mine) or "none"
+        raise NotAccepted(f"say which question you mean; waiting for you: {waiting}")
+
+    def _check(
+        self,
+        question: Question,
+        answer: Answer,
+        identity: Identity,
+        role: Role | None,
+        policy: Policy,
+        at: datetime,
+        assignments: RoleAssignments,
+    ) -> None:
+        person = identity.person
+        assert person is not None  # noqa: S101 - narrows the type; take() checked it
+        wanted = " or ".join(r.title for r in question.roles)
+        if answer.question is not None and answer.question != question.number:
+            raise NotAccepted(f"this code is for question {question.number}, not for {answer.question}")
+        if not question.open:
+            raise NotAccepted(f"question {question.number} is closed: {question.state}" + _when_and_who(question))
+        if question.expires_at is not None and at > question.expires_at:
+            raise NotAccepted(f"question {question.number} expired at {question.expires_at:%H:%M:%S} UTC")
+        if answer.verdict not in question.options:
+            raise NotAccepted(f"question {question.number} takes {' | '.join(question.options)}, not {answer.verdict}")
+        if role is None:
+            raise NotAccepted(f"{person.id} is not {wanted}; question {question.number} is for {wanted}")
+        if question.risk >= policy.verified_from and not identity.verified and answer.verdict in GRANTING:
+            raise NotAccepted(f"a {question.risk.label} answer must be verified: send your personal code for question {question.number}")
+        if any(given.by == person.id for given in question.given):
+            self._check_the_glass(question, answer, person.id, policy, at, assignments)
+        elif question.risk >= Risk.C3 and question.kind is QuestionKind.APPROVAL and answer.verdict == "approve":
+            self._check_two_pairs_of_eyes(question, person.id, role, assignments)
+
+    def _check_two_pairs_of_eyes(self, question: Question, who: str, role: Role, assignments: RoleAssignments) -> None:
+        if who == question.proposer and who != assignments.solo:
+            raise NotAccepted(f"{who} chose this option and may not grant it too ({question.risk.label})")
+        if any(given.role is role for given in question.given):
+            raise NotAccepted(f"the second approval of question {question.number} must come from another role than {role.title}")
+
+    def _check_the_glass(
+        self, question: Question, answer: Answer, who: str, policy: Policy, at: datetime, assignments: RoleAssignments
+    ) -> None:
+        """One person decides alone what takes two: only who is alone, after a second person was waited for, where policy allows it."""
+        answered = f"{who} has answered question {question.number} already"
+        if question.quorum < 2 or question.strict or assignments.solo != who or answer.verdict != "approve":
+            raise NotAccepted(answered)
+        if not policy.break_glass:
+            raise NotAccepted(f"{answered}, and {question.risk.label} takes a second person: policy does not allow break-glass")
+        if question.alone_from is None or at < question.alone_from:
+            raise NotAccepted(f"{answered}; a second person is being paged, for {policy.second_person.total_seconds() / 60:g} minutes")
+        if not BREAK_GLASS.match(answer.reason):
+            raise NotAccepted(f"{answered}; to decide alone, approve again with a reason that begins “break glass:” and says why")
+
+    def _close(self, question: Question, state: QuestionState, at: datetime) -> None:
+        question.state, question.closed_at = state, at
+
+
+def _when_and_who(question: Question) -> str:
+    who = ", ".join(given.by for given in question.given)
+    when = f" at {question.closed_at:%H:%M:%S} UTC" if question.closed_at else ""
+    return when + (f" by {who}" if who else "")

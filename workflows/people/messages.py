@@ -1,0 +1,187 @@
+"""The doors people come in by: every message as a signal (Temporal UI) and as an update (CLI), under the same name.
+
+Handlers take whatever was sent, `*given`, because Temporal drops a signal that does not fit its type, and wedges on one that has an argument
+too few or too many (ADR 3). What was sent is read here, purely; what is not understood is said so, in one sentence, and noted.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
+
+from workflows.incident import Alert, Answer, Incident
+from workflows.people.approvals import NotAccepted
+
+LONGEST = 4000  # characters of anything a person types that we keep
+
+MESSAGES = {
+    "approve": 'Yes to a question. Input: the personal code you were sent, as a JSON string: "3-4XQ2-M9KD". '
+    'Or {"question": 3, "by": "dana", "reason": "…"} (self-declared)',
+    "decline": 'No to a question. Input as for approve: "3-4XQ2-M9KD" or {"question": 3, "by": "dana", "reason": "…"}',
+    "answer": 'Answer a question that wants a value: {"question": 3, "by": "dana", "value": …}',
+    "retry": 'Try a failed step again: "3-4XQ2-M9KD" or {"question": 3, "by": "lee", "reason": "…"}',
+    "skip": 'Leave a failed step out: "3-4XQ2-M9KD" or {"question": 3, "by": "lee", "reason": "…"}',
+    "done_by_hand": 'A failed step was done by hand; it is verified: "3-4XQ2-M9KD" or {"question": 3, "by": "lee", "reason": "…"}',
+    "hand_over": 'Stop the playbook and carry on by hand: "3-4XQ2-M9KD" or {"question": 3, "by": "dana", "reason": "…"}',
+    "acknowledge": 'Take the page, or accept the role you were offered; the first with the role takes command: {"by": "dana"}',
+    "note": 'Put a line on the timeline: "text" or {"by": "dana", "text": "…", "about": "hypothesis|impact|scope"}',
+    "assign": 'Give somebody a role, or offer one that somebody holds: {"role": "ops_lead", "to": "lee", "by": "dana"}',
+    "reclassify": 'Change the severity: {"severity": "SEV-1", "by": "dana", "reason": "…"}',
+    "pause": 'Hold automation before its next change: {"by": "dana", "reason": "…"}',
+    "resume": 'Let automation go on: {"by": "dana", "reason": "…"}',
+    "do": 'Run one universal procedure: {"procedure": "roll-back", "service": "api", "by": "lee", "reason": "…"}',
+    "widen": 'Let public updates come less often, once the cause is known and stable: {"by": "dana", "reason": "…"}',
+    "stand_down": 'End the incident: what it imposed is lifted. {"by": "dana", "reason": "…", "false_alarm": false}',
+}
+VERDICTS = frozenset({"approve", "decline", "answer", "retry", "skip", "done_by_hand", "hand_over"})
+
+
+class Message(BaseModel):
+    """What people may say beside an answer. One shape for all, so that a form needs no manual."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    by: str = ""
+    reason: str = ""
+    text: str = ""
+    about: str = ""
+    role: str = ""
+    to: str = ""
+    severity: str | int = ""
+    false_alarm: bool = False
+    question: int | None = None
+    code: str = ""
+    value: Any = None
+    procedure: str = ""
+    service: str = ""
+    flag: str = ""
+    region: str = ""
+    rps: float | None = None
+
+
+def message_of(name: str, given: Sequence[object]) -> Message:
+    """What was sent by the door called `name`. Raises `NotAccepted` with an example when it cannot be understood."""
+    sent = only(name, given, MESSAGES)
+    if isinstance(sent, str):
+        if name in VERDICTS:
+            return Message(code=sent[:LONGEST])
+        if name == "note":
+            return Message(text=sent[:LONGEST])
+    if not isinstance(sent, dict):
+        raise NotAccepted(f"{name} takes one JSON object. {MESSAGES[name]}")
+    try:
+        return Message.model_validate(sent)
+    except ValidationError as wrong:
+        said = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'input'}: {e['msg']}" for e in wrong.errors()[:3])
+        raise NotAccepted(f"{name}: {said}. {MESSAGES[name]}") from None
+
+
+def answer_of(name: str, message: Message) -> Answer:
+    """The answer that a message of one of the `VERDICTS` gives."""
+    return Answer(
+        verdict=name, question=message.question, by=message.by, reason=(message.reason or message.text)[:LONGEST], code=message.code,
+        value=message.value,
+    )  # fmt: skip
+
+
+def incident_of(given: Sequence[object]) -> Incident:
+    """How an incident was started. What cannot be understood is kept word for word: an incident is never refused for its form."""
+    try:
+        sent = only("start", given, MESSAGES) if given else {}
+        return Incident.model_validate(sent if isinstance(sent, dict) else {"service": sent})
+    except (ValidationError, NotAccepted) as wrong:
+        said = wrong.errors()[0]["msg"] if isinstance(wrong, ValidationError) else str(wrong)
+        return Incident(refused_input=f"{_shown(given)} ({said})")
+
+
+def alert_of(given: Sequence[object]) -> Alert:
+    """One delivery of an alert. Raises `NotAccepted`."""
+    try:
+        return Alert.model_validate(only("alert", given, MESSAGES))
+    except ValidationError as wrong:
+        raise NotAccepted(f"not an alert: {wrong.errors()[0]['msg']}") from None
+
+
+def only(name: str, given: Sequence[object], examples: Mapping[str, str]) -> object:
+    """The one thing that was sent. Raises `NotAccepted`, with the example of this message."""
+    if not given:
+        raise NotAccepted(f"{name}: empty input. {examples.get(name, '')}".strip())
+    if len(given) > 1:
+        raise NotAccepted(f"{name} takes one argument, not {len(given)}: {_shown(given)}")
+    if isinstance(given[0], RawValue):
+        raise NotAccepted(f"{name}: not valid JSON: {_shown(given)}")
+    return given[0]
+
+
+def _shown(given: Sequence[object]) -> str:
+    plain = [g.payload.data.decode(errors="replace") if isinstance(g, RawValue) else g for g in given]
+    return json.dumps(plain, default=str)[:LONGEST]
+
+
+class Guarded:
+    """A workflow that people can speak to. What is sent reaches `hear`; what cannot be accepted reaches `refuse`, and harms nothing."""
+
+    spoken: ClassVar[Mapping[str, str]] = {}  # the messages it takes, each with an example
+
+    async def hear(self, name: str, given: Sequence[object]) -> Any:
+        """Act on one message; what is returned is what its sender reads. Raises `NotAccepted`."""
+        raise NotImplementedError
+
+    def refuse(self, name: str, given: Sequence[object], why: str) -> None:
+        """Note what was not accepted: an attempt belongs in the history."""
+        raise NotImplementedError
+
+    @workflow.signal(dynamic=True, description="Not a message: pick one of the names below")
+    async def unknown(self, name: str, given: Sequence[RawValue]) -> None:
+        """A signal whose name we do not know is noted, not buffered in silence."""
+        self.refuse(name, given, f"there is no message {name!r}; there are {', '.join(self.spoken)}")
+
+
+def open_doors(house: type[Guarded], messages: Mapping[str, str], understood: Callable[[str, Sequence[object]], object]) -> None:
+    """Give a workflow a signal and an update for every message. `understood` raises `NotAccepted` when the shape is wrong."""
+    house.spoken = messages
+    for name, description in messages.items():
+        setattr(house, f"{name}_signal", _signal(name, description))
+        setattr(house, f"{name}_update", _update(name, description, understood))
+
+
+def _signal(name: str, description: str) -> Callable[..., Awaitable[None]]:
+    async def signal(self: Guarded, *given: Any) -> None:
+        try:
+            await self.hear(name, given)
+        except NotAccepted as no:
+            self.refuse(name, given, str(no))
+
+    return workflow.signal(name=name, description=description)(signal)
+
+
+def _update(name: str, description: str, understood: Callable[[str, Sequence[object]], object]) -> Any:
+    async def update(self: Guarded, *given: Any) -> Any:
+        try:
+            return await self.hear(name, given)
+        except NotAccepted as no:
+            self.refuse(name, given, str(no))
+            raise ApplicationError(str(no), type=type(no).__name__, non_retryable=True) from None
+
+    declared: Any = workflow.update(name=name, description=description)(update)
+
+    @declared.validator  # type: ignore[untyped-decorator]
+    def validate(self: Guarded, *given: Any) -> None:
+        """Shape only. Whether the sender may is decided in the handler, so that an attempt leaves a trace."""
+        try:
+            understood(name, given)
+        except NotAccepted as no:
+            raise ApplicationError(str(no), type="NotAccepted", non_retryable=True) from None
+
+    return declared
+
+
+class MessageHandlers(Guarded):
+    """The doors of an incident. The playbook decides what the messages do, in `hear`."""
+
+
+open_doors(MessageHandlers, MESSAGES, message_of)

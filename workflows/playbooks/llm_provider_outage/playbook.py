@@ -1,0 +1,94 @@
+"""2.2 LLM provider outage/degradation (OpenAI/Anthropic/etc.)
+
+Triggers: upstream 5xx/429; latency > 5s; timeouts in orchestrator. Mitigation: failover via ModelSelector, degrade to retrieval-only answers,
+back off retries. Recovery: canary a small % of traffic back to primary; watch quality and latency. Spec: §9.2, Annex A.2.
+"""
+
+from temporalio import workflow
+
+from activities.action import Role
+from activities.flags.flags import SWITCHED_OFF, SwitchOff
+from activities.metrics.telemetry import Surface, Telemetry
+from activities.models.models import BACKED_OFF, DEGRADED, Models
+from activities.models.orders import Log, Probe, Split, Survey
+from activities.models.route_orders import BackOffOrder, Degrade, RouteOf
+from workflows.incident import Card, Incident
+from workflows.playbook import Playbook
+from workflows.playbooks.llm_provider_outage.traffic import Traffic
+from workflows.severity.severity import Severity
+
+HEAVY = ("tools.high_psu", "batch.enabled", "scheduler.enabled", "orchestrator.autonomy")
+
+
+@workflow.defn
+class LLMProviderOutage(Playbook):
+    """§2.2: fail over, degrade, canary back."""
+
+    card = Card(
+        section="2.2",
+        title="LLM provider outage/degradation",
+        short="llm",
+        floor=Severity.SEV3,
+        lead=(Role.OPS_LEAD, Role.AI_ML_LEAD),
+        triggers=("Upstream 5xx/429", "latency > 5s", "timeouts in orchestrator"),
+    )
+
+    @workflow.run
+    async def run(self, incident: Incident) -> None:
+        """The section, read aloud."""
+        numbers, service = self.policy.provider_outage, incident.service
+
+        async with self.triage():
+            route = await self.do(Models.route, RouteOf(route=service))
+            traffic = Traffic(self, route.alias, incident.provider or route.primary())
+            primary = traffic.primary
+            calls, probed, found, radius = await self.together(
+                self.do(Models.calls, Log(route=service, window=numbers.log_window)),
+                self.do(Models.probe, Probe(provider=primary, route=service)),
+                self.do(Models.survey, Survey(route=service, primary=primary)),
+                self.do(Telemetry.blast_radius, Surface(service=service)),
+            )
+            secondary = found.stand_in(headroom=numbers.headroom)
+            tenants = await self.do(Models.split, Split(route=service, primary=primary, to=secondary.id if secondary else ""))
+            served, crowded = traffic.carried(tenants, secondary)
+            degraded = tenants.stuck + crowded
+            await self.classify(traffic.facts(probed, secondary, degraded, radius))
+            if elsewhere := traffic.not_an_outage(calls):
+                self.hand_over(elsewhere)
+            if probed.ok:
+                self.task(f"{primary} answers from another network: check our own egress, DNS, key and quota", Role.OPS_LEAD)
+
+        async with self.mitigation():
+            await self.impose(BACKED_OFF, BackOffOrder(settings=numbers.back_off, route=service))
+            moved, *_ = await self.together(
+                traffic.fail_over(served, secondary, facts=traffic.tiers(tenants, served)),
+                *(self.impose(SWITCHED_OFF, SwitchOff(flag=flag, why=f"{primary} is out")) for flag in HEAVY),
+                self.impose(DEGRADED, Degrade(route=service, tenants=degraded), facts=traffic.reasons(tenants, crowded, secondary)),
+            )
+            while moved.saturated and (shed := traffic.lowest_tier(tenants, served)) != served:
+                await self.impose(DEGRADED, Degrade(route=service, tenants=shed), facts=(f"{moved.to} cannot carry everybody",))
+                served = tuple(tenant for tenant in served if tenant not in shed)
+                moved = await traffic.fail_over(served, secondary)
+            if not moved:
+                await self.impose(DEGRADED, Degrade(route=service, tenants=served), authorised=moved.silent)
+            self.task("Checkpoint and pause long agent runs; resume them only at a safe point", Role.OPS_LEAD)
+            self.task("Serve cached answers (CAG): same tenant, age within policy, nothing personal; audit 50", Role.AI_ML_LEAD)
+
+        async with self.recovery():
+            while not await traffic.back_on_the_primary(served, secondary) and traffic.stand_in_failed:
+                if await self.impose(DEGRADED, Degrade(route=service, tenants=served), facts=(f"{moved.to} fails too",), authorised=True):
+                    served = ()
+            await self.rest(numbers.rest_before_restoring, "a rest on the primary before anything else is restored")
+            await self.lift_measures(
+                asking=Role.OPS_LEAD, resting=numbers.resting, asks="Restore tools, batch, autonomy and the degraded tenants?"
+            )
+            self.task("Resume the agent runs that were paused, at a safe point", Role.OPS_LEAD)
+            await self.stable()
+            await self.resolve()
+
+        async with self.post_incident():
+            self.follow_up("Update Tool Specs with failover policy", Role.AI_ML_LEAD)
+            self.follow_up("Add provider-health probes", Role.OPS_LEAD)
+            self.follow_up("Run parity evals for the stand-in", Role.AI_ML_LEAD)
+            self.follow_up("Claim the provider's contract credits", Role.FINANCE)
+            self.follow_up("Drill this failover", Role.OPS_LEAD)

@@ -1,0 +1,82 @@
+"""2.1 SEV‑1: Production outage (HTTP 5xx spike / downtime)
+
+Triggers: availability drops below SLO; API 5xx > 5% for 5 minutes; p99 latency > 2× baseline. Triage: status/health endpoints, infra or app, last
+change. Mitigation: roll back to last green revision, read-only mode if writes unsafe, scale up, circuit breakers and rate limits. Recovery: verify
+SLO trends, re-enable features gradually, unfreeze after 60 min stable. Spec: §9.1, Annex A.1.
+"""
+
+from temporalio import workflow
+
+from activities.action import Role
+from activities.capacity.capacity import SCALED
+from activities.edge.edge import DRAINED, LIMITED
+from activities.feeds.feeds import PAUSED
+from activities.flags.flags import SWITCHED_OFF, SwitchOff
+from workflows.incident import Card, Incident
+from workflows.playbook import Playbook
+from workflows.playbooks.production_outage.outage import Outage
+from workflows.playbooks.production_outage.suspects import Cause
+from workflows.severity.severity import Severity
+
+
+@workflow.defn
+class ProductionOutage(Playbook):
+    """§2.1: find the cause, roll back, shed, scale; prove it; give everything back."""
+
+    card = Card(
+        section="2.1",
+        title="Production outage (HTTP 5xx spike / downtime)",
+        short="outage",
+        floor=Severity.SEV2,
+        lead=(Role.OPS_LEAD,),
+        triggers=("Availability drops below SLO", "API 5xx > 5% for 5 minutes", "p99 latency > 2× baseline"),
+    )
+
+    @workflow.run
+    async def run(self, incident: Incident) -> None:
+        """The section, read aloud."""
+        numbers = self.policy.production_outage
+
+        async with self.triage():
+            outage = Outage(self, await self.deployed())
+            await outage.survey()
+            await self.classify(outage.facts())
+
+        async with self.mitigation(), outage.writes_guarded():
+            while found := await outage.next_cause():
+                match found.cause:
+                    case Cause.CHANGE:
+                        await outage.undo_change(found)
+                    case Cause.ARTEFACT:
+                        await self.impose(PAUSED, outage.pause(found), facts=found.reasons[:3])
+                        self.task(f"Find out why {found.which} makes bad versions, and mend its generator", Role.OPS_LEAD)
+                    case Cause.REGION:
+                        if drain := await outage.drain(found):
+                            await self.impose(DRAINED, drain, facts=found.reasons[:3])
+                    case Cause.LOAD:
+                        await self.impose(LIMITED, outage.limit())
+                        await self.impose(SCALED, await outage.scale())
+                    case Cause.DEPENDENCY:
+                        await self.impose(LIMITED, outage.guard())
+                        self.task(f"Bring {found.which} back; we only keep it from being overrun", Role.OPS_LEAD)
+                    case Cause.DATA:
+                        await outage.before_repair()
+                        self.task(f"Repair the data of {found.which}; no schema is rolled back by us", Role.DB_LEAD)
+                    case Cause.UNKNOWN:
+                        for flag in numbers.features:
+                            await self.impose(SWITCHED_OFF, SwitchOff(flag=flag, why="shedding what is not essential"))
+                        await outage.roll_back_anyway(found)
+
+        async with self.recovery():
+            await self.steady(numbers.steady)
+            await self.lift_measures(
+                asking=Role.OPS_LEAD, resting=numbers.resting, asks="Put back what was limited, drained, paused or switched off?"
+            )
+            await outage.rollback.return_to_latest()
+            await self.stable()
+            await self.resolve()
+
+        async with self.post_incident():
+            self.follow_up("Capture timelines, contributing causes, preventing actions", Role.INCIDENT_COMMANDER)
+            self.follow_up("Add a regression test for the cause", Role.OPS_LEAD)
+            self.follow_up("Add a monitor that sees it before customers do", Role.OPS_LEAD)

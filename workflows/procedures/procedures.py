@@ -1,0 +1,194 @@
+"""Universal procedures (seed §1.2 to §1.5), one at a time inside an open incident: the same invoker, questions, undo and timeline as a playbook.
+
+What automation must never do is offered all the same, as a task for a person with the seed's own command: export first, a census before and
+after, attested by name (spec §2.8).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from activities.action import Role, Value
+from activities.capacity.capacity import SCALED, Autoscaler, CapacityOf
+from activities.edge.edge import DRAINED, LIMITED, Drain, Edge, Limit, RegionsOf
+from activities.flags.flags import SWITCHED_OFF, SwitchOff
+from activities.organisation.organisation import Deployed
+from activities.write_gate.write_gate import READ_ONLY, GateOf, ReadOnly, WriteGate
+from workflows.engine.invoker import RetriesExhausted
+from workflows.engine.state import HandOver
+from workflows.people.approvals import NotAccepted
+from workflows.procedures.rollback import Rollback
+
+if TYPE_CHECKING:
+    from workflows.playbook import Playbook
+
+
+class Asked(Value):
+    """What somebody wants done."""
+
+    procedure: str
+    service: str = ""
+    flag: str = ""
+    region: str = ""
+    rps: float | None = None
+    by: str = ""
+    reason: str = ""
+
+
+class ByHandOnly(Value):
+    """What no automation of ours does (C4): the seed's command, and what must be known before and after."""
+
+    title: str
+    owner: Role
+    export: str
+    census: str
+    command: str
+    rather: str  # what to do instead, where that is enough
+
+
+BY_HAND_ONLY = {
+    "flush-cache": ByHandOnly(
+        title="Flush a whole cache database", owner=Role.OPS_LEAD, export="redis-cli --rdb before-flush.rdb",
+        census="redis-cli DBSIZE", command="redis-cli FLUSHDB",
+        rather="delete targeted keys: redis-cli --scan --pattern 'cag:*:model:*' | xargs -r -n 500 redis-cli UNLINK",
+    ),
+    "purge-queue": ByHandOnly(
+        title="Purge pending tasks", owner=Role.OPS_LEAD, export="celery -A workers inspect reserved --json > before-purge.json",
+        census="celery -A workers inspect stats --json", command="celery -A workers purge",
+        rather="pause the consumers and move the tasks to a quarantine queue, then decide",
+    ),
+    "clamp-all": ByHandOnly(
+        title="Clamp every tenant's budget to zero", owner=Role.FINANCE, export="policy get 'tenant/*' > before-clamp.json",
+        census="policy get 'tenant/*/psu_daily_cap' | sort | uniq -c", command="policy set tenant/*/psu_daily_cap=0",
+        rather="clamp the agent or the tenant that runs away: policy set tenant/NAME/psu_daily_cap=0",
+    ),
+    "revoke-all-sessions": ByHandOnly(
+        title="Force logout of all sessions", owner=Role.SECURITY_LEAD, export="GET /api/v1/auth/sessions > before-revoke.json",
+        census="GET /api/v1/auth/sessions/count", command="POST /api/v1/auth/sessions/revoke_all",
+        rather="revoke by tenant or by time of issue, in stages",
+    ),
+    "rotate-secret": ByHandOnly(
+        title="Rotate a secret", owner=Role.SECURITY_LEAD, export="gcloud secrets versions list OPENAI_API_KEY > before-rotation.txt",
+        census="gcloud secrets versions list OPENAI_API_KEY --filter=state=enabled",
+        command="gcloud secrets versions add OPENAI_API_KEY --data-file ./new-key.txt && gcloud run services update orchestrator "
+        "--update-secrets OPENAI_API_KEY=OPENAI_API_KEY:NUMBER",
+        rather="pin the new version by its number, never :latest, and revoke the old key at its issuer",
+    ),
+}  # fmt: skip
+
+
+class Procedures:
+    """Starts a procedure when a person says so, and lets it run beside the playbook."""
+
+    def __init__(self, playbook: "Playbook") -> None:
+        self._playbook = playbook
+        self._running: list[asyncio.Task[None]] = []
+        self._rollbacks: dict[str, Rollback] = {}
+        self.known: dict[str, Callable[[Asked], Awaitable[None]]] = {
+            "roll-back": self._roll_back, "return-to-latest": self._return_to_latest, "freeze": self._freeze, "flag": self._flag,
+            "read-only": self._read_only, "limit": self._limit, "scale": self._scale, "drain": self._drain,
+        }  # fmt: skip
+
+    def begin(self, asked: Asked) -> str:
+        """Start one. Raises `NotAccepted` when there is no such procedure, or something is missing."""
+        if asked.procedure not in self.known and asked.procedure not in BY_HAND_ONLY:
+            raise NotAccepted(f"there is no procedure {asked.procedure!r}; there are {', '.join((*self.known, *BY_HAND_ONLY))}")
+        if asked.procedure == "flag" and not asked.flag:
+            raise NotAccepted("say which flag: --flag tools.high_psu")
+        if asked.procedure == "drain" and not asked.region:
+            raise NotAccepted("say which region: --region eu-west")
+        if asked.procedure == "limit" and (asked.rps is None or asked.rps <= 0):
+            raise NotAccepted("say how many requests a second are let in: --rps 10")
+        wanted = asked.model_copy(update={"service": asked.service or self._playbook.state.incident.service})
+        why = f": {asked.reason}" if asked.reason else ""
+        self._playbook.state.note("procedure", f"{asked.procedure} {asked.flag or wanted.service}{why}", by=asked.by)
+        self._running.append(asyncio.create_task(self._run(wanted)))
+        return f"{asked.procedure} is begun; whatever it needs is asked: incident watch {self._playbook.state.id}"
+
+    async def stop(self) -> None:
+        """Give up what is under way, and let it come to rest."""
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _run(self, asked: Asked) -> None:
+        try:
+            if asked.procedure in BY_HAND_ONLY:
+                await self._attested(BY_HAND_ONLY[asked.procedure])
+            else:
+                await self.known[asked.procedure](asked)
+        except HandOver as by_hand:
+            self._playbook.state.note("by hand", f"{asked.procedure}: {by_hand}")
+        except RetriesExhausted as out:
+            self._playbook.state.note("not done", f"{asked.procedure}: {out.why}")
+
+    async def _deployed(self, asked: Asked) -> Deployed:
+        service = (await self._playbook.first_minutes.catalogue()).services.get(asked.service)
+        if service is None:
+            raise HandOver(f"nobody told us where {asked.service or 'the service'} runs: add it to organisation.toml, [services]")
+        return service
+
+    async def _rollback(self, asked: Asked) -> Rollback:
+        service = await self._deployed(asked)
+        gate = await self._playbook.do(WriteGate.read, GateOf(service=service.name))
+        rollback = self.rollback_of(service)
+        rollback.knows(gate.schema_version)
+        return rollback
+
+    def rollback_of(self, service: Deployed) -> Rollback:
+        """Rolling that service back: one for the whole incident, whoever asks, so that what was left and what did not help is remembered."""
+        return self._rollbacks.setdefault(service.name, Rollback(self._playbook, service))
+
+    async def _roll_back(self, asked: Asked) -> None:
+        await (await self._rollback(asked)).to_last_green((f"asked for by {asked.by}" + (f": {asked.reason}" if asked.reason else ""),))
+
+    async def _return_to_latest(self, asked: Asked) -> None:
+        await (await self._rollback(asked)).return_to_latest(asked=True)
+
+    async def _freeze(self, asked: Asked) -> None:
+        await self._playbook.first_minutes.freeze(await self._deployed(asked))
+
+    async def _flag(self, asked: Asked) -> None:
+        await self._playbook.impose(SWITCHED_OFF, SwitchOff(flag=asked.flag, why=asked.reason or f"asked for by {asked.by}"))
+
+    async def _read_only(self, asked: Asked) -> None:
+        service = await self._deployed(asked)
+        await self._playbook.impose(READ_ONLY, ReadOnly(service=service.name, regions=service.regions, why=asked.reason))
+
+    async def _limit(self, asked: Asked) -> None:
+        await self._playbook.impose(LIMITED, Limit(service=asked.service, rate_limit_rps=asked.rps, breaker=True))
+
+    async def _scale(self, asked: Asked) -> None:
+        capacity = await self._playbook.do(Autoscaler.read, CapacityOf(service=asked.service))
+        await self._playbook.impose(SCALED, capacity.scaled(self._playbook.policy.production_outage.scale_by))
+
+    async def _drain(self, asked: Asked) -> None:
+        weights = await self._playbook.do(Edge.weights, RegionsOf(service=asked.service))
+        try:
+            left = weights.without(asked.region)
+        except ValueError as nobody:
+            raise HandOver(str(nobody)) from None
+        await self._playbook.impose(DRAINED, Drain(service=asked.service, region=asked.region, weights=left))
+
+    async def _attested(self, task: ByHandOnly) -> None:
+        """A task for a person, and their word with the numbers; what is missing is asked for again."""
+        playbook = self._playbook
+        playbook.task(
+            f"{task.title}: no automation of ours does this. Rather: {task.rather}. Otherwise export, count, do it, count again",
+            task.owner,
+            (task.export, task.census, task.command, task.census),
+        )
+        while True:
+            said = await playbook.ask(
+                f"{task.title}: done? Say what was exported, and the census before and after",
+                roles=(task.owner, Role.INCIDENT_COMMANDER),
+                example='{"exported": "gs://evidence/before.rdb", "before": 120000, "after": 0}, or "not done"',
+            )
+            if said == "not done":
+                playbook.state.note("attested", f"{task.title}: not done")
+                return
+            if isinstance(said, dict) and all(said.get(key) not in (None, "") for key in ("exported", "before", "after")):
+                counted = f"exported to {said['exported']}, {said['before']} before, {said['after']} after"
+                playbook.state.note("attested", f"{task.title}: {counted}")
+                return
+            playbook.note(f"{task.title}: the answer lacks exported, before or after; asked again")
