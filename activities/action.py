@@ -44,7 +44,6 @@ class Risk(IntEnum):
 
     @property
     def label(self) -> str:
-        """As people say it: `C2`."""
         return f"C{self.value}"
 
 

@@ -43,7 +43,6 @@ async def _run(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Run until told to stop."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     asyncio.run(_run(_arguments()))

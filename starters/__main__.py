@@ -8,7 +8,6 @@ LIGHT = ("severity", "quicksheet")  # they must answer at once, and need neither
 
 
 def main() -> None:
-    """The command."""
     if sys.argv[1:2] and sys.argv[1] in LIGHT:
         from starters.screens.sheets import app  # noqa: PLC0415
     else:

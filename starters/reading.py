@@ -76,7 +76,6 @@ class Reader:
             return False
 
     def status(self, incident: str, live: bool = False) -> IncidentView:
-        """How an incident is."""
         known = None if live else self._recorded(incident)
         if known is not None:
             return known

@@ -147,12 +147,10 @@ async def tell_of_alert(client: Client, incident: str, alert: Alert) -> int:
 
 
 async def approve(client: Client, incident: str, *, by: str = "", question: int | None = None, reason: str = "", code: str = "") -> str:
-    """Yes to a question."""
     return await say(client, incident, "approve", by=by, question=question, reason=reason, code=code)
 
 
 async def decline(client: Client, incident: str, *, by: str = "", question: int | None = None, reason: str = "", code: str = "") -> str:
-    """No to a question."""
     return await say(client, incident, "decline", by=by, question=question, reason=reason, code=code)
 
 
@@ -169,7 +167,6 @@ async def retry(client: Client, incident: str, *, by: str = "", question: int | 
 
 
 async def skip(client: Client, incident: str, *, by: str = "", question: int | None = None, reason: str = "", code: str = "") -> str:
-    """Leave a failed step out."""
     return await say(client, incident, "skip", by=by, question=question, reason=reason, code=code)
 
 
@@ -191,17 +188,14 @@ async def note(client: Client, incident: str, text: str, *, by: str, about: str 
 
 
 async def assign(client: Client, incident: str, role: str, to: str, *, by: str, reason: str = "") -> str:
-    """Give somebody a role."""
     return await say(client, incident, "assign", role=role, to=to, by=by, reason=reason)
 
 
 async def acknowledge(client: Client, incident: str, *, by: str) -> str:
-    """Take the page."""
     return await say(client, incident, "acknowledge", by=by)
 
 
 async def reclassify(client: Client, incident: str, severity: str, *, by: str, reason: str = "") -> str:
-    """Change the severity."""
     return await say(client, incident, "reclassify", severity=severity, by=by, reason=reason)
 
 
@@ -211,7 +205,6 @@ async def pause(client: Client, incident: str, *, by: str, reason: str = "") -> 
 
 
 async def resume(client: Client, incident: str, *, by: str, reason: str = "") -> str:
-    """Let automation go on."""
     return await say(client, incident, "resume", by=by, reason=reason)
 
 

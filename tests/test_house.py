@@ -148,7 +148,6 @@ def test_the_practice_platform_knows_no_playbook() -> None:
 
 
 def verbs() -> list[object]:
-    """Every verb of every system."""
     names = [found.name for found in pkgutil.walk_packages(activities.__path__, "activities.") if ".migrations" not in found.name]
     modules = [importlib.import_module(name) for name in names]
     classes = [c for m in modules for c in vars(m).values() if inspect.isclass(c) and c.__module__ == m.__name__]

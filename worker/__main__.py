@@ -14,7 +14,6 @@ from worker.wiring import wire
 
 
 async def run() -> None:
-    """Wire everything, then serve."""
     settings = Settings()
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):

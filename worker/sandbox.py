@@ -22,7 +22,6 @@ class ContextFree(WorkflowInstance):
         self._inner = inner
 
     def activate(self, act: Any) -> Any:
-        """As the sandbox does."""
         return self._inner.activate(act)
 
     def get_serialization_context(self, command_info: Any) -> SerializationContext | None:
@@ -34,11 +33,9 @@ class ContextFree(WorkflowInstance):
         return StorageDriverStoreContext(target=None)
 
     def get_info(self) -> workflow.Info:
-        """As the sandbox does."""
         return self._inner.get_info()
 
     def get_thread_id(self) -> int | None:
-        """As the sandbox does."""
         return self._inner.get_thread_id()
 
 

@@ -26,7 +26,6 @@ PASSED_THROUGH = (
 
 
 def runner() -> SandboxedWorkflowRunner:
-    """The one sandbox."""
     return Sandbox(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
 
 

@@ -27,7 +27,6 @@ class Phase(StrEnum):
 
     @property
     def title(self) -> str:  # type: ignore[override]
-        """As the seed writes it."""
         return self.value.capitalize()
 
 
@@ -130,8 +129,6 @@ class Silence(StrEnum):
 
 
 class QuestionState(StrEnum):
-    """Where a question stands."""
-
     OPEN = "open"
     GRANTED = "granted"
     DECLINED = "declined"
@@ -151,8 +148,6 @@ class Answer(Value):
 
 
 class Given(Value):
-    """An answer that counted."""
-
     verdict: str
     by: str
     role: Role | None
@@ -197,13 +192,10 @@ class Question(BaseModel):
 
     @property
     def open(self) -> bool:
-        """True while an answer counts."""
         return self.state is QuestionState.OPEN
 
 
 class StepState(StrEnum):
-    """How far a step is."""
-
     RUNNING = "running"
     ASKING = "asking"
     HELD = "held"
@@ -335,7 +327,6 @@ class Status(BaseModel):
 
     @property
     def shadow(self) -> bool:
-        """True in shadow mode."""
         return self.mode == "shadow"
 
     @property
@@ -350,8 +341,6 @@ class Status(BaseModel):
 
 
 class Outcome(Value):
-    """How a playbook ended."""
-
     incident_id: str
     state: State
     summary: str

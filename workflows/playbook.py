@@ -314,12 +314,10 @@ class Playbook(MessageHandlers):
 
     @workflow.query(description="Everything that is true of this incident now")
     def status(self, *given: Any) -> Status:
-        """The status."""
         return self.state.status()
 
     @workflow.query(description="The timeline: numbered, chained, in UTC")
     def timeline(self, *given: Any) -> list[dict[str, Any]]:
-        """The entries so far."""
         return [entry.model_dump(mode="json") for entry in self.state.timeline.entries]
 
     # -- the verbs of a playbook ------------------------------------------------------------------------------------------------------
@@ -330,7 +328,6 @@ class Playbook(MessageHandlers):
         return self.state.policy
 
     def note(self, text: str) -> None:
-        """A line on the timeline."""
         self.state.note("note", text)
 
     def task(self, text: str, owner: Role, by_hand: tuple[str, ...] = ()) -> None:
@@ -387,7 +384,6 @@ class Playbook(MessageHandlers):
         await self.changes.lift_measures(asking=asking, resting=resting, asks=asks)
 
     async def rest(self, duration: timedelta, why: str) -> None:
-        """Let policy time pass."""
         await self.proof.rest(duration, why)
 
     async def stable(self) -> None:

@@ -23,15 +23,12 @@ class CapacityOf(Order):
     service: str
 
     def target(self) -> str:
-        """The service's autoscaler."""
         return f"service/{self.service}/autoscaler"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"read instances and headroom of {self.service}"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The same, by curl."""
         return tuple(read_by_hand(part_of(self.service, part)) for part in ("autoscaler", "headroom"))
 
 
@@ -94,15 +91,12 @@ class ScaleUp(Imposition):
     prior: Capacity | None = None
 
     def target(self) -> str:
-        """The service's autoscaler."""
         return f"service/{self.service}/autoscaler"
 
     def effect(self) -> str:
-        """In numbers."""
         return f"keep at least {_counts(self.least)} instances of {self.service}"
 
     def inverse(self) -> str:
-        """The bounds before."""
         return f"keep at least {_counts(self.undo().least)} again" if self.prior else "put the least instances before back"
 
     def by_hand(self) -> tuple[str, ...]:
@@ -115,7 +109,6 @@ class ScaleUp(Imposition):
         return all(n <= self.most.get(region, 0) for region, n in self.least.items()) and self.saturation < self.mitigation.saturation
 
     def look(self) -> Order:
-        """Read the capacity."""
         return CapacityOf(service=self.service)
 
     def met(self, now: Capacity) -> bool:
@@ -127,7 +120,6 @@ class ScaleUp(Imposition):
         return self.model_copy(update={"prior": prior})
 
     def undo(self) -> "ScaleBack":
-        """The bounds before."""
         if self.prior is None:
             raise ValueError("this order does not carry the bounds before; give it the capacity first")
         before = {region: self.prior.regions[region].least for region in self.least if region in self.prior.regions}
@@ -143,15 +135,12 @@ class ScaleBack(Order):
     was_within: bool = True
 
     def target(self) -> str:
-        """The service's autoscaler."""
         return f"service/{self.service}/autoscaler"
 
     def effect(self) -> str:
-        """In numbers."""
         return f"keep at least {_counts(self.least)} instances of {self.service}, as before"
 
     def inverse(self) -> str:
-        """The bounds that we had set."""
         return f"keep at least {_counts(self.left)} again"
 
     def by_hand(self) -> tuple[str, ...]:

@@ -25,15 +25,12 @@ class ReplicasOf(Order):
     region: str
 
     def target(self) -> str:
-        """The service, there."""
         return f"service/{self.service.name}/{self.region}"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"read how many replicas {self.service.name} has in {self.region}"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The same, by kubectl."""
         return (f"{_kubectl(self.service, self.region)} get deployment/{self.service.name}",)
 
 
@@ -56,15 +53,12 @@ class Scale(Imposition):
     prior: Replicas | None = None
 
     def target(self) -> str:
-        """The service, there."""
         return f"service/{self.service.name}/{self.region}"
 
     def workloads(self) -> tuple[str, ...]:
-        """The service."""
         return self.service.workloads()
 
     def effect(self) -> str:
-        """How many, and why."""
         what = (
             f"scale {self.service.name} in {self.region} to {self.replicas}"
             if self.replicas
@@ -73,7 +67,6 @@ class Scale(Imposition):
         return what + (f": {self.why}" if self.why else "")
 
     def inverse(self) -> str:
-        """The count before."""
         return f"scale it to {self.prior.wanted} again" if self.prior else "scale it to what it was"
 
     def by_hand(self) -> tuple[str, ...]:
@@ -81,7 +74,6 @@ class Scale(Imposition):
         return (_scale_by_hand(self.service, self.region, self.replicas, self.prior.wanted if self.prior else None),)
 
     def look(self) -> Order:
-        """Read the count."""
         return ReplicasOf(service=self.service, region=self.region)
 
     def given(self, prior: Replicas) -> Self:
@@ -89,7 +81,6 @@ class Scale(Imposition):
         return self.model_copy(update={"prior": prior})
 
     def undo(self) -> "RestoreReplicas":
-        """The count before."""
         if self.prior is None:
             raise ValueError("this order does not carry the count before; give it the count first")
         return RestoreReplicas(service=self.service, region=self.region, replicas=self.prior.wanted)
@@ -103,23 +94,18 @@ class RestoreReplicas(Order):
     replicas: int = Field(ge=0)
 
     def target(self) -> str:
-        """The service, there."""
         return f"service/{self.service.name}/{self.region}"
 
     def workloads(self) -> tuple[str, ...]:
-        """The service."""
         return self.service.workloads()
 
     def effect(self) -> str:
-        """How many."""
         return f"scale {self.service.name} in {self.region} to {self.replicas}, as it was"
 
     def inverse(self) -> str:
-        """Any other count."""
         return "scale it again"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The same, by kubectl."""
         return (_scale_by_hand(self.service, self.region, self.replicas),)
 
 

@@ -27,11 +27,9 @@ class OpenRoom(Order):
     private: bool = False
 
     def target(self) -> str:
-        """The channel."""
         return f"#{self.name}"
 
     def effect(self) -> str:
-        """Who meets where."""
         kind = "private channel" if self.private else "channel"
         return f"the {kind} #{self.name} is open, with {', '.join(p.name for p in self.people) or 'nobody'} in it"
 
@@ -72,11 +70,9 @@ class TellRoom(Order):
     nth: int
 
     def target(self) -> str:
-        """The channel."""
         return f"room {self.channel}"
 
     def effect(self) -> str:
-        """What is said."""
         first = self.says[0].splitlines()[0][:120] if self.says and self.says[0] else f"{' and '.join(self.pins)} as of now"
         return f"the war room reads: {first}"
 
@@ -85,7 +81,6 @@ class TellRoom(Order):
         return "post a correction"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The messages and the edits."""
         said = (curl("POST", f"{_SLACK}/chat.postMessage", _TOKEN, body={"channel": self.channel, "text": text}) for text in self.says)
         edits = (
             curl("POST", f"{_SLACK}/chat.update", _TOKEN, body={"channel": self.channel, "ts": pin.ts, "text": pin.text})
@@ -101,11 +96,9 @@ class Announce(Order):
     nth: int
 
     def target(self) -> str:
-        """The channels."""
         return " and ".join(f"#{name}" for name in self.to)
 
     def effect(self) -> str:
-        """Who reads what."""
         return "; ".join(f"#{name} reads: {text.splitlines()[0][:120] if text else ''}" for name, text in self.to.items())
 
     def inverse(self) -> str:
@@ -113,14 +106,11 @@ class Announce(Order):
         return "post a correction"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The messages."""
         posts = ({"channel": f"#{name}", "text": text} for name, text in self.to.items())
         return tuple(curl("POST", f"{_SLACK}/chat.postMessage", _TOKEN, body=body) for body in posts)
 
 
 class WarRoom(System):
-    """The incident's channel."""
-
     def __init__(self, slack: Slack) -> None:
         self._slack = slack
 

@@ -23,11 +23,9 @@ class RevisionsOf(Order):
     service: Deployed
 
     def target(self) -> str:
-        """The service."""
         return f"service/{self.service.name}"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"list the revisions of {self.service.name} and what serves in {listed(self.service.regions)}"
 
     def by_hand(self) -> tuple[str, ...]:
@@ -53,8 +51,6 @@ class Revision(Value):
 
 
 class Serving(Value):
-    """What serves in one region."""
-
     split: Split  # in force
     latest: str  # the newest revision that is ready: what LATEST means here
     version: str  # etag or resourceVersion: a write is conditional on it
@@ -88,7 +84,6 @@ class Rollout(Value):
     revisions: tuple[Revision, ...]  # newest first
 
     def revision(self, name: str) -> Revision | None:
-        """The revision called so."""
         return next((one for one in self.revisions if one.id == name), None)
 
     def splits(self) -> dict[str, Split]:
@@ -117,20 +112,16 @@ class ToRevision(Order):
     schema_crossing: bool = False  # a schema change lies between: hard to reverse
 
     def target(self) -> str:
-        """The service."""
         return f"service/{self.service.name}"
 
     def workloads(self) -> tuple[str, ...]:
-        """The service."""
         return self.service.workloads()
 
     def effect(self) -> str:
-        """Who serves where afterwards."""
         crossing = "; this crosses a change of the database schema" if self.schema_crossing else ""
         return f"{self.purpose}: {self.service.name} serves {everywhere(self.split)}{crossing}"
 
     def inverse(self) -> str:
-        """The splits before."""
         return f"let {self.service.name} serve {everywhere(self.before)} again"
 
     def by_hand(self) -> tuple[str, ...]:
@@ -138,7 +129,6 @@ class ToRevision(Order):
         return tuple(_shift_by_hand(self.service, region, wanted) for region, wanted in self.split.items())
 
     def undo(self) -> "ToRevision":
-        """Restore the splits before."""
         return ToRevision(
             service=self.service,
             split=self.before,
@@ -157,11 +147,9 @@ class ServedBy(Order):
     samples: int  # per region
 
     def target(self) -> str:
-        """The service."""
         return f"service/{self.service.name}"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"ask {self.service.name} {self.samples} times in {listed(self.service.regions)} whether {self.revision} answers"
 
     def by_hand(self) -> tuple[str, ...]:

@@ -22,11 +22,9 @@ class Vantages(Order):
     times: int = 4
 
     def target(self) -> str:
-        """The service."""
         return f"service/{self.service}"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"look at {self.service} from inside {_and(self.regions)} and from outside ({', '.join(self.mitigation.vantages)})"
 
     def by_hand(self) -> tuple[str, ...]:
@@ -90,15 +88,12 @@ class DependenciesOf(Order):
     service: str
 
     def target(self) -> str:
-        """The service."""
         return f"service/{self.service}"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"ask what {self.service} stands on, and whether it holds"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The same, by curl."""
         return (read_by_hand(part_of(self.service, "dependencies")),)
 
 
@@ -110,7 +105,6 @@ class Dependencies(Value):
     at: datetime
 
     def down(self) -> tuple[str, ...]:
-        """Those that are not."""
         return tuple(sorted(name for name, up in self.up.items() if not up))
 
 

@@ -21,15 +21,12 @@ class RegionsOf(Order):
     service: str
 
     def target(self) -> str:
-        """The service's regions."""
         return f"service/{self.service}/regions"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"read the region weights of {self.service}"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The same, by curl."""
         return (read_by_hand(part_of(self.service, "regions")),)
 
 
@@ -57,15 +54,12 @@ class HeadroomOf(Order):
     mitigation: MitigationSettings = MitigationSettings()
 
     def target(self) -> str:
-        """The service's regions."""
         return f"service/{self.service}/regions"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"read whether the other regions of {self.service} can take over from {self.region}"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The same, by curl."""
         return (read_by_hand(part_of(self.service, "headroom")),)
 
 
@@ -78,7 +72,6 @@ class Headroom(Value):
 
     @property
     def summary(self) -> str:
-        """In one line."""
         return "; ".join(self.against) or f"the other regions can take over from {self.region}"
 
 
@@ -95,11 +88,9 @@ class Drain(Imposition):
     epoch: int = 0
 
     def target(self) -> str:
-        """The service's regions."""
         return f"service/{self.service}/regions"
 
     def effect(self) -> str:
-        """Where the traffic goes."""
         return f"drain {self.region}: traffic of {self.service} goes to {in_shares(self.weights)}"
 
     def inverse(self) -> str:
@@ -113,11 +104,9 @@ class Drain(Imposition):
         return put_by_hand(part_of(self.service, "regions"), {"epoch": "$EPOCH", "weights": self.weights})
 
     def look(self) -> Order:
-        """Read the weights."""
         return RegionsOf(service=self.service)
 
     def met(self, now: Weights) -> bool:
-        """The region gets nothing."""
         return now.weights.get(self.region, 0.0) <= 0.001
 
     def given(self, prior: Weights) -> Self:
@@ -125,7 +114,6 @@ class Drain(Imposition):
         return self.model_copy(update={"prior": prior, "epoch": prior.epoch + 1})
 
     def undo(self) -> "ReturnTraffic":
-        """The weights before."""
         if self.prior is None:
             raise ValueError("this drain does not carry the weights before; give it the weights first")
         return ReturnTraffic(
@@ -157,7 +145,6 @@ class ReturnTraffic(Order):
     mitigation: MitigationSettings = MitigationSettings()
 
     def target(self) -> str:
-        """The service's regions."""
         return f"service/{self.service}/regions"
 
     def effect(self) -> str:
@@ -166,11 +153,9 @@ class ReturnTraffic(Order):
         return f"traffic of {self.service} again goes to {in_shares(self.weights)}, {steps} watched for {_span(self.mitigation)}"
 
     def inverse(self) -> str:
-        """The drain."""
         return f"drain {self.region} again"
 
     def by_hand(self) -> tuple[str, ...]:
-        """Step by step, by curl."""
         return tuple(
             line
             for share, weights in zip(self.shares, self.steps(), strict=True)
@@ -199,15 +184,12 @@ class GatewayOf(Order):
     service: str
 
     def target(self) -> str:
-        """The service's gateway."""
         return f"service/{self.service}/gateway"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"read the rate limit and the breaker of {self.service}"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The same, by curl."""
         return (read_by_hand(part_of(self.service, "gateway")),)
 
 
@@ -232,11 +214,9 @@ class Limit(Imposition):
     epoch: int = 0
 
     def target(self) -> str:
-        """The service's gateway."""
         return f"service/{self.service}/gateway"
 
     def effect(self) -> str:
-        """In numbers."""
         turned = "; who is turned away gets 429 with Retry-After" if self.rate_limit_rps is not None else ""
         return f"{self.service} lets {in_words(self.rate_limit_rps, self.breaker)}{turned}"
 
@@ -250,7 +230,6 @@ class Limit(Imposition):
         return _gateway_by_hand(self.service, self.rate_limit_rps, self.breaker)
 
     def look(self) -> Order:
-        """Read the gateway."""
         return GatewayOf(service=self.service)
 
     def met(self, now: Gateway) -> bool:
@@ -263,7 +242,6 @@ class Limit(Imposition):
         return self.model_copy(update={"prior": prior, "epoch": prior.epoch + 1})
 
     def undo(self) -> "Loosen":
-        """The setting before."""
         if self.prior is None:
             raise ValueError("this limit does not carry the setting before; give it the setting first")
         return Loosen(
@@ -298,20 +276,16 @@ class Loosen(Order):
     mitigation: MitigationSettings = MitigationSettings()
 
     def target(self) -> str:
-        """The service's gateway."""
         return f"service/{self.service}/gateway"
 
     def effect(self) -> str:
-        """In numbers."""
         n = len(self.steps())
         return f"{self.service} again lets {in_words(self.rate_limit_rps, self.breaker)}" + (f", in {n} steps" if n > 1 else "")
 
     def inverse(self) -> str:
-        """The limit."""
         return f"let {in_words(self.left_rps, self.left_breaker)} once more"
 
     def by_hand(self) -> tuple[str, ...]:
-        """Step by step, by curl."""
         return tuple(line for rps, breaker in self.steps() for line in _gateway_by_hand(self.service, rps, breaker))
 
     def steps(self) -> tuple[tuple[float | None, bool], ...]:

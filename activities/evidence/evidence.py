@@ -28,11 +28,9 @@ class Snapshot(Order):
     end: datetime
 
     def target(self) -> str:
-        """The incident's evidence."""
         return f"evidence/{self.incident_id}"
 
     def effect(self) -> str:
-        """What is kept."""
         return f"export the metrics of {self.service} from {self.start:%H:%M:%S} to {self.end:%H:%M:%S} UTC, with a hash"
 
     def inverse(self) -> str:
@@ -40,7 +38,6 @@ class Snapshot(Order):
         return "nothing to undo: an export changes nothing at its source"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The same, by curl."""
         window = f"--data-urlencode start={self.start.timestamp():.0f} --data-urlencode end={self.end.timestamp():.0f}"
         return tuple(
             f"curl -sS -G \"$PROMETHEUS_URL/api/v1/query_range\" --data-urlencode 'query={query}' {window} --data-urlencode step=15 "

@@ -25,33 +25,25 @@ class FeedsOf(Order):
     service: str
 
     def target(self) -> str:
-        """The service."""
         return f"service/{self.service}"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"read the feeds of {self.service}"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The same, by curl."""
         return (read_by_hand(f"feeds?service={named(self.service)}"),)
 
 
 class FeedOf(Order):
-    """Read one feed."""
-
     feed: str
 
     def target(self) -> str:
-        """The feed."""
         return f"feed/{self.feed}"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"read feed {self.feed}"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The same, by curl."""
         return (read_by_hand(f"feeds/{named(self.feed)}"),)
 
 
@@ -97,11 +89,9 @@ class Pause(Imposition):
     epoch: int = 0
 
     def target(self) -> str:
-        """The feed."""
         return f"feed/{self.feed}"
 
     def effect(self) -> str:
-        """Which version stays."""
         return f"stop the generator of {self.feed}, and pin version {self.version}"
 
     def inverse(self) -> str:
@@ -113,7 +103,6 @@ class Pause(Imposition):
         return _by_hand(self.feed, running=False, pinned=self.version)
 
     def look(self) -> Order:
-        """Read the feed."""
         return FeedOf(feed=self.feed)
 
     def met(self, now: Feed) -> bool:
@@ -125,7 +114,6 @@ class Pause(Imposition):
         return self.model_copy(update={"prior": prior, "epoch": prior.epoch + 1})
 
     def undo(self) -> "Resume":
-        """The state before."""
         if self.prior is None:
             raise ValueError("this order does not carry the feed before; give it the feed first")
         return Resume(feed=self.feed, running=self.prior.running, pinned=self.prior.pinned, left=self.version, mitigation=self.mitigation)
@@ -141,17 +129,14 @@ class Resume(Order):
     mitigation: MitigationSettings = MitigationSettings()
 
     def target(self) -> str:
-        """The feed."""
         return f"feed/{self.feed}"
 
     def effect(self) -> str:
-        """As before."""
         runs = "runs again" if self.running else "stays stopped"
         reads = "the newest version is read" if self.pinned is None else f"version {self.pinned} is read"
         return f"the generator of {self.feed} {runs} as before, and {reads}"
 
     def inverse(self) -> str:
-        """The pause."""
         return f"stop the generator of {self.feed} again, and pin version {self.left}"
 
     def by_hand(self) -> tuple[str, ...]:

@@ -13,33 +13,24 @@ SOON = timedelta(seconds=1)
 
 
 class FlagOf(Order):
-    """Read a flag."""
-
     flag: str
 
     def target(self) -> str:
-        """The flag."""
         return f"flag/{self.flag}"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"read flag {self.flag}"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The same, by curl."""
         return (f'curl -sS -H "Authorization: $UNLEASH_TOKEN" "$UNLEASH_URL/api/admin/projects/default/features/{self.flag}"',)
 
 
 class FlagState(Value):
-    """A flag in production."""
-
     flag: str
     on: bool
 
 
 class SwitchOff(Imposition):
-    """Switch a flag off."""
-
     volatile: ClassVar[frozenset[str]] = frozenset({"prior"})
 
     flag: str
@@ -47,27 +38,21 @@ class SwitchOff(Imposition):
     prior: FlagState | None = None
 
     def target(self) -> str:
-        """The flag."""
         return f"flag/{self.flag}"
 
     def effect(self) -> str:
-        """Which flag, and why."""
         return f"switch {self.flag} off in production" + (f": {self.why}" if self.why else "")
 
     def inverse(self) -> str:
-        """The state before."""
         return f"switch {self.flag} on again" if self.prior is None or self.prior.on else f"leave {self.flag} off, as it was"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The same, by curl."""
         return (_set_by_hand(self.flag, on=False),)
 
     def look(self) -> Order:
-        """Read the flag."""
         return FlagOf(flag=self.flag)
 
     def met(self, now: FlagState) -> bool:
-        """It is off."""
         return not now.on
 
     def given(self, prior: FlagState) -> Self:
@@ -75,7 +60,6 @@ class SwitchOff(Imposition):
         return self.model_copy(update={"prior": prior})
 
     def undo(self) -> "RestoreFlag":
-        """The state before."""
         if self.prior is None:
             raise ValueError("this order does not carry the flag before; give it the flag first")
         return RestoreFlag(flag=self.flag, on=self.prior.on)
@@ -88,19 +72,15 @@ class RestoreFlag(Order):
     on: bool
 
     def target(self) -> str:
-        """The flag."""
         return f"flag/{self.flag}"
 
     def effect(self) -> str:
-        """Which state."""
         return f"switch {self.flag} {_word(self.on)} in production, as it was"
 
     def inverse(self) -> str:
-        """The other state."""
         return f"switch {self.flag} {_word(not self.on)} again"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The same, by curl."""
         return (_set_by_hand(self.flag, on=self.on),)
 
 

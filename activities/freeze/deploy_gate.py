@@ -37,15 +37,11 @@ class OfGate(Order):
     service: Deployed
 
     def target(self) -> str:
-        """The gate."""
         return f"gate/{self.service.name}"
 
 
 class GateOf(OfGate):
-    """Read the gate."""
-
     def effect(self) -> str:
-        """Nothing changes."""
         return f"see whether deploys of {self.service.name} are frozen"
 
     def by_hand(self) -> tuple[str, ...]:
@@ -54,8 +50,6 @@ class GateOf(OfGate):
 
 
 class Gate(Value):
-    """A gate as GitHub has it."""
-
     locked: bool
     holders: tuple[str, ...]  # as the ruleset's name says
     exempted: tuple[str, ...]  # branches
@@ -77,7 +71,6 @@ class LockGate(OfGate):
         )
 
     def inverse(self) -> str:
-        """Without the ruleset."""
         return f"remove the ruleset {title(self.service.name)}"
 
     def by_hand(self) -> tuple[str, ...]:
@@ -85,7 +78,6 @@ class LockGate(OfGate):
         return (curl("POST", f"{_API}/repos/{self.service.repository}/rulesets", _TOKEN, body=self.ruleset()),)
 
     def ruleset(self) -> JSON:
-        """What we want GitHub to have."""
         include = [f"refs/heads/{self.service.branch}", "refs/heads/hotfix/**/*"]
         exclude = sorted(f"refs/heads/{hotfix(digest)}" for digest in self.exempted)
         return {
@@ -99,14 +91,10 @@ class LockGate(OfGate):
 
 
 class UnlockGate(OfGate):
-    """Let deploys through again."""
-
     def effect(self) -> str:
-        """What is let through."""
         return f"pushes to {self.service.branch} of {self.service.repository} are let through and deployed again"
 
     def inverse(self) -> str:
-        """With the ruleset."""
         return "freeze again"
 
     def by_hand(self) -> tuple[str, ...]:
@@ -121,7 +109,6 @@ class ProbeGate(OfGate):
     """Try to deploy: an empty commit that no branch points to, and a push of it that must be turned away."""
 
     def effect(self) -> str:
-        """What is tried."""
         return f"a probe deploy to {self.service.branch} of {self.service.repository} is turned away"
 
     def inverse(self) -> str:
@@ -129,7 +116,6 @@ class ProbeGate(OfGate):
         return "nothing to undo: an empty commit that no branch points to"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The same by git."""
         clone = f"git clone --quiet https://github.com/{self.service.repository} probe && cd probe"
         commit = f"git switch --quiet {self.service.branch} && git commit --quiet --allow-empty -m 'change freeze probe'"
         push = f"git push origin {self.service.branch} && echo 'NOT FROZEN: the probe went through' || echo 'turned away, as it must be'"
@@ -144,7 +130,6 @@ class DriftSince(OfGate):
     exempted: tuple[str, ...] = ()
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"see what was deployed of {self.service.name} during the freeze without an exemption"
 
 

@@ -18,8 +18,6 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{12,64}")
 
 
 class Purpose(StrEnum):
-    """What an exemption is for."""
-
     ROLLBACK = "rollback"
     HOTFIX = "hotfix"
     SECRET_REDEPLOY = "secret-redeploy"  # noqa: S105 - a purpose, no secret
@@ -114,8 +112,6 @@ class FreezeRequest(Value):
 
 
 class FreezeReply(Value):
-    """What a freeze answers."""
-
     said: str
     adopted: bool = False
     proven_by: str = ""
@@ -131,19 +127,14 @@ class OfFreeze(Order):
     service: Deployed
 
     def target(self) -> str:
-        """The freeze."""
         return f"freeze/{self.service.name}"
 
 
 class FreezeOf(OfFreeze):
-    """Read the freeze."""
-
     def effect(self) -> str:
-        """Nothing changes."""
         return f"see who holds a freeze of {self.service.name}"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The same by our own command."""
         return (f"incident freeze show {self.service.name}",)
 
 
@@ -158,11 +149,9 @@ class Hold(OfFreeze, Imposition):
     prior: FreezeState | None = None
 
     def effect(self) -> str:
-        """What stops."""
         return f"deploys of {self.service.name} are held back for {self.incident_id}: {self.reason}"
 
     def inverse(self) -> str:
-        """Only the own holder goes."""
         return f"{self.incident_id} holds it no more; deploys go on when nobody does"
 
     def by_hand(self) -> tuple[str, ...]:
@@ -170,7 +159,6 @@ class Hold(OfFreeze, Imposition):
         return LockGate(service=self.service, holders=(self.incident_id,)).by_hand()
 
     def look(self) -> FreezeOf:
-        """Read the freeze."""
         return FreezeOf(service=self.service)
 
     def met(self, now: FreezeState) -> bool | None:
@@ -182,7 +170,6 @@ class Hold(OfFreeze, Imposition):
         return self.model_copy(update={"prior": prior})
 
     def undo(self) -> "Release":
-        """Hold it no more."""
         return Release(service=self.service, incident_id=self.incident_id, reason=f"{self.reason}: over")
 
 
@@ -193,11 +180,9 @@ class Release(OfFreeze):
     reason: str = ""
 
     def effect(self) -> str:
-        """Who lets go."""
         return f"{self.incident_id} holds the freeze of {self.service.name} no more; deploys go on when nobody does"
 
     def inverse(self) -> str:
-        """Hold again."""
         return f"freeze {self.service.name} again"
 
     def by_hand(self) -> tuple[str, ...]:
@@ -215,15 +200,12 @@ class ExemptDeploy(OfFreeze):
     purpose: Purpose
 
     def effect(self) -> str:
-        """What may pass."""
         return f"one {self.purpose} of {self.artefact[:19]} may pass the freeze of {self.service.name}, once"
 
     def inverse(self) -> str:
-        """It ends by itself."""
         return "it ends when it is used, and after half an hour in any case"
 
     def by_hand(self) -> tuple[str, ...]:
-        """By our own command."""
         what = f"--service {self.service.name} --digest {self.artefact} --purpose {self.purpose}"
         return (f"incident freeze exempt {self.incident_id} {what}",)
 
@@ -232,9 +214,7 @@ class UseExemption(ExemptDeploy):
     """Use an exemption up: whoever deploys says so first (rollback) or right after the push."""
 
     def effect(self) -> str:
-        """What passes."""
         return f"the {self.purpose} of {self.artefact[:19]} passes the freeze of {self.service.name}; the exemption is used up"
 
     def inverse(self) -> str:
-        """A new one must be asked for."""
         return "ask for a new exemption"

@@ -61,7 +61,6 @@ class Identify(Order):
         return "roster"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return "find out who answers"
 
 
@@ -82,11 +81,9 @@ class Sealed(Order):
     seal: str
 
     def target(self) -> str:
-        """Our own workers' secret."""
         return "seal"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return "see whether a message comes from a worker of ours"
 
 

@@ -6,15 +6,11 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Lets time pass."""
-
     async def sleep(self, duration: timedelta) -> None:
         """Return when `duration` of real time is over."""
 
 
 class RealClock:
-    """The clock on the wall."""
-
     async def sleep(self, duration: timedelta) -> None:
         """Return when `duration` of real time is over."""
         await asyncio.sleep(duration.total_seconds())

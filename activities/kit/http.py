@@ -88,7 +88,6 @@ class HttpClient:
         return outcome(await self._http.request(method, path, headers=keyed, **kwargs))
 
     async def close(self) -> None:
-        """Close the connections."""
         await self._http.aclose()
 
     async def __aenter__(self) -> Self:

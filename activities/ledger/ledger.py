@@ -45,7 +45,6 @@ class Instant(sa.TypeDecorator[datetime]):
         return value.astimezone(UTC) if value else None
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Give it its zone back."""
         return None if value is None else (value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC))
 
 
@@ -151,11 +150,9 @@ class Record(Order):
     base: int = 0  # the version that `status` is the difference to (activities/ledger/patch.py); 0: it is whole
 
     def target(self) -> str:
-        """Our own ledger."""
         return f"the ledger of {self.incident_id}"
 
     def effect(self) -> str:
-        """What is kept."""
         return "keep the record" + (f": {self.entries[-1].kind}: {self.entries[-1].text[:80]}" if self.entries else "")
 
 

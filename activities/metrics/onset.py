@@ -24,8 +24,6 @@ TIMES = 3  # so often is periodic
 
 
 class Shape(StrEnum):
-    """How the trouble began."""
-
     STEP = "step"
     RAMP = "ramp"
     PERIODIC = "periodic"
@@ -40,11 +38,9 @@ class OnsetOf(Order):
     window: timedelta = timedelta(minutes=5)  # over which errors are split by revision and region
 
     def target(self) -> str:
-        """The service."""
         return f"service/{self.service}"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"look for the first bad sample of {self.service} in the last {self.within.total_seconds() / 3600:g} h"
 
     def by_hand(self) -> tuple[str, ...]:

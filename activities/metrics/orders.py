@@ -18,11 +18,9 @@ class Surface(Order):
     window: timedelta = timedelta(minutes=5)
 
     def target(self) -> str:
-        """The service."""
         return f"service/{self.service}"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"read the metrics of {self.service}"
 
     def by_hand(self) -> tuple[str, ...]:
@@ -40,15 +38,12 @@ class BudgetOf(Order):
     slo: SloPolicy = SloPolicy()
 
     def target(self) -> str:
-        """The service."""
         return f"service/{self.service}"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"count what is left of the error budget of {self.service}"
 
     def by_hand(self) -> tuple[str, ...]:
-        """By our own command."""
         return (f"incident slo {self.service}",)
 
 
@@ -95,11 +90,9 @@ class Gate(Order):
     baseline_p99_seconds: float | None = None
 
     def target(self) -> str:
-        """The service."""
         return f"service/{self.service}"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"ask whether {self.service} was stable from {self.start:%H:%M:%S} to {self.end:%H:%M:%S}"
 
 
@@ -113,11 +106,9 @@ class ProviderGate(Order):
     longest_gap: timedelta = timedelta(seconds=120)
 
     def target(self) -> str:
-        """The provider."""
         return f"provider/{self.provider}"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"ask whether {self.provider} was healthy from {self.start:%H:%M:%S} to {self.end:%H:%M:%S}"
 
 

@@ -36,13 +36,11 @@ class Prometheus:
         return [Sample(labels=one["metric"], value=float(one["value"][1])) for one in found["result"]]
 
     async def query_range(self, call: Call, expression: str, start: datetime, end: datetime, step: float) -> list[Series]:
-        """A range, one point per step."""
         asked = {"start": f"{start.timestamp():.6f}", "end": f"{end.timestamp():.6f}", "step": f"{step:g}"}
         found = await self._ask(call, "/api/v1/query_range", query=expression, **asked)
         return [Series(labels=one["metric"], points=[(float(t), float(v)) for t, v in one["values"]]) for one in found["result"]]
 
     async def alerts(self, call: Call) -> list[dict[str, Any]]:
-        """Pending and firing alerts."""
         found: list[dict[str, Any]] = (await self._ask(call, "/api/v1/alerts"))["alerts"]
         return found
 

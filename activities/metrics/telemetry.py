@@ -333,7 +333,6 @@ class _Span:
 
     @property
     def length(self) -> timedelta:
-        """In policy time."""
         return max(timedelta(0), self.end - self.start) * self.pace
 
     def since(self, instant: float) -> float:
@@ -341,7 +340,6 @@ class _Span:
         return self.policy(instant - self.start.timestamp()).total_seconds()
 
     def policy(self, seconds: float) -> timedelta:
-        """Real seconds in policy time."""
         return timedelta(seconds=seconds) * self.pace
 
     def verdict(self, found: list[_Finding], gaps: list[_Finding]) -> StabilityVerdict:

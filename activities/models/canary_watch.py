@@ -42,7 +42,6 @@ class Arm(BaseModel):
     usd: float = 0.0
 
     def and_(self, more: "Arm") -> "Arm":
-        """Both together."""
         return Arm(**{name: getattr(self, name) + getattr(more, name) for name in Arm.model_fields})
 
     @property

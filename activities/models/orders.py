@@ -45,11 +45,9 @@ class Log(Order):
         return f"route/{self.route}"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"read the last {_span(self.window)} of calls on route {self.route}"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The same log, by curl."""
         seconds = int(self.window.total_seconds())
         return (f'curl -sS {GATEWAY} "$MODEL_GATEWAY_URL/v1/calls?route={self.route}&window={seconds}"',)
 
@@ -127,11 +125,9 @@ class Probe(Order):
     vantage: str = "second-network"
 
     def target(self) -> str:
-        """The provider that is asked."""
         return f"provider/{self.provider}"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"send {self.times} real completions to {self.provider} from {self.vantage}"
 
     def by_hand(self) -> tuple[str, ...]:
@@ -181,7 +177,6 @@ class Survey(Order):
         return f"route/{self.route}"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"probe every provider but {self.primary} for route {self.route}"
 
     def by_hand(self) -> tuple[str, ...]:
@@ -241,7 +236,6 @@ class Candidates(Value):
         return self.best(headroom=headroom) or max(small, key=lambda c: (c.carries(headroom), c.parity), default=None)
 
     def of(self, id: str) -> Candidate | None:
-        """The candidate with that id."""
         return next((candidate for candidate in self.found if candidate.id == id), None)
 
     def _ranked(self, headroom: float) -> list[Candidate]:
@@ -265,7 +259,6 @@ class Split(Order):
         return f"route/{self.route}"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"sort the tenants of route {self.route} by whether they permit {self.to or 'another provider (there is none)'}"
 
     def by_hand(self) -> tuple[str, ...]:
@@ -306,15 +299,12 @@ class Served(Order):
     window: timedelta
 
     def target(self) -> str:
-        """The route."""
         return f"route/{self.route}"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"read who served route {self.route} in the last {_span(self.window)}"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The same log, by curl."""
         seconds = int(self.window.total_seconds())
         return (f'curl -sS {GATEWAY} "$MODEL_GATEWAY_URL/v1/served?route={self.route}&window={seconds}"',)
 
@@ -348,13 +338,11 @@ class ServedBy(Value):
         return sum(line.by.get(provider, 0) for line in lines) / served if served else 0.0
 
     def mode_share(self, mode: str, tenants: Iterable[str]) -> float:
-        """Answered in this mode."""
         lines = self._of(tenants)
         answered = sum(sum(line.modes.values()) for line in lines)
         return sum(line.modes.get(mode, 0) for line in lines) / answered if answered else 0.0
 
     def ok_share(self, tenants: Iterable[str]) -> float:
-        """Answered well."""
         lines = self._of(tenants)
         n = sum(line.n for line in lines)
         return sum(line.ok for line in lines) / n if n else 0.0
@@ -388,11 +376,9 @@ class Watch(Order):
     quality_drop: float = 0.03
 
     def target(self) -> str:
-        """The route."""
         return f"route/{self.route}"
 
     def effect(self) -> str:
-        """Which step."""
         share = f"{self.weight:.0%} of the traffic" if self.weight else "probes only"
         return f"watch step {self.step} of {self.steps} of the canary back to {self.provider} ({share}), renewing the lease"
 

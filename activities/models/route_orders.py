@@ -27,15 +27,12 @@ class RouteOf(Order):
     route: str
 
     def target(self) -> str:
-        """The route."""
         return f"route/{self.route}"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"read route {self.route}"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The same, by curl."""
         return (f'curl -sS {GATEWAY} "$MODEL_GATEWAY_URL/v1/routes/{self.route}"',)
 
 
@@ -105,7 +102,6 @@ class Shift(Imposition):
     epoch: int = 0
 
     def target(self) -> str:
-        """The route."""
         return f"route/{self.route}"
 
     def effect(self) -> str:
@@ -114,7 +110,6 @@ class Shift(Imposition):
         return f"{self.purpose}: {_people(self.tenants)} of route {self.route} go to {_shares(self.weights)}{lease}"
 
     def inverse(self) -> str:
-        """The weights before."""
         before = self._before()
         return f"put {_shares(before)} back for {_people(self.tenants)} of route {self.route}" if before else "put the weights before back"
 
@@ -123,13 +118,11 @@ class Shift(Imposition):
         return (*_version(self.route), _put(f"routes/{self.route}/weights", self.body("$EPOCH")))
 
     def body(self, epoch: int | str) -> dict[str, Any]:
-        """What the router is sent."""
         lease = {"seconds": self.lease_seconds, "safe_weights": self.safe_weights} if self.lease_seconds else None
         tenants: str | list[str] = "*" if self.tenants == EVERYBODY else list(self.tenants)
         return {"epoch": epoch, "tenants": tenants, "weights": self.weights, "lease": lease}
 
     def look(self) -> Order:
-        """Read the route."""
         return RouteOf(route=self.route)
 
     def met(self, now: RouteState) -> bool:
@@ -168,15 +161,12 @@ class Degrade(Imposition):
     prior: RouteState | None = None
 
     def target(self) -> str:
-        """The route."""
         return f"route/{self.route}"
 
     def effect(self) -> str:
-        """Who is degraded."""
         return f"answer {_people(self.tenants)} of route {self.route} from retrieval only, labelled"
 
     def inverse(self) -> str:
-        """The modes before."""
         return f"put the modes before back for {_people(self.tenants)} of route {self.route}"
 
     def by_hand(self) -> tuple[str, ...]:
@@ -185,7 +175,6 @@ class Degrade(Imposition):
         return (*_version(self.route), _put(f"routes/{self.route}/modes", body))
 
     def look(self) -> Order:
-        """Read the route."""
         return RouteOf(route=self.route)
 
     def met(self, now: RouteState) -> bool:
@@ -197,7 +186,6 @@ class Degrade(Imposition):
         return self.model_copy(update={"prior": prior})
 
     def undo(self) -> "RestoreModes":
-        """The modes before."""
         if self.prior is None:
             raise ValueError("this degradation does not carry the route before; give it the route first")
         return RestoreModes(route=self.route, modes={tenant: self.prior.mode(tenant) for tenant in self.tenants})
@@ -216,16 +204,13 @@ class RestoreModes(Order):
     modes: dict[str, str]
 
     def target(self) -> str:
-        """The route."""
         return f"route/{self.route}"
 
     def effect(self) -> str:
-        """Who gets which mode."""
         said = "; ".join(f"{mode}: {_people(tenants)}" for mode, tenants in self.by_mode().items())
         return f"put modes back on route {self.route} ({said})"
 
     def inverse(self) -> str:
-        """The degradation."""
         return f"degrade {_people(tuple(self.modes))} of route {self.route} again"
 
     def by_hand(self) -> tuple[str, ...]:
@@ -248,18 +233,13 @@ class RestoreModes(Order):
 
 
 class ClientPolicyOf(Order):
-    """Read how our clients retry."""
-
     def target(self) -> str:
-        """Our clients."""
         return "client-policy"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return "read how clients retry"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The same, by curl."""
         return (f'curl -sS {GATEWAY} "$MODEL_GATEWAY_URL/v1/client-policy"',)
 
 
@@ -286,7 +266,6 @@ class ClientPolicy(Value):
         return self.model_dump(mode="json", exclude={"etag"})
 
     def same(self, other: "ClientPolicy") -> bool:
-        """Equal but for the version."""
         return self.body() == other.body()
 
     @classmethod
@@ -312,16 +291,13 @@ class BackOffOrder(Imposition):
     route: str = "chat"
 
     def target(self) -> str:
-        """Our clients."""
         return "client-policy"
 
     def effect(self) -> str:
-        """In numbers."""
         most, budget = self.settings.max_attempts, self.settings.retry_budget
         return f"clients back off with jitter, try at most {most} times, and retry at most {budget:.0%} of calls; breaker on"
 
     def inverse(self) -> str:
-        """The policy before."""
         return "put the retry policy before back"
 
     def by_hand(self) -> tuple[str, ...]:
@@ -329,7 +305,6 @@ class BackOffOrder(Imposition):
         return _put_policy(ClientPolicy.of(self.settings))
 
     def look(self) -> Order:
-        """Read the policy."""
         return ClientPolicyOf()
 
     def met(self, now: ClientPolicy) -> bool:
@@ -341,7 +316,6 @@ class BackOffOrder(Imposition):
         return self.model_copy(update={"prior": prior})
 
     def undo(self) -> "RestoreClientPolicy":
-        """The policy before."""
         if self.prior is None:
             raise ValueError("this order does not carry the policy before; give it the policy first")
         return RestoreClientPolicy(policy=self.prior, left=ClientPolicy.of(self.settings))
@@ -354,16 +328,13 @@ class RestoreClientPolicy(Order):
     left: ClientPolicy
 
     def target(self) -> str:
-        """Our clients."""
         return "client-policy"
 
     def effect(self) -> str:
-        """In numbers."""
         p = self.policy
         return f"clients retry as before: {p.max_attempts} attempts, backoff {p.backoff}, budget {p.retry_budget:.0%}"
 
     def inverse(self) -> str:
-        """Back off."""
         return "make clients back off again"
 
     def by_hand(self) -> tuple[str, ...]:

@@ -25,7 +25,6 @@ def minutes(n: float) -> timedelta:
 
 
 def seconds(n: float) -> timedelta:
-    """A duration."""
     return timedelta(seconds=n)
 
 
@@ -51,7 +50,6 @@ class Rhythm(Value):
     @model_validator(mode="before")
     @classmethod
     def _never(cls, given: Any) -> Any:
-        """TOML has no null."""
         return {name: _unless_never(said) for name, said in given.items()} if isinstance(given, dict) else given
 
     first_public: timedelta | None  # by when the public reads the first word; never: not at all
@@ -457,11 +455,9 @@ class ReadAll(Order):
     """All of it: these verbs take no parameter."""
 
     def target(self) -> str:
-        """Our own configuration."""
         return "organisation"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return "read the organisation's policy and roster"
 
 

@@ -38,11 +38,9 @@ class Page(Order):
     nth: int = 1
 
     def target(self) -> str:
-        """The incident's page."""
         return f"page {self.incident_id}"
 
     def effect(self) -> str:
-        """Who is woken."""
         return f"paged{' again' if self.nth > 1 else ''}: {_names(self.people)} — {self.summary}"
 
     def inverse(self) -> str:
@@ -76,11 +74,9 @@ class Ask(Order):
     nth: int = 1
 
     def target(self) -> str:
-        """The question."""
         return f"question {self.question}"
 
     def effect(self) -> str:
-        """Who is asked what."""
         return f"{_names(self.people)} asked: {self.title}"
 
     def inverse(self) -> str:
@@ -104,11 +100,9 @@ class Remind(Order):
     nth: int
 
     def target(self) -> str:
-        """Who hears it."""
         return " and ".join(person.id for person in self.people) or "nobody"
 
     def effect(self) -> str:
-        """Who hears what."""
         return f"{_names(self.people)} told: {self.text}"
 
     def inverse(self) -> str:
@@ -116,7 +110,6 @@ class Remind(Order):
         return "send a correction"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The same message to each."""
         return tuple(_message_by_hand(person, self.text) for person in self.people)
 
 
@@ -128,11 +121,9 @@ class NotePage(Order):
     nth: int
 
     def target(self) -> str:
-        """The incident's page."""
         return f"page {self.incident_id}"
 
     def effect(self) -> str:
-        """What is noted."""
         return f"noted on the page: {self.text}"
 
     def inverse(self) -> str:
@@ -147,16 +138,12 @@ class NotePage(Order):
 
 
 class AcknowledgementOf(Order):
-    """Has somebody taken the page?"""
-
     incident_id: str
 
     def target(self) -> str:
-        """The incident's page."""
         return f"page {self.incident_id}"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return "see who has taken the page"
 
 
@@ -175,41 +162,31 @@ class Acknowledge(Order):
     person: Person
 
     def target(self) -> str:
-        """The incident's page."""
         return f"page {self.incident_id}"
 
     def effect(self) -> str:
-        """Who has it."""
         return f"{self.person.name} has taken the page"
 
     def inverse(self) -> str:
-        """A new page."""
         return "page again"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The event."""
         return (_event_by_hand("acknowledge", self.incident_id, None),)
 
 
 class ResolvePage(Order):
-    """End the incident's page."""
-
     incident_id: str
 
     def target(self) -> str:
-        """The incident's page."""
         return f"page {self.incident_id}"
 
     def effect(self) -> str:
-        """Nobody is paged any more."""
         return "the page is resolved"
 
     def inverse(self) -> str:
-        """A new page."""
         return "page again"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The event."""
         return (_event_by_hand("resolve", self.incident_id, None),)
 
 
@@ -223,8 +200,6 @@ class _Landed(NamedTuple):
 
 
 class Pager(System):
-    """Reaches people."""
-
     def __init__(self, pagerduty: PagerDuty, slack: Slack, codes: Codes) -> None:
         self._pagerduty = pagerduty
         self._slack = slack

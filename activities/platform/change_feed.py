@@ -18,15 +18,12 @@ class ChangesSince(Order):
     look_back: timedelta = timedelta(hours=24)
 
     def target(self) -> str:
-        """The change feed."""
         return "change-feed"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"read everything that was changed in the last {self.look_back.total_seconds() / 3600:g} h"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The same, by curl."""
         since = f"$(date -u -d '-{self.look_back.total_seconds():.0f} seconds' +%Y-%m-%dT%H:%M:%SZ)"
         return (curl("GET", f"$PLATFORM_URL/v1/changes?since={since}", TOKEN),)
 
@@ -45,7 +42,6 @@ class Change(Value):
     details: dict[str, Any] = {}
 
     def in_words(self) -> str:
-        """As it stands on the screen."""
         return f"{self.kind} {self.id} by {self.actor} at {self.at:%H:%M:%S} UTC: {self.what}"
 
 
@@ -65,8 +61,6 @@ class Changes(Value):
 
 
 class ChangeFeed(System):
-    """The platform's change feed."""
-
     def __init__(self, plane: ControlPlane) -> None:
         self._plane = plane
 

@@ -21,7 +21,6 @@ class ControlPlane:
         return await self._get(call, f"/v1/services/{quote(service, safe='')}/{part}")
 
     async def put_of_service(self, call: Call, service: str, part: str, etag: str, body: Json) -> None:
-        """Write a part of a service."""
         await self._client.write(call, "PUT", f"/v1/services/{quote(service, safe='')}/{part}", headers={"If-Match": etag}, json=body)
 
     async def feeds(self, call: Call, service: str) -> list[Json]:

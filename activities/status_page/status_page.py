@@ -42,7 +42,6 @@ class Publish(Order):
         return "status page"
 
     def effect(self) -> str:
-        """What customers will read."""
         return f"the public status page says {self.state} for {wording.listing(self.services)}: “{self.body}”"
 
     def inverse(self) -> str:
@@ -67,11 +66,9 @@ class PageOf(Order):
     incident_id: str
 
     def target(self) -> str:
-        """The status page."""
         return "status page"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"read what the public page says about {self.incident_id}"
 
 

@@ -39,7 +39,6 @@ class GitHub:
         return min(ours, key=lambda issue: int(issue["number"]), default=None)
 
     async def create(self, call: Call, title: str, body: str) -> JSON:
-        """`POST …/issues`."""
         return dict((await self._write(call, "POST", self._issues, title=title, body=body)).json())
 
     async def issue(self, call: Call, number: int) -> JSON:
@@ -94,7 +93,6 @@ class Repositories:
         await _patient(self._client.write(call, "PUT", f"/repos/{repository}/rulesets/{id}", json=ruleset))
 
     async def remove_ruleset(self, call: Call, repository: str, id: int) -> None:
-        """`DELETE …/rulesets/{id}`."""
         await _patient(self._client.write(call, "DELETE", f"/repos/{repository}/rulesets/{id}"))
 
     async def rules(self, call: Call, repository: str, branch: str) -> list[JSON]:

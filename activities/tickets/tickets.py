@@ -18,11 +18,9 @@ class OpenTicket(Order):
     body: str
 
     def target(self) -> str:
-        """The ticket."""
         return f"ticket of {self.incident_id}"
 
     def effect(self) -> str:
-        """There is a ticket."""
         return f"a ticket “{self.title}” is open"
 
     def inverse(self) -> str:
@@ -42,7 +40,6 @@ class RewriteTicket(Order):
     body: str
 
     def target(self) -> str:
-        """The ticket."""
         return f"ticket {self.number}"
 
     def effect(self) -> str:
@@ -50,7 +47,6 @@ class RewriteTicket(Order):
         return f"ticket {self.number} is up to date"
 
     def inverse(self) -> str:
-        """GitHub keeps every version."""
         return "choose an earlier version in the ticket's edit history"
 
     def by_hand(self) -> tuple[str, ...]:
@@ -59,18 +55,14 @@ class RewriteTicket(Order):
 
 
 class TicketComment(Order):
-    """Add a comment to the ticket."""
-
     number: int
     text: str
     nth: int
 
     def target(self) -> str:
-        """The ticket."""
         return f"ticket {self.number}"
 
     def effect(self) -> str:
-        """There is one comment more."""
         return f"ticket {self.number} has the comment: {self.text.splitlines()[0][:120] if self.text else ''}"
 
     def inverse(self) -> str:
@@ -78,13 +70,10 @@ class TicketComment(Order):
         return "add a correcting comment"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The comment."""
         return (curl("POST", f"{_ISSUES}/{self.number}/comments", _TOKEN, body={"body": self.text}),)
 
 
 class Tickets(System):
-    """The incident's ticket."""
-
     def __init__(self, github: GitHub) -> None:
         self._github = github
 

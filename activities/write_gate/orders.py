@@ -26,15 +26,12 @@ class GateOf(Order):
     service: str
 
     def target(self) -> str:
-        """The service's write gate."""
         return f"service/{self.service}/write-gate"
 
     def effect(self) -> str:
-        """Nothing changes."""
         return f"read the write gate and the schema of {self.service}"
 
     def by_hand(self) -> tuple[str, ...]:
-        """The same, by curl."""
         return tuple(read_by_hand(part_of(self.service, part)) for part in ("write-gate", "schema"))
 
 
@@ -84,15 +81,12 @@ class ReadOnly(Imposition):
     epoch: int = 0
 
     def target(self) -> str:
-        """The service's write gate."""
         return f"service/{self.service}/write-gate"
 
     def effect(self) -> str:
-        """What is refused, and why."""
         return f"{self.service} takes no writes: each is refused with {REFUSED_AS} and Retry-After" + (f": {self.why}" if self.why else "")
 
     def inverse(self) -> str:
-        """In steps."""
         return f"take writes again in steps of {percents(self.mitigation.writes_return)}, while nothing more breaks"
 
     def by_hand(self) -> tuple[str, ...]:
@@ -100,11 +94,9 @@ class ReadOnly(Imposition):
         return _by_hand(self.service, 0.0)
 
     def look(self) -> Order:
-        """Read the gate."""
         return GateOf(service=self.service)
 
     def met(self, now: Gate) -> bool:
-        """No write is let through."""
         return now.admitted <= 0
 
     def given(self, prior: Gate) -> Self:
@@ -112,7 +104,6 @@ class ReadOnly(Imposition):
         return self.model_copy(update={"prior": prior, "epoch": prior.epoch + 1})
 
     def undo(self) -> "Reopen":
-        """The share before, in steps."""
         if self.prior is None:
             raise ValueError("this order does not carry the gate before; give it the gate first")
         return Reopen(
@@ -142,11 +133,9 @@ class Reopen(Order):
     mitigation: MitigationSettings = MitigationSettings()
 
     def target(self) -> str:
-        """The service's write gate."""
         return f"service/{self.service}/write-gate"
 
     def effect(self) -> str:
-        """In steps."""
         span = f"{self.mitigation.return_pause.total_seconds() / 60:g} min"
         each = " at each step" if len(self.shares) > 1 else ""
         if self.admitted <= 0:
@@ -154,11 +143,9 @@ class Reopen(Order):
         return f"{self.service} takes {percents(self.steps())} of the writes again, watched for {span}{each}"
 
     def inverse(self) -> str:
-        """The share that we had left."""
         return f"let {self.service} take {self.left:.0%} of the writes again"
 
     def by_hand(self) -> tuple[str, ...]:
-        """Step by step, by curl."""
         return tuple(
             line
             for share in self.steps()

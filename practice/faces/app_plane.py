@@ -10,15 +10,11 @@ FACE = Face("app")
 
 
 class ToolCall(Ask):
-    """A tool call of an agent."""
-
     tool: str | None = None
     arguments: dict[str, object] | None = None
 
 
 class Question(Ask):
-    """What a customer types."""
-
     message: str | None = None
 
 

@@ -43,20 +43,14 @@ class IncidentFields(Ask):
 
 
 class NewIncidentFields(IncidentFields):
-    """A new incident needs a name."""
-
     name: Annotated[str, Field(min_length=1, max_length=255)]
 
 
 class NewIncident(Ask):
-    """The body of POST."""
-
     incident: NewIncidentFields
 
 
 class IncidentEdit(Ask):
-    """The body of PATCH."""
-
     incident: IncidentFields
 
 

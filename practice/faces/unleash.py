@@ -46,7 +46,6 @@ def switch_off(call: Call) -> Reply:
 
 @FACE.reads("client.features", "/unleash/api/client/features")
 def client_features(call: Call) -> Reply:
-    """What SDKs poll."""
     features = [
         {**_described(name), "enabled": on, "strategies": [_everyone(name)], "variants": []} for name, on in call.state.flags.items()
     ]
@@ -55,7 +54,6 @@ def client_features(call: Call) -> Reply:
 
 @FACE.reads("events", "/unleash/api/admin/events")
 def events(call: Call) -> Reply:
-    """The audit log, newest first."""
     wanted = call.one("feature")
     found = [e for e in reversed(call.state.flag_events) if not wanted or e["featureName"] == wanted]
     return Reply({"version": 1, "events": found, "totalEvents": len(found)})

@@ -94,7 +94,6 @@ class Call:
         yield from things[: (len(things) + 1) // 2] if self.partial else things
 
     def stamp(self) -> str:
-        """Now, as this face shows it."""
         return self.world.clock.stamp(self.now)
 
     def real(self) -> float:

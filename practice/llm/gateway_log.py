@@ -40,8 +40,6 @@ class Calls:
 
 @dataclass
 class Served:
-    """What one tenant got."""
-
     n: int = 0
     ok: int = 0
     by: Counter[str] = field(default_factory=Counter)
@@ -77,8 +75,6 @@ class Step:
 
 
 class GatewayLog:
-    """The last hours of steps."""
-
     def __init__(self) -> None:
         self._steps: deque[Step] = deque()
 

@@ -34,7 +34,6 @@ class Alerting:
             world.rule_groups = self.as_json
 
     def stop(self) -> None:
-        """Evaluate no more."""
         if self.evaluate in self._world.on_moved:
             self._world.on_moved.remove(self.evaluate)
 

@@ -65,7 +65,6 @@ class Series:
         return extrapolated(gain, first, high - low, self.times[low], self.times[high - 1], start, end)
 
     def window(self, start: float, end: float) -> list[tuple[float, float]]:
-        """The samples in (start, end]."""
         low, high = self.span(start, end)
         if high <= low:  # also one that was born later: the store is ahead of whoever asks about the past
             return []

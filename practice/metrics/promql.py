@@ -27,8 +27,6 @@ Select = Any  # Moment → Windows
 
 @dataclass(frozen=True)
 class Query:
-    """A compiled expression."""
-
     text: str
     evaluate: Evaluate
     windows: Select | None = None  # set when the expression is a range vector

@@ -44,7 +44,6 @@ SETS = ("and", "or", "unless")
 
 
 def combined(tree: Any, left: Evaluate, right: Evaluate) -> Evaluate:
-    """A binary expression."""
     sign, modifier = str(tree.op), tree.modifier
     key = _matching(modifier)
     if modifier is not None and modifier.card in GROUPINGS:

@@ -26,7 +26,6 @@ class Webhook:
         self._queue.put_nowait(body)
 
     async def deliver_all(self) -> None:
-        """Deliver for ever."""
         headers = {"Authorization": f"Bearer {self._token}"}
         async with httpx.AsyncClient(headers=headers, timeout=10.0, trust_env=False) as client:
             while True:

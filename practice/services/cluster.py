@@ -53,7 +53,6 @@ class Cluster:
     made: dict[str, float] = field(default_factory=dict, compare=False)  # uid → when
 
     def add(self, objects: dict[str, JSON], manifest: JSON, made: float) -> None:
-        """Take a new object in."""
         metadata = manifest["metadata"]
         metadata["uid"] = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.region}/{manifest['kind']}/{metadata['name']}"))
         objects[metadata["name"]] = manifest

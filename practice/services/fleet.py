@@ -172,7 +172,6 @@ class Feed:
         return (self.bad_from or 1) - 1 if self.is_bad(self.version) else self.version
 
     def make(self, at: float) -> None:
-        """The generator runs once."""
         self.version, self.made_at = self.version + 1, at
 
     @property
@@ -218,8 +217,6 @@ class Change:
 
 @dataclass
 class Fleet:
-    """All of it."""
-
     services: dict[str, Service] = field(default_factory=dict)
     feeds: dict[str, Feed] = field(default_factory=dict)
     faults: list[ServiceFault] = field(default_factory=list)

@@ -45,7 +45,6 @@ def fleet(seed: int, names: Sequence[str], born: float) -> Fleet:
 
 
 def image_digest(seed: int, name: str) -> str:
-    """What an image is known by."""
     return f"sha256:{hashlib.sha256(f'{seed}/{name}'.encode()).hexdigest()}"
 
 

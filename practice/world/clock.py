@@ -31,7 +31,6 @@ class Clock:
         self._shown = self.start
 
     def now(self) -> float:
-        """World time in Unix seconds."""
         return self._shown if self.following else self.to_world(time.time())
 
     def show(self, instant: float) -> None:

@@ -45,7 +45,6 @@ class Stage:
         return answer.json() if answer.content else None
 
     def forward(self, seconds: float) -> None:
-        """Let world time pass."""
         self.world.clock.show(self.world.clock.now() + seconds)
         self.world.advance()
 

@@ -139,8 +139,6 @@ class ClientPolicy:
 
 @dataclass
 class Person:
-    """Someone with a phone."""
-
     name: str
     role: str
     inbox: list[JSON] = field(default_factory=list)

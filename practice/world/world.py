@@ -113,7 +113,6 @@ class World:
 
     @staticmethod
     def kept(state: bytes) -> State:
-        """The state that `keep` saw."""
         return pickle.loads(state)  # type: ignore[no-any-return]  # noqa: S301 - our own bytes, never from outside
 
     def snapshot(self) -> JSON:
@@ -138,7 +137,6 @@ class World:
         }  # fmt: skip
 
     def clock_face(self) -> JSON:
-        """What the clock says."""
         now = self.clock.now()
         return {
             "world": rfc3339(now),

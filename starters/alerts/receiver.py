@@ -64,8 +64,6 @@ class Posted(BaseModel):
 
 
 class PostedAlert(BaseModel):
-    """One alert in it."""
-
     model_config = ConfigDict(extra="ignore")
 
     status: Literal["firing", "resolved"]
@@ -104,7 +102,6 @@ class Receiver:
         self._breathe_until = 0.0
 
     def app(self) -> Starlette:
-        """The web application."""
         return Starlette(
             routes=[
                 Route("/alerts/alertmanager", self.alertmanager, methods=["POST"]),
@@ -448,7 +445,6 @@ def _told(code: int, sentence: str, delivery: str = "", incident: str = "", agai
 
 
 async def serve(settings: Settings) -> None:
-    """Serve until told to stop."""
     ledger = Ledger(settings.ledger_url)
     await asyncio.to_thread(ledger.migrate)
     receiver = Receiver(settings, ledger)

@@ -49,7 +49,6 @@ class Check(NamedTuple):
 
     @property
     def mark(self) -> str:
-        """As it stands on the screen."""
         return {"good": "✔", "warning": "!", "broken": "✖"}[self.state]
 
 

@@ -78,7 +78,6 @@ def told(budget: ErrorBudget, policy: SloPolicy) -> dict[str, JsonValue]:
 
 
 def span(window: timedelta) -> str:
-    """A window as people write it."""
     seconds = window.total_seconds()
     size, unit = next(((size, unit) for size, unit in ((86400, "d"), (3600, "h"), (60, "min")) if seconds >= size), (1, "s"))
     return f"{seconds / size:g} {unit}"

@@ -27,12 +27,10 @@ def group(about: str = "") -> typer.Typer:
 
 
 def say(sentence: str) -> None:
-    """One line for a person."""
     print(plain(sentence) if not sentence.startswith(" ") else "    " + plain(sentence))
 
 
 def say_json(told: Any) -> None:
-    """The same for a program."""
     print(json.dumps(told, indent=2, ensure_ascii=False))
 
 

@@ -67,8 +67,6 @@ class Options:
 
 @dataclass
 class Day:
-    """One game day under way."""
-
     options: Options
     scenario: Scenario
     stage: Stage
@@ -268,7 +266,6 @@ class Day:
             await asyncio.sleep(LOOK_EVERY)
 
     def card(self, status: Status) -> Scorecard:
-        """What came of it."""
         pace = self.options.pace
         metrics = Metrics(self.stage.practice, self.scenario.service)
         end = status.closed_at or datetime.now(UTC)
@@ -301,7 +298,6 @@ class Day:
         return card.effects == 0 and status.state is State.RESOLVED
 
     def show(self, status: Status, card: Scorecard) -> None:
-        """The scorecard on screen."""
         if not self.console.is_terminal:
             self.console.print(self._screen(status))
         self.console.print(Panel(_table(card), title=f"{card.incident_id}  {'PASSED' if card.passed else 'NOT PASSED'}", expand=False))
@@ -420,7 +416,6 @@ async def _break(options: Options, scenario: Scenario, stage: Stage, console: Co
 
 
 def do(stage: Stage, deed: Deed) -> None:
-    """Do something to the world."""
     stage.practice.post(f"/practice/{deed.path}", json=deed.given).raise_for_status()
 
 

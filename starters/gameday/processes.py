@@ -29,8 +29,6 @@ def free_port() -> int:
 
 @dataclass
 class Processes:
-    """What was started, by name."""
-
     logs: Path
     environment: Mapping[str, str]
     folder: Path | None = None  # where they run; None: where we do
@@ -63,7 +61,6 @@ class Processes:
             time.sleep(0.05)
 
     def kill(self, name: str) -> None:
-        """kill -9, at once."""
         process = self._running[name]
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -74,11 +71,9 @@ class Processes:
         self.start(name, self._commands[name])
 
     def alive(self, name: str) -> bool:
-        """True while it runs."""
         return name in self._running and self._running[name].poll() is None
 
     def tail(self, name: str, lines: int = 15) -> str:
-        """The end of its log."""
         log = self.logs / f"{name}.log"
         return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
 

@@ -46,7 +46,6 @@ class Stage:
     receiver_url: str
 
     def restart_worker(self) -> None:
-        """After a kill."""
         self.processes.restart("worker")
 
     def restart_temporal(self) -> None:
@@ -55,7 +54,6 @@ class Stage:
         self.processes.wait_for("temporal", lambda: _answers(self.temporal_port))
 
     def world(self) -> dict[str, Any]:
-        """The whole practice world."""
         seen: dict[str, Any] = self.practice.get("/practice/world").raise_for_status().json()
         return seen
 
@@ -65,7 +63,6 @@ class Stage:
         return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
     def phone(self, person: str) -> list[dict[str, Any]]:
-        """What is on somebody's phone."""
         said = self.practice.get(f"/practice/inbox/{person}").raise_for_status().json()
         letters: list[dict[str, Any]] = said["inbox"] if isinstance(said, dict) else said
         return letters

@@ -80,7 +80,6 @@ def lifting(found: Sequence[Standing], now: datetime, named: bool = False) -> li
 
 
 def told(one: Standing) -> dict[str, JsonValue]:
-    """One measure, for programs."""
     measure: dict[str, JsonValue] = one.measure.model_dump(mode="json")
     return {"incident_id": one.incident.incident_id, "service": one.incident.service, "state": one.incident.state.value, **measure}
 

@@ -359,7 +359,6 @@ def listed(rows: Iterable[tuple[Status, str, datetime]], now: datetime, width: i
 
 
 def timeline(entries: Iterable[Entry], width: int) -> Group:
-    """The timeline, times in UTC."""
     lines: list[Text] = []
     for entry in entries:
         head = f"{entry.number:>4} {entry.at:%H:%M:%S} {_cut(plain(entry.kind), 12):12} "

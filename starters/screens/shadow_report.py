@@ -124,7 +124,6 @@ def _a_person(by: str) -> bool:
 
 
 def lines(report: ShadowReport) -> list[str]:
-    """The report for people."""
     but = f" but {', '.join(report.may_write)}" if report.may_write else ""
     return [
         f"{report.incident_id}: shadow mode, nothing was changed{but}; now {report.state}",

@@ -31,6 +31,5 @@ def ago(duration: timedelta) -> str:
 
 
 def clock(duration: timedelta) -> str:
-    """A running time: `00:14:32`."""
     seconds = max(int(duration.total_seconds()), 0)
     return f"{seconds // 3600:02}:{seconds % 3600 // 60:02}:{seconds % 60:02}"

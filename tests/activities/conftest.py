@@ -54,8 +54,7 @@ MakeClient = Callable[..., HttpClient]
 class FollowingClock:
     """Lets no time pass: the world follows the instants of the readings."""
 
-    async def sleep(self, duration: timedelta) -> None:
-        """Return at once."""
+    async def sleep(self, duration: timedelta) -> None: ...
 
 
 @pytest.fixture
@@ -66,14 +65,12 @@ def world(tmp_path: Path) -> World:
 
 @pytest.fixture
 async def practice_url(world: World) -> AsyncIterator[str]:
-    """Where the world is served."""
     async with serve(world) as url:
         yield url
 
 
 @pytest.fixture
 def url(practice_url: str) -> str:
-    """The same, in short."""
     return practice_url
 
 
@@ -123,31 +120,26 @@ def probe(door: MakeClient) -> EdgeProbe:
 
 @pytest.fixture
 def edge(plane: ControlPlane, probe: EdgeProbe, door: MakeClient) -> Edge:
-    """Balancer and gateways."""
     return Edge(plane, probe, Prometheus(door("/prom")), FollowingClock())
 
 
 @pytest.fixture
 def autoscaler(plane: ControlPlane, door: MakeClient) -> Autoscaler:
-    """How much runs."""
     return Autoscaler(plane, Prometheus(door("/prom")))
 
 
 @pytest.fixture
 def write_gate(plane: ControlPlane, probe: EdgeProbe, door: MakeClient) -> WriteGate:
-    """Whether writes are taken."""
     return WriteGate(plane, probe, Prometheus(door("/prom")), FollowingClock())
 
 
 @pytest.fixture
 def feeds(plane: ControlPlane, door: MakeClient) -> Feeds:
-    """Generators of artefacts."""
     return Feeds(plane, Prometheus(door("/prom")))
 
 
 @pytest.fixture
 def change_feed(plane: ControlPlane) -> ChangeFeed:
-    """What was changed."""
     return ChangeFeed(plane)
 
 
@@ -159,7 +151,6 @@ def flags(door: MakeClient) -> Flags:
 
 @pytest.fixture
 def telemetry(door: MakeClient) -> Telemetry:
-    """The metrics adapter."""
     return Telemetry(Prometheus(door("/prom"), ui="http://metrics.example.com"))
 
 

@@ -37,8 +37,6 @@ class Watched:
     stack: AsyncExitStack
 
     async def reconciler(self) -> Reconciler:
-        """One more receiver's."""
-
         async def connected() -> Any:
             return self.stage.client
 

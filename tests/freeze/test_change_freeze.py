@@ -20,10 +20,10 @@ from activities.freeze.freezes import FROZEN, Freezes
 from activities.freeze.orders import (
     ExemptDeploy,
     FreezeOf,
+    FreezeRequest,
     FreezeState,
     Hold,
     Purpose,
-    Ran,
     Release,
     UseExemption,
 )
@@ -63,12 +63,10 @@ class Frost:
 
     @property
     def handle(self) -> WorkflowHandle[Any, Any]:
-        """Its workflow, whichever run."""
         return self.stage.env.client.get_workflow_handle("freeze-api")
 
     @property
     def repository(self) -> Repository:
-        """GitHub's side of it."""
         return self.stage.world.state.repositories["acme/api"]
 
     async def call(self, verb: Verb[Any, Any], order: Order, incident: str, **more: Any) -> Call:
@@ -81,7 +79,6 @@ class Frost:
         return Call.model_validate(made)
 
     async def hold(self, incident: str = A, **more: Any) -> Effect:
-        """An incident holds it."""
         order = Hold(service=API, incident_id=more.pop("holder", incident), reason="errors", by="dana")
         return await self.freezes.hold(order, await self.call(Freezes.hold, order, incident, **more))
 
@@ -91,13 +88,11 @@ class Frost:
         return await self.freezes.release(order, await self.call(Freezes.release, order, incident, **more))
 
     async def exempt(self, purpose: Purpose, digest: str = DIGEST, incident: str = A, **more: Any) -> Effect:
-        """One deploy may pass."""
         order = ExemptDeploy(service=API, incident_id=incident, artefact=digest, purpose=purpose)
         verb = Freezes.exempt_patch if purpose is Purpose.SECURITY_PATCH else Freezes.exempt
         return await verb(self.freezes, order, await self.call(verb, order, incident, **more))
 
     async def use(self, purpose: Purpose, digest: str = DIGEST, incident: str = A, **more: Any) -> Effect:
-        """The exemption is used up."""
         order = UseExemption(service=API, incident_id=incident, artefact=digest, purpose=purpose)
         return await self.freezes.use(order, await self.call(Freezes.use, order, incident, **more))
 
@@ -344,7 +339,6 @@ async def test_a_rollback_uses_a_token_once(tmp_path: Path) -> None:
 
 
 async def test_an_exemption_that_nobody_uses_is_over_after_half_an_hour(tmp_path: Path) -> None:
-    """And its branch is closed."""
     async with frost(tmp_path) as scene:
         await scene.hold()
         await scene.exempt(Purpose.ROLLBACK)
@@ -445,7 +439,6 @@ async def test_a_question_of_a_freeze_is_answered_like_any_other(tmp_path: Path)
 
 
 async def test_a_declined_or_forgotten_question_changes_nothing(tmp_path: Path) -> None:
-    """Silence is never a yes."""
     async with frost(tmp_path) as scene:
         await scene.hold()
         await scene.refused("release", {"holder": A, "by": "lee"})
@@ -541,17 +534,17 @@ async def test_a_message_that_was_carried_out_is_not_carried_out_again(tmp_path:
         order = Release(service=API, incident_id=A, reason="stable")
         call = await scene.call(Freezes.release, order, A)
         await scene.freezes.release(order, call)
-        words = scene.freezes._signed("release", "api", call, Ran(holder=A, reason="stable")).model_dump(mode="json")
+        words = scene.freezes._signed("release", "api", call, FreezeRequest(holder=A, reason="stable")).model_dump(mode="json")
         await scene.hold(A)
         assert "was done before" in (await scene.say("release", **words))["said"]
         assert (await scene.state()).holds(A)
         assert "not one of our workers'" in await scene.refused("release", {**words, "holder": B, "key": "another"})
         late = scene.freezes._signed(
-            "release", "api", await scene.call(Freezes.release, order, A), Ran(holder=A)
+            "release", "api", await scene.call(Freezes.release, order, A), FreezeRequest(holder=A)
         ).model_dump(mode="json")  # fmt: skip
         await scene.stage.env.sleep(timedelta(minutes=20))
         assert "expired at" in await scene.refused("release", late)
-        ungranted = scene.freezes._signed("release", "api", call.model_copy(update={"grant": None, "key": "n"}), Ran(holder=A))
+        ungranted = scene.freezes._signed("release", "api", call.model_copy(update={"grant": None, "key": "n"}), FreezeRequest(holder=A))
         assert "granted by nobody" in await scene.refused("release", ungranted.model_dump(mode="json"))
         assert [h.id for h in (await scene.state()).holders] == [B, A]
 

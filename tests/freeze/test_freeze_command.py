@@ -22,8 +22,6 @@ HEADERS = {"Authorization": "Bearer practice-token"}
 
 
 class Terminal:
-    """Somebody at a shell."""
-
     def __init__(self, stage: RealServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         self._capsys = capsys
         monkeypatch.setenv("INCIDENT_TEMPORAL_ADDRESS", stage.settings.temporal_address)

@@ -45,7 +45,6 @@ def said(
     approvals: Approvals, who: str, verdict: str = "approve", *, verified: bool = True, question: int | None = 1, at: datetime = LATER,
     team: RoleAssignments | None = None, bound_to: int | None = None,
 ) -> Question:  # fmt: skip
-    """What somebody answers."""
     unknown = "nobody by that name is on the roster"
     identity = Identity(person=ROSTER.people.get(who), verified=verified, question=bound_to, roster=ROSTER, why=unknown)
     return approvals.take(Answer(verdict=verdict, question=question, by=who), identity, team or assignments(), Policy(), at)

@@ -68,7 +68,6 @@ def said(stage: Drill, channel: str) -> list[str]:
 
 
 def pinned(stage: Drill, channel: str) -> list[str]:
-    """What is pinned in it."""
     return [str(m["text"]) for c in stage.world.state.slack.values() if c["name"] == channel for m in c["messages"] if m["ts"] in c["pins"]]
 
 
@@ -78,7 +77,6 @@ def published(world: World) -> list[dict[str, Any]]:
 
 
 def pages(stage: Drill, person: str) -> list[str]:
-    """What woke somebody."""
     return [str(letter["text"]) for letter in stage.world.state.people[person].inbox if letter["via"] == "page"]
 
 

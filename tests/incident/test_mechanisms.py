@@ -295,7 +295,6 @@ async def test_roles_are_given_by_the_commander(tmp_path: Path) -> None:
 
 
 async def test_automation_only_raises_and_lowering_is_the_commanders_one_level_with_a_reason(tmp_path: Path) -> None:
-    """INV-10."""
     async with incident_of(tmp_path) as (_, incident):
         await incident.question("over from aurora")
         assert (await incident.status()).severity == 2

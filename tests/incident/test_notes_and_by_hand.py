@@ -67,7 +67,6 @@ def by_hand(tmp: Path, *words: str) -> str:
 
 
 def commands(printed: str) -> list[str]:
-    """What stands there to be run."""
     return [line for line in printed.splitlines() if line and not line.startswith("#")]
 
 

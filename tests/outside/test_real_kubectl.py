@@ -50,7 +50,6 @@ async def run(url: str, tmp_path: Path) -> AsyncIterator[Kubectl]:
 
 @pytest.fixture
 async def deploys(url: str) -> AsyncIterator[Deploys]:
-    """Our adapter."""
     doors = [HttpClient(url + path, BEARER) for path in ("/k8s/eu-west", "/k8s/us-east", "/edge", "/prom")]
     clusters = dict(zip(ORCHESTRATOR.regions, doors, strict=False))
     yield Deploys({"kubernetes": Kubernetes(lambda region: clusters[region])}, EdgeProbe(doors[2]), Prometheus(doors[3]), patience=10.0)

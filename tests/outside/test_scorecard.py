@@ -58,7 +58,6 @@ async def test_the_scorecard_can_be_recomputed_from_the_effect_log_and_the_metri
 
 
 def effect(key: str, asked: str, **more: Any) -> dict[str, Any]:
-    """One line of an effect log."""
     return {"n": 1, "key": key, "route": "slack.chat.postMessage", "target": "C1", "asked": asked, "changed": True, **more}
 
 

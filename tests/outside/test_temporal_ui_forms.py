@@ -63,7 +63,6 @@ class Form:
         return str(said.get("outcome", said).get("failure", {}).get("message") or said.get("message", ""))
 
     async def start(self, stage: RealServer, name: str, *given: object) -> Running:
-        """Start Workflow."""
         body = {
             "workflowId": name, "workflowType": {"name": "LLMProviderOutage"}, "taskQueue": {"name": stage.urgent},
             "input": {"payloads": _payloads(given)},

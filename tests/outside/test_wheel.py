@@ -52,7 +52,6 @@ class Installed(NamedTuple):
         return said
 
     def environment(self, more: Mapping[str, str]) -> dict[str, str]:
-        """Nothing of the caller's."""
         return {"PATH": f"{self.bin}:/usr/bin:/bin", "HOME": str(self.empty), "COLUMNS": "200", "PYTHONPATH": "", **more}
 
 

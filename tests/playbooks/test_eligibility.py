@@ -129,7 +129,6 @@ NOTHING = {
 
 
 def some(of: list[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
-    """Up to two of them, as one."""
     return st.lists(st.sampled_from(of), max_size=2).map(lambda chosen: {k: v for one in chosen for k, v in one.items()})
 
 

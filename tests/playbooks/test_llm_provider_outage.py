@@ -121,7 +121,6 @@ async def test_below_the_parity_limit_the_failover_is_asked_and_waits(tmp_path: 
 
 
 async def test_a_price_above_the_limit_is_asked_too(tmp_path: Path) -> None:
-    """×1.4 is more than ×1.3."""
     async with outage(tmp_path, providers={"borealis": {"price_ratio": 1.4}}) as (stage, incident):
         await incident.question("over from aurora")
         assert await stage.wrote("llm.routes.weights") == []
@@ -209,7 +208,6 @@ async def test_with_no_healthy_provider_at_all_the_service_still_answers(tmp_pat
 
 
 async def test_a_never_evaluated_model_is_never_used(tmp_path: Path) -> None:
-    """However healthy it is."""
     async with outage(tmp_path, providers={"borealis": {"evaluated": False}, **NO_TERTIARY}) as (stage, incident):
         await incident.is_in(Phase.RECOVERY)
         assert {sends(e, "borealis") for e in await stage.wrote("llm.routes.weights")} <= {0.0}

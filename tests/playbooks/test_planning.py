@@ -26,7 +26,6 @@ async def broken(stage: Drill, playbook: str) -> dict[str, Any]:
 
 
 async def rehearsed(told: RunningIncident) -> Status:
-    """What the plan came to."""
     outcome = Outcome.model_validate(await asyncio.wait_for(told.handle.result(), 30))
     assert outcome.rehearsed is not None
     return outcome.rehearsed

@@ -106,7 +106,6 @@ async def test_silence_and_a_no_keep_the_freeze_and_the_question_comes_again(tmp
 
 
 async def test_a_budget_that_is_not_exhausted_freezes_nothing(tmp_path: Path) -> None:
-    """Declared by hand, too early."""
     async with drill(tmp_path, policy=BRIEF.format(history="PT1M")) as stage:
         incident = await stage.declare("SloBurn", service="api")
         status = await incident.ends()

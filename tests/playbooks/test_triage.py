@@ -32,7 +32,6 @@ async def test_an_unknown_service_is_not_measured_but_asked_about(tmp_path: Path
 
 
 async def test_nothing_is_published_about_what_nobody_understands(tmp_path: Path) -> None:
-    """Triage is not public."""
     async with drill(tmp_path) as stage:
         incident = await stage.declare("Triage", service="chat", title="odd")
         await incident.question("which playbook")

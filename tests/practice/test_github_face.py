@@ -18,7 +18,6 @@ FREEZE = {
 
 
 def newest(stage: Stage) -> Revision:
-    """The newest revision of api."""
     return stage.world.state.fleet.services["api"].newest()
 
 

@@ -130,7 +130,6 @@ def ticked(**changed: object) -> Status:
 
 
 def repairing() -> Status:
-    """Patience ran out on a step."""
     return asking(
         version=44,
         questions=[
@@ -195,8 +194,6 @@ def lines() -> tuple[Entry, ...]:
 
 
 class Flag(Order):
-    """An order to put on the book."""
-
     name: str
 
     def target(self) -> str:

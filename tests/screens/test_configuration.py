@@ -58,7 +58,6 @@ def comments(model: type[BaseModel]) -> dict[str, str]:
 
 
 def value(given: Any) -> str:
-    """A default as TOML."""
     if given is None:
         return '"never"'
     if isinstance(given, bool):
@@ -75,7 +74,6 @@ def value(given: Any) -> str:
 
 
 def name(key: Any) -> str:
-    """A key as TOML."""
     return str(key.value if isinstance(key, Enum) else key)
 
 

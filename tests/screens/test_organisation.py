@@ -13,7 +13,6 @@ UNCOMMENTED = ("[links]", "[links.dashboards]", "[links.runbooks]", "[contacts]"
 
 
 def organisation(tmp: Path, text: str) -> Organisation:
-    """One that has only this file."""
     (tmp / "organisation.toml").write_text(text)
     return Organisation(tmp / "organisation.toml")
 

@@ -31,7 +31,6 @@ def renewed(before: str) -> str:
 
 
 def outside(document: str) -> str:
-    """Everything that is not ours."""
     return paper.BLOCK.sub("", document)
 
 

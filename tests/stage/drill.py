@@ -154,8 +154,7 @@ def brisk(outage: str = "", more: str = "", top: str = "") -> str:
 class Following:
     """A clock for activities that does not wait: the world follows the instants it is shown."""
 
-    async def sleep(self, duration: timedelta) -> None:
-        """Return at once."""
+    async def sleep(self, duration: timedelta) -> None: ...
 
 
 @asynccontextmanager
@@ -174,8 +173,6 @@ async def skipping() -> AsyncIterator[WorkflowEnvironment]:
 
 @dataclass
 class Drill:
-    """One incident's stage."""
-
     env: WorkflowEnvironment
     world: World
     url: str
@@ -189,7 +186,6 @@ class Drill:
         (await self.http.post("/practice/faults", json=fault)).raise_for_status()
 
     async def mend(self) -> None:
-        """Take every fault away."""
         (await self.http.delete("/practice/faults")).raise_for_status()
 
     async def dial(self, route: str, mode: str, **more: Any) -> None:
@@ -197,7 +193,6 @@ class Drill:
         (await self.http.post("/practice/dials", json={"route": route, "mode": mode, **more})).raise_for_status()
 
     async def undial(self) -> None:
-        """Take every dial away."""
         (await self.http.delete("/practice/dials")).raise_for_status()
 
     async def edit(self, **edits: Any) -> None:
@@ -205,12 +200,10 @@ class Drill:
         (await self.http.post("/practice/world", json=edits)).raise_for_status()
 
     async def look(self) -> dict[str, Any]:
-        """The whole world."""
         seen: dict[str, Any] = (await self.http.get("/practice/world")).json()
         return seen
 
     async def effects(self) -> list[dict[str, Any]]:
-        """What really happened."""
         answer = (await self.http.get("/practice/effects")).json()
         effects: list[dict[str, Any]] = answer["effects"] if isinstance(answer, dict) else answer
         return effects
@@ -290,11 +283,9 @@ class RunningIncident:
 
     @property
     def id(self) -> str:
-        """Its id."""
         return self.handle.id
 
     async def status(self) -> Status:
-        """Its status."""
         return Status.model_validate(await self.handle.query("status"))
 
     async def timeline(self) -> list[str]:
@@ -373,7 +364,6 @@ class RunningIncident:
             await self.drill.env.sleep(skip)
 
     async def commanded(self, by: str = ROLES["incident_commander"]) -> None:
-        """Somebody has taken the page."""
         if (await self.status()).acknowledged_at is None:
             await self.say("acknowledge", {"by": by})
 
@@ -401,7 +391,6 @@ class RunningIncident:
         )
 
     async def pass_time(self, duration: timedelta) -> None:
-        """Let time pass."""
         await self.drill.env.sleep(duration)
 
     async def ends(self, answers: dict[str, str] | None = None, skip: timedelta = timedelta(seconds=60), patience: float = 60) -> Status:

@@ -82,7 +82,6 @@ async def failing(stage: Drill, service: str = "api") -> float:
 
 
 def pinned(revision: str) -> dict[str, dict[str, float]]:
-    """Everywhere on one revision."""
     return {region: {revision: 1.0} for region in ("eu-west", "us-east")}
 
 

@@ -25,8 +25,6 @@ PATIENCE = 60.0  # seconds; a whole Go program is started each time
 
 @dataclass(frozen=True)
 class Ran:
-    """What a command answered."""
-
     code: int
     out: str
     err: str

@@ -65,7 +65,6 @@ class RealServer:
         (await self.practice.post("/practice/faults", json={"provider": "aurora", "kind": "overload", "rate": 0.6})).raise_for_status()
 
     async def declare(self, name: str, given: Any) -> "Running":
-        """Start §2.2 as a client does."""
         summary = "§2.2 LLM provider outage/degradation"
         handle = await self.client.start_workflow("LLMProviderOutage", given, id=name, task_queue=self.urgent, static_summary=summary)
         return Running(self, handle)
@@ -92,14 +91,11 @@ class RealServer:
 
 @dataclass
 class Running:
-    """One incident on it."""
-
     stage: RealServer
     handle: WorkflowHandle[Any, Any]
 
     @property
     def id(self) -> str:
-        """Its id."""
         return self.handle.id
 
     async def status(self) -> Status:
@@ -113,7 +109,6 @@ class Running:
             return [f"{e['kind']}: {e['text']}" for e in await self.handle.query("timeline")]
 
     async def refusals(self) -> list[str]:
-        """What was refused so far."""
         return [line.removeprefix("refused: ") for line in await self.timeline() if line.startswith("refused: ")]
 
     async def question(self, about: str) -> Question:

@@ -94,7 +94,6 @@ SCENES: dict[str, Callable[[Drill], Awaitable[RunningIncident]]] = {
 
 
 async def record() -> None:
-    """All of them."""
     HISTORIES.mkdir(exist_ok=True)
     for name, scene in SCENES.items():
         with tempfile.TemporaryDirectory() as tmp:

@@ -18,7 +18,6 @@ TRY = timedelta(seconds=60)
 
 @activity.defn
 async def takes(seconds: float) -> None:
-    """Completes after that time."""
     await asyncio.sleep(seconds)
 
 

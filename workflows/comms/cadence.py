@@ -9,8 +9,6 @@ from workflows.severity.severity import Severity
 
 
 class Duty(StrEnum):
-    """What the clock asks for."""
-
     PUBLIC = "status page update"
     ROOM = "war-room status"
     RECLASSIFY = "classify again"
@@ -111,7 +109,6 @@ class Cadence:
         self.public, self.public_due = False, None
 
     def next_instant(self) -> datetime:
-        """When to look again."""
         rung = self._next_rung()
         return min(*self._ticks(), *([rung[1]] if rung else []), self.started_at + FAR)
 

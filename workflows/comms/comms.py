@@ -98,7 +98,6 @@ class Comms:
         self._room.say(text)
 
     def heard(self, person: Person) -> None:
-        """Somebody spoke to us."""
         self._command.heard(person)
 
     def crowded(self) -> None:

@@ -39,8 +39,6 @@ MOST_MISSED = 20  # posts that are kept for the page while it is down
 
 
 class StatusPageUpdates:
-    """One incident's page."""
-
     def __init__(
         self,
         state: IncidentState,

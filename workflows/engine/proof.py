@@ -40,7 +40,6 @@ class Proof:
                     raise HandOver(f"cannot look ({out.why}); {decision.by} takes over") from out
 
     async def rest(self, duration: timedelta, why: str) -> None:
-        """Let policy time pass."""
         if self._state.rehearsing:
             self._state.note("wait", f"{minutes(duration)}: {why}")
             return

@@ -34,7 +34,6 @@ class Recorder:
         self._kept: dict[str, Any] = {}  # the status as the ledger has it
 
     async def run(self) -> None:
-        """Until stopped."""
         while not self._ending:
             await workflow.wait_condition(lambda: self._ending or self._state.changed())
             await self.flush()

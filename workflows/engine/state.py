@@ -112,7 +112,6 @@ class IncidentState:
         return step
 
     def end(self, step: Step, state: StepState, result: str) -> None:
-        """A step is over."""
         step.state, step.result, step.ended_at = state, result, workflow.now()
         self.note(state.value, f"{step.verb} {step.target}: {result}", step=step, verb=step.verb, target=step.target, key=step.key)
 
@@ -150,7 +149,6 @@ class IncidentState:
 
     @property
     def confidence(self) -> float:
-        """How sure the trigger was."""
         return self.incident.confidence
 
     def traced(self, labels: Mapping[str, str]) -> None:

@@ -14,8 +14,6 @@ from activities.organisation.organisation import Policy
 
 
 class Item(Value):
-    """One line of the checklist."""
-
     key: str  # the field of `FirstMinutes` that says when it is due
     text: str  # the seed's own line where it has one, marks of emphasis included
     owner: Role
@@ -55,8 +53,6 @@ ITEMS: tuple[Item, ...] = (
 
 
 class TickState(StrEnum):
-    """What became of an item."""
-
     DONE = "done"
     LATE = "late"  # done, after it was due
     MISSED = "missed"  # due, and not done

@@ -24,8 +24,7 @@ from workflows.people.approvals import NotAccepted
 from workflows.people.messages import Guarded, open_doors
 
 
-class FreezeMessages(Guarded):
-    """The doors of a freeze."""
+class FreezeMessages(Guarded): ...
 
 
 open_doors(FreezeMessages, MESSAGES, said_of)
@@ -104,12 +103,10 @@ class ChangeFreeze(FreezeMessages):
 
     @workflow.query(description="Who holds it, and what may pass")
     def state(self, *given: Any) -> FreezeState:
-        """The freeze now."""
         return self.freeze.state()
 
     @workflow.query(description="What happened, a line each")
     def timeline(self, *given: Any) -> list[dict[str, Any]]:
-        """The lines so far."""
         return [line.model_dump(mode="json") for line in self.freeze.lines]
 
     def _verb(self, name: str) -> Callable[[FreezeRequest, Authority], Awaitable[FreezeReply]]:
@@ -337,7 +334,6 @@ class ChangeFreeze(FreezeMessages):
         return self._told(said, adopted, proven_by, token=exemption.token, until=exemption.expires_at)
 
     def _details(self) -> str:
-        """As the Temporal UI shows it."""
         freeze = self.freeze
         held = [f"* **{h.id}**: {h.reason} ({h.by}, since {h.since:%Y-%m-%d %H:%M} UTC)" for h in freeze.holders.values()]
         passing = [f"* may pass: one {e.covers} until {e.expires_at:%H:%M} UTC" for e in freeze.live]

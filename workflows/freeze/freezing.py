@@ -45,7 +45,6 @@ class Authority(Value):
 
     @property
     def names(self) -> str:
-        """As they stand on the record."""
         return " and ".join(self.by)
 
 
@@ -124,11 +123,9 @@ class Freezing:
         """Nothing is only said here. In shadow mode the incidents say that they would hold it; the gate's own verbs refuse what is not granted."""
         return False
 
-    def withhold(self, unsaid: str) -> None:
-        """Nothing is, see `assumes`."""
+    def withhold(self, unsaid: str) -> None: ...
 
     def note(self, at: datetime, kind: str, text: str, by: str = "automation") -> None:
-        """One line more."""
         self.lines.append(Line(at=at, kind=kind, text=text[:LONGEST], by=by))
 
     def kept(self, counts: Mapping[str, int]) -> Kept:
@@ -142,7 +139,6 @@ class Freezing:
         )  # fmt: skip
 
     def state(self) -> FreezeState:
-        """As others see it."""
         waiting = tuple(f"[{q.number}] {q.asks}" for q in self.approvals.questions if q.open)
         return FreezeState(
             service=self.service, holders=tuple(self.holders.values()), exemptions=tuple(self.exemptions), since=self.since,
@@ -169,7 +165,6 @@ class Freezing:
 
     @property
     def live(self) -> list[Exemption]:
-        """What may still be used."""
         return [e for e in self.exemptions if not e.ended]
 
     @property
@@ -183,7 +178,6 @@ class Freezing:
         return next((e for e in reversed(self.exemptions) if (e.holder, e.digest, e.purpose) == bound), None)
 
     def give(self, said: FreezeRequest, authority: Authority, head: str, at: datetime) -> Exemption:
-        """A new exemption."""
         self.given += 1
         purpose = Purpose(said.purpose)
         exemption = Exemption(
@@ -195,7 +189,6 @@ class Freezing:
         return exemption
 
     def change(self, exemption: Exemption, **to: object) -> Exemption:
-        """The exemption, changed."""
         changed = exemption.model_copy(update=to)
         self.exemptions = [changed if e.token == exemption.token else e for e in self.exemptions]
         return changed

@@ -36,7 +36,6 @@ class FreezeGate:
         return freeze.place
 
     async def look(self) -> Gate:
-        """The gate as it is."""
         return await self._invoker.quietly(DeployGate.read, GateOf(service=await self.place()))
 
     async def adopt(self) -> None:
@@ -60,11 +59,9 @@ class FreezeGate:
         return effect
 
     async def probe(self) -> Effect:
-        """A deploy was turned away."""
         return await self._invoker.act(DeployGate.probe, ProbeGate(service=await self.place()))
 
     async def unlock(self, authority: Authority) -> Effect:
-        """Deploys go on."""
         order = UnlockGate(service=await self.place())
         return await self._invoker.act(DeployGate.unlock, order, grant=self._freeze.to_unlock(order, authority, workflow.now()))
 

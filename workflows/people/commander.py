@@ -92,7 +92,6 @@ class Command:
         await self._invoker.quietly(Pager.note, NotePage(incident_id=self._state.id, text=text, nth=self._notes))
 
     async def end_the_page(self) -> None:
-        """Nobody is woken any more."""
         await self._invoker.quietly(Pager.resolve, ResolvePage(incident_id=self._state.id))
 
     def only_one(self) -> None:

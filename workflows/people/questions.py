@@ -29,14 +29,11 @@ LONGEST_EFFECT = 400  # characters in a letter; the whole of it stands in the st
 
 @dataclass(frozen=True)
 class Decision:
-    """What became of a question."""
-
     question: Question
     grant: Grant | None = None
 
     @property
     def granted(self) -> bool:
-        """True when a person said yes."""
         return self.question.state is QuestionState.GRANTED
 
     @property
@@ -51,7 +48,6 @@ class Decision:
 
     @property
     def by(self) -> str:
-        """Who answered."""
         return " and ".join(given.by for given in self.question.given)
 
 

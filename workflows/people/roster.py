@@ -84,7 +84,6 @@ class RoleAssignments:
         return self.offers[role]
 
     def offered_to(self, person: Person) -> tuple[Offer, ...]:
-        """What this person may accept."""
         return tuple(offer for offer in self.offers.values() if offer.to == person.id)
 
     def name(self, role: Role) -> str:

@@ -14,8 +14,6 @@ from workflows.severity.severity import Severity
 
 @workflow.defn
 class Triage(Playbook):
-    """Which playbook is it?"""
-
     card = Card(
         section="0.3",
         title="Unknown alert: which playbook?",
@@ -28,7 +26,6 @@ class Triage(Playbook):
 
     @workflow.run
     async def run(self, incident: Incident) -> None:
-        """Look, ask, and pass on."""
         async with self.triage():
             self.note(f"received: {incident.title or incident.refused_input or incident.service}")
             if incident.service != "unknown":

@@ -19,7 +19,6 @@ class Targets(Value):
     ineligible: dict[str, tuple[str, ...]]  # revision → all the reasons, for people to read
 
     def best(self) -> Revision | None:
-        """The first one to try."""
         return self.eligible[0] if self.eligible else None
 
 

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 
 class Asked(Value):
-    """What somebody wants done."""
-
     procedure: str
     service: str = ""
     flag: str = ""

@@ -135,7 +135,6 @@ class Rollback:
         return RolledBack(to=target.id, why="it did not help")
 
     def _over(self, imposed: Imposed | None) -> None:
-        """It is not in force any more."""
         if imposed is not None:
             self._playbook.state.measures.lifted(imposed, workflow.now())
 

@@ -30,19 +30,15 @@ class Pin(Imposition):
     prior: Rollout | None = None
 
     def target(self) -> str:
-        """The service."""
         return f"service/{self.service.name}"
 
     def effect(self) -> str:
-        """What it is kept on."""
         return f"{self.service.name} is pinned to {self.revision}: later deploys get no traffic"
 
     def inverse(self) -> str:
-        """How it ends."""
         return f"canary {self.service.name} to a fixed build and let it follow the latest again"
 
     def look(self) -> Order:
-        """Look at the service."""
         return RevisionsOf(service=self.service)
 
     def met(self, now: Rollout) -> bool:
@@ -58,7 +54,6 @@ class Pin(Imposition):
         return self.model_copy(update={"prior": prior})
 
     def undo(self) -> ToRevision:
-        """Follow the latest again."""
         pinned = {region: {self.revision: 1.0} for region in self.service.regions}
         latest = {region: {LATEST: 1.0} for region in self.service.regions}
         return ToRevision(service=self.service, split=latest, purpose="return to latest", before=pinned)
@@ -70,19 +65,15 @@ class Trial(Imposition):
     moved: ToRevision
 
     def target(self) -> str:
-        """The service."""
         return self.moved.target()
 
     def effect(self) -> str:
-        """Who serves where meanwhile."""
         return self.moved.effect()
 
     def inverse(self) -> str:
-        """The split before."""
         return self.moved.inverse()
 
     def look(self) -> Order:
-        """Look at the service."""
         return RevisionsOf(service=self.moved.service)
 
     def begun(self, now: Rollout) -> bool:
@@ -90,7 +81,6 @@ class Trial(Imposition):
         return all(now.regions[region].resolved() == split for region, split in self.moved.split.items() if region in now.regions)
 
     def undo(self) -> ToRevision:
-        """As it came."""
         return self.moved.undo()
 
 

@@ -28,12 +28,10 @@ class Severity(IntEnum):
 
     @property
     def label(self) -> str:
-        """As people say it: `SEV-2`."""
         return f"SEV-{self.value}"
 
     @property
     def priority(self) -> str:
-        """As a ticket says it: `P1`."""
         return f"P{self.value - 1}"
 
     @classmethod
@@ -93,8 +91,6 @@ class Slo(_Ordered):
 
 
 class Workaround(_Ordered):
-    """Whether users can get by."""
-
     UNKNOWN, YES, NO = "UNKNOWN", "YES", "NO"
 
 

@@ -98,7 +98,6 @@ def patch_service(call: Call) -> Reply:
 
 @FACE.reads("revisions.list", _SERVICE + "/revisions")
 def list_revisions(call: Call) -> Reply:
-    """Newest first."""
     _known_query(call, "pageSize", "pageToken", "showDeleted")
     service, place = _known(call, call.path["service"])
     found = sorted({*place.history, place.template}, key=lambda name: -service.revisions[name].number)
@@ -248,7 +247,6 @@ def _content(revision: Revision) -> tuple[str, dict[str, int], int, int]:
 
 
 def _visible(call: Call, service: Service, place: Place) -> JSON:
-    """What a write can change."""
     own = _own(call, service, place)
     more = {key: own[key] for key in ("tags", "refused") if own.get(key)}
     return {"traffic": dict(place.split), "template": place.template, "least": place.least, "most": place.most, **more}

@@ -27,8 +27,6 @@ class SetFault(Ask):
 
 
 class SetDial(Ask):
-    """A dial to set."""
-
     route: str
     mode: Literal[
         "fail", "latency", "commit_then_drop", "nothing_changed", "stale_read", "partial", "throttle", "hang"

@@ -12,7 +12,6 @@ REPOSITORY = "/github/repos/{owner}/{repo}"
 
 
 def message(status: int, text: str, **more: Any) -> Reply:
-    """A refusal in GitHub's form."""
     return Reply({"message": text, "documentation_url": "https://docs.github.com/rest", "status": str(status), **more}, status)
 
 
@@ -26,7 +25,6 @@ FACE = Face(
 
 
 def repository_name(call: Call) -> str:
-    """The repository in the path."""
     return f"{call.path['owner']}/{call.path['repo']}"
 
 
@@ -39,7 +37,6 @@ def repository(call: Call) -> Repository:
 
 
 def page(call: Call, rows: list[T]) -> list[T]:
-    """One page of a list."""
     try:
         size, nth = int(call.one("per_page", "30")), int(call.one("page", "1"))
     except ValueError:

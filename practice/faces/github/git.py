@@ -18,16 +18,12 @@ DENIED = {"update": "Cannot update this protected ref.", "creation": "Cannot cre
 
 
 class Signature(Ask):
-    """Who made a commit, and when."""
-
     name: Annotated[str, Field(min_length=1)]
     email: Annotated[str, Field(min_length=3)]
     date: str | None = None
 
 
 class NewCommit(Ask):
-    """The body of POST."""
-
     message: str
     tree: _Sha
     parents: list[_Sha] = []
@@ -36,15 +32,11 @@ class NewCommit(Ask):
 
 
 class RefEdit(Ask):
-    """The body of PATCH."""
-
     sha: _Sha
     force: bool = False
 
 
 class NewRef(Ask):
-    """The body of POST."""
-
     ref: Annotated[str, Field(pattern=r"^refs/heads/.+$")]
     sha: _Sha
 

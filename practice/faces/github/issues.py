@@ -16,8 +16,6 @@ _QUALIFIER = re.compile(r'(\w+):("[^"]*"|\S+)')
 
 
 class NewIssue(Ask):
-    """The body of POST."""
-
     title: Annotated[str, Field(min_length=1, max_length=256)]
     body: str | None = None
     labels: list[str] | None = None
@@ -25,8 +23,6 @@ class NewIssue(Ask):
 
 
 class IssueEdit(Ask):
-    """The body of PATCH."""
-
     title: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     body: str | None = None
     state: Literal["open", "closed"] | None = None
@@ -36,8 +32,6 @@ class IssueEdit(Ask):
 
 
 class NewComment(Ask):
-    """A comment's text."""
-
     body: Annotated[str, Field(min_length=1, max_length=65_536)]
 
 

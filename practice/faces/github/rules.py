@@ -22,14 +22,10 @@ class RefNames(Ask):
 
 
 class Conditions(Ask):
-    """When a ruleset applies."""
-
     ref_name: RefNames
 
 
 class FetchAndMerge(Ask):
-    """The parameters of `update`."""
-
     update_allows_fetch_and_merge: bool
 
 
@@ -41,16 +37,12 @@ class Rule(Ask):
 
 
 class Bypass(Ask):
-    """Who need not obey."""
-
     actor_id: int | None = None
     actor_type: Literal["Integration", "OrganizationAdmin", "RepositoryRole", "Team", "DeployKey"]
     bypass_mode: Literal["always", "pull_request"] = "always"
 
 
 class NewRuleset(Ask):
-    """The body of POST."""
-
     name: Annotated[str, Field(min_length=1, max_length=100)]
     target: Literal["branch", "tag", "push"] = "branch"
     enforcement: Literal["active", "disabled", "evaluate"]

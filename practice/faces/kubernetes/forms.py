@@ -59,32 +59,24 @@ class Metadata(Loose):
 
 
 class KeyOfSecret(Ask):
-    """SecretKeySelector."""
-
     name: Annotated[str, Field(min_length=1)]
     key: Annotated[str, Field(min_length=1)]
     optional: bool | None = None
 
 
 class EnvSource(Loose):
-    """EnvVarSource."""
-
     unused = "fieldRef resourceFieldRef configMapKeyRef fileKeyRef"
 
     secretKeyRef: KeyOfSecret | None = None  # noqa: N815 - the wire's name
 
 
 class Env(Ask):
-    """EnvVar."""
-
     name: Annotated[str, Field(min_length=1)]
     value: str | None = None
     valueFrom: EnvSource | None = None  # noqa: N815 - the wire's name
 
 
 class Container(Loose):
-    """Container."""
-
     unused = (
         "command args envFrom ports resources resizePolicy restartPolicy restartPolicyRules volumeMounts volumeDevices livenessProbe "
         "readinessProbe startupProbe lifecycle terminationMessagePath terminationMessagePolicy imagePullPolicy securityContext stdin "
@@ -97,8 +89,6 @@ class Container(Loose):
 
 
 class PodSpec(Loose):
-    """PodSpec."""
-
     unused = (
         "initContainers ephemeralContainers volumes restartPolicy terminationGracePeriodSeconds activeDeadlineSeconds dnsPolicy dnsConfig "
         "nodeSelector serviceAccountName serviceAccount automountServiceAccountToken nodeName hostNetwork hostPID hostIPC hostUsers "
@@ -111,15 +101,11 @@ class PodSpec(Loose):
 
 
 class Template(Ask):
-    """PodTemplateSpec."""
-
     metadata: Metadata | None = None
     spec: PodSpec
 
 
 class Selector(Ask):
-    """LabelSelector."""
-
     matchLabels: dict[str, str] | None = None  # noqa: N815 - the wire's name
     matchExpressions: list[Any] | None = None  # noqa: N815 - the wire's name
 
@@ -128,8 +114,6 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class DeploymentSpec(Loose):
-    """DeploymentSpec."""
-
     unused = "strategy"
 
     replicas: Count | None = None
@@ -153,14 +137,10 @@ class Deployment(Loose):
 
 
 class ScaleSpec(Ask):
-    """ScaleSpec."""
-
     replicas: Count = 0
 
 
 class Scale(Loose):
-    """Scale, of autoscaling/v1."""
-
     unused = "status"
 
     apiVersion: Literal["autoscaling/v1"]  # noqa: N815 - the wire's name

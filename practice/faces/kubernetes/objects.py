@@ -27,7 +27,6 @@ def replica_sets(state: State, cluster: Cluster, stamp: Stamp) -> list[JSON]:
 
 
 def namespaces(state: State, cluster: Cluster, stamp: Stamp) -> list[JSON]:
-    """As old as the world."""
     return [
         {
             "apiVersion": "v1",

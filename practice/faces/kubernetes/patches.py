@@ -17,8 +17,7 @@ MERGE_KEYS = {
 NOTHING = object()
 
 
-class BadPatch(Exception):
-    """The patch is none (400)."""
+class BadPatch(Exception): ...
 
 
 class DoesNotApply(Exception):

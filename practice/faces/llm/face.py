@@ -59,23 +59,17 @@ class PutWeights(Ask):
 
 
 class PutModes(Ask):
-    """A mode for some tenants."""
-
     epoch: int = Field(ge=0)
     tenants: list[str]
     mode: Literal["normal", "retrieval_only"]
 
 
 class Renewal(Ask):
-    """More time for the lease."""
-
     epoch: int
     seconds: float = Field(gt=0)
 
 
 class PutBreaker(Ask):
-    """The breaker's rule."""
-
     enabled: bool
     failure_ratio: float = Field(gt=0, le=1)
     min_calls: int = Field(ge=1)
@@ -83,8 +77,6 @@ class PutBreaker(Ask):
 
 
 class PutPolicy(Ask):
-    """The whole client policy."""
-
     max_attempts: int = Field(ge=1, le=10)
     backoff: Literal["none", "exponential_jitter"]
     retry_budget: float = Field(ge=0, le=1)

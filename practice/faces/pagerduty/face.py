@@ -49,8 +49,6 @@ class Payload(Ask):
 
 
 class Event(Ask):
-    """An Events v2 event."""
-
     routing_key: str
     event_action: Literal["trigger", "acknowledge", "resolve"]
     dedup_key: Annotated[str, Field(max_length=255)] | None = None
@@ -72,26 +70,18 @@ class IncidentFields(Ask):
 
 
 class IncidentEdit(Ask):
-    """The body of PUT."""
-
     incident: IncidentFields
 
 
 class NoteFields(Ask):
-    """A note's text."""
-
     content: Annotated[str, Field(min_length=1, max_length=65_000)]
 
 
 class NewNote(Ask):
-    """The body of a note."""
-
     note: NoteFields
 
 
 class TargetFields(Ask):
-    """Who is asked."""
-
     id: str
     type: Literal["user_reference"]
     summary: str | None = None
@@ -104,8 +94,6 @@ class Target(Ask):
 
 
 class ResponderRequest(Ask):
-    """Ask people to join."""
-
     requester_id: str
     message: str
     responder_request_targets: Annotated[list[Target], Field(min_length=1)]

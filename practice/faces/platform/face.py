@@ -44,8 +44,6 @@ class Bounds(Ask):
 
 
 class PutAutoscaler(Ask):
-    """Bounds of some regions."""
-
     regions: dict[str, Bounds] = Field(min_length=1)
 
 

@@ -17,5 +17,4 @@ METHODS = (slack_channels, slack_messages, slack_reading)  # importing them decl
 @FACE.reads("unknown_method", method("{method}"), "POST")
 @FACE.reads("unknown_method.get", method("{method}"))
 def unknown(call: Call) -> Reply:
-    """Any other method."""
     raise Refusal(no("unknown_method", req_method=call.path["method"]))

@@ -35,7 +35,6 @@ class LLMProviderOutage(Playbook):
 
     @workflow.run
     async def run(self, incident: Incident) -> None:
-        """The section, read aloud."""
         numbers, service = self.policy.provider_outage, incident.service
 
         async with self.triage():

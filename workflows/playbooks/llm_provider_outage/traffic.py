@@ -78,12 +78,10 @@ class Traffic:
         )
 
     def tiers(self, tenants: TenantSplit, moving: Sequence[str]) -> tuple[str, ...]:
-        """Who would move, by tier."""
         counted = {tier: sum(tenants.tiers.get(t) == tier for t in moving) for tier in reversed(SHED_FIRST)}
         return ("tenants: " + ", ".join(f"{n} {tier}" for tier, n in counted.items() if n),) if any(counted.values()) else ()
 
     def reasons(self, tenants: TenantSplit, crowded: Sequence[str], by: Candidate | None) -> tuple[str, ...]:
-        """Why the others do not move."""
         said = sorted({tenants.reasons.get(t, "not permitted") for t in tenants.stuck})
         no_room = (f"{', '.join(crowded)}: {by.id} has room for {by.free_rps:g} requests/s only",) if by and crowded else ()
         return ((f"{', '.join(tenants.stuck)}: {'; '.join(said)[:200]}",) if tenants.stuck else ()) + no_room

@@ -64,7 +64,6 @@ class TriageFindings(Value):
         return found
 
     def hit_regions(self) -> frozenset[str]:
-        """The regions that fail."""
         return frozenset(region for region, share in self.errors_by_region().items() if share >= HIT)
 
     def serving(self, revision: str) -> frozenset[str]:
@@ -77,7 +76,6 @@ class TriageFindings(Value):
         return (instant - change.at) * self.pace
 
     def began(self) -> datetime | None:
-        """The first bad sample."""
         return self.onset.first_bad if self.onset else None
 
 
@@ -148,7 +146,6 @@ def revision_of(change: Change) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names in a sentence."""
     ordered = sorted(set(names))
     return " and ".join((", ".join(ordered[:-1]), ordered[-1])) if len(ordered) > 1 else "".join(ordered)
 

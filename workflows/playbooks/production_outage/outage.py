@@ -314,6 +314,5 @@ class Outage:
         return capacity.scaled(self._numbers.scale_by, self._mitigation)
 
     def read_only(self) -> ReadOnly:
-        """Take no writes, and say why."""
         why = "; ".join(self.findings.gate.why_unsafe() if self.findings.gate else ()) or "nobody can say whether writes are safe"
         return ReadOnly(service=self.service.name, regions=self.service.regions, why=why, mitigation=self._mitigation)

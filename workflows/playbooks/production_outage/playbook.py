@@ -34,7 +34,6 @@ class ProductionOutage(Playbook):
 
     @workflow.run
     async def run(self, incident: Incident) -> None:
-        """The section, read aloud."""
         numbers = self.policy.production_outage
 
         async with self.triage():

@@ -57,7 +57,6 @@ class Diagnosis(Value):
     missing: tuple[str, ...] = ()
 
     def in_words(self) -> str:
-        """As it stands on the screen."""
         what = self.cause.value.lower() + (f" {self.which}" if self.which else "")
         said = "the cause is unknown" if self.cause is Cause.UNKNOWN else f"the cause is probably {what} ({self.confidence:.0%})"
         return f"{said}: {'; '.join(self.reasons) or 'nothing stands out'}"

@@ -126,6 +126,5 @@ class SpentBudget:
 
 
 async def _stopped(task: asyncio.Task[Any]) -> None:
-    """Cancelled, and come to rest."""
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

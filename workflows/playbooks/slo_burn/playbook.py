@@ -30,7 +30,6 @@ class SloBurn(Playbook):
 
     @workflow.run
     async def run(self, incident: Incident) -> None:
-        """The sentence, read aloud."""
         async with self.triage():
             spent = SpentBudget(self, await self.deployed())
             budget = await spent.count()
