@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, ClassVar, Generic, TypeVar
 
 from activities.action import Call, Effect, Limits, NotYet, Order, Patience, Refused, Risk, Role, System
-from activities.clock import Clock, RealClock
+from activities.kit.clock import Clock, RealClock
 from activities.kit.fence import attempts, beating, refuse_when_late
 from activities.kit.verbs import arguments, derive
 

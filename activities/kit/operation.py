@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from temporalio import activity
 
 from activities.action import Call, Effect, Limits, NotYet, Order, Patience, Refused, Risk, Role, System, Value
-from activities.clock import Clock, RealClock
+from activities.kit.clock import Clock, RealClock
 from activities.kit.fence import beating, by_now, refuse_when_late
 from activities.kit.verbs import arguments, derive
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Generic, cast
 from typing_extensions import TypeVar
 
 from activities.action import Call
-from activities.clients.http import Door
+from activities.kit.http import HttpClient
 from activities.kit.setting import Reading, Resource, Setting, SettingValue
 from activities.kit.shell import Command, Var, address, curl, field_of, keep
 from activities.kit.urls import path
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 class RestClient:
     """A system that keeps the contract. A stale etag or epoch raises `Conflict`, what is not there `Refused`."""
 
-    def __init__(self, http: Door) -> None:
+    def __init__(self, http: HttpClient) -> None:
         self._http = http
 
     async def get(self, call: Call, path: str) -> Json:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 from activities.action import Imposition, Order, Value, digest
 from activities.kit.shell import comment
-from activities.organisation import Levers
+from activities.organisation.organisation import MitigationSettings
 
 
 class Resource(Value):
@@ -55,11 +55,11 @@ class SettingValue(Value):
         """Whether `now` is what a write of ours from `before` to this leaves when it breaks off. Only where one write is not one step."""
         return False
 
-    def way_back(self, before: Self, numbers: Levers, shares: Sequence[float] | None) -> tuple[Self, ...]:
+    def way_back(self, before: Self, numbers: MitigationSettings, shares: Sequence[float] | None) -> tuple[Self, ...]:
         """The steps back to the setting before; the last one is that setting. `shares`: of the whole, where others say how it is divided."""
         return (before,)
 
-    def pause(self, numbers: Levers) -> timedelta:
+    def pause(self, numbers: MitigationSettings) -> timedelta:
         """How long each step back is watched (policy time)."""
         return timedelta(0)
 
@@ -127,7 +127,7 @@ class Restore(Order, Generic[T, V]):
     left: V
     goal: V
     pause: timedelta = timedelta(0)
-    numbers: Levers = Levers()
+    numbers: MitigationSettings = MitigationSettings()
     late_until: datetime | None = None
 
     def target(self) -> str:
@@ -163,7 +163,7 @@ class Change(Imposition, Generic[T, V]):
     of: T
     wanted: V
     why: str = ""
-    numbers: Levers = Levers()
+    numbers: MitigationSettings = MitigationSettings()
     prior: Reading[V] | None = None
     late_until: datetime | None = None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from activities.action import Call, Refused
-from activities.clock import Clock
+from activities.kit.clock import Clock
 from activities.kit.fence import beating, by_now
 
 

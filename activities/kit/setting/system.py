@@ -11,13 +11,13 @@ from typing import Any, ClassVar, Generic, cast
 from typing_extensions import TypeVar
 
 from activities.action import Call, Effect, Limits, Measure, Patience, Refused, Risk, Role, System
-from activities.clock import Clock, RealClock
+from activities.kit.clock import Clock, RealClock
 from activities.kit.fence import attempts, beating, by_now
 from activities.kit.setting.orders import Change, Look, Reading, Resource, Restore, SettingValue
 from activities.kit.setting.steps import StepwiseRestore
 from activities.kit.setting.write import Settled, bring_about, effect
 from activities.kit.verbs import arguments, derive
-from activities.organisation import Levers
+from activities.organisation.organisation import MitigationSettings
 
 LANDS_WITHIN = timedelta(seconds=10)  # real time in which a request that nobody answered may still take effect: a whole attempt of a change
 
@@ -84,10 +84,10 @@ class Setting(System, Generic[T, V, R]):
     # ---- what is derived for those who use it ----
 
     @classmethod
-    def order(cls, of: T, wanted: V, *, why: str = "", numbers: Levers | None = None) -> Change[T, V]:
+    def order(cls, of: T, wanted: V, *, why: str = "", numbers: MitigationSettings | None = None) -> Change[T, V]:
         """The order that changes it."""
         made: Any = Change.__class_getitem__((type(of), type(wanted)))
-        return cast("Change[T, V]", made(of=of, wanted=wanted, why=why, numbers=numbers or Levers()))
+        return cast("Change[T, V]", made(of=of, wanted=wanted, why=why, numbers=numbers or MitigationSettings()))
 
     @classmethod
     def look(cls, of: T) -> Look[T]:

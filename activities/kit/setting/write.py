@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
 from activities.action import Call, Effect, NotYet, Refused
-from activities.clients.http import Conflict
 from activities.kit import fence
+from activities.kit.http import Conflict
 from activities.kit.setting.orders import Change, Reading, Restore, SettingValue
 
 ROUNDS = 3  # read, decide, write: as often before somebody else is plainly at work on the same thing

@@ -7,15 +7,15 @@ from typing import ClassVar, Self
 from pydantic import Field
 
 from activities.action import Call, NotYet, Risk
-from activities.clients.prometheus import Prometheus
-from activities.clock import Clock
+from activities.kit.clock import Clock
 from activities.kit.promql import Other, labels, selector
 from activities.kit.rest import RestClient, RestResource, RestSetting
 from activities.kit.setting import Change, Reading, Restore, SettingValue
 from activities.kit.shell import Var
-from activities.organisation import Levers
-from activities.seen import Seen, again, blind
-from activities.telemetry import beyond_chance
+from activities.metrics.metric_check import MetricCheck, again, blind
+from activities.metrics.prometheus import Prometheus
+from activities.metrics.telemetry import beyond_chance
+from activities.organisation.organisation import MitigationSettings
 
 
 class GatewayOf(RestResource):
@@ -47,10 +47,10 @@ class Gateway(SettingValue):
         within = self.rate_limit_rps is None or (now.rate_limit_rps is not None and now.rate_limit_rps <= self.rate_limit_rps)
         return within and now.breaker >= self.breaker
 
-    def pause(self, numbers: Levers) -> timedelta:
+    def pause(self, numbers: MitigationSettings) -> timedelta:
         return numbers.limit_pause
 
-    def way_back(self, before: Self, numbers: Levers, shares: Sequence[float] | None) -> tuple[Self, ...]:
+    def way_back(self, before: Self, numbers: MitigationSettings, shares: Sequence[float] | None) -> tuple[Self, ...]:
         grown, rps = [], self.rate_limit_rps
         for _ in range(numbers.limit_steps if rps is not None else 0):
             rps = round((rps or 0) * numbers.limit_growth, 3)
@@ -64,7 +64,7 @@ class Gateways(RestSetting[GatewayOf, Gateway], read="edge.limits", change="edge
     """The gateways of all services, proven by what the metrics say is let in."""
 
     def __init__(self, rest: RestClient, prometheus: Prometheus, clock: Clock) -> None:
-        self.rest, self.clock, self._seen = rest, clock, Seen(prometheus)
+        self.rest, self.clock, self._seen = rest, clock, MetricCheck(prometheus)
 
     async def prove(self, call: Call, order: Change[GatewayOf, Gateway], now: Reading[Gateway]) -> str:
         most, window = order.wanted.rate_limit_rps, order.numbers.settled

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import httpx
 
 from activities.action import Call, NotYet, Refused, Risk
-from activities.clients.http import Conflict
-from activities.clock import Clock
+from activities.kit.clock import Clock
+from activities.kit.http import Conflict
 from activities.kit.setting import Change, Reading, Resource, Restore, Setting, SettingValue
 from activities.kit.shell import Var, curl
 

@@ -6,15 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 from activities.action import Call
-from activities.clients.prometheus import Prometheus
 from activities.kit.rest import RestClient
 from activities.kit.setting import Change, Setting
-from activities.organisation import Levers
+from activities.metrics.prometheus import Prometheus
+from activities.organisation.organisation import MitigationSettings
 from tests.activities.kit.gateway import Gateway, GatewayOf, Gateways
 from tests.activities.kit.probe import Level, ProbeOf, Probes, Vendor
 from tests.activities.kit.stage import FollowingClock, Stage, stage
 
-QUICK = Levers(return_pause=timedelta(minutes=1), limit_pause=timedelta(minutes=1))
+QUICK = MitigationSettings(return_pause=timedelta(minutes=1), limit_pause=timedelta(minutes=1))
 LEE = "lee"
 STATUS = {"conflict": 412, "denied": 403, "expired": 401, "moved": 301}
 
@@ -84,7 +84,7 @@ class Practised:
     route: str  # of the write; the read's is the same with `get`
     read: str = ""
     fenced: bool = True
-    numbers: Levers = field(default_factory=lambda: QUICK)
+    numbers: MitigationSettings = field(default_factory=lambda: QUICK)
 
     async def __call__(self) -> Subject:
         played, clock = stage(), LandingClock()

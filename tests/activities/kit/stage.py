@@ -12,11 +12,11 @@ import httpx
 from temporalio.testing import ActivityEnvironment
 
 from activities.action import Call, Effect, Grant, Order, Refused, Risk, Verb, action_of
-from activities.clients.http import Door
-from practice.app import build
-from practice.dials import Dial
-from practice.state import JSON
-from practice.world import World
+from activities.kit.http import HttpClient
+from practice.http.app import build
+from practice.world.dials import Dial
+from practice.world.state import JSON
+from practice.world.world import World
 
 INCIDENT = "inc-20261123-chat"
 BEARER = {"Authorization": "Bearer practice-token"}
@@ -47,9 +47,9 @@ class Stage:
         self.app = build(world)
         self._transport = InProcess(self.app)
 
-    def client(self, path: str, **headers: str) -> Door:
+    def client(self, path: str, **headers: str) -> HttpClient:
         """A client of one face: `client("/platform")`."""
-        return Door(f"http://practice{path}", headers or BEARER, timeout=PATIENCE, transport=self._transport)
+        return HttpClient(f"http://practice{path}", headers or BEARER, timeout=PATIENCE, transport=self._transport)
 
     def call(self, later: float = 0.0, **overrides: object) -> Call:
         """A call as a workflow makes it; at the world's present, plus `later` seconds, unless said otherwise."""
