@@ -1,0 +1,130 @@
+"""Something that is started once and takes its time: a rollout, a promotion, a rebuild, an eval run, a drain, an export.
+
+A system declares what must hold before, how it is started, how one that runs is found by our key, and how far it is. Starting once,
+polling with a heartbeat that carries where we are, going on after a crash, verifying and telling *unknown* are derived.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, ClassVar, Generic, TypeVar
+
+from pydantic import JsonValue
+from temporalio import activity
+
+from activities.action import Call, Effect, Limits, NotYet, Order, Patience, Refused, Risk, Role, System, Value
+from activities.kit.clock import Clock, RealClock
+from activities.kit.fence import beating, by_now, refuse_when_late
+from activities.kit.verbs import arguments, derive
+
+SOON = timedelta(seconds=1)
+
+O = TypeVar("O", bound=Order)
+
+
+class At(StrEnum):
+    """How far an operation is. Unknown is a value: it is neither done nor failed."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class Progress(Value):
+    """How far it is, and what the system says of it."""
+
+    at: At
+    says: str = ""
+    after: dict[str, JsonValue] = {}
+
+
+class Operation(System, Generic[O]):
+    """One kind of operation. Its id is what the system calls a run of it."""
+
+    looks_every: ClassVar[timedelta] = timedelta(seconds=2)  # real time between two looks
+    unknown_for: ClassVar[int] = 5  # so many looks in a row that say nothing end the attempt
+    clock: Clock = RealClock()
+
+    def __init_subclass__(
+        cls, *, name: str = "", risk: Risk | Callable[[Any, Limits], Risk] = Risk.C2, asks: tuple[Role, ...] = (Role.OPS_LEAD,),
+        patience: Patience = Patience.WATCH,
+    ) -> None:  # fmt: skip
+        super().__init_subclass__()
+        if name:
+            order = arguments(cls, Operation)[0]
+            derive(cls, "run", Operation._run, name, order, Effect, risk=risk, asks=asks, patience=patience, writes=True)
+
+    # ---- what a system declares ----
+
+    async def precondition(self, call: Call, order: O) -> None:
+        """Just before it is started: raises `Refused` when it must not be, `NotYet` when it may be later."""
+
+    async def find(self, call: Call, order: O) -> str | None:
+        """The id of the run with our key (`call.key`), whatever became of it. None only when there surely is none."""
+        raise NotImplementedError
+
+    async def start(self, call: Call, order: O) -> str:
+        """Start it under our key. Returns the id of the run."""
+        raise NotImplementedError
+
+    async def status(self, call: Call, order: O, id: str) -> Progress:
+        """How far a run is."""
+        raise NotImplementedError
+
+    async def verify(self, call: Call, order: O, id: str) -> str:
+        """See what it brought about, and say where. Raises `NotYet` until it shows."""
+        raise NotImplementedError
+
+    # ---- what is derived ----
+
+    async def run(self, order: O, call: Call) -> Effect:
+        """Run it, once."""
+        raise NotImplementedError
+
+    async def _run(self, order: O, call: Call) -> Effect:
+        """Started once, done, and verified. Raises `Refused` when it failed, `NotYet` when nobody can say how far it is."""
+        known: list[Any] = list(activity.info().heartbeat_details) if activity.in_activity() else []
+        async with beating(lambda: tuple(known[:1])):
+            id, adopted = (str(known[0]), True) if known else await self._begun(call, order)
+            known[:] = [id]
+            done = await self._done(call, order, id)
+            seen = await self.verify(by_now(call), order, id)
+        return Effect(
+            target=order.target(),
+            summary=order.effect() + (f"; {done.says}" if done.says else ""),
+            proven_by=seen,
+            adopted=adopted,
+            after={"id": id, **done.after},
+        )
+
+    async def _begun(self, call: Call, order: O) -> tuple[str, bool]:
+        """The id of our run, and whether it had been started before."""
+        found = await self.find(call, order)
+        if found is not None:
+            return found, True
+        await self.precondition(by_now(call), order)
+        refuse_when_late()
+        try:
+            return await self.start(call, order), False
+        except (Refused, NotYet):
+            raise
+        except Exception:
+            found = await self.find(call, order)
+            if found is None:
+                raise
+            return found, False
+
+    async def _done(self, call: Call, order: O, id: str) -> Progress:
+        """Look until it is over."""
+        unknown = 0
+        while True:
+            now = await self.status(call, order, id)
+            if now.at is At.DONE:
+                return now
+            if now.at is At.FAILED:
+                raise Refused(f"{order.effect()} has failed: {now.says or 'the system does not say why'}")
+            unknown = unknown + 1 if now.at is At.UNKNOWN else 0
+            if unknown >= self.unknown_for:
+                raise NotYet(f"nobody can say how far it is: {now.says or 'no answer'}", after=SOON)
+            await self.clock.sleep(self.looks_every)

@@ -1,0 +1,100 @@
+"""Settings of our own REST contract: read with an etag (and an epoch, where there is one), written by PUT under both."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, cast
+
+from typing_extensions import TypeVar
+
+from activities.action import Call
+from activities.kit.http import HttpClient
+from activities.kit.setting import Reading, Resource, Setting, SettingValue
+from activities.kit.shell import Command, Var, address, curl, field_of, keep
+from activities.kit.urls import path
+
+Json = dict[str, Any]
+
+
+class RestClient:
+    """A system that keeps the contract. A stale etag or epoch raises `Conflict`, what is not there `Refused`."""
+
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
+
+    async def get(self, call: Call, path: str) -> Json:
+        """What stands there."""
+        said: Json = (await self._http.read(call, path)).json()
+        return said
+
+    async def put(self, call: Call, path: str, etag: str, body: Json) -> None:
+        """Write it, if it still has this etag."""
+        await self._http.write(call, "PUT", path, headers={"If-Match": etag}, json=body)
+
+
+class RestResource(Resource):
+    """A resource of a REST contract. A subclass has the names that its path is made of."""
+
+    base: ClassVar[Var]
+    token: ClassVar[Var]
+    version: ClassVar[str] = "v1"
+    epochs: ClassVar[bool] = True
+
+    def parts(self) -> tuple[str, ...]:
+        """The parts of its path: `("services", "api", "gateway")`."""
+        raise NotImplementedError
+
+    @property
+    def path(self) -> str:
+        """Its path, below the address of the system."""
+        return path(self.version, *self.parts())
+
+    def target(self) -> str:
+        return "/".join(self.parts())
+
+    def body(self, value: Any) -> Json:
+        """What is sent to set a value, without the epoch."""
+        sent: Json = value.model_dump(mode="json")
+        return sent
+
+    def read_by_hand(self) -> tuple[str, ...]:
+        return (self._get(),)
+
+    def write_by_hand(self, value: Any, prior: Any = None) -> tuple[str, ...]:
+        epoch = {"epoch": Var("EPOCH", number=True)} if self.epochs else {}
+        put = curl(
+            "PUT", self._url(), self._auth(), ("If-Match: ", Var("ETAG")), ("X-Actor: ", Var("USER")), body={**epoch, **self.body(value)}
+        )  # fmt: skip
+        read = (keep("STATE", self._get()), keep("ETAG", field_of("STATE", "etag")))
+        return (*read, *((keep("EPOCH", field_of("STATE", "epoch", plus_one=True)),) if self.epochs else ()), put)
+
+    def _get(self) -> Command:
+        return curl("GET", self._url(), self._auth())
+
+    def _url(self) -> Any:
+        return address(self.base, self.path)
+
+    def _auth(self) -> Any:
+        return ("Authorization: Bearer ", self.token)
+
+
+T = TypeVar("T", bound=RestResource)
+V = TypeVar("V", bound=SettingValue)
+R = TypeVar("R", bound=Reading[Any], default=Reading[Any])
+
+
+class RestSetting(Setting[T, V, R], Generic[T, V, R]):
+    """A setting of such a resource. A subclass proves it."""
+
+    rest: RestClient
+
+    async def look_at(self, call: Call, of: T) -> R:
+        return self.understood(await self.rest.get(call, of.path))
+
+    async def write(self, call: Call, of: T, wanted: V, over: R, epoch: int) -> None:
+        await self.rest.put(call, of.path, over.version, {**({"epoch": epoch} if of.epochs else {}), **of.body(wanted)})
+
+    def understood(self, said: Mapping[str, Any]) -> R:
+        """The reading that an answer is: the fields of the value, the versions, and the facts that the reading has besides."""
+        value = {name: said[name] for name in self.value.model_fields if name in said}
+        facts = {name: said[name] for name in self.reading.model_fields if name in said and name not in Reading.model_fields}
+        whose = {"version": said["etag"], "epoch": said.get("epoch"), "changed_by": said["changed_by"]}
+        return cast("R", self.reading(value=self.value(**value), **whose, **facts))

@@ -1,0 +1,228 @@
+"""The words of a setting: what it is, how it was read, and the three orders that every setting has.
+
+A system declares two values. A *resource* says which setting is meant, and how a person reads and writes it without us. A *setting value*
+is all that one write sets; `str` says it to people.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
+
+from activities.action import Imposition, Order, Value, digest
+from activities.kit.shell import comment
+from activities.organisation.organisation import MitigationSettings
+
+
+class Resource(Value):
+    """Which setting. `str` says it to people (`the gateway of api`)."""
+
+    def target(self) -> str:
+        """As it stands in keys and on the screen: `service/api/gateway`."""
+        raise NotImplementedError
+
+    def workloads(self) -> tuple[str, ...]:
+        """The workloads that are acted on (`Order.workloads`)."""
+        return ()
+
+    def read_by_hand(self) -> tuple[str, ...]:
+        """Shell commands that show it."""
+        raise NotImplementedError
+
+    def write_by_hand(self, value: Any, prior: Any = None) -> tuple[str, ...]:
+        """Shell commands that set it; `prior`: the value that they may replace, where a tool can check that."""
+        raise NotImplementedError
+
+    def watch_by_hand(self, value: Any) -> tuple[str, ...]:
+        """Shell commands that show whether a step back did harm, or whether the next may be taken."""
+        return ()
+
+
+class SettingValue(Value):
+    """All that one write sets."""
+
+    volatile: ClassVar[frozenset[str]] = frozenset()  # facts by which it was decided: they may change without asking the approver again
+
+    def same(self, other: Self) -> bool:
+        """Whether it is the same setting."""
+        return self == other
+
+    def met(self, now: Self) -> bool:
+        """Whether what is in force is as this wants it, whoever brought it about."""
+        return self.same(now)
+
+    def between(self, before: Self, now: Self) -> bool:
+        """Whether `now` is what a write of ours from `before` to this leaves when it breaks off. Only where one write is not one step."""
+        return False
+
+    def way_back(self, before: Self, numbers: MitigationSettings, shares: Sequence[float] | None) -> tuple[Self, ...]:
+        """The steps back to the setting before; the last one is that setting. `shares`: of the whole, where others say how it is divided."""
+        return (before,)
+
+    def pause(self, numbers: MitigationSettings) -> timedelta:
+        """How long each step back is watched (policy time)."""
+        return timedelta(0)
+
+    def effect(self, of: Any) -> str:
+        """What imposing it on a resource does, in one sentence."""
+        return f"set {of} to {self}"
+
+    def back(self, of: Any) -> str:
+        """What putting it back does, in one sentence."""
+        return f"set {of} back to {self}"
+
+
+V = TypeVar("V", bound=SettingValue)
+T = TypeVar("T", bound=Resource)
+
+
+class Reading(Value, Generic[V]):
+    """A setting as it was read.
+
+    `version`: changes with every change of it ("" where there is none); `epoch`: a number that only grows, and that a write must raise
+    (None where there is none); `changed_by`: "" where nobody knows. A system that shows more derives a class of its own.
+    """
+
+    value: V
+    version: str = ""
+    epoch: int | None = None
+    changed_by: str = ""
+
+    @property
+    def author(self) -> str:
+        """Who wrote it last, in a sentence."""
+        return self.changed_by or "somebody"
+
+    @property
+    def fenced(self) -> bool:
+        """Whether a late write can be told from a new one by the system itself."""
+        return self.epoch is not None or bool(self.version)
+
+
+class Look(Order, Generic[T]):
+    """Read a setting."""
+
+    of: T
+
+    def target(self) -> str:
+        return self.of.target()
+
+    def effect(self) -> str:
+        return f"read {self.of}"
+
+    def by_hand(self) -> tuple[str, ...]:
+        return self.of.read_by_hand()
+
+
+class Restore(Order, Generic[T, V]):
+    """Put a setting back, step by step; each is watched before the next.
+
+    `left` is what we left in force, `goal` what it was before. `late_until`: until then an earlier write of ours may still arrive.
+    """
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"late_until"})
+
+    of: T
+    steps: tuple[V, ...]
+    left: V
+    goal: V
+    pause: timedelta = timedelta(0)
+    numbers: MitigationSettings = MitigationSettings()
+    late_until: datetime | None = None
+
+    def target(self) -> str:
+        return self.of.target()
+
+    def workloads(self) -> tuple[str, ...]:
+        return self.of.workloads()
+
+    def effect(self) -> str:
+        steps = f", in {len(self.steps)} steps" if len(self.steps) > 1 else ""
+        watched = f", {'each ' if steps else ''}watched for {_span(self.pause)}" if self.pause else ""
+        return self.steps[-1].back(self.of) + steps + watched
+
+    def inverse(self) -> str:
+        return f"{self.left.effect(self.of)} once more"
+
+    def by_hand(self) -> tuple[str, ...]:
+        lines: list[str] = []
+        for n, step in enumerate(self.steps, start=1):
+            if self.pause:
+                lines.append(comment(f"step {n} of {len(self.steps)}: {step}; then watch for {_span(self.pause)}"))
+            lines += self.of.write_by_hand(step)
+            if n < len(self.steps) or self.pause:
+                lines += self.of.watch_by_hand(step)
+        return tuple(lines)
+
+
+class Change(Imposition, Generic[T, V]):
+    """Change a setting for a while. `prior`: as it was before, and what the write is fenced by."""
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"prior", "late_until"})
+
+    of: T
+    wanted: V
+    why: str = ""
+    numbers: MitigationSettings = MitigationSettings()
+    prior: Reading[V] | None = None
+    late_until: datetime | None = None
+
+    def target(self) -> str:
+        return self.of.target()
+
+    def workloads(self) -> tuple[str, ...]:
+        return self.of.workloads()
+
+    def effect(self) -> str:
+        return self.wanted.effect(self.of) + (f": {self.why}" if self.why else "")
+
+    def inverse(self) -> str:
+        return self.undo().effect() if self.prior else f"put {self.of} back to what it was"
+
+    def by_hand(self) -> tuple[str, ...]:
+        return self.of.write_by_hand(self.wanted, self.prior.value if self.prior else None)
+
+    def digest(self, verb: str) -> str:
+        left_out: dict[str, Any] = {**dict.fromkeys(self.volatile, True), "wanted": set(self.wanted.volatile)}
+        wanted = self.model_dump(mode="json", exclude=left_out if self.wanted.volatile else set(self.volatile))
+        return digest({"verb": verb, "target": self.target(), "order": wanted})
+
+    def look(self) -> Look[T]:
+        return cast("Look[T]", _of(Look, self.of)(of=self.of))
+
+    def met(self, now: Reading[V]) -> bool:
+        return self.wanted.met(now.value)
+
+    def given(self, prior: Reading[V]) -> Self:
+        told = Reading[Any].model_fields
+        plain = _of(Reading, self.wanted)(**{name: getattr(prior, name) for name in told})
+        return self.model_copy(update={"prior": plain})
+
+    def undo(self) -> Restore[T, V]:
+        before = self._before()
+        return self._back(self.wanted, *self.wanted.way_back(before, self.numbers, None))
+
+    def undo_steps(self, shares: Sequence[float]) -> tuple[Order, ...]:
+        steps = self.wanted.way_back(self._before(), self.numbers, shares)
+        return tuple(self._back(since, to) for since, to in pairwise((self.wanted, *steps)))
+
+    def _before(self) -> V:
+        if self.prior is None:
+            raise ValueError(f"this order does not carry what {self.of} was before; read it first")
+        return self.prior.value
+
+    def _back(self, left: V, *steps: V) -> Restore[T, V]:
+        made = _of(Restore, self.of, self.wanted)(
+            of=self.of, steps=steps, left=left, goal=self._before(), pause=self.wanted.pause(self.numbers), numbers=self.numbers,
+            late_until=self.late_until,
+        )  # fmt: skip
+        return cast("Restore[T, V]", made)
+
+
+def _of(generic: Any, *values: Value) -> Any:
+    """The generic class for the exact types of these values: what crosses the activity boundary is read back as what it was."""
+    return generic[tuple(map(type, values)) if len(values) > 1 else type(values[0])]
+
+
+def _span(pause: timedelta) -> str:
+    return f"{pause.total_seconds() / 60:g} min"

@@ -1,0 +1,196 @@
+"""A setting: a value of a system outside that is changed for a while and put back.
+
+A system declares its resource and its value, how it is read and written, and how a change is proven. Looking, comparing, fencing, reading
+back, adopting, telling a conflict, putting back in steps, saying itself, doing it by hand and the measure are derived, once for all.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Generic, cast
+
+from typing_extensions import TypeVar
+
+from activities.action import Call, Effect, Limits, Measure, Patience, Refused, Risk, Role, System
+from activities.kit.clock import Clock, RealClock
+from activities.kit.fence import attempts, beating, by_now
+from activities.kit.setting.orders import Change, Look, Reading, Resource, Restore, SettingValue
+from activities.kit.setting.steps import StepwiseRestore
+from activities.kit.setting.write import Settled, bring_about, effect
+from activities.kit.verbs import arguments, derive
+from activities.organisation.organisation import MitigationSettings
+
+LANDS_WITHIN = timedelta(seconds=10)  # real time in which a request that nobody answered may still take effect: a whole attempt of a change
+
+T = TypeVar("T", bound=Resource)
+V = TypeVar("V", bound=SettingValue)
+R = TypeVar("R", bound=Reading[Any], default=Reading[Any])
+RiskOf = Risk | Callable[[Any, Limits], Risk]
+
+
+class Setting(System, Generic[T, V, R]):
+    """One kind of setting. `R`: the reading, where it shows more than the value.
+
+    Declared with the class: the wire names of its three verbs, the risk of changing it (a function of the order where it depends on it) and
+    of putting it back (the same, if it is not given), who is asked, and `watched`: its steps back are minutes long.
+    """
+
+    value: ClassVar[type[Any]]
+    reading: ClassVar[type[Any]]
+    values_compare: bool = False  # the version changes also when nobody changed the setting, so that values are compared
+    clock: Clock = RealClock()
+
+    def __init_subclass__(
+        cls, *, read: str = "", change: str = "", restore: str = "", risk: RiskOf = Risk.C2, restore_risk: RiskOf | None = None,
+        asks: tuple[Role, ...] = (Role.OPS_LEAD,), watched: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init_subclass__()
+        if not change:
+            return
+        of, value, *shown = arguments(cls, Setting)
+        cls.value = value
+        plain: Any = Reading.__class_getitem__(value)
+        cls.reading = shown[0] if shown and isinstance(shown[0], type) and shown[0] is not Reading[Any] else plain
+        to, back = Change.__class_getitem__((of, value)), Restore.__class_getitem__((of, value))
+        declared = {"asks": asks, "patience": Patience.WATCH if watched else Patience.CHANGE}
+        derive(cls, "read", Setting._read, read, Look.__class_getitem__(of), cls.reading)
+        derive(cls, "change", Setting._change, change, to, Effect, risk=risk, asks=asks)
+        derive(cls, "restore", Setting._restore, restore, back, Effect, risk=risk if restore_risk is None else restore_risk, **declared)
+
+    # ---- what a system declares ----
+
+    async def look_at(self, call: Call, of: T) -> R:
+        """The setting now. What cannot be told raises: absence is no proof."""
+        raise NotImplementedError
+
+    async def write(self, call: Call, of: T, wanted: V, over: R, epoch: int) -> None:
+        """Write it over what was read, at this epoch where there are epochs. Raises `Conflict` when it is not what was read any more."""
+        raise NotImplementedError
+
+    async def check(self, call: Call, order: Change[T, V] | Restore[T, V], to: V) -> None:
+        """Just before a write: raises `Refused` when it must not be made, `NotYet` when it may be later."""
+
+    async def prove(self, call: Call, order: Change[T, V], now: R) -> str:
+        """See the change outside, and say where. Raises `NotYet` until it shows."""
+        return ""
+
+    async def prove_step(self, call: Call, order: Restore[T, V], step: V) -> str:
+        """See a step back outside, and say where. Raises `NotYet` until it shows."""
+        return ""
+
+    async def trouble(self, call: Call, order: Restore[T, V], step: V) -> str:
+        """What is wrong after a step back was watched; empty when nothing is."""
+        return ""
+
+    # ---- what is derived for those who use it ----
+
+    @classmethod
+    def order(cls, of: T, wanted: V, *, why: str = "", numbers: MitigationSettings | None = None) -> Change[T, V]:
+        """The order that changes it."""
+        made: Any = Change.__class_getitem__((type(of), type(wanted)))
+        return cast("Change[T, V]", made(of=of, wanted=wanted, why=why, numbers=numbers or MitigationSettings()))
+
+    @classmethod
+    def look(cls, of: T) -> Look[T]:
+        """The order that reads it."""
+        made: Any = Look.__class_getitem__(type(of))
+        return cast("Look[T]", made(of=of))
+
+    @classmethod
+    def measure(cls, name: str, *, sticky: bool = False, until_stable: bool = False, own_end: bool = False) -> Measure[Change[T, V]]:
+        """Changing it as a temporary measure."""
+        kinds = {"sticky": sticky, "until_stable": until_stable, "own_end": own_end}
+        return Measure(name, look=cls.read, impose=cls.change, lift=cls.restore, **kinds)
+
+    # The three verbs as types see them; every system has its own, with its names and risks.
+
+    async def read(self, order: Look[T], call: Call) -> R:
+        """Read it."""
+        raise NotImplementedError
+
+    async def change(self, order: Change[T, V], call: Call) -> Effect:
+        """Change it."""
+        raise NotImplementedError
+
+    async def restore(self, order: Restore[T, V], call: Call) -> Effect:
+        """Put it back."""
+        raise NotImplementedError
+
+    # ---- how it is done ----
+
+    async def _read(self, order: Look[T], call: Call) -> R:
+        """The setting now."""
+        return await self.look_at(call, order.of)
+
+    async def _change(self, order: Change[T, V], call: Call) -> Effect:
+        """Changed, read back, and seen outside. Raises `Refused` when somebody else changed it since, `NotYet` until it shows."""
+        made = await bring_about(self, call, order, order.wanted)
+        seen = await self.prove(by_now(call), order, made.after)
+        return effect(call, order, order.prior.value if order.prior else made.before.value, made, seen)
+
+    async def _restore(self, order: Restore[T, V], call: Call) -> Effect:
+        """Back step by step, each watched. Raises `Refused` when it is not as we left it, or when a step brought trouble and was taken back."""
+        before, at = await self._where(call, order)
+        if order.goal.same(order.left):
+            if at < 0:
+                raise Refused(f"conflict: {before.author} has changed {order.of}, and we had left it as it was: {before.value}")
+            return effect(call, order, before.value, Settled(before, before, wrote=False), "there was nothing to put back")
+        made, seen, ended = await self._put_back(order, call, before, at)
+        again = await self._look_again(order, call, made.after)
+        return effect(call, order, before.value, made, "; ".join(filter(None, (seen, again))), ended)
+
+    async def _where(self, call: Call, order: Restore[T, V]) -> tuple[R, int]:
+        """What is in force, and which step that is: -1 none. Read twice: nothing else would show that the first reading was stale."""
+        await self.look_at(call, order.of)
+        now = await self.look_at(call, order.of)
+        return now, next((n for n in reversed(range(len(order.steps))) if order.steps[n].same(now.value)), -1)
+
+    async def _put_back(self, order: Restore[T, V], call: Call, before: R, at: int) -> tuple[Settled[R], str, datetime | None]:
+        """What came of it, what was seen, and when watching ended. What people put back is adopted, and not watched."""
+        theirs = at == len(order.steps) - 1 and before.changed_by not in ("", call.incident_id)
+        if theirs or (at < 0 and order.goal.same(before.value)):
+            seen = await self.prove_step(by_now(call), order, order.steps[-1] if theirs else order.goal)
+            return Settled(before, before, wrote=False), _listed(seen, "not watched" if order.pause else ""), None
+        ended, took, seen = await self._step_back(order, call, at)
+        made = Settled(before, await self.look_at(call, order.of), wrote=took)
+        if not order.pause:
+            return made, seen, None
+        return made, _listed(seen, f"watched {len(order.steps)} times, without trouble"), ended
+
+    async def _step_back(self, order: Restore[T, V], call: Call, at: int) -> tuple[datetime, bool, str]:
+        ways, seen = (order.left, *order.steps), [""]
+
+        async def take(n: int, now: Call) -> None:
+            await bring_about(self, now, order, ways[n + 1], ways[n])
+            seen[0] = await self.prove_step(now, order, ways[n + 1])
+
+        async def trouble(n: int, now: Call) -> str:
+            return await self.trouble(now, order, ways[n + 1])
+
+        async def back(n: int, now: Call) -> None:
+            await bring_about(self, now, order, ways[n], ways[n + 1])
+
+        if at >= 0:
+            seen[0] = await self.prove_step(by_now(call), order, order.steps[at])
+        ended, took = await StepwiseRestore(len(order.steps), order.pause, at, take, trouble, back).run(call, self.clock)
+        return ended, took, seen[0]
+
+    async def _look_again(self, order: Restore[T, V], call: Call, after: R) -> str:
+        """Where nothing fences a late write of ours, see that none has undone what was put back; put it back once more if one has."""
+        wait = order.late_until - by_now(call).at if order.late_until and not after.fenced else timedelta(0)
+        if wait <= timedelta(0) or order.left.same(order.steps[-1]):
+            return ""
+        async with beating():
+            await self.clock.sleep(wait)
+            if not order.left.same((await self.look_at(call, order.of)).value):
+                return "looked at again: no late write of ours had arrived"
+            once_more = call.model_copy(update={"key": f"{call.key}/again"})
+            await bring_about(self, once_more, order, order.steps[-1], order.left)
+        return "a late write of ours had changed it again, and was put back as well"
+
+    def late_until(self, call: Call) -> datetime | None:
+        """Until when an earlier attempt of this change may still arrive; None when there was none."""
+        return by_now(call).at + LANDS_WITHIN if attempts(call) > 1 else None
+
+
+def _listed(*seen: str) -> str:
+    return "; ".join(filter(None, seen))
