@@ -126,7 +126,7 @@ async def _app(doors: _Doors, call: Call) -> str:
 
 
 async def _unleash(doors: _Doors, call: Call) -> str:
-    door = await doors.door(doors.settings.unleash_url, Authorization=doors.secret("unleash_token"))
+    door = await doors.door(doors.settings.unleash_url, Authorization=doors.secret("unleash_client_token"))
     return f"{len((await door.read(call, '/api/client/features')).json()['features'])} flags"
 
 

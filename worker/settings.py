@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     model_gateway_url: str = ""
     app_url: str = ""
     unleash_url: str = ""
+    unleash_project: str = "default"
+    unleash_environment: str = "production"
+    flagd_file: Path = Path("flags.json")  # the flag file that flagd reads, where flags are kept there
     prometheus_url: str = ""
     statuspage_url: str = "https://api.statuspage.io/v1"
     statuspage_public_url: str = ""
@@ -52,6 +55,7 @@ class Settings(BaseSettings):
     model_gateway_token: str = ""
     app_token: str = ""
     unleash_token: str = ""
+    unleash_client_token: str = ""  # for the client API, which takes no admin token; it is bound to an environment
     prometheus_token: str = ""
     statuspage_token: str = ""
     statuspage_fallback_token: str = ""

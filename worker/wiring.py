@@ -7,7 +7,7 @@ from typing import Any
 
 from temporalio.client import Client
 
-from activities.action import System
+from activities.action import Refused, System
 from activities.capacity.capacity import Autoscaler
 from activities.capacity.scaling import Scaling
 from activities.chat.slack import Slack
@@ -19,7 +19,8 @@ from activities.edge.edge import Edge
 from activities.edge.probe import EdgeProbe
 from activities.evidence.evidence import Evidence
 from activities.feeds.feeds import Feeds
-from activities.flags.flags import Flags
+from activities.flags.flagd import Flagd
+from activities.flags.flags import Flags, FlagStore
 from activities.flags.unleash import Unleash
 from activities.freeze.deploy_gate import DeployGate
 from activities.freeze.freezes import Freezes
@@ -147,9 +148,13 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
     platforms: dict[str, Platform] = {"cloud_run": cloud_run, "kubernetes": kubernetes}
     deploys = Deploys(platforms, edge, prometheus, patience=settings.rollout_patience)
     plane = ControlPlane(await door(settings.platform_url, Authorization=f"Bearer {secret('platform_token')}"))
-    unleash = Unleash(await door(settings.unleash_url, Authorization=secret("unleash_token")))
+    flags: FlagStore = Flagd(settings.flagd_file) if _chosen(organisation, "flags") == "flagd" else Unleash(
+        await door(settings.unleash_url, Authorization=secret("unleash_token")),
+        await door(settings.unleash_url, Authorization=secret("unleash_client_token")),
+        project=settings.unleash_project, environment=settings.unleash_environment,
+    )  # fmt: skip
     systems: tuple[System, ...] = (
-        organisation, ledger, Identities(organisation, codes), Models(gateway, app, prometheus, clock), Flags(unleash, app),
+        organisation, ledger, Identities(organisation, codes), Models(gateway, app, prometheus, clock), Flags(flags, app),
         Telemetry(prometheus), Evidence(settings.evidence, prometheus),
         Pager(pagerduty, slack, codes), Rota(organisation, pagerduty), WarRoom(slack), StatusPage(statuspage, second),
         Tickets(GitHub(at_github, settings.github_repository)), deploys, DeployGate(Repositories(at_github)),
@@ -161,6 +166,14 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
         if system is not ledger:
             system.book = ledger
     return Fleet(systems, ledger)
+
+
+def _chosen(organisation: Organisation, system: str) -> str:
+    """The client that `organisation.toml` names for a system; empty where it names none, or cannot be read."""
+    try:
+        return organisation.read_policy().systems.get(system, "")
+    except Refused:
+        return ""
 
 
 async def telemetry(settings: Settings, stack: AsyncExitStack) -> Telemetry:

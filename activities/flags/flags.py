@@ -1,144 +1,111 @@
 """Feature flags: switch a feature off, prove it where a customer would meet it, and restore it (S-FLAG)."""
 
-from datetime import timedelta
 from types import MappingProxyType
-from typing import ClassVar, Self
+from typing import Protocol
 
-from activities.action import Call, Effect, Imposition, Measure, NotYet, Order, Risk, Role, System, Value, action
-from activities.flags.unleash import Unleash
+from activities.action import Call, NotYet, Risk
+from activities.flags.by_hand import READ, WRITE
+from activities.kit.setting import Change, Reading, Resource, Restore, Setting, SettingValue
+from activities.kit.setting.write import SOON
+from activities.organisation.organisation import Policy
 from activities.product.app_plane import AppPlane
 
+HIGH_PSU = "tools.high_psu"
+# What the product runs by itself while a flag is on.
 PARTS = MappingProxyType({"scheduler.enabled": "scheduler", "batch.enabled": "batch", "orchestrator.autonomy": "autonomy"})
-SOON = timedelta(seconds=1)
 
 
-class FlagOf(Order):
+class Flag(Resource):
+    """A flag, and the flag store that it is kept in: a person's commands depend on it."""
+
     flag: str
+    store: str = "unleash"
+
+    def __str__(self) -> str:
+        return self.flag
 
     def target(self) -> str:
         return f"flag/{self.flag}"
 
-    def effect(self) -> str:
-        return f"read flag {self.flag}"
+    def read_by_hand(self) -> tuple[str, ...]:
+        return READ[self.store](self.flag)
 
-    def by_hand(self) -> tuple[str, ...]:
-        return (f'curl -sS -H "Authorization: $UNLEASH_TOKEN" "$UNLEASH_URL/api/admin/projects/default/features/{self.flag}"',)
+    def write_by_hand(self, value: "Switch", prior: object = None) -> tuple[str, ...]:
+        return WRITE[self.store](self.flag, value.on)
 
 
-class FlagState(Value):
-    flag: str
+class Switch(SettingValue):
+    """On or off for everybody in one environment."""
+
     on: bool
 
+    def __str__(self) -> str:
+        return "on" if self.on else "off"
 
-class SwitchOff(Imposition):
-    volatile: ClassVar[frozenset[str]] = frozenset({"prior"})
+    def effect(self, of: Flag) -> str:
+        return f"switch {of} {self} in production"
 
-    flag: str
-    why: str = ""
-    prior: FlagState | None = None
-
-    def target(self) -> str:
-        return f"flag/{self.flag}"
-
-    def effect(self) -> str:
-        return f"switch {self.flag} off in production" + (f": {self.why}" if self.why else "")
-
-    def inverse(self) -> str:
-        return f"switch {self.flag} on again" if self.prior is None or self.prior.on else f"leave {self.flag} off, as it was"
-
-    def by_hand(self) -> tuple[str, ...]:
-        return (_set_by_hand(self.flag, on=False),)
-
-    def look(self) -> Order:
-        return FlagOf(flag=self.flag)
-
-    def met(self, now: FlagState) -> bool:
-        return not now.on
-
-    def given(self, prior: FlagState) -> Self:
-        """The same, with the state before."""
-        return self.model_copy(update={"prior": prior})
-
-    def undo(self) -> "RestoreFlag":
-        if self.prior is None:
-            raise ValueError("this order does not carry the flag before; give it the flag first")
-        return RestoreFlag(flag=self.flag, on=self.prior.on)
+    def back(self, of: Flag) -> str:
+        return f"switch {of} on again" if self.on else f"leave {of} off, as it was"
 
 
-class RestoreFlag(Order):
-    """Put a flag back to what it was."""
+class FlagReading(Reading[Switch]):
+    """A flag as it was read. `store_version`: of everything in the store together, where flags have no version of their own."""
 
-    flag: str
-    on: bool
-
-    def target(self) -> str:
-        return f"flag/{self.flag}"
-
-    def effect(self) -> str:
-        return f"switch {self.flag} {_word(self.on)} in production, as it was"
-
-    def inverse(self) -> str:
-        return f"switch {self.flag} {_word(not self.on)} again"
-
-    def by_hand(self) -> tuple[str, ...]:
-        return (_set_by_hand(self.flag, on=self.on),)
+    store_version: str = ""
 
 
-class Flags(System):
-    """Unleash, proven by the product's own plane: what a customer meets, not what the flag service says of itself."""
+class FlagStore(Protocol):
+    """Where flags are kept: the port. One client is chosen in `organisation.toml`, `[policy.systems]`."""
 
-    def __init__(self, unleash: Unleash, app: AppPlane) -> None:
-        self._unleash = unleash
-        self._app = app
+    async def read(self, call: Call, flag: str) -> FlagReading:
+        """The flag in our environment. Raises `Refused` where the store cannot say whether it is on for everybody."""
 
-    @action("flags.read")
-    async def read(self, order: FlagOf, call: Call) -> FlagState:
-        """The flag in production. Raises `Refused` when there is no such flag."""
-        return FlagState(flag=order.flag, on=await self._unleash.enabled(call, order.flag))
+    async def write(self, call: Call, flag: str, over: FlagReading, *, on: bool) -> None:
+        """Switch it. Raises `Conflict` when it is not what was read, where the store can tell."""
 
-    @action("flags.switch_off", risk=Risk.C1, asks=(Role.OPS_LEAD,))
-    async def switch_off(self, order: SwitchOff, call: Call) -> Effect:
-        """Off in the flag service, and met outside as a refusal or as *not running* (A.2 M4). Raises `NotYet` until it is."""
-        return await self._set(order, call, order.flag, on=False, before=order.prior)
-
-    @action("flags.restore", risk=Risk.C1, asks=(Role.OPS_LEAD,))
-    async def restore(self, order: RestoreFlag, call: Call) -> Effect:
-        """As it was, and met outside (A.2 R3)."""
-        return await self._set(order, call, order.flag, on=order.on)
-
-    async def _set(self, order: Order, call: Call, flag: str, *, on: bool, before: FlagState | None = None) -> Effect:
-        found = await self._unleash.enabled(call, flag)
-        if found != on:
-            await self._unleash.set(call, flag, on=on)
-        if await self._unleash.enabled(call, flag) != on:
-            raise NotYet(f"accepted, but {flag} still shows {_word(not on)}", after=SOON)
-        met = await self._met_outside(call, flag)
-        if met != on:
-            raise NotYet(f"{flag} is {_word(on)}, but the product still behaves as if it were {_word(not on)}", after=SOON)
-        return Effect(
-            target=order.target(),
-            summary=order.effect(),
-            proven_by=f"the flag service shows {flag} {_word(on)}, and so does the product",
-            adopted=found == on,
-            before={"on": before.on if before else found},
-            after={"on": on},
-        )
-
-    async def _met_outside(self, call: Call, flag: str) -> bool:
-        """Whether the product behaves as if the flag were on; where nothing outside shows it, what the flag service tells its clients."""
-        if flag == "tools.high_psu":
-            return await self._app.high_psu_tool_answers(call)
-        part = PARTS.get(flag)
-        return await (self._app.running(call, part) if part else self._unleash.enabled_for_clients(call, flag))
+    async def shown_to_clients(self, call: Call, flag: str) -> bool | None:
+        """What applications are told; None where the store cannot say that by another path than `read`."""
 
 
-SWITCHED_OFF = Measure("switched off", look=Flags.read, impose=Flags.switch_off, lift=Flags.restore)
+class Flags(Setting[Flag, Switch, FlagReading], read="flags.read", change="flags.switch_off", restore="flags.restore", risk=Risk.C1):
+    """Flags, proven by the product's own plane: what a customer meets, not what the flag store says of itself."""
+
+    def __init__(self, store: FlagStore, app: AppPlane) -> None:
+        self._store, self._app = store, app
+
+    async def look_at(self, call: Call, of: Flag) -> FlagReading:
+        return await self._store.read(call, of.flag)
+
+    async def write(self, call: Call, of: Flag, wanted: Switch, over: FlagReading, epoch: int) -> None:
+        await self._store.write(call, of.flag, over, on=wanted.on)
+
+    async def prove(self, call: Call, order: Change[Flag, Switch], now: FlagReading) -> str:
+        return await self._shown(call, order.of.flag, order.wanted)
+
+    async def prove_step(self, call: Call, order: Restore[Flag, Switch], step: Switch) -> str:
+        return await self._shown(call, order.of.flag, step)
+
+    async def _shown(self, call: Call, flag: str, wanted: Switch) -> str:
+        """Where it was seen. Raises `NotYet` while the product behaves otherwise (A.2 M4, R3)."""
+        met, where = await self._outside(call, flag)
+        if met is None:
+            return "nothing outside the flag store shows it"
+        if met != wanted.on:
+            raise NotYet(f"{flag} is {wanted}, but {where} still shows it {Switch(on=met)}", after=SOON)
+        return f"{where} shows it {wanted}"
+
+    async def _outside(self, call: Call, flag: str) -> tuple[bool | None, str]:
+        if flag == HIGH_PSU:
+            return await self._app.high_psu_tool_answers(call), "the product"
+        if part := PARTS.get(flag):
+            return await self._app.running(call, part), "the product"
+        return await self._store.shown_to_clients(call, flag), "what applications are told"
 
 
-def _word(on: bool) -> str:
-    return "on" if on else "off"
+SWITCHED_OFF = Flags.measure("switched off")
 
 
-def _set_by_hand(flag: str, *, on: bool) -> str:
-    path = f"api/admin/projects/default/features/{flag}/environments/production/{_word(on)}"
-    return f'curl -sS --fail-with-body -X POST -H "Authorization: $UNLEASH_TOKEN" "$UNLEASH_URL/{path}"'
+def switch_off(flag: str, why: str, policy: Policy) -> Change[Flag, Switch]:
+    """The order that switches a flag off."""
+    return Flags.order(Flag(flag=flag, store=policy.systems.get("flags", "unleash")), Switch(on=False), why=why)

@@ -1,30 +1,47 @@
-"""Unleash's admin and client APIs (Unleash 8; docs.getunleash.io/reference/api). Setting a flag is state-setting: twice is once."""
+"""Unleash's admin and client APIs (Unleash 8; docs.getunleash.io/reference/api). Setting a flag is state-setting: twice is once.
+
+It has no versions: a late write is told from a new one by nothing, so that a flag is looked at again after it was restored.
+"""
 
 from typing import Any
 
-from activities.action import Call
+from activities.action import Call, NotYet, Refused
+from activities.flags.flags import FlagReading, Switch
 from activities.kit.http import HttpClient
-
-PROJECT, ENVIRONMENT = "default", "production"
+from activities.kit.urls import path
 
 
 class Unleash:
-    """One project and environment of Unleash. The door carries `Authorization: <token>`, without *Bearer*."""
+    """One project and environment of Unleash.
 
-    def __init__(self, door: HttpClient) -> None:
-        self._client = door
+    `admin` carries an admin (or service account) token, `client` a client token, which is bound to its environment. Both stand in
+    `Authorization` without *Bearer*.
+    """
 
-    async def enabled(self, call: Call, flag: str) -> bool:
-        """Whether the flag is on in the environment, as the admin API says. Raises `Refused` when there is no such flag."""
-        feature: dict[str, Any] = (await self._client.read(call, f"/api/admin/projects/{PROJECT}/features/{flag}")).json()
-        return any(e["name"] == ENVIRONMENT and e["enabled"] for e in feature["environments"])
+    def __init__(self, admin: HttpClient, client: HttpClient, *, project: str, environment: str) -> None:
+        self._admin, self._client = admin, client
+        self._project, self._environment = project, environment
 
-    async def set(self, call: Call, flag: str, *, on: bool) -> None:
+    async def read(self, call: Call, flag: str) -> FlagReading:
+        """Raises `Refused` when there is no such flag, or none in our environment: absence is no proof of *off*."""
+        feature: dict[str, Any] = (await self._admin.read(call, self._path(flag))).json()
+        found = [one for one in feature["environments"] if one["name"] == self._environment]
+        if not found:
+            there = ", ".join(one["name"] for one in feature["environments"]) or "none"
+            raise Refused(f"flag {flag} is in no environment called {self._environment} (there: {there}): set INCIDENT_UNLEASH_ENVIRONMENT")
+        return FlagReading(value=Switch(on=found[0]["enabled"]))
+
+    async def write(self, call: Call, flag: str, over: FlagReading, *, on: bool) -> None:
         """Switch the flag on or off in the environment."""
-        word = "on" if on else "off"
-        await self._client.write(call, "POST", f"/api/admin/projects/{PROJECT}/features/{flag}/environments/{ENVIRONMENT}/{word}")
+        await self._admin.write(call, "POST", self._path(flag, "environments", self._environment, "on" if on else "off"))
 
-    async def enabled_for_clients(self, call: Call, flag: str) -> bool:
-        """Whether clients of Unleash are told that the flag is on."""
+    async def shown_to_clients(self, call: Call, flag: str) -> bool:
+        """Raises `NotYet` when the client API does not list the flag at all: its token may be for another environment or project."""
         said: dict[str, Any] = (await self._client.read(call, "/api/client/features")).json()
-        return any(f["name"] == flag and f["enabled"] for f in said["features"])
+        found = [one for one in said["features"] if one["name"] == flag]
+        if not found:
+            raise NotYet(f"the client API lists no flag {flag}: is INCIDENT_UNLEASH_CLIENT_TOKEN for {self._environment}?")
+        return bool(found[0]["enabled"])
+
+    def _path(self, flag: str, *more: str) -> str:
+        return path("api", "admin", "projects", self._project, "features", flag, *more)

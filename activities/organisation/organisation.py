@@ -255,6 +255,7 @@ class Policy(Value):
         "shadow"  # shadow: real alerts and reads; no writes, posts or pages (the first week of an installation)
     )
     write_access: tuple[str, ...] = ()  # the systems that may be written to in shadow mode: flags, models, pager, war_room, …
+    systems: dict[str, str] = {}  # which client a system uses, where there are several: flags is "unleash" or "flagd"
     observe_only: bool = False  # true: look, page, post; change nothing
     verified_from: Risk = Risk.C2  # from this class on an answer must be verified (design §4, Who answered)
     approval_valid: dict[Risk, timedelta] = APPROVAL_VALID  # how long a yes may be used, by class

@@ -135,7 +135,8 @@ def _look_whether_it_can_be_raised() -> None:
 def _environment(home: Path, ports: dict[str, int]) -> dict[str, str]:
     practice, token = f"http://127.0.0.1:{ports['practice']}", f"file:{home / 'token'}"
     tokens = (
-        "model_gateway_token", "app_token", "unleash_token", "statuspage_token", "slack_token", "pagerduty_routing_key", "pagerduty_token",
+        "model_gateway_token", "app_token", "unleash_token", "unleash_client_token",
+        "statuspage_token", "slack_token", "pagerduty_routing_key", "pagerduty_token",
         "github_token", "cloud_run_token", "platform_token", "alert_token",
     )  # fmt: skip
     where = {

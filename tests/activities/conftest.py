@@ -146,7 +146,8 @@ def change_feed(plane: ControlPlane) -> ChangeFeed:
 @pytest.fixture
 def flags(door: MakeClient) -> Flags:
     """The flag adapter; its client gives up after half a second."""
-    return Flags(Unleash(door("/unleash", timeout=PATIENCE, Authorization="practice-token")), AppPlane(door("/app")))
+    http = door("/unleash", timeout=PATIENCE, Authorization="practice-token")
+    return Flags(Unleash(http, http, project="default", environment="production"), AppPlane(door("/app")))
 
 
 @pytest.fixture

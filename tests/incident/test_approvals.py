@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.action import Risk, Role
-from activities.flags.flags import SWITCHED_OFF, FlagState, SwitchOff
+from activities.flags.flags import SWITCHED_OFF, FlagReading, Switch, switch_off
 from activities.identity.codes import Identity
 from activities.organisation.organisation import Person, Policy, Roster, Standing
 from workflows.engine.measures import Imposed, Measures
@@ -152,7 +152,7 @@ def test_authority_is_the_rosters_now_and_an_assignment_replaces_it() -> None:
 
 
 def test_a_standing_policy_covers_its_own_verb_and_orders_only() -> None:
-    order, other = SwitchOff(flag="batch.enabled"), SwitchOff(flag="tools.high_psu")
+    order, other = switch_off("batch.enabled", "", Policy()), switch_off("tools.high_psu", "", Policy())
     signed = Standing(signed_by=("dana", "pat"), expires_at=NOW + timedelta(days=30), why="drill")
     grant = Approvals("inc-1").standing("flags.switch_off", [order], signed, timedelta(minutes=15), NOW)
     assert order.digest("flags.switch_off") in grant.covers
@@ -221,7 +221,7 @@ def test_measures_always_balance(moves: list[tuple[str, int]]) -> None:
     measures, imposed, lifted, held = Measures(), list[Imposed](), set[int](), set[int]()
     for move, which in moves:
         if move == "impose":
-            order = SwitchOff(flag=f"flag-{which}").given(FlagState(flag=f"flag-{which}", on=True))
+            order = switch_off(f"flag-{which}", "", Policy()).given(FlagReading(value=Switch(on=True)))
             imposed.append(measures.register(SWITCHED_OFF, order, NOW))
         elif which < len(imposed) and move == "lift":
             measures.lifted(imposed[which], LATER)
@@ -246,6 +246,6 @@ def test_sticky_measures_stay_on_abort() -> None:
     route = RouteState(alias="chat", etag="1", epoch=0, weights={"aurora": 1.0})
     shift = Shift(route="chat", tenants=("t",), weights={"borealis": 1.0}, purpose="fail over").given(route)
     sticky = measures.register(FAILED_OVER, shift, NOW)
-    loose = measures.register(SWITCHED_OFF, SwitchOff(flag="f").given(FlagState(flag="f", on=True)), NOW)
+    loose = measures.register(SWITCHED_OFF, switch_off("f", "", Policy()).given(FlagReading(value=Switch(on=True))), NOW)
     assert measures.liftable(on_abort=True) == [loose]
     assert measures.liftable() == [loose, sticky]

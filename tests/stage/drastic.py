@@ -3,7 +3,7 @@
 from temporalio import workflow
 
 from activities.action import Risk, Role
-from activities.flags.flags import Flags, SwitchOff
+from activities.flags.flags import Flags, switch_off
 from workflows.incident import Card, Incident
 from workflows.playbook import Playbook
 from workflows.severity.severity import Severity
@@ -28,7 +28,7 @@ class Drastic(Playbook):
         """Ask, and say what became of it."""
         async with self.triage():
             decision = await self.questions.approval(
-                Flags.switch_off, [SwitchOff(flag="batch.enabled")], asks="Do something drastic?", least=Risk.C3,
+                Flags.change, [switch_off("batch.enabled", "", self.policy)], asks="Do something drastic?", least=Risk.C3,
                 roles=(Role.INCIDENT_COMMANDER, Role.OPS_LEAD),
             )  # fmt: skip
             self.note(f"decided: {decision.grant.basis if decision.grant else 'no'} by {decision.grant.by if decision.grant else ()}")

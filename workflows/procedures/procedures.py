@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from activities.action import Role, Value
 from activities.capacity.capacity import SCALED, Autoscaler, CapacityOf
 from activities.edge.edge import DRAINED, LIMITED, Drain, Edge, Limit, RegionsOf
-from activities.flags.flags import SWITCHED_OFF, SwitchOff
+from activities.flags.flags import SWITCHED_OFF, switch_off
 from activities.organisation.organisation import Deployed
 from activities.write_gate.write_gate import READ_ONLY, GateOf, ReadOnly, WriteGate
 from workflows.engine.invoker import RetriesExhausted
@@ -147,7 +147,7 @@ class Procedures:
         await self._playbook.first_minutes.freeze(await self._deployed(asked))
 
     async def _flag(self, asked: Asked) -> None:
-        await self._playbook.impose(SWITCHED_OFF, SwitchOff(flag=asked.flag, why=asked.reason or f"asked for by {asked.by}"))
+        await self._playbook.impose(SWITCHED_OFF, switch_off(asked.flag, asked.reason or f"asked for by {asked.by}", self._playbook.policy))
 
     async def _read_only(self, asked: Asked) -> None:
         service = await self._deployed(asked)

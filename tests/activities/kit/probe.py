@@ -16,6 +16,18 @@ from activities.kit.shell import Var, curl
 REFUSALS = {"denied": "403", "expired": "401", "moved": "301"}
 
 
+def fail_before(mode: str) -> None:
+    """What keeps a write from being made at all."""
+    if mode in ("hang", "fail"):
+        raise httpx.ReadTimeout(mode)
+    if mode == "throttle":
+        raise NotYet("asked to slow down", after=timedelta(seconds=7))
+    if mode in REFUSALS:
+        raise Refused(REFUSALS[mode])
+    if mode == "conflict":
+        raise Conflict(httpx.Response(412, request=httpx.Request("PUT", "http://probe/")))
+
+
 @dataclass
 class Vendor:
     """One setting, whoever writes it, and the log of what was really changed."""
@@ -38,17 +50,8 @@ class Vendor:
     def write(self, value: dict[str, Any], *, key: str, by: str, epoch: int = 0, version: str = "") -> None:
         """Write it; whoever is late or has read something else is refused, where this vendor can tell."""
         mode = self._mishap("write")
-        if mode in ("hang", "fail"):
-            raise httpx.ReadTimeout(mode)
-        if mode == "throttle":
-            raise NotYet("asked to slow down", after=timedelta(seconds=7))
-        if mode in REFUSALS:
-            raise Refused(REFUSALS[mode])
-        if (
-            mode == "conflict"
-            or (self.fenced == "epoch" and epoch <= self.epoch)
-            or (self.fenced == "version" and version != str(self.version))
-        ):
+        fail_before(mode)
+        if (self.fenced == "epoch" and epoch <= self.epoch) or (self.fenced == "version" and version != str(self.version)):
             raise Conflict(httpx.Response(412, request=httpx.Request("PUT", "http://probe/")))
         if mode == "nothing_changed":
             return

@@ -1,17 +1,25 @@
 """The contract table's rows: every setting of ours, and what is needed to put it through everything. A new system is one row here."""
 
+import json
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from activities.action import Call
+from activities.flags.flagd import Flagd
+from activities.flags.flags import Flag, FlagReading, Flags, Switch
+from activities.flags.unleash import Unleash
 from activities.kit.rest import RestClient
 from activities.kit.setting import Change, Setting
 from activities.metrics.prometheus import Prometheus
 from activities.organisation.organisation import MitigationSettings
+from activities.product.app_plane import AppPlane
 from tests.activities.kit.gateway import Gateway, GatewayOf, Gateways
-from tests.activities.kit.probe import Level, ProbeOf, Probes, Vendor
+from tests.activities.kit.probe import Level, ProbeOf, Probes, Vendor, fail_before
 from tests.activities.kit.stage import FollowingClock, Stage, stage
 
 QUICK = MitigationSettings(return_pause=timedelta(minutes=1), limit_pause=timedelta(minutes=1))
@@ -38,7 +46,7 @@ class Subject:
 
     system: Setting[Any, Any, Any]
     order: Change[Any, Any]
-    theirs: Any  # what somebody else sets
+    theirs: Any  # what somebody else sets; None where there is no third value
     clock: LandingClock
     call: Callable[..., Call]
     inject: Callable[..., None]
@@ -46,6 +54,7 @@ class Subject:
     set_by: Callable[[Any, str], Awaitable[None]]  # somebody else writes it, past us
     fenced: bool
     stage: Stage | None = None
+    author: str = LEE  # as the system tells it
 
     @property
     def kind(self) -> Any:
@@ -84,6 +93,7 @@ class Practised:
     route: str  # of the write; the read's is the same with `get`
     read: str = ""
     fenced: bool = True
+    author: str = LEE
     numbers: MitigationSettings = field(default_factory=lambda: QUICK)
 
     async def __call__(self) -> Subject:
@@ -103,12 +113,70 @@ class Practised:
 
         order = type(system).order(self.of, self.wanted, numbers=self.numbers)
         order = order.given(await system.look_at(played.call(), self.of))
-        effects = lambda: [e["key"] for e in played.effects(self.route) if e["key"]]  # noqa: E731
-        return Subject(system, order, self.theirs, clock, played.call, inject, effects, set_by, self.fenced, played)
+        effects = lambda: [e["key"] for e in played.effects(self.route.rstrip("*")) if e["key"]]  # noqa: E731
+        return Subject(system, order, self.theirs, clock, played.call, inject, effects, set_by, self.fenced, played, self.author)
 
 
 def gateways(played: Stage, clock: LandingClock) -> Gateways:
     return Gateways(RestClient(played.client("/platform")), Prometheus(played.client("/prom")), clock)
+
+
+def unleash(played: Stage, clock: LandingClock) -> Flags:
+    http = played.client("/unleash", Authorization="practice-token")
+    flags = Flags(Unleash(http, http, project="default", environment="production"), AppPlane(played.client("/app")))
+    flags.clock = clock
+    return flags
+
+
+class UnluckyFile(Flagd):
+    """A flag file on a disk that misbehaves as it is told, and the keys of what was really written."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(file)
+        self.faults: deque[tuple[str, str]] = deque()
+        self.effects: list[str] = []
+        self._before: FlagReading | None = None
+
+    async def read(self, call: Call, flag: str) -> FlagReading:
+        now = await super().read(call, flag)
+        return self._before if self._mishap("read") == "stale_read" and self._before else now
+
+    async def write(self, call: Call, flag: str, over: FlagReading, *, on: bool) -> None:
+        mode = self._mishap("write")
+        fail_before(mode)
+        if mode == "nothing_changed":
+            return
+        self._before = await super().read(call, flag)
+        await super().write(call, flag, over, on=on)
+        if call.key:
+            self.effects.append(call.key)
+        if mode in ("commit_then_drop", "partial"):
+            raise OSError("the disk says nothing more")
+
+    def _mishap(self, operation: str) -> str:
+        return self.faults.popleft()[1] if self.faults and self.faults[0][0] == operation else ""
+
+
+async def flagd() -> Subject:
+    """A flag in flagd's file."""
+    file = Path(mkdtemp()) / "flags.json"
+    file.write_text(
+        json.dumps({"flags": {"chat.hints": {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "on"}}})
+    )
+    store, clock, played = UnluckyFile(file), LandingClock(), stage()
+    system = Flags(store, AppPlane(played.client("/app")))
+    system.clock = clock
+
+    def inject(mode: str, times: int | None = 1, on: str = "write") -> None:
+        store.faults.extend([(on, mode)] * (times or 9))
+
+    async def set_by(value: Switch, who: str) -> None:
+        quiet = played.call(key="")
+        await Flagd(file).write(quiet, "chat.hints", await Flagd(file).read(quiet, "chat.hints"), on=value.on)
+
+    order = Flags.order(Flag(flag="chat.hints", store="flagd"), Switch(on=False), numbers=QUICK)
+    order = order.given(await system.look_at(played.call(), order.of))
+    return Subject(system, order, None, clock, played.call, inject, lambda: store.effects, set_by, fenced=False, author="somebody")
 
 
 PROBES: dict[str, Callable[[], Awaitable[Subject]]] = {
@@ -121,4 +189,8 @@ SETTINGS: dict[str, Callable[[], Awaitable[Subject]]] = {
     "edge gateway": Practised(
         gateways, GatewayOf(service="api"), Gateway(rate_limit_rps=4.0), Gateway(rate_limit_rps=1.0), "platform.gateway.put"
     ),
+    "flags in Unleash": Practised(
+        unleash, Flag(flag="batch.enabled"), Switch(on=False), None, "unleash.feature.o*", "unleash.feature", fenced=False, author="somebody"
+    ),
+    "flags in flagd's file": flagd,
 }  # fmt: skip

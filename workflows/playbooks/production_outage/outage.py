@@ -15,7 +15,7 @@ from activities.action import A, O, Risk, Role, Verb
 from activities.capacity.capacity import Autoscaler, CapacityOf, ScaleUp
 from activities.edge.edge import DependenciesOf, Drain, Edge, HeadroomOf, Limit, RegionsOf, Vantages
 from activities.feeds.feeds import FeedList, Feeds, FeedsOf, Pause
-from activities.flags.flags import SWITCHED_OFF, SwitchOff
+from activities.flags.flags import SWITCHED_OFF, switch_off
 from activities.metrics.onset import OnsetOf
 from activities.metrics.telemetry import ServiceHealth, Surface, Telemetry
 from activities.organisation.organisation import Deployed
@@ -253,7 +253,9 @@ class Outage:
             await self.rollback.to_last_green(found.reasons[:3])
             return
         if change.kind == "flag" and (flag := str(change.details.get("flag", ""))):
-            await self._playbook.impose(SWITCHED_OFF, SwitchOff(flag=flag, why=f"suspected: {change.in_words()}"), facts=found.reasons[:3])
+            await self._playbook.impose(
+                SWITCHED_OFF, switch_off(flag, f"suspected: {change.in_words()}", self._playbook.policy), facts=found.reasons[:3]
+            )
             return
         await self._by_hand(found, f"Undo {change.in_words()}")
 
