@@ -9,7 +9,7 @@ from activities.action import Call
 from activities.kit.rest import RestClient
 from activities.kit.setting import Change, Setting
 from activities.metrics.prometheus import Prometheus
-from activities.organisation.organisation import MitigationSettings
+from activities.organisation.numbers import MitigationSettings
 from tests.activities.kit.gateway import Gateway, GatewayOf, Gateways
 from tests.activities.kit.probe import Level, ProbeOf, Probes, Vendor
 from tests.activities.kit.stage import FollowingClock, Stage, stage
