@@ -16,8 +16,8 @@ from activities.action import Entry
 from activities.ledger.discrepancies import LOST_KINDS, Discrepancies
 from activities.ledger.ledger import Done, Ledger, LedgerDown, Recorded
 from starters.errors import CliError
-from workflows.incident import Phase, State, Status
-from workflows.severity.severity import Severity
+from workflows.incident import Phase, Severity, State
+from workflows.status import Status
 
 if TYPE_CHECKING:
     from temporalio.client import Client, WorkflowExecution

@@ -19,7 +19,7 @@ from activities.kit.google_auth import ADC, GoogleAuth
 from activities.kit.http import Bearer, HttpClient
 from activities.metrics.prometheus import Prometheus
 from activities.models.model_gateway import ModelGateway
-from activities.organisation.organisation import Catalogue, Deployed
+from activities.organisation.catalogue import Catalogue, Deployed
 from activities.paging.pagerduty import PagerDuty
 from activities.platform.control_plane import ControlPlane
 from activities.product.app_plane import AppPlane

@@ -18,7 +18,8 @@ from worker.wiring import Fleet
 
 # The domain's values go through the sandbox once, as they are; the playbooks and their machinery stay inside it, where determinism is checked.
 PASSED_THROUGH = (
-    "activities", "workflows.incident", "workflows.severity", "workflows.people.approvals", "workflows.people.messages",
+    "activities", "workflows.incident", "workflows.status", "workflows.errors", "workflows.severity", "workflows.people.approvals",
+    "workflows.people.messages",
     "workflows.people.permissions", "workflows.people.roster", "workflows.comms.cadence", "workflows.first_minutes.checklist",
     "workflows.engine.details", "workflows.engine.measures", "workflows.engine.state", "workflows.engine.timeline",
     "pydantic", "pydantic_core", "sqlalchemy", "httpx", "anyio",

@@ -1,13 +1,47 @@
 """The nouns of an incident. Values only: no I/O, no clocks, no Temporal."""
 
+import re
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from activities.action import Entry, Grant, Risk, Role, Value
-from workflows.first_minutes.checklist import Tick
-from workflows.severity.severity import Severity
+from activities.action import Risk, Role, Value
+
+
+class Severity(IntEnum):
+    """SEV-1 … SEV-5, P0 … P4 (seed §0.1). Worse is smaller."""
+
+    SEV1 = 1
+    SEV2 = 2
+    SEV3 = 3
+    SEV4 = 4
+    SEV5 = 5
+
+    @property
+    def label(self) -> str:
+        return f"SEV-{self.value}"
+
+    @property
+    def priority(self) -> str:
+        return f"P{self.value - 1}"
+
+    @classmethod
+    def parse(cls, text: str | int) -> "Severity":
+        """Read `SEV-2`, `sev2`, `2` or 2, and the seed's non-breaking hyphen too."""
+        found = re.fullmatch(r"(?:sev[-\u2010\u2011\u2013 ]?)?([1-5])", str(text).strip(), re.IGNORECASE)
+        if found is None:
+            raise ValueError(f"{text!r} is not a severity; say SEV-1 to SEV-5")
+        return cls(int(found[1]))
+
+
+SEV1, SEV2, SEV3, SEV4, SEV5 = Severity
+
+
+def worst(first: Severity, *others: Severity) -> Severity:
+    """Return the most severe of them."""
+    return min((first, *others))
+
 
 # "If you're unsure, page as SEV-2 and adjust after triage" (seed §0.1, rule of thumb).
 UNSURE = Severity.SEV2
@@ -147,7 +181,7 @@ class Answer(Value):
     value: JsonValue = None
 
 
-class Given(Value):
+class AcceptedAnswer(Value):
     verdict: str
     by: str
     role: Role | None
@@ -187,170 +221,12 @@ class Question(BaseModel):
     broke_glass: bool = False
     state: QuestionState = QuestionState.OPEN
     assumed: bool = False  # nobody was asked: a plan, or shadow mode
-    given: list[Given] = []
+    given: list[AcceptedAnswer] = []
     closed_at: datetime | None = None
 
     @property
     def open(self) -> bool:
         return self.state is QuestionState.OPEN
-
-
-class StepState(StrEnum):
-    RUNNING = "running"
-    ASKING = "asking"
-    HELD = "held"
-    DONE = "done"
-    ADOPTED = "adopted"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-    DECLINED = "declined"
-    ASSUMED = "assumed"  # only said: a plan, or shadow mode
-    TASK = "task"  # handed to a person, because no system of ours can do it
-
-
-class Step(BaseModel):
-    """One durable step of the playbook, as it stands on the screen."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    number: int
-    phase: Phase
-    verb: str
-    target: str
-    says: str  # the effect in one sentence
-    risk: Risk
-    state: StepState
-    started_at: datetime
-    ended_at: datetime | None = None
-    result: str = ""
-    key: str = ""
-    by_hand: tuple[str, ...] = ()
-    owner: Role | None = None
-
-
-class InForce(BaseModel):
-    """A temporary measure that is imposed, with how to lift it."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    number: int
-    name: str
-    target: str
-    since: datetime
-    sticky: bool
-    certain: bool  # False: it may be in force; its try never came back
-    lifts_by: str
-    by_hand: tuple[str, ...] = ()
-    held_by: str = ""  # a named person who took it over
-
-
-class Task(BaseModel):
-    """Work for a person, stated in plan, status and timeline; never silent."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    number: int
-    text: str
-    owner: Role
-    by_hand: tuple[str, ...] = ()
-    phase: Phase
-    due: str = ""
-
-
-class Planned(BaseModel):
-    """A step that is still to come, as far as the playbook can say now: enough to do it by hand."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    number: int
-    phase: Phase
-    says: str  # the effect in one sentence
-    by_hand: tuple[str, ...] = ()
-    verb: str = ""
-    target: str = ""
-
-
-class Status(BaseModel):
-    """Everything that is true of an incident now: what `status` and `watch` show, and what the ledger keeps."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    incident_id: str
-    version: int = 0
-    playbook: str
-    section: str
-    title: str
-    service: str = ""
-    scope: str = ""  # in people's own words, the newest: `incident note --scope`
-    impact: str = ""  # likewise
-    hypotheses: tuple[str, ...] = ()
-    severity: Severity
-    peak_severity: Severity
-    because: tuple[str, ...] = ()
-    phase: Phase = Phase.DECLARED
-    state: State = State.OPEN
-    commander: str = ""
-    roles: dict[Role, str] = {}
-    source: str = ""
-    dedup_key: str = ""
-    alerts: int = 0
-    started_at: datetime | None = None
-    declared_at: datetime
-    acknowledged_at: datetime | None = None
-    mitigated_at: datetime | None = None
-    resolved_at: datetime | None = None
-    closed_at: datetime | None = None
-    updated_at: datetime
-    next_update_due: datetime | None = None
-    status_page: str = ""
-    room: str = ""
-    ticket: str = ""
-    paused_by: str = ""
-    waiting_for: str = ""  # the timer or watch that the playbook is in now, in words
-    phases: tuple[Phase, ...] = ()
-    steps: list[Step] = []
-    in_force: list[InForce] = []
-    questions: list[Question] = []
-    tasks: list[Task] = []
-    follow_ups: list[Task] = []
-    checklist: list[Tick] = []  # the first 15 minutes (seed §0.3)
-    plan: list[Planned] = []  # what is still to come, in order
-    entries: int = 0
-    pace: float = 1.0
-    outcome: str = ""
-    restricted: bool = False
-    solo: bool = False  # only one person can be reached: they decide what is theirs and everybody else's
-    offers: dict[Role, str] = {}  # roles that were offered to somebody and not accepted yet
-    traces: tuple[str, ...] = ()  # trace ids that alerts brought
-    mode: str = ""  # shadow: we look on, and say what we would do | live | empty: the policy was not read yet
-    may_write: tuple[str, ...] = ()  # in shadow mode: the systems that may be written to all the same
-
-    @property
-    def shadow(self) -> bool:
-        return self.mode == "shadow"
-
-    @property
-    def would_ask(self) -> list[Question]:
-        """The questions that were not put to anybody, because it is shadow mode."""
-        return [q for q in self.questions if q.assumed]
-
-    @property
-    def asking(self) -> list[Question]:
-        """The questions that wait for an answer."""
-        return [q for q in self.questions if q.open]
-
-
-class Outcome(Value):
-    incident_id: str
-    state: State
-    summary: str
-    in_force: tuple[str, ...] = ()
-    mitigated_at: datetime | None = None
-    resolved_at: datetime | None = None
-    questions: int = 0
-    grants: tuple[Grant, ...] = ()
-    last_entry: Entry | None = None
-    rehearsed: Status | None = None  # what a plan came to: its steps, questions and tasks
 
 
 def incident_id(day: datetime, short: str, service: str, nth: int = 1) -> str:

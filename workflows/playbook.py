@@ -14,22 +14,33 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError, ChildWorkflowError
 
 from activities.action import A, Effect, I, Measure, O, Role, Verb, action_of
-from activities.organisation.organisation import Deployed, Organisation, Policy, ReadAll
+from activities.organisation.catalogue import Deployed
+from activities.organisation.organisation import Organisation, ReadAll
+from activities.organisation.policy import Policy
 from workflows.comms.comms import Comms
-from workflows.engine.changes import Changes, Proposed
-from workflows.engine.invoker import Invoker, RetriesExhausted
+from workflows.engine.changes import ChangeResult, Changes
+from workflows.engine.invoker import Invoker
 from workflows.engine.planning import plan_ahead
 from workflows.engine.proof import Proof, minutes
 from workflows.engine.recorder import Recorder
-from workflows.engine.state import HandOver, IncidentState
+from workflows.engine.state import IncidentState
+from workflows.errors import HandOver, NotAccepted, RetriesExhausted
 from workflows.first_minutes.first_minutes import FirstMinutes
-from workflows.incident import Card, Incident, Joined, Outcome, Phase, State, Status
-from workflows.people.approvals import NotAccepted
+from workflows.incident import (
+    Card,
+    Incident,
+    Joined,
+    Phase,
+    Severity,
+    State,
+)
 from workflows.people.commands import IncidentCommands, StandDown
 from workflows.people.messages import MessageHandlers, alert_of, incident_of
 from workflows.people.questions import Questions
-from workflows.procedures.procedures import Asked, Procedures
-from workflows.severity.severity import Facts, Severity, classify
+from workflows.procedures.procedures import ProcedureRequest, Procedures
+from workflows.severity.classify import classify
+from workflows.severity.facts import Facts
+from workflows.status import Outcome, Status
 
 # Who may have a universal procedure run (spec §4: whoever runs things; the question that it asks goes to whoever may approve it).
 DOING = (Role.INCIDENT_COMMANDER, Role.DEPUTY, Role.OPS_LEAD, Role.SECURITY_LEAD, Role.AI_ML_LEAD, Role.DB_LEAD)
@@ -274,7 +285,7 @@ class Playbook(MessageHandlers):
     async def _procedure(self, given: tuple[object, ...]) -> str:
         person, message = await self.commands.somebody("do", given, DOING)
         return self.procedures.begin(
-            Asked(
+            ProcedureRequest(
                 procedure=message.procedure, service=message.service, flag=message.flag, region=message.region, rps=message.rps,
                 by=person.id, reason=message.reason,
             )
@@ -371,11 +382,11 @@ class Playbook(MessageHandlers):
         """Look at something (C0), or make a change that automation may make alone. Anything graver goes through `propose` or `impose`."""
         return await self.changes.do(verb, order)
 
-    async def propose(self, verb: Verb[O, Effect], order: O, **how: Any) -> Proposed:
+    async def propose(self, verb: Verb[O, Effect], order: O, **how: Any) -> ChangeResult:
         """Make a change that is no temporary measure; see `Changes.propose`."""
         return await self.changes.propose(verb, order, **how)
 
-    async def impose(self, measure: Measure[I], order: I, **how: Any) -> Proposed:
+    async def impose(self, measure: Measure[I], order: I, **how: Any) -> ChangeResult:
         """Put a temporary measure in force; see `Changes.impose`."""
         return await self.changes.impose(measure, order, **how)
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from activities.action import Call, Effect, Imposition, Measure, NotYet, Order, Refused, Risk, Role, System, Value, action
 from activities.deploys.kubernetes import Kubernetes, Replicated
 from activities.kit.http import Conflict
-from activities.organisation.organisation import Deployed
+from activities.organisation.catalogue import Deployed
 
 SCALING = (Role.OPS_LEAD, Role.INCIDENT_COMMANDER)
 ROUNDS = 3  # read, decide, write: as often before somebody else is plainly at work on the same thing

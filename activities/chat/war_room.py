@@ -7,7 +7,7 @@ import asyncio
 
 from activities.action import Call, Effect, NotYet, Order, Refused, Risk, System, Value, action
 from activities.chat.slack import JSON, Slack, say_once
-from activities.organisation.organisation import Person
+from activities.organisation.people import Person
 from activities.texts.wording import curl
 
 _SLACK = "https://slack.com/api"

@@ -16,7 +16,7 @@ import httpx
 from activities.action import Call, Refused
 from activities.deploys.orders import LATEST, Revision, Rollout, Serving, Split, ToRevision, merged, percents
 from activities.kit.http import HttpClient
-from activities.organisation.organisation import Deployed
+from activities.organisation.catalogue import Deployed
 
 Json = dict[str, Any]
 

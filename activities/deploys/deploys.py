@@ -34,7 +34,7 @@ from activities.deploys.orders import (
 from activities.edge.probe import EdgeProbe
 from activities.kit.http import Conflict
 from activities.metrics.prometheus import Prometheus
-from activities.organisation.organisation import Deployed
+from activities.organisation.catalogue import Deployed
 
 __all__ = [
     "LATEST", "Deploys", "NotKnown", "Platform", "Revision", "RevisionsOf", "Rollout", "Sampled", "ServedBy", "Serving", "Split",

@@ -16,7 +16,7 @@ from typing import Any
 from activities.action import Call, Refused, Value
 from activities.deploys.orders import Revision, Rollout, Serving, Split, ToRevision, merged, percents
 from activities.kit.http import Conflict, HttpClient, Unprocessable
-from activities.organisation.organisation import Deployed
+from activities.organisation.catalogue import Deployed
 
 Json = dict[str, Any]
 

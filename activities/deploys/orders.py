@@ -10,7 +10,7 @@ from itertools import chain
 from typing import ClassVar, Literal
 
 from activities.action import Order, Value
-from activities.organisation.organisation import Deployed
+from activities.organisation.catalogue import Deployed
 
 LATEST = "LATEST"
 Split = dict[str, float]  # revision or LATEST → share

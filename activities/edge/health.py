@@ -7,7 +7,7 @@ from datetime import datetime
 
 from activities.action import Order, Value
 from activities.kit.versioned import named, part_of, read_by_hand
-from activities.organisation.organisation import MitigationSettings
+from activities.organisation.numbers import MitigationSettings
 from activities.texts.wording import curl
 
 WELL = 0.95  # of the probes answered well: below, a region or a vantage point counts as ill

@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 
 from activities.action import Imposition, Order, Value
 from activities.kit.versioned import Versioned, part_of, percents, put_by_hand, read_by_hand
-from activities.organisation.organisation import MitigationSettings
+from activities.organisation.numbers import MitigationSettings
 
 # ---- where traffic goes ----
 

@@ -13,7 +13,7 @@ from activities.action import Call, Effect, Imposition, Measure, NotYet, Order, 
 from activities.kit.versioned import Setting, Settled, Versioned, by_now, named, put_by_hand, read_by_hand, whose
 from activities.metrics.metric_check import MetricCheck, again
 from activities.metrics.prometheus import Prometheus
-from activities.organisation.organisation import MitigationSettings
+from activities.organisation.numbers import MitigationSettings
 from activities.platform.control_plane import ControlPlane, Json
 
 PAUSING = (Role.OPS_LEAD, Role.INCIDENT_COMMANDER)

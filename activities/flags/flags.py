@@ -7,7 +7,7 @@ from activities.action import Call, NotYet, Risk
 from activities.flags.by_hand import READ, WRITE
 from activities.kit.setting import Change, Reading, Resource, Restore, Setting, SettingValue
 from activities.kit.setting.write import SOON
-from activities.organisation.organisation import Policy
+from activities.organisation.policy import Policy
 from activities.product.app_plane import AppPlane
 
 HIGH_PSU = "tools.high_psu"

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from activities.action import Call, Effect, Limits, NotYet, Order, Refused, Risk, Role, System, Value, action
-from activities.organisation.organisation import Deployed
+from activities.organisation.catalogue import Deployed
 from activities.texts.wording import curl
 from activities.tickets.github import JSON, Repositories
 

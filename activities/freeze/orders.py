@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from activities.action import Imposition, Order, Value
 from activities.freeze.deploy_gate import LockGate, UnlockGate
-from activities.organisation.organisation import Deployed
+from activities.organisation.catalogue import Deployed
 
 BUDGET = "budget"  # a holder that is no incident: the error budget is used up
 HOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")

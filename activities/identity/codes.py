@@ -13,7 +13,8 @@ import re
 from pydantic import JsonValue
 
 from activities.action import Call, Order, Risk, System, Value, action
-from activities.organisation.organisation import Organisation, Person, Roster
+from activities.organisation.organisation import Organisation
+from activities.organisation.people import Person, Roster
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: no I, L, O, U
 _MISREAD = str.maketrans({"O": "0", "I": "1", "L": "1"})

@@ -10,7 +10,7 @@ from activities.action import Call, NotYet
 from activities.kit.versioned import elapsed
 from activities.metrics.prometheus import Prometheus
 from activities.metrics.telemetry import beyond_chance
-from activities.organisation.organisation import MitigationSettings
+from activities.organisation.numbers import MitigationSettings
 
 
 class MetricCheck:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from activities.action import Order, Value
 from activities.metrics.slo import SloPolicy
-from activities.organisation.organisation import Stability
+from activities.organisation.numbers import Stability
 
 
 class Surface(Order):

@@ -29,7 +29,7 @@ from activities.metrics.orders import (
 )
 from activities.metrics.prometheus import Prometheus, Series
 from activities.metrics.slo import Counted, ErrorBudget, burn
-from activities.organisation.organisation import Stability
+from activities.organisation.numbers import Stability
 
 __all__ = [
     "FOUR_WEEKS", "HIT", "Baseline", "BlastRadius", "Budget", "BudgetOf", "EstimateQuality", "FiringAlert", "Gate", "Links", "ProviderGate",

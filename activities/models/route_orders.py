@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any, ClassVar, Literal, Self
 
 from activities.action import Imposition, Order, Value
-from activities.organisation.organisation import BackOff
+from activities.organisation.numbers import BackOff
 
 EVERYBODY = ("*",)
 GATEWAY = '-H "Authorization: Bearer $MODEL_GATEWAY_TOKEN"'

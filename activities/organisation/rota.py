@@ -9,7 +9,8 @@ import asyncio
 from temporalio.exceptions import ApplicationError
 
 from activities.action import Call, Role, System, Value, action
-from activities.organisation.organisation import Organisation, ReadAll, Roster
+from activities.organisation.organisation import Organisation, ReadAll
+from activities.organisation.people import Roster
 from activities.paging.pagerduty import JSON, PagerDuty
 
 _ANSWER_SECONDS = 3.0  # real seconds: people are told from the roster file rather than late

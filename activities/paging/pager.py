@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError
 from activities.action import Call, Effect, NotYet, Order, Refused, Risk, System, Value, action
 from activities.chat.slack import Slack, say_once
 from activities.identity.codes import Codes
-from activities.organisation.organisation import Person
+from activities.organisation.people import Person
 from activities.paging.pagerduty import JSON, SEVERITY, PagerDuty
 from activities.texts import wording
 

@@ -17,7 +17,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.action import Call, Refused, Role
 from activities.ledger.discrepancies import NO_PLAYBOOK, NO_RECORD, NO_SCOPE, RESET, Discrepancies, Discrepancy
 from activities.ledger.ledger import Ledger, LedgerDown, Recorded
-from activities.organisation.organisation import Organisation, Person, Policy, Roster
+from activities.organisation.organisation import Organisation
+from activities.organisation.people import Person, Roster
+from activities.organisation.policy import Policy
 from activities.paging.pager import Page, Pager
 from starters.errors import CliError
 from starters.screens.text import plain, span

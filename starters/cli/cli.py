@@ -28,8 +28,8 @@ from starters.reading import SERVER, IncidentView, Reader, whole
 from starters.screens import by_hand, screens, shadow_report, sheets
 from starters.screens import checklist as checklists
 from starters.screens.text import ago
-from workflows.first_minutes.checklist import TickState
-from workflows.incident import Incident, State, Status
+from workflows.incident import Incident, State
+from workflows.status import ItemState, Status
 
 LOOKS_PER_SECOND = 4
 FOREVER = (State.CLOSED, State.STOOD_DOWN)  # nothing changes after these; `watch` ends
@@ -315,7 +315,7 @@ def _summary(seen: IncidentView) -> dict[str, JsonValue]:
     told = seen.status.model_dump(mode="json")
     asking: list[JsonValue] = [question.number for question in seen.status.asking]
     in_force: list[JsonValue] = [measure.name for measure in seen.status.in_force]
-    missed: list[JsonValue] = [tick.key for tick in seen.status.checklist if tick.state is TickState.MISSED]
+    missed: list[JsonValue] = [tick.key for tick in seen.status.checklist if tick.state is ItemState.MISSED]
     return {**_provenance(seen), **{name: told[name] for name in kept}, "asking": asking, "in_force": in_force, "missed": missed}
 
 

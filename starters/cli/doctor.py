@@ -22,7 +22,9 @@ from activities.action import Refused
 from activities.ledger.discrepancies import Discrepancies
 from activities.ledger.ledger import Ledger, LedgerDown
 from activities.organisation.business_days import calendar_of
-from activities.organisation.organisation import DASHBOARDS, Catalogue, Organisation
+from activities.organisation.catalogue import Catalogue
+from activities.organisation.communications import DASHBOARDS
+from activities.organisation.organisation import Organisation
 from starters import steering
 from starters.alerts.reconciler import compare
 from starters.errors import CliError

@@ -10,7 +10,7 @@ import typer
 from pydantic import ValidationError
 
 from starters.errors import CliError
-from workflows.severity.severity import Cve, Facts
+from workflows.severity.facts import Cve, Facts
 
 FIX = "incident severity --help"
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -11,12 +11,13 @@ from pydantic import ValidationError
 from activities.action import Refused
 from starters.errors import CliError
 from starters.reading import Reader, talk
-from workflows.severity.severity import Severity
+from workflows.incident import Severity
 
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-    from activities.organisation.organisation import Policy, Roster
+    from activities.organisation.people import Roster
+    from activities.organisation.policy import Policy
 
 T = TypeVar("T")
 
@@ -63,7 +64,8 @@ def on_roster(looked_up: Reader, name: str) -> None:
 
 def roster(looked_up: Reader) -> "Roster":
     """Who holds which role, as far as this machine knows: an empty roster where there is none, for the incident has its own."""
-    from activities.organisation.organisation import Organisation, Roster  # noqa: PLC0415
+    from activities.organisation.organisation import Organisation  # noqa: PLC0415
+    from activities.organisation.people import Roster  # noqa: PLC0415
 
     try:
         return Organisation(Path(looked_up.settings.organisation)).read_roster()
@@ -73,7 +75,8 @@ def roster(looked_up: Reader) -> "Roster":
 
 def policy(looked_up: Reader) -> "Policy":
     """The organisation's policy; the spec's defaults where there is no organisation's file. Raises `CliError` where it is wrong."""
-    from activities.organisation.organisation import Organisation, Policy  # noqa: PLC0415
+    from activities.organisation.organisation import Organisation  # noqa: PLC0415
+    from activities.organisation.policy import Policy  # noqa: PLC0415
 
     where = Path(looked_up.settings.organisation)
     if not where.exists():

@@ -6,7 +6,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from activities.action import Risk
-from workflows.incident import Outcome, Phase, Question, Status, Step
+from workflows.incident import Phase, Question
+from workflows.status import Outcome, Status, Step
 
 
 def picture(outcome: Outcome, width: int) -> Group:

@@ -15,7 +15,7 @@ from starters.errors import CliError
 from starters.reading import Reader, talk
 
 if TYPE_CHECKING:
-    from activities.organisation.organisation import Policy
+    from activities.organisation.policy import Policy
 
 app = group()
 

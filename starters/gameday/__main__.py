@@ -34,7 +34,8 @@ from starters.gameday.scorecard import Scorecard, score
 from starters.gameday.stage import TOKEN, Stage, raise_stage
 from starters.postmortem import postmortem
 from starters.screens import screens, shadow_report
-from workflows.incident import Phase, Question, State, Status
+from workflows.incident import Phase, Question, State
+from workflows.status import Status
 
 HOME = Path(".incident/demo")
 RULES = sorted(Path("alerts").glob("*.yml"))

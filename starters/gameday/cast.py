@@ -9,7 +9,8 @@ from activities.action import Role
 from starters import steering
 from starters.errors import CliError
 from starters.gameday.stage import Stage
-from workflows.incident import Question, QuestionKind, State, Status
+from workflows.incident import Question, QuestionKind, State
+from workflows.status import Status
 
 PLAYS = {
     Role.INCIDENT_COMMANDER: "dana", Role.OPS_LEAD: "lee", Role.COMMS_LEAD: "noor", Role.AI_ML_LEAD: "ravi", Role.SECURITY_LEAD: "sam",

@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from activities.ledger.ledger import PROVEN, Done
-from workflows.incident import State, Status, StepState
+from workflows.incident import State
+from workflows.status import Status, StepState
 
 Json = dict[str, Any]
 OUR_OWN = frozenset({"evidence", "freezes"})  # a folder of ours, and a workflow of ours: what that one does outside has keys of its own

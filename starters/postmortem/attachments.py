@@ -12,7 +12,8 @@ from activities.action import Entry
 from activities.ledger.ledger import Done
 from starters.postmortem.paper import code, listing, text
 from starters.screens.text import span
-from workflows.incident import Given, Question, Status
+from workflows.incident import AcceptedAnswer, Question
+from workflows.status import Status
 
 LINK = re.compile(r"https?://[^\s<>\"'`|]+")
 LINKS = 50  # at most; the timeline has the others
@@ -106,7 +107,7 @@ def _decision(q: Question) -> str:
     return f"- [{q.number}] {text(q.asks)} ({q.risk.label}) — **{q.state}**{waited}: {answers}"
 
 
-def _said(given: Given) -> str:
+def _said(given: AcceptedAnswer) -> str:
     how = "verified" if given.verified else "**self-declared**, not verified"
     role = f" as {given.role.title}" if given.role else ""
     reason = f": “{text(given.reason)}”" if given.reason else ""

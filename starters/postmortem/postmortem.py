@@ -13,13 +13,14 @@ from pydantic import JsonValue
 from activities.action import Entry, Refused, Role
 from activities.ledger.ledger import PROVEN, Done
 from activities.organisation.business_days import business_days_after
-from activities.organisation.organisation import Policy, Roster
+from activities.organisation.people import Roster
+from activities.organisation.policy import Policy
 from starters.postmortem import attachments, paper
 from starters.postmortem.paper import text
 from starters.screens.checklist import in_words
 from starters.screens.text import span
-from workflows.first_minutes.checklist import TickState
-from workflows.incident import QuestionKind, QuestionState, Status, Step, StepState, Task
+from workflows.incident import QuestionKind, QuestionState
+from workflows.status import ItemState, Status, Step, StepState, Task
 
 SKELETON = """# Post-mortem: {title}
 
@@ -113,8 +114,8 @@ def facts(status: Status, entries: Sequence[Entry], effects: Sequence[Done], hou
         **{name: gap.total_seconds() if gap is not None else None for name, gap in _times(status).items()},
         "due": _due(status, house, Role.INCIDENT_COMMANDER).day.isoformat() if status.resolved_at else None,
         "impact": impact(status, entries)._asdict(),
-        "checklist_missed": [tick.key for tick in status.checklist if tick.state is TickState.MISSED],
-        "checklist_late": [tick.key for tick in status.checklist if tick.state is TickState.LATE],
+        "checklist_missed": [tick.key for tick in status.checklist if tick.state is ItemState.MISSED],
+        "checklist_late": [tick.key for tick in status.checklist if tick.state is ItemState.LATE],
         "entries": len(entries),
         "questions": len(status.questions),
         "answers_verified": sum(given.verified for q in status.questions for given in q.given),
@@ -292,7 +293,7 @@ def _went_badly(status: Status, entries: Sequence[Entry], effects: Sequence[Done
     longest = max(answered, key=lambda pair: pair[0], default=None)
     unverified = sum(not given.verified for q in status.questions for given in q.given)
     overdue = sum(entry.kind == "overdue" for entry in entries)
-    late = [tick for tick in status.checklist if tick.state in (TickState.MISSED, TickState.LATE)]
+    late = [tick for tick in status.checklist if tick.state in (ItemState.MISSED, ItemState.LATE)]
     return [
         *(f"first 15 minutes: {text(in_words(tick))}" for tick in late),
         *([f"longest wait for an answer: {span(longest[0])}, question {longest[1].number}"] if longest else []),
@@ -308,7 +309,7 @@ def _went_badly(status: Status, entries: Sequence[Entry], effects: Sequence[Done
 
 
 def _all_in_time(status: Status) -> bool:
-    fine = (TickState.DONE, TickState.NOT_DUE, TickState.NOT_APPLICABLE)
+    fine = (ItemState.DONE, ItemState.NOT_DUE, ItemState.NOT_APPLICABLE)
     return bool(status.checklist) and all(tick.state in fine for tick in status.checklist)
 
 

@@ -14,7 +14,15 @@ from pydantic import JsonValue
 from activities.ledger.ledger import PROVEN, Done
 from starters.screens.screens import typed
 from starters.screens.text import ESCAPES, UNSEEN, plain, span
-from workflows.incident import InForce, Phase, Planned, Question, State, Status, Step, StepState, Task
+from workflows.incident import Phase, Question, State
+from workflows.status import (
+    InForce,
+    Planned,
+    Status,
+    Step,
+    StepState,
+    Task,
+)
 
 WIDTH = 100  # of comments; commands are never broken
 UNDER_WAY = (StepState.RUNNING, StepState.ASKING, StepState.HELD, StepState.FAILED)

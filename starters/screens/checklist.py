@@ -9,18 +9,18 @@ from rich.console import Group
 from rich.text import Text
 
 from activities.action import Role
-from activities.organisation.organisation import Policy
+from activities.organisation.policy import Policy
 from starters.screens.sheets import unmarked
 from starters.screens.text import plain, span
-from workflows.first_minutes.checklist import ITEMS, Item, Tick, TickState, due_at, late_by
-from workflows.incident import Status
+from workflows.first_minutes.checklist import ITEMS, Item, due_at, late_by
+from workflows.status import ItemState, ItemStatus, Status
 
 TITLE = "Global first‑15‑minutes checklist"  # seed §0.3
 SEVERITIES = (1, 2, 3)  # those for which the spec has deadlines
 SHORT = {Role.INCIDENT_COMMANDER: "IC", Role.OPS_LEAD: "Ops", Role.SECURITY_LEAD: "Sec", Role.COMMS_LEAD: "Comms", Role.LEGAL: "Legal"}
 BOXES = {
-    TickState.DONE: ("[x]", "green"), TickState.LATE: ("[x]", "yellow"), TickState.MISSED: ("[!]", "bold red"), TickState.OPEN: ("[ ]", ""),
-    TickState.NOT_DUE: ("[ ]", "dim"), TickState.NOT_APPLICABLE: ("[-]", "dim"),
+    ItemState.DONE: ("[x]", "green"), ItemState.LATE: ("[x]", "yellow"), ItemState.MISSED: ("[!]", "bold red"), ItemState.OPEN: ("[ ]", ""),
+    ItemState.NOT_DUE: ("[ ]", "dim"), ItemState.NOT_APPLICABLE: ("[-]", "dim"),
 }  # fmt: skip
 OWNER = 6  # columns
 COLUMN = 7
@@ -63,22 +63,22 @@ def ticks(status: Status, now: datetime, width: int) -> Group:
     return Group(*lines, *(Text(f"{BOXES[tick.state][0]} {plain(tick.key)}: {_said(tick, now)}") for tick in strangers))
 
 
-def counted(checklist: Iterable[Tick]) -> str:
+def counted(checklist: Iterable[ItemStatus]) -> str:
     """How far it is, in one line: `9 done, 1 of them late · missed: freeze, scribe · 4 open`."""
     states = [tick.state for tick in checklist]
-    late = states.count(TickState.LATE)
-    missed = [tick.key.replace("_", " ") for tick in checklist if tick.state is TickState.MISSED]
-    done = f"{states.count(TickState.DONE) + late} done" + (f", {late} of them late" if late else "")
-    return " · ".join(filter(None, [done, f"MISSED: {', '.join(missed)}" if missed else "", f"{states.count(TickState.OPEN)} open"]))
+    late = states.count(ItemState.LATE)
+    missed = [tick.key.replace("_", " ") for tick in checklist if tick.state is ItemState.MISSED]
+    done = f"{states.count(ItemState.DONE) + late} done" + (f", {late} of them late" if late else "")
+    return " · ".join(filter(None, [done, f"MISSED: {', '.join(missed)}" if missed else "", f"{states.count(ItemState.OPEN)} open"]))
 
 
-def in_words(tick: Tick, now: datetime | None = None) -> str:
+def in_words(tick: ItemStatus, now: datetime | None = None) -> str:
     """One tick as a sentence: for logs; without `now` for a document, which is read at any time."""
     text = next((unmarked(item.text).rstrip(".") for item in ITEMS if item.key == tick.key), tick.key)
     return f"{text}: {_said(tick, now)}"
 
 
-def _ticked(item: Item, tick: Tick | None, now: datetime, width: int) -> list[Text]:
+def _ticked(item: Item, tick: ItemStatus | None, now: datetime, width: int) -> list[Text]:
     indent = "      " if item.part_of else ""
     box, style = BOXES[tick.state] if tick else ("[?]", "yellow")
     said = _said(tick, now) if tick else "nothing is known of it"
@@ -92,19 +92,19 @@ def _ticked(item: Item, tick: Tick | None, now: datetime, width: int) -> list[Te
     ]
 
 
-def _said(tick: Tick, now: datetime | None) -> str:
+def _said(tick: ItemStatus, now: datetime | None) -> str:
     due = f"{tick.due_at:%H:%M:%S} UTC" if tick.due_at else ""
     done = f"{tick.done_at:%H:%M:%S} UTC" if tick.done_at else ""
     match tick.state:
-        case TickState.DONE:
+        case ItemState.DONE:
             return f"done {done}".strip()
-        case TickState.LATE:
+        case ItemState.LATE:
             return f"done {done}, {span(late_by(tick, now))} late (due {due})"
-        case TickState.MISSED:
+        case ItemState.MISSED:
             return f"MISSED: was due {due}" + (f", {span(late_by(tick, now))} ago" if now else "")
-        case TickState.OPEN:
+        case ItemState.OPEN:
             return f"open, due {due}" + (f" (in {span(tick.due_at - now)})" if now and tick.due_at and tick.due_at > now else "")
-        case TickState.NOT_DUE:
+        case ItemState.NOT_DUE:
             return "no deadline at this severity"
         case _:
             return "not applicable"

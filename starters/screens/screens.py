@@ -13,8 +13,16 @@ from activities.action import Entry, Risk
 from starters.screens.checklist import BOXES, counted, in_words
 from starters.screens.text import ESCAPES, UNSEEN, ago, clock, plain, span
 from workflows.engine.details import ICONS, banner
-from workflows.first_minutes.checklist import TickState
-from workflows.incident import InForce, Phase, Planned, Question, QuestionKind, Status, Step, StepState, Task
+from workflows.incident import Phase, Question, QuestionKind
+from workflows.status import (
+    InForce,
+    ItemState,
+    Planned,
+    Status,
+    Step,
+    StepState,
+    Task,
+)
 
 QUESTION_LINES = 12
 LOST = "lost"  # the state of an incident that no playbook runs any more (starters/alerts/reconciler.py)
@@ -201,9 +209,9 @@ class _Page:
     def ahead(self) -> list[Text]:
         """How far the first 15 minutes are, while anything of them is open or was missed; and how much is still to come."""
         status, lines = self.status, []
-        unsettled = (TickState.OPEN, TickState.MISSED, TickState.LATE)
+        unsettled = (ItemState.OPEN, ItemState.MISSED, ItemState.LATE)
         if any(tick.state in unsettled for tick in status.checklist) and (not status.state.over or self.full):
-            missed = any(tick.state is TickState.MISSED for tick in status.checklist)
+            missed = any(tick.state is ItemState.MISSED for tick in status.checklist)
             said = f"first 15 minutes: {counted(status.checklist)}"
             lines.append(_ends(said, "incident checklist INCIDENT", self.width, "red" if missed else ""))
         if status.plan and not status.state.over:
@@ -329,7 +337,7 @@ def _asked(q: Question, incident: str) -> str:
 def _new_ticks(before: Status, after: Status) -> list[str]:
     """What was ticked, and what was not in time."""
     known = {tick.key: tick.state for tick in before.checklist}
-    telling = (TickState.DONE, TickState.LATE, TickState.MISSED)
+    telling = (ItemState.DONE, ItemState.LATE, ItemState.MISSED)
     fresh = [tick for tick in after.checklist if tick.state in telling and known.get(tick.key) != tick.state]
     return [f"{BOXES[tick.state][0]} {in_words(tick, after.updated_at)}" for tick in fresh]
 
@@ -350,7 +358,7 @@ def listed(rows: Iterable[tuple[Status, str, datetime]], now: datetime, width: i
         commander = plain(status.commander) or "–"
         waits = f"॥ [{', '.join(str(q.number) for q in status.asking)}] " if status.asking else ""
         state = f"{status.severity.label:6}{status.phase:15}{LOST if status.incident_id in lost else status.state:13}{elapsed:>9}"
-        missed = [tick.key.replace("_", " ") for tick in status.checklist if tick.state is TickState.MISSED and not status.state.over]
+        missed = [tick.key.replace("_", " ") for tick in status.checklist if tick.state is ItemState.MISSED and not status.state.over]
         undone = f"MISSED: {', '.join(missed)} · " if missed else ""
         undone = f"SHADOW · {undone}" if status.shadow else undone
         row = f"{state}  {_cut(commander, 10):11}{status.incident_id}"

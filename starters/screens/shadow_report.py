@@ -14,7 +14,8 @@ from starters.cli.terminal import group, say_json
 from starters.errors import CliError
 from starters.screens.text import plain, span
 from workflows.engine.shadow import DID, DID_NOT, UNKNOWN
-from workflows.incident import Phase, Status, Step, StepState
+from workflows.incident import Phase
+from workflows.status import Status, Step, StepState
 
 MITIGATES = (Phase.TRIAGE, Phase.MITIGATION, Phase.FORENSICS)
 VERDICTS = {DID: "people did the same", DID_NOT: "nobody did", UNKNOWN: "cannot tell"}

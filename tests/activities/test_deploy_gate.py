@@ -19,7 +19,7 @@ from activities.freeze.deploy_gate import (
     hotfix,
     title,
 )
-from activities.organisation.organisation import Deployed
+from activities.organisation.catalogue import Deployed
 from activities.tickets.github import Repositories
 from practice.services.repositories import Commit, Repository, founded
 from practice.world.world import World

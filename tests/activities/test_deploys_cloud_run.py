@@ -18,7 +18,7 @@ from activities.kit.google_auth import GoogleAuth
 from activities.kit.http import HttpClient
 from activities.metrics.prometheus import Prometheus
 from activities.metrics.telemetry import Surface, Telemetry
-from activities.organisation.organisation import Deployed
+from activities.organisation.catalogue import Deployed
 from practice.services.deploying import deploy
 from practice.services.fleet import Place
 from practice.world.world import World

@@ -11,7 +11,8 @@ from activities.deploys.kubernetes import Kubernetes
 from activities.edge.probe import EdgeProbe
 from activities.kit.http import Bearer, HttpClient
 from activities.metrics.prometheus import Prometheus
-from activities.organisation.organisation import Deployed, RollBack
+from activities.organisation.catalogue import Deployed
+from activities.organisation.numbers import RollBack
 from practice.services.deploying import deploy
 from practice.services.fleet import Place, Service
 from practice.world.world import World

@@ -9,7 +9,7 @@ from activities.action import Call, Limits, NotYet, Refused, Risk, Role, action_
 from activities.edge.edge import DRAINED, LIMITED, Drain, Edge, GatewayOf, Limit, RegionsOf, Vantages
 from activities.edge.health import DependenciesOf
 from activities.edge.orders import Loosen, ReturnTraffic
-from activities.organisation.organisation import MitigationSettings
+from activities.organisation.numbers import MitigationSettings
 from practice.services.fleet import ServiceFault
 from practice.world.world import World
 from tests.activities.conftest import MISHAPS, MakeCall, by_hand, dial, effects, granted, pass_time, tried

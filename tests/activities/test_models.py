@@ -16,7 +16,7 @@ from activities.models.model_gateway import classify
 from activities.models.models import Models, contradiction
 from activities.models.orders import ErrorClass, Log, Probe, Served, Split, Survey
 from activities.models.route_orders import EVERYBODY, BackOffOrder, ClientPolicyOf, Degrade, RouteOf, Shift
-from activities.organisation.organisation import BackOff
+from activities.organisation.numbers import BackOff
 from practice.world.world import World
 from tests.activities.conftest import MakeCall, break_provider, dial, effects, granted, pass_time, until_done
 

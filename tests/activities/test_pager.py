@@ -11,7 +11,7 @@ from activities.action import Call, NotYet, Refused, Role
 from activities.chat.slack import Slack
 from activities.identity.codes import Codes
 from activities.kit.http import HttpClient
-from activities.organisation.organisation import Person
+from activities.organisation.people import Person
 from activities.paging.pager import AcknowledgementOf, Ask, NobodyReached, NotePage, Page, Pager, Remind, ResolvePage
 from activities.paging.pagerduty import PagerDuty
 from practice.world.dials import Dial

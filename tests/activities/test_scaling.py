@@ -7,7 +7,7 @@ import pytest
 from activities.action import Call, Effect, Limits, NotYet, Refused
 from activities.capacity.scaling import SCALED_DEPLOYMENT, Replicas, ReplicasOf, RestoreReplicas, Scale, Scaling
 from activities.deploys.kubernetes import Kubernetes
-from activities.organisation.organisation import Deployed
+from activities.organisation.catalogue import Deployed
 from practice.services.fleet import Place
 from practice.world.world import World
 from tests.activities.conftest import MakeCall, MakeClient, dial, effects, granted, pass_time, until_done

@@ -11,7 +11,7 @@ from activities.action import Call
 from activities.kit.http import HttpClient
 from activities.metrics.prometheus import Prometheus
 from activities.metrics.telemetry import EstimateQuality, Gate, ProviderGate, Surface, Telemetry, beyond_chance
-from activities.organisation.organisation import Stability
+from activities.organisation.numbers import Stability
 from practice.http.server import serve
 from practice.world.world import World
 from tests.activities.conftest import INCIDENT, MakeCall, break_provider, pass_time

@@ -12,7 +12,7 @@ from activities.action import Call, NotYet, Refused, Role
 from activities.chat.slack import Slack, SlackSaid
 from activities.chat.war_room import Announce, OpenRoom, Pinned, TellRoom, WarRoom
 from activities.kit.http import HttpClient
-from activities.organisation.organisation import Person
+from activities.organisation.people import Person
 from practice.world.dials import Dial
 from practice.world.world import World
 from tests.activities.conftest import INCIDENT, MakeClient, until_done

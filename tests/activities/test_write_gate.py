@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from activities.action import Limits, NotYet, Refused, Risk, Role, action_of
-from activities.organisation.organisation import MitigationSettings
+from activities.organisation.numbers import MitigationSettings
 from activities.write_gate.write_gate import READ_ONLY, GateOf, ReadOnly, Reopen, WriteGate, WriteSafety
 from practice.services.fleet import ServiceFault
 from practice.world.world import World

@@ -27,16 +27,16 @@ from activities.freeze.orders import (
     Release,
     UseExemption,
 )
-from activities.organisation.organisation import Deployed, Policy
+from activities.organisation.catalogue import Deployed
+from activities.organisation.policy import Policy
 from practice.services.repositories import HEADS, Commit, Repository
 from tests.stage.drill import Drill, RunningIncident, drill, until
 from worker.converter import data_converter
 from worker.service import runner, worker, workflow_types
 from workflows.freeze.change_freeze import ChangeFreeze
 from workflows.freeze.freezing import MESSAGES
-from workflows.incident import Card, Incident, State
+from workflows.incident import Card, Incident, Severity, State
 from workflows.playbook import Playbook
-from workflows.severity.severity import Severity
 
 A, B = "inc-20261123-out-api", "inc-20261123-supply-api"
 API = Deployed(name="api", platform="cloud_run", regions=("eu-west", "us-east"), repository="acme/api")

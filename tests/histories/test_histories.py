@@ -23,7 +23,7 @@ from temporalio.worker import (
 from worker.converter import data_converter
 from worker.playbooks import discover
 from worker.service import runner, workflow_types
-from workflows.incident import Status
+from workflows.status import Status
 
 HISTORIES = Path(__file__).parent
 RECORDED = sorted(HISTORIES.glob("*.json.gz"))

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from activities.action import Risk, Role
 from activities.flags.flags import SWITCHED_OFF, FlagReading, Switch, switch_off
 from activities.identity.codes import Identity
-from activities.organisation.organisation import Person, Policy, Roster, Standing
+from activities.organisation.people import Person, Roster
+from activities.organisation.policy import Policy, StandingAuthorisation
 from workflows.engine.measures import Imposed, Measures
+from workflows.errors import NotAccepted
 from workflows.incident import Answer, Question, QuestionKind, QuestionState, Silence
-from workflows.people.approvals import Approvals, NotAccepted
+from workflows.people.approvals import Approvals
 from workflows.people.roster import RoleAssignments
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -153,7 +155,7 @@ def test_authority_is_the_rosters_now_and_an_assignment_replaces_it() -> None:
 
 def test_a_standing_policy_covers_its_own_verb_and_orders_only() -> None:
     order, other = switch_off("batch.enabled", "", Policy()), switch_off("tools.high_psu", "", Policy())
-    signed = Standing(signed_by=("dana", "pat"), expires_at=NOW + timedelta(days=30), why="drill")
+    signed = StandingAuthorisation(signed_by=("dana", "pat"), expires_at=NOW + timedelta(days=30), why="drill")
     grant = Approvals("inc-1").standing("flags.switch_off", [order], signed, timedelta(minutes=15), NOW)
     assert order.digest("flags.switch_off") in grant.covers
     assert other.digest("flags.switch_off") not in grant.covers
@@ -162,8 +164,8 @@ def test_a_standing_policy_covers_its_own_verb_and_orders_only() -> None:
 
 @pytest.mark.parametrize(("signed_by", "days"), [(("dana", "dana"), 30), (("dana", "pat"), -1)])
 def test_a_standing_policy_needs_two_people_and_a_date_ahead(signed_by: tuple[str, str], days: int) -> None:
-    signed = Standing(signed_by=signed_by, expires_at=NOW + timedelta(days=days), why="drill")
-    assert Policy(standing={"models.degrade": signed}).stood("models.degrade", NOW) is None
+    signed = StandingAuthorisation(signed_by=signed_by, expires_at=NOW + timedelta(days=days), why="drill")
+    assert Policy(standing={"models.degrade": signed}).standing_authorisation("models.degrade", NOW) is None
 
 
 VERDICTS = ("approve", "decline", "retry", "skip", "done_by_hand", "hand_over", "answer")

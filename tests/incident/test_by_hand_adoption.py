@@ -15,7 +15,8 @@ from tests.incident.test_notes_and_by_hand import by_hand, commands
 from tests.stage.drill import ORGANISATION, ROLES, drill, until
 from tests.stage.outages import makes, passes, pinned, quick, story
 from tests.stage.real_server import RealServer, Running, real_server
-from workflows.incident import State, Status
+from workflows.incident import State
+from workflows.status import Status
 
 PACE = 60.0
 PATIENCE = 60.0  # real seconds, on a machine that does other things as well

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.organisation.organisation import Policy
+from activities.organisation.policy import Policy
 from workflows.comms.cadence import OVERDUE, Cadence, Duty
-from workflows.severity.severity import Severity
+from workflows.incident import Severity
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 POLICY = Policy()

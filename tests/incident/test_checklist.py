@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.organisation.organisation import Policy
+from activities.organisation.policy import Policy
 from tests.screens.situations import DECLARED, at
-from workflows.first_minutes.checklist import ITEMS, TickState, due_at, item, late_by, tick
+from workflows.first_minutes.checklist import ITEMS, due_at, item, late_by, tick
+from workflows.status import ItemState
 
 MINUTES = st.one_of(st.none(), st.floats(0, 60))
 
@@ -16,18 +17,18 @@ MINUTES = st.one_of(st.none(), st.floats(0, 60))
 @pytest.mark.parametrize(
     ("due", "done", "now", "state", "late"),
     [
-        (5, 4, 20, TickState.DONE, 0), (5, 5, 20, TickState.DONE, 0), (5, 7, 20, TickState.LATE, 2), (5, None, 5, TickState.OPEN, 0),
-        (5, None, 6, TickState.MISSED, 1), (None, None, 90, TickState.NOT_DUE, 0), (None, 90, 91, TickState.DONE, 0),
+        (5, 4, 20, ItemState.DONE, 0), (5, 5, 20, ItemState.DONE, 0), (5, 7, 20, ItemState.LATE, 2), (5, None, 5, ItemState.OPEN, 0),
+        (5, None, 6, ItemState.MISSED, 1), (None, None, 90, ItemState.NOT_DUE, 0), (None, 90, 91, ItemState.DONE, 0),
     ],
 )  # fmt: skip
-def test_a_tick_says_whether_it_was_in_time(due: float | None, done: float | None, now: float, state: TickState, late: float) -> None:
+def test_a_tick_says_whether_it_was_in_time(due: float | None, done: float | None, now: float, state: ItemState, late: float) -> None:
     told = tick("freeze", at(due) if due is not None else None, at(now), at(done) if done is not None else None, "because")
     assert (told.state, late_by(told, at(now)), told.evidence) == (state, timedelta(minutes=late), "because")
 
 
 @given(MINUTES, MINUTES, st.floats(0, 60), st.floats(0, 60))
 def test_time_alone_never_makes_a_tick_better(due: float | None, done: float | None, now: float, later: float) -> None:
-    order = [TickState.DONE, TickState.NOT_DUE, TickState.OPEN, TickState.LATE, TickState.MISSED]
+    order = [ItemState.DONE, ItemState.NOT_DUE, ItemState.OPEN, ItemState.LATE, ItemState.MISSED]
     instants = [at(minute) if minute is not None else None for minute in (due, done)]
     first, second = (tick("freeze", instants[0], at(minute), instants[1]) for minute in (now, now + later))
     assert order.index(first.state) <= order.index(second.state)

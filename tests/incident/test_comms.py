@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from activities.organisation.organisation import DASHBOARDS
+from activities.organisation.communications import DASHBOARDS
 from practice.http.server import serve
 from practice.world.world import World
 from tests.stage.drill import ORGANISATION, Drill, RunningIncident, brisk, drill, until

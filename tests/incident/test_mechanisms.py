@@ -14,8 +14,9 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowUpdateFailedError
 from temporalio.common import RawValue
 
 from tests.stage.drill import Drill, RunningIncident, brisk, drill, until
-from workflows.incident import Phase, QuestionState, State, StepState
+from workflows.incident import Phase, QuestionState, State
 from workflows.people.messages import MESSAGES
+from workflows.status import StepState
 
 LOW_PARITY = {"borealis": {"parity": 0.93}}
 BROKEN = RawValue(Payload(metadata={"encoding": b"json/plain"}, data=b"{bad"))

@@ -14,7 +14,8 @@ from tests import seed
 from tests.incident.test_mechanisms import LOW_PARITY
 from tests.screens import situations
 from tests.stage.drill import Drill, RunningIncident, brisk, drill, until
-from workflows.incident import Phase, Planned, State, Status
+from workflows.incident import Phase, State
+from workflows.status import Planned, Status
 
 ROOT = Path(__file__).parents[2]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from temporalio.worker import Worker
 
 from activities.action import Role
-from activities.organisation.organisation import Person, Roster
+from activities.organisation.people import Person, Roster
 from activities.organisation.rota import OnDuty
 from tests.stage.drastic import Drastic
 from tests.stage.drill import ORGANISATION, Drill, RunningIncident, brisk, drill, until

@@ -16,7 +16,8 @@ from tests.screens.test_screens import drawn
 from tests.stage.drill import Drill, RunningIncident, brisk, drill
 from tests.stage.outages import passes, quick, story
 from workflows.engine.details import details
-from workflows.incident import Phase, QuestionState, State, Status, StepState
+from workflows.incident import Phase, QuestionState, State
+from workflows.status import Status, StepState
 
 LOW_PARITY = {"borealis": {"parity": 0.93}}
 

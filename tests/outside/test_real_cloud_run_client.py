@@ -18,7 +18,7 @@ from activities.deploys.deploys import Deploys, RevisionsOf, ToRevision
 from activities.edge.probe import EdgeProbe
 from activities.kit.http import HttpClient
 from activities.metrics.prometheus import Prometheus
-from activities.organisation.organisation import Deployed
+from activities.organisation.catalogue import Deployed
 from practice.http.server import serve
 from practice.world.world import World
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from activities.organisation.organisation import Policy
+from activities.organisation.policy import Policy
 from starters.gameday.__main__ import standing_of
 from starters.gameday.metrics import Metrics
 from starters.gameday.scorecard import count_effects, from_outside, score

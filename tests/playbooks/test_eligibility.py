@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities.deploys.deploys import Revision, Rollout, Serving
-from activities.organisation.organisation import Policy, RollBack
+from activities.organisation.numbers import RollBack
+from activities.organisation.policy import Policy
 from workflows.procedures.eligibility import Targets, in_traffic, roll_back_targets
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.stage.drill import Drill, RunningIncident, brisk, drill, until
-from workflows.incident import Phase, Silence, State, Status, StepState
+from workflows.incident import Phase, Silence, State
+from workflows.status import Status, StepState
 
 LOW_PARITY = {"borealis": {"parity": 0.93}}
 NO_TERTIARY = {"cumulus": {"evaluated": False}}

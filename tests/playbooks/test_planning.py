@@ -11,7 +11,7 @@ from tests.incident.test_mechanisms import LOW_PARITY
 from tests.incident.test_notes_and_by_hand import by_hand, commands
 from tests.stage.drill import ORGANISATION, Drill, RunningIncident, drill, until
 from tests.stage.outages import makes, passes, quick
-from workflows.incident import Outcome, Status, StepState
+from workflows.status import Outcome, Status, StepState
 
 
 async def broken(stage: Drill, playbook: str) -> dict[str, Any]:

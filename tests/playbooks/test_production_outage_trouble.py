@@ -8,9 +8,8 @@ from pathlib import Path
 
 from tests.stage.drill import ORGANISATION, drill
 from tests.stage.outages import MINUTE, STANDING, changed, failing, makes, outage, passes, pinned, quick, split_of, story
-from workflows.first_minutes.checklist import TickState
-from workflows.incident import Phase, State, StepState
-from workflows.severity.severity import Severity
+from workflows.incident import Phase, Severity, State
+from workflows.status import ItemState, StepState
 
 FIVE = timedelta(minutes=5)
 
@@ -247,9 +246,9 @@ async def test_the_facts_raise_the_severity_and_the_first_minutes_are_ticked_and
         line = await incident.hears("checkpoint: first minutes", skip=MINUTE)
         assert "IC paged and acknowledged (Incident Commander)" in line
         ticks = {one.key: one for one in (await incident.status()).checklist}
-        done = {key for key, one in ticks.items() if one.state is TickState.DONE}
+        done = {key for key, one in ticks.items() if one.state is ItemState.DONE}
         assert {"declare", "cadence", "telemetry", "blast_radius", "playbook", "war_room", "status_page"} <= done, ticks
-        assert ticks["commander"].state is TickState.MISSED and ticks["playbook"].evidence.startswith("asked: ")
+        assert ticks["commander"].state is ItemState.MISSED and ticks["playbook"].evidence.startswith("asked: ")
         inbox = (await stage.http.get("/practice/inbox/dana")).json()["inbox"]
         assert any("not done in the first minutes: IC paged and acknowledged" in letter["text"] for letter in inbox)
         kept = next(e for e in await incident.handle.query("timeline") if e["kind"] == "snapshot")["facts"]

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from activities.action import Call
 from activities.metrics.slo import Burning, Counted, ErrorBudget, Finding, SloPolicy, burn, remaining
 from activities.metrics.telemetry import BudgetOf
-from activities.organisation.organisation import DASHBOARDS, Links, Policy
+from activities.organisation.communications import DASHBOARDS, Links
+from activities.organisation.policy import Policy
 from practice.http.server import serve
 from practice.services.fleet import ServiceFault
 from practice.world.world import World

@@ -4,22 +4,24 @@ from datetime import datetime, timedelta
 
 from activities.action import Call, Effect, Entry, Order, Risk, Role
 from activities.ledger.ledger import Ledger, Record
-from workflows.first_minutes.checklist import Tick
 from workflows.incident import (
-    Given,
-    InForce,
+    AcceptedAnswer,
     Phase,
-    Planned,
     Question,
     QuestionKind,
     QuestionState,
+    Severity,
     State,
+)
+from workflows.status import (
+    InForce,
+    ItemStatus,
+    Planned,
     Status,
     Step,
     StepState,
     Task,
 )
-from workflows.severity.severity import Severity
 
 DECLARED = datetime.fromisoformat("2026-11-23T10:02:00+00:00")
 NOW = DECLARED + timedelta(minutes=14, seconds=32)
@@ -85,10 +87,10 @@ def asking(**changed: object) -> Status:
         ],
         "questions": [
             question(1, state=QuestionState.DECLINED, closed_at=at(3), asks="Block all of chat?",
-                     given=[Given(verdict="decline", by="dana", role=Role.INCIDENT_COMMANDER, verified=True, at=at(3),
+                     given=[AcceptedAnswer(verdict="decline", by="dana", role=Role.INCIDENT_COMMANDER, verified=True, at=at(3),
                                   reason="too broad")]),
             question(2, state=QuestionState.GRANTED, closed_at=at(4), asks="Switch the high-PSU tools off?",
-                     given=[Given(verdict="approve", by="lee", role=Role.OPS_LEAD, verified=False, at=at(4))]),
+                     given=[AcceptedAnswer(verdict="approve", by="lee", role=Role.OPS_LEAD, verified=False, at=at(4))]),
             question(),
         ],
         "tasks": [
@@ -99,8 +101,8 @@ def asking(**changed: object) -> Status:
     return Status.model_validate(told | changed)
 
 
-def tick(key: str, state: str, due: float | None = None, done: float | None = None, evidence: str = "") -> Tick:
-    return Tick.model_validate({
+def tick(key: str, state: str, due: float | None = None, done: float | None = None, evidence: str = "") -> ItemStatus:
+    return ItemStatus.model_validate({
         "key": key, "state": state, "due_at": None if due is None else at(due), "done_at": None if done is None else at(done),
         "evidence": evidence,
     })  # fmt: skip

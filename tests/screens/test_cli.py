@@ -19,7 +19,7 @@ import typer.main
 from activities.ledger.ledger import Ledger, Record
 from starters.cli import cli, messages
 from tests.screens import situations
-from workflows.incident import Status
+from workflows.status import Status
 
 ROOT = Path(__file__).parents[2]
 PAPER = ROOT / "docs" / "cli.md"

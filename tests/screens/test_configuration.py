@@ -20,18 +20,12 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 
 from activities.action import Refused
-from activities.organisation.organisation import (
-    DASHBOARDS,
-    RHYTHMS,
-    SECTIONS,
-    Contacts,
-    Deployed,
-    Links,
-    Organisation,
-    Person,
-    Policy,
-    Standing,
-)
+from activities.organisation.catalogue import Deployed
+from activities.organisation.communications import DASHBOARDS, Contacts, Links
+from activities.organisation.organisation import SECTIONS, Organisation
+from activities.organisation.people import Person
+from activities.organisation.policy import Policy, StandingAuthorisation
+from activities.organisation.rhythm import RHYTHMS
 
 EXAMPLE = Path(__file__).parents[2] / "organisation.example.toml"
 BEGIN, END = "[policy]\n", "# A standing authorisation"
@@ -131,7 +125,7 @@ def test_every_other_section_shows_every_key(tmp_path: Path) -> None:
     told = uncommented()
     assert set(told) == set(SECTIONS)
     assert set(told["links"]) == set(Links.model_fields) and set(told["contacts"]) == set(Contacts.model_fields)
-    assert set(told["policy"]["standing"]["status_page.publish"]) == set(Standing.model_fields)
+    assert set(told["policy"]["standing"]["status_page.publish"]) == set(StandingAuthorisation.model_fields)
     people, services = told["people"].values(), told["services"].values()
     assert {key for one in people for key in one} == set(Person.model_fields) - {"id"}
     assert {key for one in services for key in one} == set(Deployed.model_fields) - {"name"}

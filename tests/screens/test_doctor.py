@@ -8,7 +8,8 @@ import pytest
 import pytest_asyncio
 
 from activities.action import Refused
-from activities.organisation.organisation import DASHBOARDS, Organisation
+from activities.organisation.communications import DASHBOARDS
+from activities.organisation.organisation import Organisation
 from practice.http.server import serve
 from practice.world.world import World
 from starters.cli import doctor

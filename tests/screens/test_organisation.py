@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from activities.action import Refused
-from activities.organisation.organisation import Communications, Organisation
+from activities.organisation.communications import Communications
+from activities.organisation.organisation import Organisation
 
 EXAMPLE = Path(__file__).parents[2] / "organisation.example.toml"
 UNCOMMENTED = ("[links]", "[links.dashboards]", "[links.runbooks]", "[contacts]", "[oncall]", "[templates]")

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from activities.action import Entry, Risk, Role
 from activities.ledger.ledger import Done
-from activities.organisation.organisation import DASHBOARDS, Person, Policy, Roster
+from activities.organisation.communications import DASHBOARDS
+from activities.organisation.people import Person, Roster
+from activities.organisation.policy import Policy
 from starters.postmortem import paper, postmortem
 from tests import seed
 from tests.screens import situations

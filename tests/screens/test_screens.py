@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console, Group
 
-from activities.organisation.organisation import Policy
+from activities.organisation.policy import Policy
 from starters.screens import by_hand, checklist, screens
 from starters.screens.text import UNSEEN
 from tests.screens import situations
 from tests.screens.situations import NOW
-from workflows.incident import State, Status
+from workflows.incident import State
+from workflows.status import Status
 
 HERE = Path(__file__).parent
 PICTURES: dict[str, Callable[[], Group]] = {

@@ -4,9 +4,8 @@ from temporalio import workflow
 
 from activities.action import Risk, Role
 from activities.flags.flags import Flags, switch_off
-from workflows.incident import Card, Incident
+from workflows.incident import Card, Incident, Severity
 from workflows.playbook import Playbook
-from workflows.severity.severity import Severity
 
 
 @workflow.defn

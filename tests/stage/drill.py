@@ -28,7 +28,8 @@ from worker.converter import data_converter
 from worker.service import worker
 from worker.settings import Settings
 from worker.wiring import Fleet, wire
-from workflows.incident import Phase, Question, Status
+from workflows.incident import Phase, Question
+from workflows.status import Status
 
 BIN = Path(__file__).parents[2] / ".venv" / "bin"
 PATIENCE = 30.0  # real seconds that a story waits for something before it fails

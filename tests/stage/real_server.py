@@ -23,7 +23,8 @@ from worker.service import connect, worker
 from worker.settings import Settings
 from worker.wiring import Fleet, wire
 from workflows.engine.recorder import ATTRIBUTES
-from workflows.incident import Question, Status
+from workflows.incident import Question
+from workflows.status import Status
 
 PACE = 120.0
 LEAST_WAIT = 30  # seconds that a question waits for a person at each rung, whatever the pace

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from activities.organisation.organisation import Policy, Rhythm
-from workflows.severity.severity import Severity
+from activities.organisation.policy import Policy
+from activities.organisation.rhythm import Rhythm
+from workflows.incident import Severity
 
 
 class Duty(StrEnum):

@@ -12,7 +12,9 @@ from temporalio import workflow
 from activities.action import Role, action_of
 from activities.chat.war_room import WarRoom
 from activities.metrics.telemetry import Surface, Telemetry
-from activities.organisation.organisation import Communications, Organisation, Person, ReadAll
+from activities.organisation.communications import Communications
+from activities.organisation.organisation import Organisation, ReadAll
+from activities.organisation.people import Person
 from activities.paging.pager import Pager
 from activities.status_page.status_page import StatusPage
 from activities.tickets.tickets import Tickets
@@ -21,13 +23,14 @@ from workflows.comms.stakeholders import Stakeholders
 from workflows.comms.status_page import StatusPageUpdates
 from workflows.comms.war_room import Room
 from workflows.engine.background import BackgroundTasks
-from workflows.engine.invoker import Invoker, RetriesExhausted
+from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
+from workflows.errors import NotAccepted, RetriesExhausted
 from workflows.incident import Phase, State
-from workflows.people.approvals import NotAccepted
 from workflows.people.commander import Command
 from workflows.people.questions import Questions
-from workflows.severity.severity import Facts, Scope, classify
+from workflows.severity.classify import classify
+from workflows.severity.facts import Facts, Scope
 
 
 class Comms:

@@ -10,11 +10,12 @@ from temporalio import workflow
 
 from activities.action import Refused, Role
 from activities.chat.war_room import Announce, WarRoom
-from activities.organisation.organisation import Communications
+from activities.organisation.communications import Communications
 from activities.texts import wording
 from workflows.comms.cadence import Cadence
-from workflows.engine.invoker import Invoker, RetriesExhausted
+from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
+from workflows.errors import RetriesExhausted
 from workflows.incident import Phase
 
 # What a phase is about, for people who do not know our phases.

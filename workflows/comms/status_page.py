@@ -10,15 +10,16 @@ from datetime import timedelta
 from temporalio import workflow
 
 from activities.action import Grant, Risk, Role, action_of
-from activities.organisation.organisation import Communications
+from activities.organisation.communications import Communications
 from activities.status_page.status_page import Publish, StatusPage
 from activities.status_page.status_page import State as PublicState
 from activities.texts import wording
 from workflows.comms.cadence import Cadence
 from workflows.comms.stakeholders import Stakeholders
 from workflows.engine.background import BackgroundTasks
-from workflows.engine.invoker import Invoker, RetriesExhausted
+from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
+from workflows.errors import RetriesExhausted
 from workflows.people.questions import Questions
 
 # What the public may hear under one approval: the four states, and the plain updates between them (spec §6).
@@ -130,7 +131,7 @@ class StatusPageUpdates:
             return
         order = self._publication(self.published or "investigating", "holding@1", holding=True)
         action = action_of(StatusPage.publish)
-        signed = state.policy.stood(action.name, workflow.now())
+        signed = state.policy.standing_authorisation(action.name, workflow.now())
         if signed is None:
             state.note("overdue", "no holding statement: policy holds no signed standing authorisation for status_page.publish")
             return

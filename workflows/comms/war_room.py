@@ -15,14 +15,16 @@ from temporalio import workflow
 
 from activities.action import Role
 from activities.chat.war_room import OpenRoom, Pinned, TellRoom, WarRoom
-from activities.organisation.organisation import Communications, Person
+from activities.organisation.communications import Communications
+from activities.organisation.people import Person
 from activities.texts import wording
 from activities.tickets.tickets import OpenTicket, RewriteTicket, Tickets
 from workflows.engine.background import BackgroundTasks
-from workflows.engine.invoker import Invoker, RetriesExhausted, Withheld
+from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
-from workflows.incident import StepState
+from workflows.errors import NotSentInShadow, RetriesExhausted
 from workflows.people.commander import Command
+from workflows.status import StepState
 
 LATEST_BACKFILLED = 40  # lines of what was not said in time; the timeline has all of it
 ACTIONS = (StepState.DONE, StepState.ADOPTED, "granted", "declined", "mitigated", "traces", "break-glass")
@@ -71,7 +73,7 @@ class Room:
         self._opening = True
         try:
             opened = await self._invoker.quietly(WarRoom.open, order)
-        except Withheld:
+        except NotSentInShadow:
             raise
         except RetriesExhausted as out:
             self._unsaid = [line._replace(late=True) for line in self._unsaid]

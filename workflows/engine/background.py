@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable
 
 from activities.action import Refused
-from workflows.engine.invoker import RetriesExhausted, Withheld
 from workflows.engine.state import IncidentState
+from workflows.errors import NotSentInShadow, RetriesExhausted
 
 
 class BackgroundTasks:
@@ -25,7 +25,7 @@ class BackgroundTasks:
         """Wait for it. False, and a line on the timeline, when it cannot be done."""
         try:
             await work
-        except Withheld:
+        except NotSentInShadow:
             return False  # shadow mode: what would have been said is noted already
         except RetriesExhausted as out:
             self._state.note("not told", f"{what}: {out.why}")

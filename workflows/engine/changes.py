@@ -8,12 +8,14 @@ from typing import Any, cast
 from temporalio import workflow
 
 from activities.action import A, Effect, Grant, I, Imposition, Measure, O, Order, Risk, Role, Verb, action_of
-from workflows.engine.invoker import Invoker, NeedsApproval, RetriesExhausted
+from workflows.engine.invoker import Invoker
 from workflows.engine.measures import Imposed
 from workflows.engine.proof import Proof
-from workflows.engine.state import HandOver, IncidentState
-from workflows.incident import Silence, Step, StepState
+from workflows.engine.state import IncidentState
+from workflows.errors import HandOver, NeedsApproval, RetriesExhausted
+from workflows.incident import Silence
 from workflows.people.questions import Decision, Questions
+from workflows.status import Step, StepState
 
 
 class Drifted(Exception):
@@ -21,7 +23,7 @@ class Drifted(Exception):
 
 
 @dataclass(frozen=True)
-class Proposed:
+class ChangeResult:
     """What became of a change that was proposed. True when it is in force, read back."""
 
     effect: Effect | None = None
@@ -69,7 +71,7 @@ class Changes:
 
     async def propose(
         self, verb: Verb[O, Effect], order: O, *, facts: tuple[str, ...] = (), silence: Silence = Silence.HOLD, under: Grant | None = None
-    ) -> Proposed:
+    ) -> ChangeResult:
         """Make a change that is no temporary measure; the invoker refuses it at C2 and above without the grant that this asks for."""
         step = self._state.begin(action_of(verb), order, self._invoker.risk(verb, order), StepState.ASKING)
         grant = under
@@ -84,11 +86,11 @@ class Changes:
                 effect = await self._invoker.step(verb, order, step, grant=grant, again=again)
             except RetriesExhausted as out:
                 if await self._repair(step, verb, order, out, may_skip=True) == "skip":
-                    return Proposed()
+                    return ChangeResult()
                 again = True
                 continue
             self._done(step, effect)
-            return Proposed(effect)
+            return ChangeResult(effect)
 
     def needs_asking(self, verb: Verb[O, Any], order: O) -> bool:
         """True when automation may not do this alone."""
@@ -109,14 +111,14 @@ class Changes:
     async def impose(
         self, measure: Measure[I], order: I, *, facts: tuple[str, ...] = (), silence: Silence = Silence.HOLD, under: Grant | None = None,
         onto: Imposed | None = None, authorised: bool = False,
-    ) -> Proposed:  # fmt: skip
+    ) -> ChangeResult:  # fmt: skip
         """Put a temporary measure in force. Its state before is read first, its lift is registered before the call (design §4).
 
         `onto`: change a measure that is in force already (the next step of a ramp), keeping the state from before the first step.
         `authorised`: this is the safe action after silence; a signed standing policy for the verb allows it without asking again (spec §2.5.5).
         """
         if _nobody(order):
-            return Proposed()
+            return ChangeResult()
         step = self._state.begin(action_of(measure.impose), order, self._invoker.risk(measure.impose, order))
         while True:
             step.risk = risk = self._invoker.risk(measure.impose, order)
@@ -161,7 +163,7 @@ class Changes:
 
     async def _impose(
         self, measure: Measure[I], order: I, step: Step, grant: Grant | None, undo_asked: str, onto: Imposed | None
-    ) -> Proposed:
+    ) -> ChangeResult:
         imposed, again = onto, False
         while True:
             try:
@@ -188,7 +190,7 @@ class Changes:
                 if out.refused and imposed is not None and imposed is not onto and not imposed.certain:
                     self._state.measures.lifted(imposed, workflow.now())
                 if await self._repair(step, measure.impose, order, out, may_skip=True) == "skip":
-                    return Proposed(imposed=imposed)
+                    return ChangeResult(imposed=imposed)
                 if imposed is not None and imposed.lifted_at is not None:
                     imposed = None
                 again = imposed is not None
@@ -197,7 +199,7 @@ class Changes:
             if effect.assumed:
                 self._proof.shadow.wants(measure, wanted, fresh, step)
             self._done(step, effect)
-            return Proposed(effect, imposed=imposed)
+            return ChangeResult(effect, imposed=imposed)
 
     async def _look(self, measure: Measure[I], order: I, step: Step) -> Any:
         while True:
@@ -287,7 +289,7 @@ class Changes:
     def _standing(self, measure: Measure[Any], order: Imposition) -> Grant | None:
         """What policy signed beforehand for this verb, if anything."""
         policy, verb, now = self._state.policy, action_of(measure.impose).name, workflow.now()
-        signed = policy.stood(verb, now)
+        signed = policy.standing_authorisation(verb, now)
         valid = policy.paced(policy.approval_valid[Risk.C2])
         return self._state.approvals.standing(verb, [order], signed, valid, now) if signed else None
 
@@ -298,12 +300,12 @@ class Changes:
         else:
             self._state.end(step, StepState.DONE, getattr(answer, "summary", "") or "looked")
 
-    def _not_granted(self, step: Step, decision: Decision) -> Proposed:
+    def _not_granted(self, step: Step, decision: Decision) -> ChangeResult:
         if decision.silent:
             self._state.end(step, StepState.DECLINED, "nobody answered")
-            return Proposed(silent=True)
+            return ChangeResult(silent=True)
         self._state.end(step, StepState.DECLINED, f"declined by {decision.by}")
-        return Proposed(declined=True)
+        return ChangeResult(declined=True)
 
 
 def _said(imposed: Imposed, steps: int) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from activities.action import Entry
-from workflows.incident import InForce, Question, Status, Step, StepState
+from workflows.incident import Question
+from workflows.status import InForce, Status, Step, StepState
 
 ICONS = {
     StepState.RUNNING: "◌", StepState.ASKING: "॥", StepState.HELD: "॥", StepState.DONE: "✔", StepState.ADOPTED: "✔", StepState.FAILED: "✖",

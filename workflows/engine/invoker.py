@@ -11,30 +11,13 @@ from temporalio.common import Priority, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, is_cancelled_exception
 
 from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience, Risk, Verb, action_of
-from activities.organisation.organisation import Policy
-from workflows.incident import Step, StepState
-from workflows.severity.severity import Severity
+from activities.organisation.policy import Policy
+from workflows.errors import NeedsApproval, NotSentInShadow, RetriesExhausted
+from workflows.incident import Severity
+from workflows.status import Step, StepState
 
 
-class RetriesExhausted(Exception):
-    """Patience is over and the step is not done. `refused` tells a no from a cannot; `lapsed` says that looking again cures it."""
-
-    def __init__(self, why: str, *, refused: bool = False, lapsed: bool = False) -> None:
-        super().__init__(why)
-        self.why = why.partition("\n")[0]  # a client library's second line is a link to its manual
-        self.refused = refused
-        self.lapsed = lapsed
-
-
-class Withheld(RetriesExhausted):
-    """Shadow mode: a message of ours stayed unsaid, because its system was not granted write access. It is noted already."""
-
-
-class NeedsApproval(Exception):
-    """Automation may not do this alone. Nothing was invoked."""
-
-
-class Cause(Protocol):
+class CallContext(Protocol):
     """On whose account verbs are invoked: an incident, or a workflow with a lifetime of its own. `id` begins every key."""
 
     id: str
@@ -58,27 +41,27 @@ class Cause(Protocol):
 class Invoker:
     """Invokes verbs on one account. `counts`: how often each was invoked before, when this is not the first run of the workflow."""
 
-    def __init__(self, cause: Cause, counts: Mapping[str, int] | None = None) -> None:
-        self._cause = cause
+    def __init__(self, context: CallContext, counts: Mapping[str, int] | None = None) -> None:
+        self._context = context
         self.counts: dict[str, int] = defaultdict(int, counts or {})
         # One change at a time per system: two of our own branches must not race for the same route or policy.
         self.one_at_a_time: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def risk(self, verb: Verb[O, Any], order: Order) -> Risk:
         """The class of this very order, raised to a question's when automation's own caps are used up (spec §2.4)."""
-        cause, limits = self._cause, self._cause.policy.limits
+        context, limits = self._context, self._context.policy.limits
         action = action_of(verb)
         risk = action.risk(order, limits)
         if risk is not Risk.C1 or action.patience is Patience.WATCH:
             return risk  # watching a step goes on under the grant of the plan that the step belongs to
-        since = workflow.now() - cause.policy.paced(limits.narrow_actions_window)
-        recent = sum(at > since for at in cause.narrow_actions)
-        unsure = cause.confidence < limits.trigger_confidence
+        since = workflow.now() - context.policy.paced(limits.narrow_actions_window)
+        recent = sum(at > since for at in context.narrow_actions)
+        unsure = context.confidence < limits.trigger_confidence
         return Risk.C2 if unsure or recent >= limits.narrow_actions else Risk.C1
 
     def key(self, action: Action, order: Order) -> str:
         """`incident/verb/target/n`: one key per wanted effect, the same over retries and over a person's *retry*."""
-        stem = f"{self._cause.id}/{action.name}/{order.target()}"
+        stem = f"{self._context.id}/{action.name}/{order.target()}"
         self.counts[stem] += 1
         return f"{stem}/{self.counts[stem]}"
 
@@ -87,14 +70,14 @@ class Invoker:
         action = action_of(verb)
         self._check(verb, order, grant)
         step.key = step.key or self.key(action, order)
-        narrow = action.risk(order, self._cause.policy.limits) is Risk.C1 and action.patience is not Patience.WATCH
-        if self._cause.assumes(action):
-            if narrow and not self._cause.rehearsing:
-                self._cause.narrow_actions.append(workflow.now())  # it would have counted
+        narrow = action.risk(order, self._context.policy.limits) is Risk.C1 and action.patience is not Patience.WATCH
+        if self._context.assumes(action):
+            if narrow and not self._context.rehearsing:
+                self._context.narrow_actions.append(workflow.now())  # it would have counted
             return cast("A", self._assumed(order))
         await self._unpaused(step, action)
         if narrow:
-            self._cause.narrow_actions.append(workflow.now())
+            self._context.narrow_actions.append(workflow.now())
         step.state = StepState.RUNNING
         return await self._invoke(verb, order, step.key, order.effect(), grant=grant, again=again)
 
@@ -104,11 +87,11 @@ class Invoker:
         return await self._invoke(verb, order, self.key(action_of(verb), order), order.effect(), grant=grant)
 
     async def quietly(self, verb: Verb[O, A], order: O, *, key: str = "", grant: Grant | None = None) -> A:
-        """Invoke a verb that is no step of the playbook: our own record, a page, a message. Raises `RetriesExhausted`; `Withheld` in shadow mode."""
+        """Invoke a verb that is no step of the playbook: our own record, a page, a message. Raises `RetriesExhausted`, `NotSentInShadow`."""
         action = action_of(verb)
-        if self._cause.assumes(action):  # nobody hears of it, and nobody may think that somebody did
-            self._cause.withhold(order.effect())
-            raise Withheld(f"shadow mode: {action.system} was not granted write access")
+        if self._context.assumes(action):  # nobody hears of it, and nobody may think that somebody did
+            self._context.withhold(order.effect())
+            raise NotSentInShadow(f"shadow mode: {action.system} was not granted write access")
         return await self._invoke(verb, order, key or self.key(action_of(verb), order), order.effect(), grant=grant)
 
     def _check(self, verb: Verb[O, Any], order: Order, grant: Grant | None) -> None:
@@ -117,21 +100,21 @@ class Invoker:
             raise NeedsApproval(f"{name} on {order.target()} is {risk.label} and was not granted")
 
     def _assumed(self, order: Order) -> Effect:
-        why = "not done: this is a plan" if self._cause.rehearsing else "not done: shadow mode"
+        why = "not done: this is a plan" if self._context.rehearsing else "not done: shadow mode"
         return Effect(target=order.target(), summary=order.effect(), proven_by=why, assumed=True)
 
     async def _unpaused(self, step: Step, action: Action) -> None:
-        if action.writes and self._cause.paused_by:
+        if action.writes and self._context.paused_by:
             step.state = StepState.HELD
-            await workflow.wait_condition(lambda: not self._cause.paused_by)
+            await workflow.wait_condition(lambda: not self._context.paused_by)
 
     async def _invoke(self, verb: Verb[O, A], order: O, key: str, summary: str, *, grant: Grant | None = None, again: bool = False) -> A:
-        cause, action = self._cause, action_of(verb)
-        tries = cause.policy.patience[action.patience]
+        context, action = self._context, action_of(verb)
+        tries = context.policy.patience[action.patience]
         call = Call(
-            incident_id=cause.id, key=key, at=workflow.now(), pace=cause.policy.pace, again=again, grant=grant,
-            limits=cause.policy.limits, observe_only=cause.policy.observe_only,
-            write_access=cause.policy.may_write_to,
+            incident_id=context.id, key=key, at=workflow.now(), pace=context.policy.pace, again=again, grant=grant,
+            limits=context.policy.limits, observe_only=context.policy.observe_only,
+            write_access=context.policy.may_write_to,
         )  # fmt: skip
         try:
             return await workflow.execute_activity(
@@ -144,7 +127,7 @@ class Invoker:
                     initial_interval=tries.first_pause, maximum_interval=tries.longest_pause, maximum_attempts=tries.tries
                 ),
                 cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-                priority=Priority(priority_key=int(cause.severity)),
+                priority=Priority(priority_key=int(context.severity)),
             )
         except ActivityError as failure:
             if is_cancelled_exception(failure):

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from activities.action import Imposition, Measure, Order
-from workflows.incident import InForce
+from workflows.status import InForce
 
 
 @dataclass

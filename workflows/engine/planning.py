@@ -8,7 +8,7 @@ from temporalio import workflow
 
 from activities.action import Risk
 from workflows.engine.state import IncidentState
-from workflows.incident import Outcome, Planned, Status
+from workflows.status import Outcome, Planned, Status
 
 
 def to_come(rehearsed: Status) -> list[Planned]:

@@ -8,10 +8,11 @@ from temporalio import workflow
 from activities.action import A, O, Verb, action_of
 from activities.metrics.telemetry import FOUR_WEEKS, Gate, ServiceHealth, StabilityVerdict, Surface, Telemetry
 from workflows.comms.comms import Comms
-from workflows.engine.invoker import Invoker, RetriesExhausted
+from workflows.engine.invoker import Invoker
 from workflows.engine.measures import Imposed
 from workflows.engine.shadow import Shadow
-from workflows.engine.state import HandOver, IncidentState
+from workflows.engine.state import IncidentState
+from workflows.errors import HandOver, RetriesExhausted
 from workflows.incident import State
 from workflows.people.questions import Questions
 

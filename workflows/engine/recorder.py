@@ -10,8 +10,9 @@ from activities.action import Entry
 from activities.ledger.ledger import BEHIND, Ledger, Record
 from activities.ledger.patch import difference
 from workflows.engine.details import details
-from workflows.engine.invoker import Invoker, RetriesExhausted
+from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
+from workflows.errors import RetriesExhausted
 
 SEVERITY = SearchAttributeKey.for_keyword("IncidentSeverity")
 PHASE = SearchAttributeKey.for_keyword("IncidentPhase")

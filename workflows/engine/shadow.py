@@ -11,9 +11,10 @@ from typing import Any
 from temporalio import workflow
 
 from activities.action import Imposition, Measure
-from workflows.engine.invoker import Invoker, RetriesExhausted
+from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
-from workflows.incident import Step
+from workflows.errors import RetriesExhausted
+from workflows.status import Step
 
 DID, DID_NOT, UNKNOWN = "people did", "nobody did", "cannot tell"  # kinds of timeline entries
 

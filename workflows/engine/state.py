@@ -9,21 +9,24 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 
 from activities.action import OURS, Action, Order, Patience, Risk, Role
-from activities.organisation.organisation import Policy
+from activities.organisation.policy import Policy
 from activities.texts.wording import INTERIM_SCRIBE, code_name, traces
 from workflows.engine.measures import Measures
 from workflows.engine.timeline import Timeline
-from workflows.first_minutes.checklist import Tick
-from workflows.incident import UNSURE, Card, Incident, Phase, Planned, State, Status, Step, StepState, Task
+from workflows.incident import (
+    UNSURE,
+    Card,
+    Incident,
+    Phase,
+    Severity,
+    State,
+    worst,
+)
 from workflows.people.approvals import Approvals
 from workflows.people.roster import RoleAssignments
-from workflows.severity.severity import Severity
+from workflows.status import ItemStatus, Planned, Status, Step, StepState, Task
 
 MOST_TRACES = 20  # trace ids that are shown: the newest
-
-
-class HandOver(Exception):
-    """A person carries on by hand from here; the message says why."""
 
 
 class IncidentState:
@@ -41,7 +44,7 @@ class IncidentState:
         self.assignments = RoleAssignments()
         self.approvals = Approvals(incident_id)
         self.measures = Measures()
-        self.severity = self.peak_severity = card.floor if card.sure else worst_of(card.floor, UNSURE)
+        self.severity = self.peak_severity = card.floor if card.sure else worst(card.floor, UNSURE)
         self.because: tuple[str, ...] = ()
         self.phase = Phase.DECLARED
         self.phases: list[Phase] = []
@@ -49,7 +52,7 @@ class IncidentState:
         self.steps: list[Step] = []
         self.tasks: list[Task] = []
         self.follow_ups: list[Task] = []
-        self.ticks: Callable[[], list[Tick]] = list  # the first minutes, as `FirstMinutes` reads them off
+        self.ticks: Callable[[], list[ItemStatus]] = list  # the first minutes, as `FirstMinutes` reads them off
         self.exposure = False  # any hint that data may be exposed
         self.breached = False  # customers were seen to be hit
         self.plan: list[Planned] = []
@@ -134,7 +137,7 @@ class IncidentState:
         if to >= self.severity:
             return False
         self.note("severity", f"{self.severity.label} → {to.label}: {'; '.join(because)}")
-        self.severity, self.peak_severity = to, worst_of(self.peak_severity, to)
+        self.severity, self.peak_severity = to, worst(self.peak_severity, to)
         self.alarm = f"severity raised to {to.label}"
         return True
 
@@ -217,8 +220,3 @@ class IncidentState:
             tuple((i.number, i.certain, i.held_by) for i in self.measures.standing),
             tuple((t.key, t.state) for t in self.ticks()), tuple((p.number, p.says) for p in self.plan),
         )  # fmt: skip
-
-
-def worst_of(one: Severity, other: Severity) -> Severity:
-    """The graver of two: the smaller number."""
-    return min(one, other)

@@ -1,16 +1,14 @@
 """The global first-15-minutes checklist (seed §0.3), word for word, with what the spec adds (§5). Values only: no I/O, no clocks.
 
 The seed's items stand in the seed's order. What the spec adds is a part of one of them (who took command is a part of *Declare*), or an item
-of its own. When each is due is the organisation's (`Policy.first_minutes`); whether it was done is said by a `Tick`, with its evidence.
+of its own. When each is due is the organisation's (`Policy.first_minutes`); whether it was done is said by a `ItemStatus`, with its evidence.
 """
 
 from datetime import datetime, timedelta
-from enum import StrEnum
-
-from pydantic import BaseModel, ConfigDict
 
 from activities.action import Role, Value
-from activities.organisation.organisation import Policy
+from activities.organisation.policy import Policy
+from workflows.status import ItemState, ItemStatus
 
 
 class Item(Value):
@@ -52,27 +50,6 @@ ITEMS: tuple[Item, ...] = (
 )
 
 
-class TickState(StrEnum):
-    DONE = "done"
-    LATE = "late"  # done, after it was due
-    MISSED = "missed"  # due, and not done
-    OPEN = "open"  # not done, and there is time yet
-    NOT_DUE = "not due"  # it has no deadline at this severity: people judge whether it is needed
-    NOT_APPLICABLE = "not applicable"  # its condition does not hold
-
-
-class Tick(BaseModel):
-    """Where one item stands, and how we know."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    key: str
-    state: TickState
-    done_at: datetime | None = None
-    due_at: datetime | None = None
-    evidence: str = ""
-
-
 def item(key: str) -> Item:
     """The item called so. Raises `KeyError`."""
     return {each.key: each for each in ITEMS}[key]
@@ -84,20 +61,20 @@ def due_at(key: str, severity: int, declared_at: datetime, policy: Policy) -> da
     return declared_at + policy.paced(within) if within is not None else None
 
 
-def tick(key: str, due: datetime | None, now: datetime, done_at: datetime | None = None, evidence: str = "") -> Tick:
+def tick(key: str, due: datetime | None, now: datetime, done_at: datetime | None = None, evidence: str = "") -> ItemStatus:
     """The tick of an item that applies: done in time or late, missed, open, or not due."""
     if done_at is not None:
-        state = TickState.LATE if due is not None and done_at > due else TickState.DONE
+        state = ItemState.LATE if due is not None and done_at > due else ItemState.DONE
     elif due is None:
-        state = TickState.NOT_DUE
+        state = ItemState.NOT_DUE
     else:
-        state = TickState.MISSED if now > due else TickState.OPEN
-    return Tick(key=key, state=state, done_at=done_at, due_at=due, evidence=evidence)
+        state = ItemState.MISSED if now > due else ItemState.OPEN
+    return ItemStatus(key=key, state=state, done_at=done_at, due_at=due, evidence=evidence)
 
 
-def late_by(one: Tick, now: datetime | None = None) -> timedelta:
+def late_by(one: ItemStatus, now: datetime | None = None) -> timedelta:
     """How much later than due it was done, or is `now`; nothing when it is in time, has no deadline, or nobody says when now is."""
     until = one.done_at or now
-    if one.due_at is None or until is None or one.state not in (TickState.LATE, TickState.MISSED):
+    if one.due_at is None or until is None or one.state not in (ItemState.LATE, ItemState.MISSED):
         return timedelta(0)
     return max(until - one.due_at, timedelta(0))

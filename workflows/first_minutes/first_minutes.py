@@ -16,15 +16,15 @@ from activities.action import Risk, Role, Verb, action_of
 from activities.chat.war_room import WarRoom
 from activities.evidence.evidence import Evidence, Snapshot
 from activities.freeze.freezes import FROZEN, Hold
-from activities.organisation.organisation import Catalogue, Deployed, Organisation, ReadAll
+from activities.organisation.catalogue import Catalogue, Deployed
+from activities.organisation.organisation import Organisation, ReadAll
 from activities.paging.pager import Pager
 from activities.status_page.status_page import StatusPage
 from activities.tickets.tickets import Tickets
-from workflows.engine.invoker import RetriesExhausted
-from workflows.engine.state import HandOver
-from workflows.first_minutes.checklist import ITEMS, Item, Tick, TickState, due_at, tick
-from workflows.incident import Phase, QuestionKind, StepState
-from workflows.severity.severity import Severity
+from workflows.errors import HandOver, RetriesExhausted
+from workflows.first_minutes.checklist import ITEMS, Item, due_at, tick
+from workflows.incident import Phase, QuestionKind, Severity
+from workflows.status import ItemState, ItemStatus, StepState
 
 if TYPE_CHECKING:
     from workflows.playbook import Playbook
@@ -162,9 +162,9 @@ class FirstMinutes:
         if self._ending:
             return
         missed = [
-            (item, one) for item, one in zip(ITEMS, self.ticks(), strict=True) if one.state is TickState.MISSED and item.key != "checkpoint"
+            (item, one) for item, one in zip(ITEMS, self.ticks(), strict=True) if one.state is ItemState.MISSED and item.key != "checkpoint"
         ]
-        done = sum(one.state in (TickState.DONE, TickState.LATE) for one in self.ticks())
+        done = sum(one.state in (ItemState.DONE, ItemState.LATE) for one in self.ticks())
         red = "; ".join(f"{_plain(item)} ({item.owner.title})" for item, _ in missed)
         state.note("checkpoint", f"first minutes: {done} done" + (f"; not done: {red}" if red else ", nothing is missing"))
         self._playbook.comms.said(f"Checkpoint of the first minutes: {done} done." + (f" Not done: {red}." if red else ""))
@@ -174,14 +174,14 @@ class FirstMinutes:
 
     # -- the ticks --------------------------------------------------------------------------------------------------------------------
 
-    def ticks(self) -> list[Tick]:
+    def ticks(self) -> list[ItemStatus]:
         """Where every item of the checklist stands now."""
         return [self._tick(item) for item in ITEMS]
 
-    def _tick(self, item: Item) -> Tick:
+    def _tick(self, item: Item) -> ItemStatus:
         state = self._state
         if (why := self._not_applicable(item.key)) is not None:
-            return Tick(key=item.key, state=TickState.NOT_APPLICABLE, evidence=why)
+            return ItemStatus(key=item.key, state=ItemState.NOT_APPLICABLE, evidence=why)
         done_at, evidence = self._done(item.key)
         due = due_at(item.key, state.peak_severity, state.declared_at, state.policy)
         return tick(item.key, due, workflow.now(), done_at, evidence)

@@ -9,10 +9,10 @@ from activities.freeze.orders import FreezeRequest
 from activities.identity.codes import Identify, Identities, Identity, Sealed
 from activities.organisation.organisation import Organisation, ReadAll
 from activities.paging.pager import Ask, Pager
-from workflows.engine.invoker import Invoker, RetriesExhausted
+from workflows.engine.invoker import Invoker
+from workflows.errors import NotAccepted, RetriesExhausted
 from workflows.freeze.freezing import Authority, Freezing
 from workflows.incident import Answer, Question
-from workflows.people.approvals import NotAccepted
 
 
 class FreezeAuthority:

@@ -16,18 +16,18 @@ from activities.action import Risk, Role
 from activities.freeze.deploy_gate import hotfix
 from activities.freeze.orders import Exemption, FreezeReply, FreezeRequest, FreezeState, Holder, Purpose
 from activities.organisation.organisation import Organisation, ReadAll
-from workflows.engine.invoker import Invoker, NeedsApproval, RetriesExhausted
+from workflows.engine.invoker import Invoker
+from workflows.errors import NeedsApproval, NotAccepted, RetriesExhausted
 from workflows.freeze.authority import FreezeAuthority
 from workflows.freeze.freezing import COMMAND, MESSAGES, RESPONDERS, Authority, Freezing, NotProven, checked, said_of
 from workflows.freeze.gate import FreezeGate
-from workflows.people.approvals import NotAccepted
-from workflows.people.messages import Guarded, open_doors
+from workflows.people.messages import MessageReceiver, add_message_handlers
 
 
-class FreezeMessages(Guarded): ...
+class FreezeMessages(MessageReceiver): ...
 
 
-open_doors(FreezeMessages, MESSAGES, said_of)
+add_message_handlers(FreezeMessages, MESSAGES, said_of)
 
 
 @workflow.defn

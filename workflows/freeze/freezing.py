@@ -12,12 +12,13 @@ from pydantic import ValidationError
 from activities.action import Action, Grant, Risk, Role, Value, action_of, digest
 from activities.freeze.deploy_gate import DeployGate, LockGate, UnlockGate
 from activities.freeze.orders import DIGEST, HOLDER, Exemption, FreezeRequest, FreezeState, Holder, Purpose
-from activities.organisation.organisation import Deployed, Policy
-from workflows.incident import Question, QuestionKind, Silence
-from workflows.people.approvals import Approvals, NotAccepted
+from activities.organisation.catalogue import Deployed
+from activities.organisation.policy import Policy
+from workflows.errors import NotAccepted
+from workflows.incident import Question, QuestionKind, Severity, Silence
+from workflows.people.approvals import Approvals
 from workflows.people.messages import LONGEST, only
 from workflows.people.roster import RoleAssignments
-from workflows.severity.severity import Severity
 
 MESSAGES = {
     "hold": 'Freeze deploys for an incident, or for the error budget: {"holder": "inc-20261123-out-api", "by": "dana", "reason": "…"}',

@@ -5,11 +5,12 @@ from temporalio import workflow
 from activities.action import Effect, Role
 from activities.freeze.deploy_gate import DeployGate, DriftSince, Gate, GateOf, ProbeGate, UnlockGate
 from activities.freeze.orders import Holder
-from activities.organisation.organisation import Deployed, Organisation, ReadAll
+from activities.organisation.catalogue import Deployed
+from activities.organisation.organisation import Organisation, ReadAll
 from activities.paging.pager import Page, Pager, ResolvePage
-from workflows.engine.invoker import Invoker, RetriesExhausted
+from workflows.engine.invoker import Invoker
+from workflows.errors import NotAccepted, RetriesExhausted
 from workflows.freeze.freezing import Authority, Freezing
-from workflows.people.approvals import NotAccepted
 
 
 class FreezeGate:

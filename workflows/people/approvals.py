@@ -10,16 +10,20 @@ from datetime import datetime, timedelta
 
 from activities.action import Grant, Order, Risk, Role, digest
 from activities.identity.codes import Identity
-from activities.organisation.organisation import Policy, Standing
-from workflows.incident import Answer, Given, Question, QuestionKind, QuestionState, Silence
+from activities.organisation.policy import Policy, StandingAuthorisation
+from workflows.errors import NotAccepted
+from workflows.incident import (
+    AcceptedAnswer,
+    Answer,
+    Question,
+    QuestionKind,
+    QuestionState,
+    Silence,
+)
 from workflows.people.roster import RoleAssignments
 
 BREAK_GLASS = re.compile(r"\s*break[\s-]?glass\b\W*\w.{8,}", re.IGNORECASE | re.DOTALL)  # the words, and a reason after them
 GRANTING = frozenset({"approve", "retry", "skip", "done_by_hand", "hand_over", "answer"})
-
-
-class NotAccepted(Exception):
-    """An answer that does not count, and why, in one sentence for the person who sent it."""
 
 
 class Approvals:
@@ -75,7 +79,7 @@ class Approvals:
         alone = any(given.by == person.id for given in question.given)
         self._check(question, answer, identity, role, policy, at, assignments)
         question.given.append(
-            Given(
+            AcceptedAnswer(
                 verdict=answer.verdict, by=person.id, role=role, verified=identity.verified, at=at, reason=answer.reason, value=answer.value
             )
         )
@@ -120,7 +124,7 @@ class Approvals:
             question=question.number, covers=question.covers, by=(), verified=False, at=at, expires_at=at + lasting, basis="assumed"
         )
 
-    def standing(self, verb: str, orders: Sequence[Order], signed: Standing, lasting: timedelta, at: datetime) -> Grant:
+    def standing(self, verb: str, orders: Sequence[Order], signed: StandingAuthorisation, lasting: timedelta, at: datetime) -> Grant:
         """What a standing policy, signed by two people beforehand, authorises without asking (spec §2.5.6)."""
         covers = tuple(order.digest(verb) for order in orders)
         return Grant(question=0, covers=covers, by=signed.signed_by, verified=True, at=at, expires_at=at + lasting, basis="standing policy")

@@ -7,14 +7,16 @@ from itertools import count
 from temporalio import workflow
 
 from activities.action import Role
-from activities.organisation.organisation import Links, Person
+from activities.organisation.communications import Links
+from activities.organisation.people import Person
 from activities.paging.pager import Acknowledge, AcknowledgementOf, NotePage, Page, Pager, Remind, ResolvePage
 from workflows.engine.background import BackgroundTasks
-from workflows.engine.invoker import Invoker, RetriesExhausted, Withheld
+from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
+from workflows.errors import NotSentInShadow, RetriesExhausted
+from workflows.incident import Severity
 from workflows.people.questions import SLOW_PAGE, URGENT_PAGES, Questions
 from workflows.people.roster import VACANCY
-from workflows.severity.severity import Severity
 
 ASK_PAGER_EVERY = timedelta(minutes=1)
 
@@ -78,7 +80,7 @@ class Command:
         how = "paged"
         try:
             await self._invoker.quietly(Pager.page, page)
-        except Withheld:
+        except NotSentInShadow:
             raise  # and nobody is reached in another way either
         except RetriesExhausted as out:
             how = "paged by message"

@@ -9,16 +9,15 @@ from temporalio import workflow
 
 from activities.action import Role
 from activities.identity.codes import Identify, Identities, Identity
-from activities.organisation.organisation import Person
+from activities.organisation.people import Person
 from workflows.comms.comms import Comms
-from workflows.engine.invoker import Invoker, RetriesExhausted
-from workflows.engine.state import IncidentState, worst_of
-from workflows.incident import QuestionState, State
+from workflows.engine.invoker import Invoker
+from workflows.engine.state import IncidentState
+from workflows.errors import NotAccepted, RetriesExhausted
+from workflows.incident import QuestionState, Severity, State, worst
 from workflows.people import permissions
-from workflows.people.approvals import NotAccepted
 from workflows.people.messages import VERDICTS, Message, answer_of, message_of
 from workflows.people.permissions import Capability
-from workflows.severity.severity import Severity
 
 HYPOTHESES, SHOWN = 20, 500  # how many of the newest the status shows, and how much of each; the timeline keeps every word
 
@@ -260,7 +259,7 @@ class IncidentCommands:
             if missing := self._consents(person, to):
                 state.note("consent", f"{person.id} would lower it to {to.label}: {message.reason}; {missing} is missing", by=person.id)
                 return f"noted; {state.id} stays {before.label} until {missing} says so too"
-        state.severity, state.peak_severity = to, worst_of(state.peak_severity, to)
+        state.severity, state.peak_severity = to, worst(state.peak_severity, to)
         state.note("severity", f"{before.label} → {to.label}: {message.reason or 'no reason given'}", by=person.id)
         if to < before:
             state.alarm = f"severity raised to {to.label}"

@@ -13,8 +13,8 @@ from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
+from workflows.errors import NotAccepted
 from workflows.incident import Alert, Answer, Incident
-from workflows.people.approvals import NotAccepted
 
 LONGEST = 4000  # characters of anything a person types that we keep
 
@@ -122,7 +122,7 @@ def _shown(given: Sequence[object]) -> str:
     return json.dumps(plain, default=str)[:LONGEST]
 
 
-class Guarded:
+class MessageReceiver:
     """A workflow that people can speak to. What is sent reaches `hear`; what cannot be accepted reaches `refuse`, and harms nothing."""
 
     spoken: ClassVar[Mapping[str, str]] = {}  # the messages it takes, each with an example
@@ -141,16 +141,18 @@ class Guarded:
         self.refuse(name, given, f"there is no message {name!r}; there are {', '.join(self.spoken)}")
 
 
-def open_doors(house: type[Guarded], messages: Mapping[str, str], understood: Callable[[str, Sequence[object]], object]) -> None:
+def add_message_handlers(
+    receiver: type[MessageReceiver], messages: Mapping[str, str], understood: Callable[[str, Sequence[object]], object]
+) -> None:
     """Give a workflow a signal and an update for every message. `understood` raises `NotAccepted` when the shape is wrong."""
-    house.spoken = messages
+    receiver.spoken = messages
     for name, description in messages.items():
-        setattr(house, f"{name}_signal", _signal(name, description))
-        setattr(house, f"{name}_update", _update(name, description, understood))
+        setattr(receiver, f"{name}_signal", _signal(name, description))
+        setattr(receiver, f"{name}_update", _update(name, description, understood))
 
 
 def _signal(name: str, description: str) -> Callable[..., Awaitable[None]]:
-    async def signal(self: Guarded, *given: Any) -> None:
+    async def signal(self: MessageReceiver, *given: Any) -> None:
         try:
             await self.hear(name, given)
         except NotAccepted as no:
@@ -160,7 +162,7 @@ def _signal(name: str, description: str) -> Callable[..., Awaitable[None]]:
 
 
 def _update(name: str, description: str, understood: Callable[[str, Sequence[object]], object]) -> Any:
-    async def update(self: Guarded, *given: Any) -> Any:
+    async def update(self: MessageReceiver, *given: Any) -> Any:
         try:
             return await self.hear(name, given)
         except NotAccepted as no:
@@ -170,7 +172,7 @@ def _update(name: str, description: str, understood: Callable[[str, Sequence[obj
     declared: Any = workflow.update(name=name, description=description)(update)
 
     @declared.validator  # type: ignore[untyped-decorator]
-    def validate(self: Guarded, *given: Any) -> None:
+    def validate(self: MessageReceiver, *given: Any) -> None:
         """Shape only. Whether the sender may is decided in the handler, so that an attempt leaves a trace."""
         try:
             understood(name, given)
@@ -180,8 +182,8 @@ def _update(name: str, description: str, understood: Callable[[str, Sequence[obj
     return declared
 
 
-class MessageHandlers(Guarded):
+class MessageHandlers(MessageReceiver):
     """The doors of an incident. The playbook decides what the messages do, in `hear`."""
 
 
-open_doors(MessageHandlers, MESSAGES, message_of)
+add_message_handlers(MessageHandlers, MESSAGES, message_of)

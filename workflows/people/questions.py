@@ -11,15 +11,16 @@ from typing import Any
 from temporalio import workflow
 
 from activities.action import Action, Effect, Grant, O, Order, Risk, Role, Verb, action_of
-from activities.organisation.organisation import Person, ReadAll
+from activities.organisation.organisation import ReadAll
+from activities.organisation.people import Person
 from activities.organisation.rota import Rota
 from activities.paging.pager import Ask, Page, Pager, Remind
-from workflows.engine.invoker import Invoker, RetriesExhausted, Withheld
-from workflows.engine.state import HandOver, IncidentState
-from workflows.incident import Question, QuestionKind, QuestionState, Silence
+from workflows.engine.invoker import Invoker
+from workflows.engine.state import IncidentState
+from workflows.errors import HandOver, NotSentInShadow, RetriesExhausted
+from workflows.incident import Question, QuestionKind, QuestionState, Severity, Silence
 from workflows.people.permissions import vetoes
 from workflows.people.roster import COMMAND, RUNGS
-from workflows.severity.severity import Severity
 
 # After this many pages about one unanswered question the pages come hourly: a pager that cries every five minutes for a week is switched off.
 URGENT_PAGES = 6
@@ -255,7 +256,7 @@ class Questions:
     async def _remind(self, people: Sequence[Person], text: str, nth: int) -> None:
         try:
             await self._invoker.quietly(Pager.remind, Remind(incident_id=self._state.id, people=tuple(people), text=text, nth=nth))
-        except Withheld:
+        except NotSentInShadow:
             return
         except RetriesExhausted as out:
             self._state.note("not told", f"{', '.join(person.id for person in people)}: {out.why}")
@@ -300,7 +301,7 @@ class Questions:
         try:
             await self._invoker.quietly(Pager.ask, self._letter(question, others, 1))
             await self._invoker.quietly(Pager.page, page)
-        except Withheld:
+        except NotSentInShadow:
             return
         except RetriesExhausted as out:
             self._state.note("not told", f"[{question.number}] could not reach a second person: {out.why}", question=question.number)
@@ -343,7 +344,7 @@ class Questions:
                 return
             await self._invoker.quietly(Pager.ask, self._letter(question, people, nth))
             question.told = tuple(dict.fromkeys((*question.told, *(p.id for p in people))))
-        except Withheld:
+        except NotSentInShadow:
             return
         except RetriesExhausted as out:
             self._state.note("not told", f"[{question.number}] could not reach anybody: {out.why}", question=question.number)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from activities.action import Role
-from activities.organisation.organisation import Person, Roster
+from activities.organisation.people import Person, Roster
 from activities.organisation.rota import ROSTER_FILE, OnDuty
 
 # Who else may answer when the first asked stay silent: each rung of the ladder adds one (spec §2.5.4).

@@ -7,9 +7,8 @@ from temporalio import workflow
 
 from activities.action import Role
 from activities.metrics.telemetry import Surface, Telemetry
-from workflows.incident import Card, Incident
+from workflows.incident import Card, Incident, Severity
 from workflows.playbook import Playbook
-from workflows.severity.severity import Severity
 
 
 @workflow.defn

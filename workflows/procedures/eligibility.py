@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from activities.action import Value
 from activities.deploys.deploys import Revision, Rollout
-from activities.organisation.organisation import RollBack
+from activities.organisation.numbers import RollBack
 
 
 class Targets(Value):

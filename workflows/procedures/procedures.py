@@ -12,18 +12,16 @@ from activities.action import Role, Value
 from activities.capacity.capacity import SCALED, Autoscaler, CapacityOf
 from activities.edge.edge import DRAINED, LIMITED, Drain, Edge, Limit, RegionsOf
 from activities.flags.flags import SWITCHED_OFF, switch_off
-from activities.organisation.organisation import Deployed
+from activities.organisation.catalogue import Deployed
 from activities.write_gate.write_gate import READ_ONLY, GateOf, ReadOnly, WriteGate
-from workflows.engine.invoker import RetriesExhausted
-from workflows.engine.state import HandOver
-from workflows.people.approvals import NotAccepted
+from workflows.errors import HandOver, NotAccepted, RetriesExhausted
 from workflows.procedures.rollback import Rollback
 
 if TYPE_CHECKING:
     from workflows.playbook import Playbook
 
 
-class Asked(Value):
+class ProcedureRequest(Value):
     procedure: str
     service: str = ""
     flag: str = ""
@@ -82,12 +80,12 @@ class Procedures:
         self._playbook = playbook
         self._running: list[asyncio.Task[None]] = []
         self._rollbacks: dict[str, Rollback] = {}
-        self.known: dict[str, Callable[[Asked], Awaitable[None]]] = {
+        self.known: dict[str, Callable[[ProcedureRequest], Awaitable[None]]] = {
             "roll-back": self._roll_back, "return-to-latest": self._return_to_latest, "freeze": self._freeze, "flag": self._flag,
             "read-only": self._read_only, "limit": self._limit, "scale": self._scale, "drain": self._drain,
         }  # fmt: skip
 
-    def begin(self, asked: Asked) -> str:
+    def begin(self, asked: ProcedureRequest) -> str:
         """Start one. Raises `NotAccepted` when there is no such procedure, or something is missing."""
         if asked.procedure not in self.known and asked.procedure not in BY_HAND_ONLY:
             raise NotAccepted(f"there is no procedure {asked.procedure!r}; there are {', '.join((*self.known, *BY_HAND_ONLY))}")
@@ -109,7 +107,7 @@ class Procedures:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
-    async def _run(self, asked: Asked) -> None:
+    async def _run(self, asked: ProcedureRequest) -> None:
         try:
             if asked.procedure in BY_HAND_ONLY:
                 await self._attested(BY_HAND_ONLY[asked.procedure])
@@ -120,13 +118,13 @@ class Procedures:
         except RetriesExhausted as out:
             self._playbook.state.note("not done", f"{asked.procedure}: {out.why}")
 
-    async def _deployed(self, asked: Asked) -> Deployed:
+    async def _deployed(self, asked: ProcedureRequest) -> Deployed:
         service = (await self._playbook.first_minutes.catalogue()).services.get(asked.service)
         if service is None:
             raise HandOver(f"nobody told us where {asked.service or 'the service'} runs: add it to organisation.toml, [services]")
         return service
 
-    async def _rollback(self, asked: Asked) -> Rollback:
+    async def _rollback(self, asked: ProcedureRequest) -> Rollback:
         service = await self._deployed(asked)
         gate = await self._playbook.do(WriteGate.read, GateOf(service=service.name))
         rollback = self.rollback_of(service)
@@ -137,30 +135,30 @@ class Procedures:
         """Rolling that service back: one for the whole incident, whoever asks, so that what was left and what did not help is remembered."""
         return self._rollbacks.setdefault(service.name, Rollback(self._playbook, service))
 
-    async def _roll_back(self, asked: Asked) -> None:
+    async def _roll_back(self, asked: ProcedureRequest) -> None:
         await (await self._rollback(asked)).to_last_green((f"asked for by {asked.by}" + (f": {asked.reason}" if asked.reason else ""),))
 
-    async def _return_to_latest(self, asked: Asked) -> None:
+    async def _return_to_latest(self, asked: ProcedureRequest) -> None:
         await (await self._rollback(asked)).return_to_latest(asked=True)
 
-    async def _freeze(self, asked: Asked) -> None:
+    async def _freeze(self, asked: ProcedureRequest) -> None:
         await self._playbook.first_minutes.freeze(await self._deployed(asked))
 
-    async def _flag(self, asked: Asked) -> None:
+    async def _flag(self, asked: ProcedureRequest) -> None:
         await self._playbook.impose(SWITCHED_OFF, switch_off(asked.flag, asked.reason or f"asked for by {asked.by}", self._playbook.policy))
 
-    async def _read_only(self, asked: Asked) -> None:
+    async def _read_only(self, asked: ProcedureRequest) -> None:
         service = await self._deployed(asked)
         await self._playbook.impose(READ_ONLY, ReadOnly(service=service.name, regions=service.regions, why=asked.reason))
 
-    async def _limit(self, asked: Asked) -> None:
+    async def _limit(self, asked: ProcedureRequest) -> None:
         await self._playbook.impose(LIMITED, Limit(service=asked.service, rate_limit_rps=asked.rps, breaker=True))
 
-    async def _scale(self, asked: Asked) -> None:
+    async def _scale(self, asked: ProcedureRequest) -> None:
         capacity = await self._playbook.do(Autoscaler.read, CapacityOf(service=asked.service))
         await self._playbook.impose(SCALED, capacity.scaled(self._playbook.policy.production_outage.scale_by))
 
-    async def _drain(self, asked: Asked) -> None:
+    async def _drain(self, asked: ProcedureRequest) -> None:
         weights = await self._playbook.do(Edge.weights, RegionsOf(service=asked.service))
         try:
             left = weights.without(asked.region)

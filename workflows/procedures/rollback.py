@@ -17,7 +17,7 @@ from activities.deploys.deploys import Deploys, Revision, RevisionsOf, Rollout, 
 from activities.freeze.freezes import Freezes
 from activities.freeze.orders import ExemptDeploy, Purpose, UseExemption
 from activities.metrics.telemetry import ServiceHealth, Surface, Telemetry
-from activities.organisation.organisation import Deployed
+from activities.organisation.catalogue import Deployed
 from workflows.engine.measures import Imposed
 from workflows.engine.proof import in_words, minutes
 from workflows.incident import Silence
@@ -167,7 +167,7 @@ class Rollback:
 
     def _silence(self, order: ToRevision) -> Silence:
         """SAFE only where two people signed it beforehand, and a small share can be moved at all (A.1 M3)."""
-        signed = self._playbook.policy.stood(action_of(Deploys.shift).name, workflow.now())
+        signed = self._playbook.policy.standing_authorisation(action_of(Deploys.shift).name, workflow.now())
         return Silence.SAFE if self._safe and signed and self._service.platform == "cloud_run" and len(order.split) > 1 else Silence.HOLD
 
     async def _safely(self, order: ToRevision, rollout: Rollout) -> RolledBack:
@@ -207,7 +207,7 @@ class Rollback:
     def _signed(self, order: ToRevision) -> Grant | None:
         """What two people signed beforehand for this order; None when they did not, or it has expired."""
         policy, name, now = self._playbook.policy, action_of(Deploys.shift).name, workflow.now()
-        signed = policy.stood(name, now)
+        signed = policy.standing_authorisation(name, now)
         valid = policy.for_people(policy.approval_valid[Risk.C2])
         return self._playbook.state.approvals.standing(name, [order], signed, valid, now) if signed else None
 

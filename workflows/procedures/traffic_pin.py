@@ -12,7 +12,7 @@ from temporalio import workflow
 from activities.action import Grant, Imposition, Measure, Order, Role, action_of
 from activities.deploys.deploys import LATEST, Deploys, Revision, RevisionsOf, Rollout, Split, ToRevision
 from activities.metrics.telemetry import Surface, Telemetry
-from activities.organisation.organisation import Deployed
+from activities.organisation.catalogue import Deployed
 from workflows.engine.measures import Imposed
 from workflows.engine.proof import in_words, minutes
 

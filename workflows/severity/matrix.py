@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from workflows.severity.severity import Severity
+from workflows.incident import Severity
 
 
 class Row(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 from activities.action import Imposition, Order, Value, digest
 from activities.kit.shell import comment
-from activities.organisation.organisation import MitigationSettings
+from activities.organisation.numbers import MitigationSettings
 
 
 class Resource(Value):

@@ -17,7 +17,7 @@ from activities.kit.setting.orders import Change, Look, Reading, Resource, Resto
 from activities.kit.setting.steps import StepwiseRestore
 from activities.kit.setting.write import Settled, bring_about, effect
 from activities.kit.verbs import arguments, derive
-from activities.organisation.organisation import MitigationSettings
+from activities.organisation.numbers import MitigationSettings
 
 LANDS_WITHIN = timedelta(seconds=10)  # real time in which a request that nobody answered may still take effect: a whole attempt of a change
 

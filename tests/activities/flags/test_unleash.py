@@ -9,7 +9,7 @@ from activities.action import Call, NotYet, Refused
 from activities.flags.flags import Flag, Flags, Switch, switch_off
 from activities.flags.unleash import Unleash
 from activities.kit.setting import Change
-from activities.organisation.organisation import Policy
+from activities.organisation.policy import Policy
 from activities.product.app_plane import AppPlane
 from practice.world.world import World
 from tests.activities.conftest import MakeCall, MakeClient, dial, effects, tried

@@ -15,7 +15,7 @@ from activities.kit.shell import Var
 from activities.metrics.metric_check import MetricCheck, again, blind
 from activities.metrics.prometheus import Prometheus
 from activities.metrics.telemetry import beyond_chance
-from activities.organisation.organisation import MitigationSettings
+from activities.organisation.numbers import MitigationSettings
 
 
 class GatewayOf(RestResource):

@@ -16,7 +16,7 @@ from activities.flags.unleash import Unleash
 from activities.kit.rest import RestClient
 from activities.kit.setting import Change, Setting
 from activities.metrics.prometheus import Prometheus
-from activities.organisation.organisation import MitigationSettings
+from activities.organisation.numbers import MitigationSettings
 from activities.product.app_plane import AppPlane
 from tests.activities.kit.gateway import Gateway, GatewayOf, Gateways
 from tests.activities.kit.probe import Level, ProbeOf, Probes, Vendor, fail_before

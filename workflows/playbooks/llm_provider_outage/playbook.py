@@ -12,10 +12,9 @@ from activities.metrics.telemetry import Surface, Telemetry
 from activities.models.models import BACKED_OFF, DEGRADED, Models
 from activities.models.orders import Log, Probe, Split, Survey
 from activities.models.route_orders import BackOffOrder, Degrade, RouteOf
-from workflows.incident import Card, Incident
+from workflows.incident import Card, Incident, Severity
 from workflows.playbook import Playbook
 from workflows.playbooks.llm_provider_outage.traffic import Traffic
-from workflows.severity.severity import Severity
 
 HEAVY = ("tools.high_psu", "batch.enabled", "scheduler.enabled", "orchestrator.autonomy")
 

@@ -15,8 +15,9 @@ from activities.models.models import DEGRADED, FAILED_OVER, Models
 from activities.models.orders import SHED_FIRST, Calls, Candidate, ErrorClass, Log, Probed, Served, TenantSplit, Watch, Watched
 from activities.models.route_orders import EVERYBODY, RouteOf, Shift
 from workflows.engine.measures import Imposed
-from workflows.incident import Silence, StepState
-from workflows.severity.severity import Facts, Scope, Slo
+from workflows.incident import Silence
+from workflows.severity.facts import Facts, Scope, Slo
+from workflows.status import StepState
 
 if TYPE_CHECKING:
     from workflows.playbook import Playbook

@@ -12,7 +12,7 @@ from activities.edge.edge import Dependencies, HealthMap
 from activities.feeds.feeds import FeedList
 from activities.metrics.onset import Onset, Shape
 from activities.metrics.telemetry import HIT, BlastRadius
-from activities.organisation.organisation import MitigationSettings
+from activities.organisation.numbers import MitigationSettings
 from activities.platform.change_feed import Change, Changes
 from activities.write_gate.write_gate import Gate
 

@@ -18,17 +18,16 @@ from activities.feeds.feeds import FeedList, Feeds, FeedsOf, Pause
 from activities.flags.flags import SWITCHED_OFF, switch_off
 from activities.metrics.onset import OnsetOf
 from activities.metrics.telemetry import ServiceHealth, Surface, Telemetry
-from activities.organisation.organisation import Deployed
+from activities.organisation.catalogue import Deployed
 from activities.platform.change_feed import Change, ChangeFeed, ChangesSince
 from activities.write_gate.write_gate import READ_ONLY, GateOf, ReadOnly, WriteGate, WriteSafety
-from workflows.engine.invoker import RetriesExhausted
 from workflows.engine.proof import in_words
-from workflows.engine.state import HandOver
-from workflows.incident import StepState
+from workflows.errors import HandOver, RetriesExhausted
 from workflows.playbooks.production_outage.findings import TriageFindings
 from workflows.playbooks.production_outage.suspects import Cause, Diagnosis, diagnose
 from workflows.procedures.rollback import Rollback, better
-from workflows.severity.severity import Facts, Scope, Slo
+from workflows.severity.facts import Facts, Scope, Slo
+from workflows.status import StepState
 
 if TYPE_CHECKING:
     from workflows.playbook import Playbook

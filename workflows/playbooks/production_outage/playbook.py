@@ -12,11 +12,10 @@ from activities.capacity.capacity import SCALED
 from activities.edge.edge import DRAINED, LIMITED
 from activities.feeds.feeds import PAUSED
 from activities.flags.flags import SWITCHED_OFF, switch_off
-from workflows.incident import Card, Incident
+from workflows.incident import Card, Incident, Severity
 from workflows.playbook import Playbook
 from workflows.playbooks.production_outage.outage import Outage
 from workflows.playbooks.production_outage.suspects import Cause
-from workflows.severity.severity import Severity
 
 
 @workflow.defn

@@ -15,7 +15,7 @@ from activities.action import Role, action_of
 from activities.freeze.freezes import BUDGET, BUDGET_FROZEN, Hold
 from activities.metrics.slo import ErrorBudget
 from activities.metrics.telemetry import BudgetOf, Telemetry
-from activities.organisation.organisation import Deployed
+from activities.organisation.catalogue import Deployed
 from workflows.engine.measures import Imposed
 from workflows.incident import Silence
 from workflows.people.questions import Decision

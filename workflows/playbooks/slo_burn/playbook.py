@@ -7,10 +7,9 @@ commander waives it by name; the halt is the budget's own, and no other incident
 from temporalio import workflow
 
 from activities.action import Role
-from workflows.incident import Card, Incident
+from workflows.incident import Card, Incident, Severity
 from workflows.playbook import Playbook
 from workflows.playbooks.slo_burn.budget import SpentBudget
-from workflows.severity.severity import Severity
 
 
 @workflow.defn

@@ -1,0 +1,155 @@
+"""The numbers of severity, of the gates and of each playbook (spec §3, §7 to §9), as settings."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import Field
+
+from activities.action import Value
+from activities.models.canary_core import CanaryPolicy
+from activities.organisation.rhythm import minutes, seconds
+
+
+class Stability(Value):
+    """The stability gate (spec §7.1)."""
+
+    window: timedelta = minutes(60)  # so long it must be stable before it is closed
+    slo_target: float = 0.999  # of requests that succeed
+    above_baseline: float = 0.001  # so many more errors than usual are still stable
+    latency_ratio: float = 1.2  # so much slower than usual is still stable
+    longest_gap: timedelta = seconds(120)  # without data; a longer one is blind
+    blind_page_after: timedelta = minutes(5)  # blind for so long pages
+
+
+class BackOff(Value):
+    """How clients of a failing provider behave (spec §9.2 M1)."""
+
+    max_attempts: int = 3  # of one call
+    retry_budget: float = 0.10  # of all calls
+    breaker_failure_ratio: float = 0.5  # from here on the breaker opens
+    breaker_min_calls: int = 20  # of at least so many calls
+    breaker_window_seconds: int = 30  # within so long
+
+
+class ProviderOutage(Value):
+    """The numbers of playbook 2.2 (spec §9.2)."""
+
+    error_ratio: float = 0.05  # of a provider's calls: from here on it fails
+    least_calls: int = 50  # fewer than these say nothing
+    classified: float = 0.95  # of the errors must be understood
+    log_window: timedelta = minutes(5)  # how far back calls are read
+    probe_age: timedelta = seconds(120)  # an older probe is not believed
+    headroom: float = 1.2  # what a stand-in must carry, as a multiple of the load
+    ramp: tuple[float, ...] = (0.1, 0.5, 1.0)  # the shares in which traffic moves to the stand-in
+    ramp_step: timedelta = minutes(2)  # how long each is watched
+    served_share: float = 0.99  # of the calls must come from where they were sent
+    healthy_for: timedelta = minutes(15)  # before anything returns to the primary
+    healthy_error_ratio: float = 0.01  # and with no more errors than these
+    longest_wait_for_primary: timedelta = timedelta(hours=12)  # then a person decides whether to stay
+    flap_lock: timedelta = minutes(30)  # no return so soon after a move
+    returns_apart: timedelta = minutes(60)  # one return attempt in so long
+    rest_before_restoring: timedelta = minutes(15)  # on the primary, before features come back
+    resting: timedelta = minutes(1)  # between two things that are put back
+    quality_drop: float = 0.03  # of the evals: more is a veto
+    cost_ratio: float = 1.3  # of the stand-in's cost: more is a veto
+    back_off: BackOff = BackOff()
+    canary: CanaryPolicy = CanaryPolicy()
+
+
+class Freezing(Value):
+    """The numbers of the change freeze (spec §7.2)."""
+
+    exemption: timedelta = minutes(30)  # how long an exemption may be used, once
+    exemption_look: timedelta = minutes(1)  # how often we look whether something came through an exemption, to close it behind
+    ask_again: timedelta = timedelta(hours=24)  # a freeze this old is asked about, and then as often
+    messages_per_run: int = 400  # a freeze may last for months: after so many messages its history begins anew
+
+
+class ProductionOutage(Value):
+    """The numbers of playbook 2.1 (spec §9.1)."""
+
+    look_back: timedelta = timedelta(hours=24)  # how far changes are looked for
+    unknown_after: timedelta = minutes(15)  # then the top-ranked change is rolled back all the same, if it may be
+    writes_looked_at: timedelta = minutes(5)  # how often it is looked whether writes are still safe, while the impact lasts
+    unknown_is_unsafe_after: timedelta = minutes(10)  # when nobody can say whether writes are safe (A.1 T4)
+    improvement_within: timedelta = minutes(6)  # how long an action has to help before the cause is crossed out
+    limit_share: float = 0.9  # of the capacity: what the gateway admits while load is shed
+    scale_by: float = 1.5  # of the instances there are
+    steady: timedelta = minutes(15)  # stable for so long before anything is put back (A.1 R2)
+    resting: timedelta = minutes(10)  # between two things that are put back (spec §7.1)
+    features: tuple[str, ...] = ("tools.high_psu", "batch.enabled", "scheduler.enabled")  # what is not essential, least first
+
+
+class MitigationSettings(Value):
+    """How far the mitigation of our own platform are moved, and what must be seen before they count as moved (spec §8, §9.1)."""
+
+    vantages: tuple[str, ...] = ("ams", "fra", "iad", "sfo", "sin")  # the networks that we probe from
+    least_vantages: int = 3  # so many must have got an answer before the map of health is believed
+    around_onset: timedelta = minutes(30)  # how far from the first bad sample a change is suspected at all
+    drain_at_most: float = 0.5  # of the capacity, by one drain
+    drain_headroom: float = 1.3  # what the other regions must be able to serve, as a multiple of everything that is asked
+    saturation: float = 0.8  # of a dependency: from here on scaling may only push the trouble further
+    settled: timedelta = seconds(45)  # the window of metrics in which a change must show
+    look_again: timedelta = seconds(15)  # when it does not show yet
+    feed_intervals: int = 2  # without a new version a generator counts as paused
+    regions_return: tuple[float, ...] = (0.1, 0.5, 1.0)  # of the way back to the weights before a drain
+    writes_return: tuple[float, ...] = (0.01, 0.1, 1.0)  # of the writes
+    return_pause: timedelta = minutes(2)  # how long each of these steps is watched
+    limit_growth: float = 1.25  # a limit is loosened by so much at a time
+    limit_steps: int = 4  # a limit is given back in so many
+    limit_pause: timedelta = minutes(5)  # between two of them
+    step_error_ratio: float = 0.01  # more errors than these after a step, beyond chance, and it is taken back
+
+
+class RollBack(Value):
+    """What a revision must show before a service may be rolled back to it, and afterwards (spec §8 S-ROLLBACK, §9.1, INV-5)."""
+
+    green: timedelta = minutes(60)  # how long it has served with errors inside the SLO
+    image_vouched_for: bool = True  # false: an image of which nobody knows whether it is still there is good enough
+    attempts: int = 2  # after so many that did not help the cause is probably not the code
+    freeze_within: timedelta = minutes(3)  # how long a rollback waits for the verified freeze before the commander decides (INV-4)
+    proven_within: timedelta = minutes(10)  # how long it may take until it is seen to help
+    served_share: float = 0.99  # of the answers must carry the wanted build
+    samples: int = 60  # of the data plane, in every region
+    least_answers: int = 30  # fewer than these say nothing
+    look_again: timedelta = seconds(30)  # when it does not show yet
+    improvement: float = 0.5  # by how much the share of failing requests must have dropped
+    canary_steps: tuple[float, ...] = (0.01, 0.05, 0.25, 0.5, 1.0)  # of a fixed build that is to follow the pin
+    canary_step: timedelta = minutes(10)  # how long each is watched
+    canary_more_errors: float = 0.01  # than the service may have, and it is put back
+
+
+Ratio = Annotated[float, Field(ge=0, le=1)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Some = Annotated[int, Field(ge=1)]
+
+
+class SeverityPolicy(Value):
+    """The numbers of the severity function (spec §3)."""
+
+    outage_ratio: Ratio = 0.50  # seed §0.1
+    degraded_ratio: Ratio = 0.05  # seed §2.1
+    window_s: Amount = 300  # seed §2.1
+    many_regions: Some = 2  # seed §0.1
+    many_tenants_ratio: Ratio = 0.25
+    many_tenants: Some = 50
+    many_users_ratio: Ratio = 0.10
+    tier1_tenants: Some = 1
+    min_samples: Some = 200
+    spend_multiple: Amount = 3  # seed §2.6
+    spend_floor_usd_per_h: Amount = 50
+    confidence_floor: Ratio = 0.6
+    doubt_discount: Ratio = 0.5  # what a fired U leaves of the confidence
+    observe_at: int = Field(default=4, ge=1, le=5)  # evidence exists and none of it fires: observe
+    synthetic_limit_s: Amount = 300
+    blind_limit_s: Amount = 300
+    sev3_patience: timedelta = timedelta(hours=4)
+    sev2_patience: timedelta = timedelta(minutes=60)
+    quiet: timedelta = timedelta(minutes=30)
+    flap_changes: Some = 2
+    flap_window: timedelta = timedelta(minutes=30)
+
+    def paced(self, pace: float) -> "SeverityPolicy":
+        """The same, with its durations in real time."""
+        durations = ("sev3_patience", "sev2_patience", "quiet", "flap_window")
+        return self.model_copy(update={name: getattr(self, name) / pace for name in durations})

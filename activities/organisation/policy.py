@@ -1,0 +1,112 @@
+"""The organisation's policy: every number that the spec marks as a default. Read once per incident and kept in its history."""
+
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from activities.action import Limits, Patience, Risk, Value
+from activities.metrics.slo import SloPolicy
+from activities.organisation.numbers import (
+    Freezing,
+    MitigationSettings,
+    ProductionOutage,
+    ProviderOutage,
+    RollBack,
+    SeverityPolicy,
+    Stability,
+)
+from activities.organisation.rhythm import APPROVAL_VALID, PATIENCE, RHYTHMS, FirstMinutesDeadlines, Rhythm, Tries, minutes
+
+
+class StandingAuthorisation(Value):
+    """A signed standing authorisation for one verb (spec §2.5.6): two people, an expiry, and why."""
+
+    signed_by: tuple[str, str]
+    expires_at: datetime
+    why: str
+
+
+class Policy(Value):
+    """Every default of the spec, as a setting. Durations are policy time; `pace` says how many policy seconds pass in a real one."""
+
+    pace: float = Field(default=1.0, gt=0)  # policy seconds per real second; only drills change it
+    least_wait_for_people: timedelta = timedelta(0)  # real time: a person's wait is never scaled below this
+    mode: Literal["shadow", "live"] = (
+        "shadow"  # shadow: real alerts and reads; no writes, posts or pages (the first week of an installation)
+    )
+    write_access: tuple[str, ...] = ()  # the systems that may be written to in shadow mode: flags, models, pager, war_room, …
+    systems: dict[str, str] = {}  # which client a system uses, where there are several: flags is "unleash" or "flagd"
+    observe_only: bool = False  # true: look, page, post; change nothing
+    verified_from: Risk = Risk.C2  # from this class on an answer must be verified (design §4, Who answered)
+    approval_valid: dict[Risk, timedelta] = APPROVAL_VALID  # how long a yes may be used, by class
+    repage: timedelta = minutes(5)  # how often people are paged again about a question that holds
+    commander_silent: timedelta = minutes(20)  # a commander silent for so long with open decisions: command is offered to the deputy
+    second_person: timedelta = minutes(5)  # how long a second person is waited for when somebody is alone with a C3 decision
+    break_glass: bool = False  # whether one person alone may decide C3 after that, with a typed reason and a review afterwards
+    widen_after: timedelta = minutes(120)  # from when on the commander may widen the public cadence
+    room_settles: timedelta = minutes(1)  # what changes within so long is told to the war room in one go
+    rota_fresh: timedelta = minutes(1)  # how old the rota may be when people are told something
+    rhythms: dict[int, Rhythm] = RHYTHMS
+    limits: Limits = Limits()
+    stability: Stability = Stability()
+    return_steps: tuple[float, ...] = (0.1, 0.5, 1.0)  # tenants and traffic come back in these shares (INV-19)
+    first_minutes: FirstMinutesDeadlines = FirstMinutesDeadlines()
+    country: str = ""  # whose public holidays count in business days: `US`, `IE`, `DE-BE`, `GB-ENG`; empty: weekends only
+    post_mortem_days: int = Field(default=5, ge=1)  # business days after it was resolved (seed §4.2)
+    mitigated_window: timedelta = minutes(2)  # the impact has ended when it ended for so long
+    mitigated_within: timedelta = minutes(10)  # after so long a person is asked how to go on
+    mitigated_error_ratio: float = 0.01  # of requests: up to here there is no impact
+    provider_outage: ProviderOutage = ProviderOutage()
+    freeze: Freezing = Freezing()
+    production_outage: ProductionOutage = ProductionOutage()
+    mitigation: MitigationSettings = MitigationSettings()
+    roll_back: RollBack = RollBack()
+    slo: SloPolicy = SloPolicy()
+    severity: SeverityPolicy = SeverityPolicy()
+    standing: dict[str, StandingAuthorisation] = {}
+    holding_statement: bool = True  # published when nobody in Comms answers (needs a standing authorisation)
+    plan_ahead: bool = True  # rehearse beside an incident, so that the rest can be printed and done by hand when nothing of ours runs
+    patience: dict[Patience, Tries] = PATIENCE
+
+    @field_validator("patience")
+    @classmethod
+    def _with_defaults(cls, given: dict[Patience, Tries]) -> dict[Patience, Tries]:
+        return {**PATIENCE, **given}
+
+    @field_validator("rhythms", mode="before")
+    @classmethod
+    def _on_top(cls, given: Any) -> Any:
+        """A severity, or a key of one, that is not named keeps the spec's."""
+        if not isinstance(given, dict):
+            return given
+        ours = {str(severity): told for severity, told in given.items()}
+        standard = {str(severity): rhythm.model_dump() for severity, rhythm in RHYTHMS.items()}
+        return {s: {**standard.get(s, {}), **told} if isinstance(told, dict) else told for s, told in {**standard, **ours}.items()}
+
+    @field_validator("approval_valid")
+    @classmethod
+    def _for_every_class(cls, given: dict[Risk, timedelta]) -> dict[Risk, timedelta]:
+        return {**APPROVAL_VALID, **given}
+
+    @property
+    def may_write_to(self) -> tuple[str, ...] | None:
+        """The systems that may be written to; None: all."""
+        return self.write_access if self.mode == "shadow" else None
+
+    def paced(self, duration: timedelta) -> timedelta:
+        """A policy duration in real time."""
+        return duration / self.pace
+
+    def for_people(self, duration: timedelta) -> timedelta:
+        """A wait for a person in real time: scaled, but never below what a person needs."""
+        return max(duration / self.pace, self.least_wait_for_people)
+
+    def rhythm(self, severity: int) -> Rhythm:
+        """Cadence, ladders and deadlines at one severity."""
+        return self.rhythms[severity]
+
+    def standing_authorisation(self, verb: str, at: datetime) -> StandingAuthorisation | None:
+        """The standing authorisation for a verb, if it is valid now."""
+        signed = self.standing.get(verb)
+        return signed if signed and signed.expires_at > at and len(set(signed.signed_by)) == 2 else None

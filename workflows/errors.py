@@ -1,0 +1,27 @@
+"""What stops a step, and what refuses a message. Each carries its reason in one sentence."""
+
+
+class HandOver(Exception):
+    """A person carries on by hand from here; the message says why."""
+
+
+class NotAccepted(Exception):
+    """A message or an answer that does not count, and why, in one sentence for the person who sent it."""
+
+
+class NeedsApproval(Exception):
+    """Automation may not do this alone. Nothing was invoked."""
+
+
+class RetriesExhausted(Exception):
+    """All tries were used and the step is not done. `refused`: the system said no. `lapsed`: a lease ran out, and looking again cures it."""
+
+    def __init__(self, why: str, *, refused: bool = False, lapsed: bool = False) -> None:
+        super().__init__(why)
+        self.why = why.partition("\n")[0]  # a client library's second line is a link to its manual
+        self.refused = refused
+        self.lapsed = lapsed
+
+
+class NotSentInShadow(RetriesExhausted):
+    """Shadow mode: nothing was sent, because the system has no write access. It is on the timeline already."""

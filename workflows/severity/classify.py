@@ -1,0 +1,41 @@
+"""Severity as a decision function: the most severe rule that fires (spec §3). Values only: no I/O, no clocks."""
+
+from pydantic import Field
+
+from activities.action import Value
+from activities.organisation.numbers import Ratio, SeverityPolicy
+from workflows.incident import SEV2, Severity
+from workflows.severity.facts import Facts
+from workflows.severity.rules import DEFAULT, FiredRule, fired_rules, impact_unknown, unknown_hints
+
+
+class Classification(Value):
+    """The most severe rule that fires, with every rule that fired, worst first."""
+
+    severity: Severity
+    rules: tuple[FiredRule, ...] = Field(min_length=1)
+    confidence: Ratio
+
+
+def classify(facts: Facts, policy: SeverityPolicy = DEFAULT) -> Classification:
+    """Return the most severe rule that fires; always returns, and always names a rule (spec §3)."""
+    fired = [
+        FiredRule(
+            rule=row.rule,
+            severity=row.severity,
+            because=row.because.format(f=facts, p=policy, unsaid=", ".join(unknown_hints(facts))),
+            basis=row.basis,
+        )
+        for row in fired_rules(facts, policy)
+        if not (row.availability and facts.planned_maintenance)
+    ]
+    if impact_unknown(facts, policy):
+        fired.append(FiredRule(rule="U", severity=SEV2, because="the impact is unknown", basis="seed"))
+    if any(rule.rule != "U" and rule.severity <= SEV2 for rule in fired):
+        fired = [rule for rule in fired if rule.rule != "U"]
+    if not fired:
+        why = "planned maintenance explains it" if facts.planned_maintenance else "no measurement that counts fires a rule"
+        fired = [FiredRule(rule="U", severity=Severity(policy.observe_at), because=f"{why}: observe", basis="dflt")]
+    doubt = policy.doubt_discount if any(rule.rule == "U" for rule in fired) else 1.0
+    ranked = tuple(sorted(fired, key=lambda rule: rule.severity))
+    return Classification(severity=ranked[0].severity, rules=ranked, confidence=(facts.confidence or 0.0) * doubt)
