@@ -143,7 +143,7 @@ CELLS: dict[str, Cell] = {
     "done once: stale reading": partial(done_once, mode="stale_read", on="read"),
     "done once: partial": partial(done_once, mode="partial"),
     "429: waits as told": waits_as_told,
-    **{f"refused: {mode}": partial(refused_for_good, mode=mode) for mode in ("denied", "expired")},
+    **{f"refused: {mode}": partial(refused_for_good, mode=mode) for mode in ("denied", "expired", "moved")},
     "200 OK, nothing changed": never_an_effect,
     "changed by somebody else": their_change_stays,
     "done by somebody else": their_work_is_adopted,
