@@ -11,12 +11,11 @@ Three outcomes, and no fourth::
     (any other exception means that we do not know; the next attempt looks before it acts)
 """
 
-import asyncio
 import functools
 import hashlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -26,6 +25,8 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, JsonValue
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
+
+from activities.kit.pulse import beating
 
 
 class Value(BaseModel):
@@ -257,7 +258,7 @@ def action(
                 raise Refused(f"shadow mode: {declared.system} was not granted write access (organisation.toml, [policy] write_access)")
             if level >= Risk.C2:
                 _check_grant(name, order, call)
-            async with _beating(declared.patience):
+            async with beating() if declared.patience is not Patience.WATCH else nullcontext():  # a verb that watches beats by itself
                 if not changes or system.book is None:
                     return await verb(system, order, call)
                 return await _on_the_book(name, level, verb, system, order, call)
@@ -267,29 +268,6 @@ def action(
         return activity.defn(name=name)(guarded)
 
     return declare
-
-
-@asynccontextmanager
-async def _beating(patience: Patience) -> AsyncIterator[None]:
-    """Heartbeat while a verb runs, so that a killed worker is noticed in seconds and not when the try's whole time is over.
-
-    A verb that watches beats by itself: its heartbeats carry how far it is.
-    """
-    every = activity.info().heartbeat_timeout if activity.in_activity() and patience is not Patience.WATCH else None
-    if every is None:
-        yield
-        return
-    beat = asyncio.create_task(_beat(every / 4))
-    try:
-        yield
-    finally:
-        beat.cancel()
-
-
-async def _beat(pause: timedelta) -> None:
-    while True:
-        activity.heartbeat()
-        await asyncio.sleep(pause.total_seconds())
 
 
 def _always(risk: Risk) -> Callable[[Any, Limits], Risk]:

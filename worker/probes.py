@@ -13,9 +13,9 @@ from temporalio.exceptions import ApplicationError
 from activities.action import Call
 from activities.chat.slack import Slack
 from activities.deploys.cloud_run import CloudRun
+from activities.deploys.google_auth import ADC, GoogleAuth
 from activities.deploys.kubernetes import Kubernetes
 from activities.edge.probe import EdgeProbe
-from activities.kit.google_auth import ADC, GoogleAuth
 from activities.kit.http import Bearer, HttpClient
 from activities.metrics.prometheus import Prometheus
 from activities.models.model_gateway import ModelGateway

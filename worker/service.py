@@ -25,6 +25,8 @@ PASSED_THROUGH = (
     "pydantic", "pydantic_core", "sqlalchemy", "httpx", "anyio",
 )  # fmt: skip
 
+HELD_BACK = timedelta(seconds=0.4)  # for so long the SDK may hold a heartbeat back: `activities.kit.pulse` counts with it
+
 
 def runner() -> SandboxedWorkflowRunner:
     return Sandbox(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
@@ -50,7 +52,7 @@ def worker(client: Client, fleet: Fleet, queue: str, settings: Settings, *, max_
         workflow_runner=runner(),
         max_cached_workflows=settings.max_cached_workflows if max_cached is None else max_cached,
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=settings.sticky_timeout),
-        max_heartbeat_throttle_interval=timedelta(seconds=0.4),
+        max_heartbeat_throttle_interval=HELD_BACK,
         graceful_shutdown_timeout=timedelta(seconds=5),
     )
 

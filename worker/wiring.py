@@ -14,6 +14,7 @@ from activities.chat.slack import Slack
 from activities.chat.war_room import WarRoom
 from activities.deploys.cloud_run import CloudRun
 from activities.deploys.deploys import Deploys, Platform
+from activities.deploys.google_auth import ADC, GoogleAuth
 from activities.deploys.kubernetes import Kubernetes
 from activities.edge.edge import Edge
 from activities.edge.probe import EdgeProbe
@@ -26,7 +27,6 @@ from activities.freeze.deploy_gate import DeployGate
 from activities.freeze.freezes import Freezes
 from activities.identity.codes import Codes, Identities
 from activities.kit.clock import Clock, RealClock
-from activities.kit.google_auth import ADC, GoogleAuth
 from activities.kit.http import Bearer, HttpClient
 from activities.ledger.ledger import Ledger
 from activities.metrics.prometheus import Prometheus

@@ -14,7 +14,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from activities.action import Call, Effect, Limits, NotYet, Order, Patience, Refused, Risk, Role, System
 from activities.kit.clock import Clock, RealClock
-from activities.kit.fence import attempts, beating, refuse_when_late
+from activities.kit.fence import attempts, refuse_when_late
+from activities.kit.pulse import beating
 from activities.kit.verbs import arguments, derive
 
 SOON = timedelta(seconds=1)

@@ -1,25 +1,28 @@
-"""One door to every vendor: the same headers, the same time limits, the same three outcomes.
+"""One client for every vendor: the same headers, the same time limits, the same three outcomes.
 
-Status codes become outcomes here and nowhere else. 400 401 403 404 405 415 422: `Refused`. 409 412: `Conflict`, to be read again and decided
-again by the adapter. 429 (and Statuspage's 420): `NotYet`, after the vendor's Retry-After. Anything else, and every broken connection, is an
-ordinary exception: the outcome is unknown, Temporal tries again, and the adapter looks before it acts.
+Status codes become outcomes here and nowhere else. 409 412: `Conflict`, to be read again and decided again by the adapter. 423 429 (and
+Statuspage's 420): `NotYet`, after the vendor's Retry-After. Every other 4xx, and 3xx: `Refused`; a write is never sent to another address
+than the one that was configured. 408 425, 5xx and every broken connection are ordinary exceptions: the outcome is unknown, Temporal tries
+again, and the adapter looks before it acts.
 """
 
 import ssl
 from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any, Self
 
 import httpx
-from temporalio import activity
 
 from activities.action import Call, NotYet, Refused
+from activities.kit.fence import refuse_when_late
 
-REFUSALS = frozenset({400, 401, 403, 404, 405, 410, 415, 422, 428})
 UNAUTHORISED, UNPROCESSABLE = 401, 422
 CONFLICTS = frozenset({409, 412})
-THROTTLES = frozenset({420, 429})
+THROTTLES = frozenset({420, 423, 429})
+UNKNOWN = frozenset({408, 425})
+LONGEST_WAIT = 60.0  # seconds that a vendor may tell us to wait
 
 
 class Conflict(Exception):
@@ -110,22 +113,18 @@ def outcome(response: httpx.Response) -> httpx.Response:
         raise NotYet(f"{where}: asked to slow down ({response.status_code})", after=_retry_after(response))
     if response.status_code in CONFLICTS:
         raise Conflict(response)
-    if response.status_code in REFUSALS:
-        raise Unprocessable(response) if response.status_code == UNPROCESSABLE else Refused(_said(response))
+    if response.status_code == UNPROCESSABLE:
+        raise Unprocessable(response)
+    if response.is_redirect:
+        to = response.headers.get("Location", "an address that it does not name")
+        raise Refused(f"{where}: moved to {to} ({response.status_code}): put the new address into the settings")
+    if 300 <= response.status_code < 500 and response.status_code not in UNKNOWN:
+        raise Refused(_said(response))
     return response.raise_for_status()
 
 
 def _said(response: httpx.Response) -> str:
     return f"{response.request.method} {response.request.url.path}: {response.status_code} {response.text[:300]}"
-
-
-def refuse_when_late() -> None:
-    """Raise when this attempt has used up its start-to-close time: by now another attempt may be at work."""
-    if not activity.in_activity():
-        return
-    info = activity.info()
-    if info.start_to_close_timeout and datetime.now(UTC) > info.started_time + info.start_to_close_timeout:
-        raise NotYet("this attempt is over time; it does not write any more")
 
 
 def _stamps(call: Call) -> dict[str, str]:
@@ -134,4 +133,10 @@ def _stamps(call: Call) -> dict[str, str]:
 
 def _retry_after(response: httpx.Response) -> timedelta | None:
     given = response.headers.get("Retry-After", "")
-    return timedelta(seconds=min(float(given), 60)) if given.replace(".", "", 1).isdigit() else None
+    if given.replace(".", "", 1).isdigit():
+        return timedelta(seconds=min(float(given), LONGEST_WAIT))
+    try:
+        left = parsedate_to_datetime(given) - datetime.now(UTC)
+    except (TypeError, ValueError):
+        return None
+    return min(max(left, timedelta(0)), timedelta(seconds=LONGEST_WAIT))

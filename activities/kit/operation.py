@@ -14,7 +14,8 @@ from temporalio import activity
 
 from activities.action import Call, Effect, Limits, NotYet, Order, Patience, Refused, Risk, Role, System, Value
 from activities.kit.clock import Clock, RealClock
-from activities.kit.fence import beating, by_now, refuse_when_late
+from activities.kit.fence import by_now, refuse_when_late
+from activities.kit.pulse import beating
 from activities.kit.verbs import arguments, derive
 
 SOON = timedelta(seconds=1)

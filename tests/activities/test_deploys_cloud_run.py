@@ -13,8 +13,8 @@ from temporalio.testing import ActivityEnvironment
 from activities.action import Call, Effect, NotYet, Refused, Risk, Role, action_of
 from activities.deploys.cloud_run import CloudRun
 from activities.deploys.deploys import Deploys, NotKnown, RevisionsOf, Rollout, ServedBy, ToRevision
+from activities.deploys.google_auth import GoogleAuth
 from activities.edge.probe import EdgeProbe
-from activities.kit.google_auth import GoogleAuth
 from activities.kit.http import HttpClient
 from activities.metrics.prometheus import Prometheus
 from activities.metrics.telemetry import Surface, Telemetry

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from activities.action import Call, Refused
 from activities.kit.clock import Clock
-from activities.kit.fence import beating, by_now
+from activities.kit.fence import by_now
+from activities.kit.pulse import beating
 
 
 @dataclass(frozen=True)

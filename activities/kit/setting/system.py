@@ -12,7 +12,8 @@ from typing_extensions import TypeVar
 
 from activities.action import Call, Effect, Limits, Measure, Patience, Refused, Risk, Role, System
 from activities.kit.clock import Clock, RealClock
-from activities.kit.fence import attempts, beating, by_now
+from activities.kit.fence import attempts, by_now
+from activities.kit.pulse import beating
 from activities.kit.setting.orders import Change, Look, Reading, Resource, Restore, SettingValue
 from activities.kit.setting.steps import StepwiseRestore
 from activities.kit.setting.write import Settled, bring_about, effect

@@ -134,6 +134,7 @@ async def a_late_write_is_undone(subject: Subject, way: str) -> None:
     order = subject.order.model_copy(update={"late_until": call.at + timedelta(seconds=5)})
     subject.clock.lands.append(arrives)
     effect, _ = await tried(subject.kind.restore, subject.system, order.undo(), call)
+    await subject.clock.sleep(timedelta(0))  # it arrives at the latest now
     assert order.undo().goal.same(await subject.now()), f"a late first write won: {effect.proven_by}"
 
 
@@ -143,7 +144,7 @@ CELLS: dict[str, Cell] = {
     "done once: stale reading": partial(done_once, mode="stale_read", on="read"),
     "done once: partial": partial(done_once, mode="partial"),
     "429: waits as told": waits_as_told,
-    **{f"refused: {mode}": partial(refused_for_good, mode=mode) for mode in ("denied", "expired")},
+    **{f"refused: {mode}": partial(refused_for_good, mode=mode) for mode in ("denied", "expired", "moved")},
     "200 OK, nothing changed": never_an_effect,
     "changed by somebody else": their_change_stays,
     "done by somebody else": their_work_is_adopted,
