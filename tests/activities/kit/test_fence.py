@@ -10,7 +10,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.action import NotYet
 from activities.kit.fence import refuse_when_late
 from activities.kit.pulse import PULSE, SILENT, beating
-from activities.organisation.organisation import PATIENCE
+from activities.organisation.rhythm import PATIENCE
 from worker.service import HELD_BACK
 
 HEARTBEAT = timedelta(seconds=0.2)
