@@ -3,13 +3,13 @@
 Shares are 0 to 1; the revision `LATEST` follows the newest one that is ready.
 """
 
-import shlex
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import chain
 from typing import ClassVar, Literal
 
 from activities.action import Order, Value
+from activities.kit import shell, urls
 from activities.organisation.catalogue import Deployed
 
 LATEST = "LATEST"
@@ -32,8 +32,9 @@ class RevisionsOf(Order):
         """The same, with the vendor's tool."""
         s = self.service
         if s.platform == "kubernetes":
-            return tuple(f"kubectl --context {r} -n {s.namespace} rollout history deployment/{s.name}" for r in s.regions)
-        return tuple(f"gcloud run revisions list --service {s.name} --region {r}{_project(s)}" for r in s.regions)
+            return tuple(shell.kubectl(r, s.namespace, "rollout", "history", f"deployment/{s.name}") for r in s.regions)
+        listing = ("run", "revisions", "list", f"--service={s.name}")
+        return tuple(shell.gcloud(*listing, f"--region={r}", *_project(s)) for r in s.regions)
 
 
 class Revision(Value):
@@ -154,13 +155,10 @@ class ServedBy(Order):
 
     def by_hand(self) -> tuple[str, ...]:
         """The same, by curl: how often which revision answered."""
-        s = self.service
-        return tuple(
-            f"for n in $(seq {self.samples}); do "
-            f'curl -sS -o /dev/null -D - -H "X-Region: {r}" "$EDGE_URL/{s.name}/" | tr -d "\\r" | grep -i "^x-revision:"; '
-            "done | sort | uniq -c"
-            for r in s.regions
-        )
+        url = shell.address(shell.Var("EDGE_URL"), urls.path(self.service.name, ""), f"?sample=[1-{self.samples}]")
+        ask = ("curl", "-sS", "-o", "/dev/null", "-w", r"%header{x-revision}\n", "-H")
+        count = (shell.command("sort"), shell.command("uniq", "-c"))
+        return tuple(shell.pipe(shell.command(*ask, f"X-Region: {r}", url), *count) for r in self.service.regions)
 
 
 class Sampled(Value):
@@ -240,20 +238,20 @@ def _shift_by_hand(s: Deployed, region: str, split: Split) -> str:
     if s.platform == "kubernetes":
         return _roll_by_hand(s, region, split)
     wanted = percents(split)
-    if wanted == {LATEST: 100}:
-        return f"gcloud run services update-traffic {s.name} --region {region} --to-latest{_project(s)}"
     shares = ",".join(f"{name}={percent}" for name, percent in wanted.items())
-    return f"gcloud run services update-traffic {s.name} --region {region} --to-revisions {shlex.quote(shares)}{_project(s)}"
+    to = "--to-latest" if wanted == {LATEST: 100} else f"--to-revisions={shares}"
+    return shell.gcloud("run", "services", "update-traffic", s.name, f"--region={region}", to, *_project(s))
 
 
 def _roll_by_hand(s: Deployed, region: str, split: Split) -> str:
     """Never a bare undo, which goes to whatever was before. The number is looked up: every roll-back gives its replica set a new one."""
-    kubectl, name = f"kubectl --context {region} -n {s.namespace}", max(split, key=lambda one: split[one], default=LATEST)
+    name, deployment = max(split, key=lambda one: split[one], default=LATEST), f"deployment/{s.name}"
     if name == LATEST:
-        return f"{kubectl} rollout status deployment/{s.name}"
-    number = f"{kubectl} get replicaset {name} -o jsonpath='{{.metadata.annotations.deployment\\.kubernetes\\.io/revision}}'"
-    return f'{kubectl} rollout undo deployment/{s.name} --to-revision="$({number})"'
+        return shell.kubectl(region, s.namespace, "rollout", "status", deployment)
+    annotation = r"jsonpath={.metadata.annotations.deployment\.kubernetes\.io/revision}"
+    number = shell.keep("NUMBER", shell.kubectl(region, s.namespace, "get", f"replicaset/{name}", "-o", annotation))
+    return shell.both(number, shell.kubectl(region, s.namespace, "rollout", "undo", deployment, ("--to-revision=", shell.Var("NUMBER"))))
 
 
-def _project(s: Deployed) -> str:
-    return f" --project {s.project}" if s.project else ""
+def _project(s: Deployed) -> tuple[str, ...]:
+    return (f"--project={s.project}",) if s.project else ()

@@ -129,8 +129,8 @@ class Edge(System):
             await self._move(now, order, steps[n], steps[n - 1] if n else order.left)
 
         async def trouble(n: int, now: Call) -> str:
-            selector = f'service="{order.service}",region="{order.region}"'
-            return await self._seen.too_many_errors(now, selector, order.mitigation.return_pause, order.mitigation.step_error_ratio)
+            labels = {"service": order.service, "region": order.region}
+            return await self._seen.too_many_errors(now, labels, order.mitigation.return_pause, order.mitigation.step_error_ratio)
 
         async def back(n: int, now: Call) -> None:
             await self._move(now, order, steps[n - 1] if n else order.left, steps[n])
@@ -176,7 +176,7 @@ class Edge(System):
 
         async def trouble(n: int, now: Call) -> str:
             return await self._seen.too_many_errors(
-                now, f'service="{order.service}"', order.mitigation.limit_pause, order.mitigation.step_error_ratio
+                now, {"service": order.service}, order.mitigation.limit_pause, order.mitigation.step_error_ratio
             )
 
         async def back(n: int, now: Call) -> None:

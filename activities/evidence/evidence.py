@@ -8,11 +8,14 @@ import gzip
 import hashlib
 import json
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from activities.action import Call, Effect, NotYet, Order, System, action
+from activities.kit import shell
+from activities.metrics import queries
 from activities.metrics.prometheus import Prometheus
 
 STEP_SECONDS = 15.0
@@ -38,24 +41,15 @@ class Snapshot(Order):
         return "nothing to undo: an export changes nothing at its source"
 
     def by_hand(self) -> tuple[str, ...]:
-        window = f"--data-urlencode start={self.start.timestamp():.0f} --data-urlencode end={self.end.timestamp():.0f}"
+        start, end = f"{self.start.timestamp():.0f}", f"{self.end.timestamp():.0f}"
         return tuple(
-            f"curl -sS -G \"$PROMETHEUS_URL/api/v1/query_range\" --data-urlencode 'query={query}' {window} --data-urlencode step=15 "
-            f"| tee {name}.json | sha256sum"
-            for name, query in queries(self.service).items()
+            shell.pipe(
+                queries.by_hand("query_range", query=query, start=start, end=end, step="15"),
+                shell.command("tee", f"{name}.json"),
+                shell.command("sha256sum"),
+            )
+            for name, query in queries.kept(self.service).items()
         )
-
-
-def queries(service: str) -> dict[str, str]:
-    """What is kept of a service, by name."""
-    of = f'{{service="{service}"}}'
-    return {
-        "requests": f"sum by (region, revision, outcome) (increase(service_requests_total{of}[1m]))",
-        "tenants": f"sum by (tenant, outcome) (increase(tenant_requests_total{of}[1m]))",
-        "p99": f"histogram_quantile(0.99, sum by (le) (rate(service_request_duration_seconds_bucket{of}[5m])))",
-        "synthetics": f"synthetic_ok{of}",
-        "provider_calls": "sum by (provider, outcome) (increase(llm_requests_total[1m]))",
-    }
 
 
 class Evidence(System):
@@ -69,7 +63,7 @@ class Evidence(System):
     async def snapshot(self, order: Snapshot, call: Call) -> Effect:
         """Export, write once, read back, compare the hash. Raises `NotYet` when what was read back is not what was written."""
         step = max(STEP_SECONDS, (order.end - order.start).total_seconds() * call.pace / LONGEST)
-        asked = queries(order.service)
+        asked = queries.kept(order.service)
         found = await asyncio.gather(*(self._prometheus.query_range(call, q, order.start, order.end, step) for q in asked.values()))
         kept: dict[str, Any] = {
             "incident": order.incident_id, "service": order.service, "start": _utc(order.start), "end": _utc(order.end), "step": step,
@@ -80,7 +74,7 @@ class Evidence(System):
         }  # fmt: skip
         raw = json.dumps(kept, sort_keys=True, separators=(",", ":"), default=str).encode()
         digest = hashlib.sha256(raw).hexdigest()
-        path = self._root / order.incident_id / f"{order.service}-{order.end:%Y%m%dT%H%M%SZ}-{digest[:16]}.json.gz"
+        path = self._root / _file_name(order.incident_id) / f"{_file_name(order.service)}-{order.end:%Y%m%dT%H%M%SZ}-{digest[:16]}.json.gz"
         adopted = await asyncio.to_thread(_write_once, path, raw)
         if hashlib.sha256(await asyncio.to_thread(_read, path)).hexdigest() != digest:
             raise NotYet(f"{path} does not hold what was written")
@@ -92,6 +86,11 @@ class Evidence(System):
             adopted=adopted,
             after={"location": str(path), "sha256": digest, "points": points, "start": _utc(order.start), "end": _utc(order.end)},
         )
+
+
+def _file_name(name: str) -> str:
+    """A part of a path that leads nowhere else, whatever the name holds."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name)[:80]
 
 
 def _write_once(path: Path, raw: bytes) -> bool:

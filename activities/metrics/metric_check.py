@@ -4,12 +4,15 @@ Windows are policy time; they end at the call's instant.
 """
 
 import math
+from collections.abc import Mapping
 from datetime import timedelta
 
 from activities.action import Call, NotYet
+from activities.kit import promql
+from activities.kit.promql import Wanted
 from activities.kit.versioned import elapsed
+from activities.metrics.counting import beyond_chance
 from activities.metrics.prometheus import Prometheus
-from activities.metrics.telemetry import beyond_chance
 from activities.organisation.numbers import MitigationSettings
 
 
@@ -21,21 +24,22 @@ class MetricCheck:
 
     async def value(self, call: Call, selector: str) -> float | None:
         """What a gauge shows, added up; None without a fresh sample."""
-        return await self.number(call, f"sum({selector})")
+        return await self.number(call, promql.total(selector))
 
     async def grown(self, call: Call, selector: str, window: timedelta) -> float | None:
         """How much counters grew; None where there are no samples of them in the window."""
-        return await self.number(call, f"sum(increase({selector}[{_s(window)}]))")
+        return await self.number(call, promql.total(promql.increase(selector, window)))
 
-    async def too_many_errors(self, call: Call, selector: str, window: timedelta, allowed: float) -> str:
-        """What is wrong with the requests of a selector: more errors than allowed, beyond chance. Empty when nothing is.
+    async def too_many_errors(self, call: Call, labels: Mapping[str, Wanted], window: timedelta, allowed: float) -> str:
+        """What is wrong with the requests that have these labels: more errors than allowed, beyond chance. Empty when nothing is.
 
         Raises `NotYet` when the metrics do not say: nothing is called healthy on missing data.
         """
-        every = await self.grown(call, f"service_requests_total{{{selector}}}", window)
+        every = await self.grown(call, promql.selector("service_requests_total", **labels), window)
         if every is None:
             raise NotYet("no metrics: nothing is called healthy on missing data", after=timedelta(seconds=5))
-        errors = await self.grown(call, f'service_requests_total{{{selector},outcome="error"}}', window) or 0.0
+        failed = promql.selector("service_requests_total", **{**labels, "outcome": "error"})
+        errors = await self.grown(call, failed, window) or 0.0
         return f"{errors / every:.2%} of {every:.0f} requests failed" if beyond_chance(errors, every, allowed) else ""
 
     async def number(self, call: Call, query: str) -> float | None:
@@ -52,7 +56,3 @@ def blind(call: Call, mitigation: MitigationSettings) -> bool:
 def again(call: Call, mitigation: MitigationSettings) -> timedelta:
     """When to look for a change again that does not show yet, in real time."""
     return mitigation.look_again / call.pace
-
-
-def _s(window: timedelta) -> str:
-    return f"{max(1, math.floor(window.total_seconds()))}s"

@@ -11,6 +11,8 @@ from statistics import median, quantiles
 from typing import NamedTuple
 
 from activities.action import Order, Value
+from activities.kit import shell
+from activities.metrics import queries
 
 WINDOW = timedelta(seconds=30)  # what one sample looks at; policy time
 STEEP, SLOW = timedelta(seconds=45), timedelta(seconds=90)  # up to so long a start is a step; from so long on a ramp
@@ -45,14 +47,13 @@ class OnsetOf(Order):
 
     def by_hand(self) -> tuple[str, ...]:
         """The share of errors over time, by curl."""
-        asked = (
-            f'sum(rate(service_requests_total{{service="{self.service}",outcome="error"}}[1m])) '
-            f'/ sum(rate(service_requests_total{{service="{self.service}"}}[1m]))'
+        start = shell.command("date", "-u", "-d", f"-{self.within.total_seconds():.0f} seconds", "+%s")
+        asked = queries.error_share(self.service, queries.ONE_MINUTE)
+        return (
+            shell.keep("START", start),
+            shell.keep("END", shell.command("date", "+%s")),
+            queries.by_hand("query_range", start=shell.Var("START"), end=shell.Var("END"), step="15", query=asked),
         )
-        span = (
-            f'--data-urlencode "start=$(date -u -d \'-{self.within.total_seconds():.0f} seconds\' +%s)" --data-urlencode "end=$(date +%s)"'
-        )
-        return (f"curl -sS -G \"$PROMETHEUS_URL/api/v1/query_range\" {span} --data-urlencode step=15 --data-urlencode 'query={asked}'",)
 
 
 class Onset(Value):

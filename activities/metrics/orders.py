@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from activities.action import Order, Value
+from activities.kit import promql, shell
+from activities.metrics import queries
 from activities.metrics.slo import SloPolicy
 from activities.organisation.numbers import Stability
 
@@ -25,9 +27,8 @@ class Surface(Order):
 
     def by_hand(self) -> tuple[str, ...]:
         """Requests by outcome, by curl."""
-        seconds = int(self.window.total_seconds())
-        query = f'sum by (outcome) (increase(service_requests_total{{service="{self.service}"}}[{seconds}s]))'
-        return (f"curl -sS -G \"$PROMETHEUS_URL/api/v1/query\" --data-urlencode 'query={query}'",)
+        query = promql.total(promql.increase(queries.requests(self.service), self.window), "outcome")
+        return (queries.by_hand("query", query=query),)
 
 
 class BudgetOf(Order):
@@ -44,7 +45,7 @@ class BudgetOf(Order):
         return f"count what is left of the error budget of {self.service}"
 
     def by_hand(self) -> tuple[str, ...]:
-        return (f"incident slo {self.service}",)
+        return (shell.command("incident", "slo", self.service),)
 
 
 class ServiceHealth(Value):

@@ -6,6 +6,7 @@ of the counters at the window's two ends, per series: no extrapolation, nothing 
 
 import asyncio
 import math
+import re
 from datetime import datetime, timedelta
 
 import httpx
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
 from activities.action import Call, NotYet, Refused
+from activities.kit import promql
 from activities.kit.clock import Clock
 from activities.kit.http import Conflict
 from activities.metrics.prometheus import Prometheus
@@ -24,7 +26,8 @@ LONGEST_SILENCE = timedelta(seconds=1)  # between heartbeats
 FRESH = 60  # policy seconds: metrics without a newer sample are stale, and stale is blind
 LEAST_SAMPLES = 30  # of quality and of cost, in each arm, before they are compared
 SIGMAS = 3  # standard errors by which quality must have dropped, beside the drop itself: we look many times
-_FAMILIES = "llm_requests_total|llm_request_duration_seconds_bucket|llm_quality_samples_total|llm_cost_usd_total"
+_FAMILIES = promql.text("llm_requests_total|llm_request_duration_seconds_bucket|llm_quality_samples_total|llm_cost_usd_total")
+_BUCKETS = promql.text("|5|5.0|[+]Inf")
 _TROUBLE = (httpx.HTTPError, NotYet, Refused, Conflict)
 
 Counters = dict[tuple[tuple[str, str], ...], float]
@@ -202,13 +205,14 @@ class CanaryWatch:
         return (canary, control or Arm()) if fresh and canary is not None else None
 
     async def _counters(self, call: Call, at: datetime) -> Counters:
-        arms = f"{self._order.provider}|{self._order.control}"
-        found = await self._prometheus.query(call, f'{{__name__=~"{_FAMILIES}",provider=~"{arms}",le=~"|5|5.0|\\\\+Inf"}}', at)
+        arms = promql.text("|".join(map(re.escape, (self._order.provider, self._order.control))))
+        found = await self._prometheus.query(call, f"{{__name__=~{_FAMILIES},provider=~{arms},le=~{_BUCKETS}}}", at)
         return {tuple(sorted(sample.labels.items())): sample.value for sample in found}
 
     async def _fresh(self, call: Call) -> bool:
-        window = max(FRESH, math.ceil(self._order.policy.tick.total_seconds()))
-        query = f'sum(count_over_time(llm_requests_total{{provider="{self._order.provider}"}}[{window}s]))'
+        window = timedelta(seconds=max(FRESH, math.ceil(self._order.policy.tick.total_seconds())))
+        calls = promql.over(promql.selector("llm_requests_total", provider=self._order.provider), window)
+        query = f"sum(count_over_time({calls}))"
         return any(sample.value > 0 for sample in await self._prometheus.query(call, query, call.at))
 
     def _regression(self, seen: Progress) -> str:

@@ -7,6 +7,7 @@ import httpx
 from pydantic import BaseModel
 
 from activities.action import Call
+from activities.kit import urls
 from activities.kit.http import HttpClient
 from activities.models.orders import ErrorClass
 from activities.models.route_orders import RouteState
@@ -32,21 +33,21 @@ class ModelGateway:
 
     async def route(self, call: Call, alias: str) -> RouteState:
         """A route, with its version and epoch."""
-        said = await self._get(call, f"/v1/routes/{alias}")
+        said = await self._get(call, urls.path("v1", "routes", alias))
         lease = said.pop("lease") or {}
         return RouteState(**said, leased_until=lease.get("expires_at"), safe_weights=lease.get("safe_weights", {}))
 
     async def put_weights(self, call: Call, alias: str, etag: str, body: Json) -> None:
         """Write weights. Raises `Conflict` when the version or the epoch is not the one that we read."""
-        await self._put(call, f"/v1/routes/{alias}/weights", etag, body)
+        await self._put(call, urls.path("v1", "routes", alias, "weights"), etag, body)
 
     async def put_modes(self, call: Call, alias: str, etag: str, body: Json) -> None:
         """Write modes. Raises `Conflict` as `put_weights` does."""
-        await self._put(call, f"/v1/routes/{alias}/modes", etag, body)
+        await self._put(call, urls.path("v1", "routes", alias, "modes"), etag, body)
 
     async def renew_lease(self, call: Call, alias: str, epoch: int, seconds: float) -> None:
         """Renew the lease of an epoch. Raises `Conflict` when the epoch is not the route's, or when nothing is leased (any more)."""
-        await self._client.write(call, "POST", f"/v1/routes/{alias}/lease", json={"epoch": epoch, "seconds": seconds})
+        await self._client.write(call, "POST", urls.path("v1", "routes", alias, "lease"), json={"epoch": epoch, "seconds": seconds})
 
     async def client_policy(self, call: Call) -> Json:
         """How our clients retry, with its `etag`."""

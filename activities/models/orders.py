@@ -3,16 +3,15 @@
 Windows and leases are policy time. Shares and ratios are 0 to 1. Loads are requests per second.
 """
 
-import json
-import shlex
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
 from activities.action import Order, Value
+from activities.kit import shell, urls
 from activities.models.canary_core import CanaryPolicy, Evidence, Verdict
-from activities.models.route_orders import EVERYBODY, GATEWAY
+from activities.models.route_orders import EVERYBODY, GATEWAY, TOKEN, asked
 
 SLOW_MS = 5_000.0  # the seed's own number: an answer that takes longer is a bad one
 
@@ -48,8 +47,7 @@ class Log(Order):
         return f"read the last {_span(self.window)} of calls on route {self.route}"
 
     def by_hand(self) -> tuple[str, ...]:
-        seconds = int(self.window.total_seconds())
-        return (f'curl -sS {GATEWAY} "$MODEL_GATEWAY_URL/v1/calls?route={self.route}&window={seconds}"',)
+        return (asked(urls.path("v1", "calls"), _within(self.route, self.window)),)
 
 
 class CallLine(Value):
@@ -132,8 +130,9 @@ class Probe(Order):
 
     def by_hand(self) -> tuple[str, ...]:
         """One such completion, by curl."""
-        headers = f'{GATEWAY} -H "X-Provider: {self.provider}" -H "X-Vantage: {self.vantage}" -H "Content-Type: application/json"'
-        return (f'curl -sS -i {headers} -d {shlex.quote(_prompt(self.route))} "$MODEL_GATEWAY_URL/v1/chat/completions"',)
+        url, prompt = shell.address(GATEWAY, urls.path("v1", "chat", "completions")), {"role": "user", "content": "ping"}
+        body = {"model": self.route, "messages": [prompt]}
+        return (shell.curl("POST", url, TOKEN, f"X-Provider: {self.provider}", f"X-Vantage: {self.vantage}", body=body),)
 
 
 class Probed(Value):
@@ -181,7 +180,7 @@ class Survey(Order):
 
     def by_hand(self) -> tuple[str, ...]:
         """The providers with their attributes, by curl."""
-        return (f'curl -sS {GATEWAY} "$MODEL_GATEWAY_URL/v1/providers"',)
+        return (asked(urls.path("v1", "providers")),)
 
 
 class Candidate(Value):
@@ -263,7 +262,7 @@ class Split(Order):
 
     def by_hand(self) -> tuple[str, ...]:
         """The tenants with what they allow, by curl."""
-        return (f'curl -sS {GATEWAY} "$MODEL_GATEWAY_URL/v1/tenants"',)
+        return (asked(urls.path("v1", "tenants")),)
 
 
 class TenantSplit(Value):
@@ -305,8 +304,7 @@ class Served(Order):
         return f"read who served route {self.route} in the last {_span(self.window)}"
 
     def by_hand(self) -> tuple[str, ...]:
-        seconds = int(self.window.total_seconds())
-        return (f'curl -sS {GATEWAY} "$MODEL_GATEWAY_URL/v1/served?route={self.route}&window={seconds}"',)
+        return (asked(urls.path("v1", "served"), _within(self.route, self.window)),)
 
 
 class TenantServed(Value):
@@ -388,9 +386,9 @@ class Watch(Order):
 
     def by_hand(self) -> tuple[str, ...]:
         """The lease, by curl, to be repeated before it lapses."""
+        url = shell.address(GATEWAY, urls.path("v1", "routes", self.route, "lease"))
         lease = {"epoch": self.epoch, "seconds": self.lease_seconds}
-        put = f'-X POST {GATEWAY} -H "Content-Type: application/json" -d {shlex.quote(json.dumps(lease))}'
-        return (f'curl -sS --fail-with-body {put} "$MODEL_GATEWAY_URL/v1/routes/{self.route}/lease"',) if self.weight else ()
+        return (shell.curl("POST", url, TOKEN, body=lease),) if self.weight else ()
 
     @property
     def lease_seconds(self) -> float:
@@ -424,5 +422,5 @@ def _span(window: timedelta) -> str:
     return f"{seconds // 60} min" if seconds % 60 == 0 and seconds >= 120 else f"{seconds} s"
 
 
-def _prompt(route: str) -> str:
-    return json.dumps({"model": route, "messages": [{"role": "user", "content": "ping"}]})
+def _within(route: str, window: timedelta) -> str:
+    return urls.query({"route": route, "window": int(window.total_seconds())})

@@ -3,19 +3,20 @@
 Leases are policy time. Shares are 0 to 1. An order is written under the version that was read, and under an epoch of its own.
 """
 
-import json
 import math
-import shlex
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Any, ClassVar, Literal, Self
 
 from activities.action import Imposition, Order, Value
+from activities.kit import shell, urls
+from activities.kit.shell import Command, Var
 from activities.organisation.numbers import BackOff
 
 EVERYBODY = ("*",)
-GATEWAY = '-H "Authorization: Bearer $MODEL_GATEWAY_TOKEN"'
+GATEWAY, TOKEN = Var("MODEL_GATEWAY_URL"), ("Authorization: Bearer ", Var("MODEL_GATEWAY_TOKEN"))
+EPOCH = Var("EPOCH", number=True)
 
 
 # ---- routes ----
@@ -33,7 +34,7 @@ class RouteOf(Order):
         return f"read route {self.route}"
 
     def by_hand(self) -> tuple[str, ...]:
-        return (f'curl -sS {GATEWAY} "$MODEL_GATEWAY_URL/v1/routes/{self.route}"',)
+        return (asked(urls.path("v1", "routes", self.route)),)
 
 
 class RouteState(Value):
@@ -115,9 +116,9 @@ class Shift(Imposition):
 
     def by_hand(self) -> tuple[str, ...]:
         """Read the version, then write, by curl."""
-        return (*_version(self.route), _put(f"routes/{self.route}/weights", self.body("$EPOCH")))
+        return (*_version(self.route), _put(("routes", self.route, "weights"), self.body(EPOCH)))
 
-    def body(self, epoch: int | str) -> dict[str, Any]:
+    def body(self, epoch: int | Var) -> dict[str, Any]:
         lease = {"seconds": self.lease_seconds, "safe_weights": self.safe_weights} if self.lease_seconds else None
         tenants: str | list[str] = "*" if self.tenants == EVERYBODY else list(self.tenants)
         return {"epoch": epoch, "tenants": tenants, "weights": self.weights, "lease": lease}
@@ -171,8 +172,8 @@ class Degrade(Imposition):
 
     def by_hand(self) -> tuple[str, ...]:
         """Read the version, then write, by curl."""
-        body = {"epoch": "$EPOCH", "tenants": list(self.tenants), "mode": "retrieval_only"}
-        return (*_version(self.route), _put(f"routes/{self.route}/modes", body))
+        body = {"epoch": EPOCH, "tenants": list(self.tenants), "mode": "retrieval_only"}
+        return (*_version(self.route), _put(("routes", self.route, "modes"), body))
 
     def look(self) -> Order:
         return RouteOf(route=self.route)
@@ -220,7 +221,7 @@ class RestoreModes(Order):
             for mode, tenants in self.by_mode().items()
             for command in (
                 *_version(self.route),
-                _put(f"routes/{self.route}/modes", {"epoch": "$EPOCH", "tenants": list(tenants), "mode": mode}),
+                _put(("routes", self.route, "modes"), {"epoch": EPOCH, "tenants": list(tenants), "mode": mode}),
             )
         )
 
@@ -240,7 +241,7 @@ class ClientPolicyOf(Order):
         return "read how clients retry"
 
     def by_hand(self) -> tuple[str, ...]:
-        return (f'curl -sS {GATEWAY} "$MODEL_GATEWAY_URL/v1/client-policy"',)
+        return (asked(urls.path("v1", "client-policy")),)
 
 
 class Breaker(Value):
@@ -357,19 +358,23 @@ def _people(tenants: tuple[str, ...]) -> str:
     return ("tenant " if len(tenants) == 1 else "tenants ") + ", ".join(tenants)
 
 
+def asked(path: str, query: str = "") -> Command:
+    """Ask the gateway, by curl. `path` and `query`: built by `kit.urls`."""
+    return shell.curl("GET", shell.address(GATEWAY, path, query), TOKEN)
+
+
 def _version(route: str) -> tuple[str, ...]:
-    read = f'ROUTE=$(curl -sS {GATEWAY} "$MODEL_GATEWAY_URL/v1/routes/{route}")'
-    field = "python3 -c 'import json,sys; print(json.load(sys.stdin)[sys.argv[1]])'"
-    return (read, f'ETAG=$(echo "$ROUTE" | {field} etag); EPOCH=$(($(echo "$ROUTE" | {field} epoch) + 1))')
+    return (
+        shell.keep("ROUTE", asked(urls.path("v1", "routes", route))),
+        shell.keep("ETAG", shell.field_of("ROUTE", "etag")),
+        shell.keep("EPOCH", shell.field_of("ROUTE", "epoch", plus_one=True)),
+    )
 
 
-def _put(path: str, body: dict[str, Any]) -> str:
-    # The body stands in single quotes, so that nothing in it is expanded, but for the epoch that was just read.
-    said = shlex.quote(json.dumps(body)).replace('"$EPOCH"', "'\"$EPOCH\"'")
-    headers = f'{GATEWAY} -H "If-Match: $ETAG" -H "Content-Type: application/json"'
-    return f'curl -sS --fail-with-body -X PUT {headers} -d {said} "$MODEL_GATEWAY_URL/v1/{path}"'
+def _put(part: tuple[str, ...], body: dict[str, Any]) -> str:
+    return shell.curl("PUT", shell.address(GATEWAY, urls.path("v1", *part)), TOKEN, ("If-Match: ", Var("ETAG")), body=body)
 
 
 def _put_policy(policy: ClientPolicy) -> tuple[str, ...]:
-    field = "python3 -c 'import json,sys; print(json.load(sys.stdin)[\"etag\"])'"
-    return (f'ETAG=$(curl -sS {GATEWAY} "$MODEL_GATEWAY_URL/v1/client-policy" | {field})', _put("client-policy", policy.body()))
+    read = shell.keep("POLICY", asked(urls.path("v1", "client-policy")))
+    return (read, shell.keep("ETAG", shell.field_of("POLICY", "etag")), _put(("client-policy",), policy.body()))

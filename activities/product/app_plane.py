@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 
 from activities.action import Call
+from activities.kit import urls
 from activities.kit.http import HttpClient, outcome
 
 
@@ -24,7 +25,7 @@ class AppPlane:
 
     async def running(self, call: Call, part: str) -> bool:
         """Whether `scheduler`, `batch` or `autonomy` runs."""
-        said: dict[str, Any] = (await self._client.read(call, f"/{part}")).json()
+        said: dict[str, Any] = (await self._client.read(call, urls.path(part))).json()
         return bool(said["running"])
 
     async def chat(self, call: Call, tenant: str) -> httpx.Response:

@@ -16,6 +16,7 @@ from temporalio import activity
 
 from activities.action import Call, Effect, Measure, NotYet, Patience, Refused, Risk, Role, System, action
 from activities.edge.probe import EdgeProbe, Met
+from activities.kit import promql
 from activities.kit.clock import Clock
 from activities.kit.stepwise import StepwiseRestore, where
 from activities.kit.versioned import SOON, Setting, Settled, by_now, whose
@@ -88,14 +89,14 @@ class WriteGate(System):
             await self._taken(now, order, steps[n])
 
         async def trouble(n: int, now: Call) -> str:
-            pause, service = order.mitigation.return_pause, f'service="{order.service}"'
-            spoilt = await self._seen.grown(now, f"service_integrity_errors_total{{{service}}}", pause)
+            pause = order.mitigation.return_pause
+            spoilt = await self._seen.grown(now, promql.selector("service_integrity_errors_total", service=order.service), pause)
             if spoilt is None:
                 raise NotYet("no metrics: nothing is called healthy on missing data", after=again(call, order.mitigation))
             if spoilt >= 1:
                 return f"{spoilt:.0f} integrity errors"
             return await self._unsafe(now, order.service) or await self._seen.too_many_errors(
-                now, service, pause, order.mitigation.step_error_ratio
+                now, {"service": order.service}, pause, order.mitigation.step_error_ratio
             )
 
         async def back(n: int, now: Call) -> None:

@@ -389,12 +389,12 @@ def test_orders_say_themselves() -> None:
     assert order.effect() == "roll back: api serves api-00041 100 % in eu-west and us-east"
     assert order.inverse() == "let api serve LATEST 100 % in eu-west; api-00039 25 %, LATEST 75 % in us-east again"
     assert order.by_hand() == (
-        "gcloud run services update-traffic api --region eu-west --to-revisions api-00041=100 --project acme",
-        "gcloud run services update-traffic api --region us-east --to-revisions api-00041=100 --project acme",
+        "gcloud --quiet run services update-traffic api --region=eu-west --to-revisions=api-00041=100 --project=acme",
+        "gcloud --quiet run services update-traffic api --region=us-east --to-revisions=api-00041=100 --project=acme",
     )
     assert order.undo().by_hand() == (
-        "gcloud run services update-traffic api --region eu-west --to-latest --project acme",
-        "gcloud run services update-traffic api --region us-east --to-revisions api-00039=25,LATEST=75 --project acme",
+        "gcloud --quiet run services update-traffic api --region=eu-west --to-latest --project=acme",
+        "gcloud --quiet run services update-traffic api --region=us-east --to-revisions=api-00039=25,LATEST=75 --project=acme",
     )
     assert order.undo().before == wanted
     assert "crosses a change of the database schema" in order.model_copy(update={"schema_crossing": True}).effect()
@@ -403,8 +403,8 @@ def test_orders_say_themselves() -> None:
         service=orchestrator, split={EU: {"orchestrator-00039": 1.0}}, purpose="roll back", before={EU: {"orchestrator-00041": 1.0}}
     )
     (line,) = moved.by_hand()
-    assert line.startswith("kubectl --context eu-west -n agents rollout undo deployment/orchestrator --to-revision=")
-    assert "get replicaset orchestrator-00039" in line, "its number is looked up: a name says nothing about it"
+    assert line.endswith('&& kubectl --context eu-west -n agents rollout undo deployment/orchestrator "--to-revision=$NUMBER"')
+    assert "get replicaset/orchestrator-00039" in line, "its number is looked up: a name says nothing about it"
     assert moved.target() == "service/orchestrator"
 
 

@@ -22,7 +22,7 @@ PACE = 60.0
 PATIENCE = 60.0  # real seconds, on a machine that does other things as well
 REVISION = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"
 BACK = [
-    f"gcloud run services update-traffic api --region {region} --to-revisions api-00041=100 --project acme"
+    f"gcloud --quiet run services update-traffic api --region={region} --to-revisions=api-00041=100 --project=acme"
     for region in ("eu-west", "us-east")
 ]
 # Time really passes here: what is waited for may take as long as this machine takes.
@@ -42,12 +42,12 @@ class Printed(NamedTuple):
 def understood(line: str) -> Printed:
     """What gcloud would make of that line; fails when it is not the whole command."""
     words = shlex.split(line)
-    assert words[:4] == ["gcloud", "run", "services", "update-traffic"], line
-    flags = dict(zip(words[5::2], words[6::2], strict=True))
+    assert words[:5] == ["gcloud", "--quiet", "run", "services", "update-traffic"], line
+    flags = {name: value for name, _, value in (word.partition("=") for word in words[6:])}
     assert set(flags) == {"--region", "--to-revisions", "--project"}, line
     found = re.fullmatch(r"([\w-]+)=(\d+)", flags["--to-revisions"])
     assert found, line
-    return Printed(words[4], flags["--region"], flags["--project"], found[1], int(found[2]))
+    return Printed(words[5], flags["--region"], flags["--project"], found[1], int(found[2]))
 
 
 async def run(http: httpx.AsyncClient, one: Printed) -> None:

@@ -11,6 +11,7 @@ from temporalio import workflow
 
 from activities.action import Grant, Imposition, Measure, Order, Role, action_of
 from activities.deploys.deploys import LATEST, Deploys, Revision, RevisionsOf, Rollout, Split, ToRevision
+from activities.kit import shell
 from activities.metrics.telemetry import Surface, Telemetry
 from activities.organisation.catalogue import Deployed
 from workflows.engine.measures import Imposed
@@ -215,7 +216,7 @@ class TrafficPin:
             f"Keep {service} on {revision}? There is no fixed build that has earned the traffic",
             roles=(Role.INCIDENT_COMMANDER, Role.OPS_LEAD),
             effect="the pin stays in force in your name: later deploys get no traffic until somebody sends it to them",
-            inverse=f"`incident do {playbook.state.id} return-to-latest --service {service}`, or by hand as below",
+            inverse=f"`{shell.command('incident', 'do', 'return-to-latest', playbook.state.id, '--service', service)}`, or by hand as below",
             by_hand=tuple(line for pin in self.standing for line in pin.undo.by_hand()),
         )
         if not decision.granted:

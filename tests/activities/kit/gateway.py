@@ -8,7 +8,7 @@ from pydantic import Field
 
 from activities.action import Call, NotYet, Risk
 from activities.kit.clock import Clock
-from activities.kit.promql import Other, labels, selector
+from activities.kit.promql import Other, selector
 from activities.kit.rest import RestClient, RestResource, RestSetting
 from activities.kit.setting import Change, Reading, Restore, SettingValue
 from activities.kit.shell import Var
@@ -81,8 +81,7 @@ class Gateways(RestSetting[GatewayOf, Gateway], read="edge.limits", change="edge
         return f"{rate:.1f} requests per second are let in"
 
     async def trouble(self, call: Call, order: Restore[GatewayOf, Gateway], step: Gateway) -> str:
-        named = labels(service=order.of.service)[1:-1]
-        return await self._seen.too_many_errors(call, named, order.pause, order.numbers.step_error_ratio)
+        return await self._seen.too_many_errors(call, {"service": order.of.service}, order.pause, order.numbers.step_error_ratio)
 
 
 LIMITED = Gateways.measure("limited")

@@ -1,0 +1,154 @@
+"""Readings over a span of time: the series at every step of it, what was bad in them, and whether there was data all the time.
+
+Instants are real; the lengths of windows are policy time, and a span relates the two.
+"""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from activities.action import Call
+from activities.kit import promql
+from activities.kit.promql import Wanted
+from activities.metrics.counting import beyond_chance
+from activities.metrics.onset import WINDOW, Point
+from activities.metrics.orders import StabilityVerdict
+from activities.metrics.prometheus import Prometheus, Series
+from activities.metrics.queries import FIVE_MINUTES, p99, requests
+from activities.organisation.numbers import Stability
+
+STEP = timedelta(seconds=15)
+LEAST_SPAN = timedelta(minutes=1)  # below, there are too few samples to say that anything was stable
+SLOW_RATIO = 2.0  # the seed's own number: a 99th percentile above so many times the usual one
+LEAST_BAD = 5  # errors that make a sample bad: we look at hundreds of them
+At = tuple[float, str]  # when (Unix seconds, real), and what was wrong
+
+
+@dataclass(frozen=True)
+class Span:
+    """The time that is asked about: real instants, and the policy time between them."""
+
+    start: datetime
+    end: datetime
+    pace: float
+
+    @property
+    def length(self) -> timedelta:
+        return max(timedelta(0), self.end - self.start) * self.pace
+
+    def since(self, instant: float) -> float:
+        """Policy seconds from the span's start to a real instant."""
+        return self.policy(instant - self.start.timestamp()).total_seconds()
+
+    def policy(self, seconds: float) -> timedelta:
+        return timedelta(seconds=seconds) * self.pace
+
+    def verdict(self, found: list[At], gaps: list[At]) -> StabilityVerdict:
+        """Stable when nothing was found, nothing was missing, and there was anything to look at."""
+        if self.length < LEAST_SPAN:
+            gaps = [(self.end.timestamp(), "too short a time to say anything")]
+        worst, blind = max(found, default=None), max(gaps, default=None)
+        return StabilityVerdict(
+            stable=worst is None and blind is None,
+            violated_at=_instant(worst),
+            blind_at=_instant(blind),
+            why="; ".join(why for _, why in filter(None, (worst, blind))),
+            watched=self.length,
+        )
+
+
+class Readings:
+    """Reads the metrics store over one span."""
+
+    def __init__(self, prometheus: Prometheus, call: Call, span: Span) -> None:
+        self._prometheus = prometheus
+        self._call = call
+        self.span = span
+
+    async def series(self, query: str, first: timedelta) -> list[Series]:
+        """The query at every step of the span, from the first step whose window lies within it."""
+        span = self.span
+        if first > span.length:
+            return []
+        return await self._prometheus.query_range(self._call, query, span.start + first / span.pace, span.end, STEP.total_seconds())
+
+    async def errors(
+        self, metric: str, labels: dict[str, Wanted], outcome: Wanted, allowed: float, windows: tuple[timedelta, ...]
+    ) -> list[At]:
+        """The instants at which the share of bad outcomes over a window was above what is allowed, beyond chance."""
+        found: list[At] = []
+        for window in dict.fromkeys(min(window, self.span.length) for window in windows):
+            for t, n, bad in await self._shares(metric, labels, outcome, window):
+                if beyond_chance(bad, n, allowed):
+                    found.append((t, f"{bad / n:.2%} errors over {window.total_seconds():.0f}s, allowed {allowed:.2%}"))
+        return found
+
+    async def error_points(self, service: str, window: timedelta) -> list[Point]:
+        """The share of errors at every step of the span, and whether it says that the SLO is broken."""
+        allowed = 1 - Stability().slo_target
+        return [
+            Point(self.span.since(t), bad / n, bad >= LEAST_BAD and beyond_chance(bad, n, allowed))
+            for t, n, bad in await self._shares("service_requests_total", {"service": service}, "error", window)
+            if n > 0
+        ]
+
+    async def slow_points(self, service: str, usual: float | None) -> list[Point]:
+        """The 99th percentile at every step, and whether it is more than twice what is usual; nothing where nobody knows that."""
+        if not usual:
+            return []
+        return [
+            Point(self.span.since(t), value / usual, value > SLOW_RATIO * usual)
+            for series in await self.series(p99(service, 2 * WINDOW), 2 * WINDOW)
+            for t, value in series.points
+            if math.isfinite(value)
+        ]
+
+    async def synthetics(self, service: str) -> list[At]:
+        """The instants at which a synthetic user failed twice running, or two vantage points failed at once: one failure is chance."""
+        failed = [[t for t, value in series.points if value < 1] for series in await self._least("synthetic_ok", service=service)]
+        twice = {b for times in failed for a, b in pairwise(times) if self.span.policy(b - a) <= 1.5 * STEP}
+        at_once = {t for t, vantages in Counter(t for times in failed for t in times).items() if vantages > 1}
+        return [(t, "synthetic users failed") for t in sorted(twice | at_once)]
+
+    async def failed_probes(self, provider: str) -> list[At]:
+        """The instants at which a probe of the provider failed less than 5 min after another one: one lost probe is chance."""
+        lost = sorted(t for series in await self._least("llm_probe_success", provider=provider) for t, value in series.points if value < 1)
+        return [(b, "two probes failed within 5 min") for a, b in pairwise(lost) if self.span.policy(b - a) <= FIVE_MINUTES]
+
+    async def latency(self, service: str, most: float) -> list[At]:
+        """The instants at which the 99th percentile was above so many seconds."""
+        window = min(FIVE_MINUTES, self.span.length)
+        slow = [(t, value) for series in await self.series(p99(service, window), window) for t, value in series.points if value > most]
+        return [(t, f"p99 was {value:.2f} s, allowed {most:.2f} s") for t, value in slow]
+
+    async def gaps(self, counters: str, longest: timedelta) -> list[At]:
+        """The instants at which there had been no sample for longer than allowed."""
+        span = self.span
+        seen = await self.series(f"sum(count_over_time({promql.over(counters, 2 * STEP)}))", 2 * STEP)
+        present = sorted(t for series in seen for t, value in series.points if value > 0)
+        ends = [span.start.timestamp(), *present, span.end.timestamp()]
+        # A point says that there was a sample within two steps before it; so much longer a gap may really have been.
+        return [(b, "no metrics") for a, b in pairwise(ends) if span.policy(b - a) - STEP > longest or not present]
+
+    async def _shares(self, metric: str, labels: dict[str, Wanted], outcome: Wanted, window: timedelta) -> list[tuple[float, float, float]]:
+        """At every step: when, how many requests, and how many of them were bad."""
+        every, bad = [
+            await self.series(promql.total(promql.increase(promql.selector(metric, **wanted), window)), window)
+            for wanted in (labels, {**labels, "outcome": outcome})
+        ]
+        errors = {t: value for series in bad for t, value in series.points}
+        return [(t, n, errors.get(t, 0.0)) for series in every for t, n in series.points]
+
+    async def _least(self, metric: str, **labels: Wanted) -> list[Series]:
+        return await self.series(f"min_over_time({promql.over(promql.selector(metric, **labels), STEP)})", STEP)
+
+
+def fresh(service: str) -> str:
+    """Above 0 while there are samples younger than the longest gap: without, what we see is the past."""
+    return f"sum(count_over_time({promql.over(requests(service), Stability().longest_gap)}))"
+
+
+def _instant(at: At | None) -> datetime | None:
+    return datetime.fromtimestamp(at[0], UTC) if at else None
