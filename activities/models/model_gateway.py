@@ -10,7 +10,7 @@ from activities.action import Call
 from activities.kit import urls
 from activities.kit.http import HttpClient
 from activities.models.orders import ErrorClass
-from activities.models.route_orders import RouteState
+from activities.models.routes import RouteState
 
 Json = dict[str, Any]
 

@@ -19,10 +19,13 @@ from activities.feeds.feeds import Feeds
 from activities.flags.flags import Flags
 from activities.flags.unleash import Unleash
 from activities.kit.http import HttpClient
+from activities.kit.rest import RestClient
 from activities.metrics.prometheus import Prometheus
 from activities.metrics.telemetry import Telemetry
+from activities.models.client_policy import ClientPolicies
 from activities.models.model_gateway import ModelGateway
 from activities.models.models import Models
+from activities.models.modes import TenantModes
 from activities.platform.change_feed import ChangeFeed
 from activities.platform.control_plane import ControlPlane
 from activities.product.app_plane import AppPlane
@@ -100,10 +103,24 @@ async def door(practice_url: str) -> AsyncIterator[MakeClient]:
 
 
 @pytest.fixture
-def models(door: MakeClient) -> Models:
-    """The model gateway's adapter; its client gives up after half a second."""
-    gateway = ModelGateway(door("/llm", timeout=PATIENCE))
-    return Models(gateway, AppPlane(door("/app")), Prometheus(door("/prom")), FollowingClock())
+def gateway(door: MakeClient) -> ModelGateway:
+    """The model gateway's client; it gives up after half a second."""
+    return ModelGateway(door("/llm", timeout=PATIENCE))
+
+
+@pytest.fixture
+def models(gateway: ModelGateway, door: MakeClient) -> Models:
+    return Models(gateway, Prometheus(door("/prom")), FollowingClock())
+
+
+@pytest.fixture
+def modes(gateway: ModelGateway, door: MakeClient) -> TenantModes:
+    return TenantModes(gateway, AppPlane(door("/app")))
+
+
+@pytest.fixture
+def client_policy(gateway: ModelGateway, door: MakeClient) -> ClientPolicies:
+    return ClientPolicies(RestClient(door("/llm", timeout=PATIENCE)), gateway)
 
 
 @pytest.fixture

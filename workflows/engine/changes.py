@@ -117,7 +117,7 @@ class Changes:
         `onto`: change a measure that is in force already (the next step of a ramp), keeping the state from before the first step.
         `authorised`: this is the safe action after silence; a signed standing policy for the verb allows it without asking again (spec §2.5.5).
         """
-        if _nobody(order):
+        if order.concerns_nobody():
             return ChangeResult()
         step = self._state.begin(action_of(measure.impose), order, self._invoker.risk(measure.impose, order))
         while True:
@@ -310,11 +310,6 @@ class Changes:
 
 def _said(imposed: Imposed, steps: int) -> str:
     return f"{imposed.measure.name} ({imposed.order.target()}" + (f", in {steps} steps)" if steps > 1 else ")")
-
-
-def _nobody(order: Order) -> bool:
-    """An order for an empty set of tenants wants nothing done."""
-    return getattr(order, "tenants", None) == ()
 
 
 def _system(verb: Verb[Any, Any]) -> str:

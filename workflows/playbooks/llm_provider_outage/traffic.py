@@ -11,9 +11,10 @@ from temporalio import workflow
 from activities.action import Grant, Role, action_of
 from activities.metrics.telemetry import BlastRadius, ProviderGate, Telemetry
 from activities.models.canary_core import Verdict, ladder
-from activities.models.models import DEGRADED, FAILED_OVER, Models
+from activities.models.models import FAILED_OVER, Models
+from activities.models.modes import DEGRADED
 from activities.models.orders import SHED_FIRST, Calls, Candidate, ErrorClass, Log, Probed, Served, TenantSplit, Watch, Watched
-from activities.models.route_orders import EVERYBODY, RouteOf, Shift
+from activities.models.routes import EVERYBODY, RouteOf, Shift
 from workflows.engine.measures import Imposed
 from workflows.incident import Silence
 from workflows.severity.facts import Facts, Scope, Slo
