@@ -141,8 +141,7 @@ def client_policies(played: Stage, clock: LandingClock) -> ClientPolicies:
 
 def unleash(played: Stage, clock: LandingClock) -> Flags:
     http = played.client("/unleash", Authorization="practice-token")
-    flags = Flags(Unleash(http, http, project="default", environment="production"), AppPlane(played.client("/app")))
-    return flags
+    return Flags(Unleash(http, http, project="default", environment="production"), AppPlane(played.client("/app")))
 
 
 class UnluckyFile(Flagd):
