@@ -90,7 +90,7 @@ class Call:
         self.effect = (target, before, after)
 
     def each(self, things: Sequence[T]) -> Iterator[T]:
-        """Walk through a list that is to be written; under the dial `partial` only its first half is."""
+        """Walk through a list that is to be written; under the injected fault `partial` only its first half is."""
         yield from things[: (len(things) + 1) // 2] if self.partial else things
 
     def stamp(self) -> str:
@@ -105,7 +105,7 @@ Handler = Callable[[Call], Reply]
 
 @dataclass(frozen=True)
 class FaceRoute:
-    """One way to call a face; `name` is what dials and the effect log call it."""
+    """One way to call a face; `name` is what injected faults and the effect log call it."""
 
     name: str
     method: str
@@ -133,7 +133,7 @@ class Face:
     authorised: Callable[[Mapping[str, str]], bool] = _bearer
     unauthorised: Callable[[Mapping[str, str]], Reply] = lambda headers: Reply({"error": "unauthorized"}, 401)
     throttled: Callable[[], Reply] = lambda: Reply({"error": "rate limited"}, 429)
-    control: bool = False  # the hands of the drill: no dial reaches it, and it leaves no trace in the logs
+    control: bool = False  # the hands of the drill: no injected fault reaches it, and it leaves no trace in the logs
     routes: list[FaceRoute] = field(default_factory=list)
 
     def reads(self, name: str, path: str, method: str = "GET", public: bool = False) -> Callable[[Handler], Handler]:

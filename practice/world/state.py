@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from practice.llm.faults import Fault
+from practice.llm.faults import ProviderFault
 from practice.services.cluster import Cluster
 from practice.services.fleet import Fleet
 from practice.services.repositories import Repository
@@ -167,7 +167,7 @@ class State:
     policy: ClientPolicy = field(default_factory=ClientPolicy)
     flags: dict[str, bool] = field(default_factory=dict)
     flag_events: list[JSON] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    provider_faults: list[ProviderFault] = field(default_factory=list)
     blind: bool = False
     slack: dict[str, JSON] = field(default_factory=dict)  # channel id → channel with its messages, pins, bookmarks
     statuspage: dict[str, JSON] = field(default_factory=dict)  # incident id → incident

@@ -18,7 +18,7 @@ from activities.models.orders import ErrorClass, Log, Probe, Served, Split, Surv
 from activities.models.route_orders import EVERYBODY, BackOffOrder, ClientPolicyOf, Degrade, RouteOf, Shift
 from activities.organisation.numbers import BackOff
 from practice.world.world import World
-from tests.activities.conftest import MakeCall, break_provider, dial, effects, granted, pass_time, until_done
+from tests.activities.conftest import MakeCall, break_provider, effects, granted, inject, pass_time, until_done
 
 MISHAPS: list[tuple[str, dict[str, Any]]] = [
     ("fail", {"times": 2}),
@@ -90,7 +90,7 @@ async def test_a_probe_says_what_it_met(world: World, models: Models, call: Make
 
 
 async def test_a_probe_that_is_not_answered_in_time_is_a_timeout(world: World, models: Models, call: MakeCall) -> None:
-    dial(world, "llm.chat.completions", "hang")
+    inject(world, "llm.chat.completions", "hang")
     assert (await models.probe(Probe(provider="aurora", route="chat"), call())).by_class == {ErrorClass.TIMEOUT: 3}
 
 
@@ -219,7 +219,7 @@ async def test_whatever_happens_to_a_write_it_is_done_once(
 ) -> None:
     verb, order = await story(models, call)
     made = granted(verb, order, call(key="the key"))
-    dial(world, route, mode, **settings)
+    inject(world, route, mode, **settings)
     effect, broke = await until_done(lambda: verb(models, order, made))
     assert effect.adopted == (mode == "commit_then_drop" or (mode == "partial" and "policy" in route))
     assert broke
@@ -235,7 +235,7 @@ async def test_a_200_that_changed_nothing_is_never_an_effect(
 ) -> None:
     verb, order = await story(models, call)
     made = granted(verb, order, call(key="the key"))
-    dial(world, route, "nothing_changed")
+    inject(world, route, "nothing_changed")
     for _ in range(3):
         with pytest.raises(NotYet, match="accepted, but"):
             await verb(models, order, made)
@@ -246,8 +246,8 @@ async def test_a_200_that_changed_nothing_is_never_an_effect(
 async def test_a_stale_reading_is_read_again(world: World, models: Models, call: MakeCall, story: Story, route: str) -> None:
     verb, order = await story(models, call)
     made = granted(verb, order, call(key="the key"))
-    dial(world, "llm.routes.get", "stale_read", times=2)
-    dial(world, "llm.client_policy.get", "stale_read", times=1)
+    inject(world, "llm.routes.get", "stale_read", times=2)
+    inject(world, "llm.client_policy.get", "stale_read", times=1)
     effect, _ = await until_done(lambda: verb(models, order, made))
     assert effect.proven_by
     assert len([e for e in effects(world, route) if e["key"] == "the key"]) == 1
@@ -255,7 +255,7 @@ async def test_a_stale_reading_is_read_again(world: World, models: Models, call:
 
 async def test_asked_to_slow_down_we_wait_as_long_as_they_say(world: World, models: Models, call: MakeCall) -> None:
     verb, order = await _back_off(models, call)
-    dial(world, "llm.client_policy.put", "throttle", times=1, retry_after=7)
+    inject(world, "llm.client_policy.put", "throttle", times=1, retry_after=7)
     with pytest.raises(NotYet) as said:
         await verb(models, order, call())
     assert said.value.next_retry_delay == timedelta(seconds=7)
@@ -263,7 +263,7 @@ async def test_asked_to_slow_down_we_wait_as_long_as_they_say(world: World, mode
 
 async def test_a_router_that_says_so_but_serves_otherwise_proves_nothing(world: World, models: Models, call: MakeCall) -> None:
     order = await on(models, to_borealis(world), call())
-    dial(world, "llm.chat.completions", "stale_read")
+    inject(world, "llm.chat.completions", "stale_read")
     with pytest.raises(NotYet, match="the data plane still shows otherwise"):
         await models.shift(order, call())
 
@@ -271,7 +271,7 @@ async def test_a_router_that_says_so_but_serves_otherwise_proves_nothing(world: 
 async def test_a_product_that_still_answers_in_the_old_mode_proves_nothing(world: World, models: Models, call: MakeCall) -> None:
     verb, order = await _degrade(models, call)
     world.before["app"] = (world.keep(), world.clock.now())
-    dial(world, "app.chat", "stale_read")
+    inject(world, "app.chat", "stale_read")
     with pytest.raises(NotYet, match="the product still answers"):
         await verb(models, order, granted(verb, order, call()))
 
