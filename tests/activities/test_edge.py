@@ -309,7 +309,7 @@ async def test_by_hand_does_the_same(world: World, edge: Edge, call: MakeCall, p
     assert len(effects(world, route)) > before
     effect, _ = await tried(verb, edge, order, call(later=60))
     assert effect.adopted
-    assert world.state.fleet.written_by[effects(world, route)[-1]["target"]] == "lee"
+    assert world.state.versions[effects(world, route)[-1]["target"]].by == "lee"
 
 
 async def _lever(edge: Edge, call: MakeCall, lever: str) -> tuple[Any, Any, str]:

@@ -17,6 +17,7 @@ from activities.models.models import Models, contradiction
 from activities.models.orders import ErrorClass, Log, Probe, Served, Split, Survey
 from activities.models.route_orders import EVERYBODY, BackOffOrder, ClientPolicyOf, Degrade, RouteOf, Shift
 from activities.organisation.numbers import BackOff
+from practice.world.state import Version
 from practice.world.world import World
 from tests.activities.conftest import MakeCall, break_provider, effects, granted, inject, pass_time, until_done
 
@@ -347,7 +348,7 @@ async def test_degrading_others_meanwhile_does_not_void_a_failover(world: World,
 async def test_a_change_made_by_hand_is_adopted(world: World, models: Models, call: MakeCall) -> None:
     order = await on(models, to_borealis(world), call())
     world.state.route.overrides = {tenant: {"borealis": 1.0} for tenant in movable(world)}
-    world.state.route.epoch = 9
+    world.state.versions["routes/chat"] = Version(epoch=9)
     assert (await models.shift(order, call())).adopted
     assert not effects(world, "llm")
 

@@ -73,7 +73,7 @@ async def examples(stage: Stage) -> dict[str, Example]:
     def setting(part: str, **body: Any) -> Example:
         return Example("PUT", f"{api}/{part}", body, {"If_Match": etags[part]})
 
-    put_policy = {k: v for k, v in policy.items() if k != "etag"} | {"max_attempts": 2}
+    put_policy = {k: v for k, v in policy.items() if k not in ("etag", "changed_by")} | {"max_attempts": 2}
     return {
         "llm.routes.weights": Example(
             "PUT", "/llm/v1/routes/chat/weights", weights | {"epoch": 2, "weights": {"aurora": 0.5, "borealis": 0.5}},
