@@ -31,8 +31,8 @@ from activities.platform.control_plane import ControlPlane
 from activities.product.app_plane import AppPlane
 from activities.write_gate.write_gate import WriteGate
 from practice.http.server import serve
-from practice.llm.faults import Fault
-from practice.world.dials import Dial
+from practice.llm.faults import ProviderFault
+from practice.world.injected_faults import InjectedFault
 from practice.world.state import JSON
 from practice.world.world import World
 
@@ -172,15 +172,15 @@ def telemetry(door: MakeClient) -> Telemetry:
     return Telemetry(Prometheus(door("/prom"), ui="http://metrics.example.com"))
 
 
-def dial(world: World, route: str, mode: str, **settings: object) -> None:
-    """Make a route misbehave (docs/practice-platform.md, Dials)."""
-    world.dials.set(Dial(route, mode, **settings))  # type: ignore[arg-type]
+def inject(world: World, route: str, mode: str, **settings: object) -> None:
+    """Make a route misbehave (docs/practice-platform.md, Injected faults)."""
+    world.injected_faults.set(InjectedFault(route, mode, **settings))  # type: ignore[arg-type]
 
 
 def break_provider(world: World, provider: str, kind: str, rate: float = 1.0, after: float = 0.0, lasts: float | None = None) -> None:
     """Make a provider fail, from `after` world seconds on."""
     since = world.clock.now() + after
-    world.state.faults.append(Fault(provider, kind, rate, since, None if lasts is None else since + lasts))
+    world.state.provider_faults.append(ProviderFault(provider, kind, rate, since, None if lasts is None else since + lasts))
 
 
 def pass_time(world: World, seconds: float) -> None:
