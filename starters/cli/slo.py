@@ -100,9 +100,12 @@ async def _count(reader: Reader, policy: "Policy", service: str) -> ErrorBudget:
     from activities.action import Call  # noqa: PLC0415 - the SDK is slow to import, and the help needs none of it
     from activities.metrics.telemetry import BudgetOf  # noqa: PLC0415
     from worker.credentials import NoCredential  # noqa: PLC0415
+    from worker.systems import complete  # noqa: PLC0415
     from worker.wiring import telemetry  # noqa: PLC0415
 
-    settings = reader.settings
+    settings = complete(reader.settings)
+    if not settings.prometheus_url:
+        raise CliError("nobody told us where the metrics store is", "set INCIDENT_PROMETHEUS_URL")
     order = BudgetOf(service=service, slo_target=policy.stability.slo_target, slo=policy.slo)
     call = Call(incident_id="cli", key=f"cli/telemetry.slo/{service}", at=datetime.now(UTC), pace=policy.pace)
     async with AsyncExitStack() as stack:
@@ -112,4 +115,4 @@ async def _count(reader: Reader, policy: "Policy", service: str) -> ErrorBudget:
             raise CliError(str(missing), "incident doctor") from None
         except Exception as broke:  # whatever a store that is away, or is none, answers with
             why = str(broke) or type(broke).__name__
-            raise CliError(f"the metrics store does not answer: {why}", "incident doctor") from None
+            raise CliError(f"the metrics store at {settings.prometheus_url} does not answer: {why}", "incident doctor") from None
