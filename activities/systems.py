@@ -87,6 +87,7 @@ class ClientInfo(Generic[C]):
     connect: Callable[["Opening"], C]
     probe: Callable[[C, Look], Awaitable[Seen]]
     required: bool = False  # the worker does not start without it
+    optional: bool = False  # what stands on it does without it
 
     def missing(self, settings: BaseModel) -> str:
         """Which setting it lacks, in a sentence; empty when it lacks none."""

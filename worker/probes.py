@@ -55,12 +55,12 @@ def _catalogue(organisation: Organisation) -> Catalogue:
 
 
 def _used() -> dict[Product, tuple[str, ...]]:
-    """Every client and port, with the systems that stand on it as their verbs name them."""
+    """Every client and port, with the systems that cannot do without it, as their verbs name them."""
     uses: dict[Product, dict[str, None]] = {}
     for info in discover().values():
         names = dict.fromkeys(action.system for cls in info.verbs for action in _actions(cls))
         for one in info.clients:
-            uses.setdefault(one, {}).update(names)
+            uses.setdefault(one, {}).update({} if isinstance(one, ClientInfo) and one.optional else names)
     return {one: tuple(names) for one, names in uses.items()}
 
 

@@ -34,16 +34,13 @@ class Standing(StrEnum):
 
 
 class Capability(Value):
-    """One product: whether it can be used, what was seen, and which systems stand on it."""
+    """One product: whether it can be used, what was seen, and which systems cannot do without it."""
 
     product: str
     standing: Standing
     said: str
     systems: tuple[str, ...] = ()
     at: datetime
-
-    def __str__(self) -> str:
-        return f"{self.standing}: {self.product} ({', '.join(self.systems)}): {self.said}"
 
 
 def keep(ledger: Ledger, found: Iterable[Capability]) -> None:
@@ -55,10 +52,19 @@ def keep(ledger: Ledger, found: Iterable[Capability]) -> None:
 
 
 def lacking(ledger: Ledger) -> list[Capability]:
-    """What cannot be used as it should be; nothing where no worker has said so yet."""
+    """What some system cannot use as it should; nothing where no worker has said so yet."""
     wanting = (Standing.READ_ONLY, Standing.MISSING, Standing.BROKEN)
     query = sa.select(capabilities).where(capabilities.c.standing.in_(wanting)).order_by(capabilities.c.product)
     try:
-        return [Capability.model_validate(dict(row._mapping)) for row in ledger._read(query)]
+        found = [Capability.model_validate(dict(row._mapping)) for row in ledger._read(query)]
     except LedgerDown:
         return []
+    return [one for one in found if one.systems]
+
+
+def in_words(found: Iterable[Capability]) -> list[str]:
+    """A line for each way of not being usable: `not configured: unleash (flags)`."""
+    named: dict[Standing, list[str]] = {}
+    for one in found:
+        named.setdefault(one.standing, []).append(f"{one.product} ({', '.join(one.systems)})")
+    return [f"{standing}: {'; '.join(products)}" for standing, products in named.items()]

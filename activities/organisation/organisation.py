@@ -122,14 +122,7 @@ class Organisation(System):
 
     def read_whole(self) -> None:
         """Read every section once. Raises `Refused` with the first key at fault and the fix."""
-        for read in (
-            self.read_policy,
-            self.read_roster,
-            self.read_catalogue,
-            self.read_communications,
-            self.read_on_call,
-            self.read_systems,
-        ):
+        for read in (self.read_policy, self.read_roster, self.read_catalogue, self.read_communications, self.read_on_call):
             read()
 
     def _explain(self, wrong: ValidationError, model: type[BaseModel], section: str = "") -> str:

@@ -37,5 +37,7 @@ def _status_page(build: Build) -> StatusPage:
 
 
 STATUSPAGE = ClientInfo("statuspage", StatuspageSettings, lambda opening: _statuspage(opening, "statuspage"), _probe)
-SECOND = ClientInfo("second status page", FallbackSettings, lambda opening: _statuspage(opening, "statuspage_fallback"), _probe)
+SECOND = ClientInfo(
+    "second status page", FallbackSettings, lambda opening: _statuspage(opening, "statuspage_fallback"), _probe, optional=True
+)
 SYSTEM = SystemInfo({StatusPage: _status_page}, (STATUSPAGE, SECOND))
