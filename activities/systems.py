@@ -1,17 +1,19 @@
 """What a system says of itself, once: wiring, doctor, the settings example and the list of capabilities are derived from it.
 
-Each folder of `activities/` has a `system.py` with a `SYSTEM`: its classes of verbs, how each is built, and the clients that they stand on.
-A *client* speaks to one product: its settings, how it is opened, and one harmless look at it. Where several products can do the same, a
-*port* names them, and one line of `organisation.toml` chooses: `[policy.systems] flags = "flagd"`. A printed command uses the same settings as
-variables of the shell: `$UNLEASH_URL` stands for `INCIDENT_UNLEASH_URL`.
+A folder of `activities/` has classes of verbs. What they are made of stands in the types of their constructors: `Feeds(plane: ControlPlane,
+prometheus: Prometheus)`. The `SYSTEM` in a folder's `system.py` declares its clients. A *client* speaks to one product: its settings, how it
+is opened, and one harmless look at it. Where several products can do the same, a *port* names them, and one line of `organisation.toml`
+chooses: `[policy.systems] flags = "flagd"`. A printed command uses the same settings as variables of the shell: `$UNLEASH_URL` stands for
+`INCIDENT_UNLEASH_URL`.
 
-Only the worker and `incident doctor` read these files. Workflows import a system's orders and verbs, and never load a client.
+Only the worker and `incident doctor` read these files. Workflows import a system's orders and verbs, and never open a client.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast, get_type_hints
 
 import httpx
 from pydantic import BaseModel, Field
@@ -19,7 +21,6 @@ from pydantic.fields import FieldInfo
 
 from activities.action import Call, Refused, System
 from activities.deploys.google_auth import ADC, GoogleAuth
-from activities.kit.clock import Clock, RealClock
 from activities.kit.http import Bearer, HttpClient
 from activities.organisation.catalogue import Catalogue, Deployed
 
@@ -80,12 +81,16 @@ class Look:
 
 @dataclass(frozen=True)
 class ClientInfo(Generic[C]):
-    """One product that systems are reached through. `probe` reads once, changes nothing, and raises what the client raises."""
+    """One product that systems are reached through.
+
+    `probe` reads once, changes nothing, and raises what the client raises. `connect`: how it is opened, where it takes more than one connection.
+    """
 
     name: str
+    kind: type[C]
     settings: type[ClientSettings]
-    connect: Callable[["Opening"], C]
     probe: Callable[[C, Look], Awaitable[Seen]]
+    connect: Callable[["Opening"], C] | None = None
     required: bool = False  # the worker does not start without it
     optional: bool = False  # what stands on it does without it
 
@@ -96,21 +101,32 @@ class ClientInfo(Generic[C]):
                 return f"{PREFIX}{name.upper()} is not set" + (f": it takes a reference, {REFERENCE}" if noted(of, "secret") else "")
         return ""
 
+    def open(self, opening: "Opening") -> C:
+        """Open it."""
+        if self.connect is not None:
+            return self.connect(opening)
+        address = next(name for name in self.settings.model_fields if name.endswith("_url"))
+        return cast(Any, self.kind)(opening.http(address.removesuffix("_url")))  # type: ignore[no-any-return]
+
 
 @dataclass(frozen=True)
 class Port(Generic[C]):
-    """Products of which one is chosen; the first, where nothing is said."""
+    """Products of which one is chosen; the first, where nothing is said. `kind`: the protocol that all of them speak."""
 
     name: str
+    kind: type[C]
     clients: tuple[ClientInfo[Any], ...]
 
 
-@dataclass(frozen=True)
-class SystemInfo:
-    """A folder of `activities/`: its classes of verbs, how each is built, and the clients that they stand on."""
+Product = ClientInfo[Any] | Port[Any]
 
-    verbs: Mapping[type[System], Callable[["Build"], System]]
-    clients: tuple[ClientInfo[Any] | Port[Any], ...] = ()
+
+class SystemInfo:
+    """The clients of a folder of `activities/`. `built`: its classes of verbs that take something else than clients."""
+
+    def __init__(self, *clients: Product, built: Mapping[type[System], Callable[["Build"], System]] | None = None) -> None:
+        self.clients = clients
+        self.built = built or {}
 
 
 @dataclass(frozen=True)
@@ -151,38 +167,56 @@ class Opening:
 
 @dataclass
 class Build:
-    """Opens every client once, whoever asks for it.
+    """Builds systems, and opens every client once, whoever asks for it.
 
-    `settings`: those of all clients and the worker. `parts`: what the worker has one of. `unknown`: why nobody knows which client of a port
-    was chosen; then none is used. `transport`: how requests travel, where not by sockets.
+    `settings`: those of all clients and the worker. `parts`: what the worker has one of, by type. `chosen`: the client of each port that
+    one is named for; `unknown`: why nobody knows; then none is used. `transport`: how requests travel, where not by sockets.
     """
 
     settings: Any
     stack: AsyncExitStack
     resolve: Callable[[str, str], str]  # a reference and the setting it stands in → the secret
-    chosen: Mapping[str, ClientInfo[Any]] = field(default_factory=dict)  # by port
+    systems: Iterable[SystemInfo]
+    parts: Mapping[type, Any]
+    chosen: Mapping[str, ClientInfo[Any]] = field(default_factory=dict)
     unknown: str = ""
-    parts: Mapping[type, Any] = field(default_factory=dict)
-    clock: Clock = field(default_factory=RealClock)
     transport: httpx.AsyncBaseTransport | None = None
     _opened: dict[str, Any] = field(default_factory=dict)
+
+    def system(self, cls: type[T]) -> T:
+        """One of the classes of verbs, with everything that it takes."""
+        if cls in self.parts:
+            return cast("T", self.parts[cls])
+        built = next((info.built[cls] for info in self.systems if cls in info.built), None)  # type: ignore[index]
+        return cast("T", built(self) if built else cls(**{name: self.part(kind) for name, kind in taken(cls).items()}))
+
+    def part(self, kind: type[T]) -> T:
+        """The one client of this type, or what the worker has one of. Raises `LookupError` when no `SYSTEM` declares it."""
+        if kind in self.parts:
+            return cast("T", self.parts[kind])
+        product = next((one for info in self.systems for one in info.clients if one.kind is kind), None)
+        if product is None:
+            raise LookupError(f"nothing provides {kind}: declare its client in the SYSTEM of its folder")
+        return cast("T", self.client(product))
 
     def client(self, of: ClientInfo[C] | Port[C]) -> C:
         """The client; of a port the chosen one."""
         info = self.choose(of)
         if info.name not in self._opened:
-            self._opened[info.name] = info.connect(Opening(self, self.missing(of)))
+            self._opened[info.name] = info.open(Opening(self, self.missing(of)))
         return cast("C", self._opened[info.name])
 
     def choose(self, of: ClientInfo[C] | Port[C]) -> ClientInfo[C]:
         """Of a port the chosen client."""
         return self.chosen.get(of.name, of.clients[0]) if isinstance(of, Port) else of
 
-    def missing(self, of: ClientInfo[Any] | Port[Any]) -> str:
+    def missing(self, of: Product) -> str:
         """Why it is not configured, in a sentence; empty when it is."""
         why = (self.unknown if isinstance(of, Port) else "") or self.choose(of).missing(self.settings)
         return f"not configured: {why}" if why else ""
 
-    def part(self, kind: type[T]) -> T:
-        """The worker's own ledger, organisation or Temporal client."""
-        return cast("T", self.parts[kind])
+
+def taken(cls: type) -> dict[str, Any]:
+    """The types of what a class of verbs is made of, without what has a default."""
+    kinds = get_type_hints(cls.__init__)  # type: ignore[misc]
+    return {name: kinds[name] for name, one in inspect.signature(cls).parameters.items() if one.default is one.empty}

@@ -6,63 +6,47 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from temporalio.client import Client
 
 from activities.action import Call, Refused
 from activities.flags.flags import Flag, Flags
+from activities.kit.clock import Clock
 from activities.kit.setting import Look as LookAt
 from activities.kit.setting import Setting
 from activities.ledger.ledger import Ledger
-from activities.systems import Build, ClientInfo, noted
+from activities.organisation.organisation import Organisation
+from activities.systems import ClientInfo, noted, taken
 from practice.http.app import build as practice_app
 from practice.world.world import World
 from starters.cli import doctor
 from tests.activities.kit.rows import SETTINGS
 from tests.stage.drill import ORGANISATION, stage_settings
-from tests.test_house import ROOT, files, verbs
+from tests.test_house import ROOT, files
 from worker.settings_example import example
-from worker.systems import clients, discover, ports, settings_class
+from worker.systems import clients, ports, settings_class, systems, verbs
 from worker.wiring import building, wire
 
-SYSTEMS = discover()
 SPEAKERS = {"httpx", "grpc", "redis", "psycopg", "kubernetes"}  # whoever imports one of these speaks to something outside
 VARIABLE = re.compile(r"""["'$]([A-Z][A-Z_]*_(?:URL|TOKEN|FILE|PROJECT|ENVIRONMENT))\b""")
+GIVEN = {Clock, Organisation, Ledger}  # what the worker itself has one of
 
 
-def served() -> set[type]:
-    return {cls for info in SYSTEMS.values() for cls in info.verbs}
+@pytest.mark.parametrize("cls", verbs(), ids=lambda cls: cls.__name__)
+def test_a_system_has_everything_that_it_is_made_of(cls: type) -> None:
+    """And doctor and the list of capabilities know what it stands on."""
+    kinds = {one.kind for info in systems().values() for one in info.clients} | GIVEN
+    built = any(cls in info.built for info in systems().values())
+    lacking = {name: kind for name, kind in taken(cls).items() if kind not in kinds} if cls not in GIVEN and not built else {}
+    assert not lacking, "declare its client in the SYSTEM of its folder, activities/<name>/system.py"
 
 
-def test_every_class_of_verbs_is_in_the_system_of_its_folder() -> None:
-    named = {verb.__qualname__.partition(".")[0]: verb.__module__ for verb in verbs()}  # type: ignore[attr-defined]
-    there = {cls.__name__: cls.__module__ for cls in served()}
-    assert named == there, "write it into SYSTEM, in the system.py of its folder"
-    assert not [cls for name, info in SYSTEMS.items() for cls in info.verbs if not cls.__module__.startswith(f"activities.{name}.")]
-
-
-@pytest.mark.parametrize("name", SYSTEMS)
-async def test_a_system_declares_what_it_stands_on(name: str, tmp_path: Path) -> None:
-    """Doctor and the list of capabilities know of it by nothing else."""
-    info, opened = SYSTEMS[name], set[str]()
-
-    class Watched(Build):
-        def client(self, of: Any) -> Any:
-            opened.add(of.name)
-            return super().client(of)
-
-    settings = stage_settings("http://127.0.0.1:9", tmp_path, tmp_path / "organisation.toml")
-    async with AsyncExitStack() as stack:
-        plain = building(settings, stack, {Ledger: SimpleNamespace(), Client: SimpleNamespace()})
-        build = Watched(**{one: getattr(plain, one) for one in ("settings", "stack", "resolve", "parts")})
-        for built in info.verbs.values():
-            built(build)
-    declared = {one.name for one in info.clients}
-    optional = {one.name for one in info.clients if isinstance(one, ClientInfo) and one.optional}
-    assert opened <= declared if not info.verbs else declared - optional == opened - optional
+def test_clients_have_names_and_types_of_their_own() -> None:
+    names = [client.name for client in clients()]
+    assert len(set(names)) == len(names)
+    given = [one.kind for info in systems().values() for one in info.clients if not isinstance(one, ClientInfo) or not one.optional]
+    assert len(set(given)) == len(given), "a system is given its client by type: let `built` say which"
 
 
 @pytest.mark.parametrize("client", clients(), ids=lambda client: client.name)
@@ -80,7 +64,7 @@ def test_every_client_can_be_practised_on(client: ClientInfo[Any], tmp_path: Pat
 def test_every_setting_has_a_row_in_the_contract_table() -> None:
     rows = " ".join(SETTINGS).casefold()
     source = (ROOT / "tests/activities/kit/rows.py").read_text()
-    assert not [cls.__name__ for cls in served() if issubclass(cls, Setting) and not re.search(rf"\b{cls.__name__}\b", source)]
+    assert not [cls.__name__ for cls in verbs() if issubclass(cls, Setting) and not re.search(rf"\b{cls.__name__}\b", source)]
     assert not [client.name for port in ports().values() for client in port.clients if client.name not in rows]
 
 
@@ -115,7 +99,7 @@ def speaks(path: Path) -> bool:
 
 def test_only_the_worker_opens_clients() -> None:
     """Workflows and commands import a system's orders and verbs. Whoever declares verbs is no client, whatever it is typed with."""
-    declaring = {verb.__module__ for verb in verbs()}
+    declaring = {cls.__module__ for cls in verbs()}
     named = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in files("activities")}
     closed = {module for module, path in named.items() if speaks(path) and module not in declaring}
     assert "activities.flags.unleash" in closed and "activities.flags.system" in closed

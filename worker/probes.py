@@ -2,30 +2,27 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from temporalio.exceptions import ApplicationError
 
-from activities.action import Action, Call, Refused
+from activities.action import Call, Refused
 from activities.ledger import capabilities
 from activities.ledger.capabilities import Capability, Standing
 from activities.ledger.ledger import Ledger
 from activities.organisation.catalogue import Catalogue
 from activities.organisation.organisation import Organisation
-from activities.systems import Build, ClientInfo, Look, Port, Unused
+from activities.systems import Build, Look, Product, Unused
 from worker.credentials import NoCredential
 from worker.settings import Settings
-from worker.systems import discover
+from worker.systems import users
 from worker.wiring import building
 
 WITHIN = 8.0  # seconds for one product
 EVERY = timedelta(minutes=5)
 MAY_NOT = "our credentials may not write there"
 log = logging.getLogger(__name__)
-Product = ClientInfo[Any] | Port[Any]
 
 
 async def probe_all(settings: Settings) -> list[Capability]:
@@ -34,7 +31,7 @@ async def probe_all(settings: Settings) -> list[Capability]:
     async with AsyncExitStack() as stack:
         build = building(settings, stack)
         look = Look(call, _catalogue(build.part(Organisation)), build.settings)
-        return list(await asyncio.gather(*(_probed(build, one, systems, look) for one, systems in _used().items())))
+        return list(await asyncio.gather(*(_probed(build, one, systems, look) for one, systems in users().items())))
 
 
 async def keep_probing(settings: Settings, ledger: Ledger) -> None:
@@ -54,25 +51,12 @@ def _catalogue(organisation: Organisation) -> Catalogue:
         return Catalogue()  # `incident doctor` says of the file itself what is wrong with it
 
 
-def _used() -> dict[Product, tuple[str, ...]]:
-    """Every client and port, with the systems that cannot do without it, as their verbs name them."""
-    uses: dict[Product, dict[str, None]] = {}
-    for info in discover().values():
-        names = dict.fromkeys(action.system for cls in info.verbs for action in _actions(cls))
-        for one in info.clients:
-            uses.setdefault(one, {}).update({} if isinstance(one, ClientInfo) and one.optional else names)
-    return {one: tuple(names) for one, names in uses.items()}
-
-
-def _actions(cls: type) -> Iterator[Action]:
-    yield from (verb.__action__ for verb in vars(cls).values() if hasattr(verb, "__action__"))
-
-
-async def _probed(build: Build, one: Product, systems: tuple[str, ...], look: Look) -> Capability:
+async def _probed(build: Build, one: Product, systems: list[str], look: Look) -> Capability:
     client, (standing, said) = build.choose(one), await _looked_at(build, one, look)
     if standing is not Standing.UNUSED and (missing := build.missing(one)):
         standing, said = Standing.BROKEN if client.required else Standing.MISSING, missing.removeprefix("not configured: ")
-    return Capability(product=client.name, standing=standing, said=said, systems=systems, at=look.call.at)
+    needed_by = () if client.optional else tuple(systems)
+    return Capability(product=client.name, standing=standing, said=said, systems=needed_by, at=look.call.at)
 
 
 async def _looked_at(build: Build, one: Product, look: Look) -> tuple[Standing, str]:

@@ -4,8 +4,6 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic.fields import FieldInfo
-
 from activities.systems import PREFIX, ClientInfo, noted
 from worker.systems import clients, ports
 
@@ -24,27 +22,21 @@ INCIDENT_ALERT_TOKEN=file:/run/secrets/alert_token
 
 def example() -> str:
     """The whole file."""
-    return HEAD + "".join(line + "\n" for client in clients() for line in _section(client))
+    first = {client.settings: client for client in reversed(clients())}
+    return HEAD + "".join(line + "\n" for client in clients() if first[client.settings] is client for line in _section(client))
 
 
 def _section(client: ClientInfo[Any]) -> Iterator[str]:
-    fields = {name: of for name, of in client.settings.model_fields.items() if name in client.settings.__annotations__}
-    optional = any(noted(of, "needed") and not noted(of, "secret") and not of.examples for of in fields.values())
-    choice = next((port for port in ports().values() if client in port.clients), None)
-    other = choice is not None and client is not choice.clients[0]
+    """What must be filled in, and as comments what may be: all of a client that can be done without."""
+    other = next((port for port in ports().values() if client in port.clients[1:]), None)
     yield ""
-    yield f"# {client.name}" + (f': for [systems] {choice.name} = "{client.name}" in organisation.toml' if choice and other else "")
-    for name, of in fields.items():
-        if of.description:
-            yield f"# {of.description}"
-        wanted = bool(noted(of, "needed") or of.examples) and not optional and not other
-        yield f"{'' if wanted else '# '}{PREFIX}{name.upper()}={_value(name, of)}"
-
-
-def _value(name: str, of: FieldInfo) -> str:
-    if noted(of, "secret"):
-        return f"file:/run/secrets/{name}"
-    return str(of.examples[0] if of.examples else of.default)
+    yield f"# {client.name}" + (f', where organisation.toml has [policy.systems] {other.name} = "{client.name}"' if other else "")
+    for name in client.settings.__annotations__:
+        of = client.settings.model_fields[name]
+        yield from [f"# {of.description}"] if of.description else []
+        wanted = (noted(of, "needed") or of.examples) and not client.optional and not other
+        value = f"file:/run/secrets/{name}" if noted(of, "secret") else (of.examples or [of.default])[0]
+        yield f"{'' if wanted else '# '}{PREFIX}{name.upper()}={value}"
 
 
 if __name__ == "__main__":

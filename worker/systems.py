@@ -1,4 +1,4 @@
-"""Which systems there are, what they need, and which client each port uses. A new system is found by being there: `activities/<name>/system.py`."""
+"""Which systems there are, what they need, and which client each port uses. A new system is found by being there, in `activities/<name>/`."""
 
 import importlib
 import pkgutil
@@ -9,32 +9,51 @@ from typing import Any
 from pydantic import create_model
 
 import activities
-from activities.action import Refused
+from activities.action import Refused, System
 from activities.organisation.misread import meant
 from activities.organisation.organisation import Organisation
-from activities.systems import ClientInfo, Port, SystemInfo, noted
+from activities.systems import ClientInfo, Port, SystemInfo, noted, taken
 from worker.settings import Settings
 
 
 @cache
-def discover() -> dict[str, SystemInfo]:
-    """Every system by the name of its folder."""
+def verbs() -> tuple[type[System], ...]:
+    """Every class that declares verbs."""
+    names = [one.name for one in pkgutil.walk_packages(activities.__path__, "activities.") if ".migrations" not in one.name]
+    classes = [one for name in names for one in vars(importlib.import_module(name)).values() if isinstance(one, type)]
+    return tuple(dict.fromkeys(one for one in classes if any(hasattr(verb, "__action__") for verb in vars(one).values())))
+
+
+@cache
+def systems() -> dict[str, SystemInfo]:
+    """Every SYSTEM by the name of its folder."""
     folders = [found.name for found in pkgutil.iter_modules(activities.__path__) if found.ispkg]
     modules = {name: f"activities.{name}.system" for name in folders if importlib.util.find_spec(f"activities.{name}.system")}
     return {name: importlib.import_module(module).SYSTEM for name, module in modules.items()}
 
 
-@cache
+def clients() -> tuple[ClientInfo[Any], ...]:
+    """Every client, those that were not chosen too."""
+    named = [one for info in systems().values() for one in info.clients]
+    return tuple(client for one in named for client in (one.clients if isinstance(one, Port) else (one,)))
+
+
 def ports() -> dict[str, Port[Any]]:
     """Every port by name."""
-    return {one.name: one for info in discover().values() for one in info.clients if isinstance(one, Port)}
+    return {one.name: one for info in systems().values() for one in info.clients if isinstance(one, Port)}
 
 
-@cache
-def clients() -> tuple[ClientInfo[Any], ...]:
-    """Every client once, those that were not chosen too."""
-    named = [one for info in discover().values() for one in info.clients]
-    return tuple(dict.fromkeys(client for one in named for client in (one.clients if isinstance(one, Port) else (one,))))
+def users() -> dict[ClientInfo[Any] | Port[Any], list[str]]:
+    """Every client and port, with the systems that stand on it, as their verbs name them."""
+    uses: dict[ClientInfo[Any] | Port[Any], list[str]] = {one: [] for info in systems().values() for one in info.clients}
+    for cls in verbs():
+        own = next((info.clients for info in systems().values() if cls in info.built), ())
+        kinds = taken(cls).values()
+        name = next(verb.__action__.system for verb in vars(cls).values() if hasattr(verb, "__action__"))
+        for one, named in uses.items():
+            if one in own or one.kind in kinds:
+                named.append(name)
+    return uses
 
 
 def chosen(organisation: Organisation) -> Mapping[str, ClientInfo[Any]]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import httpx
 from temporalio.client import Client
@@ -18,7 +18,7 @@ from activities.systems import Build
 from worker.converter import data_converter
 from worker.credentials import resolve
 from worker.settings import Settings
-from worker.systems import chosen, complete, discover
+from worker.systems import chosen, complete, systems, verbs
 
 Transport = httpx.AsyncBaseTransport | None
 
@@ -51,31 +51,31 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
         settings.temporal_address, namespace=settings.temporal_namespace, data_converter=data_converter, lazy=True
     )
     build = building(settings, stack, {Ledger: ledger, Client: temporal}, clock, transport)
-    systems = tuple(built(build) for info in discover().values() for built in info.verbs.values())
-    for system in systems:
+    fleet = Fleet(tuple(build.system(cls) for cls in verbs()), ledger)
+    for system in fleet.systems:
         if system is not ledger:
             system.book = ledger
-    return Fleet(systems, ledger)
+    return fleet
 
 
 def building(
     settings: Settings, stack: AsyncExitStack, parts: Mapping[type, Any] = {}, clock: Clock | None = None, transport: Transport = None
 ) -> Build:  # fmt: skip
     """What systems are built by. Where the organisation's file is wrong, systems that it chooses a client for are not configured."""
-    organisation, unknown = Organisation(settings.organisation), ""
+    organisation, unknown, choice = Organisation(settings.organisation), "", {}
     try:
-        choice = chosen(organisation)
+        choice = dict(chosen(organisation))
     except Refused as wrong:
-        choice, unknown = {}, wrong.message
-    own = {Organisation: organisation, **parts}
-    return Build(complete(settings), stack, resolve, choice, unknown, own, clock or RealClock(), transport)
+        unknown = wrong.message
+    own: Mapping[type, Any] = {Organisation: organisation, Clock: clock or RealClock(), **parts}
+    return Build(complete(settings), stack, resolve, systems().values(), own, choice, unknown, transport)
 
 
 async def wire_pager(settings: Settings, stack: AsyncExitStack) -> Pager:
     """Only what pages people: the reconciler's, in the alert receiver. Raises as `wire` does."""
-    return cast("Pager", discover()["paging"].verbs[Pager](building(settings, stack)))
+    return building(settings, stack).system(Pager)
 
 
 async def telemetry(settings: Settings, stack: AsyncExitStack) -> Telemetry:
     """The metrics alone, for whoever only reads them. Raises as `wire` does."""
-    return cast("Telemetry", discover()["metrics"].verbs[Telemetry](building(settings, stack)))
+    return building(settings, stack).system(Telemetry)

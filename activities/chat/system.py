@@ -1,7 +1,6 @@
 """War rooms and direct messages: Slack."""
 
 from activities.chat.slack import Slack
-from activities.chat.war_room import WarRoom
 from activities.systems import ClientInfo, ClientSettings, Look, Seen, SystemInfo, secret, setting
 
 
@@ -14,5 +13,4 @@ async def _probe(slack: Slack, look: Look) -> Seen:
     return Seen(f"we are {(await slack.whoami(look.call))['user_id']}")
 
 
-SLACK = ClientInfo("slack", SlackSettings, lambda opening: Slack(opening.http("slack")), _probe)
-SYSTEM = SystemInfo({WarRoom: lambda build: WarRoom(build.client(SLACK))}, (SLACK,))
+SYSTEM = SystemInfo(ClientInfo("slack", Slack, SlackSettings, _probe))

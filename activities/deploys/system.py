@@ -5,8 +5,8 @@ from pydantic import Field
 from activities.deploys.cloud_run import CloudRun
 from activities.deploys.deploys import Deploys, Platform
 from activities.deploys.kubernetes import Kubernetes
-from activities.edge.system import EDGE
-from activities.metrics.system import PROMETHEUS
+from activities.edge.probe import EdgeProbe
+from activities.metrics.prometheus import Prometheus
 from activities.systems import Build, ClientInfo, ClientSettings, Look, Opening, Seen, SystemInfo, secret, setting
 
 
@@ -46,11 +46,13 @@ async def _probe_kubernetes(kubernetes: Kubernetes, look: Look) -> Seen:
     return Seen(f"{', '.join(service.name for service in services)} read in {', '.join(sorted(regions))}")
 
 
+CLOUD_RUN = ClientInfo("cloud run", CloudRun, CloudRunSettings, _probe_cloud_run)
+KUBERNETES = ClientInfo("kubernetes", Kubernetes, KubernetesSettings, _probe_kubernetes, _kubernetes)
+
+
 def _deploys(build: Build) -> Deploys:
     platforms: dict[str, Platform] = {"cloud_run": build.client(CLOUD_RUN), "kubernetes": build.client(KUBERNETES)}
-    return Deploys(platforms, build.client(EDGE), build.client(PROMETHEUS), patience=build.settings.rollout_patience)
+    return Deploys(platforms, build.part(EdgeProbe), build.part(Prometheus), patience=build.settings.rollout_patience)
 
 
-CLOUD_RUN = ClientInfo("cloud run", CloudRunSettings, lambda opening: CloudRun(opening.http("cloud_run")), _probe_cloud_run)
-KUBERNETES = ClientInfo("kubernetes", KubernetesSettings, _kubernetes, _probe_kubernetes)
-SYSTEM = SystemInfo({Deploys: _deploys}, (CLOUD_RUN, KUBERNETES, EDGE, PROMETHEUS))
+SYSTEM = SystemInfo(CLOUD_RUN, KUBERNETES, built={Deploys: _deploys})

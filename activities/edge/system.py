@@ -1,10 +1,7 @@
 """Regions, the gateway, and what a customer meets at the edge."""
 
-from activities.edge.edge import Edge
 from activities.edge.probe import EdgeProbe
-from activities.metrics.system import PROMETHEUS
-from activities.platform.system import PLATFORM
-from activities.systems import Build, ClientInfo, ClientSettings, Look, Seen, SystemInfo, Unused, setting
+from activities.systems import ClientInfo, ClientSettings, Look, Seen, SystemInfo, Unused, setting
 
 
 class EdgeSettings(ClientSettings):
@@ -21,9 +18,4 @@ async def _probe(edge: EdgeProbe, look: Look) -> Seen:
     return Seen(f"{service} answers a customer with {(await edge.health(look.call, service)).status}")
 
 
-def _edge(build: Build) -> Edge:
-    return Edge(build.client(PLATFORM), build.client(EDGE), build.client(PROMETHEUS), build.clock)
-
-
-EDGE = ClientInfo("edge", EdgeSettings, lambda opening: EdgeProbe(opening.http("edge")), _probe)
-SYSTEM = SystemInfo({Edge: _edge}, (EDGE, PLATFORM, PROMETHEUS))
+SYSTEM = SystemInfo(ClientInfo("edge", EdgeProbe, EdgeSettings, _probe))

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from pydantic import Field
 
-from activities.evidence.evidence import Evidence
-from activities.metrics.system import PROMETHEUS
 from activities.systems import ClientInfo, ClientSettings, Look, Seen, SystemInfo
 
 
@@ -28,5 +26,4 @@ def _write_into(folder: Path) -> None:
         file.write(b"doctor")
 
 
-FOLDER = ClientInfo("evidence", EvidenceSettings, lambda opening: Path(opening.settings.evidence), _probe)
-SYSTEM = SystemInfo({Evidence: lambda build: Evidence(build.client(FOLDER), build.client(PROMETHEUS))}, (FOLDER, PROMETHEUS))
+SYSTEM = SystemInfo(ClientInfo("evidence", Path, EvidenceSettings, _probe, lambda opening: Path(opening.settings.evidence)))

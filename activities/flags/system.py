@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from activities.flags.flagd import Flagd
-from activities.flags.flags import Flags, FlagStore
+from activities.flags.flags import FlagStore
 from activities.flags.unleash import Unleash
-from activities.product.system import APP
 from activities.systems import ClientInfo, ClientSettings, Look, Opening, Port, Seen, SystemInfo, secret, setting
 
 
@@ -43,7 +42,6 @@ async def _probe_flagd(flagd: Flagd, look: Look) -> Seen:
     return Seen(why or f"{look.settings.flagd_file} can be replaced", may_write=not why)
 
 
-UNLEASH = ClientInfo("unleash", UnleashSettings, _unleash, _probe_unleash)
-FLAGD = ClientInfo("flagd", FlagdSettings, _flagd, _probe_flagd)
-FLAGS: Port[FlagStore] = Port("flags", (UNLEASH, FLAGD))
-SYSTEM = SystemInfo({Flags: lambda build: Flags(build.client(FLAGS), build.client(APP))}, (FLAGS, APP))
+UNLEASH = ClientInfo("unleash", Unleash, UnleashSettings, _probe_unleash, _unleash)
+FLAGD = ClientInfo("flagd", Flagd, FlagdSettings, _probe_flagd, _flagd)
+SYSTEM = SystemInfo(Port("flags", FlagStore, (UNLEASH, FLAGD)))

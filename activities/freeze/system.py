@@ -2,16 +2,24 @@
 
 from temporalio.client import Client
 
-from activities.freeze.deploy_gate import DeployGate
 from activities.freeze.freezes import Freezes
-from activities.identity.system import CODES
-from activities.systems import Build, SystemInfo
+from activities.identity.codes import Codes
+from activities.systems import Build, ClientInfo, Look, Seen, SystemInfo, Unused
 from activities.tickets.github import Repositories
-from activities.tickets.system import GITHUB
+from activities.tickets.system import GitHubSettings
+
+
+async def _probe(github: Repositories, look: Look) -> Seen:
+    locked = [service for service in look.catalogue.services.values() if service.repository]
+    if not locked:
+        raise Unused("organisation.toml names no repository")
+    for service in locked:
+        await github.branch(look.call, service.repository, service.branch)
+    return Seen(f"{len(locked)} branches that a freeze can lock")
 
 
 def _freezes(build: Build) -> Freezes:
-    return Freezes(build.part(Client), build.client(CODES), build.settings.queues[0], build.settings.task_patience)
+    return Freezes(build.part(Client), build.part(Codes), build.settings.queues[0], build.settings.task_patience)
 
 
-SYSTEM = SystemInfo({DeployGate: lambda build: DeployGate(Repositories(build.client(GITHUB))), Freezes: _freezes}, (GITHUB, CODES))
+SYSTEM = SystemInfo(ClientInfo("github repositories", Repositories, GitHubSettings, _probe), built={Freezes: _freezes})

@@ -1,7 +1,6 @@
 """Who answers: personal codes."""
 
-from activities.identity.codes import Codes, Identities
-from activities.organisation.organisation import Organisation
+from activities.identity.codes import Codes
 from activities.systems import ClientInfo, ClientSettings, Look, Opening, Seen, SystemInfo, secret
 
 
@@ -20,5 +19,4 @@ async def _probe(codes: Codes, look: Look) -> Seen:
     return Seen("the secret for personal codes is set")
 
 
-CODES = ClientInfo("codes", CodesSettings, _codes, _probe, required=True)
-SYSTEM = SystemInfo({Identities: lambda build: Identities(build.part(Organisation), build.client(CODES))}, (CODES,))
+SYSTEM = SystemInfo(ClientInfo("codes", Codes, CodesSettings, _probe, _codes, required=True))

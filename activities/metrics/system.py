@@ -2,7 +2,6 @@
 
 from activities.action import Refused
 from activities.metrics.prometheus import Prometheus
-from activities.metrics.telemetry import Telemetry
 from activities.systems import ClientInfo, ClientSettings, Look, Opening, Seen, SystemInfo, secret, setting
 
 
@@ -22,5 +21,4 @@ async def _probe(prometheus: Prometheus, look: Look) -> Seen:
     return Seen(f"answers, with {found[0].value:g} series of service_requests_total")
 
 
-PROMETHEUS = ClientInfo("prometheus", PrometheusSettings, _prometheus, _probe)
-SYSTEM = SystemInfo({Telemetry: lambda build: Telemetry(build.client(PROMETHEUS))}, (PROMETHEUS,))
+SYSTEM = SystemInfo(ClientInfo("prometheus", Prometheus, PrometheusSettings, _probe, _prometheus))

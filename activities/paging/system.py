@@ -1,11 +1,8 @@
 """Pages and direct messages to people: PagerDuty, and Slack beside it."""
 
 from activities.action import Refused
-from activities.chat.system import SLACK
-from activities.identity.system import CODES
-from activities.paging.pager import Pager
 from activities.paging.pagerduty import PagerDuty
-from activities.systems import Build, ClientInfo, ClientSettings, Look, Opening, Seen, SystemInfo, secret, setting
+from activities.systems import ClientInfo, ClientSettings, Look, Opening, Seen, SystemInfo, secret, setting
 
 
 class PagerDutySettings(ClientSettings):
@@ -37,10 +34,4 @@ async def _probe(pagerduty: PagerDuty, look: Look) -> Seen:
     return Seen(f"{len(emails)} users; the routing key is set, and only a real page would prove it")
 
 
-def pager(build: Build) -> Pager:
-    """What pages people; the alert receiver has one of its own."""
-    return Pager(build.client(PAGERDUTY), build.client(SLACK), build.client(CODES))
-
-
-PAGERDUTY = ClientInfo("pagerduty", PagerDutySettings, _pagerduty, _probe)
-SYSTEM = SystemInfo({Pager: pager}, (PAGERDUTY, SLACK, CODES))
+SYSTEM = SystemInfo(ClientInfo("pagerduty", PagerDuty, PagerDutySettings, _probe, _pagerduty))

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from activities.platform.change_feed import ChangeFeed
 from activities.platform.control_plane import ControlPlane
 from activities.systems import ClientInfo, ClientSettings, Look, Seen, SystemInfo, secret, setting
 
@@ -17,5 +16,4 @@ async def _probe(plane: ControlPlane, look: Look) -> Seen:
     return Seen(f"its change feed tells {len(said['changes'])} changes of the last day")
 
 
-PLATFORM = ClientInfo("platform", PlatformSettings, lambda opening: ControlPlane(opening.http("platform")), _probe)
-SYSTEM = SystemInfo({ChangeFeed: lambda build: ChangeFeed(build.client(PLATFORM))}, (PLATFORM,))
+SYSTEM = SystemInfo(ClientInfo("platform", ControlPlane, PlatformSettings, _probe))

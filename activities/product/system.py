@@ -13,5 +13,4 @@ async def _probe(app: AppPlane, look: Look) -> Seen:
     return Seen(f"batch {'runs' if await app.running(look.call, 'batch') else 'does not run'}")
 
 
-APP = ClientInfo("our product", AppSettings, lambda opening: AppPlane(opening.http("app")), _probe)
-SYSTEM = SystemInfo({}, (APP,))
+SYSTEM = SystemInfo(ClientInfo("our product", AppPlane, AppSettings, _probe))

@@ -32,12 +32,14 @@ async def _probe(page: Statuspage, look: Look) -> Seen:
     return Seen(f"{len(known)} incidents, and customers can read the page")
 
 
+STATUSPAGE = ClientInfo("statuspage", Statuspage, StatuspageSettings, _probe, lambda opening: _statuspage(opening, "statuspage"))
+SECOND = ClientInfo(
+    "second status page", Statuspage, FallbackSettings, _probe, lambda opening: _statuspage(opening, "statuspage_fallback"), optional=True
+)
+
+
 def _status_page(build: Build) -> StatusPage:
     return StatusPage(build.client(STATUSPAGE), None if SECOND.missing(build.settings) else build.client(SECOND))
 
 
-STATUSPAGE = ClientInfo("statuspage", StatuspageSettings, lambda opening: _statuspage(opening, "statuspage"), _probe)
-SECOND = ClientInfo(
-    "second status page", FallbackSettings, lambda opening: _statuspage(opening, "statuspage_fallback"), _probe, optional=True
-)
-SYSTEM = SystemInfo({StatusPage: _status_page}, (STATUSPAGE, SECOND))
+SYSTEM = SystemInfo(STATUSPAGE, SECOND, built={StatusPage: _status_page})
