@@ -194,7 +194,7 @@ class Build:
         """The one client of this type, or what the worker has one of. Raises `LookupError` when no `SYSTEM` declares it."""
         if kind in self.parts:
             return cast("T", self.parts[kind])
-        product = next((one for info in self.systems for one in info.clients if one.kind is kind), None)
+        product = next((one for info in self.systems for one in info.clients if provides(one, kind)), None)
         if product is None:
             raise LookupError(f"nothing provides {kind}: declare its client in the SYSTEM of its folder")
         return cast("T", self.client(product))
@@ -214,6 +214,11 @@ class Build:
         """Why it is not configured, in a sentence; empty when it is."""
         why = (self.unknown if isinstance(of, Port) else "") or self.choose(of).missing(self.settings)
         return f"not configured: {why}" if why else ""
+
+
+def provides(product: Product, kind: Any) -> bool:
+    """Whether it is what a constructor of this type takes: that type, or one derived from it."""
+    return kind in product.kind.__mro__ and kind is not object
 
 
 def taken(cls: type) -> dict[str, Any]:

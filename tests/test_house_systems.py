@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from activities.action import Call, Refused
+from activities.everything import verbs
 from activities.flags.flags import Flag, Flags
 from activities.kit.clock import Clock
 from activities.kit.setting import Look as LookAt
 from activities.kit.setting import Setting
 from activities.ledger.ledger import Ledger
 from activities.organisation.organisation import Organisation
-from activities.systems import ClientInfo, noted, taken
+from activities.systems import ClientInfo, noted, provides, taken
 from practice.http.app import build as practice_app
 from practice.world.world import World
 from starters.cli import doctor
@@ -25,7 +26,7 @@ from tests.activities.kit.rows import SETTINGS
 from tests.stage.drill import ORGANISATION, stage_settings
 from tests.test_house import ROOT, files
 from worker.settings_example import example
-from worker.systems import clients, ports, settings_class, systems, verbs
+from worker.systems import clients, ports, settings_class, systems
 from worker.wiring import building, wire
 
 SPEAKERS = {"httpx", "grpc", "redis", "psycopg", "kubernetes"}  # whoever imports one of these speaks to something outside
@@ -36,17 +37,17 @@ GIVEN = {Clock, Organisation, Ledger}  # what the worker itself has one of
 @pytest.mark.parametrize("cls", verbs(), ids=lambda cls: cls.__name__)
 def test_a_system_has_everything_that_it_is_made_of(cls: type) -> None:
     """And doctor and the list of capabilities know what it stands on."""
-    kinds = {one.kind for info in systems().values() for one in info.clients} | GIVEN
-    built = any(cls in info.built for info in systems().values())
-    lacking = {name: kind for name, kind in taken(cls).items() if kind not in kinds} if cls not in GIVEN and not built else {}
-    assert not lacking, "declare its client in the SYSTEM of its folder, activities/<name>/system.py"
+    if cls in GIVEN or any(cls in info.built for info in systems().values()):
+        return
+    products = [one for info in systems().values() for one in info.clients]
+    found = {name: [one.name for one in products if provides(one, kind)] for name, kind in taken(cls).items() if kind not in GIVEN}
+    assert all(found.values()), f"declare its client in the SYSTEM of its folder, activities/<name>/system.py: {found}"
+    assert all(len(one) == 1 for one in found.values()), f"several clients are of this type: let `built` say which: {found}"
 
 
-def test_clients_have_names_and_types_of_their_own() -> None:
+def test_clients_have_names_of_their_own() -> None:
     names = [client.name for client in clients()]
     assert len(set(names)) == len(names)
-    given = [one.kind for info in systems().values() for one in info.clients if not isinstance(one, ClientInfo) or not one.optional]
-    assert len(set(given)) == len(given), "a system is given its client by type: let `built` say which"
 
 
 @pytest.mark.parametrize("client", clients(), ids=lambda client: client.name)

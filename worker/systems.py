@@ -9,19 +9,12 @@ from typing import Any
 from pydantic import create_model
 
 import activities
-from activities.action import Refused, System
+from activities.action import Refused
+from activities.everything import verbs
 from activities.organisation.misread import meant
 from activities.organisation.organisation import Organisation
-from activities.systems import ClientInfo, Port, SystemInfo, noted, taken
+from activities.systems import ClientInfo, Port, SystemInfo, noted, provides, taken
 from worker.settings import Settings
-
-
-@cache
-def verbs() -> tuple[type[System], ...]:
-    """Every class that declares verbs."""
-    names = [one.name for one in pkgutil.walk_packages(activities.__path__, "activities.") if ".migrations" not in one.name]
-    classes = [one for name in names for one in vars(importlib.import_module(name)).values() if isinstance(one, type)]
-    return tuple(dict.fromkeys(one for one in classes if any(hasattr(verb, "__action__") for verb in vars(one).values())))
 
 
 @cache
@@ -51,7 +44,7 @@ def users() -> dict[ClientInfo[Any] | Port[Any], list[str]]:
         kinds = taken(cls).values()
         name = next(verb.__action__.system for verb in vars(cls).values() if hasattr(verb, "__action__"))
         for one, named in uses.items():
-            if one in own or one.kind in kinds:
+            if one in own or any(provides(one, kind) for kind in kinds if isinstance(kind, type)):
                 named.append(name)
     return uses
 

@@ -9,6 +9,7 @@ import httpx
 from temporalio.client import Client
 
 from activities.action import Refused, System
+from activities.everything import verbs
 from activities.kit.clock import Clock, RealClock
 from activities.ledger.ledger import Ledger
 from activities.metrics.telemetry import Telemetry
@@ -18,7 +19,7 @@ from activities.systems import Build
 from worker.converter import data_converter
 from worker.credentials import resolve
 from worker.settings import Settings
-from worker.systems import chosen, complete, systems, verbs
+from worker.systems import chosen, complete, systems
 
 Transport = httpx.AsyncBaseTransport | None
 

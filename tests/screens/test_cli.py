@@ -87,7 +87,7 @@ def test_status_shows_the_question_and_what_to_type(incident: Incident) -> None:
 
 def test_status_as_json_is_the_status_with_its_source_and_age(incident: Incident) -> None:
     told = incident("status", "--json").told
-    assert set(told) == {"incident_id", "source", "as_of", "age_seconds", "status"}
+    assert set(told) == {"incident_id", "source", "as_of", "age_seconds", "status", "lacking"}
     assert Status.model_validate(told["status"]) == situations.asking()
 
 

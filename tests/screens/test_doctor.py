@@ -9,7 +9,9 @@ import pytest
 import pytest_asyncio
 
 from activities.action import Refused
+from activities.ledger import capabilities
 from activities.ledger.capabilities import Capability, Standing
+from activities.ledger.ledger import Ledger
 from activities.organisation.communications import DASHBOARDS
 from activities.organisation.organisation import Organisation
 from practice.http.server import serve
@@ -111,3 +113,14 @@ def test_an_organisation_with_a_stray_key_is_broken_and_says_what_was_meant(tmp_
     assert check.state == "broken" and "did you mean [contacts]?" in check.said
     with pytest.raises(Refused, match=r"did you mean \[contacts\]"):
         Organisation(organisation).read_policy()
+
+
+async def test_what_the_worker_cannot_use_is_kept_in_words_for_plan_and_status(settings: Any) -> None:
+    ledger = Ledger(settings.ledger_url)
+    assert capabilities.lacking(ledger) == [], "no worker has said so yet"
+    ledger.migrate()
+    for lacks in ({"unleash_url": "", "slack_token": ""}, {"unleash_url": ""}):
+        capabilities.keep(ledger, await probe_all(settings.model_copy(update=lacks)))
+    assert capabilities.in_words(capabilities.lacking(ledger)) == ["not configured: unleash (flags)"]
+    (unleash,) = capabilities.lacking(ledger)
+    assert unleash.said == "INCIDENT_UNLEASH_URL is not set" and unleash.systems == ("flags",)
