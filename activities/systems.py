@@ -191,20 +191,24 @@ class Build:
         return cast("T", built(self) if built else cls(**{name: self.part(kind) for name, kind in taken(cls).items()}))
 
     def part(self, kind: type[T]) -> T:
-        """The one client of this type, or what the worker has one of. Raises `LookupError` when no `SYSTEM` declares it."""
+        """The client of this type, or what the worker has one of. Raises `LookupError` unless exactly one `SYSTEM` declares it."""
         if kind in self.parts:
             return cast("T", self.parts[kind])
-        product = next((one for info in self.systems for one in info.clients if provides(one, kind)), None)
-        if product is None:
-            raise LookupError(f"nothing provides {kind}: declare its client in the SYSTEM of its folder")
-        return cast("T", self.client(product))
+        found = [one for info in self.systems for one in info.clients if provides(one, kind)]
+        if len(found) != 1:
+            raise LookupError(f"{kind}: exactly one client must be of this type, and there are: {[one.name for one in found]}")
+        return cast("T", self.client(found[0]))
 
     def client(self, of: ClientInfo[C] | Port[C]) -> C:
         """The client; of a port the chosen one."""
         info = self.choose(of)
         if info.name not in self._opened:
-            self._opened[info.name] = info.open(Opening(self, self.missing(of)))
+            self._opened[info.name] = info.open(self.opening(of))
         return cast("C", self._opened[info.name])
+
+    def opening(self, of: Product) -> Opening:
+        """How the client opens its connections."""
+        return Opening(self, self.missing(of))
 
     def choose(self, of: ClientInfo[C] | Port[C]) -> ClientInfo[C]:
         """Of a port the chosen client."""
