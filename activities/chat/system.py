@@ -10,7 +10,10 @@ class SlackSettings(ClientSettings):
 
 
 async def _probe(slack: Slack, look: Look) -> Seen:
-    return Seen(f"we are {(await slack.whoami(look.call))['user_id']}")
+    scopes = await slack.scopes(look.call)
+    lacking = [one for one in ("chat:write", "channels:manage") if scopes and one not in scopes]
+    said = f"we are {(await slack.whoami(look.call))['user_id']}" + (f", without {', '.join(lacking)}" if lacking else "")
+    return Seen(said, may_write=not lacking if scopes else None)
 
 
 SYSTEM = SystemInfo(ClientInfo("slack", Slack, SlackSettings, _probe))

@@ -31,7 +31,8 @@ async def _probe_cloud_run(run: CloudRun, look: Look) -> Seen:
     services = look.on("cloud_run")
     for service in services:
         await run.regions(look.call, service)
-    return Seen(f"{', '.join(service.name for service in services)} read in every region")
+    may = [await run.may_change(look.call, service, region) for service in services for region in service.regions]
+    return Seen(f"{', '.join(service.name for service in services)} read in every region", may_write=all(may))
 
 
 def _kubernetes(opening: Opening) -> Kubernetes:
@@ -43,7 +44,8 @@ async def _probe_kubernetes(kubernetes: Kubernetes, look: Look) -> Seen:
     for service in services:
         await kubernetes.regions(look.call, service)
     regions = {region for service in services for region in service.regions}
-    return Seen(f"{', '.join(service.name for service in services)} read in {', '.join(sorted(regions))}")
+    may = [await kubernetes.may_change(look.call, service, region) for service in services for region in service.regions]
+    return Seen(f"{', '.join(service.name for service in services)} read in {', '.join(sorted(regions))}", may_write=all(may))
 
 
 CLOUD_RUN = ClientInfo("cloud run", CloudRun, CloudRunSettings, _probe_cloud_run)

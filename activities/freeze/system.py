@@ -15,7 +15,8 @@ async def _probe(github: Repositories, look: Look) -> Seen:
         raise Unused("organisation.toml names no repository")
     for service in locked:
         await github.branch(look.call, service.repository, service.branch)
-    return Seen(f"{len(locked)} branches that a freeze can lock")
+    may = [await github.may_lock(look.call, service.repository) for service in locked]
+    return Seen(f"{len(locked)} branches that a freeze can lock", may_write=False if False in may else None if None in may else True)
 
 
 def _freezes(build: Build) -> Freezes:

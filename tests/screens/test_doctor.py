@@ -72,6 +72,27 @@ async def test_what_is_wrong_with_one_system_is_said_and_hides_no_other(
     assert sum(one.standing is Standing.READY for one in seen.values()) >= 13
 
 
+@pytest.mark.parametrize(
+    ("route", "product"),
+    [
+        ("kubernetes.deployments.patch", "kubernetes"),
+        ("run.services.patch", "cloud run"),
+        ("github.rulesets.create", "github repositories"),
+        ("slack.chat.postMessage", "slack"),
+    ],
+)
+async def test_a_missing_permission_to_write_is_found_without_writing(settings: Any, route: str, product: str) -> None:
+    async with httpx.AsyncClient(base_url=settings.model_gateway_url.removesuffix("/llm")) as practice:
+        fault = {"route": route, "mode": "fail", "status": 403}
+        (await practice.post("/practice/injected-faults", json=fault)).raise_for_status()
+        seen = await probed(settings)
+        assert (await practice.get("/practice/effects")).json()["effects"] == []
+    assert [name for name, one in seen.items() if one.standing is Standing.READ_ONLY] == [product]
+    assert "may not write" in seen[product].said
+    check = doctor._product(seen[product])
+    assert check.state == "warning" and "becomes a task for a person" in check.fix
+
+
 async def test_doctor_says_what_each_is_for_when_it_is_missing(settings: Any) -> None:
     checks = {check.name: check for check in await doctor._systems(settings.model_copy(update={"edge_url": ""}))}
     assert checks["edge"].state == "warning" and "a task for a person" in checks["edge"].fix
