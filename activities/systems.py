@@ -188,7 +188,7 @@ class Build:
         if cls in self.parts:
             return cast("T", self.parts[cls])
         built = next((info.built[cls] for info in self.systems if cls in info.built), None)  # type: ignore[index]
-        return cast("T", built(self) if built else cls(**{name: self.part(kind) for name, kind in taken(cls).items()}))
+        return cast("T", built(self) if built else cls(**{name: self.part(kind) for name, kind in taken(cls, self.systems).items()}))
 
     def part(self, kind: type[T]) -> T:
         """The client of this type, or what the worker has one of. Raises `LookupError` unless exactly one `SYSTEM` declares it."""
@@ -225,7 +225,7 @@ def provides(product: Product, kind: Any) -> bool:
     return kind in product.kind.__mro__ and kind is not object
 
 
-def taken(cls: type) -> dict[str, Any]:
-    """The types of what a class of verbs is made of, without what has a default."""
-    kinds = get_type_hints(cls.__init__)  # type: ignore[misc]
+def taken(cls: type, systems: Iterable[SystemInfo]) -> dict[str, Any]:
+    """The types of what a class of verbs is made of, without what has a default. A client may be named in quotes, and imported for types only."""
+    kinds = get_type_hints(cls.__init__, localns={one.kind.__name__: one.kind for info in systems for one in info.clients})  # type: ignore[misc]
     return {name: kinds[name] for name, one in inspect.signature(cls).parameters.items() if one.default is one.empty}

@@ -40,7 +40,11 @@ def test_a_system_has_everything_that_it_is_made_of(cls: type) -> None:
     if cls in GIVEN or any(cls in info.built for info in systems().values()):
         return
     products = [one for info in systems().values() for one in info.clients]
-    found = {name: [one.name for one in products if provides(one, kind)] for name, kind in taken(cls).items() if kind not in GIVEN}
+    found = {
+        name: [one.name for one in products if provides(one, kind)]
+        for name, kind in taken(cls, systems().values()).items()
+        if kind not in GIVEN
+    }
     assert all(found.values()), f"declare its client in the SYSTEM of its folder, activities/<name>/system.py: {found}"
     assert all(len(one) == 1 for one in found.values()), f"several clients are of this type: let `built` say which: {found}"
 

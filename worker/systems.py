@@ -41,7 +41,7 @@ def users() -> dict[ClientInfo[Any] | Port[Any], list[str]]:
     uses: dict[ClientInfo[Any] | Port[Any], list[str]] = {one: [] for info in systems().values() for one in info.clients}
     for cls in verbs():
         own = next((info.clients for info in systems().values() if cls in info.built), ())
-        kinds = taken(cls).values()
+        kinds = taken(cls, systems().values()).values()
         name = next(verb.__action__.system for verb in vars(cls).values() if hasattr(verb, "__action__"))
         for one, named in uses.items():
             if one in own or any(provides(one, kind) for kind in kinds if isinstance(kind, type)):
