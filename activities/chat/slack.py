@@ -34,6 +34,11 @@ class Slack:
         """`auth.test`: user_id (ours) and url (the workspace's)."""
         return await self._read(call, "auth.test")
 
+    async def scopes(self, call: Call) -> frozenset[str]:
+        """What the token may do, by the header of `auth.test`; empty where Slack does not say."""
+        said = (await self._client.read(call, "/auth.test")).headers.get("X-OAuth-Scopes", "")
+        return frozenset(scope.strip() for scope in said.split(",") if scope.strip())
+
     async def create(self, call: Call, name: str, private: bool) -> JSON | None:
         """`conversations.create`: the channel, or None when the name is taken."""
         try:

@@ -75,6 +75,11 @@ class Repositories:
     def __init__(self, door: HttpClient) -> None:
         self._client = door
 
+    async def may_lock(self, call: Call, repository: str) -> bool | None:
+        """Whether our role there may make rulesets (`GET /repos/…`: permissions.admin); None where GitHub does not say."""
+        said: JSON = (await _patient(self._client.read(call, f"/repos/{repository}"))).json().get("permissions") or {}
+        return said.get("admin")
+
     async def rulesets(self, call: Call, repository: str) -> list[JSON]:
         """`GET …/rulesets`: names and ids of the repository's own, without conditions and rules."""
         return await self._all(call, f"/repos/{repository}/rulesets", includes_parents="false")

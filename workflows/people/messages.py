@@ -61,6 +61,7 @@ class Message(BaseModel):
     flag: str = ""
     region: str = ""
     rps: float | None = None
+    fields: dict[str, str] = {}
 
 
 def message_of(name: str, given: Sequence[object]) -> Message:

@@ -41,6 +41,14 @@ class NewRef(Ask):
     sha: _Sha
 
 
+@FACE.reads("repos.get", REPOSITORY)
+def repository_itself(call: Call) -> Reply:
+    """A repository, with what the caller may do there."""
+    found = repository(call)
+    permissions = {"admin": call.may("rulesets.create"), "push": call.may("refs.update"), "pull": True}
+    return Reply({"full_name": found.name, "default_branch": "main", "permissions": permissions})
+
+
 @FACE.reads("branches.get", REPOSITORY + "/branches/{branch:path}")
 def branch(call: Call) -> Reply:
     found = repository(call)

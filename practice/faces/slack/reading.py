@@ -41,7 +41,13 @@ def _page(call: Call, rows: list[Any]) -> tuple[list[Any], dict[str, Any]]:
 def auth_test(call: Call) -> Reply:
     _known(call)
     return Reply({"ok": True, "url": "https://practice.slack.example/", "team": "Practice", "user": "bot", "user_id": BOT,
-                  "team_id": "T_PRACTICE", "bot_id": "B_PRACTICE"})  # fmt: skip
+                  "team_id": "T_PRACTICE", "bot_id": "B_PRACTICE"}, headers={"X-OAuth-Scopes": _scopes(call)})  # fmt: skip
+
+
+def _scopes(call: Call) -> str:
+    """What the bot may do, as its token was given it."""
+    of = {"chat:write": "chat.postMessage", "channels:manage": "conversations.create", "groups:write": "conversations.create"}
+    return ",".join(["channels:read", "groups:read", "users:read", *(scope for scope, route in of.items() if call.may(route))])
 
 
 @FACE.reads("conversations.list", method("conversations.list"), "POST")
