@@ -142,14 +142,17 @@ async def _prometheus(doors: _Doors, call: Call) -> str:
 async def _statuspage(doors: _Doors, call: Call) -> str:
     settings = doors.settings
     door = await doors.door(settings.statuspage_url, Authorization=f"OAuth {doors.secret('statuspage_token')}")
-    return f"{len(await Statuspage(door, door, settings.statuspage_page).incidents(call))} incidents on page {settings.statuspage_page}"
+    return await _incidents(Statuspage(door, door, settings.statuspage_page), call, settings.statuspage_page)
 
 
 async def _second_page(doors: _Doors, call: Call) -> str:
     settings = doors.settings
     door = await doors.door(settings.statuspage_fallback_url, Authorization=f"OAuth {doors.secret('statuspage_fallback_token')}")
-    page = settings.statuspage_fallback_page
-    return f"{len(await Statuspage(door, door, page).incidents(call))} incidents on page {page}"
+    return await _incidents(Statuspage(door, door, settings.statuspage_fallback_page), call, settings.statuspage_fallback_page)
+
+
+async def _incidents(page: Statuspage, call: Call, name: str) -> str:
+    return f"{len([one async for one in page.incidents(call)])} incidents on page {name}"
 
 
 async def _public_page(doors: _Doors, call: Call) -> str:
@@ -168,10 +171,10 @@ async def _pagerduty(doors: _Doors, call: Call) -> str:
     events = await doors.door(settings.pagerduty_events_url)
     key = doors.secret("pagerduty_routing_key")
     pager = PagerDuty(events, rest, routing_key=key, requester=settings.pagerduty_requester, sender=settings.pagerduty_from)
-    emails = await pager.emails(call)
-    if settings.pagerduty_requester not in emails:
+    user = await pager.user(call, settings.pagerduty_requester)
+    if user is None:
         raise ApplicationError(f"INCIDENT_PAGERDUTY_REQUESTER is {settings.pagerduty_requester!r}: no user has this id")
-    return f"{len(emails)} users; the routing key is set, and only a real page would prove it"
+    return f"pages in the name of {user.get('name')}; the routing key is set, and only a real page would prove it"
 
 
 async def _github(doors: _Doors, call: Call) -> str:
