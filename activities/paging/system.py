@@ -28,10 +28,11 @@ def _pagerduty(opening: Opening) -> PagerDuty:
 
 
 async def _probe(pagerduty: PagerDuty, look: Look) -> Seen:
-    emails, ours = await pagerduty.emails(look.call), look.settings.pagerduty_requester
-    if ours not in emails:
+    ours = look.settings.pagerduty_requester
+    user = await pagerduty.user(look.call, ours)
+    if user is None:
         raise Refused(f"INCIDENT_PAGERDUTY_REQUESTER is {ours!r}: no user has this id")
-    return Seen(f"{len(emails)} users; the routing key is set, and only a real page would prove it")
+    return Seen(f"pages in the name of {user.get('name')}; the routing key is set, and only a real page would prove it")
 
 
 SYSTEM = SystemInfo(ClientInfo("pagerduty", PagerDuty, PagerDutySettings, _probe, _pagerduty))

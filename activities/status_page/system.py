@@ -27,7 +27,7 @@ def _statuspage(opening: Opening, which: str) -> Statuspage:
 
 
 async def _probe(page: Statuspage, look: Look) -> Seen:
-    known = await page.incidents(look.call)
+    known = [one async for one in page.incidents(look.call)]
     await page.public_incident(look.call, "doctor")
     return Seen(f"{len(known)} incidents, and customers can read the page")
 

@@ -5,7 +5,7 @@ import sysconfig
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from activities.action import Refused
 from activities.ledger.capabilities import Capability, Standing
 from activities.ledger.discrepancies import Discrepancies
 from activities.ledger.ledger import Ledger, LedgerDown
-from activities.organisation.business_days import calendar_of
+from activities.organisation.business_days import calendar_of, day_of
 from activities.organisation.communications import DASHBOARDS
 from activities.organisation.organisation import Organisation
 from starters import steering
@@ -114,6 +114,8 @@ def _organisation(settings: Settings) -> Check:
         people = book.read_roster().people
         for country in {policy.country, *(person.country for person in people.values())}:
             calendar_of(country)
+        for zone in {policy.time_zone, *(person.time_zone for person in people.values())}:
+            day_of(datetime.now(UTC), zone)
         book.read_whole()
         chosen(book)
     except Refused as wrong:

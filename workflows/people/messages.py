@@ -13,6 +13,7 @@ from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
+from activities.kit.redact import Redacted
 from workflows.errors import NotAccepted
 from workflows.incident import Alert, Answer, Incident
 
@@ -46,8 +47,8 @@ class Message(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     by: str = ""
-    reason: str = ""
-    text: str = ""
+    reason: Redacted = ""
+    text: Redacted = ""
     about: str = ""
     role: str = ""
     to: str = ""
