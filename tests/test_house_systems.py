@@ -26,7 +26,7 @@ from tests.activities.kit.rows import SETTINGS
 from tests.stage.drill import ORGANISATION, stage_settings
 from tests.test_house import ROOT, files
 from worker.settings_example import example
-from worker.systems import clients, ports, settings_class, systems
+from worker.systems import clients, ports, settings_class, systems, users
 from worker.wiring import building, wire
 
 SPEAKERS = {"httpx", "grpc", "redis", "psycopg", "kubernetes"}  # whoever imports one of these speaks to something outside
@@ -49,6 +49,13 @@ def test_a_system_has_everything_that_it_is_made_of(cls: type) -> None:
     assert all(len(one) == 1 for one in found.values()), f"several clients are of this type: let `built` say which: {found}"
 
 
+def test_what_stands_on_what_is_known() -> None:
+    """As the list of capabilities says it."""
+    uses = {one.name: set(names) for one, names in users().items()}
+    assert uses["flags"] == {"flags"} and uses["kubernetes"] == {"deploys", "scaling"} and uses["evidence"] == {"evidence"}
+    assert uses["model gateway"] == {"models"} and "models" not in uses["platform"] and "models" in uses["prometheus"]
+
+
 def test_clients_have_names_of_their_own() -> None:
     names = [client.name for client in clients()]
     assert len(set(names)) == len(names)
@@ -68,7 +75,7 @@ def test_every_client_can_be_practised_on(client: ClientInfo[Any], tmp_path: Pat
 
 def test_every_setting_has_a_row_in_the_contract_table() -> None:
     rows = " ".join(SETTINGS).casefold()
-    source = (ROOT / "tests/activities/kit/rows.py").read_text()
+    source = "".join(path.read_text() for path in (ROOT / "tests/activities/kit").glob("*rows.py"))
     assert not [cls.__name__ for cls in verbs() if issubclass(cls, Setting) and not re.search(rf"\b{cls.__name__}\b", source)]
     assert not [client.name for port in ports().values() for client in port.clients if client.name not in rows]
 

@@ -11,10 +11,13 @@ from pydantic import create_model
 import activities
 from activities.action import Refused
 from activities.everything import verbs
+from activities.ledger.ledger import Ledger
 from activities.organisation.misread import meant
 from activities.organisation.organisation import Organisation
-from activities.systems import ClientInfo, Port, SystemInfo, noted, provides, taken
+from activities.systems import ClientInfo, Port, Product, SystemInfo, noted, provides, taken
 from worker.settings import Settings
+
+OURS = (Organisation, Ledger)  # the worker makes them itself
 
 
 @cache
@@ -36,15 +39,16 @@ def ports() -> dict[str, Port[Any]]:
     return {one.name: one for info in systems().values() for one in info.clients if isinstance(one, Port)}
 
 
-def users() -> dict[ClientInfo[Any] | Port[Any], list[str]]:
+def users() -> dict[Product, list[str]]:
     """Every client and port, with the systems that stand on it, as their verbs name them."""
-    uses: dict[ClientInfo[Any] | Port[Any], list[str]] = {one: [] for info in systems().values() for one in info.clients}
+    uses: dict[Product, list[str]] = {one: [] for info in systems().values() for one in info.clients}
     for cls in verbs():
-        own = next((info.clients for info in systems().values() if cls in info.built), ())
-        kinds = taken(cls, systems().values()).values()
+        own = next((info.clients for info in systems().values() if cls in info.built), None)
+        kinds = () if cls in OURS else taken(cls, systems().values()).values()
         name = next(verb.__action__.system for verb in vars(cls).values() if hasattr(verb, "__action__"))
         for one, named in uses.items():
-            if one in own or any(provides(one, kind) for kind in kinds if isinstance(kind, type)):
+            used = any(provides(one, kind) for kind in kinds) if own is None else one in own or one.kind in kinds
+            if used and name not in named:
                 named.append(name)
     return uses
 
