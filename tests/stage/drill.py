@@ -4,6 +4,7 @@ Time passes only when the story lets it: nobody's patience runs out while a test
 """
 
 import asyncio
+import json
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -293,6 +294,14 @@ class RunningIncident:
     async def timeline(self) -> list[str]:
         """Its timeline, a line each: `kind: text`."""
         return [f"{e['kind']}: {e['text']}" for e in await self.handle.query("timeline")]
+
+    async def orders(self, verb: str) -> list[dict[str, Any]]:
+        """The orders that a verb was invoked with."""
+        history = await self.handle.fetch_history()
+        asked = [
+            e.activity_task_scheduled_event_attributes for e in history.events if e.HasField("activity_task_scheduled_event_attributes")
+        ]
+        return [json.loads(one.input.payloads[0].data) for one in asked if one.activity_type.name == verb]
 
     async def over(self) -> bool:
         """True when the workflow has ended."""

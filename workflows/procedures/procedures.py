@@ -15,7 +15,8 @@ from activities.edge.regions import DRAINED, Regions, RegionsOf, drain
 from activities.everything import measures
 from activities.flags.flags import SWITCHED_OFF, switch_off
 from activities.organisation.catalogue import Deployed
-from activities.write_gate.write_gate import READ_ONLY, WriteGateOf, WriteGates, read_only
+from activities.write_gate.values import WriteGateOf
+from activities.write_gate.write_gate import READ_ONLY, WriteGates, read_only
 from workflows.errors import HandOver, NotAccepted, RetriesExhausted
 from workflows.procedures.by_setting import SettingRequest
 from workflows.procedures.rollback import Rollback

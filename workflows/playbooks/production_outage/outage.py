@@ -24,7 +24,8 @@ from activities.metrics.onset import OnsetOf
 from activities.metrics.telemetry import ServiceHealth, Surface, Telemetry
 from activities.organisation.catalogue import Deployed
 from activities.platform.change_feed import Change, ChangeFeed, ChangesSince
-from activities.write_gate.write_gate import READ_ONLY, WriteGateOf, WriteGates, Writes, WriteSafety, read_only
+from activities.write_gate.values import WriteGateOf, Writes, WriteSafety
+from activities.write_gate.write_gate import READ_ONLY, WriteGates, read_only
 from workflows.engine.proof import in_words
 from workflows.errors import HandOver, RetriesExhausted
 from workflows.playbooks.production_outage.findings import TriageFindings
