@@ -32,7 +32,7 @@ def build(world: World) -> Starlette:
         routes=[
             Route(route.path, Endpoint(face, route, world), methods=[route.method], name=route.name)
             for face in FACES
-            for route in face.routes
+            for route in sorted(face.routes, key=lambda route: route.otherwise)
         ],
         exception_handlers={404: _not_found},
     )
