@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[2]
 SCHEMATHESIS = "4.32.5"
 EXAMPLES = 50
 CONFIG = """\
+parameters = { "path.service" = "api", "path.feed" = "routing-rules", "path.alias" = "chat" }
+
 [auth.openapi.bearer]
 bearer = "practice-token"
 
