@@ -13,10 +13,10 @@ from activities.organisation.numbers import (
     ProductionOutage,
     ProviderOutage,
     RollBack,
-    SeverityPolicy,
     Stability,
 )
 from activities.organisation.rhythm import APPROVAL_VALID, PATIENCE, RHYTHMS, FirstMinutesDeadlines, Rhythm, Tries, minutes
+from activities.organisation.severity_policy import SeverityPolicy
 
 
 class StandingAuthorisation(Value):

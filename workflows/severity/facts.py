@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from activities.action import Value
-from activities.organisation.numbers import Amount, Ratio
+from activities.organisation.severity_policy import Amount, Ratio
+from activities.values import Value
 
 
 class _Ordered(StrEnum):

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from math import fsum
 from typing import Literal, NamedTuple
 
-from activities.action import Value
-from activities.organisation.numbers import SeverityPolicy
+from activities.organisation.severity_policy import SeverityPolicy
+from activities.values import Value
 from workflows.incident import (
     SEV1,
     SEV2,
