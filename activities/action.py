@@ -59,7 +59,7 @@ class Limits(Value):
     narrow_actions: int = 10  # so many small steps, in narrow_actions_window
     narrow_actions_window: timedelta = timedelta(minutes=10)  # as above
     trigger_confidence: float = 0.8  # an alert less sure than this changes nothing unasked
-    parity: float = 0.95  # of a stand-in's evals: failover from here on needs no question
+    parity: float = 0.95  # of a fallback provider's evals: failover from here on needs no question
     price_ratio: float = 1.3  # nor does one up to this price
     # Our own workers, workflow service and its stores (spec G5, INV-9), as `name` or `namespace/name`; `*` stands for anything.
     protected: tuple[str, ...] = ("incident-*", "incidents/*", "temporal", "temporal-*")

@@ -36,8 +36,8 @@ class ProviderOutage(Value):
     classified: float = 0.95  # of the errors must be understood
     log_window: timedelta = minutes(5)  # how far back calls are read
     probe_age: timedelta = seconds(120)  # an older probe is not believed
-    headroom: float = 1.2  # what a stand-in must carry, as a multiple of the load
-    ramp: tuple[float, ...] = (0.1, 0.5, 1.0)  # the shares in which traffic moves to the stand-in
+    headroom: float = 1.2  # what a fallback provider must carry, as a multiple of the load
+    ramp: tuple[float, ...] = (0.1, 0.5, 1.0)  # the shares in which traffic moves to the fallback provider
     ramp_step: timedelta = minutes(2)  # how long each is watched
     served_share: float = 0.99  # of the calls must come from where they were sent
     healthy_for: timedelta = minutes(15)  # before anything returns to the primary
@@ -48,7 +48,7 @@ class ProviderOutage(Value):
     rest_before_restoring: timedelta = minutes(15)  # on the primary, before features come back
     resting: timedelta = minutes(1)  # between two things that are put back
     quality_drop: float = 0.03  # of the evals: more is a veto
-    cost_ratio: float = 1.3  # of the stand-in's cost: more is a veto
+    cost_ratio: float = 1.3  # of the fallback provider's cost: more is a veto
     back_off: BackOff = BackOff()
     canary: CanaryPolicy = CanaryPolicy()
 

@@ -376,7 +376,7 @@ async def test_security_may_veto_a_traffic_shift_and_may_not_grant_it(tmp_path: 
         assert question.vetoes == (Role.SECURITY_LEAD,)
         assert "sam is not" in await incident.refused("approve", {"question": question.number, "by": "sam", "reason": "x"})
         assert "noor is not" in await incident.refused("decline", {"question": question.number, "by": "noor", "reason": "x"})
-        await incident.say("decline", {"question": question.number, "by": "sam", "reason": "the stand-in leaks"})
+        await incident.say("decline", {"question": question.number, "by": "sam", "reason": "the fallback provider leaks"})
         status = await incident.status()
         asked = next(q for q in status.questions if q.number == question.number)
         assert asked.state is QuestionState.DECLINED and asked.given[0].role is Role.SECURITY_LEAD

@@ -61,7 +61,7 @@ class RealServer:
         await _connected(self.settings)
 
     async def break_the_provider(self) -> None:
-        """Aurora is overloaded, and the stand-in answers a little worse than policy lets pass unasked."""
+        """Aurora is overloaded, and the fallback provider answers a little worse than policy lets pass unasked."""
         (await self.practice.post("/practice/world", json={"providers": {"borealis": {"parity": 0.93}}})).raise_for_status()
         (await self.practice.post("/practice/faults", json={"provider": "aurora", "kind": "overload", "rate": 0.6})).raise_for_status()
 

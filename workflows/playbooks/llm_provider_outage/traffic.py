@@ -38,7 +38,7 @@ class Ramped:
 
 
 class Traffic:
-    """The traffic of one route, between its primary and whoever stands in for it."""
+    """The traffic of one route, between its primary and its fallback provider."""
 
     def __init__(self, playbook: "Playbook", route: str, primary: str) -> None:
         self._playbook = playbook
@@ -46,7 +46,7 @@ class Traffic:
         self.route = route
         self.primary = primary
         self._not_before = workflow.now()  # no return to the primary earlier than this
-        self.stand_in_failed = False
+        self.fallback_failed = False
 
     def not_an_outage(self, calls: Calls) -> str:
         """Why this is another playbook's incident (spec §9.2, error classes), or "" when the provider itself is failing."""
@@ -59,15 +59,15 @@ class Traffic:
         return meant.get(calls.dominant(self.primary), "") if calls.failed_share(self.primary) > self._policy.error_ratio else ""
 
     def carried(self, tenants: TenantSplit, by: Candidate | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Who the stand-in takes: all who permit it, or as many as it has room for, by priority tier (A.2 M3); and who is crowded out."""
+        """Who the fallback provider takes: all who permit it, or as many as it has room for, by priority tier (A.2 M3); and who is crowded out."""
         headroom = self._policy.headroom
         return (tenants.movable, ()) if by is None or by.carries(headroom) >= 1 else tenants.by_priority(by.free_rps / headroom)
 
-    def facts(self, probed: Probed, secondary: Candidate | None, degraded: Sequence[str], radius: BlastRadius) -> Facts:
+    def facts(self, probed: Probed, fallback: Candidate | None, degraded: Sequence[str], radius: BlastRadius) -> Facts:
         """What triage found, in the words of the severity function. A fallback that some tenants cannot use is not adequate."""
         return Facts(
             provider_down=not probed.ok,
-            fallback_adequate=secondary is not None and not degraded,
+            fallback_adequate=fallback is not None and not degraded,
             provider_spend_cap=probed.spend_capped,
             err_ratio=radius.error_ratio_by_region,
             duration_s=self._policy.log_window.total_seconds(),
@@ -144,13 +144,13 @@ class Traffic:
         """The failover that is in force."""
         return next(iter(self._playbook.state.measures.of(FAILED_OVER)), None)
 
-    async def primary_healthy(self, stand_in: Candidate | None) -> bool:
+    async def primary_healthy(self, fallback: Candidate | None) -> bool:
         """Wait until the primary was healthy long enough, and the flap lock is over.
 
-        False when it takes longer than we would wait, or when the stand-in fails meanwhile (then `stand_in_failed` says so).
+        False when it takes longer than we would wait, or when the fallback provider fails meanwhile (then `fallback_failed` says so).
         """
         playbook, policy = self._playbook, self._policy
-        if not await self._lock_over(stand_in):
+        if not await self._lock_over(fallback):
             return False
         return await playbook.proof.holds(
             lambda start, end: playbook.proof.look(
@@ -160,16 +160,16 @@ class Traffic:
             policy.healthy_for,
             f"{self.primary} healthy for {_minutes(policy.healthy_for)}",
             within=policy.longest_wait_for_primary,
-            give_up=None if stand_in is None else lambda: self._stand_in_fails(stand_in),
+            give_up=None if fallback is None else lambda: self._fallback_fails(fallback),
         )
 
-    async def _lock_over(self, stand_in: Candidate | None) -> bool:
-        """Wait until a return is allowed again, with an eye on the stand-in. False: it fails."""
+    async def _lock_over(self, fallback: Candidate | None) -> bool:
+        """Wait until a return is allowed again, with an eye on the fallback provider. False: it fails."""
         playbook, over = self._playbook, self._not_before
         while workflow.now() < over:
             look = min(over, workflow.now() + playbook.policy.paced(self._policy.log_window))
             await playbook.proof.until(look, f"flap lock: no return before {over:%H:%M:%S} UTC")
-            if stand_in is not None and await self._stand_in_fails(stand_in):
+            if fallback is not None and await self._fallback_fails(fallback):
                 return False
         return True
 
@@ -179,58 +179,58 @@ class Traffic:
             return
         self._not_before = max(self._not_before, workflow.now() + self._playbook.policy.paced(duration))
 
-    async def _stand_in_fails(self, stand_in: Candidate) -> bool:
+    async def _fallback_fails(self, fallback: Candidate) -> bool:
         order = Log(route=self.route, window=self._policy.ramp_step)
         calls = await self._playbook.proof.look(Models.calls, order)
-        self.stand_in_failed = calls.failed_share(stand_in.id) > self._policy.error_ratio
-        if self.stand_in_failed:
-            self._playbook.note(f"{stand_in.id} fails too")
-        return self.stand_in_failed
+        self.fallback_failed = calls.failed_share(fallback.id) > self._policy.error_ratio
+        if self.fallback_failed:
+            self._playbook.note(f"{fallback.id} fails too")
+        return self.fallback_failed
 
-    async def back_on_the_primary(self, tenants: Sequence[str], secondary: Candidate | None) -> bool:
-        """Wait for the primary and return to it. Without traffic on a stand-in there is nothing to canary, only to wait for."""
-        self.stand_in_failed = False
-        if tenants and secondary is not None and self.imposed is not None:
-            return await self._canary_back(tenants, secondary)
+    async def back_on_the_primary(self, tenants: Sequence[str], fallback: Candidate | None) -> bool:
+        """Wait for the primary and return to it. Without traffic on a fallback provider there is nothing to canary, only to wait for."""
+        self.fallback_failed = False
+        if tenants and fallback is not None and self.imposed is not None:
+            return await self._canary_back(tenants, fallback)
         if not await self.primary_healthy(None):
-            self._playbook.hand_over(f"{self.primary} does not come back, and nobody stands in for it")
-        return secondary is None or self.imposed is None or await self._return_without_traffic(secondary)
+            self._playbook.hand_over(f"{self.primary} does not come back, and there is no fallback provider")
+        return fallback is None or self.imposed is None or await self._return_without_traffic(fallback)
 
-    async def _return_without_traffic(self, secondary: Candidate) -> bool:
+    async def _return_without_traffic(self, fallback: Candidate) -> bool:
         """Everybody is degraded, so no share of traffic could prove anything: the route returns first, the tenants when they are restored."""
         playbook = self._playbook
         back = Shift(route=self.route, tenants=EVERYBODY, weights={self.primary: 1.0}, purpose="return")
         if not await playbook.impose(FAILED_OVER, back, onto=self.imposed, facts=("all are on retrieval only: no traffic moves by this",)):
-            return await self._stay(secondary)
+            return await self._stay(fallback)
         playbook.changes.discharge(FAILED_OVER)
         return True
 
-    async def _canary_back(self, tenants: Sequence[str], secondary: Candidate) -> bool:
+    async def _canary_back(self, tenants: Sequence[str], fallback: Candidate) -> bool:
         """Return to the primary in small steps, each proven by a sequential test. False: we stay where we are, by a person's word."""
         canary = self._policy.canary
         for attempt in range(canary.attempts):
-            if not await self.primary_healthy(secondary):
+            if not await self.primary_healthy(fallback):
                 break
-            climbed = await self._climb(tenants, secondary)
+            climbed = await self._climb(tenants, fallback)
             if climbed is None:
                 break
             if climbed:
                 self._playbook.changes.discharge(FAILED_OVER)
                 return True
             self._lock(min(canary.back_off * 2**attempt, canary.longest_back_off))
-        return False if self.stand_in_failed else await self._stay(secondary)
+        return False if self.fallback_failed else await self._stay(fallback)
 
-    async def _climb(self, tenants: Sequence[str], secondary: Candidate) -> bool | None:
+    async def _climb(self, tenants: Sequence[str], fallback: Candidate) -> bool | None:
         """One attempt. True: everything is back. False: aborted. None: nobody wants it."""
         playbook, canary = self._playbook, self._policy.canary
         load = await playbook.do(Models.calls, Log(route=self.route, window=self._policy.log_window))
-        per_second = load.n(secondary.id) / self._policy.log_window.total_seconds()
+        per_second = load.n(fallback.id) / self._policy.log_window.total_seconds()
         weights = ladder(canary, per_second)
-        shifts = {weight: self._step_back(tenants, secondary, weight) for weight in weights if weight}
+        shifts = {weight: self._step_back(tenants, fallback, weight) for weight in weights if weight}
         decision = await playbook.changes.plan(
             Models.shift,
             list(shifts.values()),
-            asks=f"Canary back from {secondary.id} to {self.primary}?",
+            asks=f"Canary back from {fallback.id} to {self.primary}?",
             facts=(
                 f"steps: probes only, then {', '.join(f'{w:.1%}' for w in weights if w)}; at least {_minutes(canary.min_dwell)} each",
                 f"back at once when more than {canary.p_bad:.0%} of the answers are bad; a veto or no data stops it",
@@ -241,42 +241,42 @@ class Traffic:
             return None
         self._lock(self._policy.returns_apart)
         for step, weight in enumerate(weights):
-            if not await self._hold_step(tenants, secondary, shifts.get(weight), weight, (step + 1, len(weights)), decision.grant):
+            if not await self._hold_step(tenants, fallback, shifts.get(weight), weight, (step + 1, len(weights)), decision.grant):
                 return False
         return True
 
     async def _hold_step(
-        self, tenants: Sequence[str], secondary: Candidate, shift: Shift | None, weight: float, step: tuple[int, int], grant: Grant
+        self, tenants: Sequence[str], fallback: Candidate, shift: Shift | None, weight: float, step: tuple[int, int], grant: Grant
     ) -> bool:
         """Stand on one step until the evidence is in. True: climb on. False: we fell back."""
         playbook = self._playbook
         while True:
             if workflow.now() > grant.expires_at:
                 playbook.note("the approval of this return is over: falling back; another attempt is asked for again")
-                return await self._fell_back(tenants, secondary)
+                return await self._fell_back(tenants, fallback)
             if shift is not None and not await playbook.impose(FAILED_OVER, shift, under=grant, onto=self.imposed):
-                return await self._fell_back(tenants, secondary)
+                return await self._fell_back(tenants, fallback)
             if playbook.state.assumes(action_of(Models.watch)):
                 return True
-            watched = await self._watch(secondary, weight, step)
+            watched = await self._watch(fallback, weight, step)
             if watched is None:
-                return await self._fell_back(tenants, secondary)
+                return await self._fell_back(tenants, fallback)
             await playbook.proof.until(watched.ended_at, "")
             if watched.lapsed:
-                playbook.note(f"the lease lapsed while nobody watched: everything is on {secondary.id}; standing on the step again")
+                playbook.note(f"the lease lapsed while nobody watched: everything is on {fallback.id}; standing on the step again")
                 continue
             if watched.verdict is Verdict.ADVANCE:
                 return True
             playbook.note(f"canary {watched.verdict}: {watched.reason}")
             if watched.verdict is Verdict.ABORT or not await self._go_on(weight, watched):
-                return await self._fell_back(tenants, secondary)
+                return await self._fell_back(tenants, fallback)
 
-    async def _watch(self, secondary: Candidate, weight: float, step: tuple[int, int]) -> Watched | None:
+    async def _watch(self, fallback: Candidate, weight: float, step: tuple[int, int]) -> Watched | None:
         """The watching activity, stopped at once by an alarm in scope. None: vetoed."""
         playbook, state, policy = self._playbook, self._playbook.state, self._policy
         route = await playbook.proof.look(Models.route, RouteOf(route=self.route))
         order = Watch(
-            route=self.route, provider=self.primary, control=secondary.id, weight=weight, step=step[0], steps=step[1], epoch=route.epoch,
+            route=self.route, provider=self.primary, control=fallback.id, weight=weight, step=step[0], steps=step[1], epoch=route.epoch,
             lease_ticks=policy.canary.lease_ticks if weight < 1 else 0, policy=policy.canary, cost_ratio=policy.cost_ratio,
             quality_drop=policy.quality_drop,
         )  # fmt: skip
@@ -297,13 +297,13 @@ class Traffic:
             f"The canary is undecided at {weight:.1%}: {watched.reason}. Watch on?",
             roles=(Role.AI_ML_LEAD, Role.INCIDENT_COMMANDER),
             effect="stay on this step and gather more evidence",
-            inverse="decline: return to the stand-in",
+            inverse="decline: return to the fallback provider",
             silence=Silence.ABORT,
         )
         return decision.granted
 
-    async def _fell_back(self, tenants: Sequence[str], secondary: Candidate) -> bool:
-        await self._fall_back(tenants, {secondary.id: 1.0}, self.imposed)
+    async def _fell_back(self, tenants: Sequence[str], fallback: Candidate) -> bool:
+        await self._fall_back(tenants, {fallback.id: 1.0}, self.imposed)
         self._lock(self._policy.flap_lock)
         return False
 
@@ -311,18 +311,18 @@ class Traffic:
         back = Shift(route=self.route, tenants=tuple(tenants), weights=weights, purpose="fall back")
         await self._playbook.impose(FAILED_OVER, back, onto=onto)
 
-    async def _stay(self, secondary: Candidate) -> bool:
-        """Stay on the stand-in: allowed, when a named person takes it over."""
+    async def _stay(self, fallback: Candidate) -> bool:
+        """Stay on the fallback provider: allowed, when a named person takes it over."""
         playbook = self._playbook
         decision = await playbook.questions.confirmation(
-            f"Stay on {secondary.id}? The return to {self.primary} did not work out",
+            f"Stay on {fallback.id}? The return to {self.primary} did not work out",
             roles=(Role.INCIDENT_COMMANDER, Role.AI_ML_LEAD),
             effect=f"the failover stays in force in your name, and so does what only {self.primary} can end: the degraded tenants. "
             "It is not tried again by this incident",
             inverse="declare again when the primary is well",
         )
         if not decision.granted:
-            playbook.hand_over(f"the traffic is on {secondary.id} and {decision.by} will not leave it there")
+            playbook.hand_over(f"the traffic is on {fallback.id} and {decision.by} will not leave it there")
         measures = playbook.state.measures
         for imposed in (*measures.of(FAILED_OVER), *measures.of(DEGRADED)):
             measures.take_over(imposed, decision.by)
@@ -339,13 +339,13 @@ class Traffic:
             route=self.route, tenants=tuple(tenants), weights=weights, purpose="fail over", parity=to.parity, price_ratio=to.price_ratio
         )
 
-    def _step_back(self, tenants: Sequence[str], secondary: Candidate, weight: float) -> Shift:
+    def _step_back(self, tenants: Sequence[str], fallback: Candidate, weight: float) -> Shift:
         if weight >= 1:
             return Shift(route=self.route, tenants=EVERYBODY, weights={self.primary: 1.0}, purpose="canary back")
         canary = self._policy.canary
         return Shift(
-            route=self.route, tenants=tuple(tenants), weights={self.primary: weight, secondary.id: round(1 - weight, 6)},
-            purpose="canary back", lease_seconds=canary.lease_ticks * canary.tick.total_seconds(), safe_weights={secondary.id: 1.0},
+            route=self.route, tenants=tuple(tenants), weights={self.primary: weight, fallback.id: round(1 - weight, 6)},
+            purpose="canary back", lease_seconds=canary.lease_ticks * canary.tick.total_seconds(), safe_weights={fallback.id: 1.0},
         )  # fmt: skip
 
 
