@@ -191,37 +191,42 @@ class AcceptedAnswer(Value):
     value: JsonValue = None
 
 
-class Question(BaseModel):
-    """Something a named person must decide, bound by digest to exactly what will be done (spec §2.5)."""
+class QuestionDraft(BaseModel):
+    """What is asked, of whom, and what a yes would do."""
 
     model_config = ConfigDict(extra="forbid")
 
-    number: int
-    kind: QuestionKind
+    kind: QuestionKind = QuestionKind.CONFIRMATION
     asks: str
-    effect: str
-    inverse: str
+    roles: tuple[Role, ...]
+    effect: str = ""
+    inverse: str = "nothing to undo"
     by_hand: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
-    risk: Risk
-    roles: tuple[Role, ...]
-    quorum: int = 1
-    proposer: str = ""
-    covers: tuple[str, ...] = ()
-    digest: str
+    risk: Risk = Risk.C2
+    covers: tuple[str, ...] = ()  # the digests of the orders that a yes covers
     options: tuple[str, ...] = ("approve", "decline")
     silence: Silence = Silence.HOLD
-    asked_at: datetime
-    expires_at: datetime | None = None  # when silence takes its meaning; None: never
-    rung: int = 0
-    told: tuple[str, ...] = ()
+    proposer: str = ""  # who chose this option: not one of the two who grant it at C3
     strict: bool = False  # the roles named and nobody else: the ladder pages again and adds nobody
     vetoes: tuple[Role, ...] = ()  # who may say no without being asked (spec §4)
+
+
+class Question(QuestionDraft):
+    """Something a named person must decide, bound by digest to exactly what will be done (spec §2.5)."""
+
+    number: int
+    quorum: int = 1
+    digest: str
+    asked_at: datetime
+    expires_at: datetime | None = None  # when silence takes its meaning; None: never
+    escalation: int = 0  # how many further roles were added, because nobody answered
+    told: tuple[str, ...] = ()  # who was sent the question
     alone_from: datetime | None = None  # from when one person, who is alone, may decide by breaking the glass
     broke_glass: bool = False
     state: QuestionState = QuestionState.OPEN
     assumed: bool = False  # nobody was asked: a plan, or shadow mode
-    given: list[AcceptedAnswer] = []
+    answers: list[AcceptedAnswer] = []
     closed_at: datetime | None = None
 
     @property

@@ -146,7 +146,7 @@ class _Page:
 
     def _who(self, q: Question) -> str:
         roles = _roles(q)
-        counted = f" · {len(q.given)} of {q.quorum} said so" if q.quorum > 1 else ""
+        counted = f" · {len(q.answers)} of {q.quorum} said so" if q.quorum > 1 else ""
         told = f" · told {', '.join(map(plain, q.told))}" if q.told else ""
         return f"{roles} · {q.risk.label} · open for {span(self.now - q.asked_at)}{counted}{told}"
 
@@ -323,11 +323,11 @@ def _new_steps(before: Sequence[Step], after: Sequence[Step]) -> list[str]:
 
 
 def _new_questions(before: Status, after: Status) -> list[str]:
-    known = {q.number: (q.state, len(q.given)) for q in before.questions}
+    known = {q.number: (q.state, len(q.answers)) for q in before.questions}
     lines = [_asked(q, after.incident_id) for q in after.questions if q.number not in known and q.open]
     would = [f"○ [{q.number}] would ask: {plain(q.asks)} ({q.risk.label}, {_roles(q)})" for q in after.would_ask if q.number not in known]
-    closed = [q for q in after.questions if not q.open and not q.assumed and known.get(q.number) != (q.state, len(q.given))]
-    return lines + would + [f"[{q.number}] {q.state} by {', '.join(given.by for given in q.given) or 'nobody'}" for q in closed]
+    closed = [q for q in after.questions if not q.open and not q.assumed and known.get(q.number) != (q.state, len(q.answers))]
+    return lines + would + [f"[{q.number}] {q.state} by {', '.join(given.by for given in q.answers) or 'nobody'}" for q in closed]
 
 
 def _asked(q: Question, incident: str) -> str:

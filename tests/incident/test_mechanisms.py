@@ -356,7 +356,7 @@ async def test_with_chat_status_page_and_tracker_down_mitigation_goes_on(tmp_pat
             await stage.dial(f"{face}.*", "fail")
         status = await incident.ends()
         assert status.state is State.RESOLVED, "\n".join(await incident.timeline())
-        untold = " ".join(line for line in await incident.timeline() if line.startswith("not told: "))
+        untold = " ".join(line for line in await incident.timeline() if line.startswith("not sent: "))
         assert "war room" in untold and "ticket" in untold and "status page" in untold
 
 

@@ -311,7 +311,7 @@ async def test_whoever_hears_of_nobody_else_is_alone_until_somebody_speaks(tmp_p
         assert (await incident.status()).solo
         await incident.say("assign", {"role": "ops_lead", "to": "dana", "by": "dana"})  # alone there is nobody to delegate to
         await incident.say("acknowledge", {"by": "lee"})
-        assert "not alone any more" in await incident.hears("lee was heard of")
+        assert "not alone any more" in await incident.hears("lee has answered")
         assert not (await incident.status()).solo
 
 
@@ -379,7 +379,7 @@ async def test_security_may_veto_a_traffic_shift_and_may_not_grant_it(tmp_path: 
         await incident.say("decline", {"question": question.number, "by": "sam", "reason": "the fallback provider leaks"})
         status = await incident.status()
         asked = next(q for q in status.questions if q.number == question.number)
-        assert asked.state is QuestionState.DECLINED and asked.given[0].role is Role.SECURITY_LEAD
+        assert asked.state is QuestionState.DECLINED and asked.answers[0].role is Role.SECURITY_LEAD
         await incident.hears("declined: [")
         assert await stage.wrote("llm.routes.weights") == []
 

@@ -88,7 +88,7 @@ async def test_the_commander_waives_it_by_name(tmp_path: Path) -> None:
         stage.world.state.fleet.faults.clear()
         status = await incident.ends()
         assert status.state is State.RESOLVED and status.in_force == []
-        given = next(q for q in status.questions if "Waive" in q.asks).given
+        given = next(q for q in status.questions if "Waive" in q.asks).answers
         assert [(g.by, g.reason, g.verified) for g in given] == [("dana", "the launch goes first", True)]
 
 

@@ -104,7 +104,7 @@ class Stakeholders:
             told = await self._invoker.quietly(WarRoom.announce, Announce(to=to, nth=self._announcements))
         except RetriesExhausted as out:
             self._untold |= to
-            self._state.note("not told", f"{where}: {out.why}; sent again when chat is back")
+            self._state.note("not sent", f"{where}: {out.why}; sent again when chat is back")
             return
         if not quiet or told.after.get("untold"):
             self._state.note("told", f"{told.summary} (read back)")

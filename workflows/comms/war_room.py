@@ -1,4 +1,4 @@
-"""The war room and the ticket: opened beside everything, kept current, back-filled after an outage (seed §1.1, spec §5 row 6).
+"""The war room and the ticket: opened beside everything, kept current, backfilled after an outage (seed §1.1, spec §5 row 6).
 
 What is pinned is edited and never posted again: runbooks, dashboards, the on-call rota, the latest status. What people should read now is
 said. Both go out together, at most once a minute unless something has to be said.
@@ -19,19 +19,19 @@ from activities.organisation.communications import Communications
 from activities.organisation.people import Person
 from activities.texts import wording
 from activities.tickets.tickets import OpenTicket, RewriteTicket, Tickets
+from workflows.comms.commander import Commander
 from workflows.engine.background import BackgroundTasks
 from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
 from workflows.errors import NotSentInShadow, RetriesExhausted
-from workflows.people.commander import Command
 from workflows.status import StepState
 
-LATEST_BACKFILLED = 40  # lines of what was not said in time; the timeline has all of it
+LATEST_BACKFILLED = 40  # late messages that are sent after an outage; the timeline has all of them
 ACTIONS = (StepState.DONE, StepState.ADOPTED, "granted", "declined", "mitigated", "traces", "break-glass")
 
 
-class Line(NamedTuple):
-    """Something to be said, and whether it is said too late."""
+class RoomMessage(NamedTuple):
+    """A message for the room. `late`: it could not be sent in time."""
 
     at: datetime
     text: str
@@ -41,17 +41,17 @@ class Line(NamedTuple):
 class Room:
     """One channel, its pins and the ticket."""
 
-    def __init__(self, state: IncidentState, invoker: Invoker, command: Command, beside: BackgroundTasks) -> None:
+    def __init__(self, state: IncidentState, invoker: Invoker, commander: Commander, background: BackgroundTasks) -> None:
         self._state = state
         self._invoker = invoker
-        self._command = command
-        self._background = beside
+        self._commander = commander
+        self._background = background
         self.words = Communications()
         self._channel = ""
         self._pins: dict[str, str] = {}  # `ts` by name
         self._shown: dict[str, str] = {}  # what each pin says, without the time
         self._in: set[str] = set()  # who was let in
-        self._unsaid: list[Line] = []
+        self._unsent: list[RoomMessage] = []
         self._told_at: datetime | None = None
         self._down = False
         self._opening = False
@@ -69,14 +69,14 @@ class Room:
         state, name = self._state, room_name(self._state)
         people = self._people()
         pins = self._picture(workflow.now())
-        order = OpenRoom(name=name, topic=state.called[:250], people=people, pins=pins, private=state.restricted)
+        order = OpenRoom(name=name, topic=state.display_name[:250], people=people, pins=pins, private=state.restricted)
         self._opening = True
         try:
             opened = await self._invoker.quietly(WarRoom.open, order)
         except NotSentInShadow:
             raise
         except RetriesExhausted as out:
-            self._unsaid = [line._replace(late=True) for line in self._unsaid]
+            self._unsent = [line._replace(late=True) for line in self._unsent]
             if not self._down:
                 self._down = True
                 await self._meet_elsewhere(out.why)
@@ -93,13 +93,13 @@ class Room:
     async def _meet_elsewhere(self, why: str) -> None:
         state, links = self._state, self.words.links
         bridge = " or ".join(filter(None, (links.bridge_number, links.bridge))) or "none is configured: call each other"
-        state.note("not told", f"war room: {why}; it is opened later and back-filled. Meet on the bridge: {bridge}")
+        state.note("not sent", f"war room: {why}; it is opened later and backfilled. Meet on the bridge: {bridge}")
         text = f"Chat is down. Bridge: {bridge}. Commander: {state.commander() or 'nobody yet'}. State: incident status {state.id}"
-        await self._background.forgiving("page", self._command.note(text))
+        await self._background.attempt("page", self._commander.note(text))
 
     def say(self, text: str) -> None:
         """Something people in the room should read now. While there is no room, it is said when there is one."""
-        self._unsaid.append(Line(workflow.now(), text, late=self._down))
+        self._unsent.append(RoomMessage(workflow.now(), text, late=self._down))
 
     def try_again(self) -> None:
         """What could not be told may be tried once more."""
@@ -136,7 +136,7 @@ class Room:
             self._held = False
 
     def _urgent(self) -> bool:
-        return bool(self._channel and self._unsaid and not self._down)
+        return bool(self._channel and self._unsent and not self._down)
 
     def _news(self) -> bool:
         return bool(self._channel and not self._down and not self._held and self._still(self._picture(workflow.now())) != self._shown)
@@ -145,7 +145,7 @@ class Room:
         """Say what is unsaid and bring the pins up to date; what does not arrive is kept."""
         if not self._channel:
             return
-        lines, self._unsaid = self._unsaid, []
+        lines, self._unsent = self._unsent, []
         pins = self._picture(workflow.now())
         still, people = self._still(pins), self._people()
         changed = {
@@ -161,22 +161,22 @@ class Room:
                 TellRoom(channel=self._channel, says=self._lines(lines), pins=changed, people=newcomers, nth=self._tells),
             )
         except RetriesExhausted as out:
-            self._unsaid, self._down = [line._replace(late=True) for line in (*lines, *self._unsaid)], True
-            self._state.note("not told", f"war room: {out.why}; it is back-filled when chat is back")
+            self._unsent, self._down = [line._replace(late=True) for line in (*lines, *self._unsent)], True
+            self._state.note("not sent", f"war room: {out.why}; it is backfilled when chat is back")
             return
         self._pins.update(_texts(told.after.get("pins")))
         self._shown, self._told_at = still, workflow.now()
         self._in |= {person.id for person in newcomers}
 
-    def _lines(self, lines: Sequence[Line]) -> tuple[str, ...]:
+    def _lines(self, lines: Sequence[RoomMessage]) -> tuple[str, ...]:
         """What is said: as it is; and what is said late in one piece, with the times at which it was to be said."""
         late = [line for line in lines if line.late]
         in_time = tuple(line.text for line in lines if not line.late)
         if not late:
             return in_time
-        self._state.note("back-filled", f"war room: {len(late)} messages that could not be said in time")
+        self._state.note("backfilled", f"war room: {len(late)} messages that could not be sent in time")
         told = "\n".join(f"{line.at:%H:%M:%S} UTC {line.text}" for line in late[-LATEST_BACKFILLED:])
-        return (f"Back-filled, with the times at which it was said:\n{told}", *in_time)
+        return (f"Sent late, with the original times:\n{told}", *in_time)
 
     def _people(self) -> tuple[Person, ...]:
         assignments, lead = self._state.assignments, self._state.card.lead
@@ -226,7 +226,7 @@ class Room:
     async def open_ticket(self) -> None:
         """Open the ticket with the seed's fields."""
         state = self._state
-        title = f"[SEV‑{int(state.severity)}] {state.called.partition(' ')[2]}"[:250]
+        title = f"[SEV‑{int(state.severity)}] {state.display_name.partition(' ')[2]}"[:250]
         body = self._body()
         self._ticketing = True
         try:

@@ -9,7 +9,7 @@ from workflows.errors import NotSentInShadow, RetriesExhausted
 
 
 class BackgroundTasks:
-    """Runs what may fail without harm, each in its own task."""
+    """Runs what may fail without harm, each in a task of its own."""
 
     def __init__(self, state: IncidentState) -> None:
         self._state = state
@@ -19,19 +19,19 @@ class BackgroundTasks:
     def run(self, what: str, work: Awaitable[None]) -> None:
         """Start it, and do not wait for it."""
         self._tasks = [task for task in self._tasks if not task.done()]
-        self._tasks.append(asyncio.create_task(self.forgiving(what, work)))
+        self._tasks.append(asyncio.create_task(self.attempt(what, work)))
 
-    async def forgiving(self, what: str, work: Awaitable[None]) -> bool:
+    async def attempt(self, what: str, work: Awaitable[None]) -> bool:
         """Wait for it. False, and a line on the timeline, when it cannot be done."""
         try:
             await work
         except NotSentInShadow:
-            return False  # shadow mode: what would have been said is noted already
+            return False  # shadow mode: noted already
         except RetriesExhausted as out:
-            self._state.note("not told", f"{what}: {out.why}")
+            self._state.note("not sent", f"{what}: {out.why}")
             return False
-        except Refused as no:  # a text that may not be said: a rule of ours, and no vendor
-            self._state.note("not told", f"{what}: {no.message}")
+        except Refused as no:  # a text that may not be sent: a rule of ours, not a failing vendor
+            self._state.note("not sent", f"{what}: {no.message}")
             return False
         return True
 

@@ -32,10 +32,10 @@ class CallContext(Protocol):
         """How sure we are that there is a cause to act at all, 0 to 1."""
 
     def assumes(self, action: Action) -> bool:
-        """Whether an action is only said and not done."""
+        """Whether an action is only noted and not done."""
 
-    def withhold(self, unsaid: str) -> None:
-        """Shadow mode: note what would have been said."""
+    def note_suppressed(self, message: str) -> None:
+        """Shadow mode: note what would have been sent."""
 
 
 class Invoker:
@@ -90,7 +90,7 @@ class Invoker:
         """Invoke a verb that is no step of the playbook: our own record, a page, a message. Raises `RetriesExhausted`, `NotSentInShadow`."""
         action = action_of(verb)
         if self._context.assumes(action):  # nobody hears of it, and nobody may think that somebody did
-            self._context.withhold(order.effect())
+            self._context.note_suppressed(order.effect())
             raise NotSentInShadow(f"shadow mode: {action.system} was not granted write access")
         return await self._invoke(verb, order, key or self.key(action_of(verb), order), order.effect(), grant=grant)
 

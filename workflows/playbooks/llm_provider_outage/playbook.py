@@ -7,7 +7,7 @@ back off retries. Recovery: canary a small % of traffic back to primary; watch q
 from temporalio import workflow
 
 from activities.action import Role
-from activities.flags.flags import SWITCHED_OFF, switch_off
+from activities.flags.flags import SWITCHED_OFF, SwitchOff
 from activities.metrics.telemetry import Surface, Telemetry
 from activities.models.models import BACKED_OFF, DEGRADED, Models
 from activities.models.orders import Log, Probe, Split, Survey
@@ -48,9 +48,9 @@ class LLMProviderOutage(Playbook):
             )
             fallback = found.fallback(headroom=numbers.headroom)
             tenants = await self.do(Models.split, Split(route=service, primary=primary, to=fallback.id if fallback else ""))
-            served, crowded = traffic.carried(tenants, fallback)
-            degraded = tenants.stuck + crowded
-            await self.classify(traffic.facts(probed, fallback, degraded, radius))
+            served, no_room = traffic.carried(tenants, fallback)
+            degraded = tenants.stuck + no_room
+            self.classify(traffic.facts(probed, fallback, degraded, radius), radius)
             if elsewhere := traffic.not_an_outage(calls):
                 self.hand_over(elsewhere)
             if probed.ok:
@@ -60,15 +60,15 @@ class LLMProviderOutage(Playbook):
             await self.impose(BACKED_OFF, BackOffOrder(settings=numbers.back_off, route=service))
             moved, *_ = await self.together(
                 traffic.fail_over(served, fallback, facts=traffic.tiers(tenants, served)),
-                *(self.impose(SWITCHED_OFF, switch_off(flag, f"{primary} is out", self.policy)) for flag in HEAVY),
-                self.impose(DEGRADED, Degrade(route=service, tenants=degraded), facts=traffic.reasons(tenants, crowded, fallback)),
+                *(self.impose(SWITCHED_OFF, SwitchOff(flag=flag, why=f"{primary} is out")) for flag in HEAVY),
+                self.impose(DEGRADED, Degrade(route=service, tenants=degraded), facts=traffic.reasons(tenants, no_room, fallback)),
             )
             while moved.saturated and (shed := traffic.lowest_tier(tenants, served)) != served:
                 await self.impose(DEGRADED, Degrade(route=service, tenants=shed), facts=(f"{moved.to} cannot carry everybody",))
                 served = tuple(tenant for tenant in served if tenant not in shed)
                 moved = await traffic.fail_over(served, fallback)
             if not moved:
-                await self.impose(DEGRADED, Degrade(route=service, tenants=served), authorised=moved.silent)
+                await self.impose(DEGRADED, Degrade(route=service, tenants=served), authorised=moved.unanswered)
             self.task("Checkpoint and pause long agent runs; resume them only at a safe point", Role.OPS_LEAD)
             self.task("Serve cached answers (CAG): same tenant, age within policy, nothing personal; audit 50", Role.AI_ML_LEAD)
 
