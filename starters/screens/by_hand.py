@@ -15,14 +15,7 @@ from activities.ledger.ledger import PROVEN, Done
 from starters.screens.screens import typed
 from starters.screens.text import ESCAPES, UNSEEN, plain, span
 from workflows.incident import Phase, Question, State
-from workflows.status import (
-    InForce,
-    Planned,
-    Status,
-    Step,
-    StepState,
-    Task,
-)
+from workflows.status import InForce, Planned, Status, Step, StepState, Task
 
 WIDTH = 100  # of comments; commands are never broken
 UNDER_WAY = (StepState.RUNNING, StepState.ASKING, StepState.HELD, StepState.FAILED)

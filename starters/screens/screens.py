@@ -14,15 +14,7 @@ from starters.screens.checklist import BOXES, counted, in_words
 from starters.screens.text import ESCAPES, UNSEEN, ago, clock, plain, span
 from workflows.engine.details import ICONS, banner
 from workflows.incident import Phase, Question, QuestionKind
-from workflows.status import (
-    InForce,
-    ItemState,
-    Planned,
-    Status,
-    Step,
-    StepState,
-    Task,
-)
+from workflows.status import InForce, ItemState, Planned, Status, Step, StepState, Task
 
 QUESTION_LINES = 12
 LOST = "lost"  # the state of an incident that no playbook runs any more (starters/alerts/reconciler.py)

@@ -13,15 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from activities.action import Role
 from activities.organisation.severity_policy import SeverityPolicy
-from workflows.incident import (
-    SEV1,
-    SEV2,
-    SEV3,
-    SEV4,
-    SEV5,
-    Severity,
-    worst,
-)
+from workflows.incident import SEV1, SEV2, SEV3, SEV4, SEV5, Severity, worst
 from workflows.severity.adjustment import Lowering, LoweringRequest, Observation, SeverityHistory, may_lower, raise_if_not_mitigated
 from workflows.severity.classify import Classification, classify
 from workflows.severity.facts import Facts, Quality

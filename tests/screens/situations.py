@@ -4,24 +4,8 @@ from datetime import datetime, timedelta
 
 from activities.action import Call, Effect, Entry, Order, Risk, Role
 from activities.ledger.ledger import Ledger, Record
-from workflows.incident import (
-    AcceptedAnswer,
-    Phase,
-    Question,
-    QuestionKind,
-    QuestionState,
-    Severity,
-    State,
-)
-from workflows.status import (
-    InForce,
-    ItemStatus,
-    Planned,
-    Status,
-    Step,
-    StepState,
-    Task,
-)
+from workflows.incident import AcceptedAnswer, Phase, Question, QuestionKind, QuestionState, Severity, State
+from workflows.status import InForce, ItemStatus, Planned, Status, Step, StepState, Task
 
 DECLARED = datetime.fromisoformat("2026-11-23T10:02:00+00:00")
 NOW = DECLARED + timedelta(minutes=14, seconds=32)

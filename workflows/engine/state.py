@@ -14,17 +14,7 @@ from activities.organisation.policy import Policy
 from activities.texts.wording import INTERIM_SCRIBE, code_name, traces
 from workflows.engine.measures import Measures
 from workflows.engine.timeline import Timeline
-from workflows.incident import (
-    UNSURE,
-    Alert,
-    Card,
-    Incident,
-    Joined,
-    Phase,
-    Severity,
-    State,
-    worst,
-)
+from workflows.incident import UNSURE, Alert, Card, Incident, Joined, Phase, Severity, State, worst
 from workflows.people.approvals import Approvals
 from workflows.people.roster import RoleAssignments
 from workflows.severity.adjustment import Observation, SeverityHistory

@@ -12,15 +12,7 @@ from activities.action import Grant, Order, Risk, Role, digest
 from activities.identity.codes import Identity
 from activities.organisation.policy import Policy, StandingAuthorisation
 from workflows.errors import NotAccepted
-from workflows.incident import (
-    AcceptedAnswer,
-    Answer,
-    Question,
-    QuestionDraft,
-    QuestionKind,
-    QuestionState,
-    Silence,
-)
+from workflows.incident import AcceptedAnswer, Answer, Question, QuestionDraft, QuestionKind, QuestionState, Silence
 from workflows.people.roster import RoleAssignments
 
 BREAK_GLASS = re.compile(r"\s*break[\s-]?glass\b\W*\w.{8,}", re.IGNORECASE | re.DOTALL)  # the words, and a reason after them

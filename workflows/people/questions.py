@@ -11,14 +11,7 @@ from temporalio import workflow
 
 from activities.action import Action, Effect, Grant, O, Order, Risk, Role, Verb, action_of
 from workflows.errors import HandOver
-from workflows.incident import (
-    Question,
-    QuestionDraft,
-    QuestionKind,
-    QuestionState,
-    Severity,
-    Silence,
-)
+from workflows.incident import Question, QuestionDraft, QuestionKind, QuestionState, Severity, Silence
 from workflows.people.context import IncidentContext, VerbInvoker
 from workflows.people.notices import SLOW_PAGE, URGENT_PAGES, Notices
 from workflows.people.permissions import vetoes

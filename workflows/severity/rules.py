@@ -6,14 +6,7 @@ from typing import Literal, NamedTuple
 
 from activities.organisation.severity_policy import SeverityPolicy
 from activities.values import Value
-from workflows.incident import (
-    SEV1,
-    SEV2,
-    SEV3,
-    SEV4,
-    SEV5,
-    Severity,
-)
+from workflows.incident import SEV1, SEV2, SEV3, SEV4, SEV5, Severity
 from workflows.severity.facts import Cve, DataLoss, Facts, Injection, Scope, Slo, Suspicion, Workaround
 
 Basis = Literal["seed", "dflt"]
