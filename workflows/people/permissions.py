@@ -110,7 +110,7 @@ VERBS: Mapping[str, Capability] = MappingProxyType(
         "models.shift": Capability.SHIFT,
         "deploys.shift": Capability.SHIFT,
         "freezes.release": Capability.FREEZE_OFF,
-        "flags.switch_off": Capability.FLAG_OFF,
+        "flags.change": Capability.FLAG_OFF,
         "status_page.publish": Capability.STATUS_PAGE,
     }
 )

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from activities.action import Role, Value
 from activities.capacity.capacity import SCALED, Autoscaler, CapacityOf
 from activities.edge.edge import DRAINED, LIMITED, Drain, Edge, Limit, RegionsOf
-from activities.flags.flags import SWITCHED_OFF, SwitchOff
+from activities.flags.flags import SWITCHED_OFF, switch_off
 from activities.organisation.catalogue import Deployed
 from activities.write_gate.write_gate import READ_ONLY, GateOf, ReadOnly, WriteGate
 from workflows.engine.verbs import Verbs
@@ -148,7 +148,7 @@ class Procedures:
         await self._freezes.freeze(await self._verbs.deployed(asked.service))
 
     async def _flag(self, asked: ProcedureRequest) -> None:
-        await self._verbs.impose(SWITCHED_OFF, SwitchOff(flag=asked.flag, why=asked.reason or f"asked for by {asked.by}"))
+        await self._verbs.impose(SWITCHED_OFF, switch_off(asked.flag, asked.reason or f"asked for by {asked.by}", self._verbs.policy))
 
     async def _read_only(self, asked: ProcedureRequest) -> None:
         service = await self._verbs.deployed(asked.service)

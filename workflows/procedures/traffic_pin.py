@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self, cast
 
 from activities.action import Grant, Imposition, Measure, Order, Role
 from activities.deploys.deploys import LATEST, Deploys, Revision, RevisionsOf, Rollout, Split, ToRevision
+from activities.kit import shell
 from activities.metrics.telemetry import Surface, Telemetry
 from activities.organisation.catalogue import Deployed
 from workflows.engine.measures import Imposed
@@ -213,7 +214,7 @@ class TrafficPin:
                 asks=f"Keep {service} on {revision}? There is no fixed build that has passed a canary",
                 roles=(Role.INCIDENT_COMMANDER, Role.OPS_LEAD),
                 effect="the pin stays in force in your name: later deploys get no traffic until somebody sends it to them",
-                inverse=f"`incident do {verbs.state.id} return-to-latest --service {service}`, or by hand as below",
+                inverse=f"`{shell.command('incident', 'do', 'return-to-latest', verbs.state.id, '--service', service)}`, or by hand as below",
                 by_hand=tuple(line for pin in self.standing for line in pin.undo.by_hand()),
             )
         )  # fmt: skip

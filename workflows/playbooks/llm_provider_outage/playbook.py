@@ -7,7 +7,7 @@ back off retries. Recovery: canary a small % of traffic back to primary; watch q
 from temporalio import workflow
 
 from activities.action import Role
-from activities.flags.flags import SWITCHED_OFF, SwitchOff
+from activities.flags.flags import SWITCHED_OFF, switch_off
 from activities.metrics.telemetry import Surface, Telemetry
 from activities.models.models import BACKED_OFF, DEGRADED, Models
 from activities.models.orders import Log, Probe, Split, Survey
@@ -60,7 +60,7 @@ class LLMProviderOutage(Playbook):
             await self.impose(BACKED_OFF, BackOffOrder(settings=numbers.back_off, route=service))
             moved, *_ = await self.together(
                 traffic.fail_over(served, fallback, facts=traffic.tiers(tenants, served)),
-                *(self.impose(SWITCHED_OFF, SwitchOff(flag=flag, why=f"{primary} is out")) for flag in HEAVY),
+                *(self.impose(SWITCHED_OFF, switch_off(flag, f"{primary} is out", self.policy)) for flag in HEAVY),
                 self.impose(DEGRADED, Degrade(route=service, tenants=degraded), facts=traffic.reasons(tenants, no_room, fallback)),
             )
             while moved.saturated and (shed := traffic.lowest_tier(tenants, served)) != served:

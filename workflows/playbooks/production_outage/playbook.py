@@ -11,7 +11,7 @@ from activities.action import Role
 from activities.capacity.capacity import SCALED
 from activities.edge.edge import DRAINED, LIMITED
 from activities.feeds.feeds import PAUSED
-from activities.flags.flags import SWITCHED_OFF, SwitchOff
+from activities.flags.flags import SWITCHED_OFF, switch_off
 from workflows.incident import Card, Incident, Severity
 from workflows.playbook import Playbook
 from workflows.playbooks.production_outage.hypotheses import Cause
@@ -66,7 +66,7 @@ class ProductionOutage(Playbook):
                         self.task(f"Repair the data of {found.which}; no schema is rolled back by us", Role.DB_LEAD)
                     case Cause.UNKNOWN:
                         for flag in numbers.features:
-                            await self.impose(SWITCHED_OFF, SwitchOff(flag=flag, why="shedding what is not essential"))
+                            await self.impose(SWITCHED_OFF, switch_off(flag, "shedding what is not essential", self.policy))
                         await remedies.roll_back_anyway(found)
 
         async with self.recovery():

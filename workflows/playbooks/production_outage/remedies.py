@@ -6,7 +6,7 @@ from activities.action import Role
 from activities.capacity.capacity import Autoscaler, CapacityOf, ScaleUp
 from activities.edge.edge import Drain, Edge, HeadroomOf, Limit, RegionsOf
 from activities.feeds.feeds import FeedList, Pause
-from activities.flags.flags import SWITCHED_OFF, SwitchOff
+from activities.flags.flags import SWITCHED_OFF, switch_off
 from activities.organisation.catalogue import Deployed
 from workflows.engine.verbs import Verbs
 from workflows.playbooks.production_outage.diagnosis import Diagnosis
@@ -29,7 +29,7 @@ class Remedies:
         if change is None or change.kind == "deploy":
             await self._roll_back(found.reasons[:3])
         elif change.kind == "flag" and (flag := str(change.details.get("flag", ""))):
-            await verbs.impose(SWITCHED_OFF, SwitchOff(flag=flag, why=f"suspected: {change.in_words()}"), facts=found.reasons[:3])
+            await verbs.impose(SWITCHED_OFF, switch_off(flag, f"suspected: {change.in_words()}", verbs.policy), facts=found.reasons[:3])
         else:
             await self._by_hand(f"Undo {change.in_words()}")
 
