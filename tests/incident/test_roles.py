@@ -172,7 +172,9 @@ async def test_command_changes_hands_by_offer_and_acceptance_both_on_the_record(
     async with incident_of(tmp_path) as (stage, incident):
         question = await incident.question("over from aurora")
         await incident.say("acknowledge", {"by": "dana"})
-        assert "dana's to hand over" in await incident.refused("assign", {"role": "incident_commander", "to": "kim", "by": "kim"})
+        assert "only dana may hand command over" in await incident.refused(
+            "assign", {"role": "incident_commander", "to": "kim", "by": "kim"}
+        )
         said = await incident.say("assign", {"role": "incident_commander", "to": "kim", "by": "dana"})
         assert "offered to kim" in said and "stays with dana" in said
         status = await incident.status()
@@ -247,7 +249,7 @@ async def test_a_commander_who_falls_silent_over_a_decision_is_paged_and_the_dep
         await incident.question("from retrieval only")
         await incident.pass_time(timedelta(minutes=27))
         ((line, minute),) = await minutes_of(incident, "silent")
-        assert line.startswith("dana commands and has left [") and 20 <= minute <= 26
+        assert line.startswith("dana commands and has not answered [") and 20 <= minute <= 26
         assert (await incident.status()).offers == {Role.INCIDENT_COMMANDER: "kim"}
         await incident.say("acknowledge", {"by": "kim"})
         assert (await incident.status()).commander == "kim"
@@ -391,5 +393,6 @@ async def test_lowering_a_restricted_incident_takes_security_too(tmp_path: Path)
         said = await incident.say("reclassify", {"severity": "SEV-2", "by": "dana", "reason": "one tenant only"})
         assert "until Security Lead says so too" in said and (await incident.status()).severity == 1
         assert "lee may not lower" in await incident.refused("reclassify", {"severity": "SEV-2", "by": "lee", "reason": "x"})
-        assert "is SEV-2" in await incident.say("reclassify", {"severity": "SEV-2", "by": "sam", "reason": "contained"})
+        refused = await incident.refused("reclassify", {"severity": "SEV-2", "by": "sam", "reason": "contained"})
+        assert "stays SEV-1" in refused and "mitigation is not verified" in refused and "Security" not in refused
         assert re.search(r"consent: dana would lower it to SEV-2", "\n".join(await incident.timeline()))
