@@ -18,7 +18,8 @@ from workflows.engine.invoker import Invoker
 from workflows.engine.lifecycle.beginning import ask_for_the_service, declare
 from workflows.engine.lifecycle.ending import Ending
 from workflows.engine.lifecycle.planning import plan_ahead
-from workflows.engine.recorder import Recorder
+from workflows.engine.record.recorder import Recorder
+from workflows.engine.record.view import StatusView
 from workflows.engine.state import IncidentState
 from workflows.engine.verbs import Verbs
 from workflows.errors import HandOver, NotAccepted
@@ -55,7 +56,8 @@ class Playbook(Verbs, MessageHandlers):
         self.first_minutes = FirstMinutes(self)
         self.procedures = Procedures(self, self.first_minutes.freezes)
         self._commands = IncidentCommands(state, invoker, self._comms)
-        self._recorder = Recorder(state, invoker)
+        self._view = StatusView(state)
+        self._recorder = Recorder(state, self._view, invoker)
         self._declared = False
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -101,7 +103,7 @@ class Playbook(Verbs, MessageHandlers):
         await self._close(recording)
         if cancelled:
             raise cancelled
-        return self.state.ended()
+        return self._view.ended()
 
     async def _rehearse(self, body: Run) -> Outcome:
         """The same `run`, with real reads and nothing done: every change, question and wait is only noted."""
@@ -111,7 +113,7 @@ class Playbook(Verbs, MessageHandlers):
             self.state.note("the plan ends", str(why))
             self.state.outcome = str(why)
         await self._comms.stop()
-        return self.state.ended(rehearsed=self.state.status())
+        return self._view.ended(rehearsed=self._view.status())
 
     async def _plan_ahead(self) -> None:
         """A plan is a help, never a condition: why there is none is noted."""
@@ -196,7 +198,7 @@ class Playbook(Verbs, MessageHandlers):
 
     @workflow.query(description="Everything that is true of this incident now")
     def status(self, *given: Any) -> Status:
-        return self.state.status()
+        return self._view.status()
 
     @workflow.query(description="The timeline: numbered, chained, in UTC")
     def timeline(self, *given: Any) -> list[dict[str, Any]]:

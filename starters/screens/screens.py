@@ -12,7 +12,7 @@ from rich.text import Text
 from activities.action import Entry, Risk
 from starters.screens.checklist import BOXES, counted, in_words
 from starters.screens.text import ESCAPES, UNSEEN, ago, clock, plain, span
-from workflows.engine.details import ICONS, banner
+from workflows.engine.record.details import ICONS, banner
 from workflows.incident import Phase, Question, QuestionKind
 from workflows.status import InForce, ItemState, Planned, Status, Step, StepState, Task
 

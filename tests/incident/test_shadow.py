@@ -15,7 +15,7 @@ from tests.screens import situations
 from tests.screens.test_screens import drawn
 from tests.stage.drill import Drill, RunningIncident, brisk, drill
 from tests.stage.outages import passes, quick, story
-from workflows.engine.details import details
+from workflows.engine.record.details import details
 from workflows.incident import Phase, QuestionState, State
 from workflows.status import Status, StepState
 

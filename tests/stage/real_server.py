@@ -22,7 +22,7 @@ from tests.stage.drill import ORGANISATION, stage_settings, until
 from worker.service import connect, worker
 from worker.settings import Settings
 from worker.wiring import Fleet, wire
-from workflows.engine.recorder import ATTRIBUTES
+from workflows.engine.record.recorder import ATTRIBUTES
 from workflows.incident import Question
 from workflows.status import Status
 

@@ -9,9 +9,8 @@ from datetime import timedelta
 
 from temporalio import workflow
 
-from activities.action import Risk, Role, action_of
+from activities.action import Role, action_of
 from activities.chat.war_room import WarRoom
-from activities.metrics.telemetry import Surface, Telemetry
 from activities.organisation.communications import Communications
 from activities.organisation.organisation import Organisation, ReadAll
 from activities.organisation.people import Person
@@ -20,19 +19,17 @@ from activities.status_page.status_page import StatusPage
 from activities.tickets.tickets import Tickets
 from workflows.comms.cadence import Cadence, Duty
 from workflows.comms.commander import Commander
+from workflows.comms.severity_watch import SeverityWatch
 from workflows.comms.stakeholders import Stakeholders
 from workflows.comms.status_page import StatusPageUpdates
+from workflows.comms.ticket import Ticket
 from workflows.comms.war_room import Room
 from workflows.engine.background import BackgroundTasks
 from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
 from workflows.errors import NotAccepted, RetriesExhausted
-from workflows.incident import Phase, QuestionDraft, Severity, State
+from workflows.incident import Phase, State
 from workflows.people.questions import Questions
-from workflows.severity.adjustment import Proposal, raise_if_not_mitigated
-from workflows.severity.facts import Facts, Quality, Scope
-
-CLASSIFY_AFTER_MITIGATION = timedelta(hours=4)
 
 
 class Comms:
@@ -49,7 +46,8 @@ class Comms:
         self._stakeholders = Stakeholders(state, invoker, self._cadence)
         self._public = StatusPageUpdates(state, invoker, questions, self._cadence, self._stakeholders, self._background)
         self._noted = 0  # entries of the timeline at the last status that was due
-        self._proposed: set[Severity] = set()  # what was proposed to the commander so far
+        self._severity = SeverityWatch(state, invoker, questions, self._background, self.severity_raised)
+        self._ticket = Ticket(state, invoker, self._background)
 
     def start(self) -> None:
         """Begin everything that runs beside the playbook."""
@@ -74,7 +72,7 @@ class Comms:
         elif phase is Phase.RECOVERY:
             self._public.wanted = "monitoring"
         self._background.run("status page", self._public.publish_wanted())
-        self._background.run("ticket", self._room.rewrite_ticket())
+        self._ticket.update()
 
     def impact_returned(self) -> None:
         """The impact is back: Monitoring → Identified, which is allowed and honest."""
@@ -97,7 +95,7 @@ class Comms:
 
     def notes_changed(self) -> None:
         """Somebody noted a hypothesis, the impact or the scope: the ticket shows it too."""
-        self._background.run("ticket", self._room.rewrite_ticket())
+        self._ticket.update()
 
     def say(self, text: str) -> None:
         """Something people in the war room should read now."""
@@ -165,7 +163,7 @@ class Comms:
         self._commander.links, self._room.words, self._stakeholders.words, self._public.words = words.links, words, words, words
         parts = (
             ("page", Pager.page, self._commander.until_acknowledged), ("war room", WarRoom.open, self._open_room),
-            ("ticket", Tickets.open, self._room.open_ticket), ("status page", StatusPage.publish, self._public.ask),
+            ("ticket", Tickets.open, self._ticket.open), ("status page", StatusPage.publish, self._public.ask),
         )  # fmt: skip
         silent = [what for what, verb, _ in parts if self._state.assumes(action_of(verb))]
         if silent:
@@ -190,7 +188,7 @@ class Comms:
         state = self._state
         self._room.say(f"{word}: {state.outcome}")
         await self._background.attempt("war room", self._room.tell())
-        await self._background.attempt("ticket", self._room.rewrite_ticket())
+        await self._background.attempt("ticket", self._ticket.rewrite())
         self._public.hand_over()
         await self._background.attempt("support and executives", self._stakeholders.over(word))
         if state.run_state in (State.RESOLVED, State.STOOD_DOWN):
@@ -201,7 +199,7 @@ class Comms:
     async def _keep_cadence(self) -> None:
         while not self._background.ending:
             self._cadence.approved = self._public.approved
-            self._cadence.classifying = self._classifying()
+            self._cadence.classifying = self._severity.active
             due = self._cadence.next_instant()
             wait = max(due - workflow.now(), timedelta(0))
             with contextlib.suppress(TimeoutError):
@@ -213,11 +211,6 @@ class Comms:
             if not self._background.ending and workflow.now() >= due:
                 await self._tick()
 
-    def _classifying(self) -> bool:
-        """Until the end, but not for the weeks that an incident may stay open after its impact: a lowering asks for half an hour only."""
-        ended = self._state.mitigated_at
-        return ended is None or workflow.now() - ended < self._state.policy.paced(CLASSIFY_AFTER_MITIGATION)
-
     async def _tick(self) -> None:
         """Everything that is due at one instant, at once; then the room hears of it in one go."""
         with self._room.holding():
@@ -225,13 +218,14 @@ class Comms:
             duties = self._cadence.due(workflow.now())
             await asyncio.gather(*(self._background.attempt(duty.value, self._carry_out(duty)) for duty in duties))
             if Duty.ROOM in duties:
-                self._background.run("ticket", self._room.rewrite_ticket())
+                self._ticket.update()
         if Duty.ROOM in duties:
             self._room.say(self._still_here())
 
     async def _try_again(self) -> None:
         """What could not be told, opened or published is tried again whenever something is due anyhow."""
         self._room.try_again()
+        self._ticket.try_again()
         await self._background.attempt("status page", self._public.backfill())
         await self._background.attempt("support and executives", self._stakeholders.try_again())
         if self._public.lapsed:
@@ -242,7 +236,7 @@ class Comms:
             case Duty.PUBLIC:
                 await self._public.update()
             case Duty.RECLASSIFY:
-                await self._classify_again()
+                await self._severity.classify_again()
             case Duty.TELL:
                 await self._stakeholders.tell(support="first word", executives=True)
             case Duty.BRIEF:
@@ -286,42 +280,3 @@ class Comms:
         owner = self._owner(role)
         self._state.note("overdue", f"the status page update is overdue; it is {owner}'s")
         await self._commander.page((role,), f"the status page update is overdue: {owner}")
-
-    async def _classify_again(self) -> None:
-        """Classify on the radius of now (spec §3: at least every 10 min at SEV-1/2). Automation raises; what it may not raise it proposes."""
-        state = self._state
-        if state.run_state.over or not state.incident.service:
-            return
-        radius = await self._invoker.quietly(Telemetry.blast_radius, Surface(service=state.incident.service))
-        facts = Facts(
-            err_ratio=radius.error_ratio_by_region, regions_total=len(radius.error_ratio_by_region) or None, scope=Scope.FEATURE,
-            tenant_ratio=radius.tenant_ratio, tenant_count=len(radius.tenants),
-            duration_s=(workflow.now() - state.declared_at).total_seconds() * state.policy.pace,
-        )  # fmt: skip
-        if state.classify(facts, Quality(radius.quality)):
-            self.severity_raised()
-        self._propose_to_raise()
-
-    def _propose_to_raise(self) -> None:
-        """What has gone unmitigated for too long is proposed at a higher severity, once for each level (spec §3, escalation)."""
-        state, history = self._state, self._state.severity_history
-        if state.mitigated_at is not None:
-            return
-        numbers = state.policy.severity.paced(state.policy.pace)
-        proposal = raise_if_not_mitigated(state.severity, history.since, workflow.now(), history.growing, numbers)
-        if proposal is not None and proposal.severity not in self._proposed:
-            self._proposed.add(proposal.severity)
-            self._background.run("severity", self._ask_to_raise(proposal))
-
-    async def _ask_to_raise(self, proposal: Proposal) -> None:
-        state = self._state
-        decision = await self._questions.confirmation(
-            QuestionDraft(
-                asks=f"Raise to {proposal.severity.label}? {proposal.because}", roles=(Role.INCIDENT_COMMANDER, Role.DEPUTY), risk=Risk.C1,
-                effect="updates come at the shorter intervals of that severity, and further people are paged",
-                inverse="the commander may lower it again when it has been quiet",
-            )
-        )  # fmt: skip
-        if decision.granted and not decision.question.assumed and proposal.severity < state.severity:
-            state.set_severity(proposal.severity, proposal.because, decision.by)
-            self.severity_raised()

@@ -1,10 +1,9 @@
-"""The war room and the ticket: opened beside everything, kept current, backfilled after an outage (seed §1.1, spec §5 row 6).
+"""The war room: opened beside everything, kept current, backfilled after an outage (seed §1.1, spec §5 row 6).
 
 What is pinned is edited and never posted again: runbooks, dashboards, the on-call rota, the latest status. What people should read now is
 said. Both go out together, at most once a minute unless something has to be said.
 """
 
-import asyncio
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
@@ -18,16 +17,13 @@ from activities.chat.war_room import OpenRoom, Pinned, TellRoom, WarRoom
 from activities.organisation.communications import Communications
 from activities.organisation.people import Person
 from activities.texts import wording
-from activities.tickets.tickets import OpenTicket, RewriteTicket, Tickets
 from workflows.comms.commander import Commander
 from workflows.engine.background import BackgroundTasks
 from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
 from workflows.errors import NotSentInShadow, RetriesExhausted
-from workflows.status import StepState
 
 LATEST_BACKFILLED = 40  # late messages that are sent after an outage; the timeline has all of them
-ACTIONS = (StepState.DONE, StepState.ADOPTED, "granted", "declined", "mitigated", "traces", "break-glass")
 
 
 class RoomMessage(NamedTuple):
@@ -39,7 +35,7 @@ class RoomMessage(NamedTuple):
 
 
 class Room:
-    """One channel, its pins and the ticket."""
+    """One channel and its pins."""
 
     def __init__(self, state: IncidentState, invoker: Invoker, commander: Commander, background: BackgroundTasks) -> None:
         self._state = state
@@ -57,10 +53,6 @@ class Room:
         self._opening = False
         self._held = False
         self._tells = 0
-        self._ticket: int | None = None
-        self._ticketing = False
-        self._written = ""
-        self._in_turn = asyncio.Lock()
 
     # -- the room ---------------------------------------------------------------------------------------------------------------------
 
@@ -107,8 +99,6 @@ class Room:
             self._down = False
         elif self._down and not self._opening:
             self._background.run("war room", self.open())
-        if self._ticket is None and not self._ticketing:
-            self._background.run("ticket", self.open_ticket())
 
     async def keep(self) -> None:
         """Until the end: tell what is new. Pinned texts settle for a moment first, so that a burst of changes is told once."""
@@ -220,45 +210,6 @@ class Room:
     def _still(pins: dict[str, str]) -> dict[str, str]:
         """What the pins say apart from the time at which they say it."""
         return {name: re.sub(r"^\d\d:\d\d UTC", "", text, flags=re.MULTILINE) for name, text in pins.items()}
-
-    # -- the ticket -------------------------------------------------------------------------------------------------------------------
-
-    async def open_ticket(self) -> None:
-        """Open the ticket with the seed's fields."""
-        state = self._state
-        title = f"[SEV‑{int(state.severity)}] {state.display_name.partition(' ')[2]}"[:250]
-        body = self._body()
-        self._ticketing = True
-        try:
-            opened = await self._invoker.quietly(Tickets.open, OpenTicket(incident_id=state.id, title=title, body=body))
-        finally:
-            self._ticketing = False
-        self._ticket, self._written = int(str(opened.after.get("number", 0))), body
-        state.ticket = str(opened.after.get("url", self._ticket))
-        state.note("ticket", f"ticket {state.ticket}")
-
-    async def rewrite_ticket(self) -> None:
-        """Bring it up to date, if anything changed; one after another, because the oldest of many texts must not come last."""
-        async with self._in_turn:
-            body = self._body()
-            if self._ticket is not None and body != self._written:
-                await self._invoker.quietly(Tickets.rewrite, RewriteTicket(number=self._ticket, body=body))
-                self._written = body
-
-    def _body(self) -> str:
-        state, entries = self._state, self._state.timeline.entries
-        due = f"{state.next_update_due:%H:%M} UTC, status page and {state.room or 'war room'}" if state.next_update_due else ""
-        traces = f"traces {', '.join(state.traces)}" if state.traces else ""
-        scope = " · ".join(filter(None, (state.incident.service, state.scope, traces)))
-        known = not state.restricted  # a tracker is read by many
-        return wording.ticket(
-            severity=int(state.severity), title=state.card.title if known else wording.code_name(state.id),
-            start=state.incident.started_at or state.declared_at, commander=state.commander(),
-            scribe=state.assignments.name(Role.SCRIBE) or wording.INTERIM_SCRIBE, scope=scope if known else "restricted",
-            impact="; ".join(filter(None, (state.impact, *state.because))) if known else "restricted",
-            hypotheses=[e.text for e in entries if e.kind == "hypothesis"] if known else [],
-            actions=[(e.at, e.text) for e in entries if e.kind in ACTIONS][-100:] if known else [], next_update=due,
-        )  # fmt: skip
 
 
 def room_name(state: IncidentState) -> str:

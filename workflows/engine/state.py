@@ -11,16 +11,16 @@ from temporalio import workflow
 
 from activities.action import OURS, Action, Grant, O, Order, Patience, Risk, Role, Verb, action_of
 from activities.organisation.policy import Policy
-from activities.texts.wording import INTERIM_SCRIBE, code_name, traces
+from activities.texts.wording import code_name, traces
 from workflows.engine.measures import Measures
-from workflows.engine.timeline import Timeline
+from workflows.engine.record.timeline import Timeline
 from workflows.incident import UNSURE, Alert, Card, Incident, Joined, Phase, Severity, State, worst
 from workflows.people.approvals import Approvals
 from workflows.people.roster import RoleAssignments
 from workflows.severity.adjustment import Observation, SeverityHistory
 from workflows.severity.classify import classify
 from workflows.severity.facts import Facts, Quality
-from workflows.status import ItemStatus, Outcome, Planned, Status, Step, StepState, Task
+from workflows.status import ItemStatus, Planned, Step, StepState, Task
 
 MOST_TRACES = 20  # trace ids that are shown: the newest
 
@@ -73,9 +73,7 @@ class IncidentState:
         self.stable_for: timedelta | None = None  # how long the service was proven stable; None: it was not
         self.alarm = ""  # the latest reason for a watch or a wait to look again at once; empty when there is none
         self.narrow_actions: list[datetime] = []
-        self._versions = 0
         self._suppressed: set[str] = set()
-        self._published: object = None  # what the latest snapshot was made of
 
     def assumes(self, action: Action) -> bool:
         """Whether an action is only said and not done: in a plan, and in shadow mode where its system was not granted write access."""
@@ -215,60 +213,3 @@ class IncidentState:
     def commander(self) -> str:
         """Who commands: the person assigned, or nobody yet."""
         return self.assignments.name(Role.INCIDENT_COMMANDER)
-
-    def changed(self) -> bool:
-        """True when the status differs from the one last given out."""
-        return self._fingerprint() != self._published
-
-    def snapshot(self) -> Status:
-        """The status now, under a new version number."""
-        self._published = self._fingerprint()
-        self._versions += 1
-        return self.status()
-
-    def status(self) -> Status:
-        """The status now. It is a view of what changes: turn it into JSON before the next step."""
-        return Status(
-            incident_id=self.id, version=self._versions, playbook=self.playbook, section=self.card.section,
-            title=self.incident.title or self.card.title, service=self.incident.service, scope=self.scope, impact=self.impact,
-            hypotheses=tuple(self.hypotheses), severity=self.severity,
-            peak_severity=self.peak_severity, because=self.because, phase=self.phase, state=self.run_state, commander=self.commander(),
-            roles={Role.SCRIBE: INTERIM_SCRIBE, **{role: self.assignments.name(role) for role in (*self.assignments.confirmed,
-                   *self.assignments.assigned)}},
-            source=self.incident.source,
-            dedup_key=self.incident.dedup_key, alerts=self.alerts, started_at=self.incident.started_at, declared_at=self.declared_at,
-            acknowledged_at=self.acknowledged_at, mitigated_at=self.mitigated_at, resolved_at=self.resolved_at, closed_at=self.closed_at,
-            updated_at=workflow.now(), next_update_due=self.next_update_due, status_page=self.status_page, room=self.room,
-            ticket=self.ticket, paused_by=self.paused_by, waiting_for=self.waiting_for, phases=tuple(self.phases),
-            steps=self.steps, in_force=self.measures.in_force(),
-            questions=self.approvals.questions, tasks=self.tasks,
-            follow_ups=self.follow_ups, checklist=self.checklist(), plan=self._remaining_plan(),
-            entries=len(self.timeline.entries), pace=self.policy.pace, outcome=self.outcome, mode=self.mode,
-            may_write=self.policy.write_access if self.mode == "shadow" else (),
-            restricted=self.restricted, solo=bool(self.assignments.solo), traces=self.traces,
-            offers={offer.role: offer.to for offer in self.assignments.offers.values()},
-        )  # fmt: skip
-
-    def ended(self, rehearsed: Status | None = None) -> Outcome:
-        """What its workflow returns."""
-        return Outcome(
-            incident_id=self.id, state=self.run_state, summary=self.outcome, mitigated_at=self.mitigated_at, resolved_at=self.resolved_at,
-            questions=len(self.approvals.questions), last_entry=self.timeline.entries[-1], rehearsed=rehearsed,
-            in_force=tuple(f"{m.name}: {m.target} (held by {m.held_by})" for m in self.measures.in_force()),
-        )  # fmt: skip
-
-    def _remaining_plan(self) -> list[Planned]:
-        """The plan without what was begun since it was made."""
-        begun = {(step.verb, step.target, step.says) for step in self.steps}
-        return [one for one in self.plan if (one.verb, one.target, one.says) not in begun]
-
-    def _fingerprint(self) -> object:
-        # Cheap to compare at every turn: whatever changes the screen changes one of these.
-        return (
-            len(self.timeline.entries), self.phase, self.run_state, self.severity, self.next_update_due, self.waiting_for, self.paused_by,
-            self.room, self.ticket, self.status_page, self.alerts, self.outcome, self.acknowledged_at, len(self.follow_ups),
-            self.restricted, self.assignments.solo, self.traces,
-            tuple(s.state for s in self.steps), tuple((q.state, q.escalation, len(q.answers)) for q in self.approvals.questions),
-            tuple((i.number, i.certain, i.held_by) for i in self.measures.standing),
-            tuple((t.key, t.state) for t in self.checklist()), tuple((p.number, p.says) for p in self.plan),
-        )  # fmt: skip

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
 
 from temporalio import workflow
 
@@ -18,7 +17,6 @@ from activities.freeze.freezes import Freezes
 from activities.freeze.orders import ExemptDeploy, Purpose, UseExemption
 from activities.metrics.telemetry import ServiceHealth, Surface, Telemetry
 from activities.organisation.catalogue import Deployed
-from workflows.engine.measures import Imposed
 from workflows.engine.proof.mitigated import in_words
 from workflows.engine.proof.proof import minutes
 from workflows.engine.verbs import Verbs
@@ -26,9 +24,8 @@ from workflows.first_minutes.freezes import ServiceFreezes
 from workflows.incident import QuestionDraft, Silence
 from workflows.people.questions import ApprovalTerms
 from workflows.procedures.eligibility import Targets, in_traffic, roll_back_targets
-from workflows.procedures.traffic_pin import TRIED, Pin, TrafficPin, Trial
-
-TRIAL_SHARE = 0.1  # of one region, when nobody answers and two people signed for it beforehand (spec S-ROLLBACK: SAFE)
+from workflows.procedures.traffic_pin import TrafficPin
+from workflows.procedures.trial import SafeTrial, still_begun
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ class Rollback:
         self._one_at_a_time = asyncio.Lock()
         self._tried = 0
         self._safe = True
-        self._trial: Imposed | None = None  # what was moved while nobody answered, as policy authorised beforehand
+        self._trial = SafeTrial(verbs, service)
 
     def knows(self, schema: int | None, irreversible: Sequence[datetime] = ()) -> None:
         """The version of the database schema now, and when a migration was made that has no way back."""
@@ -89,7 +86,7 @@ class Rollback:
                 return ended
             ended = await self._to(target, rollout, because + _passed_over(targets, rollout, target))
             if ended.declined:
-                await self._end_trial()
+                await self._trial.end()
             if ended or ended.declined:
                 return ended
             if ended.unanswered:
@@ -97,7 +94,7 @@ class Rollback:
                 continue
             self._tried += 1
             self._pin.left.add(target.id)
-            await self._end_trial()
+            await self._trial.end()
         self._verbs.note(f"{self._tried} rollbacks of {self._service.name} did not help: the cause is probably not the code")
         return ended
 
@@ -117,36 +114,26 @@ class Rollback:
         )  # fmt: skip
         decision = await verbs.approve_all(Deploys.shift, [order, order.undo()], terms)
         if decision.grant is None:
-            return (
-                await self._safely(order, rollout) if decision.unanswered else RollbackResult(to=target.id, declined=True, why="declined")
-            )
+            if not decision.unanswered:
+                return RollbackResult(to=target.id, declined=True, why="declined")
+            await self._trial.begin(order, rollout)
+            return RollbackResult(to=target.id, unanswered=True, why="nobody answered")
         self._pin.left |= in_traffic(rollout) - {target.id}
         if exemption is not None:
             await self._use(exemption, decision.grant)
         pin = self._pin.announce(target.id, rollout)
         if not await verbs.propose(Deploys.shift, order, under=decision.grant):
-            await self._still_begun(pin)
+            await still_begun(verbs, service, pin)
             return RollbackResult(to=target.id, why="skipped")
         self._pin.took(pin)
         if await self._serves(target.id) and await self._helped(before):
             self._pin.proven(pin, target.id, rollout)
-            self._verbs.unregister(self._trial)
-            self._trial = None
+            self._trial.superseded()
             return RollbackResult(to=target.id, helped=True)
         verbs.note(f"the rollback to {target.id} did not help: the split from before serves again")
         if await verbs.propose(Deploys.shift, order.undo(), under=decision.grant):
             self._verbs.unregister(pin)
         return RollbackResult(to=target.id, why="it did not help")
-
-    async def _still_begun(self, imposed: Imposed | None) -> bool:
-        """A step was skipped, and a reply may have been lost: what serves says whether any of it is in force. True when it is."""
-        if imposed is None:
-            return False
-        seen = await self._verbs.read(Deploys.survey, RevisionsOf(service=self._service))
-        begun = cast("Pin | Trial", imposed.order).begun(seen)
-        if not begun:
-            self._verbs.unregister(imposed)
-        return begun
 
     def _order(self, target: Revision, rollout: Rollout) -> ToRevision:
         return ToRevision(
@@ -170,45 +157,9 @@ class Rollback:
         signed = self._verbs.policy.standing_authorisation(action_of(Deploys.shift).name, workflow.now())
         return Silence.SAFE if self._safe and signed and self._service.platform == "cloud_run" and len(order.split) > 1 else Silence.HOLD
 
-    async def _safely(self, order: ToRevision, rollout: Rollout) -> RollbackResult:
-        """Nobody answered: a tenth of the traffic of one region goes to the target, as policy authorised beforehand; then we ask again."""
-        region, wanted = next(iter(order.split.items()))
-        target = next(iter(wanted))
-        split = {revision: round(share * (1 - TRIAL_SHARE), 2) for revision, share in rollout.regions[region].resolved().items()}
-        canary = order.model_copy(
-            update={
-                "split": {region: {**split, target: round(1 - sum(split.values()), 2)}},
-                "before": {region: order.before[region]}, "versions": {region: order.versions[region]}, "purpose": "canary",
-            }
-        )  # fmt: skip
-        grant = self._verbs.standing_grant(Deploys.shift, canary)
-        if grant is not None:
-            await self._try(canary, grant)
-        return RollbackResult(to=target, unanswered=True, why="nobody answered")
-
-    async def _try(self, canary: ToRevision, grant: Grant) -> None:
-        trial = self._verbs.register(TRIED, Trial(moved=canary))
-        if await self._verbs.propose(Deploys.shift, canary, under=grant):
-            trial.certain = True
-        elif not await self._still_begun(trial):
-            return
-        self._trial = trial
-
-    async def _end_trial(self) -> None:
-        """Somebody has said no, or the target did not help: the tenth that was moved meanwhile goes back, as it came."""
-        trial, self._trial = self._trial, None
-        if trial is None:
-            return
-        back = cast("Trial", trial.order).undo()
-        if await self._verbs.propose(Deploys.shift, back, under=self._verbs.standing_grant(Deploys.shift, back)):
-            self._verbs.unregister(trial)
-
     def _serving(self, rollout: Rollout) -> frozenset[str]:
         """What has traffic and is to be left; a target that was only moved to while nobody answered is still a target."""
-        moved = cast("Trial", self._trial.order).moved if self._trial else None
-        trial = {revision for split in moved.split.values() for revision in split} if moved else set()
-        before = {revision for split in moved.before.values() for revision in split} if moved else set()
-        return in_traffic(rollout) - (trial - before - self._pin.left)
+        return in_traffic(rollout) - (self._trial.moved_to - self._pin.left)
 
     async def _serves(self, revision: str) -> bool:
         """Second proof: what customers meet carries this build's header, in every region (another path than the one that shifted)."""

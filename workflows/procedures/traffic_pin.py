@@ -59,35 +59,9 @@ class Pin(Imposition):
         return ToRevision(service=self.service, split=latest, purpose="return to latest", before=pinned)
 
 
-class Trial(Imposition):
-    """A small share of one region was moved to an older revision while nobody answered, as policy authorised beforehand."""
-
-    moved: ToRevision
-
-    def target(self) -> str:
-        return self.moved.target()
-
-    def effect(self) -> str:
-        return self.moved.effect()
-
-    def inverse(self) -> str:
-        return self.moved.inverse()
-
-    def look(self) -> Order:
-        return RevisionsOf(service=self.moved.service)
-
-    def begun(self, now: Rollout) -> bool:
-        """The region has the split of the trial."""
-        return all(now.regions[region].resolved() == split for region, split in self.moved.split.items() if region in now.regions)
-
-    def undo(self) -> ToRevision:
-        return self.moved.undo()
-
-
 PINNED: Measure[Any] = Measure(
     "traffic pinned", look=Deploys.survey, impose=cast("Any", Deploys.shift), lift=Deploys.shift, sticky=True, own_end=True
 )
-TRIED: Measure[Any] = Measure("trial of an older revision", look=Deploys.survey, impose=cast("Any", Deploys.shift), lift=Deploys.shift)
 
 
 class TrafficPin:
