@@ -123,15 +123,6 @@ class StabilityVerdict(Value):
     watched: timedelta
 
 
-class Budget(Value):
-    """The error budget. None where unknown. `spent_ratio` is the part of four weeks' budget that is gone; a burn of 1 spends it exactly."""
-
-    spent_ratio: float | None
-    burn_1h: float | None
-    burn_5m: float | None
-    at: datetime
-
-
 class Baseline(Value):
     """What is usual for a service; None where nobody has said so."""
 

@@ -122,19 +122,12 @@ class Comms:
 
     def widen(self, person: Person, why: str) -> str:
         """The commander lets public updates come less often; it is announced in the room and to the public. Raises `NotAccepted`."""
-        state, cadence = self._state, self._cadence
-        wide, from_when = cadence.rhythm.widened, cadence.started_at + state.policy.paced(state.policy.widen_after)
-        if wide is None or cadence.period is None or cadence.public_due is None:
-            raise NotAccepted(f"{state.id} owes the public no updates that could be widened")
-        if cadence.widened:
-            raise NotAccepted("the public cadence is widened already")
-        if workflow.now() < from_when:
-            raise NotAccepted(f"public updates stay {cadence.period.total_seconds() / 60:g} min apart until {from_when:%H:%M:%S} UTC")
+        state = self._state
         if self._public.published not in ("identified", "monitoring"):
             raise NotAccepted("the cause must be known and stable first: the status page says neither Identified nor Monitoring")
         if not why:
             raise NotAccepted("say why: the cause that is known, and that it is stable")
-        cadence.widened = True
+        wide = self._cadence.widen(workflow.now())
         text = f"public updates now come every {wide.total_seconds() / 60:g} min, says {person.id}: {why}"
         state.note("widened", text, by=person.id)
         self._room.say(f"The {text}")

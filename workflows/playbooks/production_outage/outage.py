@@ -55,7 +55,7 @@ class Outage:
             verbs.look(Edge.health, Vantages(service=name, regions=self.service.regions, mitigation=mitigation)),
             verbs.look(Edge.dependencies, DependenciesOf(service=name)),
             verbs.look(ChangeFeed.since, ChangesSince(look_back=self._numbers.look_back)),
-            verbs.look(Telemetry.onset, OnsetOf(service=name)),
+            verbs.look(Telemetry.onset, OnsetOf(service=name, slo_target=verbs.policy.stability.slo_target)),
             verbs.look(Telemetry.blast_radius, Surface(service=name)),
             verbs.look(Autoscaler.read, CapacityOf(service=name)),
             verbs.look(WriteGate.read, GateOf(service=name)),
