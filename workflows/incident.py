@@ -68,8 +68,8 @@ class State(StrEnum):
     """What may be claimed about it (spec §7.3)."""
 
     OPEN = "open"
-    MITIGATED = "mitigated"  # customer impact ended, perhaps on a crutch
-    RESOLVED = "resolved"  # gate passed, crutches removed or accepted
+    MITIGATED = "mitigated"  # customer impact ended; temporary measures may still be in force
+    RESOLVED = "resolved"  # gate passed; temporary measures are lifted, or kept by a named person
     HANDED_OVER = "handed over"  # a person carries on by hand; comms go on
     STOOD_DOWN = "stood down"  # ended by its commander before it was resolved
     CLOSED = "closed"
@@ -92,7 +92,7 @@ class Card(Value):
     sure: bool = (
         False  # what triggers it leaves nothing to be unsure of: it begins at its floor, not at SEV-2 until somebody knows (seed §0.1)
     )
-    public: bool = True  # whether customers may hear of it on the status page
+    public: bool = True  # whether customers may read of it on the status page
     restricted: bool = False  # need to know only: a private room under a code name, and no word outside without Legal and the commander
 
 
@@ -153,7 +153,7 @@ class Silence(StrEnum):
     ABORT = "abort"
 
     def means(self) -> str:
-        """As it stands under the question."""
+        """As it is shown under the question."""
         return {
             "hold": "we keep waiting and page again",
             "safe": "the safe action that policy authorised beforehand",
@@ -171,7 +171,7 @@ class QuestionState(StrEnum):
 
 
 class Answer(Value):
-    """What a person said. Either a personal code, or a name that stays self-declared."""
+    """What a person sent: with a personal code, or with a name that stays self-declared."""
 
     verdict: str  # approve | decline | retry | skip | done_by_hand | hand_over | a fact
     question: int | None = None
@@ -222,7 +222,7 @@ class Question(QuestionDraft):
     expires_at: datetime | None = None  # when silence takes its meaning; None: never
     escalation: int = 0  # how many further roles were added, because nobody answered
     told: tuple[str, ...] = ()  # who was sent the question
-    alone_from: datetime | None = None  # from when one person, who is alone, may decide by breaking the glass
+    alone_from: datetime | None = None  # from when one person, who is alone, may decide alone (break-glass)
     broke_glass: bool = False
     state: QuestionState = QuestionState.OPEN
     assumed: bool = False  # nobody was asked: a plan, or shadow mode

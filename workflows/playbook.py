@@ -44,7 +44,7 @@ class Playbook(Verbs, MessageHandlers):
     @workflow.init
     def __init__(self, *given: Any) -> None:
         info, incident = workflow.info(), _keyed(incident_of(given), type(self))
-        # What a plan says is said in the name of the incident that it is made for: a person may type it.
+        # A plan uses the id of the incident that it is made for: a person may type its commands.
         planned_for = info.parent.workflow_id if incident.rehearsal and info.parent else info.workflow_id
         state = IncidentState(planned_for, info.workflow_type, self.card, workflow.now())
         state.incident, state.rehearsing = incident, incident.rehearsal
@@ -136,7 +136,7 @@ class Playbook(Verbs, MessageHandlers):
         try:
             await work
         except asyncio.CancelledError:
-            self.state.note("stopped", "the playbook was stopped; what it was doing has come to rest")
+            self.state.note("stopped", "the playbook was stopped; its work has ended")
 
     async def _close(self, recording: asyncio.Task[None]) -> None:
         state = self.state

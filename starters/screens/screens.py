@@ -20,12 +20,12 @@ QUESTION_LINES = 12
 LOST = "lost"  # the state of an incident that no playbook runs any more (starters/alerts/reconciler.py)
 USUAL = (Phase.TRIAGE, Phase.MITIGATION, Phase.RECOVERY, Phase.POST_INCIDENT)
 STYLES = {
-    StepState.RUNNING: "cyan", StepState.ASKING: "yellow", StepState.HELD: "yellow", StepState.DONE: "green", StepState.ADOPTED: "green",
+    StepState.RUNNING: "cyan", StepState.ASKING: "yellow", StepState.PAUSED: "yellow", StepState.DONE: "green", StepState.ADOPTED: "green",
     StepState.FAILED: "red", StepState.SKIPPED: "dim", StepState.DECLINED: "red", StepState.TASK: "magenta",
     StepState.ASSUMED: "blue",
 }  # fmt: skip
 WORDS = {
-    StepState.ADOPTED: "adopted: ", StepState.DECLINED: "declined: ", StepState.SKIPPED: "left out: ", StepState.HELD: "held: ",
+    StepState.ADOPTED: "adopted: ", StepState.DECLINED: "declined: ", StepState.SKIPPED: "skipped: ", StepState.PAUSED: "paused: ",
     StepState.ASKING: "waits for an answer: ", StepState.ASSUMED: "would: ",
 }  # fmt: skip
 

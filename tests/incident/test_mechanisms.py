@@ -277,7 +277,7 @@ async def test_a_pause_holds_the_next_change_and_resume_goes_on(tmp_path: Path) 
         await incident.answer("from retrieval only")
         await incident.pass_time(FIVE)
         assert await stage.wrote("llm.routes.weights") == [] and await stage.wrote("llm.routes.modes") == []
-        assert StepState.HELD in {step.state for step in (await incident.status()).steps}
+        assert StepState.PAUSED in {step.state for step in (await incident.status()).steps}
         await incident.say("resume", {"by": "dana"})
         await incident.hears("done: models.shift")
         await incident.hears("done: models.degrade")

@@ -20,7 +20,7 @@ def at(minutes: float) -> datetime:
 def step(
     number: int, phase: Phase, verb: str, target: str, state: StepState, result: str = "", begun: float = 0, took: float = 0.2
 ) -> Step:
-    ended = None if state in (StepState.RUNNING, StepState.ASKING, StepState.HELD) else at(begun + took)
+    ended = None if state in (StepState.RUNNING, StepState.ASKING, StepState.PAUSED) else at(begun + took)
     return Step(
         number=number, phase=phase, verb=verb, target=target, says=f"{verb} of {target}", risk=Risk.C1, state=state,
         started_at=at(begun), ended_at=ended, result=result, key=f"{ASKING}/{verb}/{target}/1", owner=Role.OPS_LEAD,

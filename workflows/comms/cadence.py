@@ -1,4 +1,4 @@
-"""When the next word is due, to whom, and who hears that it is overdue. Pure: instants in, duties out (spec §6)."""
+"""When the next update is due, to whom, and who is told that it is overdue. Pure: instants in, duties out (spec §6)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -49,7 +49,7 @@ class Cadence:
     public: bool = True
     first: bool = True  # nothing was published so far
     widened: bool = False
-    approved: bool = False  # the words are: the update goes out by itself, and nobody has to be reminded
+    approved: bool = False  # the wording is approved: the update goes out, and nobody has to be reminded
     classifying: bool = True  # until the impact has ended
     _overdue_steps: int = 0
 
@@ -110,7 +110,7 @@ class Cadence:
         return wide
 
     def published(self, at: datetime) -> None:
-        """The public heard something: the next update is due one period later."""
+        """Something was published: the next update is due one period later."""
         period = self.period
         self.public_due, self._overdue_steps, self.first = (at + self.policy.paced(period) if period else None), 0, False
 

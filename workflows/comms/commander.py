@@ -66,7 +66,7 @@ class Commander:
         return False
 
     async def page(self, roles: tuple[Role, ...], why: str) -> None:
-        """Wake whoever holds these roles now. The text says where to meet: chat may be down. Where the pager is, they get a message."""
+        """Wake whoever holds these roles now. The text says where to meet: chat may be down. If the pager is down, they get a message."""
         state = self._state
         await self._questions.notices.read_the_rota(fresh=True)
         people = state.assignments.holders(roles)
@@ -104,7 +104,7 @@ class Commander:
             self._alone(reachable[0].id, "nobody else on the roster can be reached")
 
     def spoke(self, person: Person) -> None:
-        """Somebody sent something: they can be reached, and whoever was alone is not any more."""
+        """Somebody sent something: they can be reached, and a person who was alone is not alone any more."""
         state, assignments = self._state, self._state.assignments
         assignments.spoke(person, workflow.now())
         if assignments.solo and person.id != assignments.solo:
@@ -112,7 +112,7 @@ class Commander:
             assignments.solo = ""
 
     def separate_operations(self) -> None:
-        """At SEV-1 whoever commands must not lead operations too: somebody else is found for it, and nothing waits for that."""
+        """At SEV-1 the commander must not lead operations too: somebody else is asked, and nothing waits for that."""
         state, assignments = self._state, self._state.assignments
         commander = state.commander()
         if state.severity is not Severity.SEV1 or assignments.solo or not commander or assignments.name(Role.OPS_LEAD) != commander:
@@ -128,7 +128,7 @@ class Commander:
         return " or ".join(filter(None, (self.links.bridge, self.links.bridge_number)))
 
     async def _acknowledged(self, wait: timedelta) -> bool:
-        """Wait for somebody to take the page, told to us or to the pager; the pager is asked once a minute."""
+        """Wait for somebody to take the page, here or in the pager; the pager is asked once a minute."""
         deadline = workflow.now() + wait
         look = max(self._state.policy.paced(ASK_PAGER_EVERY), timedelta(seconds=2), wait / 5)
         while not self._taken() and (left := deadline - workflow.now()) > timedelta(0):

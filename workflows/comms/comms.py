@@ -1,6 +1,6 @@
 """Communications, beside the phases: page, war room, ticket, status page, support and executives, and the cadence that never waits for a step.
 
-Each part is an object of its own; here they are started, told what happened, and woken by one merged clock (seed §1.1, spec §6).
+Each part is an object of its own; they are started here, learn here what happened, and share one clock (seed §1.1, spec §6).
 """
 
 import asyncio
@@ -64,7 +64,7 @@ class Comms:
         await self._background.stop()
 
     def entered(self, phase: Phase) -> None:
-        """A phase began: the public hears of it when it changes what they may expect; support and executives when there is something to say."""
+        """A phase began: the public is told when it changes what they may expect; support and executives when there is something to say."""
         if phase is Phase.MITIGATION:
             self._public.wanted = "identified"
             self._stakeholders.tenants()
@@ -141,7 +141,7 @@ class Comms:
         await self._finish("Resolved")
 
     async def closed(self, word: str) -> None:
-        """The incident ended without being resolved: our own people hear of it; the public hears what the status page allows."""
+        """The incident ended without being resolved: our own people are told; the public reads what the status page allows."""
         await self._finish(word)
 
     # -- beginning and end ------------------------------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ class Comms:
         )  # fmt: skip
         silent = [what for what, verb, _ in parts if self._state.assumes(action_of(verb))]
         if silent:
-            self._state.note("shadow", f"nothing is said outside by {', '.join(silent)}: they have no write access")
+            self._state.note("shadow", f"nothing is sent by {', '.join(silent)}: they have no write access")
         for what, _, begin in parts:
             if what not in silent:
                 self._background.run(what, begin())
@@ -205,7 +205,7 @@ class Comms:
                 await self._tick()
 
     async def _tick(self) -> None:
-        """Everything that is due at one instant, at once; then the room hears of it in one go."""
+        """Everything that is due at one instant, at once; then the room gets it in one message."""
         with self._room.holding():
             await self._try_again()
             duties = self._cadence.due(workflow.now())
@@ -216,7 +216,7 @@ class Comms:
             self._room.say(self._still_here())
 
     async def _try_again(self) -> None:
-        """What could not be told, opened or published is tried again whenever something is due anyhow."""
+        """What could not be sent, opened or published is tried again whenever something is due."""
         self._room.try_again()
         self._ticket.try_again()
         await self._background.attempt("status page", self._public.backfill())
@@ -243,7 +243,7 @@ class Comms:
             case Duty.HOLDING:
                 await self._public.publish_holding_statement()
             case Duty.ROOM:
-                pass  # said when everything else that is due is done
+                pass  # posted when everything else that is due is done
 
     def _still_here(self) -> str:
         """The status that is due: one line, because the whole of it is pinned above."""

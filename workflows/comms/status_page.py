@@ -1,7 +1,7 @@
 """What customers read: the status page, under one approval for the standard wording (ADR 8), and what happens when the page is down (spec §6).
 
-Investigating → Identified → Monitoring → Resolved, and back from Monitoring to Identified. A post that the page did not take is told to
-support and executives, put on a second host where there is one, and backfilled later with the time at which it was to be said.
+Investigating → Identified → Monitoring → Resolved, and back from Monitoring to Identified. A post that the page did not take is sent to
+support and executives, put on a second host where there is one, and backfilled later with its original time.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from workflows.engine.state import IncidentState
 from workflows.errors import RetriesExhausted
 from workflows.people.questions import ApprovalTerms, Questions
 
-# What the public may hear under one approval: the four states, and the plain updates between them (spec §6).
+# What may be published under one approval: the four states, and the plain updates between them (spec §6).
 WORDINGS: tuple[tuple[PublicState, str], ...] = (
     ("investigating", "investigating@1"),
     ("identified", "identified@1"),
@@ -73,7 +73,7 @@ class StatusPageUpdates:
         return self._grant is not None and (self._under_restriction or not self._state.restricted)
 
     async def ask(self) -> None:
-        """One question for the standard wording of this incident: what may be said is fixed, so nobody is asked at every update.
+        """One question for the standard wording of this incident: the texts are fixed, so nobody is asked at every update.
 
         For a restricted incident both Legal and the Incident Commander have to say yes, and nobody in their place (INV-16).
         """
@@ -139,7 +139,7 @@ class StatusPageUpdates:
             await self._publish(order, grant)
 
     async def backfill(self) -> None:
-        """What the page did not take is put there in its order, each with the time at which it was to be said."""
+        """What the page did not take is posted in its order, each with its original time."""
         async with self._publishing:
             latest = self._missed[-1][0].state if self._missed else None
             if latest is not None and await self._fill():
@@ -150,7 +150,7 @@ class StatusPageUpdates:
         """The incident is over: what the page still says, or does not say, is a person's from here."""
         if self._missed:
             by_hand = tuple(line for order, _ in self._missed for line in order.by_hand())
-            self._state.task("The status page is down and lacks what was to be said: post it when it is back", Role.COMMS_LEAD, by_hand)
+            self._state.task("The status page is down and lacks these posts: publish them when it is back", Role.COMMS_LEAD, by_hand)
         elif self.published not in (None, "resolved"):
             state = str(self.published).capitalize()
             self._state.task(f"The status page still says {state}, and no playbook follows it any more: end it", Role.COMMS_LEAD)
@@ -168,7 +168,7 @@ class StatusPageUpdates:
             self._missed.pop(0)
             done += 1
         if done:
-            self._state.note("backfilled", f"status page: {done} posts, with the times at which they were to be said")
+            self._state.note("backfilled", f"status page: {done} posts, with their original times")
         return not self._missed
 
     async def _publish(self, order: Publish, grant: Grant) -> None:
@@ -183,11 +183,11 @@ class StatusPageUpdates:
         if where:
             self._published(order.state, where)
             self._state.note("published", f"{where}: {order.body}")
-            if order.state != "resolved":  # that it is over support hears with everybody else
+            if order.state != "resolved":  # that it is over, support is told with everybody else
                 self._background.run("support", self._stakeholders.refresh(f"status page: {order.state.capitalize()}"))
 
     def _published(self, said: PublicState, where: str) -> None:
-        """The public heard something: the next update is due one period later."""
+        """Something was published: the next update is due one period later."""
         state = self._state
         state.status_page = said.capitalize() + ("" if where == "status page" else f" ({where}; the status page is down)")
         self._cadence.published(workflow.now())
@@ -218,7 +218,7 @@ class StatusPageUpdates:
         return where
 
     def _first_words(self) -> str:
-        """The first words of a state. That a service *has been stable* is said only when that was proven."""
+        """The first text of a state. It says that a service *has been stable* only when that was proven."""
         if self.wanted == "resolved" and self._state.stable_for is None:
             return "resolved-by-hand@1"
         return FIRST[self.wanted]

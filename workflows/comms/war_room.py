@@ -90,18 +90,18 @@ class Room:
         await self._background.attempt("page", self._commander.note(text))
 
     def say(self, text: str) -> None:
-        """Something people in the room should read now. While there is no room, it is said when there is one."""
+        """Something people in the room should read now. While there is no room, it is kept until there is one."""
         self._unsent.append(RoomMessage(workflow.now(), text, late=self._down))
 
     def try_again(self) -> None:
-        """What could not be told may be tried once more."""
+        """What could not be sent may be tried once more."""
         if self._channel:
             self._down = False
         elif self._down and not self._opening:
             self._background.run("war room", self.open())
 
     async def keep(self) -> None:
-        """Until the end: tell what is new. Pinned texts settle for a moment first, so that a burst of changes is told once."""
+        """Until the end: post what is new. Pinned texts wait for a moment, so that a burst of changes is posted once."""
         policy = self._state.policy
         while not self._background.ending:
             await workflow.wait_condition(lambda: self._background.ending or self._urgent() or self._news())
@@ -159,7 +159,7 @@ class Room:
         self._in |= {person.id for person in newcomers}
 
     def _lines(self, lines: Sequence[RoomMessage]) -> tuple[str, ...]:
-        """What is said: as it is; and what is said late in one piece, with the times at which it was to be said."""
+        """The messages as they are; late ones in one piece, with their original times."""
         late = [line for line in lines if line.late]
         in_time = tuple(line.text for line in lines if not line.late)
         if not late:

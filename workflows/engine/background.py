@@ -1,4 +1,4 @@
-"""Work beside the playbook: nothing here stands before mitigation, and a vendor that is down is noted and worked around, never fatal."""
+"""Work beside the playbook: mitigation never waits for it, and a vendor that is down is noted and never stops an incident."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -36,6 +36,6 @@ class BackgroundTasks:
         return True
 
     async def stop(self) -> None:
-        """Start nothing more, and wait until what was started has come to rest. Nothing is cancelled in the middle of a call."""
+        """Start nothing more, and wait until everything that was started has ended. Nothing is cancelled in the middle of a call."""
         self.ending = True
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -82,14 +82,14 @@ class Invoker:
         return await self._invoke(verb, order, step.key, order.effect(), grant=grant, again=again)
 
     async def act(self, verb: Verb[O, A], order: O, *, grant: Grant | None = None) -> A:
-        """Invoke a change that stands on no playbook's screen, under the same rules. Raises `RetriesExhausted`, and `NeedsApproval`."""
+        """Invoke a change that is no step of a playbook, under the same rules. Raises `RetriesExhausted`, and `NeedsApproval`."""
         self._check(verb, order, grant)
         return await self._invoke(verb, order, self.key(action_of(verb), order), order.effect(), grant=grant)
 
     async def quietly(self, verb: Verb[O, A], order: O, *, key: str = "", grant: Grant | None = None) -> A:
         """Invoke a verb that is no step of the playbook: our own record, a page, a message. Raises `RetriesExhausted`, `NotSentInShadow`."""
         action = action_of(verb)
-        if self._context.assumes(action):  # nobody hears of it, and nobody may think that somebody did
+        if self._context.assumes(action):  # nothing is sent, and the caller must know that
             self._context.note_suppressed(order.effect())
             raise NotSentInShadow(f"shadow mode: {action.system} was not granted write access")
         return await self._invoke(verb, order, key or self.key(action_of(verb), order), order.effect(), grant=grant)
@@ -105,7 +105,7 @@ class Invoker:
 
     async def _unpaused(self, step: Step, action: Action) -> None:
         if action.writes and self._context.paused_by:
-            step.state = StepState.HELD
+            step.state = StepState.PAUSED
             await workflow.wait_condition(lambda: not self._context.paused_by)
 
     async def _invoke(self, verb: Verb[O, A], order: O, key: str, summary: str, *, grant: Grant | None = None, again: bool = False) -> A:

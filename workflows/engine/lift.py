@@ -41,7 +41,7 @@ class Lifts:
             decision = await self._confirm(asks, self._state.measures.liftable(), (Role.INCIDENT_COMMANDER,))
             if decision.granted:
                 return decision
-            await self._proof.rest(self._state.policy.repage, "the commander carries on by hand")
+            await self._proof.rest(self._state.policy.repage, "the commander continues by hand")
 
     async def lift_all(self, measures: Sequence[Imposed], decision: Decision, resting: timedelta = timedelta(0)) -> None:
         """Lift these, in this order, resting and looking between. Raises `HandOver` at the first regression."""

@@ -102,7 +102,7 @@ class Measures:
         return [i for i in self.standing if not i.held_by and not i.assumed]
 
     def in_force(self) -> list[InForce]:
-        """As it stands on the screen, oldest first."""
+        """As it is shown, oldest first."""
         return [
             InForce(
                 number=i.number, name=i.measure.name, target=i.order.target(), since=i.since, sticky=i.measure.sticky, certain=i.certain,

@@ -33,7 +33,7 @@ class IncidentState:
         self.playbook = playbook
         self.card = card
         self.incident = Incident()
-        self.rehearsing = False  # a plan: reads are real, changes and waits are only said
+        self.rehearsing = False  # a plan: reads are real; changes and waits are only noted
         self.policy = Policy()
         self.mode = ""  # the policy's, once it was read
         self.timeline = Timeline()
@@ -76,7 +76,7 @@ class IncidentState:
         self._suppressed: set[str] = set()
 
     def assumes(self, action: Action) -> bool:
-        """Whether an action is only said and not done: in a plan, and in shadow mode where its system was not granted write access."""
+        """Whether an action is only noted and not done: in a plan, and in shadow mode where its system was not granted write access."""
         touches = action.writes or action.patience is Patience.WATCH
         if self.rehearsing:
             return touches
@@ -134,7 +134,7 @@ class IncidentState:
         self.note("task", f"for {owner.title} ({who}): {text}", owner=owner.value)
 
     def classify(self, facts: Facts, quality: Quality = Quality.UNKNOWN) -> bool:
-        """Classify again on what is known now. Automation may only raise; what the rules say stands on the screen either way. True: raised."""
+        """Classify again on what is known now. Automation may only raise; what the rules say is shown either way. True: raised."""
         found = classify(facts, self.policy.severity)
         self.severity_history.observe(
             Observation(at=workflow.now(), facts=facts, quality=quality), self.policy.severity.paced(self.policy.pace)

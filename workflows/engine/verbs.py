@@ -85,7 +85,7 @@ class Verbs:
         name = name or self.state.incident.service
         service = (await self.catalogue()).services.get(name)
         if service is None:
-            raise HandOver(f"nobody told us where {name or 'the service'} runs: add [services.{name}] to organisation.toml")
+            raise HandOver(f"it is not known where {name or 'the service'} runs: add [services.{name}] to organisation.toml")
         return service
 
     # -- changing ---------------------------------------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ class Verbs:
         self._announcer.page(roles, why)
 
     def hand_over(self, why: str) -> NoReturn:
-        """Stop here: a person carries on by hand."""
+        """Stop here: a person continues by hand."""
         raise HandOver(why)
 
     def classify(self, facts: Facts, radius: BlastRadius | None = None) -> None:
@@ -217,7 +217,7 @@ class Verbs:
         return await self._proof.holds(ask, wait)
 
     async def together(self, *work: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:
-        """Side by side; when one fails the others are stopped and come to rest first."""
+        """Side by side; when one fails the others are stopped first, and waited for."""
         tasks = [asyncio.create_task(each) for each in work]
         try:
             return tuple(await asyncio.gather(*tasks))

@@ -1,4 +1,4 @@
-"""Where each item of the first-minutes checklist stands. It is read off the state and its timeline: nothing is ticked on our own word."""
+"""Where each item of the first-minutes checklist stands. It is read from the state and its timeline; nothing counts without evidence there."""
 
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,7 @@ class ChecklistProgress:
         self._freezes = freezes
 
     def items(self) -> list[ItemStatus]:
-        """Where every item of the checklist stands now."""
+        """The state of every item now."""
         return [self._status(item) for item in ITEMS]
 
     def _status(self, item: Item) -> ItemStatus:
@@ -98,7 +98,7 @@ class ChecklistProgress:
         return self._mitigation_asked()
 
     def _mitigation_asked(self) -> tuple[datetime | None, str]:
-        """A plan of several steps waits for one word: none of them has begun, and that is mitigation all the same."""
+        """A plan of several steps waits for one answer: none of them has begun, and it counts as mitigation."""
         questions = {q.number: q for q in self._state.approvals.questions if q.kind is not QuestionKind.REPAIR}
         for entry in self._state.timeline.entries:
             asked = questions.get(int(str(entry.facts.get("question") or 0)))

@@ -76,7 +76,7 @@ class IncidentCommands:
         state = self._state
         question = state.approvals.take(answer_of(name, message), identity, state.assignments, state.policy, workflow.now())
         if identity.person is not None:
-            self._roles.take_command(identity.person)  # whoever decides as commander has taken the page
+            self._roles.take_command(identity.person)  # a decision as commander also takes the page
         answer = question.answers[-1]
         if question.broke_glass:
             self._broke_the_glass(question.number, answer.by, answer.reason)

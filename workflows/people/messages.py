@@ -1,7 +1,7 @@
 """The messages that people may send to a workflow: every message as a signal (Temporal UI) and as an update (CLI), under the same name.
 
 Handlers take whatever was sent, `*given`, because Temporal drops a signal that does not fit its type, and wedges on one that has an argument
-too few or too many (ADR 3). What was sent is read here, purely; what is not understood is said so, in one sentence, and noted.
+too few or too many (ADR 3). What was sent is read here, purely; what is not understood is refused with one sentence, and noted.
 """
 
 import json

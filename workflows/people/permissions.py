@@ -104,7 +104,7 @@ def _read(table: str) -> Mapping[Capability, Mapping[Role | str, Right]]:
 
 
 TABLE = _read(_TABLE)
-# The rows that our verbs belong to, by wire name: where the table knows a veto, whoever has it may say no to a question about the verb.
+# The rows that our verbs belong to, by wire name: where the table knows a veto, its holder may decline a question about the verb.
 VERBS: Mapping[str, Capability] = MappingProxyType(
     {
         "models.shift": Capability.SHIFT,

@@ -1,4 +1,4 @@
-"""Putting a question to people: who is told, who is told next, and what silence means in the end (spec §2.5)."""
+"""Putting a question to people: who is asked, who is asked next, and what no answer means (spec §2.5)."""
 
 import asyncio
 from collections.abc import Sequence

@@ -84,7 +84,7 @@ class RoleCommands:
             raise NotAccepted("at SEV-1 the Incident Commander does not also lead operations")
 
     def _clash(self, role: Role, to: Person) -> bool:
-        """At SEV-1 whoever commands delegates and does not resolve; alone there is nobody to delegate to (spec §4)."""
+        """At SEV-1 the commander delegates and does not resolve; a person who is alone has nobody to delegate to (spec §4)."""
         assignments = self._state.assignments
         other = {Role.OPS_LEAD: Role.INCIDENT_COMMANDER, Role.INCIDENT_COMMANDER: Role.OPS_LEAD}.get(role)
         if other is None or self._state.severity is not Severity.SEV1 or assignments.solo:

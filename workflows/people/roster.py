@@ -17,7 +17,7 @@ COMMAND: tuple[Role, ...] = (Role.INCIDENT_COMMANDER, *VACANCY)
 
 @dataclass(frozen=True)
 class Offer:
-    """A role that was offered to somebody and not accepted yet. Until then whoever holds it holds it."""
+    """A role that was offered to somebody and not accepted yet. Until then its holder keeps it."""
 
     role: Role
     to: str
@@ -32,10 +32,10 @@ class RoleAssignments:
         self.roster = Roster()
         self.assigned: dict[Role, str] = {}
         self.taken: dict[Role, datetime] = {}  # since when somebody has the role here
-        self.confirmed: dict[Role, str] = {}  # who said that they do what the rota says they do; this excludes nobody else
+        self.confirmed: dict[Role, str] = {}  # who acknowledged the role that the rota gives them; this excludes nobody else
         self.offers: dict[Role, Offer] = {}
         self.last_message: dict[str, datetime] = {}  # when each person last sent something to this incident
-        self.unresponsive: set[str] = set()  # who left a decision open for too long, and has sent nothing since
+        self.unresponsive: set[str] = set()  # who left a decision open for too long and has sent nothing since
         self.solo = ""  # the one person who can be reached, if it is only one
         self._duty = OnDuty()
         self._read_at: datetime | None = None
@@ -51,7 +51,7 @@ class RoleAssignments:
         return self._read_at is not None and self._read_at >= at
 
     def holders(self, roles: Iterable[Role]) -> tuple[Person, ...]:
-        """Who is told about what concerns these roles: whoever has it here; else who is on call; else the roster file, primaries first."""
+        """Who is told about what concerns these roles: the holder here; else who is on call; else the roster file, primaries first."""
         found: list[Person] = []
         for role in roles:
             found += self._of(role)
@@ -59,7 +59,7 @@ class RoleAssignments:
         return tuple({person.id: person for person in (*found, *((alone,) if alone else ()))}.values())
 
     def role_of(self, person: Person, roles: Iterable[Role], *, alone: bool = True) -> Role | None:
-        """The first of the roles that this person may act in now. An assignment replaces the rota's; whoever is `alone` acts in any."""
+        """The first of the roles that this person may act in now. An assignment replaces the rota's; who is `alone` acts in any."""
         wanted = tuple(roles)
         held = next((role for role in wanted if self._acts(person, role)), None)
         return held or (wanted[0] if alone and wanted and person.id == self.solo else None)
@@ -69,7 +69,7 @@ class RoleAssignments:
         return tuple(role for role in Role if self._acts(person, role))
 
     def may_command(self, person: Person) -> bool:
-        """True for those who take command by acknowledging: the ladder; whoever is alone; anybody where nobody on the roster is on it."""
+        """True for those who take command by acknowledging: the ladder; a person who is alone; anybody, when the roster names nobody for it."""
         nobody = not any(self._of(role) for role in COMMAND)
         return nobody or person.id == self.solo or self.role_of(person, COMMAND) is not None
 
@@ -111,13 +111,13 @@ class RoleAssignments:
         return tuple(person for person in self.roster.people.values() if person.slack or person.pager)
 
     def source(self, role: Role) -> str:
-        """Where it stands who holds the role: in this incident, in a schedule, or in the roster file."""
+        """Where it is written who holds the role: in this incident, in a schedule, or in the roster file."""
         if self.assigned.get(role) in self.roster.people:
             return "assigned here"
         return self._duty.sources.get(role, ROSTER_FILE)
 
     def rota(self) -> tuple[str, ...]:
-        """Who has which role, and where that stands: `Ops Lead lee (PagerDuty EP_OPS)`."""
+        """Who has which role, and where that is written: `Ops Lead lee (PagerDuty EP_OPS)`."""
         return tuple(
             f"{role.title} {' or '.join(person.id for person in people)} ({self.source(role)})"
             for role in Role

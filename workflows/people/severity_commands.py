@@ -33,7 +33,7 @@ class SeverityCommands:
         self._consent: Consent | None = None
 
     def reclassify(self, person: Person, message: Message) -> str:
-        """Raises `NotAccepted` with everything that stands against it."""
+        """Raises `NotAccepted` with all reasons against it."""
         try:
             to = Severity.parse(message.severity)
         except ValueError as wrong:

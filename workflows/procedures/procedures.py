@@ -1,6 +1,6 @@
 """Universal procedures (seed §1.2 to §1.5), one at a time inside an open incident: the same invoker, questions, undo and timeline as a playbook.
 
-What automation must never do is offered all the same, as a task for a person with the seed's own command: export first, a census before and
+What automation must never do is offered as a task for a person with the seed's own command: export first, a census before and
 after, attested by name (spec §2.8).
 """
 
@@ -111,7 +111,7 @@ class Procedures:
         return f"{asked.procedure} has begun; it asks whatever it needs: incident watch {self._verbs.state.id}"
 
     async def stop(self) -> None:
-        """Give up what is under way, and let it come to rest."""
+        """Give up what is under way, and wait for its end."""
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
@@ -135,7 +135,7 @@ class Procedures:
         return rollback
 
     def rollback_of(self, service: Deployed) -> Rollback:
-        """Rolling that service back: one for the whole incident, whoever asks, so that what was left and what did not help is remembered."""
+        """The rollback of that service: one for the whole incident, so that what was left and what did not help is remembered."""
         return self._rollbacks.setdefault(service.name, Rollback(self._verbs, self._freezes, service))
 
     async def _roll_back(self, asked: ProcedureRequest) -> None:

@@ -102,7 +102,7 @@ class Rollback:
         """One attempt: asked, carried out, proven three times, or put back."""
         verbs, service = self._verbs, self._service
         if not await self._freezes.wait_for(service):
-            return RollbackResult(declined=True, why="nobody wants a rollback without a verified freeze")
+            return RollbackResult(declined=True, why="a rollback without a verified freeze was declined")
         before = await verbs.do(Telemetry.impact, Surface(service=service.name, window=verbs.policy.mitigated_window))
         order, exemption = self._order(target, rollout), self._exemption(target)
         terms = ApprovalTerms(

@@ -133,7 +133,7 @@ class TrafficPin:
         return newest if newest is not None and newest.ready and newest.id not in self.left else None
 
     async def _canary_to(self, fixed: Revision, rollout: Rollout) -> bool:
-        """Step by step to the fixed build, then let the service follow the latest. False: nobody wants it, or it was put back."""
+        """Step by step to the fixed build, then let the service follow the latest. False: it was not approved, or it was put back."""
         verbs, numbers = self._verbs, self._numbers
         steps = numbers.canary_steps if self._service.platform == "cloud_run" else (1.0,)
         splits = [rollout.splits(), *(self._share(fixed, rollout, share) for share in steps)]

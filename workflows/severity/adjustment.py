@@ -88,7 +88,7 @@ class LoweringRequest(Value):
 
 
 class Lowering(Value):
-    """Whether the severity may be lowered: what stands against it, or all that speaks for it."""
+    """Whether the severity may be lowered: the reasons against it, or all reasons for it."""
 
     allowed: bool
     reasons: tuple[str, ...]

@@ -10,7 +10,7 @@ from activities.values import Value
 
 
 class _Ordered(StrEnum):
-    """Members are declared from least to worst; UNKNOWN stands first and outside that order."""
+    """Members are declared from least to worst; UNKNOWN is first and outside that order."""
 
     def at_least(self, other: str) -> bool:
         order = [str(member) for member in type(self)]

@@ -194,7 +194,7 @@ TABLE: tuple[Rule, ...] = (
     Rule("C1", SEV3, "dflt", lambda f, p: f.cve.high and f.cve.reachable is not False, "a high vulnerability is, or may be, reachable"),
     Rule("C1", SEV3, "dflt", _runaway, "spend is {f.spend_multiple:g}× its baseline"),
     Rule("edge-b", SEV3, "dflt", lambda f, p: f.synthetic_only, "only synthetics fail; no real traffic agrees", _AVAIL),
-    Rule("edge-h", SEV3, "dflt", lambda f, p: f.near_miss, "a near miss: no impact, a post-mortem all the same"),
+    Rule("edge-h", SEV3, "dflt", lambda f, p: f.near_miss, "a near miss: no impact, but a post-mortem"),
     Rule("edge-m", SEV3, "dflt", lambda f, p: f.provider_spend_cap,
         "the provider refuses us at our own spend cap: cost (2.6), not an outage"),
 

@@ -141,7 +141,7 @@ class Proof:
         return min(left, self._state.policy.paced(self._state.policy.stability.blind_page_after)) if self._blind_since else left
 
     def _say_blind(self, why: str) -> None:
-        """Missing data is a fault of its own: the room hears of it, and when it lasts, people are paged (spec §2.3, §7.1)."""
+        """Missing data is a fault of its own: it is posted to the room, and when it lasts, people are paged (spec §2.3, §7.1)."""
         self._announcer.say(f"BLIND: {why}. Nothing is called healthy on missing data.")
         policy = self._state.policy
         if self._blind_since is None:

@@ -47,7 +47,7 @@ class Recorder:
         await running
 
     async def flush(self) -> None:
-        """Write what is new: the entries, and what changed of the status since the ledger last heard of it."""
+        """Write what is new: the entries, and what changed of the status since the last batch that the ledger has."""
         state = self._state
         entries = state.timeline.unrecorded[:200]
         status = self._view.snapshot()

@@ -53,7 +53,7 @@ class StatusView:
         state = self._state
         return Outcome(
             incident_id=state.id, state=state.run_state, summary=state.outcome, mitigated_at=state.mitigated_at, resolved_at=state.resolved_at,
-            questions=len(state.approvals.questions), last_entry=state.timeline.entries[-1], rehearsed=rehearsed,
+            questions=len(state.approvals.questions), rehearsed=rehearsed,
             in_force=tuple(f"{m.name}: {m.target} (held by {m.held_by})" for m in state.measures.in_force()),
         )  # fmt: skip
 

@@ -108,7 +108,7 @@ class CanaryBack:
             self._verbs.ended(imposed)
 
     async def _climb(self, tenants: Sequence[str], fallback: Candidate) -> bool | None:
-        """One attempt. True: everything is back. False: aborted. None: nobody wants it."""
+        """One attempt. True: everything is back. False: aborted. None: it was not approved."""
         verbs, canary, route = self._verbs, self._policy.canary, self._route
         load = await verbs.do(Models.calls, Log(route=route.name, window=self._policy.log_window))
         weights = ladder(canary, load.n(fallback.id) / self._policy.log_window.total_seconds())

@@ -34,7 +34,7 @@ class Diagnosis(Value):
     def in_words(self) -> str:
         what = self.cause.value.lower() + (f" {self.which}" if self.which else "")
         said = "the cause is unknown" if self.cause is Cause.UNKNOWN else f"the cause is probably {what} ({self.confidence:.0%})"
-        return f"{said}: {'; '.join(self.reasons) or 'nothing stands out'}"
+        return f"{said}: {'; '.join(self.reasons) or 'nothing is conspicuous'}"
 
 
 def diagnose(findings: TriageFindings) -> Diagnosis:

@@ -18,7 +18,7 @@ from activities.write_gate.write_gate import Gate
 
 CLOCKS = timedelta(seconds=60)  # so far behind the first bad sample a change may stand, and still be its cause: samples are coarse
 FADES = timedelta(minutes=15)  # a change so long before the start is half as suspect
-CREEPS = 4  # times as long, where the trouble came slowly
+CREEPS = 4  # times as long, where the errors came slowly
 HALF = 0.5  # of a region's traffic: a revision that serves so much is to be judged by that region
 
 
@@ -86,7 +86,7 @@ def rank(findings: TriageFindings) -> tuple[SuspectedChange, ...]:
 
 
 def _each(changes: Iterable[Change]) -> list[Change]:
-    """Each change once, whatever the order in which they were told."""
+    """Each change once, whatever the order in which they came."""
     return sorted({change.id: change for change in sorted(changes, key=lambda c: c.model_dump_json())}.values(), key=lambda c: (c.at, c.id))
 
 
@@ -101,7 +101,7 @@ def _nearness(findings: TriageFindings, change: Change) -> tuple[float, str]:
     began = findings.began()
     if began is None:
         ago = findings.before(change, findings.at)
-        return 0.5 / (1 + max(0.0, ago / FADES)), f"{_ago(ago)} ago; nobody knows when the trouble began"
+        return 0.5 / (1 + max(0.0, ago / FADES)), f"{_ago(ago)} ago; nobody knows when the errors began"
     before = findings.before(change, began)
     if before < -CLOCKS:
         near = 0.05 if -before <= findings.mitigation.around_onset else 0.0

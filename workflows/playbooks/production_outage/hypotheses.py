@@ -15,7 +15,7 @@ from activities.platform.change_feed import Change
 from activities.write_gate.write_gate import WriteSafety
 from workflows.playbooks.production_outage.findings import SuspectedChange, TriageFindings, listed, regions_of, revision_of
 
-MUCH_WORSE = 4.0  # a revision or region with so many times the errors of the others stands out
+MUCH_WORSE = 4.0  # a revision or region with so many times the errors of the others is suspicious
 FULL = 0.95  # of the capacity, or of a dependency
 
 
@@ -75,13 +75,13 @@ def change_evidence(findings: TriageFindings, suspect: SuspectedChange, elsewher
     evidence = Evidence(Cause.CHANGE, change.id, change=change)
     evidence.supports(0.75 * suspect.score, f"{change.in_words()} ({'; '.join(suspect.reasons)})")
     if findings.onset and findings.onset.shape is Shape.STEP and suspect.score >= 0.5:
-        evidence.supports(0.2, "the trouble began at once, as changes do")
+        evidence.supports(0.2, "the errors began suddenly, as after a change")
     _by_revision(findings, change, evidence)
     if change.services and hit - set(change.services):
         evidence.contradicts(0.6, f"{listed(hit - set(change.services))} fails too, which it does not touch")
     _by_place(findings, change, evidence)
     if elsewhere >= 0.5:
-        evidence.contradicts(0.35, "something else explains it by itself")
+        evidence.contradicts(0.35, "another hypothesis explains it")
     return evidence
 
 
@@ -106,14 +106,14 @@ def _by_revision(findings: TriageFindings, change: Change, evidence: Evidence) -
 
 
 def _by_place(findings: TriageFindings, change: Change, evidence: Evidence) -> None:
-    """Compare the regions that are ill with those that are well, as far as both have the change."""
+    """Compare the failing regions with the healthy ones, as far as both have the change."""
     ill = findings.hit_regions()
     well = frozenset(findings.errors_by_region()) - ill
     if not ill or not well or regions_of(change):
         return
     served = findings.serving(revision_of(change))
     if served and served <= ill:
-        evidence.supports(0.6, f"only {listed(served)} has it, and is ill")
+        evidence.supports(0.6, f"only {listed(served)} has it, and fails")
     elif not served or served & well:
         evidence.contradicts(0.6, f"{listed(served & well or well)} is well with the same change")
 
@@ -129,7 +129,7 @@ def artefact_evidence(findings: TriageFindings, suspects: tuple[SuspectedChange,
         if len(common) > 1 and not _shared_change(suspects, common):
             evidence.supports(0.55, f"{listed(common)} fail alike, have no change in common, and all read {feed.name}")
         if findings.onset and findings.onset.shape is Shape.PERIODIC:
-            evidence.supports(0.5, "the trouble comes back again and again, as a bad artefact does that is made anew")
+            evidence.supports(0.5, "the errors come back periodically, as with a bad artefact that is generated again")
         if evidence.doubt < 1 and hit - common:
             evidence.contradicts(0.4, f"{listed(hit - common)} fails too and does not read it")
         if evidence.doubt < 1 and findings.radius and len(feed.services) > 1 and findings.radius.services and common < set(feed.services):
@@ -146,7 +146,7 @@ def _shared_change(suspects: tuple[SuspectedChange, ...], services: frozenset[st
 
 
 def region_evidence(findings: TriageFindings, suspects: tuple[SuspectedChange, ...]) -> list[Evidence]:
-    """One region is ill and the others are well, on the same revisions."""
+    """One region fails and the others are healthy, on the same revisions."""
     errors, hit = findings.errors_by_region(), findings.hit_regions()
     inside = findings.health.inside if findings.health else {}
     found = []
@@ -161,7 +161,8 @@ def region_evidence(findings: TriageFindings, suspects: tuple[SuspectedChange, .
             )
         if region in inside and inside[region].ok is not True:
             evidence.supports(
-                0.4, f"{region} says itself that it is ill" if inside[region].ok is False else f"{region} does not answer from inside"
+                0.4,
+                f"{region} itself reports that it is unhealthy" if inside[region].ok is False else f"{region} does not answer from inside",
             )
         if any(regions_of(s.change) == {region} and s.score >= 0.4 for s in suspects):
             evidence.contradicts(0.6, f"something was changed in {region} alone")
@@ -181,17 +182,17 @@ def load_evidence(findings: TriageFindings) -> Evidence:
     if used >= FULL:
         evidence.supports(0.85 if used > 1.2 else 0.6, f"{used:.0%} of the capacity is asked for")
         if findings.onset and findings.onset.shape is Shape.RAMP:
-            evidence.supports(0.4, "the trouble came slowly, as load does")
+            evidence.supports(0.4, "the errors came slowly, as load does")
         if findings.onset and findings.onset.slow:
             evidence.supports(0.2, "answers became slow before they became errors")
     elif findings.onset and findings.onset.shape is Shape.RAMP:
-        evidence.supports(0.25, "the trouble came slowly, as load and leaks do")
+        evidence.supports(0.25, "the errors came slowly, as load and leaks do")
         evidence.contradicts(0.4, f"only {used:.0%} of the capacity is asked for")
     return evidence
 
 
 def dependency_evidence(findings: TriageFindings) -> list[Evidence]:
-    """What the service stands on is broken: inside (database, cache) or in front of it (balancer, names, certificate)."""
+    """A dependency of the service is broken: inside (database, cache) or in front of it (balancer, names, certificate)."""
     inside = findings.health.inside if findings.health else {}
     overloaded = findings.capacity is not None and findings.capacity.utilisation() >= FULL
     names = {*(findings.dependencies.up if findings.dependencies else ()), *(n for seen in inside.values() for n in seen.dependencies)}
@@ -228,7 +229,7 @@ def data_evidence(findings: TriageFindings, suspects: tuple[SuspectedChange, ...
         evidence.supports(0.7, reason)
     moved = [s for s in suspects if s.change.kind == "migration" and s.score >= 0.4]
     if moved:
-        evidence.supports(0.6, f"a migration stands near the start: {moved[0].change.in_words()}")
+        evidence.supports(0.6, f"a migration is near the start: {moved[0].change.in_words()}")
         evidence.which = moved[0].change.id
         evidence.change = moved[0].change
     return evidence
@@ -244,4 +245,4 @@ def _everywhere_alike(findings: TriageFindings, evidence: Evidence) -> None:
 def _not_in_front(findings: TriageFindings, evidence: Evidence) -> None:
     down = findings.dependencies.down() if findings.dependencies else ()
     if evidence.doubt < 1 and down:
-        evidence.contradicts(0.5, f"{listed(down)} is down, which explains it by itself")
+        evidence.contradicts(0.5, f"{listed(down)} is down, which explains it")

@@ -49,7 +49,7 @@ class Outage:
     # -- triage -----------------------------------------------------------------------------------------------------------------------
 
     async def survey(self) -> None:
-        """Everything that can be known in a few minutes, side by side; what cannot be read is unknown, and said to be (A.1 T1 to T4)."""
+        """Everything that can be known in a few minutes, side by side; what cannot be read is unknown, and shown as such (A.1 T1 to T4)."""
         verbs, name, mitigation = self._verbs, self.service.name, self._verbs.policy.mitigation
         health, dependencies, changes, onset, radius, capacity, gate, feeds = await asyncio.gather(
             verbs.look(Edge.health, Vantages(service=name, regions=self.service.regions, mitigation=mitigation)),

@@ -24,7 +24,7 @@ class Remedies:
         self._findings = findings
 
     async def undo_change(self, found: Diagnosis) -> None:
-        """A deploy is rolled back; a flag is ours to switch; any other change is undone by whoever made it, and stated as a task."""
+        """A deploy is rolled back; a flag is ours to switch; any other change is a task for the person who made it."""
         verbs, change = self._verbs, found.change
         if change is None or change.kind == "deploy":
             await self._roll_back(found.reasons[:3])
