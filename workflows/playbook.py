@@ -53,6 +53,7 @@ class Playbook(Verbs, MessageHandlers):
         self._comms = Comms(state, invoker, questions)
         super().__init__(state, invoker, questions, self._comms)
         self._ending = Ending(state, questions, self._proof, self._lifts, self._comms)
+        self.resolve, self.finish = self._ending.resolve, self._ending.finish
         self.first_minutes = FirstMinutes(self)
         self.procedures = Procedures(self, self.first_minutes.freezes)
         self._commands = IncidentCommands(state, invoker, self._comms)
@@ -150,14 +151,6 @@ class Playbook(Verbs, MessageHandlers):
         await self._recorder.flush()
         while state.timeline.unrecorded:
             await self._recorder.flush()
-
-    async def resolve(self) -> None:
-        """The gate has passed: close it, when the commander says so."""
-        await self._ending.resolve()
-
-    async def finish(self, summary: str) -> None:
-        """It is over, without more ado."""
-        await self._ending.finish(summary)
 
     # -- messages ---------------------------------------------------------------------------------------------------------------------
 

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from activities.action import A, Effect, Grant, O, Risk, Verb
+from activities.action import A, Effect, Grant, O, Order, Risk, Verb, action_of
 from workflows.engine.invoker import Invoker
 from workflows.engine.measures import Imposed
 from workflows.engine.state import IncidentState
-from workflows.engine.steps import Steps
-from workflows.errors import RetriesExhausted
+from workflows.errors import HandOver, RetriesExhausted
 from workflows.incident import Silence
 from workflows.people.questions import ApprovalTerms, Decision, Questions
 from workflows.status import Step, StepState
@@ -26,6 +25,39 @@ class ChangeResult:
 
     def __bool__(self) -> bool:
         return self.effect is not None
+
+
+class Steps:
+    def __init__(self, state: IncidentState, invoker: Invoker, questions: Questions) -> None:
+        self._state = state
+        self._invoker = invoker
+        self._questions = questions
+
+    def begin(self, verb: Verb[Any, Any], order: Order, state: StepState = StepState.RUNNING) -> Step:
+        return self._state.begin(action_of(verb), order, self._invoker.risk(verb, order), state)
+
+    def done(self, step: Step, answer: object) -> None:
+        """It was carried out, found done already, or only noted (a plan, or shadow mode)."""
+        if isinstance(answer, Effect):
+            state = StepState.ASSUMED if answer.assumed else StepState.ADOPTED if answer.adopted else StepState.DONE
+            self._state.end(step, state, f"{answer.summary} (proven by {answer.proven_by})")
+        else:
+            self._state.end(step, StepState.DONE, getattr(answer, "summary", "") or "looked")
+
+    async def repair(self, step: Step, verb: Verb[Any, Any], order: Order, out: RetriesExhausted, *, may_skip: bool) -> bool:
+        """Ask what to do about a step that cannot be done. True: skip it. False: try again. Raises `HandOver`."""
+        state = self._state
+        step.state, step.result = StepState.FAILED, out.why
+        state.note("failed", f"{step.verb} {step.target}: {out.why}", step=step)
+        decision = await self._questions.repair(
+            action_of(verb), f"{step.verb} on {step.target} is not done", out.why, order=order, may_skip=may_skip
+        )
+        if decision.verdict == "hand_over":
+            raise HandOver(f"{step.verb} on {step.target} failed ({out.why}); {decision.by} takes over")
+        if decision.verdict == "skip":
+            state.end(step, StepState.SKIPPED, f"skipped by {decision.by}")
+            step.result = decision.by
+        return decision.verdict == "skip"
 
 
 class Changes:
@@ -61,8 +93,10 @@ class Changes:
         self._steps.done(step, answer)
         return answer
 
-    async def propose(self, verb: Verb[O, Effect], order: O, facts: tuple[str, ...], silence: Silence, under: Grant | None) -> ChangeResult:
-        """The invoker refuses a change at C2 and above without the grant that this asks for."""
+    async def propose(
+        self, verb: Verb[O, Effect], order: O, *, facts: tuple[str, ...] = (), silence: Silence = Silence.HOLD, under: Grant | None = None
+    ) -> ChangeResult:
+        """Make a change that is no temporary measure. `under`: the grant of a plan that it belongs to."""
         step, grant = self._steps.begin(verb, order, StepState.ASKING), under
         if step.risk >= Risk.C2 and grant is None:
             decision = await self._questions.approval(verb, [order], ApprovalTerms(facts=facts, silence=silence))

@@ -6,13 +6,13 @@ from typing import Any, Generic, cast
 from temporalio import workflow
 
 from activities.action import Effect, Grant, I, Measure, Order, Risk, action_of
-from workflows.engine.changes import ChangeResult, Changes
+from workflows.engine.changes import ChangeResult, Changes, Steps
 from workflows.engine.invoker import Invoker
 from workflows.engine.measures import Imposed
 from workflows.engine.proof.proof import Proof
 from workflows.engine.state import IncidentState
-from workflows.engine.steps import Steps
 from workflows.errors import NeedsApproval, RetriesExhausted
+from workflows.incident import Silence
 from workflows.people.questions import ApprovalTerms, Questions
 from workflows.status import Step, StepState
 
@@ -50,9 +50,15 @@ class Impositions:
         self._proof = proof
 
     async def impose(
-        self, measure: Measure[I], order: I, terms: ApprovalTerms, *, under: Grant | None, onto: Imposed | None, authorised: bool
-    ) -> ChangeResult:
-        """See `Verbs.impose`."""
+        self, measure: Measure[I], order: I, *, facts: tuple[str, ...] = (), silence: Silence = Silence.HOLD, under: Grant | None = None,
+        onto: Imposed | None = None, authorised: bool = False,
+    ) -> ChangeResult:  # fmt: skip
+        """Put a temporary measure in force.
+
+        `onto`: change a measure that is in force already (the next step of a ramp), keeping the state from before the first step.
+        `authorised`: this is the safe action after silence; a signed standing policy for the verb allows it without asking again (spec §2.5.5).
+        """
+        terms = ApprovalTerms(facts=facts, silence=silence)
         if getattr(order, "tenants", None) == ():  # nobody is concerned
             return ChangeResult()
         step = self._steps.begin(measure.impose, order)

@@ -6,11 +6,11 @@ from datetime import timedelta
 from temporalio import workflow
 
 from activities.action import Grant, Imposition, Order, Role, action_of
+from workflows.engine.changes import Steps
 from workflows.engine.invoker import Invoker
 from workflows.engine.measures import Imposed, lift_question
 from workflows.engine.proof.proof import Proof
 from workflows.engine.state import IncidentState
-from workflows.engine.steps import Steps
 from workflows.errors import RetriesExhausted
 from workflows.people.questions import Decision, Questions
 from workflows.status import StepState
@@ -24,7 +24,7 @@ class Lifts:
         self._steps = steps
         self._proof = proof
 
-    async def lift_measures(self, asks: str, *, asking: Role, resting: timedelta) -> None:
+    async def lift_measures(self, *, asking: Role, resting: timedelta, asks: str) -> None:
         """Lift what is in force when a person says so. A *no* leaves it in force in that person's name."""
         if not (measures := self._state.measures.liftable()):
             return

@@ -42,7 +42,7 @@ class Ending:
         await self.finish("resolved: the stability gate passed")
 
     async def finish(self, summary: str) -> None:
-        """It is over: the status page, the room and the page say so."""
+        """It is over, without another question: the status page, the room and the page say so."""
         state = self._state
         state.resolved_at, state.run_state, state.outcome = workflow.now(), State.RESOLVED, summary
         state.note("resolved", summary)

@@ -70,7 +70,7 @@ class ProductionOutage(Playbook):
                         await remedies.roll_back_anyway(found)
 
         async with self.recovery():
-            await self.steady(numbers.steady)
+            await self.stable(numbers.steady)
             await self.lift_measures(
                 asking=Role.OPS_LEAD, resting=numbers.resting, asks="Put back what was limited, drained, paused or switched off?"
             )
