@@ -58,6 +58,10 @@ class ServiceHealth(Value):
     blind: bool
     at: datetime
 
+    def at_most(self, error_ratio: float) -> bool:
+        """It is known, and no more than this share of the requests fails."""
+        return not self.blind and self.error_ratio is not None and self.error_ratio <= error_ratio
+
 
 class EstimateQuality(StrEnum):
     """How far an estimate may be trusted."""

@@ -48,6 +48,10 @@ class Comms:
         self._noted = 0  # entries of the timeline at the last status that was due
         self._severity = SeverityWatch(state, invoker, questions, self._background, self.severity_raised)
         self._ticket = Ticket(state, invoker, self._background)
+        # What is told to one part only: something for the room; a hypothesis, the impact or the scope; who sent a message; who took command.
+        self.say, self.notes_changed = self._room.say, self._ticket.update
+        self.spoke, self.role_taken = self._commander.spoke, self._commander.separate_operations
+        self.stop = self._background.stop
 
     def start(self) -> None:
         """Begin everything that runs beside the playbook."""
@@ -58,10 +62,6 @@ class Comms:
         state.note("scribe", "the timeline bot is interim scribe: it writes from the first moment on")
         self._commander.check_for_others()
         self._background.run("communications", self._begin())
-
-    async def stop(self) -> None:
-        """Start nothing more, and wait until what was started has come to rest."""
-        await self._background.stop()
 
     def entered(self, phase: Phase) -> None:
         """A phase began: the public is told when it changes what they may expect; support and executives when there is something to say."""
@@ -92,22 +92,6 @@ class Comms:
     def page(self, roles: tuple[Role, ...], why: str) -> None:
         """Wake whoever holds these roles, beside everything else."""
         self._background.run("page", self._commander.page(roles, why))
-
-    def notes_changed(self) -> None:
-        """Somebody noted a hypothesis, the impact or the scope: the ticket shows it too."""
-        self._ticket.update()
-
-    def say(self, text: str) -> None:
-        """Something people in the war room should read now."""
-        self._room.say(text)
-
-    def spoke(self, person: Person) -> None:
-        """Somebody sent a message: they can be reached."""
-        self._commander.spoke(person)
-
-    def role_taken(self) -> None:
-        """Somebody took command: they may have another role that must not go with it."""
-        self._commander.separate_operations()
 
     def offered(self, role: Role, to: Person, by: Person) -> None:
         """A role that somebody holds is offered to somebody else."""

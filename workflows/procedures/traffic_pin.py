@@ -175,7 +175,7 @@ class TrafficPin:
         await verbs.rest(self._numbers.canary_step, f"watch: {order.effect()}")
         health = await verbs.read(Telemetry.impact, Surface(service=self._service.name, window=self._numbers.canary_step))
         allowed = 1 - verbs.policy.stability.slo_target + self._numbers.canary_more_errors
-        if health.blind or health.error_ratio is None or health.error_ratio > allowed:
+        if not health.at_most(allowed):
             verbs.note(f"the canary of {self._service.name} is put back: {in_words(health)}")
             return False
         return True

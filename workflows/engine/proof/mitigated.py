@@ -40,7 +40,7 @@ class Mitigation:
             await workflow.sleep(policy.paced(policy.mitigated_window), summary="look whether the impact has ended")
             health = await self._look(surface)
             await self._shadow.look_sometimes()
-            if not health.blind and health.error_ratio is not None and health.error_ratio <= policy.mitigated_error_ratio:
+            if health.at_most(policy.mitigated_error_ratio):
                 break
             if workflow.now() >= deadline and not state.shadow:  # in shadow mode people repair it, and take the time they need
                 if await self._continue_unmitigated(in_words(health)):

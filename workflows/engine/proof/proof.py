@@ -118,7 +118,7 @@ class Proof:
             return
         await workflow.sleep(policy.paced(policy.mitigated_window), summary=f"watch after lifting {imposed.name}")
         health = await self._impact(Surface(service=self._state.incident.service, window=policy.mitigated_window))
-        if health.blind or health.error_ratio is None or health.error_ratio > policy.mitigated_error_ratio:
+        if not health.at_most(policy.mitigated_error_ratio):
             self._announcer.impact_returned()
             raise HandOver(f"lifting {imposed.name} brought the impact back ({in_words(health)}); the rest stays in force")
 

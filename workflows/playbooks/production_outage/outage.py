@@ -121,7 +121,7 @@ class Outage:
     async def _nobody_affected(self) -> bool:
         """Whether nothing says that anybody is affected: no errors, not slow, well inside and outside. Then nothing is changed on suspicion."""
         impact, health, onset = await self._impact(), self.findings.health, self.findings.onset
-        well = impact.error_ratio is not None and not impact.blind and impact.error_ratio <= self._verbs.policy.mitigated_error_ratio
+        well = impact.at_most(self._verbs.policy.mitigated_error_ratio)
         slow = onset is not None and onset.slow and onset.first_bad is not None
         ill = health is None or not health.believed or any(share is None or share < MOST for share in health.outside.values())
         if not well or slow or ill or self.findings.hit_regions() or self._writes.unsafe:
@@ -163,8 +163,7 @@ class Outage:
         while True:
             await verbs.rest(policy.mitigated_window, "whether that helped")
             now = await self._impact()
-            ended = now.error_ratio is not None and not now.blind and now.error_ratio <= policy.mitigated_error_ratio
-            if ended or better(before, now, policy.roll_back.improvement):
+            if now.at_most(policy.mitigated_error_ratio) or better(before, now, policy.roll_back.improvement):
                 verbs.note(f"better: {in_words(now)}, before {in_words(before)}")
                 return True
             if workflow.now() < deadline:
