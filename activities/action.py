@@ -283,6 +283,10 @@ class Imposition(Order):
         """The order that puts the state before back. Call it on an order that carries it."""
         raise NotImplementedError
 
+    def concerns_nobody(self) -> bool:
+        """Whether there is nobody and nothing that it would act on, so that nothing needs to be done."""
+        return False
+
     def met(self, now: Any) -> bool | None:
         """Whether what was looked at is as this order wants it, whoever brought it about. None: it cannot be told by looking."""
         return None

@@ -22,7 +22,7 @@ from activities.action import Imposition, Order, Risk, action_of
 from activities.capacity.capacity import ScaleUp
 from activities.edge.edge import Drain, Limit
 from activities.feeds.feeds import Pause
-from activities.models.route_orders import BackOffOrder, Degrade, Shift
+from activities.models.routes import Shift
 from activities.write_gate.write_gate import ReadOnly
 from tests.stage.drill import stage_settings
 from worker.converter import TolerantConverter, data_converter
@@ -194,7 +194,7 @@ def test_every_order_says_itself_to_a_person(verb: object) -> None:
 
 
 def test_an_imposition_carries_its_own_undo() -> None:
-    for order in (Shift, Degrade, BackOffOrder, Drain, Limit, ScaleUp, ReadOnly, Pause):
+    for order in (Shift, Drain, Limit, ScaleUp, ReadOnly, Pause):
         assert issubclass(order, Imposition)
         assert {"look", "given", "undo"} <= set(vars(order))
 

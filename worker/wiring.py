@@ -28,11 +28,14 @@ from activities.freeze.freezes import Freezes
 from activities.identity.codes import Codes, Identities
 from activities.kit.clock import Clock, RealClock
 from activities.kit.http import Bearer, HttpClient
+from activities.kit.rest import RestClient
 from activities.ledger.ledger import Ledger
 from activities.metrics.prometheus import Prometheus
 from activities.metrics.telemetry import Telemetry
+from activities.models.client_policy import ClientPolicies
 from activities.models.model_gateway import ModelGateway
 from activities.models.models import Models
+from activities.models.modes import TenantModes
 from activities.organisation.organisation import Organisation
 from activities.organisation.rota import Rota
 from activities.paging.pager import Pager
@@ -117,7 +120,8 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
     ledger.migrate()
     organisation = Organisation(settings.organisation)
     codes = Codes(secret("codes_secret").encode())
-    gateway = ModelGateway(await door(settings.model_gateway_url, Authorization=f"Bearer {secret('model_gateway_token')}"))
+    at_gateway = await door(settings.model_gateway_url, Authorization=f"Bearer {secret('model_gateway_token')}")
+    gateway = ModelGateway(at_gateway)
     app = AppPlane(await door(settings.app_url, Authorization=f"Bearer {secret('app_token')}"))
     prometheus = await _metrics_store(settings, stack)
     slack, pagerduty = await _paging(settings, stack)
@@ -154,7 +158,8 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
         project=settings.unleash_project, environment=settings.unleash_environment,
     )  # fmt: skip
     systems: tuple[System, ...] = (
-        organisation, ledger, Identities(organisation, codes), Models(gateway, app, prometheus, clock), Flags(flags, app),
+        organisation, ledger, Identities(organisation, codes), Models(gateway, prometheus, clock), TenantModes(gateway, app),
+        ClientPolicies(RestClient(at_gateway), gateway), Flags(flags, app),
         Telemetry(prometheus), Evidence(settings.evidence, prometheus),
         Pager(pagerduty, slack, codes), Rota(organisation, pagerduty), WarRoom(slack), StatusPage(statuspage, second),
         Tickets(GitHub(at_github, settings.github_repository)), deploys, DeployGate(Repositories(at_github)),

@@ -59,10 +59,13 @@ class RestResource(Resource):
         return (self._get(),)
 
     def write_by_hand(self, value: Any, prior: Any = None) -> tuple[str, ...]:
+        return self.put_by_hand(self.body(value))
+
+    def put_by_hand(self, body: Json, *below: str) -> tuple[str, ...]:
+        """Read the version, then write this body; `below`: further parts of the path that is written to."""
         epoch = {"epoch": Var("EPOCH", number=True)} if self.epochs else {}
-        put = curl(
-            "PUT", self._url(), self._auth(), ("If-Match: ", Var("ETAG")), ("X-Actor: ", Var("USER")), body={**epoch, **self.body(value)}
-        )  # fmt: skip
+        url, actor = address(self.base, self.path + (path(*below) if below else "")), ("X-Actor: ", Var("USER"))
+        put = curl("PUT", url, self._auth(), ("If-Match: ", Var("ETAG")), actor, body={**epoch, **body})
         read = (keep("STATE", self._get()), keep("ETAG", field_of("STATE", "etag")))
         return (*read, *((keep("EPOCH", field_of("STATE", "epoch", plus_one=True)),) if self.epochs else ()), put)
 
@@ -96,5 +99,5 @@ class RestSetting(Setting[T, V, R], Generic[T, V, R]):
         """The reading that an answer is: the fields of the value, the versions, and the facts that the reading has besides."""
         value = {name: said[name] for name in self.value.model_fields if name in said}
         facts = {name: said[name] for name in self.reading.model_fields if name in said and name not in Reading.model_fields}
-        whose = {"version": said["etag"], "epoch": said.get("epoch"), "changed_by": said["changed_by"]}
+        whose = {"version": said["etag"], "epoch": said.get("epoch"), "changed_by": said.get("changed_by", "")}
         return cast("R", self.reading(value=self.value(**value), **whose, **facts))

@@ -12,13 +12,11 @@ from datetime import timedelta
 from typing import Any
 
 from pydantic import JsonValue
-from temporalio import activity
 
 from activities.action import Call, Effect, Lapsed, Limits, Measure, NotYet, Patience, Refused, Risk, Role, System, action
 from activities.kit.clock import Clock
 from activities.kit.http import Conflict
 from activities.metrics.prometheus import Prometheus
-from activities.metrics.telemetry import beyond_chance
 from activities.models.canary_watch import CanaryWatch
 from activities.models.model_gateway import Completion, ModelGateway
 from activities.models.orders import (
@@ -40,39 +38,15 @@ from activities.models.orders import (
     Watch,
     Watched,
 )
-from activities.models.route_orders import (
-    EVERYBODY,
-    BackOffOrder,
-    Breaker,
-    ClientPolicy,
-    ClientPolicyOf,
-    Degrade,
-    RestoreClientPolicy,
-    RestoreModes,
-    RouteOf,
-    RouteState,
-    Shift,
-)
-from activities.product.app_plane import AppPlane
-
-__all__ = [
-    "BACKED_OFF", "DEGRADED", "EVERYBODY", "FAILED_OVER", "BackOffOrder", "Breaker", "CallLine", "Calls", "Candidate", "Candidates",
-    "ClientPolicy", "ClientPolicyOf", "Degrade", "ErrorClass", "Log", "Models", "Needs", "Probe", "Probed",
-    "RestoreClientPolicy", "RestoreModes", "RouteOf", "RouteState", "Served", "ServedBy", "Shift", "Split", "Survey", "TenantServed",
-    "TenantSplit", "Watch", "Watched",
-]  # fmt: skip
+from activities.models.routes import EVERYBODY, RouteOf, RouteState, Shift, spread
 
 Json = dict[str, Any]
 
 ROUTING = (Role.INCIDENT_COMMANDER, Role.AI_ML_LEAD)
-DEGRADING = (Role.OPS_LEAD, Role.INCIDENT_COMMANDER)
 ROUNDS = 3  # read, decide, write: as often before somebody else is plainly at work on the same thing
 SAMPLE = 24  # probes of the data plane that prove a shift
 INTENDED = 0.99  # the share of answers that must be as intended (spec §9.2, Verify)
 ABSURD = 0.001  # a partial weight is contradicted when what was served would be rarer than this
-MOST_CHATS = 20  # tenants that are asked to prove a mode
-SETTLED = timedelta(seconds=30)  # policy time after which a retry policy shows in the log
-TOLERANCE = 0.02  # of the retry share, above the budget
 SOON = timedelta(seconds=1)
 
 
@@ -81,20 +55,11 @@ def _risk_of_shift(order: Shift, limits: Limits) -> Risk:
     return Risk.C1 if order.purpose == "fall back" or (order.purpose == "fail over" and within) else Risk.C2
 
 
-def _risk_of_degrade(order: Degrade, limits: Limits) -> Risk:
-    return Risk.C1 if len(order.tenants) <= limits.tenants else Risk.C2
-
-
-def _risk_of_restoring(order: RestoreModes, limits: Limits) -> Risk:
-    return Risk.C1 if len(order.modes) <= limits.tenants else Risk.C2
-
-
 class Models(System):
-    """The model gateway, proven by its data plane and by the product's own plane."""
+    """The model gateway, proven by its data plane."""
 
-    def __init__(self, gateway: ModelGateway, app: AppPlane, prometheus: Prometheus, clock: Clock) -> None:
+    def __init__(self, gateway: ModelGateway, prometheus: Prometheus, clock: Clock) -> None:
         self._gateway = gateway
-        self._app = app
         self._prometheus = prometheus
         self._clock = clock
 
@@ -203,48 +168,6 @@ class Models(System):
             return await self._shifted(order, call, before, adopted=False)
         raise NotYet(f"route {order.route} changed while we wrote; we look again", after=SOON)
 
-    @action("models.degrade", risk=_risk_of_degrade, asks=DEGRADING)
-    async def degrade(self, order: Degrade, call: Call) -> Effect:
-        """Retrieval-only answers for these tenants, labelled as such in every answer (A.2 M2)."""
-        if not order.tenants:
-            raise Refused("a degradation must name its tenants")
-        wanted = dict.fromkeys(order.tenants, "retrieval_only")
-        found, wrote = await self._set_modes(call, order.route, wanted)
-        await self._prove_modes(call, order.route, wanted)
-        return _modes_effect(order, wanted, order.prior or found, adopted=not wrote)
-
-    @action("models.restore_modes", risk=_risk_of_restoring, asks=DEGRADING)
-    async def restore_modes(self, order: RestoreModes, call: Call) -> Effect:
-        """The modes before, if they are still as we left them. Raises `Refused` naming the tenants that somebody else has changed."""
-        now = await self._gateway.route(call, order.route)
-        theirs = [tenant for tenant, mode in order.modes.items() if now.mode(tenant) not in (mode, "retrieval_only")]
-        if theirs:
-            raise Refused(f"conflict: we left them on retrieval only, and somebody has changed the mode of {', '.join(theirs)} since")
-        found, wrote = await self._set_modes(call, order.route, order.modes)
-        await self._prove_modes(call, order.route, order.modes)
-        return _modes_effect(order, order.modes, found, adopted=not wrote)
-
-    # ---- how clients retry ----
-
-    @action("models.client_policy")
-    async def client_policy(self, order: ClientPolicyOf, call: Call) -> ClientPolicy:
-        """How our clients retry."""
-        return await self._policy(call)
-
-    @action("models.back_off", risk=Risk.C1)
-    async def back_off(self, order: BackOffOrder, call: Call) -> Effect:
-        """Fewer retries, seen in the share of retries (A.2 M1). Raises `NotYet` until the log shows it."""
-        wanted = ClientPolicy.of(order.settings)
-        before, after, wrote = await self._set_policy(call, wanted, from_any=True)
-        seen = await self._prove_retries(call, order)
-        return _policy_effect(order, order.prior or before, after, f"policy read back; {seen}", adopted=not wrote)
-
-    @action("models.restore_client_policy", risk=Risk.C1)
-    async def restore_client_policy(self, order: RestoreClientPolicy, call: Call) -> Effect:
-        """The retry policy before, if ours is still in force. Raises `Refused` when somebody else has changed it."""
-        before, after, wrote = await self._set_policy(call, order.policy, left=order.left)
-        return _policy_effect(order, before, after, "policy read back", adopted=not wrote)
-
     # ---- the canary ----
 
     @action("models.watch", risk=Risk.C1, asks=ROUTING, patience=Patience.WATCH)
@@ -300,7 +223,7 @@ class Models(System):
         answered = [tenant for tenant in named if route.mode(tenant) == "normal"]
         if not answered:
             return "no answer can show it: all of them are on retrieval only"
-        served = await self._who_serves(call, order.route, _spread(answered, SAMPLE))
+        served = await self._who_serves(call, order.route, spread(answered, SAMPLE))
         n = sum(served.values())
         if n < SAMPLE:
             raise NotYet(f"accepted, but only {n} of {SAMPLE} probes said who served them", after=SOON)
@@ -319,78 +242,8 @@ class Models(System):
             left = [tenant for tenant, one in zip(left, said, strict=True) if not one.served_by]
         return served
 
-    async def _set_modes(self, call: Call, route: str, wanted: dict[str, str]) -> tuple[RouteState, bool]:
-        """Bring modes about. Returns the route as it was found, and whether we wrote."""
-        found: RouteState | None = None
-        wrote = False
-        for _ in range(ROUNDS * len(set(wanted.values()))):
-            now = await self._gateway.route(call, route)
-            found = found or now
-            left = {tenant: mode for tenant, mode in wanted.items() if now.mode(tenant) != mode}
-            if not left:
-                return found, wrote
-            if wrote and left.keys() == {t for t, m in wanted.items() if found.mode(t) != m}:
-                raise NotYet(f"accepted, but route {route} still shows the modes before for {', '.join(sorted(left))}", after=SOON)
-            mode = next(iter(left.values()))
-            body = {"epoch": now.epoch + 1, "tenants": [tenant for tenant, m in left.items() if m == mode], "mode": mode}
-            try:
-                await self._gateway.put_modes(call, route, now.etag, body)
-                wrote = True
-            except Conflict:
-                continue
-        raise NotYet(f"route {route} kept changing while we wrote its modes; we look again", after=SOON)
-
-    async def _prove_modes(self, call: Call, route: str, wanted: dict[str, str]) -> None:
-        """Ask the product as these tenants. Raises `NotYet` when the control plane or too many answers show another mode."""
-        tenants = _spread(sorted(wanted), min(MOST_CHATS, len(wanted)))
-        said = await asyncio.gather(*(self._app.chat(call, tenant) for tenant in tenants))
-        wrong = [t for t, answer in zip(tenants, said, strict=True) if answer.headers.get("x-mode") != wanted[t]]
-        if len(wrong) > (1 - INTENDED) * len(tenants):
-            raise NotYet(f"accepted, but the product still answers {', '.join(wrong)} in another mode", after=SOON)
-
-    async def _policy(self, call: Call) -> ClientPolicy:
-        return ClientPolicy.model_validate(await self._gateway.client_policy(call))
-
-    async def _set_policy(
-        self, call: Call, wanted: ClientPolicy, *, left: ClientPolicy | None = None, from_any: bool = False
-    ) -> tuple[ClientPolicy, ClientPolicy, bool]:
-        """Bring a policy about, from any other or only from the one that we `left`. Returns before, after, and whether we wrote."""
-        found: ClientPolicy | None = None
-        for _ in range(ROUNDS):
-            now = await self._policy(call)
-            if now.same(wanted):
-                now = await self._policy(call)  # once more: nothing else would show that the first reading was stale
-            found = found or now
-            if now.same(wanted):
-                return found, now, False
-            if not from_any and not (left and now.same(left)):
-                raise Refused(f"conflict: somebody has changed the client policy since: {now.body()}")
-            try:
-                await self._gateway.put_client_policy(call, now.etag, wanted.body())
-            except Conflict:
-                continue
-            after = await self._policy(call)
-            if not after.same(wanted):
-                raise NotYet("accepted, but the client policy still shows the values before", after=SOON)
-            return found, after, True
-        raise NotYet("the client policy kept changing while we wrote; we look again", after=SOON)
-
-    async def _prove_retries(self, call: Call, order: BackOffOrder) -> str:
-        """Look into the log for what retries are left. Every further try has waited at least `SETTLED`, and looks that much later."""
-        tries = activity.info().attempt - 1 if activity.in_activity() else 0
-        later = call.model_copy(update={"at": call.at + tries * SETTLED / call.pace})
-        said = await self._gateway.calls(later, order.route, SETTLED.total_seconds())
-        n, share, most = sum(row["n"] for row in said["calls"]), said["retry_share"], order.settings.retry_budget + TOLERANCE
-        if not n:
-            return "no traffic to show the share of retries"
-        if beyond_chance(share * n, n, most):  # an open breaker lets few calls through: a few retries more are chance
-            raise NotYet(f"accepted, but {share:.0%} of calls are still retries; wanted: at most {most:.0%}", after=SETTLED / call.pace)
-        return f"{share:.1%} of the calls are retries"
-
 
 FAILED_OVER = Measure("failed over", look=Models.route, impose=Models.shift, lift=Models.shift, sticky=True)
-DEGRADED = Measure("degraded", look=Models.route, impose=Models.degrade, lift=Models.restore_modes)
-BACKED_OFF = Measure("backed off", look=Models.client_policy, impose=Models.back_off, lift=Models.restore_client_policy)
 
 
 def contradiction(weights: dict[str, float], served: Counter[str]) -> str:
@@ -485,31 +338,6 @@ def _p95(values: Sequence[float]) -> float | None:
     return ordered[math.ceil(0.95 * len(ordered)) - 1] if ordered else None
 
 
-def _spread(tenants: Sequence[str], n: int) -> list[str]:
-    """`n` of them, evenly; again from the start when there are fewer."""
-    if len(tenants) <= n:
-        return [tenants[i % len(tenants)] for i in range(n)]
-    return [tenants[i * len(tenants) // n] for i in range(n)]
-
-
 def _routing(route: RouteState, tenants: tuple[str, ...]) -> dict[str, JsonValue]:
     overrides: dict[str, JsonValue] = {t: {**own} for t, own in route.overrides.items() if tenants == EVERYBODY or t in tenants}
     return {"epoch": route.epoch, "weights": {**route.weights}, "overrides": overrides}
-
-
-def _modes_effect(order: Degrade | RestoreModes, wanted: dict[str, str], before: RouteState, *, adopted: bool) -> Effect:
-    asked = min(MOST_CHATS, len(wanted))
-    return Effect(
-        target=order.target(),
-        summary=order.effect(),
-        proven_by=f"modes read back; the product answered {asked} of {len(wanted)} tenants in the mode intended",
-        adopted=adopted,
-        before={tenant: before.mode(tenant) for tenant in wanted},
-        after={**wanted},
-    )
-
-
-def _policy_effect(
-    order: BackOffOrder | RestoreClientPolicy, before: ClientPolicy, after: ClientPolicy, proof: str, *, adopted: bool
-) -> Effect:
-    return Effect(target=order.target(), summary=order.effect(), proven_by=proof, adopted=adopted, before=before.body(), after=after.body())

@@ -11,7 +11,7 @@ from typing import ClassVar
 from activities.action import Order, Value
 from activities.kit import shell, urls
 from activities.models.canary_core import CanaryPolicy, Evidence, Verdict
-from activities.models.route_orders import EVERYBODY, GATEWAY, TOKEN, asked
+from activities.models.routes import EVERYBODY, GATEWAY, TOKEN, asked
 
 SLOW_MS = 5_000.0  # the seed's own number: an answer that takes longer is a bad one
 

@@ -19,17 +19,20 @@ from activities.feeds.feeds import Feeds
 from activities.flags.flags import Flags
 from activities.flags.unleash import Unleash
 from activities.kit.http import HttpClient
+from activities.kit.rest import RestClient
 from activities.metrics.prometheus import Prometheus
 from activities.metrics.telemetry import Telemetry
+from activities.models.client_policy import ClientPolicies
 from activities.models.model_gateway import ModelGateway
 from activities.models.models import Models
+from activities.models.modes import TenantModes
 from activities.platform.change_feed import ChangeFeed
 from activities.platform.control_plane import ControlPlane
 from activities.product.app_plane import AppPlane
 from activities.write_gate.write_gate import WriteGate
 from practice.http.server import serve
-from practice.llm.faults import Fault
-from practice.world.dials import Dial
+from practice.llm.faults import ProviderFault
+from practice.world.injected_faults import InjectedFault
 from practice.world.state import JSON
 from practice.world.world import World
 
@@ -100,10 +103,24 @@ async def door(practice_url: str) -> AsyncIterator[MakeClient]:
 
 
 @pytest.fixture
-def models(door: MakeClient) -> Models:
-    """The model gateway's adapter; its client gives up after half a second."""
-    gateway = ModelGateway(door("/llm", timeout=PATIENCE))
-    return Models(gateway, AppPlane(door("/app")), Prometheus(door("/prom")), FollowingClock())
+def gateway(door: MakeClient) -> ModelGateway:
+    """The model gateway's client; it gives up after half a second."""
+    return ModelGateway(door("/llm", timeout=PATIENCE))
+
+
+@pytest.fixture
+def models(gateway: ModelGateway, door: MakeClient) -> Models:
+    return Models(gateway, Prometheus(door("/prom")), FollowingClock())
+
+
+@pytest.fixture
+def modes(gateway: ModelGateway, door: MakeClient) -> TenantModes:
+    return TenantModes(gateway, AppPlane(door("/app")))
+
+
+@pytest.fixture
+def client_policy(gateway: ModelGateway, door: MakeClient) -> ClientPolicies:
+    return ClientPolicies(RestClient(door("/llm", timeout=PATIENCE)), gateway)
 
 
 @pytest.fixture
@@ -155,15 +172,15 @@ def telemetry(door: MakeClient) -> Telemetry:
     return Telemetry(Prometheus(door("/prom"), ui="http://metrics.example.com"))
 
 
-def dial(world: World, route: str, mode: str, **settings: object) -> None:
-    """Make a route misbehave (docs/practice-platform.md, Dials)."""
-    world.dials.set(Dial(route, mode, **settings))  # type: ignore[arg-type]
+def inject(world: World, route: str, mode: str, **settings: object) -> None:
+    """Make a route misbehave (docs/practice-platform.md, Injected faults)."""
+    world.injected_faults.set(InjectedFault(route, mode, **settings))  # type: ignore[arg-type]
 
 
 def break_provider(world: World, provider: str, kind: str, rate: float = 1.0, after: float = 0.0, lasts: float | None = None) -> None:
     """Make a provider fail, from `after` world seconds on."""
     since = world.clock.now() + after
-    world.state.faults.append(Fault(provider, kind, rate, since, None if lasts is None else since + lasts))
+    world.state.provider_faults.append(ProviderFault(provider, kind, rate, since, None if lasts is None else since + lasts))
 
 
 def pass_time(world: World, seconds: float) -> None:

@@ -8,7 +8,7 @@ from activities.action import Call, Limits, NotYet, Refused, Risk, action_of
 from activities.capacity.capacity import SCALED, Autoscaler, Capacity, CapacityOf, ScaleBack, ScaleUp
 from practice.services.fleet import ServiceFault
 from practice.world.world import World
-from tests.activities.conftest import MISHAPS, MakeCall, by_hand, dial, effects, pass_time, tried
+from tests.activities.conftest import MISHAPS, MakeCall, by_hand, effects, inject, pass_time, tried
 
 PUT = "platform.autoscaler.put"
 mishaps = pytest.mark.parametrize(("mode", "settings"), MISHAPS, ids=[mode for mode, _ in MISHAPS])
@@ -65,7 +65,7 @@ async def test_whatever_happens_to_a_write_it_is_done_once(
 ) -> None:
     verb, order = await _lever(autoscaler, call, way)
     before = len(effects(world, PUT))
-    dial(world, PUT, mode, **settings)
+    inject(world, PUT, mode, **settings)
     effect, broke = await tried(verb, autoscaler, order, call(key="the key"), tries=12)
     assert effect.proven_by and (broke or mode == "latency")
     assert least(world) == order.least
@@ -79,7 +79,7 @@ async def test_whatever_happens_to_a_write_it_is_done_once(
 async def test_a_200_that_changed_nothing_is_never_an_effect(world: World, autoscaler: Autoscaler, call: MakeCall, way: str) -> None:
     verb, order = await _lever(autoscaler, call, way)
     before = len(effects(world, PUT))
-    dial(world, PUT, "nothing_changed")
+    inject(world, PUT, "nothing_changed")
     with pytest.raises(AssertionError, match="accepted, but the autoscaler of api still shows"):
         await tried(verb, autoscaler, order, call(), tries=3)
     assert len(effects(world, PUT)) == before
@@ -89,7 +89,7 @@ async def test_a_200_that_changed_nothing_is_never_an_effect(world: World, autos
 async def test_a_stale_reading_is_read_again(world: World, autoscaler: Autoscaler, call: MakeCall, way: str) -> None:
     verb, order = await _lever(autoscaler, call, way)
     before = len(effects(world, PUT))
-    dial(world, "platform.autoscaler.get", "stale_read", times=1)
+    inject(world, "platform.autoscaler.get", "stale_read", times=1)
     if way == "up":
         effect, _ = await tried(verb, autoscaler, order, call())
         assert effect.proven_by and len(effects(world, PUT)) == before + 1

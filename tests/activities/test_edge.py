@@ -12,7 +12,7 @@ from activities.edge.orders import Loosen, ReturnTraffic
 from activities.organisation.numbers import MitigationSettings
 from practice.services.fleet import ServiceFault
 from practice.world.world import World
-from tests.activities.conftest import MISHAPS, MakeCall, by_hand, dial, effects, granted, pass_time, tried
+from tests.activities.conftest import MISHAPS, MakeCall, by_hand, effects, granted, inject, pass_time, tried
 
 REGIONS = ("eu-west", "us-east")
 WEIGHTS, GATEWAY = "platform.regions.put", "platform.gateway.put"
@@ -58,7 +58,7 @@ async def test_what_stands_in_front_is_told_from_the_service(world: World, edge:
 
 
 async def test_vantage_points_without_an_answer_prove_nothing(world: World, edge: Edge, call: MakeCall) -> None:
-    dial(world, "edge.*", "hang")
+    inject(world, "edge.*", "hang")
     seen = await edge.health(Vantages(service="api", regions=REGIONS, times=1), call())
     assert not seen.believed and seen.answered == 0
     assert seen.inside["eu-west"].ok is None and seen.outside == dict.fromkeys(REGIONS)
@@ -117,8 +117,8 @@ async def test_a_step_back_that_brings_errors_is_taken_back(world: World, edge: 
 async def test_a_way_back_that_was_broken_off_goes_on_where_it_was(world: World, edge: Edge, call: MakeCall) -> None:
     order = await drain_order(edge, call(), mitigation=BRISK)
     await tried(Edge.drain, edge, order, call())
-    dial(world, WEIGHTS, "latency", times=1, seconds=0)
-    dial(world, WEIGHTS, "fail", times=1)
+    inject(world, WEIGHTS, "latency", times=1, seconds=0)
+    inject(world, WEIGHTS, "fail", times=1)
     effect, broke = await tried(Edge.return_traffic, edge, order.undo(), call(key="back"))
     assert len(broke) == 1 and effect.proven_by
     shares = [e["after"]["weights"]["us-east"] for e in effects(world, WEIGHTS) if e["key"].startswith("back")]
@@ -177,7 +177,7 @@ async def test_a_drain_that_leaves_something_there_is_none(edge: Edge, call: Mak
 async def test_a_balancer_that_says_so_but_sends_otherwise_proves_nothing(world: World, edge: Edge, call: MakeCall) -> None:
     order = await drain_order(edge, call())
     world.before["*"] = (world.keep(), world.clock.now())
-    dial(world, "edge.get", "stale_read")
+    inject(world, "edge.get", "stale_read")
     made = granted(Edge.drain, order, call())
     # The edge has no writes of its own: what it shows late is what was there before anybody's last change.
     with pytest.raises(NotYet, match="still answered from us-east"):
@@ -241,7 +241,7 @@ async def test_whatever_happens_to_a_write_it_is_done_once(
 ) -> None:
     verb, order, route = await _lever(edge, call, lever)
     before = len(effects(world, route))
-    dial(world, route, mode, **settings)
+    inject(world, route, mode, **settings)
     effect, broke = await tried(verb, edge, order, call(key="the key"), tries=12)
     assert effect.proven_by and (broke or mode == "latency" or lever in ("return", "loosen"))
     done = effects(world, route)[before:]
@@ -255,7 +255,7 @@ async def test_whatever_happens_to_a_write_it_is_done_once(
 async def test_a_200_that_changed_nothing_is_never_an_effect(world: World, edge: Edge, call: MakeCall, lever: str) -> None:
     verb, order, route = await _lever(edge, call, lever)
     before = len(effects(world, route))
-    dial(world, route, "nothing_changed")
+    inject(world, route, "nothing_changed")
     with pytest.raises(AssertionError, match="accepted, but"):
         await tried(verb, edge, order, call(), tries=3)
     assert len(effects(world, route)) == before
@@ -265,7 +265,7 @@ async def test_a_200_that_changed_nothing_is_never_an_effect(world: World, edge:
 async def test_a_stale_reading_is_read_again(world: World, edge: Edge, call: MakeCall, lever: str) -> None:
     verb, order, route = await _lever(edge, call, lever)
     before = len(effects(world, route))
-    dial(world, route.replace("put", "get"), "stale_read", times=1)
+    inject(world, route.replace("put", "get"), "stale_read", times=1)
     effect, _ = await tried(verb, edge, order, call())
     wanted = len(order.steps()) if isinstance(order, ReturnTraffic | Loosen) else 1
     assert effect.proven_by and len(effects(world, route)) == before + wanted
@@ -309,7 +309,7 @@ async def test_by_hand_does_the_same(world: World, edge: Edge, call: MakeCall, p
     assert len(effects(world, route)) > before
     effect, _ = await tried(verb, edge, order, call(later=60))
     assert effect.adopted
-    assert world.state.fleet.written_by[effects(world, route)[-1]["target"]] == "lee"
+    assert world.state.versions[effects(world, route)[-1]["target"]].by == "lee"
 
 
 async def _lever(edge: Edge, call: MakeCall, lever: str) -> tuple[Any, Any, str]:

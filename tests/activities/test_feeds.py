@@ -7,7 +7,7 @@ import pytest
 from activities.action import Limits, NotYet, Refused, Risk, action_of
 from activities.feeds.feeds import PAUSED, FeedOf, Feeds, FeedsOf, Pause, Resume
 from practice.world.world import World
-from tests.activities.conftest import MISHAPS, MakeCall, by_hand, dial, effects, pass_time, tried
+from tests.activities.conftest import MISHAPS, MakeCall, by_hand, effects, inject, pass_time, tried
 
 PUT, FEED = "platform.feeds.put", "routing-rules"
 mishaps = pytest.mark.parametrize(("mode", "settings"), MISHAPS, ids=[mode for mode, _ in MISHAPS])
@@ -96,7 +96,7 @@ async def test_whatever_happens_to_a_write_it_is_done_once(
 ) -> None:
     verb, order = await _lever(world, feeds, call, way)
     before = len(effects(world, PUT))
-    dial(world, PUT, mode, **settings)
+    inject(world, PUT, mode, **settings)
     effect, broke = await tried(verb, feeds, order, call(key="the key"), tries=12)
     assert effect.proven_by and (broke or mode == "latency")
     done = effects(world, PUT)[before:]
@@ -109,7 +109,7 @@ async def test_whatever_happens_to_a_write_it_is_done_once(
 async def test_a_200_that_changed_nothing_is_never_an_effect(world: World, feeds: Feeds, call: MakeCall, way: str) -> None:
     verb, order = await _lever(world, feeds, call, way)
     before = len(effects(world, PUT))
-    dial(world, PUT, "nothing_changed")
+    inject(world, PUT, "nothing_changed")
     with pytest.raises(AssertionError, match="accepted, but feed routing-rules still shows"):
         await tried(verb, feeds, order, call(), tries=3)
     assert len(effects(world, PUT)) == before
@@ -119,7 +119,7 @@ async def test_a_200_that_changed_nothing_is_never_an_effect(world: World, feeds
 async def test_a_stale_reading_is_read_again(world: World, feeds: Feeds, call: MakeCall, way: str) -> None:
     verb, order = await _lever(world, feeds, call, way)
     before = len(effects(world, PUT))
-    dial(world, "platform.feeds.get", "stale_read", times=1)
+    inject(world, "platform.feeds.get", "stale_read", times=1)
     effect, _ = await tried(verb, feeds, order, call())
     assert effect.proven_by and len(effects(world, PUT)) == before + len(wanted(way))
 

@@ -10,7 +10,7 @@ from activities.action import Call, Grant, Refused
 from activities.status_page.status_page import PageOf, Publish, State, StatusPage
 from activities.status_page.statuspage import Statuspage
 from activities.texts import wording
-from practice.world.dials import Dial
+from practice.world.injected_faults import InjectedFault
 from practice.world.world import World
 from tests.activities.conftest import INCIDENT, MakeClient, until_done
 
@@ -51,7 +51,7 @@ def _public(world: World) -> list[tuple[str, str]]:
 async def test_whatever_happens_on_the_way_customers_read_the_first_post_once(
     page: StatusPage, world: World, call: Calls, mode: str, times: int
 ) -> None:
-    world.dials.set(Dial("statuspage.incidents.create", mode, times))
+    world.injected_faults.set(InjectedFault("statuspage.incidents.create", mode, times))
     order = _order()
     effect, _ = await until_done(lambda: page.publish(order, _granted(call, order)))
     assert _public(world) == [("investigating", order.body)]
@@ -66,7 +66,7 @@ async def test_whatever_happens_on_the_way_customers_read_an_update_once(
 ) -> None:
     first, second = _order(), _order("identified", nth=2)
     await page.publish(first, _granted(call, first))
-    world.dials.set(Dial("statuspage.incidents.update", mode, times))
+    world.injected_faults.set(InjectedFault("statuspage.incidents.update", mode, times))
     effect, _ = await until_done(lambda: page.publish(second, _granted(call, second, nth=2)))
     assert _public(world) == [("investigating", first.body), ("identified", second.body)]
     assert len(world.state.statuspage) == 1
@@ -158,7 +158,7 @@ async def test_a_holding_statement_can_be_published_in_its_own_words(page: Statu
 
 
 async def test_a_public_page_that_lags_behind_is_waited_for_and_not_posted_to_twice(page: StatusPage, world: World, call: Calls) -> None:
-    world.dials.set(Dial("statuspage.public.incidents", "stale_read", 2))
+    world.injected_faults.set(InjectedFault("statuspage.public.incidents", "stale_read", 2))
     order = _order()
     effect, _ = await until_done(lambda: page.publish(order, _granted(call, order)))
     assert effect.adopted
@@ -182,7 +182,7 @@ async def test_the_page_is_read_as_an_outsider_sees_it(page: StatusPage, world: 
 async def test_what_is_back_filled_shows_the_time_at_which_it_was_to_be_said_and_wakes_nobody(
     page: StatusPage, world: World, call: Calls, route: str, mode: str, times: int
 ) -> None:
-    world.dials.set(Dial(route, mode, times))
+    world.injected_faults.set(InjectedFault(route, mode, times))
     order = _order("identified", at=AT).model_copy(update={"at": AT.replace(second=7, microsecond=5000)})
     effect, _ = await until_done(lambda: page.publish(order, _granted(call, order)))
     ((update,),) = [incident["incident_updates"] for incident in world.state.statuspage.values()]

@@ -10,7 +10,7 @@ from activities.organisation.numbers import MitigationSettings
 from activities.write_gate.write_gate import READ_ONLY, GateOf, ReadOnly, Reopen, WriteGate, WriteSafety
 from practice.services.fleet import ServiceFault
 from practice.world.world import World
-from tests.activities.conftest import MISHAPS, MakeCall, by_hand, dial, effects, pass_time, tried
+from tests.activities.conftest import MISHAPS, MakeCall, by_hand, effects, inject, pass_time, tried
 
 PUT = "platform.write_gate.put"
 REGIONS = ("eu-west", "us-east")
@@ -56,7 +56,7 @@ async def test_a_migration_half_done_makes_them_unsafe(world: World, write_gate:
 
 @pytest.mark.parametrize("dark", ["platform.schema.get", "prometheus.query"])
 async def test_what_nobody_can_say_is_unknown_and_not_safe(world: World, write_gate: WriteGate, call: MakeCall, dark: str) -> None:
-    dial(world, dark, "fail")
+    inject(world, dark, "fail")
     gate, broke = await tried(WriteGate.read, write_gate, GateOf(service="api"), call())  # type: ignore[arg-type]
     assert len(broke) == 2
     assert gate.safety is WriteSafety.UNKNOWN  # type: ignore[attr-defined]
@@ -83,7 +83,7 @@ async def test_it_is_proven_in_the_middle_of_an_outage(world: World, write_gate:
 async def test_an_application_that_still_writes_proves_nothing(world: World, write_gate: WriteGate, call: MakeCall) -> None:
     order = await close_order(write_gate, call)
     world.before["*"] = (world.keep(), world.clock.now())
-    dial(world, "edge.items.create", "stale_read")
+    inject(world, "edge.items.create", "stale_read")
     with pytest.raises(AssertionError, match="writes were still taken in eu-west"):
         await tried(WriteGate.close, write_gate, order, call(), tries=2)
 
@@ -167,7 +167,7 @@ async def test_whatever_happens_to_a_write_it_is_done_once(
 ) -> None:
     verb, order = await _lever(write_gate, call, way)
     before = len(effects(world, PUT))
-    dial(world, PUT, mode, **settings)
+    inject(world, PUT, mode, **settings)
     effect, _ = await tried(verb, write_gate, order, call(key="the key"), tries=12)
     assert effect.proven_by
     done, wanted = effects(world, PUT)[before:], 3 if way == "reopen" else 1
@@ -180,7 +180,7 @@ async def test_whatever_happens_to_a_write_it_is_done_once(
 async def test_a_200_that_changed_nothing_is_never_an_effect(world: World, write_gate: WriteGate, call: MakeCall, way: str) -> None:
     verb, order = await _lever(write_gate, call, way)
     before = len(effects(world, PUT))
-    dial(world, PUT, "nothing_changed")
+    inject(world, PUT, "nothing_changed")
     with pytest.raises(AssertionError, match="accepted, but the write gate of api still shows"):
         await tried(verb, write_gate, order, call(), tries=3)
     assert len(effects(world, PUT)) == before
@@ -190,7 +190,7 @@ async def test_a_200_that_changed_nothing_is_never_an_effect(world: World, write
 async def test_a_stale_reading_is_read_again(world: World, write_gate: WriteGate, call: MakeCall, way: str) -> None:
     verb, order = await _lever(write_gate, call, way)
     before = len(effects(world, PUT))
-    dial(world, "platform.write_gate.get", "stale_read", times=1)
+    inject(world, "platform.write_gate.get", "stale_read", times=1)
     effect, _ = await tried(verb, write_gate, order, call())
     assert effect.proven_by and len(effects(world, PUT)) == before + (3 if way == "reopen" else 1)
 

@@ -240,7 +240,8 @@ def test_measures_always_balance(moves: list[tuple[str, int]]) -> None:
 
 def test_sticky_measures_stay_on_abort() -> None:
     """Never lifted by a stand-down; they end in somebody's name."""
-    from activities.models.models import FAILED_OVER, RouteState, Shift
+    from activities.models.models import FAILED_OVER
+    from activities.models.routes import RouteState, Shift
 
     measures = Measures()
     route = RouteState(alias="chat", etag="1", epoch=0, weights={"aurora": 1.0})

@@ -224,11 +224,13 @@ async def test_a_real_alert_opens_the_incident_and_its_end_is_recorded(tmp_path:
     async with observed(tmp_path) as stage:
         await until(lambda: stage.value('llm:level{symptom="errors", provider="aurora"}'), "levels in Prometheus", PATIENCE)
         before = datetime.now(UTC)
-        (await stage.world.post("/practice/faults", json={"provider": "aurora", "kind": "overload", "rate": 0.6})).raise_for_status()
+        (
+            await stage.world.post("/practice/provider-faults", json={"provider": "aurora", "kind": "overload", "rate": 0.6})
+        ).raise_for_status()
         opening = await until(lambda: stage.delivered("firing"), "a delivery that opened an incident", PATIENCE)
         await opens_the_right_incident(stage.client, opening, before)
         await is_only_counted_when_it_comes_again(stage, opening)
-        (await stage.world.delete("/practice/faults")).raise_for_status()
+        (await stage.world.delete("/practice/provider-faults")).raise_for_status()
         ending = await until(lambda: stage.delivered("resolved"), "a delivery that says it is over", PATIENCE)
         await is_recorded(stage, opening, ending)
 

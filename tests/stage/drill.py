@@ -182,19 +182,19 @@ class Drill:
     http: httpx.AsyncClient
     workers: AsyncExitStack = field(default_factory=AsyncExitStack)
 
-    async def fault(self, **fault: Any) -> None:
-        """Break something (docs/practice-platform.md, Faults)."""
-        (await self.http.post("/practice/faults", json=fault)).raise_for_status()
+    async def break_provider(self, **fault: Any) -> None:
+        """Break a model provider (docs/practice-platform.md, Provider faults)."""
+        (await self.http.post("/practice/provider-faults", json=fault)).raise_for_status()
 
     async def mend(self) -> None:
-        (await self.http.delete("/practice/faults")).raise_for_status()
+        (await self.http.delete("/practice/provider-faults")).raise_for_status()
 
-    async def dial(self, route: str, mode: str, **more: Any) -> None:
-        """Break a route (docs/practice-platform.md, Dials)."""
-        (await self.http.post("/practice/dials", json={"route": route, "mode": mode, **more})).raise_for_status()
+    async def inject(self, route: str, mode: str, **more: Any) -> None:
+        """Break a route (docs/practice-platform.md, Injected faults)."""
+        (await self.http.post("/practice/injected-faults", json={"route": route, "mode": mode, **more})).raise_for_status()
 
-    async def undial(self) -> None:
-        (await self.http.delete("/practice/dials")).raise_for_status()
+    async def stop_injecting(self) -> None:
+        (await self.http.delete("/practice/injected-faults")).raise_for_status()
 
     async def edit(self, **edits: Any) -> None:
         """Change attributes of the world."""

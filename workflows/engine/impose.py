@@ -59,7 +59,7 @@ class Impositions:
         `authorised`: this is the safe action after silence; a signed standing policy for the verb allows it without asking again (spec §2.5.5).
         """
         terms = ApprovalTerms(facts=facts, silence=silence)
-        if getattr(order, "tenants", None) == ():  # nobody is concerned
+        if order.concerns_nobody():
             return ChangeResult()
         step = self._steps.begin(measure.impose, order)
         while True:

@@ -25,6 +25,10 @@ class Resource(Value):
         """The workloads that are acted on (`Order.workloads`)."""
         return ()
 
+    def concerns_nobody(self) -> bool:
+        """Whether nobody and nothing is concerned, so that nothing needs to be done."""
+        return False
+
     def read_by_hand(self) -> tuple[str, ...]:
         """Shell commands that show it."""
         raise NotImplementedError
@@ -189,6 +193,9 @@ class Change(Imposition, Generic[T, V]):
 
     def look(self) -> Look[T]:
         return cast("Look[T]", _of(Look, self.of)(of=self.of))
+
+    def concerns_nobody(self) -> bool:
+        return self.of.concerns_nobody()
 
     def met(self, now: Reading[V]) -> bool:
         return self.wanted.met(now.value)

@@ -16,7 +16,10 @@ from activities.flags.unleash import Unleash
 from activities.kit.rest import RestClient
 from activities.kit.setting import Change, Setting
 from activities.metrics.prometheus import Prometheus
-from activities.organisation.numbers import MitigationSettings
+from activities.models.client_policy import ClientPolicies, back_off
+from activities.models.model_gateway import ModelGateway
+from activities.models.modes import TenantModes, degrade
+from activities.organisation.numbers import BackOff, MitigationSettings
 from activities.product.app_plane import AppPlane
 from tests.activities.kit.gateway import Gateway, GatewayOf, Gateways
 from tests.activities.kit.probe import Level, ProbeOf, Probes, Vendor, fail_before
@@ -24,6 +27,7 @@ from tests.activities.kit.stage import FollowingClock, Stage, stage
 
 QUICK = MitigationSettings(return_pause=timedelta(minutes=1), limit_pause=timedelta(minutes=1))
 LEE = "lee"
+MODES, RETRIES = degrade("chat", ("cedar-homes", "nimbus-media", "iris-optics")), back_off(BackOff(), "chat")
 STATUS = {"conflict": 412, "denied": 403, "expired": 401, "moved": 301}
 
 
@@ -55,6 +59,7 @@ class Subject:
     fenced: bool
     stage: Stage | None = None
     author: str = LEE  # as the system tells it
+    halves: bool = False
 
     @property
     def kind(self) -> Any:
@@ -94,11 +99,13 @@ class Practised:
     read: str = ""
     fenced: bool = True
     author: str = LEE
+    halves: bool = False  # a write that broke off is finished by a second one
     numbers: MitigationSettings = field(default_factory=lambda: QUICK)
 
     async def __call__(self) -> Subject:
         played, clock = stage(), LandingClock()
         system = self.make(played, clock)
+        system.clock = clock
 
         def inject(mode: str, times: int | None = 1, on: str = "write") -> None:
             route = self.route if on == "write" else self.read or self.route.replace(".put", ".get")
@@ -114,18 +121,27 @@ class Practised:
         order = type(system).order(self.of, self.wanted, numbers=self.numbers)
         order = order.given(await system.look_at(played.call(), self.of))
         effects = lambda: [e["key"] for e in played.effects(self.route.rstrip("*")) if e["key"]]  # noqa: E731
-        return Subject(system, order, self.theirs, clock, played.call, inject, effects, set_by, self.fenced, played, self.author)
+        return Subject(
+            system, order, self.theirs, clock, played.call, inject, effects, set_by, self.fenced, played, self.author, self.halves
+        )
 
 
 def gateways(played: Stage, clock: LandingClock) -> Gateways:
     return Gateways(RestClient(played.client("/platform")), Prometheus(played.client("/prom")), clock)
 
 
+def tenant_modes(played: Stage, clock: LandingClock) -> TenantModes:
+    return TenantModes(ModelGateway(played.client("/llm")), AppPlane(played.client("/app")))
+
+
+def client_policies(played: Stage, clock: LandingClock) -> ClientPolicies:
+    http = played.client("/llm")
+    return ClientPolicies(RestClient(http), ModelGateway(http))
+
+
 def unleash(played: Stage, clock: LandingClock) -> Flags:
     http = played.client("/unleash", Authorization="practice-token")
-    flags = Flags(Unleash(http, http, project="default", environment="production"), AppPlane(played.client("/app")))
-    flags.clock = clock
-    return flags
+    return Flags(Unleash(http, http, project="default", environment="production"), AppPlane(played.client("/app")))
 
 
 class UnluckyFile(Flagd):
@@ -188,6 +204,14 @@ SETTINGS: dict[str, Callable[[], Awaitable[Subject]]] = {
     **PROBES,
     "edge gateway": Practised(
         gateways, GatewayOf(service="api"), Gateway(rate_limit_rps=4.0), Gateway(rate_limit_rps=1.0), "platform.gateway.put"
+    ),
+    "modes of tenants": Practised(
+        tenant_modes, MODES.of, MODES.wanted, None, "llm.routes.modes",
+        "llm.routes.get", author="somebody", halves=True,
+    ),
+    "clients' retry policy": Practised(
+        client_policies, RETRIES.of, RETRIES.wanted, RETRIES.wanted.model_copy(update={"max_attempts": 2}), "llm.client_policy.put",
+        fenced=False, author="somebody",
     ),
     "flags in Unleash": Practised(
         unleash, Flag(flag="batch.enabled"), Switch(on=False), None, "unleash.feature.o*", "unleash.feature", fenced=False, author="somebody"

@@ -14,7 +14,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.action import Call, Effect, Grant, Order, Refused, Risk, Verb, action_of
 from activities.kit.http import HttpClient
 from practice.http.app import build
-from practice.world.dials import Dial
+from practice.world.injected_faults import InjectedFault
 from practice.world.state import JSON
 from practice.world.world import World
 
@@ -58,7 +58,7 @@ class Stage:
 
     def inject(self, route: str, mode: str, **more: Any) -> None:
         """Make a route misbehave (docs/practice-platform.md)."""
-        self.world.dials.set(Dial(route, mode, **more))
+        self.world.injected_faults.set(InjectedFault(route, mode, **more))
 
     def effects(self, route: str) -> list[JSON]:
         """What was really changed on a route."""

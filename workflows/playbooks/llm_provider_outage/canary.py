@@ -8,9 +8,10 @@ from temporalio import workflow
 from activities.action import Grant, Role, action_of
 from activities.metrics.telemetry import ProviderGate, Telemetry
 from activities.models.canary_core import Verdict, ladder
-from activities.models.models import DEGRADED, FAILED_OVER, Models
+from activities.models.models import FAILED_OVER, Models
+from activities.models.modes import DEGRADED
 from activities.models.orders import Candidate, Log, Watch, Watched
-from activities.models.route_orders import EVERYBODY, RouteOf, Shift
+from activities.models.routes import EVERYBODY, RouteOf, Shift
 from workflows.engine.proof.proof import Wait, minutes
 from workflows.engine.verbs import Verbs
 from workflows.incident import QuestionDraft, Silence

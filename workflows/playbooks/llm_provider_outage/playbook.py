@@ -9,9 +9,11 @@ from temporalio import workflow
 from activities.action import Role
 from activities.flags.flags import SWITCHED_OFF, switch_off
 from activities.metrics.telemetry import Surface, Telemetry
-from activities.models.models import BACKED_OFF, DEGRADED, Models
+from activities.models.client_policy import BACKED_OFF, back_off
+from activities.models.models import Models
+from activities.models.modes import DEGRADED, degrade
 from activities.models.orders import Log, Probe, Split, Survey
-from activities.models.route_orders import BackOffOrder, Degrade, RouteOf
+from activities.models.routes import RouteOf
 from workflows.incident import Card, Incident, Severity
 from workflows.playbook import Playbook
 from workflows.playbooks.llm_provider_outage.traffic import Traffic
@@ -57,24 +59,24 @@ class LLMProviderOutage(Playbook):
                 self.task(f"{primary} answers from another network: check our own egress, DNS, key and quota", Role.OPS_LEAD)
 
         async with self.mitigation():
-            await self.impose(BACKED_OFF, BackOffOrder(settings=numbers.back_off, route=service))
+            await self.impose(BACKED_OFF, back_off(numbers.back_off, service))
             moved, *_ = await self.together(
                 traffic.fail_over(served, fallback, facts=traffic.tiers(tenants, served)),
                 *(self.impose(SWITCHED_OFF, switch_off(flag, f"{primary} is out", self.policy)) for flag in HEAVY),
-                self.impose(DEGRADED, Degrade(route=service, tenants=degraded), facts=traffic.reasons(tenants, no_room, fallback)),
+                self.impose(DEGRADED, degrade(service, degraded), facts=traffic.reasons(tenants, no_room, fallback)),
             )
             while moved.saturated and (shed := traffic.lowest_tier(tenants, served)) != served:
-                await self.impose(DEGRADED, Degrade(route=service, tenants=shed), facts=(f"{moved.to} cannot carry everybody",))
+                await self.impose(DEGRADED, degrade(service, shed), facts=(f"{moved.to} cannot carry everybody",))
                 served = tuple(tenant for tenant in served if tenant not in shed)
                 moved = await traffic.fail_over(served, fallback)
             if not moved:
-                await self.impose(DEGRADED, Degrade(route=service, tenants=served), authorised=moved.unanswered)
+                await self.impose(DEGRADED, degrade(service, served), authorised=moved.unanswered)
             self.task("Checkpoint and pause long agent runs; resume them only at a safe point", Role.OPS_LEAD)
             self.task("Serve cached answers (CAG): same tenant, age within policy, nothing personal; audit 50", Role.AI_ML_LEAD)
 
         async with self.recovery():
             while not await traffic.back_on_the_primary(served, fallback) and traffic.fallback_failed:
-                if await self.impose(DEGRADED, Degrade(route=service, tenants=served), facts=(f"{moved.to} fails too",), authorised=True):
+                if await self.impose(DEGRADED, degrade(service, served), facts=(f"{moved.to} fails too",), authorised=True):
                     served = ()
             await self.rest(numbers.rest_before_restoring, "a rest on the primary before anything else is restored")
             await self.lift_measures(

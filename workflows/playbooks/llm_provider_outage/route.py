@@ -7,7 +7,7 @@ from temporalio import workflow
 
 from activities.models.models import FAILED_OVER, Models
 from activities.models.orders import Log
-from activities.models.route_orders import Shift
+from activities.models.routes import Shift
 from workflows.engine.measures import Imposed
 from workflows.engine.verbs import Verbs
 

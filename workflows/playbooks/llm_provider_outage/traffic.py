@@ -10,7 +10,7 @@ from activities.action import Grant
 from activities.metrics.telemetry import BlastRadius
 from activities.models.models import FAILED_OVER, Models
 from activities.models.orders import SHED_FIRST, Calls, Candidate, ErrorClass, Probed, Served, Survey, TenantSplit
-from activities.models.route_orders import Shift
+from activities.models.routes import Shift
 from workflows.engine.proof.proof import minutes
 from workflows.engine.verbs import Verbs
 from workflows.incident import Silence

@@ -1,4 +1,4 @@
-"""The dials: how any route can be made to misbehave, and whose turn it is."""
+"""Injected faults: how any route can be made to misbehave, and whose turn it is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MODES = (
 
 
 @dataclass
-class Dial:
+class InjectedFault:
     """One way in which the routes that match a glob misbehave, for so many requests or until removed."""
 
     route: str
@@ -29,24 +29,24 @@ class Dial:
 
 
 @dataclass
-class Dials:
-    """All dials that are set. Of those that match, the one that was set first acts, until it is spent."""
+class InjectedFaults:
+    """All injected faults that are set. Of those that match, the one that was set first acts, until it is spent."""
 
-    _dials: list[Dial] = field(default_factory=list)
+    _injected: list[InjectedFault] = field(default_factory=list)
 
-    def set(self, dial: Dial) -> None:
-        self._dials.append(dial)
+    def set(self, fault: InjectedFault) -> None:
+        self._injected.append(fault)
 
     def remove_all(self) -> None:
-        self._dials.clear()
+        self._injected.clear()
 
-    def take(self, route: str) -> Dial | None:
-        """The dial that this request meets; it counts as one of its times."""
-        for dial in self._dials:
-            if not dial.spent and fnmatchcase(route, dial.route):
-                dial.used += 1
-                return dial
+    def take(self, route: str) -> InjectedFault | None:
+        """The injected fault that this request meets; it counts as one of its times."""
+        for fault in self._injected:
+            if not fault.spent and fnmatchcase(route, fault.route):
+                fault.used += 1
+                return fault
         return None
 
     def as_json(self) -> list[dict[str, Any]]:
-        return [asdict(dial) for dial in self._dials]
+        return [asdict(fault) for fault in self._injected]

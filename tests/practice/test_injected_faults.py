@@ -1,4 +1,4 @@
-"""Every dial on every kind of route. The table holds one valid request per writing route; a route without one fails the test."""
+"""Every injected fault on every kind of route. The table holds one valid request per writing route; a route without one fails the test."""
 
 import asyncio
 import time
@@ -73,7 +73,7 @@ async def examples(stage: Stage) -> dict[str, Example]:
     def setting(part: str, **body: Any) -> Example:
         return Example("PUT", f"{api}/{part}", body, {"If_Match": etags[part]})
 
-    put_policy = {k: v for k, v in policy.items() if k != "etag"} | {"max_attempts": 2}
+    put_policy = {k: v for k, v in policy.items() if k not in ("etag", "changed_by")} | {"max_attempts": 2}
     return {
         "llm.routes.weights": Example(
             "PUT", "/llm/v1/routes/chat/weights", weights | {"epoch": 2, "weights": {"aurora": 0.5, "borealis": 0.5}},
@@ -171,7 +171,7 @@ async def test_a_write_leaves_one_effect(stage: Stage, name: str) -> None:
 async def test_commit_then_drop_does_the_work_and_closes_the_connection(stage: Stage, name: str) -> None:
     example = (await examples(stage))[name]
     before, state = len(stage.effects()), stage.world.kept(stage.world.keep())
-    await stage.dial(name, "commit_then_drop", times=1)
+    await stage.inject(name, "commit_then_drop", times=1)
     with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
         await send(stage, example)
     assert len(stage.effects()) == before + 1
@@ -182,7 +182,7 @@ async def test_commit_then_drop_does_the_work_and_closes_the_connection(stage: S
 async def test_nothing_changed_answers_like_success_and_does_nothing(stage: Stage, name: str) -> None:
     example = (await examples(stage))[name]
     before, state = len(stage.effects()), stage.world.kept(stage.world.keep())
-    await stage.dial(name, "nothing_changed", times=1)
+    await stage.inject(name, "nothing_changed", times=1)
     lied = await send(stage, example)
     assert stage.world.state == state
     assert len(stage.effects()) == before
@@ -202,18 +202,18 @@ async def standing() -> AsyncIterator[Stage]:
 @pytest.mark.parametrize(("name", "path"), ONE_READ_PER_FACE.items())
 class TestEveryFace:
     async def test_fails(self, standing: Stage, name: str, path: str) -> None:
-        await standing.dial(name, "fail", times=2, status=502)
+        await standing.inject(name, "fail", times=2, status=502)
         seen = [(await standing.call("GET", path)).status_code for _ in range(3)]
         assert seen == [502, 502, 200]
 
     async def test_is_late(self, standing: Stage, name: str, path: str) -> None:
-        await standing.dial(name, "latency", times=1, seconds=0.15)
+        await standing.inject(name, "latency", times=1, seconds=0.15)
         start = time.perf_counter()
         assert (await standing.call("GET", path)).status_code == 200
         assert time.perf_counter() - start >= 0.15
 
     async def test_throttles_in_its_own_form(self, standing: Stage, name: str, path: str) -> None:
-        await standing.dial(name, "throttle", times=1, retry_after=7)
+        await standing.inject(name, "throttle", times=1, retry_after=7)
         answer = await standing.call("GET", path)
         assert answer.status_code == (420 if name.startswith("statuspage") else 429)
         assert answer.headers["Retry-After"] == "7"
@@ -221,31 +221,31 @@ class TestEveryFace:
             assert answer.json() == {"ok": False, "error": "ratelimited"}
 
     async def test_hangs_until_the_client_gives_up(self, standing: Stage, name: str, path: str) -> None:
-        await standing.dial(name, "hang", times=1)
+        await standing.inject(name, "hang", times=1)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(standing.call("GET", path), 0.1)
         assert (await standing.call("GET", path)).status_code == 200
 
     async def test_breaks_off(self, standing: Stage, name: str, path: str) -> None:
-        await standing.dial(name, "partial", times=1)
+        await standing.inject(name, "partial", times=1)
         assert (await standing.call("GET", path)).status_code == 500
 
     async def test_a_glob_reaches_it(self, standing: Stage, name: str, path: str) -> None:
-        await standing.dial(name.partition(".")[0] + ".*", "fail")
+        await standing.inject(name.partition(".")[0] + ".*", "fail")
         assert (await standing.call("GET", path)).status_code == 503
-        await standing.must("DELETE", "/practice/dials")
+        await standing.must("DELETE", "/practice/injected-faults")
         assert (await standing.call("GET", path)).status_code == 200
 
     async def test_answers_as_it_was(self, standing: Stage, name: str, path: str) -> None:
-        await standing.dial(name, "stale_read", times=1)
+        await standing.inject(name, "stale_read", times=1)
         assert (await standing.call("GET", path)).status_code == 200
 
 
 async def test_a_stale_read_shows_the_state_before_the_last_change(stage: Stage) -> None:
     flag = "/unleash/api/admin/projects/default/features/scheduler.enabled"
     await stage.must("POST", f"{flag}/environments/production/off")
-    await stage.dial("unleash.feature", "stale_read", times=1)
-    await stage.dial("app.scheduler", "stale_read", times=1)
+    await stage.inject("unleash.feature", "stale_read", times=1)
+    await stage.inject("app.scheduler", "stale_read", times=1)
     assert (await stage.must("GET", flag))["environments"][0]["enabled"] is True
     assert (await stage.must("GET", flag))["environments"][0]["enabled"] is False
     assert (await stage.must("GET", "/app/scheduler")) == {"running": True}
@@ -256,7 +256,7 @@ async def test_partial_does_half_of_a_list_and_can_be_finished(stage: Stage) -> 
     tenants = stage.tenants("business")
     route = await stage.must("GET", "/llm/v1/routes/chat")
     body = {"epoch": 1, "tenants": tenants, "weights": {"borealis": 1.0}}
-    await stage.dial("llm.routes.weights", "partial", times=1)
+    await stage.inject("llm.routes.weights", "partial", times=1)
     broken = await stage.call("PUT", "/llm/v1/routes/chat/weights", body, If_Match=route["etag"])
     assert broken.status_code == 500
     half = await stage.must("GET", "/llm/v1/routes/chat")
@@ -266,13 +266,13 @@ async def test_partial_does_half_of_a_list_and_can_be_finished(stage: Stage) -> 
     assert list(whole["overrides"]) == tenants
 
 
-async def test_a_dial_must_name_a_route_and_a_mode(stage: Stage) -> None:
+async def test_an_injected_fault_must_name_a_route_and_a_mode(stage: Stage) -> None:
     for body in ({"route": "nowhere", "mode": "fail"}, {"route": "slack.*", "mode": "explode"}):
-        assert (await stage.call("POST", "/practice/dials", body)).status_code == 422
+        assert (await stage.call("POST", "/practice/injected-faults", body)).status_code == 422
 
 
-async def test_no_dial_reaches_the_control_routes(stage: Stage) -> None:
-    await stage.dial("*", "fail")
+async def test_no_injected_fault_reaches_the_control_routes(stage: Stage) -> None:
+    await stage.inject("*", "fail")
     assert (await stage.call("GET", "/practice/clock")).status_code == 200
 
 
@@ -284,8 +284,8 @@ async def test_a_refused_write_leaves_nothing(stage: Stage) -> None:
     assert stage.world.state == state
 
 
-async def test_what_was_asked_is_remembered_with_its_dial(stage: Stage) -> None:
-    await stage.dial("app.scheduler", "fail", times=1)
+async def test_what_was_asked_is_remembered_with_its_injected_fault(stage: Stage) -> None:
+    await stage.inject("app.scheduler", "fail", times=1)
     await stage.call("GET", "/app/scheduler", Idempotency_Key="k")
     (seen,) = (await stage.must("GET", "/practice/requests?route=app.*"))["requests"]
-    assert (seen["status"], seen["dial"], seen["key"]) == (503, "fail", "k")
+    assert (seen["status"], seen["injected_fault"], seen["key"]) == (503, "fail", "k")

@@ -1,0 +1,103 @@
+"""How our clients behave towards a provider that fails: few attempts, jitter, a retry budget, a breaker (spec §9.2 M1)."""
+
+from datetime import timedelta
+from typing import ClassVar, Self
+
+from activities.action import Call, NotYet, Risk, Value
+from activities.kit.fence import attempts
+from activities.kit.rest import RestClient, RestResource, RestSetting
+from activities.kit.setting import Change, Reading, SettingValue
+from activities.kit.shell import Var
+from activities.metrics.counting import beyond_chance
+from activities.models.model_gateway import ModelGateway
+from activities.organisation.numbers import BackOff
+
+SETTLED = timedelta(seconds=30)  # policy time after which a retry policy shows in the log
+TOLERANCE = 0.02  # of the retry share, above the budget
+
+
+class ClientPolicyOf(RestResource):
+    """The retry policy of all our clients. `route`: where its effect is looked for."""
+
+    base: ClassVar[Var] = Var("MODEL_GATEWAY_URL")
+    token: ClassVar[Var] = Var("MODEL_GATEWAY_TOKEN")
+    epochs: ClassVar[bool] = False
+
+    route: str = "chat"
+
+    def __str__(self) -> str:
+        return "the retry policy of our clients"
+
+    def parts(self) -> tuple[str, ...]:
+        return ("client-policy",)
+
+
+class Breaker(Value):
+    """When the gateway stops calling a failing provider."""
+
+    enabled: bool
+    failure_ratio: float
+    min_calls: int
+    window_seconds: float
+
+
+class ClientPolicy(SettingValue):
+    """`retry_budget` is the most retries, as a share of calls."""
+
+    max_attempts: int
+    backoff: str
+    retry_budget: float
+    breaker: Breaker
+
+    def __str__(self) -> str:
+        breaker = "on" if self.breaker.enabled else "off"
+        return f"{self.max_attempts} attempts, backoff {self.backoff}, at most {self.retry_budget:.0%} retries, breaker {breaker}"
+
+    @classmethod
+    def of(cls, settings: BackOff) -> Self:
+        breaker = Breaker(
+            enabled=True,
+            failure_ratio=settings.breaker_failure_ratio,
+            min_calls=settings.breaker_min_calls,
+            window_seconds=settings.breaker_window_seconds,
+        )
+        return cls(
+            max_attempts=settings.max_attempts, backoff="exponential_jitter", retry_budget=settings.retry_budget, breaker=breaker
+        )  # fmt: skip
+
+
+class PolicyReading(Reading[ClientPolicy]):
+    """As it was read. Its etag is a digest of the content: an old one is good again once the content is what it was."""
+
+    @property
+    def fenced(self) -> bool:
+        return False
+
+
+class ClientPolicies(
+    RestSetting[ClientPolicyOf, ClientPolicy, PolicyReading], read="models.client_policy", change="models.back_off",
+    restore="models.restore_client_policy", risk=Risk.C1,
+):  # fmt: skip
+    """The model gateway's client policy, proven by the share of retries in its log (A.2 M1)."""
+
+    def __init__(self, rest: RestClient, gateway: ModelGateway) -> None:
+        self.rest, self._gateway = rest, gateway
+
+    async def prove(self, call: Call, order: Change[ClientPolicyOf, ClientPolicy], now: PolicyReading) -> str:
+        """Every further attempt has waited at least `SETTLED`, and looks that much later."""
+        later = call.model_copy(update={"at": call.at + (attempts(call) - 1) * SETTLED / call.pace})
+        said = await self._gateway.calls(later, order.of.route, SETTLED.total_seconds())
+        n, share, most = sum(row["n"] for row in said["calls"]), said["retry_share"], order.wanted.retry_budget + TOLERANCE
+        if not n:
+            return "no traffic shows the share of retries"
+        if beyond_chance(share * n, n, most):  # an open breaker lets few calls through: a few retries more are chance
+            raise NotYet(f"accepted, but {share:.0%} of calls are still retries; wanted: at most {most:.0%}", after=SETTLED / call.pace)
+        return f"{share:.1%} of the calls are retries"
+
+
+BACKED_OFF = ClientPolicies.measure("backed off")
+
+
+def back_off(settings: BackOff, route: str) -> Change[ClientPolicyOf, ClientPolicy]:
+    """The order that makes clients retry less."""
+    return ClientPolicies.order(ClientPolicyOf(route=route), ClientPolicy.of(settings))

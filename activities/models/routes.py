@@ -1,0 +1,192 @@
+"""The words of routing: where calls go (spec §9.2).
+
+Leases are policy time. Shares are 0 to 1. An order is written under the version that was read, and under an epoch of its own.
+"""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, ClassVar, Literal, Self
+
+from activities.action import Imposition, Order, Value
+from activities.kit import shell, urls
+from activities.kit.shell import Command, Var
+
+EVERYBODY = ("*",)
+GATEWAY, TOKEN = Var("MODEL_GATEWAY_URL"), ("Authorization: Bearer ", Var("MODEL_GATEWAY_TOKEN"))
+EPOCH = Var("EPOCH", number=True)
+
+
+# ---- routes ----
+
+
+class RouteOf(Order):
+    """Read a route as the ModelSelector has it."""
+
+    route: str
+
+    def target(self) -> str:
+        return f"route/{self.route}"
+
+    def effect(self) -> str:
+        return f"read route {self.route}"
+
+    def by_hand(self) -> tuple[str, ...]:
+        return (asked(urls.path("v1", "routes", self.route)),)
+
+
+class RouteState(Value):
+    """A route: shares per provider, exceptions per tenant, modes, and the lease that puts the safe weights back by itself."""
+
+    alias: str
+    etag: str
+    epoch: int
+    weights: dict[str, float]
+    overrides: dict[str, dict[str, float]] = {}
+    modes: dict[str, str] = {}
+    leased_until: datetime | None = None
+    safe_weights: dict[str, float] = {}
+
+    def primary(self) -> str:
+        """The provider with the greatest weight."""
+        return max(self.weights, key=lambda provider: self.weights[provider])
+
+    def weights_for(self, tenant: str) -> dict[str, float]:
+        """The shares of one tenant; `*` for those without an exception."""
+        return self.overrides.get(tenant, self.weights)
+
+    def mode(self, tenant: str) -> str:
+        """`normal` or `retrieval_only`."""
+        return self.modes.get(tenant, "normal")
+
+    def routes_like(self, other: "RouteState") -> bool:
+        """True when the other sends everybody as this one does; modes aside."""
+        leased = self.leased_until, self.safe_weights
+        return (self.weights, self.overrides, *leased) == (other.weights, other.overrides, other.leased_until, other.safe_weights)
+
+    def sends(self, tenants: tuple[str, ...], weights: dict[str, float]) -> bool:
+        """True when these tenants are sent by exactly these weights. `("*",)`: everybody, without exception."""
+        if tenants == EVERYBODY:
+            return same_weights(self.weights, weights) and all(same_weights(own, weights) for own in self.overrides.values())
+        return all(same_weights(self.weights_for(tenant), weights) for tenant in tenants)
+
+
+def same_weights(one: dict[str, float], other: dict[str, float]) -> bool:
+    """Equal shares; a provider that is not named has none."""
+    return all(math.isclose(one.get(p, 0.0), other.get(p, 0.0), abs_tol=1e-6) for p in {*one, *other})
+
+
+Purpose = Literal["fail over", "canary back", "fall back", "return"]
+
+
+class Shift(Imposition):
+    """Send tenants to providers by these weights. `("*",)` alone means everybody and removes every exception.
+
+    The epoch fences it: the router refuses an older one, so that a late duplicate cannot win. 0 means *the next, whatever it is*; then
+    only the version (etag) read in the same try guards the write. When exactly one write came between, and it changed nothing but modes
+    (somebody degraded tenants meanwhile), the order still stands and takes the epoch after that.
+    """
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"prior", "epoch"})
+
+    route: str
+    tenants: tuple[str, ...]
+    weights: dict[str, float]
+    purpose: Purpose
+    parity: float = 0.0
+    price_ratio: float = 99.0
+    lease_seconds: float | None = None
+    safe_weights: dict[str, float] = {}
+    prior: RouteState | None = None
+    epoch: int = 0
+
+    def concerns_nobody(self) -> bool:
+        return not self.tenants
+
+    def target(self) -> str:
+        return f"route/{self.route}"
+
+    def effect(self) -> str:
+        """Who goes where, and what happens if we vanish."""
+        lease = f"; without us it falls back to {_shares(self.safe_weights)} after {self.lease_seconds:g} s" if self.lease_seconds else ""
+        return f"{self.purpose}: {people(self.tenants)} of route {self.route} go to {_shares(self.weights)}{lease}"
+
+    def inverse(self) -> str:
+        before = self._before()
+        return f"put {_shares(before)} back for {people(self.tenants)} of route {self.route}" if before else "put the weights before back"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """Read the version, then write, by curl."""
+        return (*_version(self.route), _put(("routes", self.route, "weights"), self.body(EPOCH)))
+
+    def body(self, epoch: int | Var) -> dict[str, Any]:
+        lease = {"seconds": self.lease_seconds, "safe_weights": self.safe_weights} if self.lease_seconds else None
+        tenants: str | list[str] = "*" if self.tenants == EVERYBODY else list(self.tenants)
+        return {"epoch": epoch, "tenants": tenants, "weights": self.weights, "lease": lease}
+
+    def look(self) -> Order:
+        return RouteOf(route=self.route)
+
+    def met(self, now: RouteState) -> bool:
+        """Everybody concerned is sent by these weights."""
+        return now.sends(self.tenants, self.weights)
+
+    def given(self, prior: RouteState) -> Self:
+        """The same, with the route before, to be written under the epoch after it."""
+        return self.model_copy(update={"prior": prior, "epoch": prior.epoch + 1})
+
+    def undo(self) -> "Shift":
+        """Return these tenants to the weights before, without a lease. Give it the route as it is then, to fence it too.
+
+        Where the tenants had different weights before, it is the weights that most of them had.
+        """
+        if self.prior is None:
+            raise ValueError("this shift does not carry the route before; give it the route first")
+        return Shift(route=self.route, tenants=self.tenants, weights=self._before(), purpose="return")
+
+    def _before(self) -> dict[str, float]:
+        if self.prior is None:
+            return {}
+        if self.tenants == EVERYBODY:
+            return self.prior.weights
+        had = [self.prior.weights_for(tenant) for tenant in self.tenants]
+        return max(had, key=had.count, default=self.prior.weights)
+
+
+# ---- how orders say themselves ----
+
+
+def _shares(weights: dict[str, float]) -> str:
+    return " / ".join(f"{provider} {share:.4g}" for provider, share in weights.items() if share) or "nothing"
+
+
+def people(tenants: tuple[str, ...]) -> str:
+    if tenants == EVERYBODY:
+        return "all tenants"
+    if len(tenants) > 4:
+        return f"{len(tenants)} tenants ({', '.join(tenants[:3])}, …)"
+    return ("tenant " if len(tenants) == 1 else "tenants ") + ", ".join(tenants)
+
+
+def asked(path: str, query: str = "") -> Command:
+    """Ask the gateway, by curl. `path` and `query`: built by `kit.urls`."""
+    return shell.curl("GET", shell.address(GATEWAY, path, query), TOKEN)
+
+
+def _version(route: str) -> tuple[str, ...]:
+    return (
+        shell.keep("ROUTE", asked(urls.path("v1", "routes", route))),
+        shell.keep("ETAG", shell.field_of("ROUTE", "etag")),
+        shell.keep("EPOCH", shell.field_of("ROUTE", "epoch", plus_one=True)),
+    )
+
+
+def _put(part: tuple[str, ...], body: dict[str, Any]) -> str:
+    return shell.curl("PUT", shell.address(GATEWAY, urls.path("v1", *part)), TOKEN, ("If-Match: ", Var("ETAG")), body=body)
+
+
+def spread(tenants: Sequence[str], n: int) -> list[str]:
+    """`n` of them, evenly; again from the start when there are fewer."""
+    if len(tenants) <= n:
+        return [tenants[i % len(tenants)] for i in range(n)]
+    return [tenants[i * len(tenants) // n] for i in range(n)]
