@@ -138,6 +138,7 @@ class Effect(Value):
     before: dict[str, JsonValue] = {}
     after: dict[str, JsonValue] = {}
     seen_at: datetime | None = None  # of a change that was watched for minutes: the instant at which that ended (ADR 9)
+    late_until: datetime | None = None  # an earlier attempt of ours, whose outcome nobody knows, may still take effect until then
 
 
 O = TypeVar("O", bound=Order)
@@ -278,6 +279,10 @@ class Imposition(Order):
     def given(self, prior: Any) -> Self:
         """The same order, carrying the state before and its version."""
         raise NotImplementedError
+
+    def late_until_known(self, until: datetime) -> Self:
+        """The same order, knowing that an earlier attempt of it may still take effect until then."""
+        return self
 
     def undo(self) -> Order:
         """The order that puts the state before back. Call it on an order that carries it."""

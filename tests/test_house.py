@@ -19,11 +19,8 @@ from temporalio.converter import WithSerializationContext
 
 import activities
 from activities.action import Imposition, Order, Risk, action_of
-from activities.capacity.capacity import ScaleUp
-from activities.edge.edge import Drain, Limit
-from activities.feeds.feeds import Pause
+from activities.kit.setting import Change
 from activities.models.routes import Shift
-from activities.write_gate.write_gate import ReadOnly
 from tests.stage.drill import stage_settings
 from worker.converter import TolerantConverter, data_converter
 from worker.playbooks import PlaybookInfo, discover
@@ -194,7 +191,7 @@ def test_every_order_says_itself_to_a_person(verb: object) -> None:
 
 
 def test_an_imposition_carries_its_own_undo() -> None:
-    for order in (Shift, Drain, Limit, ScaleUp, ReadOnly, Pause):
+    for order in (Shift, Change):
         assert issubclass(order, Imposition)
         assert {"look", "given", "undo"} <= set(vars(order))
 

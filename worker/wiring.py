@@ -8,7 +8,7 @@ from typing import Any
 from temporalio.client import Client
 
 from activities.action import Refused, System
-from activities.capacity.capacity import Autoscaler
+from activities.capacity.autoscaler import Autoscalers
 from activities.capacity.scaling import Scaling
 from activities.chat.slack import Slack
 from activities.chat.war_room import WarRoom
@@ -17,7 +17,9 @@ from activities.deploys.deploys import Deploys, Platform
 from activities.deploys.google_auth import ADC, GoogleAuth
 from activities.deploys.kubernetes import Kubernetes
 from activities.edge.edge import Edge
+from activities.edge.gateway import Gateways
 from activities.edge.probe import EdgeProbe
+from activities.edge.regions import Regions
 from activities.evidence.evidence import Evidence
 from activities.feeds.feeds import Feeds
 from activities.flags.flagd import Flagd
@@ -47,7 +49,7 @@ from activities.status_page.status_page import StatusPage
 from activities.status_page.statuspage import Statuspage
 from activities.tickets.github import GitHub, Repositories
 from activities.tickets.tickets import Tickets
-from activities.write_gate.write_gate import WriteGate
+from activities.write_gate.write_gate import WriteGates
 from worker.converter import data_converter
 from worker.credentials import resolve
 from worker.settings import Settings
@@ -164,7 +166,8 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
         Pager(pagerduty, slack, codes), Rota(organisation, pagerduty), WarRoom(slack), StatusPage(statuspage, second),
         Tickets(GitHub(at_github, settings.github_repository)), deploys, DeployGate(Repositories(at_github)),
         Freezes(temporal, codes, settings.queues[0], settings.task_patience),
-        Edge(plane, edge, prometheus, clock), Autoscaler(plane, prometheus), WriteGate(plane, edge, prometheus, clock),
+        Edge(plane, edge), Regions(plane, edge, prometheus, clock), Gateways(plane, prometheus, clock), Autoscalers(plane, prometheus),
+        WriteGates(plane, edge, prometheus, clock),
         Feeds(plane, prometheus), ChangeFeed(plane), Scaling(kubernetes),
     )  # fmt: skip
     for system in systems:

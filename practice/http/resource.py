@@ -168,7 +168,7 @@ def held(
         return shape.model_validate(adapter.dump_python(getattr(find(call), attribute)))
 
     def change(call: Call, wanted: Ask) -> None:
-        setattr(find(call), attribute, adapter.validate_python({name: getattr(wanted, name) for name in shape.model_fields}))
+        setattr(find(call), attribute, adapter.validate_python(wanted.model_dump(include=set(shape.model_fields))))
 
     change.__doc__ = model.__doc__
     return Resource(face, name, path, shape, read, epochs=epochs, services=services).takes(shape, change)

@@ -8,7 +8,7 @@ import typing
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -25,9 +25,14 @@ def every_order() -> list[type[Order]]:
         if ".migrations" not in found.name:
             importlib.import_module(found.name)
     known = sorted(_below(Order), key=lambda one: (one.__module__, one.__name__))
-    return [
-        one for one in known if one.effect is not Order.effect and one.__module__.startswith("activities.") and not inspect.isabstract(one)
-    ]
+    ours = [one for one in known if one.effect is not Order.effect and one.__module__.startswith("activities.")]
+    return [one for one in ours if not inspect.isabstract(one) and not _is_a_mould(one)]
+
+
+def _is_a_mould(kind: type[Order]) -> bool:
+    """Whether it is generic still: what is given is always of exact types."""
+    told = kind.__pydantic_generic_metadata__
+    return bool(told["parameters"]) or any(isinstance(one, TypeVar) or one is Any for one in told["args"])
 
 
 def _below(kind: type[Order]) -> Iterator[type[Order]]:
@@ -50,10 +55,9 @@ class Filled:
         return made
 
     def _model(self, kind: type[BaseModel]) -> BaseModel:
-        hints = typing.get_type_hints(kind, include_extras=True)
         given: dict[str, Any] = {}
         for name, field in kind.model_fields.items():
-            value = self._value(hints[name], getattr(field, "default", None))
+            value = self._value(field.annotation, getattr(field, "default", None))
             if value is not None or field.is_required():
                 given[name] = value
         return kind(**given)

@@ -36,6 +36,11 @@ def _json(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
+def _shown(text: str) -> str:
+    """JSON in which nothing is unseen: it is written as its number."""
+    return escape.UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 CHANNELS: tuple[Callable[[str], str], ...] = (
     str, escape.visible, escape.line, escape.slack, escape.markdown, escape.html, urls.segment, lambda text: promql.text(text)[1:-1],
     lambda text: urls.query({"": text})[2:], lambda text: promql.text(escape.line(text))[1:-1],
@@ -46,7 +51,8 @@ def the_same_but_for(value: str, called: str, hostile: str) -> bool:
     """Whether a word is the harmless one, with the harmless text replaced by the hostile one as some channel writes it."""
     if value == called:
         return True
-    return any(called == value.replace(BENIGN, said) for channel in CHANNELS for said in (channel(hostile), _json(channel(hostile))))
+    said = [form for channel in CHANNELS for form in (channel(hostile), _json(channel(hostile)), _shown(_json(channel(hostile))))]
+    return any(called == value.replace(BENIGN, form) for form in said)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.action import Call, Effect, Grant, Order, Refused, Risk, Verb, action_of
-from activities.capacity.capacity import Autoscaler
+from activities.capacity.autoscaler import Autoscalers
 from activities.edge.edge import Edge
 from activities.edge.probe import EdgeProbe
 from activities.feeds.feeds import Feeds
@@ -29,7 +29,7 @@ from activities.models.modes import TenantModes
 from activities.platform.change_feed import ChangeFeed
 from activities.platform.control_plane import ControlPlane
 from activities.product.app_plane import AppPlane
-from activities.write_gate.write_gate import WriteGate
+from activities.write_gate.write_gate import WriteGates
 from practice.http.server import serve
 from practice.llm.faults import ProviderFault
 from practice.world.injected_faults import InjectedFault
@@ -136,18 +136,18 @@ def probe(door: MakeClient) -> EdgeProbe:
 
 
 @pytest.fixture
-def edge(plane: ControlPlane, probe: EdgeProbe, door: MakeClient) -> Edge:
-    return Edge(plane, probe, Prometheus(door("/prom")), FollowingClock())
+def edge(plane: ControlPlane, probe: EdgeProbe) -> Edge:
+    return Edge(plane, probe)
 
 
 @pytest.fixture
-def autoscaler(plane: ControlPlane, door: MakeClient) -> Autoscaler:
-    return Autoscaler(plane, Prometheus(door("/prom")))
+def autoscaler(plane: ControlPlane, door: MakeClient) -> Autoscalers:
+    return Autoscalers(plane, Prometheus(door("/prom")))
 
 
 @pytest.fixture
-def write_gate(plane: ControlPlane, probe: EdgeProbe, door: MakeClient) -> WriteGate:
-    return WriteGate(plane, probe, Prometheus(door("/prom")), FollowingClock())
+def write_gate(plane: ControlPlane, probe: EdgeProbe, door: MakeClient) -> WriteGates:
+    return WriteGates(plane, probe, Prometheus(door("/prom")), FollowingClock())
 
 
 @pytest.fixture

@@ -92,6 +92,8 @@ class Impositions:
                 continue
             assert attempt.imposed is not None  # noqa: S101 - narrows the type; the try has registered it
             attempt.imposed.certain, attempt.imposed.assumed = True, effect.assumed
+            if effect.late_until:
+                attempt.imposed.order = attempt.imposed.order.late_until_known(effect.late_until)
             if effect.assumed:
                 self._proof.shadow.expect(attempt.measure, wanted, found, attempt.step)
             self._steps.done(attempt.step, effect)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 from activities.action import Grant, Imposition, Order, Role, action_of
+from activities.kit.setting import LANDS_WITHIN
 from workflows.engine.changes import Steps
 from workflows.engine.invoker import Invoker
 from workflows.engine.measures import Imposed, lift_question
@@ -53,6 +54,7 @@ class Lifts:
 
     async def lift(self, imposed: Imposed, grant: Grant | None) -> None:
         """Lift one measure, step by step where it can be divided. People are asked when it cannot be done."""
+        self._expect_a_late_write(imposed)
         for n, undo in enumerate(imposed.undo_steps(self._state.policy.return_steps)):
             if n:
                 await self._proof.stop_at_a_regression(imposed)
@@ -62,8 +64,14 @@ class Lifts:
 
     async def lift_at_once(self, imposed: Imposed, grant: Grant) -> None:
         """Lift it in one step and ask nobody. Raises `RetriesExhausted` when it cannot be done."""
+        self._expect_a_late_write(imposed)
         await self._step(imposed, imposed.undo, grant, may_ask=False)
         self._state.measures.lifted(imposed, workflow.now())
+
+    def _expect_a_late_write(self, imposed: Imposed) -> None:
+        """A try whose reply was lost may still land: the lift looks again after that."""
+        if not imposed.certain:
+            imposed.order = imposed.order.late_until_known(workflow.now() + LANDS_WITHIN)
 
     def keep(self, imposed: Imposed, who: str) -> None:
         """It stays in force, and a named person has taken it over."""

@@ -8,11 +8,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from activities.action import Role, Value
-from activities.capacity.capacity import SCALED, Autoscaler, CapacityOf
-from activities.edge.edge import DRAINED, LIMITED, Drain, Edge, Limit, RegionsOf
+from activities.capacity.autoscaler import SCALED, AutoscalerOf, Autoscalers
+from activities.edge.gateway import LIMITED, limit
+from activities.edge.regions import DRAINED, Regions, RegionsOf, drain
 from activities.flags.flags import SWITCHED_OFF, switch_off
 from activities.organisation.catalogue import Deployed
-from activities.write_gate.write_gate import READ_ONLY, GateOf, ReadOnly, WriteGate
+from activities.write_gate.write_gate import READ_ONLY, WriteGateOf, WriteGates, read_only
 from workflows.engine.verbs import Verbs
 from workflows.errors import HandOver, NotAccepted, RetriesExhausted
 from workflows.first_minutes.freezes import ServiceFreezes
@@ -129,7 +130,7 @@ class Procedures:
 
     async def _rollback(self, asked: ProcedureRequest) -> Rollback:
         service = await self._verbs.deployed(asked.service)
-        gate = await self._verbs.do(WriteGate.read, GateOf(service=service.name))
+        gate = await self._verbs.do(WriteGates.read, WriteGates.look(WriteGateOf(service=service.name)))
         rollback = self.rollback_of(service)
         rollback.knows(gate.schema_version)
         return rollback
@@ -152,22 +153,22 @@ class Procedures:
 
     async def _read_only(self, asked: ProcedureRequest) -> None:
         service = await self._verbs.deployed(asked.service)
-        await self._verbs.impose(READ_ONLY, ReadOnly(service=service.name, regions=service.regions, why=asked.reason))
+        await self._verbs.impose(READ_ONLY, read_only(service.name, service.regions, asked.reason))
 
     async def _limit(self, asked: ProcedureRequest) -> None:
-        await self._verbs.impose(LIMITED, Limit(service=asked.service, rate_limit_rps=asked.rps, breaker=True))
+        await self._verbs.impose(LIMITED, limit(asked.service, asked.rps))
 
     async def _scale(self, asked: ProcedureRequest) -> None:
-        capacity = await self._verbs.do(Autoscaler.read, CapacityOf(service=asked.service))
+        capacity = await self._verbs.do(Autoscalers.read, Autoscalers.look(AutoscalerOf(service=asked.service)))
         await self._verbs.impose(SCALED, capacity.scaled(self._verbs.policy.production_outage.scale_by))
 
     async def _drain(self, asked: ProcedureRequest) -> None:
-        weights = await self._verbs.do(Edge.weights, RegionsOf(service=asked.service))
+        weights = await self._verbs.do(Regions.read, Regions.look(RegionsOf(service=asked.service)))
         try:
-            left = weights.without(asked.region)
+            order = drain(asked.service, asked.region, weights)
         except ValueError as nobody:
             raise HandOver(str(nobody)) from None
-        await self._verbs.impose(DRAINED, Drain(service=asked.service, region=asked.region, weights=left))
+        await self._verbs.impose(DRAINED, order)
 
     async def _attested(self, task: ByHandOnly) -> None:
         """A task for a person, and their word with the numbers; what is missing is asked for again."""

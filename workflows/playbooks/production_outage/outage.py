@@ -10,14 +10,15 @@ from contextlib import AbstractAsyncContextManager
 from temporalio import workflow
 
 from activities.action import Risk
-from activities.capacity.capacity import Autoscaler, CapacityOf
-from activities.edge.edge import DependenciesOf, Edge, Vantages
+from activities.capacity.autoscaler import AutoscalerOf, Autoscalers
+from activities.edge.edge import Edge
+from activities.edge.health import DependenciesOf, Vantages
 from activities.feeds.feeds import Feeds, FeedsOf
 from activities.metrics.onset import OnsetOf
 from activities.metrics.telemetry import BlastRadius, ServiceHealth, Surface, Telemetry
 from activities.organisation.catalogue import Deployed
 from activities.platform.change_feed import Change, ChangeFeed, ChangesSince
-from activities.write_gate.write_gate import GateOf, WriteGate
+from activities.write_gate.write_gate import WriteGateOf, WriteGates
 from workflows.engine.proof.mitigated import in_words
 from workflows.engine.verbs import Verbs
 from workflows.playbooks.production_outage.diagnosis import LEAST, Diagnosis, diagnose
@@ -52,13 +53,13 @@ class Outage:
         """Everything that can be known in a few minutes, side by side; what cannot be read is unknown, and shown as such (A.1 T1 to T4)."""
         verbs, name, mitigation = self._verbs, self.service.name, self._verbs.policy.mitigation
         health, dependencies, changes, onset, radius, capacity, gate, feeds = await asyncio.gather(
-            verbs.look(Edge.health, Vantages(service=name, regions=self.service.regions, mitigation=mitigation)),
+            verbs.look(Edge.health, Vantages(service=name, regions=self.service.regions, numbers=mitigation)),
             verbs.look(Edge.dependencies, DependenciesOf(service=name)),
             verbs.look(ChangeFeed.since, ChangesSince(look_back=self._numbers.look_back)),
             verbs.look(Telemetry.onset, OnsetOf(service=name, slo_target=verbs.policy.stability.slo_target)),
             verbs.look(Telemetry.blast_radius, Surface(service=name)),
-            verbs.look(Autoscaler.read, CapacityOf(service=name)),
-            verbs.look(WriteGate.read, GateOf(service=name)),
+            verbs.look(Autoscalers.read, Autoscalers.look(AutoscalerOf(service=name))),
+            verbs.look(WriteGates.read, WriteGates.look(WriteGateOf(service=name))),
             verbs.look(Feeds.of_service, FeedsOf(service=name)),
         )
         self.findings = TriageFindings(

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 from activities.action import Role
-from activities.capacity.capacity import Autoscaler, CapacityOf, ScaleUp
-from activities.edge.edge import Drain, Edge, HeadroomOf, Limit, RegionsOf
-from activities.feeds.feeds import FeedList, Pause
+from activities.capacity.autoscaler import AutoscalerOf, Autoscalers, Bounds
+from activities.edge.gateway import Gateway, GatewayOf, limit
+from activities.edge.regions import HeadroomOf, Regions, RegionsOf, Weights, drain
+from activities.feeds.feeds import Feeding, FeedList, FeedOf, pin
 from activities.flags.flags import SWITCHED_OFF, switch_off
+from activities.kit.setting import Change
 from activities.organisation.catalogue import Deployed
 from workflows.engine.verbs import Verbs
 from workflows.playbooks.production_outage.diagnosis import Diagnosis
@@ -63,36 +65,34 @@ class Remedies:
             f"{what}: done?", roles=(Role.OPS_LEAD, Role.INCIDENT_COMMANDER), example='"reverted in config repository, commit 3f2a"'
         )
 
-    def pause(self, found: Diagnosis) -> Pause:
+    def pause(self, found: Diagnosis) -> Change[FeedOf, Feeding]:
         """Stop the feed, and pin its last good version."""
         feeds = self._findings().feeds or FeedList(feeds=(), at=self._verbs.state.declared_at)
         feed = next(feed for feed in feeds.feeds if feed.name == found.which)
-        return Pause(feed=feed.name, version=feed.last_good, mitigation=self._mitigation)
+        return pin(feed.name, feed.last_good, self._mitigation)
 
-    async def drain(self, found: Diagnosis) -> Drain | None:
+    async def drain(self, found: Diagnosis) -> Change[RegionsOf, Weights] | None:
         """Send a region's traffic to the others, by absolute weights. None, and the reason on the timeline, where that may not be done."""
         verbs, name = self._verbs, self._service.name
-        room = await verbs.do(Edge.headroom, HeadroomOf(service=name, region=found.which, mitigation=self._mitigation))
-        weights = await verbs.do(Edge.weights, RegionsOf(service=name))
+        room = await verbs.do(Regions.headroom, HeadroomOf(service=name, region=found.which, numbers=self._mitigation))
+        weights = await verbs.do(Regions.read, Regions.look(RegionsOf(service=name)))
         if room.against:
             verbs.note(f"{found.which} is not drained: {room.summary}")
             verbs.task(f"Repair {found.which}, or make room for its traffic elsewhere: {room.summary}", Role.OPS_LEAD)
             return None
-        return Drain(service=name, region=found.which, weights=weights.without(found.which), mitigation=self._mitigation)
+        return drain(name, found.which, weights, self._mitigation)
 
-    def limit(self) -> Limit:
+    def limit(self) -> Change[GatewayOf, Gateway]:
         """Let in what can be served, and guard the dependencies."""
         capacity = self._findings().capacity
         served = sum(capacity.capacity_rps.values()) * self._numbers.limit_share if capacity else None
-        return Limit(
-            service=self._service.name, rate_limit_rps=round(served, 3) if served else None, breaker=True, mitigation=self._mitigation
-        )
+        return limit(self._service.name, round(served, 3) if served else None, self._mitigation)
 
-    def guard(self) -> Limit:
+    def guard(self) -> Change[GatewayOf, Gateway]:
         """A breaker towards the dependencies, and no limit."""
-        return Limit(service=self._service.name, rate_limit_rps=None, breaker=True, mitigation=self._mitigation)
+        return limit(self._service.name, None, self._mitigation)
 
-    async def scale(self) -> ScaleUp:
+    async def scale(self) -> Change[AutoscalerOf, Bounds]:
         """More instances, within the autoscaler's bounds."""
-        capacity = await self._verbs.do(Autoscaler.read, CapacityOf(service=self._service.name))
+        capacity = await self._verbs.do(Autoscalers.read, Autoscalers.look(AutoscalerOf(service=self._service.name)))
         return capacity.scaled(self._numbers.scale_by, self._mitigation)

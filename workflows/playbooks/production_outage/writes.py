@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 
 from temporalio import workflow
 
+from activities.kit.setting import Change
 from activities.organisation.catalogue import Deployed
-from activities.write_gate.write_gate import READ_ONLY, Gate, GateOf, ReadOnly, WriteGate, WriteSafety
+from activities.write_gate.write_gate import READ_ONLY, WriteGate, WriteGateOf, WriteGates, Writes, WriteSafety, read_only
 from workflows.engine.verbs import Verbs
 from workflows.errors import HandOver
 
@@ -15,18 +16,18 @@ from workflows.errors import HandOver
 class WriteGuard:
     """`known`: what triage has read of the write gate."""
 
-    def __init__(self, verbs: Verbs, service: Deployed, known: Callable[[], Gate | None]) -> None:
+    def __init__(self, verbs: Verbs, service: Deployed, known: Callable[[], WriteGate | None]) -> None:
         self._verbs = verbs
         self._numbers = verbs.policy.production_outage
         self._service = service
         self._known = known
-        self._read_again: Gate | None = None
+        self._read_again: WriteGate | None = None
         self._rereads = 0
         self._data_suspected = False
         self._decided = False
 
     @property
-    def gate(self) -> Gate | None:
+    def gate(self) -> WriteGate | None:
         return self._read_again if self._rereads else self._known()
 
     def surveyed(self) -> None:
@@ -83,13 +84,13 @@ class WriteGuard:
                 lambda: self.unsafe or self._data_suspected, timeout=every, timeout_summary="whether writes are safe"
             )
         except TimeoutError:
-            self._read_again = await verbs.try_to_read(WriteGate.read, GateOf(service=self._service.name))
+            self._read_again = await verbs.try_to_read(WriteGates.read, WriteGates.look(WriteGateOf(service=self._service.name)))
             self._rereads += 1
         return self.gate is None or self.gate.safety is WriteSafety.UNKNOWN
 
-    def _read_only(self) -> ReadOnly:
+    def _read_only(self) -> Change[WriteGateOf, Writes]:
         why = "; ".join(self.gate.why_unsafe() if self.gate else ()) or "nobody can say whether writes are safe"
-        return ReadOnly(service=self._service.name, regions=self._service.regions, why=why, mitigation=self._verbs.policy.mitigation)
+        return read_only(self._service.name, self._service.regions, why, self._verbs.policy.mitigation)
 
 
 async def _stopped(task: asyncio.Task[None]) -> None:

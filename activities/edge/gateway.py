@@ -1,28 +1,25 @@
-"""What is let in to a service: a rate limit, and a breaker towards its dependencies (spec §8 S-LIMIT; A.1 M6)."""
+"""What is let in to a service: a rate limit, and a breaker towards its dependencies (spec §8 S-LIMIT; A.1 M6). Rates are per second."""
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import ClassVar, Self
+from typing import Self
 
 from pydantic import Field
 
 from activities.action import Call, NotYet, Risk
 from activities.kit.clock import Clock
 from activities.kit.promql import Other, selector
-from activities.kit.rest import RestClient, RestResource, RestSetting
+from activities.kit.rest import RestClient, RestSetting
 from activities.kit.setting import Change, Reading, Restore, SettingValue
-from activities.kit.shell import Var
+from activities.metrics.counting import beyond_chance
 from activities.metrics.metric_check import MetricCheck, again, blind
 from activities.metrics.prometheus import Prometheus
-from activities.metrics.telemetry import beyond_chance
 from activities.organisation.numbers import MitigationSettings
+from activities.platform.control_plane import PlatformResource
 
 
-class GatewayOf(RestResource):
+class GatewayOf(PlatformResource):
     """The gateway of a service."""
-
-    base: ClassVar[Var] = Var("PLATFORM_URL")
-    token: ClassVar[Var] = Var("PLATFORM_TOKEN")
 
     service: str
 
@@ -36,7 +33,7 @@ class GatewayOf(RestResource):
 class Gateway(SettingValue):
     """Requests per second that are let in (None: all), and whether a breaker guards the dependencies."""
 
-    rate_limit_rps: float | None = Field(default=None, gt=0)
+    rate_limit_rps: float | None = Field(default=None, gt=0)  # a limit of nothing would be an outage of its own
     breaker: bool = False
 
     def __str__(self) -> str:
@@ -47,10 +44,18 @@ class Gateway(SettingValue):
         within = self.rate_limit_rps is None or (now.rate_limit_rps is not None and now.rate_limit_rps <= self.rate_limit_rps)
         return within and now.breaker >= self.breaker
 
+    def effect(self, of: GatewayOf) -> str:
+        turned = "; who is turned away gets 429 with Retry-After" if self.rate_limit_rps is not None else ""
+        return f"{of.service} lets {self}{turned}"
+
+    def back(self, of: GatewayOf) -> str:
+        return f"{of.service} again lets {self}"
+
     def pause(self, numbers: MitigationSettings) -> timedelta:
         return numbers.limit_pause
 
     def way_back(self, before: Self, numbers: MitigationSettings, shares: Sequence[float] | None) -> tuple[Self, ...]:
+        """The limit grows first, by so much at a time whatever the shares of others; the breaker goes back with the last step."""
         grown, rps = [], self.rate_limit_rps
         for _ in range(numbers.limit_steps if rps is not None else 0):
             rps = round((rps or 0) * numbers.limit_growth, 3)
@@ -63,14 +68,14 @@ class Gateway(SettingValue):
 class Gateways(RestSetting[GatewayOf, Gateway], read="edge.limits", change="edge.limit", restore="edge.loosen", risk=Risk.C1, watched=True):
     """The gateways of all services, proven by what the metrics say is let in."""
 
-    def __init__(self, rest: RestClient, prometheus: Prometheus, clock: Clock) -> None:
-        self.rest, self.clock, self._seen = rest, clock, MetricCheck(prometheus)
+    def __init__(self, plane: RestClient, prometheus: Prometheus, clock: Clock) -> None:
+        self.rest, self.clock, self._metrics = plane, clock, MetricCheck(prometheus)
 
     async def prove(self, call: Call, order: Change[GatewayOf, Gateway], now: Reading[Gateway]) -> str:
-        most, window = order.wanted.rate_limit_rps, order.numbers.settled
+        most, window, service = order.wanted.rate_limit_rps, order.numbers.settled, order.of.service
         if most is None:
             return ""
-        n = await self._seen.grown(call, selector("service_requests_total", service=order.of.service, outcome=Other("limited")), window)
+        n = await self._metrics.grown(call, selector("service_requests_total", service=service, outcome=Other("limited")), window)
         if n is None:
             if not blind(call, order.numbers):
                 raise NotYet("accepted, but no metrics show yet how much is let in", after=again(call, order.numbers))
@@ -78,10 +83,16 @@ class Gateways(RestSetting[GatewayOf, Gateway], read="edge.limits", change="edge
         rate = n / window.total_seconds()
         if beyond_chance(n, 1.0, most * window.total_seconds()):
             raise NotYet(f"accepted, but {rate:.1f} requests per second are still let in", after=again(call, order.numbers))
-        return f"{rate:.1f} requests per second are let in"
+        turned = await self._metrics.grown(call, selector("service_limited_total", service=service), window) or 0.0
+        return f"{rate:.1f} requests per second are let in, {turned / window.total_seconds():.1f} turned away"
 
     async def trouble(self, call: Call, order: Restore[GatewayOf, Gateway], step: Gateway) -> str:
-        return await self._seen.too_many_errors(call, {"service": order.of.service}, order.pause, order.numbers.step_error_ratio)
+        return await self._metrics.too_many_errors(call, order.pause, order.numbers.step_error_ratio, service=order.of.service)
 
 
 LIMITED = Gateways.measure("limited")
+
+
+def limit(service: str, rps: float | None, numbers: MitigationSettings | None = None) -> Change[GatewayOf, Gateway]:
+    """The order that lets at most so much in (None: everything), and guards the dependencies by a breaker."""
+    return Gateways.order(GatewayOf(service=service), Gateway(rate_limit_rps=rps, breaker=True), numbers=numbers)
