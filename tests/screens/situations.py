@@ -71,10 +71,10 @@ def asking(**changed: object) -> Status:
         ],
         "questions": [
             question(1, state=QuestionState.DECLINED, closed_at=at(3), asks="Block all of chat?",
-                     given=[AcceptedAnswer(verdict="decline", by="dana", role=Role.INCIDENT_COMMANDER, verified=True, at=at(3),
+                     answers=[AcceptedAnswer(verdict="decline", by="dana", role=Role.INCIDENT_COMMANDER, verified=True, at=at(3),
                                   reason="too broad")]),
             question(2, state=QuestionState.GRANTED, closed_at=at(4), asks="Switch the high-PSU tools off?",
-                     given=[AcceptedAnswer(verdict="approve", by="lee", role=Role.OPS_LEAD, verified=False, at=at(4))]),
+                     answers=[AcceptedAnswer(verdict="approve", by="lee", role=Role.OPS_LEAD, verified=False, at=at(4))]),
             question(),
         ],
         "tasks": [
