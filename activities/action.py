@@ -70,6 +70,7 @@ class Order(Value):
 
     # Fields that say *from where* we act, not *what* we do: they may change without asking the approver again.
     volatile: ClassVar[frozenset[str]] = frozenset()
+    undone: ClassVar[str] = "nothing to undo: it only looks"  # how it is undone, in one sentence
 
     def target(self) -> str:
         """What is acted on, as it stands in keys, the effect log and the screen."""
@@ -85,7 +86,7 @@ class Order(Value):
 
     def inverse(self) -> str:
         """How it is undone, in one sentence."""
-        return "nothing to undo: it only looks"
+        return self.undone
 
     def by_hand(self) -> tuple[str, ...]:
         """The exact shell commands, with real values, that do the same without us."""

@@ -215,10 +215,11 @@ async def stand_down(client: Client, incident: str, *, by: str, reason: str, fal
 
 async def do(
     client: Client, incident: str, procedure: str, *, by: str, service: str = "", flag: str = "", region: str = "",
-    rps: float | None = None, reason: str = "",
+    rps: float | None = None, fields: dict[str, str] | None = None, reason: str = "",
 ) -> str:  # fmt: skip
-    """Run one universal procedure inside an open incident."""
-    return await say(client, incident, "do", procedure=procedure, by=by, service=service, flag=flag, region=region, rps=rps, reason=reason)
+    """Run one universal procedure inside an open incident, or change one setting."""
+    wanted: dict[str, JsonValue] = {"service": service, "flag": flag, "region": region, "rps": rps, "fields": {**(fields or {})}}
+    return await say(client, incident, "do", procedure=procedure, by=by, reason=reason, **wanted)
 
 
 async def rehearse(client: Client, settings: Settings, name: str, incident: Incident) -> Outcome:

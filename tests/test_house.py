@@ -187,7 +187,7 @@ def test_every_order_says_itself_to_a_person(verb: object) -> None:
     for name in ("target", "effect"):
         assert getattr(order, name) is not getattr(Order, name), f"{order.__name__}.{name}"
     if action_of(verb).writes:  # type: ignore[arg-type]
-        assert order.inverse is not Order.inverse and order.by_hand is not Order.by_hand, order.__name__
+        assert (order.inverse, order.undone) != (Order.inverse, Order.undone) and order.by_hand is not Order.by_hand, order.__name__
 
 
 def test_an_imposition_carries_its_own_undo() -> None:

@@ -1,9 +1,10 @@
 """What was changed: deploys, and everything else that is changed in a day (spec §8 S-CHANGES; A.1 T2). A list with a hole says so."""
 
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from activities.action import Call, Order, System, Value, action
+from activities.kit.redact import Redacted, RedactedFields
 from activities.kit.shell import Var, command, curl, keep
 from activities.platform.control_plane import BASE, TOKEN, ControlPlane
 
@@ -36,10 +37,10 @@ class Change(Value):
     at: datetime
     actor: str
     services: tuple[str, ...] = ()
-    what: str = ""
+    what: Redacted = ""
     reversible: bool = True
     digest: str = ""
-    details: dict[str, Any] = {}
+    details: RedactedFields = {}
 
     def in_words(self) -> str:
         return f"{self.kind} {self.id} by {self.actor} at {self.at:%H:%M:%S} UTC: {self.what}"

@@ -114,6 +114,10 @@ class Call:
         self.cut_short = self.cut_short or len(done) < len(things)
         yield from done
 
+    def may(self, route: str) -> bool:
+        """Whether a route of this face lets us in: it does unless 403 was injected there."""
+        return not self.world.injected_faults.denied(f"{self.face.name}.{route}")
+
     def stamp(self) -> str:
         return self.world.clock.stamp(self.now)
 

@@ -48,5 +48,9 @@ class InjectedFaults:
                 return fault
         return None
 
+    def denied(self, route: str) -> bool:
+        """Whether a permission is missing there: what a system says when it is asked what we may do."""
+        return any(fault.mode == "fail" and fault.status == 403 and fnmatchcase(route, fault.route) for fault in self._injected)
+
     def as_json(self) -> list[dict[str, Any]]:
         return [asdict(fault) for fault in self._injected]

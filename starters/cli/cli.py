@@ -17,6 +17,7 @@ from pydantic import BaseModel, JsonValue
 from rich.console import Console
 from rich.live import Live
 
+from activities.ledger import capabilities
 from activities.ledger.ledger import LedgerDown
 from starters.cli import freeze as freezing
 from starters.cli import messages, options, slo, terminal
@@ -78,9 +79,13 @@ def plan(
     told = Incident(service=service, provider=provider, region=region, declared_by=options.speaker(reader, ""))
     steering.playbook(playbook)
     outcome = options.with_client(reader, lambda client: steering.rehearse(client, reader.settings, playbook, told))
+    lacking = capabilities.lacking(reader.ledger)
     if as_json:
-        return say_json(outcome.model_dump(mode="json"))
-    return draw(planning.picture(outcome, width()))
+        return say_json({**outcome.model_dump(mode="json"), "lacking": [one.model_dump(mode="json") for one in lacking]})
+    draw(planning.picture(outcome, width()))
+    for line in capabilities.in_words(lacking):
+        say(line)
+    return None
 
 
 @app.command("list")
@@ -105,9 +110,14 @@ def status(
     """Show how an incident is: what happens, what is in force, what people must decide."""
     reader = options.reader()
     seen = reader.status(reader.find(incident), live)
+    lacking = capabilities.lacking(reader.ledger)
     if as_json:
-        return say_json({**_provenance(seen), "status": seen.status.model_dump(mode="json")})
-    return _show(seen, full)
+        told = {"status": seen.status.model_dump(mode="json"), "lacking": [one.model_dump(mode="json") for one in lacking]}
+        return say_json({**_provenance(seen), **told})
+    _show(seen, full)
+    for line in capabilities.in_words(lacking):
+        say(line)
+    return None
 
 
 @app.command()

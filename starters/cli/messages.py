@@ -15,6 +15,8 @@ from starters.cli.terminal import group, say
 from starters.errors import CliError
 
 ABOUT = ("hypothesis", "impact", "scope")
+PROCEDURES = ("roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain")
+TASKS = ("flush-cache", "purge-queue", "clamp-all", "revoke-all-sessions", "rotate-secret")
 
 app = group()
 
@@ -57,9 +59,11 @@ def hand_over(incident: Which = "", question: Asked = "", as_: As = "", reason: 
 
 @app.command("do")
 def do(
-    procedure: Annotated[str, typer.Argument(help="roll-back, return-to-latest, freeze, flag, read-only, limit, scale, drain; or a task for "
-                                                  "people: flush-cache, purge-queue, clamp-all, revoke-all-sessions, rotate-secret.")],
-    incident: Which = "",
+    words: Annotated[list[str], typer.Argument(
+        metavar="[INCIDENT] PROCEDURE [KEY=VALUE]...",
+        help=f"{', '.join(PROCEDURES)}; a setting by the verb that changes it, with its fields: flags.switch_off flag=tools.high_psu "
+             f"on=false; or a task for people: {', '.join(TASKS)}.",
+    )],
     service: Annotated[str, typer.Option(help="The service; left out, the incident's own.")] = "",
     flag: Annotated[str, typer.Option(help="For `flag`: which one is switched off.")] = "",
     region: Annotated[str, typer.Option(help="For `drain`: which region.")] = "",
@@ -69,10 +73,15 @@ def do(
     """Run one universal procedure inside an open incident: asked, proven, undone and recorded like a step of its playbook."""
     from starters import steering  # noqa: PLC0415
 
+    names = [word for word in words if "=" not in word]
+    fields = {key: value for key, _, value in (word.partition("=") for word in words if "=" in word)}
+    if len(names) == 2 and (names[0] in (*PROCEDURES, *TASKS) or "." in names[0]):
+        names.reverse()  # the procedure may also come first
+    *incident, procedure = _exactly(names, 1, "do", "a procedure")
     reader = options.reader()
-    which, by = reader.find(incident, open_only=True), options.speaker(reader, as_)
+    which, by = reader.find("".join(incident), open_only=True), options.speaker(reader, as_)
     say(options.with_client(reader, lambda client: steering.do(
-        client, which, procedure, by=by, service=service, flag=flag, region=region, rps=rps or None, reason=reason,
+        client, which, procedure, by=by, service=service, flag=flag, region=region, rps=rps or None, fields=fields, reason=reason,
     )))  # fmt: skip
 
 

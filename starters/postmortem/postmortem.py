@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from activities.action import Entry, Refused, Role
 from activities.ledger.ledger import PROVEN, Done
-from activities.organisation.business_days import business_days_after
+from activities.organisation.business_days import business_days_after, day_of
 from activities.organisation.people import Roster
 from activities.organisation.policy import Policy
 from starters.postmortem import attachments, paper
@@ -191,17 +191,23 @@ class Due(NamedTuple):
 
 
 def _due(status: Status, house: House, owner: Role) -> Due:
-    """Business days after it was resolved, that day not counted, in the owner's country; weekends only where no calendar is known."""
-    resolved, days = (status.resolved_at or status.updated_at).date(), house.policy.post_mortem_days
+    """Business days after the owner's day on which it was resolved, that day not counted, in the owner's country.
+
+    Weekends only where no calendar is known, and the day of UTC where no time zone is.
+    """
     person = house.roster.person(status.roles.get(owner, "")) or next(iter(house.roster.holders((owner,))), None)
     country = (person.country if person else "") or house.policy.country
+    zone = (person.time_zone if person else "") or house.policy.time_zone
+    days, resolved, where = house.policy.post_mortem_days, status.resolved_at or status.updated_at, f"the days of {zone or 'UTC'}"
     try:
-        return Due(
-            business_days_after(resolved, days, country),
-            f"holidays of {country.upper()}" if country else "weekends only: no country is set",
-        )
+        first = day_of(resolved, zone)
     except Refused as unknown:
-        return Due(business_days_after(resolved, days), f"weekends only: {unknown.message}")
+        first, where = day_of(resolved), f"the days of UTC: {unknown.message}"
+    try:
+        last, calendar = business_days_after(first, days, country), f"holidays of {country.upper()}"
+    except Refused as unknown:
+        last, calendar = business_days_after(first, days), f"weekends only: {unknown.message}"
+    return Due(last, f"{calendar if country else 'weekends only: no country is set'}; {where}")
 
 
 def _owner(status: Status, house: House, role: Role) -> str:

@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from activities.action import Call, NotYet, Refused, Role
-from activities.chat.slack import Slack, SlackSaid
-from activities.chat.war_room import Announce, OpenRoom, Pinned, TellRoom, WarRoom
+from activities.chat.orders import Announce, OpenRoom, Pinned, TellRoom
+from activities.chat.slack import Slack, SlackError
+from activities.chat.war_room import WarRoom
 from activities.kit.http import HttpClient
 from activities.organisation.people import Person
 from practice.world.injected_faults import InjectedFault
@@ -167,7 +168,7 @@ async def test_what_is_pinned_is_edited_and_never_posted_again(war_room: WarRoom
     order = TellRoom(channel=channel, pins={"status": Pinned(ts=pins["status"], text="all is <well> & stable")}, nth=1)
     keyed = call(key=f"{INCIDENT}/war_room.tell/room/1")
     effect, _ = await until_done(lambda: war_room.tell(order, keyed))
-    assert _texts(_rooms(world)[0]) == ["Playbook §2.2", "all is <well> & stable"]
+    assert _texts(_rooms(world)[0]) == ["Playbook §2.2", "all is &lt;well&gt; &amp; stable"]
     assert effect.after["pins"] == {"status": pins["status"]}
     assert (await war_room.tell(order, keyed)).adopted
 
@@ -205,7 +206,7 @@ async def test_standing_channels_are_told_once_each_and_one_that_is_missing_keep
 
 @pytest.mark.parametrize(
     ("error", "outcome"),
-    [("ratelimited", NotYet), ("fatal_error", SlackSaid), ("channel_not_found", Refused), ("msg_too_long", Refused)],
+    [("ratelimited", NotYet), ("fatal_error", SlackError), ("channel_not_found", Refused), ("is_archived", Refused)],
 )
 async def test_an_error_inside_a_200_is_an_outcome(call: Calls, error: str, outcome: type[Exception]) -> None:
     said = httpx.MockTransport(lambda request: httpx.Response(200, json={"ok": False, "error": error}))

@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from html import unescape
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -63,12 +64,18 @@ async def incident_of(
 
 
 def said(stage: Drill, channel: str) -> list[str]:
-    """Every message of a channel, oldest first."""
-    return [str(m["text"]) for c in stage.world.state.slack.values() if c["name"] == channel for m in c["messages"]]
+    """Every message of a channel as people read it, oldest first."""
+    return [unescape(str(m["text"])) for c in stage.world.state.slack.values() if c["name"] == channel for m in c["messages"]]
 
 
 def pinned(stage: Drill, channel: str) -> list[str]:
-    return [str(m["text"]) for c in stage.world.state.slack.values() if c["name"] == channel for m in c["messages"] if m["ts"] in c["pins"]]
+    return [
+        unescape(str(m["text"]))
+        for c in stage.world.state.slack.values()
+        if c["name"] == channel
+        for m in c["messages"]
+        if m["ts"] in c["pins"]
+    ]
 
 
 def published(world: World) -> list[dict[str, Any]]:

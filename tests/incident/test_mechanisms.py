@@ -345,6 +345,8 @@ async def test_a_reply_that_is_lost_never_makes_an_effect_twice(tmp_path: Path) 
         )
         assert [key for key, n in changed.items() if n > 1] == []
         assert status.in_force == []
+        lifts = await incident.orders("flags.restore")
+        assert any(lift["late_until"] for lift in lifts), "what nobody fences is looked at again after its lift"
         said = Counter(letter["text"] for letter in (await stage.http.get("/practice/inbox/dana")).json()["inbox"] if letter["via"] == "dm")
         assert [text for text, n in said.items() if n > 1] == []
 

@@ -29,7 +29,6 @@ from practice.world.world import World
 from tests.stage.drill import BIN, ORGANISATION, stage_settings, until
 from worker.converter import data_converter
 from worker.service import worker
-from worker.settings import Settings
 from worker.wiring import wire
 
 PROMETHEUS, ALERTMANAGER = shutil.which("prometheus"), shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
@@ -123,7 +122,7 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def receiver(tmp: Path, settings: Settings) -> AsyncIterator[str]:
+async def receiver(tmp: Path, settings: Any) -> AsyncIterator[str]:
     """Our receiver, as its own process; yields where it takes alerts."""
     log = tmp / "receiver.log"
     told = {"TEMPORAL_ADDRESS": settings.temporal_address, "QUEUE": settings.queue, "LEDGER_URL": settings.ledger_url, "ALERT_PORT": "0",

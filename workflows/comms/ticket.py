@@ -66,5 +66,5 @@ class Ticket:
             scribe=state.assignments.name(Role.SCRIBE) or wording.INTERIM_SCRIBE, scope=scope if known else "restricted",
             impact="; ".join(filter(None, (state.impact, *state.because))) if known else "restricted",
             hypotheses=[e.text for e in entries if e.kind == "hypothesis"] if known else [],
-            actions=[(e.at, e.text) for e in entries if e.kind in ACTIONS][-100:] if known else [], next_update=due,
+            actions=[(e.at, e.text) for e in entries if e.kind in ACTIONS][-100:] if known else [], next=due,
         )  # fmt: skip

@@ -12,7 +12,8 @@ from activities.action import Role
 from activities.organisation.organisation import ReadAll
 from activities.organisation.people import Person
 from activities.organisation.rota import Rota
-from activities.paging.pager import Ask, Page, Pager, Remind
+from activities.paging.orders import Ask, Page, Remind
+from activities.paging.pager import Pager
 from workflows.errors import NotSentInShadow, RetriesExhausted
 from workflows.incident import Question
 from workflows.people.context import IncidentContext, VerbInvoker
@@ -133,7 +134,7 @@ class Notices:
         await self._invoker.quietly(Pager.page, page)
 
     def _message(self, question: Question, people: tuple[Person, ...], nth: int) -> Ask:
-        """With its head, the code and what to type it fits on a phone's screen: at most twelve lines (`wording.question`)."""
+        """With its head, the code and what to type it fits on a phone's screen: at most twelve lines (`questions.question`)."""
         lines = (
             f"effect: {shorten(question.effect, LONGEST_EFFECT, placeholder='… (incident status --full)')}" if question.effect else "",
             f"undo: {question.inverse}",

@@ -11,13 +11,16 @@ from activities.action import Role, Value
 from activities.capacity.autoscaler import SCALED, AutoscalerOf, Autoscalers
 from activities.edge.gateway import LIMITED, limit
 from activities.edge.regions import DRAINED, Regions, RegionsOf, drain
+from activities.everything import measures
 from activities.flags.flags import SWITCHED_OFF, switch_off
 from activities.organisation.catalogue import Deployed
-from activities.write_gate.write_gate import READ_ONLY, WriteGateOf, WriteGates, read_only
+from activities.write_gate.values import WriteGateOf
+from activities.write_gate.write_gate import READ_ONLY, WriteGates, read_only
 from workflows.engine.verbs import Verbs
 from workflows.errors import HandOver, NotAccepted, RetriesExhausted
 from workflows.first_minutes.freezes import ServiceFreezes
 from workflows.people.messages import Message
+from workflows.procedures.by_setting import SettingRequest
 from workflows.procedures.rollback import Rollback
 
 
@@ -29,6 +32,7 @@ class ProcedureRequest(Value):
     flag: str = ""
     region: str = ""
     rps: float | None = None
+    fields: dict[str, str] = {}  # of a setting, by name
     by: str = ""
     reason: str = ""
 
@@ -36,6 +40,7 @@ class ProcedureRequest(Value):
     def of(cls, message: Message, by: str) -> "ProcedureRequest":
         return cls(
             procedure=message.procedure, service=message.service, flag=message.flag, region=message.region, rps=message.rps, by=by,
+            fields=message.fields,
             reason=message.reason,
         )  # fmt: skip
 
@@ -97,8 +102,8 @@ class Procedures:
 
     def begin(self, asked: ProcedureRequest) -> str:
         """Start one. Raises `NotAccepted` when there is no such procedure, or something is missing."""
-        if asked.procedure not in self.known and asked.procedure not in BY_HAND_ONLY:
-            raise NotAccepted(f"there is no procedure {asked.procedure!r}; there are {', '.join((*self.known, *BY_HAND_ONLY))}")
+        if asked.procedure not in (known := (*self.known, *BY_HAND_ONLY, *measures())):
+            raise NotAccepted(f"there is no procedure {asked.procedure!r}; there are {', '.join(known)}")
         if asked.procedure == "flag" and not asked.flag:
             raise NotAccepted("say which flag: --flag tools.high_psu")
         if asked.procedure == "drain" and not asked.region:
@@ -106,8 +111,9 @@ class Procedures:
         if asked.procedure == "limit" and (asked.rps is None or asked.rps <= 0):
             raise NotAccepted("say how many requests a second are let in: --rps 10")
         wanted = asked.model_copy(update={"service": asked.service or self._verbs.state.incident.service})
+        what = str(self._request(wanted).of) if asked.procedure in measures() else asked.flag or wanted.service
         why = f": {asked.reason}" if asked.reason else ""
-        self._verbs.state.note("procedure", f"{asked.procedure} {asked.flag or wanted.service}{why}", by=asked.by)
+        self._verbs.state.note("procedure", f"{asked.procedure} {what}{why}", by=asked.by)
         self._running.append(asyncio.create_task(self._run(wanted)))
         return f"{asked.procedure} has begun; it asks whatever it needs: incident watch {self._verbs.state.id}"
 
@@ -121,12 +127,24 @@ class Procedures:
         try:
             if asked.procedure in BY_HAND_ONLY:
                 await self._attested(BY_HAND_ONLY[asked.procedure])
+            elif asked.procedure in measures():
+                await self._change(self._request(asked), asked.reason or f"asked for by {asked.by}")
             else:
                 await self.known[asked.procedure](asked)
         except HandOver as by_hand:
             self._verbs.state.note("by hand", f"{asked.procedure}: {by_hand}")
         except RetriesExhausted as out:
             self._verbs.state.note("not done", f"{asked.procedure}: {out.why}")
+        except NotAccepted as wrong:
+            self._verbs.state.note("not done", str(wrong))
+
+    def _request(self, asked: ProcedureRequest) -> SettingRequest:
+        return SettingRequest(asked.procedure, asked.fields, asked.service, self._verbs.policy)
+
+    async def _change(self, request: SettingRequest, why: str) -> None:
+        """Change a setting. What is not asked for stays as it is in force."""
+        now = await self._verbs.do(request.setting.read, request.setting.look(request.of))
+        await self._verbs.impose(request.measure, request.order(now, why))
 
     async def _rollback(self, asked: ProcedureRequest) -> Rollback:
         service = await self._verbs.deployed(asked.service)
