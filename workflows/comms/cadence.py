@@ -97,7 +97,7 @@ class Cadence:
             self.tell_due = _earlier(self.tell_due, fresh.tell_due)
             self.holding_due = _earlier(self.holding_due, fresh.holding_due)
 
-    def widen(self, at: datetime) -> timedelta:
+    def widen(self, at: datetime, *, known: bool, why: str) -> timedelta:
         """Public updates may come less often from now on. Raises `NotAccepted` while that is not allowed."""
         wide, from_when = self.rhythm.widened, self.started_at + self.policy.paced(self.policy.widen_after)
         if wide is None or self.period is None or self.public_due is None:
@@ -106,6 +106,10 @@ class Cadence:
             raise NotAccepted("the public cadence is widened already")
         if at < from_when:
             raise NotAccepted(f"public updates stay {self.period.total_seconds() / 60:g} min apart until {from_when:%H:%M:%S} UTC")
+        if not known:
+            raise NotAccepted("the cause must be known and stable first: the status page says neither Identified nor Monitoring")
+        if not why:
+            raise NotAccepted("say why: the cause that is known, and that it is stable")
         self.widened = True
         return wide
 

@@ -27,7 +27,7 @@ from workflows.comms.war_room import Room
 from workflows.engine.background import BackgroundTasks
 from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
-from workflows.errors import NotAccepted, RetriesExhausted
+from workflows.errors import RetriesExhausted
 from workflows.incident import Phase, State
 from workflows.people.questions import Questions
 
@@ -107,11 +107,7 @@ class Comms:
     def widen(self, person: Person, why: str) -> str:
         """The commander lets public updates come less often; it is announced in the room and to the public. Raises `NotAccepted`."""
         state = self._state
-        if self._public.published not in ("identified", "monitoring"):
-            raise NotAccepted("the cause must be known and stable first: the status page says neither Identified nor Monitoring")
-        if not why:
-            raise NotAccepted("say why: the cause that is known, and that it is stable")
-        wide = self._cadence.widen(workflow.now())
+        wide = self._cadence.widen(workflow.now(), known=self._public.published in ("identified", "monitoring"), why=why)
         text = f"public updates now come every {wide.total_seconds() / 60:g} min, says {person.id}: {why}"
         state.note("widened", text, by=person.id)
         self._room.say(f"The {text}")
