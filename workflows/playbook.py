@@ -92,6 +92,7 @@ class Playbook(Verbs, MessageHandlers):
         except asyncio.CancelledError as asked:
             cancelled = asked
         if not work.done():
+            self._invoker.stopping = work
             work.cancel()
         await self._settled(work)
         planning.cancel()

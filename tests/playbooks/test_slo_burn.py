@@ -170,7 +170,7 @@ def test_only_the_budgets_own_incident_has_the_verb_that_releases_it() -> None:
 async def test_what_stays_unmitigated_for_too_long_is_proposed_at_a_higher_severity(tmp_path: Path) -> None:
     """SEV-3 for longer than policy allows (spec §3, escalation): the commander is asked, once, and automation does not decide it."""
     more = '[policy.severity]\nsev3_patience = "PT40M"\n'
-    async with burnt(tmp_path, rate=0.02, lasts=90_000, more=more) as stage:
+    async with burnt(tmp_path, rate=0.035, lasts=90_000, more=more) as stage:
         incident = await stage.declare("SloBurn", service="api")
         question = await incident.question("Raise to SEV-2?", skip=timedelta(minutes=5), patience=90)
         assert "SEV-3 for more than 0:40:00" in question.asks

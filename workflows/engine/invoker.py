@@ -44,6 +44,7 @@ class Invoker:
     def __init__(self, context: CallContext, counts: Mapping[str, int] | None = None) -> None:
         self._context = context
         self.counts: dict[str, int] = defaultdict(int, counts or {})
+        self.stopping: asyncio.Task[None] | None = None  # a task that was cancelled: an activity that completes must not let it go on
         # One change at a time per system: two of our own branches must not race for the same route or policy.
         self.one_at_a_time: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -117,7 +118,7 @@ class Invoker:
             write_access=context.policy.may_write_to,
         )  # fmt: skip
         try:
-            return await workflow.execute_activity(
+            answer = await workflow.execute_activity(
                 verb,
                 args=[order, call],
                 summary=summary[:200],
@@ -133,6 +134,9 @@ class Invoker:
             if is_cancelled_exception(failure):
                 raise asyncio.CancelledError from failure
             raise _retries_exhausted(failure) from failure
+        if self.stopping is not None and asyncio.current_task() is self.stopping:
+            raise asyncio.CancelledError
+        return answer
 
 
 def _retries_exhausted(failure: ActivityError) -> RetriesExhausted:
