@@ -36,14 +36,7 @@ from starters.errors import CliError, Refusal
 from worker.converter import data_converter
 from worker.playbooks import PlaybookInfo, discover
 from worker.settings import Settings
-from workflows.incident import (
-    UNSURE,
-    Alert,
-    Incident,
-    Joined,
-    incident_id,
-    worst,
-)
+from workflows.incident import UNSURE, Alert, Incident, Joined, incident_id, worst
 from workflows.status import Outcome, Status
 
 ANSWER_WITHIN = timedelta(seconds=15)  # an incident may look up who somebody is before it answers

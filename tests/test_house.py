@@ -8,9 +8,11 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+import grimp
 import pytest
 from temporalio import workflow
 from temporalio.converter import WithSerializationContext
@@ -113,6 +115,27 @@ def test_the_workflow_side_has_no_deferred_annotations() -> None:
 def test_no_value_is_drawn_when_a_model_is_made() -> None:
     """A default drawn from time, chance or the environment differs at replay, and nothing would notice."""
     assert not [p for p in files("workflows", "activities") if DRAWN_AT_IMPORT.search(p.read_text())]
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """No import circles, imports for type checkers included."""
+    graph = grimp.build_graph(*OURS)
+    try:
+        TopologicalSorter({module: graph.find_modules_directly_imported_by(module) for module in graph.modules}).prepare()
+    except CycleError as circle:
+        pytest.fail(" → ".join(reversed(circle.args[1])))
+
+
+def test_the_domain_has_no_untyped_options() -> None:
+    """`**how: Any` lets `silense="yes"` pass the type checker."""
+    untyped = re.compile(r"\*\*\w+: Any\b")
+    found = [
+        f"{p.relative_to(ROOT)}: {line.strip()}"
+        for p in files("workflows")
+        for line in p.read_text().splitlines()
+        if untyped.search(line) and "def __init_subclass__" not in line
+    ]
+    assert not found
 
 
 def test_names_are_the_domains_words() -> None:

@@ -22,7 +22,7 @@ PASSED_THROUGH = (
     "activities", "workflows.incident", "workflows.status", "workflows.errors", "workflows.severity", "workflows.people.approvals",
     "workflows.people.messages",
     "workflows.people.permissions", "workflows.people.roster", "workflows.comms.cadence", "workflows.first_minutes.checklist",
-    "workflows.engine.details", "workflows.engine.measures", "workflows.engine.state", "workflows.engine.timeline",
+    "workflows.engine.record.details", "workflows.engine.measures", "workflows.engine.state", "workflows.engine.record.timeline",
     "pydantic", "pydantic_core", "sqlalchemy", "httpx", "anyio",
 )  # fmt: skip
 

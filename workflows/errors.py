@@ -2,7 +2,7 @@
 
 
 class HandOver(Exception):
-    """A person carries on by hand from here; the message says why."""
+    """A person continues by hand from here; the message says why."""
 
 
 class NotAccepted(Exception):
@@ -14,7 +14,7 @@ class NeedsApproval(Exception):
 
 
 class RetriesExhausted(Exception):
-    """All tries were used and the step is not done. `refused`: the system said no. `lapsed`: a lease ran out, and looking again cures it."""
+    """All tries were used and the step is not done. `refused`: the system said no. `lapsed`: a lease ran out, and look again and repeat the step."""
 
     def __init__(self, why: str, *, refused: bool = False, lapsed: bool = False) -> None:
         super().__init__(why)

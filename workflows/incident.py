@@ -6,8 +6,8 @@ from enum import IntEnum, StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from activities.action import Risk, Role, Value
 from activities.kit.redact import Redacted, RedactedLabels
+from activities.values import Risk, Role, Value
 
 
 class Severity(IntEnum):
@@ -69,8 +69,8 @@ class State(StrEnum):
     """What may be claimed about it (spec §7.3)."""
 
     OPEN = "open"
-    MITIGATED = "mitigated"  # customer impact ended, perhaps on a crutch
-    RESOLVED = "resolved"  # gate passed, crutches removed or accepted
+    MITIGATED = "mitigated"  # customer impact ended; temporary measures may still be in force
+    RESOLVED = "resolved"  # gate passed; temporary measures are lifted, or kept by a named person
     HANDED_OVER = "handed over"  # a person carries on by hand; comms go on
     STOOD_DOWN = "stood down"  # ended by its commander before it was resolved
     CLOSED = "closed"
@@ -93,7 +93,7 @@ class Card(Value):
     sure: bool = (
         False  # what triggers it leaves nothing to be unsure of: it begins at its floor, not at SEV-2 until somebody knows (seed §0.1)
     )
-    public: bool = True  # whether customers may hear of it on the status page
+    public: bool = True  # whether customers may read of it on the status page
     restricted: bool = False  # need to know only: a private room under a code name, and no word outside without Legal and the commander
 
 
@@ -154,7 +154,7 @@ class Silence(StrEnum):
     ABORT = "abort"
 
     def means(self) -> str:
-        """As it stands under the question."""
+        """As it is shown under the question."""
         return {
             "hold": "we keep waiting and page again",
             "safe": "the safe action that policy authorised beforehand",
@@ -172,7 +172,7 @@ class QuestionState(StrEnum):
 
 
 class Answer(Value):
-    """What a person said. Either a personal code, or a name that stays self-declared."""
+    """What a person sent: with a personal code, or with a name that stays self-declared."""
 
     verdict: str  # approve | decline | retry | skip | done_by_hand | hand_over | a fact
     question: int | None = None
@@ -192,37 +192,42 @@ class AcceptedAnswer(Value):
     value: JsonValue = None
 
 
-class Question(BaseModel):
-    """Something a named person must decide, bound by digest to exactly what will be done (spec §2.5)."""
+class QuestionDraft(BaseModel):
+    """What is asked, of whom, and what a yes would do."""
 
     model_config = ConfigDict(extra="forbid")
 
-    number: int
-    kind: QuestionKind
+    kind: QuestionKind = QuestionKind.CONFIRMATION
     asks: str
-    effect: str
-    inverse: str
+    roles: tuple[Role, ...]
+    effect: str = ""
+    inverse: str = "nothing to undo"
     by_hand: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
-    risk: Risk
-    roles: tuple[Role, ...]
-    quorum: int = 1
-    proposer: str = ""
-    covers: tuple[str, ...] = ()
-    digest: str
+    risk: Risk = Risk.C2
+    covers: tuple[str, ...] = ()  # the digests of the orders that a yes covers
     options: tuple[str, ...] = ("approve", "decline")
     silence: Silence = Silence.HOLD
-    asked_at: datetime
-    expires_at: datetime | None = None  # when silence takes its meaning; None: never
-    rung: int = 0
-    told: tuple[str, ...] = ()
+    proposer: str = ""  # who chose this option: not one of the two who grant it at C3
     strict: bool = False  # the roles named and nobody else: the ladder pages again and adds nobody
     vetoes: tuple[Role, ...] = ()  # who may say no without being asked (spec §4)
-    alone_from: datetime | None = None  # from when one person, who is alone, may decide by breaking the glass
+
+
+class Question(QuestionDraft):
+    """Something a named person must decide, bound by digest to exactly what will be done (spec §2.5)."""
+
+    number: int
+    quorum: int = 1
+    digest: str
+    asked_at: datetime
+    expires_at: datetime | None = None  # when silence takes its meaning; None: never
+    escalation: int = 0  # how many further roles were added, because nobody answered
+    told: tuple[str, ...] = ()  # who was sent the question
+    alone_from: datetime | None = None  # from when one person, who is alone, may decide alone (break-glass)
     broke_glass: bool = False
     state: QuestionState = QuestionState.OPEN
     assumed: bool = False  # nobody was asked: a plan, or shadow mode
-    given: list[AcceptedAnswer] = []
+    answers: list[AcceptedAnswer] = []
     closed_at: datetime | None = None
 
     @property

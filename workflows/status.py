@@ -5,25 +5,25 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from activities.action import Entry, Grant, Risk, Role, Value
+from activities.action import Risk, Role, Value
 from workflows.incident import Phase, Question, Severity, State
 
 
 class StepState(StrEnum):
     RUNNING = "running"
     ASKING = "asking"
-    HELD = "held"
+    PAUSED = "paused"
     DONE = "done"
     ADOPTED = "adopted"
     FAILED = "failed"
     SKIPPED = "skipped"
     DECLINED = "declined"
-    ASSUMED = "assumed"  # only said: a plan, or shadow mode
+    ASSUMED = "assumed"  # only noted: a plan, or shadow mode
     TASK = "task"  # handed to a person, because no system of ours can do it
 
 
 class Step(BaseModel):
-    """One durable step of the playbook, as it stands on the screen."""
+    """One durable step of the playbook, as it is shown."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -94,7 +94,7 @@ class ItemState(StrEnum):
 
 
 class ItemStatus(BaseModel):
-    """Where one item stands, and how we know."""
+    """The state of one checklist item, and the evidence."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -158,7 +158,7 @@ class Status(BaseModel):
     offers: dict[Role, str] = {}  # roles that were offered to somebody and not accepted yet
     traces: tuple[str, ...] = ()  # trace ids that alerts brought
     mode: str = ""  # shadow: we look on, and say what we would do | live | empty: the policy was not read yet
-    may_write: tuple[str, ...] = ()  # in shadow mode: the systems that may be written to all the same
+    may_write: tuple[str, ...] = ()  # in shadow mode: the systems that may be written to nevertheless
 
     @property
     def shadow(self) -> bool:
@@ -183,6 +183,4 @@ class Outcome(Value):
     mitigated_at: datetime | None = None
     resolved_at: datetime | None = None
     questions: int = 0
-    grants: tuple[Grant, ...] = ()
-    last_entry: Entry | None = None
     rehearsed: Status | None = None  # what a plan came to: its steps, questions and tasks

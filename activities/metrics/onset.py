@@ -13,6 +13,7 @@ from typing import NamedTuple
 from activities.action import Order, Value
 from activities.kit import shell
 from activities.metrics import queries
+from activities.organisation.numbers import Stability
 
 WINDOW = timedelta(seconds=30)  # what one sample looks at; policy time
 STEEP, SLOW = timedelta(seconds=45), timedelta(seconds=90)  # up to so long a start is a step; from so long on a ramp
@@ -38,6 +39,7 @@ class OnsetOf(Order):
     service: str
     within: timedelta = timedelta(hours=3)
     window: timedelta = timedelta(minutes=5)  # over which errors are split by revision and region
+    slo_target: float = Stability().slo_target
 
     def target(self) -> str:
         return f"service/{self.service}"

@@ -58,6 +58,10 @@ class ServiceHealth(Value):
     blind: bool
     at: datetime
 
+    def at_most(self, error_ratio: float) -> bool:
+        """It is known, and no more than this share of the requests fails."""
+        return not self.blind and self.error_ratio is not None and self.error_ratio <= error_ratio
+
 
 class EstimateQuality(StrEnum):
     """How far an estimate may be trusted."""
@@ -121,15 +125,6 @@ class StabilityVerdict(Value):
     blind_at: datetime | None = None
     why: str = ""
     watched: timedelta
-
-
-class Budget(Value):
-    """The error budget. None where unknown. `spent_ratio` is the part of four weeks' budget that is gone; a burn of 1 spends it exactly."""
-
-    spent_ratio: float | None
-    burn_1h: float | None
-    burn_5m: float | None
-    at: datetime
 
 
 class Baseline(Value):

@@ -85,9 +85,9 @@ class Readings:
                     found.append((t, f"{bad / n:.2%} errors over {window.total_seconds():.0f}s, allowed {allowed:.2%}"))
         return found
 
-    async def error_points(self, service: str, window: timedelta) -> list[Point]:
+    async def error_points(self, service: str, window: timedelta, slo_target: float) -> list[Point]:
         """The share of errors at every step of the span, and whether it says that the SLO is broken."""
-        allowed = 1 - Stability().slo_target
+        allowed = 1 - slo_target
         return [
             Point(self.span.since(t), bad / n, bad >= LEAST_BAD and beyond_chance(bad, n, allowed))
             for t, n, bad in await self._shares("service_requests_total", {"service": service}, "error", window)

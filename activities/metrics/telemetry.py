@@ -10,12 +10,11 @@ from activities.action import Call, System, action
 from activities.kit import promql, urls
 from activities.kit.promql import Other
 from activities.metrics import queries
-from activities.metrics.counting import HIT, Counts, agreement, beyond_chance, met, ratios
+from activities.metrics.counting import HIT, Counts, agreement, beyond_chance, ratios
 from activities.metrics.onset import WINDOW, Onset, OnsetOf, Shape, Start, start_of
 from activities.metrics.orders import (
     Baseline,
     BlastRadius,
-    Budget,
     BudgetOf,
     EstimateQuality,
     FiringAlert,
@@ -28,12 +27,11 @@ from activities.metrics.orders import (
 )
 from activities.metrics.prometheus import Prometheus
 from activities.metrics.queries import FIVE_MINUTES, ONE_MINUTE
-from activities.metrics.slo import Counted, ErrorBudget, burn
+from activities.metrics.slo import Counted, ErrorBudget
 from activities.metrics.spans import Readings, Span, fresh
-from activities.organisation.numbers import Stability
 
 __all__ = [
-    "FOUR_WEEKS", "HIT", "Baseline", "BlastRadius", "Budget", "BudgetOf", "EstimateQuality", "FiringAlert", "Gate", "Links", "ProviderGate",
+    "FOUR_WEEKS", "HIT", "Baseline", "BlastRadius", "BudgetOf", "EstimateQuality", "FiringAlert", "Gate", "Links", "ProviderGate",
     "ServiceHealth", "StabilityVerdict", "Surface", "Telemetry", "beyond_chance",
 ]  # fmt: skip
 
@@ -112,23 +110,6 @@ class Telemetry(System):
         calls = await over.errors("llm_requests_total", {"provider": provider}, Other("ok"), order.most_errors, (FIVE_MINUTES,))
         return over.span.verdict([*probes, *calls], gaps)
 
-    @action("telemetry.error_budget")
-    async def error_budget(self, order: Surface, call: Call) -> Budget:
-        """What is left of four weeks' error budget at 99.9 %, at the present rate of requests, and how fast it burns."""
-        allowed, service = 1 - Stability().slo_target, queries.requests(order.service)
-        hour, five, month = [met(await self._counted(call, service, w, "outcome")) for w in (ONE_HOUR, FIVE_MINUTES, FOUR_WEEKS)]
-        fresh = await self._fresh(call, order.service)
-        budget = allowed * hour.n * (FOUR_WEEKS / ONE_HOUR)
-        burn_1h, burn_5m = (
-            burn(Counted(window=w, bad=met.errors, total=met.n), 1 - allowed) for w, met in ((ONE_HOUR, hour), (FIVE_MINUTES, five))
-        )
-        return Budget(
-            spent_ratio=month.errors / budget if fresh and budget else None,
-            burn_1h=burn_1h if fresh else None,
-            burn_5m=burn_5m if fresh else None,
-            at=call.at,
-        )
-
     @action("telemetry.slo")
     async def slo(self, order: BudgetOf, call: Call) -> ErrorBudget:
         """The requests that count over the objective's window and over every window of its burn alerts; what has no data is None."""
@@ -151,10 +132,10 @@ class Telemetry(System):
         """The first bad sample, the shape of the start, and the errors by revision and region. Blind when there are no fresh samples."""
         service, span = order.service, Span(call.at - order.within / call.pace, call.at, call.pace)
         over = Readings(self._prometheus, call, span)
-        start = start_of(await over.error_points(service, WINDOW))
+        start = start_of(await over.error_points(service, WINDOW, order.slo_target))
         slow = start.at is None and (start := start_of(await over.slow_points(service, await self._baseline(call, service)))).at is not None
         if start.at is None:  # few errors show only in a longer window; that they are there is certain then, how they began is not
-            start = Start(start_of(await over.error_points(service, FIVE_MINUTES)).at, Shape.UNKNOWN)
+            start = Start(start_of(await over.error_points(service, FIVE_MINUTES, order.slo_target)).at, Shape.UNKNOWN)
         return Onset(
             service=service,
             first_bad=None if start.at is None else span.start + timedelta(seconds=start.at) / call.pace,

@@ -37,7 +37,7 @@ class CanaryPolicy(BaseModel):
     hold: timedelta = timedelta(minutes=60)  # how long an undecided step waits for a person
     back_off: timedelta = timedelta(minutes=30)  # after a failed attempt; doubled each time
     longest_back_off: timedelta = timedelta(hours=4)  # and never more than this
-    attempts: int = 3  # then a person decides whether to stay on the stand-in
+    attempts: int = 3  # then a person decides whether to stay on the fallback provider
     lease_ticks: int = 3  # the router falls back by itself when nobody renews for so long
 
 

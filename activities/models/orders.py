@@ -229,7 +229,7 @@ class Candidates(Value):
         names = [candidate.id for candidate in ranked]
         return next(iter(ranked[names.index(id) + 1 :] if id in names else ranked), None)
 
-    def stand_in(self, *, headroom: float) -> Candidate | None:
+    def fallback(self, *, headroom: float) -> Candidate | None:
         """The best one; where nobody can carry everybody, the healthy one that carries most: it takes tenants by priority tier (A.2 M3)."""
         small = [c for c in self.found if c.healthy and 0 < c.carries(headroom) < 1]
         return self.best(headroom=headroom) or max(small, key=lambda c: (c.carries(headroom), c.parity), default=None)

@@ -1,9 +1,6 @@
 """The numbers of severity, of the gates and of each playbook (spec §3, §7 to §9), as settings."""
 
 from datetime import timedelta
-from typing import Annotated
-
-from pydantic import Field
 
 from activities.action import Value
 from activities.models.canary_core import CanaryPolicy
@@ -39,8 +36,8 @@ class ProviderOutage(Value):
     classified: float = 0.95  # of the errors must be understood
     log_window: timedelta = minutes(5)  # how far back calls are read
     probe_age: timedelta = seconds(120)  # an older probe is not believed
-    headroom: float = 1.2  # what a stand-in must carry, as a multiple of the load
-    ramp: tuple[float, ...] = (0.1, 0.5, 1.0)  # the shares in which traffic moves to the stand-in
+    headroom: float = 1.2  # what a fallback provider must carry, as a multiple of the load
+    ramp: tuple[float, ...] = (0.1, 0.5, 1.0)  # the shares in which traffic moves to the fallback provider
     ramp_step: timedelta = minutes(2)  # how long each is watched
     served_share: float = 0.99  # of the calls must come from where they were sent
     healthy_for: timedelta = minutes(15)  # before anything returns to the primary
@@ -51,7 +48,7 @@ class ProviderOutage(Value):
     rest_before_restoring: timedelta = minutes(15)  # on the primary, before features come back
     resting: timedelta = minutes(1)  # between two things that are put back
     quality_drop: float = 0.03  # of the evals: more is a veto
-    cost_ratio: float = 1.3  # of the stand-in's cost: more is a veto
+    cost_ratio: float = 1.3  # of the fallback provider's cost: more is a veto
     back_off: BackOff = BackOff()
     canary: CanaryPolicy = CanaryPolicy()
 
@@ -117,39 +114,3 @@ class RollBack(Value):
     canary_steps: tuple[float, ...] = (0.01, 0.05, 0.25, 0.5, 1.0)  # of a fixed build that is to follow the pin
     canary_step: timedelta = minutes(10)  # how long each is watched
     canary_more_errors: float = 0.01  # than the service may have, and it is put back
-
-
-Ratio = Annotated[float, Field(ge=0, le=1)]
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Some = Annotated[int, Field(ge=1)]
-
-
-class SeverityPolicy(Value):
-    """The numbers of the severity function (spec §3)."""
-
-    outage_ratio: Ratio = 0.50  # seed §0.1
-    degraded_ratio: Ratio = 0.05  # seed §2.1
-    window_s: Amount = 300  # seed §2.1
-    many_regions: Some = 2  # seed §0.1
-    many_tenants_ratio: Ratio = 0.25
-    many_tenants: Some = 50
-    many_users_ratio: Ratio = 0.10
-    tier1_tenants: Some = 1
-    min_samples: Some = 200
-    spend_multiple: Amount = 3  # seed §2.6
-    spend_floor_usd_per_h: Amount = 50
-    confidence_floor: Ratio = 0.6
-    doubt_discount: Ratio = 0.5  # what a fired U leaves of the confidence
-    observe_at: int = Field(default=4, ge=1, le=5)  # evidence exists and none of it fires: observe
-    synthetic_limit_s: Amount = 300
-    blind_limit_s: Amount = 300
-    sev3_patience: timedelta = timedelta(hours=4)
-    sev2_patience: timedelta = timedelta(minutes=60)
-    quiet: timedelta = timedelta(minutes=30)
-    flap_changes: Some = 2
-    flap_window: timedelta = timedelta(minutes=30)
-
-    def paced(self, pace: float) -> "SeverityPolicy":
-        """The same, with its durations in real time."""
-        durations = ("sev3_patience", "sev2_patience", "quiet", "flap_window")
-        return self.model_copy(update={name: getattr(self, name) / pace for name in durations})

@@ -7,16 +7,9 @@ from pydantic import Field, field_validator
 
 from activities.action import Limits, Patience, Risk, Value
 from activities.metrics.slo import SloPolicy
-from activities.organisation.numbers import (
-    Freezing,
-    MitigationSettings,
-    ProductionOutage,
-    ProviderOutage,
-    RollBack,
-    SeverityPolicy,
-    Stability,
-)
+from activities.organisation.numbers import Freezing, MitigationSettings, ProductionOutage, ProviderOutage, RollBack, Stability
 from activities.organisation.rhythm import APPROVAL_VALID, PATIENCE, RHYTHMS, FirstMinutesDeadlines, Rhythm, Tries, minutes
+from activities.organisation.severity_policy import SeverityPolicy
 
 
 class StandingAuthorisation(Value):

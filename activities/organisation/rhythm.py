@@ -47,7 +47,6 @@ class Rhythm(Value):
     reclassify: timedelta  # how often the severity is looked at again
     ladder: tuple[timedelta, ...]  # how long each rung waits: primary, deputy, duty executive (spec §2.5)
     acknowledge: timedelta  # how long a page waits before the next person is woken
-    declare_within: timedelta  # from the alert to the declaration
     holding: timedelta | None  # when a first post nobody approved is replaced by the holding statement
     told: timedelta | None = None  # by when support and executives are told at all (spec §5, row 11)
     brief: timedelta | None = None  # the executives' first brief after that
@@ -58,19 +57,19 @@ class Rhythm(Value):
 
 RHYTHMS = {
     1: Rhythm(first_public=minutes(10), public=minutes(30), room=minutes(15), reclassify=minutes(10),
-              ladder=(minutes(5), minutes(5), minutes(5)), acknowledge=minutes(5), declare_within=minutes(2), holding=minutes(15),
+              ladder=(minutes(5), minutes(5), minutes(5)), acknowledge=minutes(5), holding=minutes(15),
               told=minutes(10), brief=minutes(30), briefs=minutes(60), tenants=(minutes(30), minutes(60)), widened=minutes(60)),
     2: Rhythm(first_public=minutes(15), public=minutes(30), room=minutes(30), reclassify=minutes(10),
-              ladder=(minutes(10), minutes(10), minutes(15)), acknowledge=minutes(5), declare_within=minutes(2), holding=minutes(25),
+              ladder=(minutes(10), minutes(10), minutes(15)), acknowledge=minutes(5), holding=minutes(25),
               told=minutes(15), brief=minutes(60), briefs=minutes(60), tenants=(minutes(60), None), widened=minutes(60)),
     3: Rhythm(first_public=minutes(60), public=minutes(120), room=minutes(60), reclassify=minutes(30),
-              ladder=(minutes(30), minutes(30), minutes(60)), acknowledge=minutes(15), declare_within=minutes(5), holding=None,
+              ladder=(minutes(30), minutes(30), minutes(60)), acknowledge=minutes(15), holding=None,
               brief=timedelta(days=1), briefs=timedelta(days=1), tenants=(timedelta(days=1), None),
               widened=minutes(240)),
     4: Rhythm(first_public=None, public=None, room=None, reclassify=minutes(60),
-              ladder=(minutes(60), minutes(60), minutes(60)), acknowledge=minutes(60), declare_within=minutes(15), holding=None),
+              ladder=(minutes(60), minutes(60), minutes(60)), acknowledge=minutes(60), holding=None),
     5: Rhythm(first_public=None, public=None, room=None, reclassify=minutes(120),
-              ladder=(minutes(60), minutes(60), minutes(60)), acknowledge=minutes(60), declare_within=minutes(15), holding=None),
+              ladder=(minutes(60), minutes(60), minutes(60)), acknowledge=minutes(60), holding=None),
 }  # fmt: skip
 APPROVAL_VALID = {Risk.C1: minutes(15), Risk.C2: minutes(15), Risk.C3: minutes(30)}
 PATIENCE = {

@@ -38,7 +38,7 @@ class Cast:
         if status.acknowledged_at is None and Role.INCIDENT_COMMANDER not in self.not_mine and self._paged(PLAYS[Role.INCIDENT_COMMANDER]):
             lines.append(await self._said(steering.acknowledge(self.client, status.incident_id, by=PLAYS[Role.INCIDENT_COMMANDER])))
         for question in status.asking:
-            if (question.number, len(question.given)) not in self._done and not self._for_the_person(question):
+            if (question.number, len(question.answers)) not in self._done and not self._for_the_person(question):
                 line = await self._answer(status, question)
                 lines += [line] if line else []
         if status.state is State.HANDED_OVER and Role.INCIDENT_COMMANDER not in self.not_mine:
@@ -66,7 +66,7 @@ class Cast:
         if not code:
             return ""
         verdict = self._verdict(question)
-        self._done.add((question.number, len(question.given)))
+        self._done.add((question.number, len(question.answers)))
         said = steering.say(
             self.client, status.incident_id, verdict, question=question.number, code=code, reason=f"game day: {self.manner}", by=person
         )

@@ -81,7 +81,7 @@ def score(
         playbook=status.playbook, incident_id=status.incident_id, pace=pace, detected_seconds=since(detected_at),
         acknowledged_seconds=since(status.acknowledged_at), mitigated_seconds=since(status.mitigated_at),
         resolved_seconds=since(status.resolved_at), questions=len(status.questions),
-        answered_verified=sum(bool(q.given) and all(g.verified for g in q.given) for q in status.questions), error_budget_burnt=burnt,
+        answered_verified=sum(bool(q.answers) and all(g.verified for g in q.answers) for q in status.questions), error_budget_burnt=burnt,
         measures_in_force=in_force, world_restored=restored, effects=effects, effects_lost=len(lost), effects_doubled=len(doubled),
         killed=killed, recovered_seconds=recovered, state=str(status.state), why_not=why_not, passed=not why_not,
     )  # fmt: skip

@@ -19,7 +19,7 @@ from starters.gameday.processes import DidNotStart, Processes, free_port, tool
 from starters.gameday.scenario import Scenario
 from worker.settings import Settings
 from worker.systems import practice
-from workflows.engine.recorder import ATTRIBUTES
+from workflows.engine.record.recorder import ATTRIBUTES
 
 # What the product ships for a one-box server: dispatch without the 50 ms quantum, and writes that survive a power cut (deploy/temporal/).
 SERVER = (

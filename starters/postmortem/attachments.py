@@ -18,7 +18,7 @@ from workflows.status import Status
 LINK = re.compile(r"https?://[^\s<>\"'`|]+")
 LINKS = 50  # at most; the timeline has the others
 DIFF_LINES = 60  # of one effect
-TOLD = ("paged", "acknowledged", "room", "ticket", "published", "overdue", "not told", "vacant", "nobody", "escalated", "severity")
+TOLD = ("paged", "acknowledged", "room", "ticket", "published", "overdue", "not sent", "vacant", "nobody", "escalated", "severity")
 
 
 def blocks(
@@ -103,7 +103,7 @@ def _decisions(status: Status) -> str:
 
 def _decision(q: Question) -> str:
     waited = f" after {span(q.closed_at - q.asked_at)}" if q.closed_at else ""
-    answers = "; ".join(_said(given) for given in q.given) or "nobody answered"
+    answers = "; ".join(_said(given) for given in q.answers) or "nobody answered"
     return f"- [{q.number}] {text(q.asks)} ({q.risk.label}) — **{q.state}**{waited}: {answers}"
 
 

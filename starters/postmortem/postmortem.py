@@ -118,8 +118,8 @@ def facts(status: Status, entries: Sequence[Entry], effects: Sequence[Done], hou
         "checklist_late": [tick.key for tick in status.checklist if tick.state is ItemState.LATE],
         "entries": len(entries),
         "questions": len(status.questions),
-        "answers_verified": sum(given.verified for q in status.questions for given in q.given),
-        "answers_self_declared": sum(not given.verified for q in status.questions for given in q.given),
+        "answers_verified": sum(given.verified for q in status.questions for given in q.answers),
+        "answers_self_declared": sum(not given.verified for q in status.questions for given in q.answers),
         "measures_in_force": len(status.in_force),
         "effects": sum(done.outcome in PROVEN for done in effects),
         "effects_not_proven": sum(done.outcome not in PROVEN for done in effects),
@@ -297,7 +297,7 @@ def _went_well(status: Status, effects: Sequence[Done]) -> list[str]:
 def _went_badly(status: Status, entries: Sequence[Entry], effects: Sequence[Done]) -> list[str]:
     answered = [(q.closed_at - q.asked_at, q) for q in status.questions if q.closed_at]
     longest = max(answered, key=lambda pair: pair[0], default=None)
-    unverified = sum(not given.verified for q in status.questions for given in q.given)
+    unverified = sum(not given.verified for q in status.questions for given in q.answers)
     overdue = sum(entry.kind == "overdue" for entry in entries)
     late = [tick for tick in status.checklist if tick.state in (ItemState.MISSED, ItemState.LATE)]
     return [

@@ -15,17 +15,10 @@ from activities.ledger.ledger import PROVEN, Done
 from starters.screens.screens import typed
 from starters.screens.text import ESCAPES, UNSEEN, plain, span
 from workflows.incident import Phase, Question, State
-from workflows.status import (
-    InForce,
-    Planned,
-    Status,
-    Step,
-    StepState,
-    Task,
-)
+from workflows.status import InForce, Planned, Status, Step, StepState, Task
 
 WIDTH = 100  # of comments; commands are never broken
-UNDER_WAY = (StepState.RUNNING, StepState.ASKING, StepState.HELD, StepState.FAILED)
+UNDER_WAY = (StepState.RUNNING, StepState.ASKING, StepState.PAUSED, StepState.FAILED)
 USUAL = (Phase.TRIAGE, Phase.MITIGATION, Phase.RECOVERY, Phase.POST_INCIDENT)
 NO_COMMAND = "no command for it is on record"
 

@@ -12,28 +12,20 @@ from rich.text import Text
 from activities.action import Entry, Risk
 from starters.screens.checklist import BOXES, counted, in_words
 from starters.screens.text import ESCAPES, UNSEEN, ago, clock, plain, span
-from workflows.engine.details import ICONS, banner
+from workflows.engine.record.details import ICONS, banner
 from workflows.incident import Phase, Question, QuestionKind
-from workflows.status import (
-    InForce,
-    ItemState,
-    Planned,
-    Status,
-    Step,
-    StepState,
-    Task,
-)
+from workflows.status import InForce, ItemState, Planned, Status, Step, StepState, Task
 
 QUESTION_LINES = 12
 LOST = "lost"  # the state of an incident that no playbook runs any more (starters/alerts/reconciler.py)
 USUAL = (Phase.TRIAGE, Phase.MITIGATION, Phase.RECOVERY, Phase.POST_INCIDENT)
 STYLES = {
-    StepState.RUNNING: "cyan", StepState.ASKING: "yellow", StepState.HELD: "yellow", StepState.DONE: "green", StepState.ADOPTED: "green",
+    StepState.RUNNING: "cyan", StepState.ASKING: "yellow", StepState.PAUSED: "yellow", StepState.DONE: "green", StepState.ADOPTED: "green",
     StepState.FAILED: "red", StepState.SKIPPED: "dim", StepState.DECLINED: "red", StepState.TASK: "magenta",
     StepState.ASSUMED: "blue",
 }  # fmt: skip
 WORDS = {
-    StepState.ADOPTED: "adopted: ", StepState.DECLINED: "declined: ", StepState.SKIPPED: "left out: ", StepState.HELD: "held: ",
+    StepState.ADOPTED: "adopted: ", StepState.DECLINED: "declined: ", StepState.SKIPPED: "skipped: ", StepState.PAUSED: "paused: ",
     StepState.ASKING: "waits for an answer: ", StepState.ASSUMED: "would: ",
 }  # fmt: skip
 
@@ -146,7 +138,7 @@ class _Page:
 
     def _who(self, q: Question) -> str:
         roles = _roles(q)
-        counted = f" · {len(q.given)} of {q.quorum} said so" if q.quorum > 1 else ""
+        counted = f" · {len(q.answers)} of {q.quorum} said so" if q.quorum > 1 else ""
         told = f" · told {', '.join(map(plain, q.told))}" if q.told else ""
         return f"{roles} · {q.risk.label} · open for {span(self.now - q.asked_at)}{counted}{told}"
 
@@ -323,11 +315,11 @@ def _new_steps(before: Sequence[Step], after: Sequence[Step]) -> list[str]:
 
 
 def _new_questions(before: Status, after: Status) -> list[str]:
-    known = {q.number: (q.state, len(q.given)) for q in before.questions}
+    known = {q.number: (q.state, len(q.answers)) for q in before.questions}
     lines = [_asked(q, after.incident_id) for q in after.questions if q.number not in known and q.open]
     would = [f"○ [{q.number}] would ask: {plain(q.asks)} ({q.risk.label}, {_roles(q)})" for q in after.would_ask if q.number not in known]
-    closed = [q for q in after.questions if not q.open and not q.assumed and known.get(q.number) != (q.state, len(q.given))]
-    return lines + would + [f"[{q.number}] {q.state} by {', '.join(given.by for given in q.given) or 'nobody'}" for q in closed]
+    closed = [q for q in after.questions if not q.open and not q.assumed and known.get(q.number) != (q.state, len(q.answers))]
+    return lines + would + [f"[{q.number}] {q.state} by {', '.join(given.by for given in q.answers) or 'nobody'}" for q in closed]
 
 
 def _asked(q: Question, incident: str) -> str:

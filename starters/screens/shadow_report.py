@@ -13,7 +13,7 @@ from starters.cli.options import AsJson, Which
 from starters.cli.terminal import group, say_json
 from starters.errors import CliError
 from starters.screens.text import plain, span
-from workflows.engine.shadow import DID, DID_NOT, UNKNOWN
+from workflows.engine.proof.shadow import DID, DID_NOT, UNKNOWN
 from workflows.incident import Phase
 from workflows.status import Status, Step, StepState
 

@@ -102,7 +102,7 @@ def test_the_ladder_climbs_from_probes_to_everything(rps: float) -> None:
 
 
 def watching(weight: float, epoch: int = 0, **more: Any) -> Watch:
-    """Borealis stands in; the canary goes back to aurora."""
+    """Borealis is the fallback provider; the canary goes back to aurora."""
     given = {"route": "chat", "provider": "aurora", "control": "borealis", "weight": weight, "step": 2, "steps": 5, "epoch": epoch, **more}
     return Watch.model_validate(given)
 

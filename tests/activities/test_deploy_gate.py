@@ -8,17 +8,7 @@ from typing import Any
 import pytest
 
 from activities.action import NotYet, Refused
-from activities.freeze.deploy_gate import (
-    DeployGate,
-    DriftSince,
-    GateOf,
-    LockGate,
-    ProbeGate,
-    UnlockGate,
-    holders_in,
-    hotfix,
-    title,
-)
+from activities.freeze.deploy_gate import DeployGate, DriftSince, GateOf, LockGate, ProbeGate, UnlockGate, holders_in, hotfix, title
 from activities.organisation.catalogue import Deployed
 from activities.tickets.github import Repositories
 from practice.services.repositories import Commit, Repository, founded

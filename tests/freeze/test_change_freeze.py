@@ -17,16 +17,7 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
 
 from activities.action import Call, Effect, Grant, Order, Refused, Role, Verb, action_of
 from activities.freeze.freezes import FROZEN, Freezes
-from activities.freeze.orders import (
-    ExemptDeploy,
-    FreezeOf,
-    FreezeRequest,
-    FreezeState,
-    Hold,
-    Purpose,
-    Release,
-    UseExemption,
-)
+from activities.freeze.orders import ExemptDeploy, FreezeOf, FreezeRequest, FreezeState, Hold, Purpose, Release, UseExemption
 from activities.organisation.catalogue import Deployed
 from activities.organisation.policy import Policy
 from practice.faces.pagerduty.records import Pages

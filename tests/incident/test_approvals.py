@@ -14,7 +14,7 @@ from activities.organisation.people import Person, Roster
 from activities.organisation.policy import Policy, StandingAuthorisation
 from workflows.engine.measures import Imposed, Measures
 from workflows.errors import NotAccepted
-from workflows.incident import Answer, Question, QuestionKind, QuestionState, Silence
+from workflows.incident import Answer, Question, QuestionDraft, QuestionKind, QuestionState, Silence
 from workflows.people.approvals import Approvals
 from workflows.people.roster import RoleAssignments
 
@@ -37,10 +37,9 @@ def assignments() -> RoleAssignments:
 
 def put(approvals: Approvals, **more: Any) -> Question:
     """A question about a C2 change, for the commander or the AI/ML lead."""
-    kind = more.pop("kind", QuestionKind.APPROVAL)
-    return approvals.open(
-        kind, more.pop("asks", "Do it?"), **{"roles": COMMANDERS, "risk": Risk.C2, "at": NOW, "covers": ("a", "b"), **more}
-    )
+    expires_at = more.pop("expires_at", None)
+    usual = {"kind": QuestionKind.APPROVAL, "asks": "Do it?", "roles": COMMANDERS, "risk": Risk.C2, "covers": ("a", "b")}
+    return approvals.open(QuestionDraft.model_validate({**usual, **more}), NOW, expires_at)
 
 
 def said(
@@ -194,9 +193,8 @@ def test_no_answer_without_authority_passes(
     approvals, team, policy = Approvals("inc-1"), assignments(), Policy(verified_from=verified_from)
     options = ("approve", "decline") if kind in (QuestionKind.APPROVAL, QuestionKind.CONFIRMATION) else VERDICTS[2:]
     for _ in range(2):
-        approvals.open(
-            kind, "?", roles=tuple(roles), risk=risk, at=NOW, options=options, proposer=proposer, expires_at=NOW + timedelta(minutes=10)
-        )
+        draft = QuestionDraft(kind=kind, asks="?", roles=tuple(roles), risk=risk, options=options, proposer=proposer)
+        approvals.open(draft, NOW, NOW + timedelta(minutes=10))
     for who, verdict, verified, number, bound_to, minute in sent:
         person = ROSTER.people.get(who)
         identity = Identity(person=person, verified=verified, question=bound_to, roster=ROSTER, why="")
@@ -211,10 +209,10 @@ def test_no_answer_without_authority_passes(
         assert verified or verdict == "decline" or risk < verified_from
         assert bound_to is None or (question.number == bound_to and number in (None, bound_to))
     for question in approvals.questions:
-        by = [given.by for given in question.given]
+        by = [given.by for given in question.answers]
         assert len(by) == len(set(by)) <= question.quorum
         if question.state is QuestionState.GRANTED and risk is Risk.C3 and kind is QuestionKind.APPROVAL:
-            assert len(by) == 2 and len({given.role for given in question.given}) == 2 and proposer not in by
+            assert len(by) == 2 and len({given.role for given in question.answers}) == 2 and proposer not in by
 
 
 @given(st.lists(st.tuples(st.sampled_from(("impose", "lift", "take over")), st.integers(0, 5)), max_size=40))

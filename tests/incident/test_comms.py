@@ -235,7 +235,7 @@ async def test_trace_ids_go_into_ticket_and_room_and_never_into_a_public_text(tm
 async def test_with_chat_down_the_page_says_where_to_meet_and_the_room_is_back_filled(tmp_path: Path) -> None:
     """The bridge stands in the page and in a note on it; the room opens later and says what was not said, with its times."""
     async with incident_of(tmp_path, injected={"slack.*": "fail"}) as (stage, incident):
-        noted = await incident.hears("not told: war room")
+        noted = await incident.hears("not sent: war room")
         assert "+49 30 5550100" in noted
         bridge = "bridge https://meet.example.com/incidents or +49 30 5550100"
         await when(lambda: [page for page in pages(stage, "dana") if bridge in page], incident, "the page to say where to meet")
@@ -246,8 +246,8 @@ async def test_with_chat_down_the_page_says_where_to_meet_and_the_room_is_back_f
         await incident.answer("from retrieval only")
         await incident.hears("for Ops Lead (lee): Checkpoint")
         await stage.stop_injecting()
-        await incident.hears("back-filled: war room", skip=timedelta(minutes=2))
-        (late,) = [text for text in said(stage, incident.id) if text.startswith("Back-filled")]
+        await incident.hears("backfilled: war room", skip=timedelta(minutes=2))
+        (late,) = [text for text in said(stage, incident.id) if text.startswith("Sent late")]
         assert re.search(r"\d\d:\d\d:\d\d UTC Task for Ops Lead: Checkpoint", late)
         assert len(pinned(stage, incident.id)) == 4
         assert [text for text in said(stage, "executives") if incident.id in text]
@@ -257,12 +257,12 @@ async def test_with_the_status_page_down_support_knows_and_the_page_is_back_fill
     """No second host here: the public reads nothing, our own people do, and the page shows later what was to be said when."""
     async with incident_of(tmp_path, injected={"statuspage.*": "fail"}) as (stage, incident):
         await incident.answer("Publish")
-        await incident.hears("not told: status page")
-        assert "no second status host" in await incident.hears("not told: second status page")
+        await incident.hears("not sent: status page")
+        assert "no second status host" in await incident.hears("not sent: second status page")
         at = datetime.fromisoformat(next(e["at"] for e in await incident.handle.query("timeline") if e["text"].startswith("status page: ")))
         assert any("The public reads nothing yet" in text and IDENTIFIED in text for text in said(stage, "support"))
         await stage.stop_injecting()
-        await incident.hears("back-filled: status page", skip=timedelta(minutes=2))
+        await incident.hears("backfilled: status page", skip=timedelta(minutes=2))
         (update,) = published(stage.world)
         assert IDENTIFIED in update["body"] and not update["deliver_notifications"]
         assert datetime.fromisoformat(update["display_at"]) == at.replace(microsecond=0)
@@ -286,7 +286,7 @@ async def test_a_second_status_host_speaks_while_the_first_is_down(tmp_path: Pat
             assert [update["status"] for update in published(elsewhere)] == ["identified"] and not published(stage.world)
             assert "second status page" in (await incident.status()).status_page
             await stage.stop_injecting()
-            await incident.hears("back-filled: status page", skip=timedelta(minutes=2))
+            await incident.hears("backfilled: status page", skip=timedelta(minutes=2))
             assert [update["status"] for update in published(stage.world)] == ["identified"]
 
 

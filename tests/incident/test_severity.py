@@ -12,16 +12,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from activities.action import Role
-from activities.organisation.numbers import SeverityPolicy
-from workflows.incident import (
-    SEV1,
-    SEV2,
-    SEV3,
-    SEV4,
-    SEV5,
-    Severity,
-    worst,
-)
+from activities.organisation.severity_policy import SeverityPolicy
+from workflows.incident import SEV1, SEV2, SEV3, SEV4, SEV5, Severity, worst
 from workflows.severity.adjustment import Lowering, LoweringRequest, Observation, SeverityHistory, may_lower, raise_if_not_mitigated
 from workflows.severity.classify import Classification, classify
 from workflows.severity.facts import Facts, Quality
@@ -254,7 +246,7 @@ def test_edge_d_one_tenant_that_is_most_of_revenue_is_tier_1() -> None:
 def test_edge_e_a_region_we_drained_is_not_impacted() -> None:
     facts = {"err_ratio": {"eu": 1.0, "us": 0.0}, "sample_count": {"eu": 4000, "us": 4000}, **FULL}
     assert judged(**facts).severity is SEV2
-    assert judged(**facts, drained_regions=["eu"]).severity is P.observe_at
+    assert judged(**facts, drained_regions=["eu"]).severity == P.observe_at
 
 
 SILENCED: list[dict[str, Any]] = [
@@ -273,7 +265,7 @@ SILENCED: list[dict[str, Any]] = [
 def test_edge_f_planned_maintenance_silences_availability_and_never_a1_or_a2() -> None:
     for facts in SILENCED:
         assert judged(**facts).severity < P.observe_at
-        assert judged(**facts, planned_maintenance=True).severity is P.observe_at
+        assert judged(**facts, planned_maintenance=True).severity == P.observe_at
     for facts in ({"isolation_failure": "CONFIRMED"}, {"data_exposure": "CONFIRMED"}, {"data_exposure": "SUSPECTED", "corroborated": True}):
         assert judged(**facts, planned_maintenance=True).severity is SEV1
     assert {row.rule for row in TABLE if row.availability}.isdisjoint({"A1", "A2", "A6", "B3"})

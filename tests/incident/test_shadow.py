@@ -15,7 +15,7 @@ from tests.screens import situations
 from tests.screens.test_screens import drawn
 from tests.stage.drill import Drill, RunningIncident, brisk, drill
 from tests.stage.outages import passes, quick, story
-from workflows.engine.details import details
+from workflows.engine.record.details import details
 from workflows.incident import Phase, QuestionState, State
 from workflows.status import Status, StepState
 
@@ -57,7 +57,7 @@ async def test_a_whole_provider_outage_changes_nothing_pages_nobody_and_resolves
         assert status.shadow and status.may_write == ()
         asked = [q.asks for q in status.would_ask]
         assert any("over from aurora" in asks for asks in asked) and any(asks.startswith("Resolve") for asks in asked), asked
-        assert all(q.state is QuestionState.GRANTED and not q.given and not q.told for q in status.would_ask)
+        assert all(q.state is QuestionState.GRANTED and not q.answers and not q.told for q in status.would_ask)
         assert not [q for q in status.questions if not q.assumed]
         changed = [s for s in status.steps if s.risk >= 1]
         assert changed and {s.state for s in changed} == {StepState.ASSUMED}

@@ -195,7 +195,7 @@ async def test_a_person_finds_the_incident_and_approves_in_the_temporal_ui(tmp_p
         await window.picture("approved", PAGE)
         body = await window.details()
         await body.get_by_text("Commander: dana").wait_for()
-        given = (await incident.status()).questions[number - 1].given
+        given = (await incident.status()).questions[number - 1].answers
         assert [(each.verdict, each.by, each.verified) for each in given] == [("approve", "dana", True)]
 
 

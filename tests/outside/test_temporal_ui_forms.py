@@ -178,7 +178,7 @@ async def test_nothing_typed_into_a_message_form_harms_the_incident(tmp_path: Pa
         await until(shifted, "the failover that was approved")
         answered = (await incident.status()).questions[question.number - 1]
         assert answered.state is QuestionState.GRANTED
-        assert [(given.by, given.verified) for given in answered.given] == [("dana", True)]
+        assert [(given.by, given.verified) for given in answered.answers] == [("dana", True)]
         await _unharmed([incident])
 
 

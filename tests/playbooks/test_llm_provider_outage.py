@@ -138,7 +138,7 @@ async def test_with_the_secondary_down_a_large_enough_tertiary_takes_over(tmp_pa
         assert await stage.trespasses() == []
 
 
-async def test_a_stand_in_that_is_too_small_takes_the_highest_tiers_and_the_others_are_degraded(tmp_path: Path) -> None:
+async def test_a_fallback_provider_that_is_too_small_takes_the_highest_tiers_and_the_others_are_degraded(tmp_path: Path) -> None:
     """Capacity ≥ 1.2 × the load, else priority tiers (A.2 M3): what does not fit gets retrieval-only answers, and is told why."""
     async with outage(tmp_path, lasts=500) as (stage, incident):
         await stage.break_provider(provider="borealis", kind="down", for_seconds=600)
@@ -176,7 +176,7 @@ async def test_degraded_tenants_come_back_in_steps(tmp_path: Path) -> None:
         assert ended.in_force == [] and await retrieval_only(stage) == set(), story(await incident.timeline())
 
 
-async def test_with_no_provider_fit_to_stand_in_everybody_is_degraded(tmp_path: Path) -> None:
+async def test_with_no_provider_fit_as_fallback_everybody_is_degraded(tmp_path: Path) -> None:
     """The secondary is down and the tertiary never evaluated: retrieval-only answers for all, after a question, and the service answers."""
     async with outage(tmp_path, providers=NO_TERTIARY) as (stage, incident):
         await stage.break_provider(provider="borealis", kind="down", for_seconds=400)
@@ -233,7 +233,7 @@ async def test_a_tenant_is_never_served_by_a_provider_it_does_not_permit(tmp_pat
 # -- the ramp -------------------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_stand_in_that_saturates_sheds_the_lowest_tier_first(tmp_path: Path) -> None:
+async def test_a_fallback_provider_that_saturates_sheds_the_lowest_tier_first(tmp_path: Path) -> None:
     """Starters are degraded, then business; enterprise stays with a model as long as it can be carried."""
     async with outage(tmp_path, lasts=None, policy=brisk(outage="ramp = [0.25, 1.0]")) as (stage, incident):
         await incident.hears("borealis 0.25")
@@ -249,8 +249,8 @@ async def test_a_stand_in_that_saturates_sheds_the_lowest_tier_first(tmp_path: P
 
 
 @pytest.mark.parametrize(("ramp", "topples"), [("[0.25, 0.6, 1.0]", False), ("[1.0]", True)])
-async def test_the_ramp_keeps_the_stand_in_from_toppling(tmp_path: Path, ramp: str, topples: bool) -> None:
-    """In steps the stand-in carries everybody; in one step it falls over and we go back."""
+async def test_the_ramp_keeps_the_fallback_provider_from_toppling(tmp_path: Path, ramp: str, topples: bool) -> None:
+    """In steps the fallback provider carries everybody; in one step it falls over and we go back."""
     providers = {"borealis": {"capacity_rps": 12.0}}
     async with outage(tmp_path, lasts=None, providers=providers, policy=brisk(outage=f"ramp = {ramp}")) as (_, incident):
         await incident.answer("from retrieval only")
@@ -386,7 +386,7 @@ async def _second_return(stage: Drill, incident: RunningIncident) -> bool:
     return len(await returns(stage)) > 1
 
 
-async def test_a_declined_canary_leaves_the_traffic_with_the_stand_in_in_somebodys_name(tmp_path: Path) -> None:
+async def test_a_declined_canary_leaves_the_traffic_with_the_fallback_provider_in_somebodys_name(tmp_path: Path) -> None:
     """Allowed, and resolved, but never silently: the failover is held by a person."""
     async with outage(tmp_path, lasts=200) as (stage, incident):
         status = await incident.ends({"Canary back": "decline"})
@@ -398,7 +398,7 @@ async def test_a_declined_canary_leaves_the_traffic_with_the_stand_in_in_somebod
         assert "held by dana" in outcome["in_force"][0]
 
 
-async def test_a_stand_in_that_fails_during_recovery_is_noticed_within_the_lock(tmp_path: Path) -> None:
+async def test_a_fallback_provider_that_fails_during_recovery_is_noticed_within_the_lock(tmp_path: Path) -> None:
     """Customers are degraded, not left with a second broken provider until the lock is over."""
     policy = brisk(outage='flap_lock = "PT20M"', more=STANDING)
     async with outage(tmp_path, lasts=1500, policy=policy) as (stage, incident):
@@ -420,7 +420,7 @@ async def _all_degraded(stage: Drill, incident: RunningIncident) -> bool:
     return len(await retrieval_only(stage)) == 20
 
 
-async def test_a_primary_that_never_comes_back_and_has_no_stand_in_is_handed_over(tmp_path: Path) -> None:
+async def test_a_primary_that_never_comes_back_and_has_no_fallback_provider_is_handed_over(tmp_path: Path) -> None:
     """Nothing is restored onto a provider that is down."""
     policy = brisk(outage='longest_wait_for_primary = "PT30M"')
     async with outage(tmp_path, kind="down", lasts=None, policy=policy, providers=NO_TERTIARY) as (stage, incident):

@@ -56,7 +56,7 @@ async def test_a_suspected_flag_is_switched_off_and_restored_in_the_end(tmp_path
 
 
 async def test_another_kind_of_change_is_undone_by_whoever_made_it_and_judged_by_the_metrics(tmp_path: Path) -> None:
-    """A task and a person's word; the word alone is not enough: what does not get better is crossed out."""
+    """A task and a person's word; the word alone is not enough: what does not get better is ruled out."""
     async with drill(tmp_path, policy=quick()) as stage:
         await makes(stage, "service-faults", service="api", kind="region", rate=0.5)
         await makes(stage, "changes", services=["api"], kind="config", what="pool size from 20 to 2")
@@ -72,7 +72,7 @@ async def test_another_kind_of_change_is_undone_by_whoever_made_it_and_judged_by
 
 
 async def test_a_word_that_the_metrics_do_not_confirm_crosses_the_cause_out_and_the_next_is_looked_for(tmp_path: Path) -> None:
-    """Ran to be undone, and no better: crossed out, shed, and in the end the nearest deploy is rolled back, asked."""
+    """Ran to be undone, and no better: ruled out, shed, and in the end the nearest deploy is rolled back, asked."""
     async with drill(tmp_path, policy=quick()) as stage:
         await makes(stage, "service-faults", service="api", kind="region", rate=0.5)
         await makes(stage, "changes", services=["api"], kind="config", what="pool size from 20 to 2")
@@ -81,7 +81,7 @@ async def test_a_word_that_the_metrics_do_not_confirm_crosses_the_cause_out_and_
         question = await incident.question("pool size from 20 to 2: done?")
         code = await stage.code("lee", question.number)
         await incident.say("answer", {"question": question.number, "code": code, "value": "reverted", "reason": "drill"})
-        await incident.hears("crossed out: change", skip=MINUTE)
+        await incident.hears("ruled out: change", skip=MINUTE)
         rollback = await incident.question("Roll api back", skip=MINUTE)
         assert any("the cause is unknown" in fact for fact in rollback.facts), rollback.facts
         assert (await incident.status()).mitigated_at is None

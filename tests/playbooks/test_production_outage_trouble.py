@@ -85,7 +85,7 @@ async def test_without_a_verified_freeze_the_commander_decides_whether_we_roll_b
         incident = await stage.declare("ProductionOutage", service="api")
         await incident.question("Roll api back without a verified change freeze?", skip=MINUTE)
         await incident.answer("without a verified change freeze", "decline")
-        await incident.hears("crossed out: change", skip=MINUTE)
+        await incident.hears("ruled out: change", skip=MINUTE)
         assert await changed(stage, "run.") == [] and incident.done("deploys.shift") == []
         assert not any("Roll api back to" in q.asks for q in (await incident.status()).questions)
 
@@ -94,7 +94,7 @@ async def test_without_a_verified_freeze_the_commander_decides_whether_we_roll_b
 
 
 async def test_a_rollback_that_nobody_can_see_is_kept_on_a_persons_word_and_nothing_is_called_better(tmp_path: Path) -> None:
-    """Monitoring blind: no claim, nothing crossed out and nothing undone on missing data; mitigated only when the metrics are back."""
+    """Monitoring blind: no claim, nothing ruled out and nothing undone on missing data; mitigated only when the metrics are back."""
     async with outage(tmp_path, error_rate=0.4) as (stage, incident):
         await incident.question("Roll api back")
         await makes(stage, "blind", on=True)
@@ -102,7 +102,7 @@ async def test_a_rollback_that_nobody_can_see_is_kept_on_a_persons_word_and_noth
         question = await incident.question("Keep the rollback of api", skip=MINUTE)
         assert "decline" in question.inverse
         await incident.answer("Keep the rollback of api")
-        await incident.hears("nothing is crossed out on missing data", skip=MINUTE)
+        await incident.hears("nothing is ruled out on missing data", skip=MINUTE)
         lines = await incident.timeline()
         assert not any("the rollback helps:" in line or line.startswith("mitigated") for line in lines), story(lines)
         assert await split_of(stage) == pinned("api-00041") and (await incident.status()).mitigated_at is None
@@ -169,7 +169,7 @@ async def test_a_no_after_the_silence_takes_the_tenth_back(tmp_path: Path) -> No
         while (again := await incident.question("Roll api back", skip=MINUTE)).number == first.number:
             await incident.pass_time(MINUTE)
         await incident.answer("Roll api back", "decline")
-        await incident.hears("crossed out: change", skip=MINUTE)
+        await incident.hears("ruled out: change", skip=MINUTE)
         assert again.open and await split_of(stage) == pinned("LATEST")
 
 

@@ -28,9 +28,9 @@ ask_again = "PT30M"
 
 
 @asynccontextmanager
-async def burnt(tmp_path: Path, *, rate: float = 0.005, lasts: float = 900, history: str = "PT10M") -> AsyncIterator[Drill]:
+async def burnt(tmp_path: Path, *, rate: float = 0.005, lasts: float = 900, history: str = "PT10M", more: str = "") -> AsyncIterator[Drill]:
     """A stage on which `api` has failed that share of its requests for a quarter of an hour, and goes on for `lasts` seconds in all."""
-    async with drill(tmp_path, policy=BRIEF.format(history=history)) as stage:
+    async with drill(tmp_path, policy=BRIEF.format(history=history) + more) as stage:
         now = stage.world.clock.now()
         stage.world.state.fleet.faults.append(ServiceFault("api", kind="region", rate=rate, since=now, until=now + lasts))
         stage.forward(900)
@@ -89,7 +89,7 @@ async def test_the_commander_waives_it_by_name(tmp_path: Path) -> None:
         stage.world.state.fleet.faults.clear()
         status = await incident.ends()
         assert status.state is State.RESOLVED and status.in_force == []
-        given = next(q for q in status.questions if "Waive" in q.asks).given
+        given = next(q for q in status.questions if "Waive" in q.asks).answers
         assert [(g.by, g.reason, g.verified) for g in given] == [("dana", "the launch goes first", True)]
 
 
@@ -160,8 +160,23 @@ def test_only_the_budgets_own_incident_has_the_verb_that_releases_it() -> None:
     users = [
         path.name for path in sorted((root / "workflows").rglob("*.py")) if re.search(r"BUDGET_FROZEN|release_budget", path.read_text())
     ]
-    assert users == ["slo.py"]
+    assert users == ["budget.py"]
     importers = [
         path.name for path in sorted((root / "workflows").rglob("*.py")) if "workflows.playbooks.slo_burn.budget" in path.read_text()
     ]
     assert importers == ["slo_burn.py"]
+
+
+async def test_what_stays_unmitigated_for_too_long_is_proposed_at_a_higher_severity(tmp_path: Path) -> None:
+    """SEV-3 for longer than policy allows (spec §3, escalation): the commander is asked, once, and automation does not decide it."""
+    more = '[policy.severity]\nsev3_patience = "PT40M"\n'
+    async with burnt(tmp_path, rate=0.035, lasts=90_000, more=more) as stage:
+        incident = await stage.declare("SloBurn", service="api")
+        question = await incident.question("Raise to SEV-2?", skip=timedelta(minutes=5), patience=90)
+        assert "SEV-3 for more than 0:40:00" in question.asks
+        assert question.roles[0] == "incident_commander" and (await incident.status()).severity == 3
+        await incident.answer("Raise to SEV-2?")
+        assert (await incident.status()).severity == 2
+        for _ in range(8):
+            await incident.pass_time(timedelta(minutes=5))
+        assert sum("Raise to" in asked.asks for asked in (await incident.status()).questions) == 1

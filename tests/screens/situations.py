@@ -4,24 +4,8 @@ from datetime import datetime, timedelta
 
 from activities.action import Call, Effect, Entry, Order, Risk, Role
 from activities.ledger.ledger import Ledger, Record
-from workflows.incident import (
-    AcceptedAnswer,
-    Phase,
-    Question,
-    QuestionKind,
-    QuestionState,
-    Severity,
-    State,
-)
-from workflows.status import (
-    InForce,
-    ItemStatus,
-    Planned,
-    Status,
-    Step,
-    StepState,
-    Task,
-)
+from workflows.incident import AcceptedAnswer, Phase, Question, QuestionKind, QuestionState, Severity, State
+from workflows.status import InForce, ItemStatus, Planned, Status, Step, StepState, Task
 
 DECLARED = datetime.fromisoformat("2026-11-23T10:02:00+00:00")
 NOW = DECLARED + timedelta(minutes=14, seconds=32)
@@ -36,7 +20,7 @@ def at(minutes: float) -> datetime:
 def step(
     number: int, phase: Phase, verb: str, target: str, state: StepState, result: str = "", begun: float = 0, took: float = 0.2
 ) -> Step:
-    ended = None if state in (StepState.RUNNING, StepState.ASKING, StepState.HELD) else at(begun + took)
+    ended = None if state in (StepState.RUNNING, StepState.ASKING, StepState.PAUSED) else at(begun + took)
     return Step(
         number=number, phase=phase, verb=verb, target=target, says=f"{verb} of {target}", risk=Risk.C1, state=state,
         started_at=at(begun), ended_at=ended, result=result, key=f"{ASKING}/{verb}/{target}/1", owner=Role.OPS_LEAD,
@@ -87,10 +71,10 @@ def asking(**changed: object) -> Status:
         ],
         "questions": [
             question(1, state=QuestionState.DECLINED, closed_at=at(3), asks="Block all of chat?",
-                     given=[AcceptedAnswer(verdict="decline", by="dana", role=Role.INCIDENT_COMMANDER, verified=True, at=at(3),
+                     answers=[AcceptedAnswer(verdict="decline", by="dana", role=Role.INCIDENT_COMMANDER, verified=True, at=at(3),
                                   reason="too broad")]),
             question(2, state=QuestionState.GRANTED, closed_at=at(4), asks="Switch the high-PSU tools off?",
-                     given=[AcceptedAnswer(verdict="approve", by="lee", role=Role.OPS_LEAD, verified=False, at=at(4))]),
+                     answers=[AcceptedAnswer(verdict="approve", by="lee", role=Role.OPS_LEAD, verified=False, at=at(4))]),
             question(),
         ],
         "tasks": [

@@ -164,7 +164,7 @@ def test_the_impact_is_counted_where_it_is_known_and_said_to_be_unknown_where_no
     }  # fmt: skip
 
 
-def test_the_six_dashboards_stand_in_its_attachments() -> None:
+def test_the_six_dashboards_fallback_provider_its_attachments() -> None:
     six = {name: f"https://grafana.example.com/d/{n}" for n, name in enumerate(DASHBOARDS)}
     told = postmortem.draft(situations.over(), (), (), house=postmortem.House(dashboards=six))
     tail = told[told.index("## Attachments") :]

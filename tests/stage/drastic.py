@@ -5,6 +5,7 @@ from temporalio import workflow
 from activities.action import Risk, Role
 from activities.flags.flags import Flags, switch_off
 from workflows.incident import Card, Incident, Severity
+from workflows.people.questions import ApprovalTerms
 from workflows.playbook import Playbook
 
 
@@ -26,9 +27,7 @@ class Drastic(Playbook):
     async def run(self, incident: Incident) -> None:
         """Ask, and say what became of it."""
         async with self.triage():
-            decision = await self.questions.approval(
-                Flags.change, [switch_off("batch.enabled", "", self.policy)], asks="Do something drastic?", least=Risk.C3,
-                roles=(Role.INCIDENT_COMMANDER, Role.OPS_LEAD),
-            )  # fmt: skip
+            terms = ApprovalTerms(asks="Do something drastic?", least=Risk.C3, roles=(Role.INCIDENT_COMMANDER, Role.OPS_LEAD))
+            decision = await self.approve_all(Flags.change, [switch_off("batch.enabled", "", self.policy)], terms)
             self.note(f"decided: {decision.grant.basis if decision.grant else 'no'} by {decision.grant.by if decision.grant else ()}")
             await self.finish("decided")

@@ -22,7 +22,7 @@ from tests.stage.drill import ORGANISATION, stage_settings, until
 from worker.service import connect, worker
 from worker.settings import Settings
 from worker.wiring import Fleet, wire
-from workflows.engine.recorder import ATTRIBUTES
+from workflows.engine.record.recorder import ATTRIBUTES
 from workflows.incident import Question
 from workflows.status import Status
 
@@ -61,7 +61,7 @@ class RealServer:
         await _connected(self.settings)
 
     async def break_the_provider(self) -> None:
-        """Aurora is overloaded, and the stand-in answers a little worse than policy lets pass unasked."""
+        """Aurora is overloaded, and the fallback provider answers a little worse than policy lets pass unasked."""
         (await self.practice.post("/practice/world", json={"providers": {"borealis": {"parity": 0.93}}})).raise_for_status()
         (
             await self.practice.post("/practice/provider-faults", json={"provider": "aurora", "kind": "overload", "rate": 0.6})

@@ -1,4 +1,4 @@
-"""When the next word is due, to whom, and who hears that it is overdue. Pure: instants in, duties out (spec §6)."""
+"""When the next update is due, to whom, and who is told that it is overdue. Pure: instants in, duties out (spec §6)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from activities.organisation.policy import Policy
 from activities.organisation.rhythm import Rhythm
+from workflows.errors import NotAccepted
 from workflows.incident import Severity
 
 
@@ -48,9 +49,9 @@ class Cadence:
     public: bool = True
     first: bool = True  # nothing was published so far
     widened: bool = False
-    approved: bool = False  # the words are: the update goes out by itself, and nobody has to be reminded
+    approved: bool = False  # the wording is approved: the update goes out, and nobody has to be reminded
     classifying: bool = True  # until the impact has ended
-    _rungs: int = 0
+    _overdue_steps: int = 0
 
     @classmethod
     def started(cls, policy: Policy, severity: Severity, at: datetime, *, public: bool = True) -> "Cadence":
@@ -96,10 +97,26 @@ class Cadence:
             self.tell_due = _earlier(self.tell_due, fresh.tell_due)
             self.holding_due = _earlier(self.holding_due, fresh.holding_due)
 
+    def widen(self, at: datetime, *, known: bool, why: str) -> timedelta:
+        """Public updates may come less often from now on. Raises `NotAccepted` while that is not allowed."""
+        wide, from_when = self.rhythm.widened, self.started_at + self.policy.paced(self.policy.widen_after)
+        if wide is None or self.period is None or self.public_due is None:
+            raise NotAccepted("no public updates are due that could be widened")
+        if self.widened:
+            raise NotAccepted("the public cadence is widened already")
+        if at < from_when:
+            raise NotAccepted(f"public updates stay {self.period.total_seconds() / 60:g} min apart until {from_when:%H:%M:%S} UTC")
+        if not known:
+            raise NotAccepted("the cause must be known and stable first: the status page says neither Identified nor Monitoring")
+        if not why:
+            raise NotAccepted("say why: the cause that is known, and that it is stable")
+        self.widened = True
+        return wide
+
     def published(self, at: datetime) -> None:
-        """The public heard something: the next update is due one period later."""
+        """Something was published: the next update is due one period later."""
         period = self.period
-        self.public_due, self._rungs, self.first = (at + self.policy.paced(period) if period else None), 0, False
+        self.public_due, self._overdue_steps, self.first = (at + self.policy.paced(period) if period else None), 0, False
 
     def told(self) -> None:
         """Support and executives know of it."""
@@ -110,11 +127,11 @@ class Cadence:
         self.public, self.public_due = False, None
 
     def next_instant(self) -> datetime:
-        rung = self._next_rung()
-        return min(*self._ticks(), *([rung[1]] if rung else []), self.started_at + FAR)
+        step = self._next_step()
+        return min(*self._ticks(), *([step[1]] if step else []), self.started_at + FAR)
 
     def due(self, at: datetime) -> list[Duty]:
-        """What is due now, each once; rung by rung while a public update stays overdue.
+        """What is due now, each once; step by step while a public update stays overdue.
 
         An approved update goes out on the last tick before it is due, so that it costs none of its own. If it does not get through, the
         ladder goes on from there the next time.
@@ -137,16 +154,16 @@ class Cadence:
 
     def _public_duties(self, at: datetime) -> list[Duty]:
         duties: list[Duty] = []
-        while (rung := self._next_rung()) and (at >= rung[1] or self._last_tick_before(rung[1], at)):
-            duties.append(rung[0])
-            self._rungs += 1
-            if rung[0] is Duty.PUBLIC:
+        while (step := self._next_step()) and (at >= step[1] or self._last_tick_before(step[1], at)):
+            duties.append(step[0])
+            self._overdue_steps += 1
+            if step[0] is Duty.PUBLIC:
                 break  # whether anybody has to be paged shows when it was tried
         return duties
 
     def _last_tick_before(self, due: datetime, at: datetime) -> bool:
         early = self.policy.paced(-OVERDUE[0][1])
-        return self.approved and self._rungs == 0 and due - at <= early and all(tick > due for tick in self._ticks())
+        return self.approved and self._overdue_steps == 0 and due - at <= early and all(tick > due for tick in self._ticks())
 
     def _ticks(self) -> list[datetime]:
         every = (self.room_due, self.reclassify_due if self.classifying else None, self.tell_due, self.brief_due)
@@ -157,10 +174,10 @@ class Cadence:
         step = self.policy.paced(period)
         return due + step * ((at - due) // step + 1)
 
-    def _next_rung(self) -> tuple[Duty, datetime] | None:
-        if self.public_due is None or self._rungs >= len(OVERDUE):
+    def _next_step(self) -> tuple[Duty, datetime] | None:
+        if self.public_due is None or self._overdue_steps >= len(OVERDUE):
             return None
-        duty, offset = OVERDUE[self._rungs]
+        duty, offset = OVERDUE[self._overdue_steps]
         if duty is Duty.REMIND and self.approved:
             return Duty.PUBLIC, self.public_due
         if duty is Duty.HOLDING and self.first:

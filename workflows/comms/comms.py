@@ -1,6 +1,6 @@
 """Communications, beside the phases: page, war room, ticket, status page, support and executives, and the cadence that never waits for a step.
 
-Each part is an object of its own; here they are started, told what happened, and woken by one merged clock (seed §1.1, spec §6).
+Each part is an object of its own; they are started here, learn here what happened, and share one clock (seed §1.1, spec §6).
 """
 
 import asyncio
@@ -11,7 +11,6 @@ from temporalio import workflow
 
 from activities.action import Role, action_of
 from activities.chat.war_room import WarRoom
-from activities.metrics.telemetry import Surface, Telemetry
 from activities.organisation.communications import Communications
 from activities.organisation.organisation import Organisation, ReadAll
 from activities.organisation.people import Person
@@ -19,18 +18,18 @@ from activities.paging.pager import Pager
 from activities.status_page.status_page import StatusPage
 from activities.tickets.tickets import Tickets
 from workflows.comms.cadence import Cadence, Duty
+from workflows.comms.commander import Commander
+from workflows.comms.severity_watch import SeverityWatch
 from workflows.comms.stakeholders import Stakeholders
 from workflows.comms.status_page import StatusPageUpdates
+from workflows.comms.ticket import Ticket
 from workflows.comms.war_room import Room
 from workflows.engine.background import BackgroundTasks
 from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
-from workflows.errors import NotAccepted, RetriesExhausted
+from workflows.errors import RetriesExhausted
 from workflows.incident import Phase, State
-from workflows.people.commander import Command
 from workflows.people.questions import Questions
-from workflows.severity.classify import classify
-from workflows.severity.facts import Facts, Scope
 
 
 class Comms:
@@ -42,11 +41,17 @@ class Comms:
         self._questions = questions
         self._cadence = Cadence.started(state.policy, state.severity, workflow.now())
         self._background = BackgroundTasks(state)
-        self._command = Command(state, invoker, questions, self._background)
-        self._room = Room(state, invoker, self._command, self._background)
+        self._commander = Commander(state, invoker, questions, self._background)
+        self._room = Room(state, invoker, self._commander, self._background)
         self._stakeholders = Stakeholders(state, invoker, self._cadence)
-        self._status_page_updates = StatusPageUpdates(state, invoker, questions, self._cadence, self._stakeholders, self._background)
+        self._public = StatusPageUpdates(state, invoker, questions, self._cadence, self._stakeholders, self._background)
         self._noted = 0  # entries of the timeline at the last status that was due
+        self._severity = SeverityWatch(state, invoker, questions, self._background, self.severity_raised)
+        self._ticket = Ticket(state, invoker, self._background)
+        # What is told to one part only: something for the room; a hypothesis, the impact or the scope; who sent a message; who took command.
+        self.say, self.notes_changed = self._room.say, self._ticket.update
+        self.spoke, self.role_taken = self._commander.spoke, self._commander.separate_operations
+        self.stop = self._background.stop
 
     def start(self) -> None:
         """Begin everything that runs beside the playbook."""
@@ -55,96 +60,68 @@ class Comms:
         self._cadence.start(state.policy, state.severity, workflow.now(), public=public)
         state.next_update_due = self._cadence.public_due
         state.note("scribe", "the timeline bot is interim scribe: it writes from the first moment on")
-        self._command.only_one()
+        self._commander.check_for_others()
         self._background.run("communications", self._begin())
 
-    async def stop(self) -> None:
-        """Start nothing more, and wait until what was started has come to rest."""
-        await self._background.stop()
-
     def entered(self, phase: Phase) -> None:
-        """A phase began: the public hears of it when it changes what they may expect; support and executives when there is something to say."""
+        """A phase began: the public is told when it changes what they may expect; support and executives when there is something to say."""
         if phase is Phase.MITIGATION:
-            self._status_page_updates.wanted = "identified"
+            self._public.wanted = "identified"
             self._stakeholders.tenants()
             self._background.run("support and executives", self._tell_first())
         elif phase is Phase.RECOVERY:
-            self._status_page_updates.wanted = "monitoring"
-        self._background.run("status page", self._status_page_updates.publish_wanted())
-        self._background.run("ticket", self._room.rewrite_ticket())
+            self._public.wanted = "monitoring"
+        self._background.run("status page", self._public.publish_wanted())
+        self._ticket.update()
 
-    def regressed(self) -> None:
+    def impact_returned(self) -> None:
         """The impact is back: Monitoring → Identified, which is allowed and honest."""
-        self._status_page_updates.wanted = "identified"
+        self._public.wanted = "identified"
         self._cadence.widened = False
-        self._background.run("status page", self._status_page_updates.publish_wanted())
+        self._background.run("status page", self._public.publish_wanted())
 
-    def raised(self) -> None:
-        """The severity went up: shorter waits from now, and the new roles hear of it."""
+    def severity_raised(self) -> None:
+        """Shorter intervals from now, and the new roles are paged."""
         self._cadence.quicken(self._state.severity, workflow.now())
         self._state.next_update_due = self._cadence.public_due
         self._stakeholders.tenants()
-        self._command.crowded()
-        self._background.run("page", self._command.page((Role.INCIDENT_COMMANDER, Role.OPS_LEAD), "severity raised"))
-        self._background.run("status page", self._status_page_updates.ask())
+        self._commander.separate_operations()
+        self._background.run("page", self._commander.page((Role.INCIDENT_COMMANDER, Role.OPS_LEAD), "severity raised"))
+        self._background.run("status page", self._public.ask())
 
-    def remind(self, roles: tuple[Role, ...], why: str) -> None:
-        """Page the owners of something that is not done in time."""
-        self._background.run("page", self._command.page(roles, why))
-
-    def noted(self) -> None:
-        """Somebody said what it is, whom it hits or how: the ticket says so too."""
-        self._background.run("ticket", self._room.rewrite_ticket())
-
-    def said(self, text: str) -> None:
-        """Something people in the war room should read now."""
-        self._room.say(text)
-
-    def heard(self, person: Person) -> None:
-        self._command.heard(person)
-
-    def crowded(self) -> None:
-        """Somebody took a role that may not go with one that they have."""
-        self._command.crowded()
+    def page(self, roles: tuple[Role, ...], why: str) -> None:
+        """Wake whoever holds these roles, beside everything else."""
+        self._background.run("page", self._commander.page(roles, why))
 
     def offered(self, role: Role, to: Person, by: Person) -> None:
         """A role that somebody holds is offered to somebody else."""
-        self._questions.offer(role, to, by.id)
+        self._questions.notices.offer(role, to, by.id)
 
     def assigned(self, role: Role, to: Person, by: Person) -> None:
         """Somebody was given a role that was free; they are told."""
         if to.id != by.id:
-            self._questions.remind((to,), f"{by.id} made you {role.title} of {self._state.id}. Say that you are on it: incident ack")
+            self._questions.notices.remind(
+                (to,), f"{by.id} made you {role.title} of {self._state.id}. Say that you are on it: incident ack"
+            )
 
     def widen(self, person: Person, why: str) -> str:
         """The commander lets public updates come less often; it is announced in the room and to the public. Raises `NotAccepted`."""
-        state, cadence = self._state, self._cadence
-        wide, from_when = cadence.rhythm.widened, cadence.started_at + state.policy.paced(state.policy.widen_after)
-        if wide is None or cadence.period is None or cadence.public_due is None:
-            raise NotAccepted(f"{state.id} owes the public no updates that could be widened")
-        if cadence.widened:
-            raise NotAccepted("the public cadence is widened already")
-        if workflow.now() < from_when:
-            raise NotAccepted(f"public updates stay {cadence.period.total_seconds() / 60:g} min apart until {from_when:%H:%M:%S} UTC")
-        if self._status_page_updates.published not in ("identified", "monitoring"):
-            raise NotAccepted("the cause must be known and stable first: the status page says neither Identified nor Monitoring")
-        if not why:
-            raise NotAccepted("say why: the cause that is known, and that it is stable")
-        cadence.widened = True
-        said = f"public updates now come every {wide.total_seconds() / 60:g} min, says {person.id}: {why}"
-        state.note("widened", said, by=person.id)
-        self._room.say(f"The {said}")
-        self._background.run("status page", self._status_page_updates.update())
-        return f"{state.id}: {said}"
+        state = self._state
+        wide = self._cadence.widen(workflow.now(), known=self._public.published in ("identified", "monitoring"), why=why)
+        text = f"public updates now come every {wide.total_seconds() / 60:g} min, says {person.id}: {why}"
+        state.note("widened", text, by=person.id)
+        self._room.say(f"The {text}")
+        self._background.run("status page", self._public.update())
+        return f"{state.id}: {text}"
 
     async def resolved(self) -> None:
         """The last words: Resolved on the page, in the room, on the ticket, to support and executives."""
-        self._status_page_updates.wanted = "resolved"
-        await self._background.forgiving("status page", self._status_page_updates.publish_wanted())
+        self._public.wanted = "resolved"
+        await self._background.attempt("status page", self._public.publish_wanted())
         await self._finish("Resolved")
 
     async def closed(self, word: str) -> None:
-        """The incident ended without being resolved: our own people hear of it; the public hears what the status page allows."""
+        """The incident ended without being resolved: our own people are told; the public reads what the status page allows."""
         await self._finish(word)
 
     # -- beginning and end ------------------------------------------------------------------------------------------------------------
@@ -156,21 +133,21 @@ class Comms:
         except RetriesExhausted as out:
             self._state.note("configuration", f"{out.why}; the standard wording holds, without links and channels")
             words = Communications()
-        self._command.links, self._room.words, self._stakeholders.words, self._status_page_updates.words = words.links, words, words, words
+        self._commander.links, self._room.words, self._stakeholders.words, self._public.words = words.links, words, words, words
         parts = (
-            ("page", Pager.page, self._command.until_acknowledged), ("war room", WarRoom.open, self._open_room),
-            ("ticket", Tickets.open, self._room.open_ticket), ("status page", StatusPage.publish, self._status_page_updates.ask),
+            ("page", Pager.page, self._commander.until_acknowledged), ("war room", WarRoom.open, self._open_room),
+            ("ticket", Tickets.open, self._ticket.open), ("status page", StatusPage.publish, self._public.ask),
         )  # fmt: skip
         silent = [what for what, verb, _ in parts if self._state.assumes(action_of(verb))]
         if silent:
-            self._state.note("shadow", f"nothing is said outside by {', '.join(silent)}: they have no write access")
+            self._state.note("shadow", f"nothing is sent by {', '.join(silent)}: they have no write access")
         for what, _, begin in parts:
             if what not in silent:
                 self._background.run(what, begin())
         self._background.run("cadence", self._keep_cadence())
 
     async def _open_room(self) -> None:
-        await self._background.forgiving("rota", self._questions.read_the_rota())
+        await self._background.attempt("rota", self._questions.notices.read_the_rota())
         await self._room.open()
         await self._room.keep()
 
@@ -183,24 +160,24 @@ class Comms:
     async def _finish(self, word: str) -> None:
         state = self._state
         self._room.say(f"{word}: {state.outcome}")
-        await self._background.forgiving("war room", self._room.tell())
-        await self._background.forgiving("ticket", self._room.rewrite_ticket())
-        self._status_page_updates.leave()
-        await self._background.forgiving("support and executives", self._stakeholders.over(word))
+        await self._background.attempt("war room", self._room.tell())
+        await self._background.attempt("ticket", self._ticket.rewrite())
+        self._public.hand_over()
+        await self._background.attempt("support and executives", self._stakeholders.over(word))
         if state.run_state in (State.RESOLVED, State.STOOD_DOWN):
-            await self._background.forgiving("page", self._command.end_the_page())
+            await self._background.attempt("page", self._commander.end_the_page())
 
     # -- the clock --------------------------------------------------------------------------------------------------------------------
 
     async def _keep_cadence(self) -> None:
         while not self._background.ending:
-            self._cadence.approved = self._status_page_updates.approved
-            self._cadence.classifying = self._state.run_state is State.OPEN
+            self._cadence.approved = self._public.approved
+            self._cadence.classifying = self._severity.active
             due = self._cadence.next_instant()
             wait = max(due - workflow.now(), timedelta(0))
             with contextlib.suppress(TimeoutError):
                 await workflow.wait_condition(
-                    lambda: self._background.ending or self._status_page_updates.approved is not self._cadence.approved,
+                    lambda: self._background.ending or self._public.approved is not self._cadence.approved,
                     timeout=wait,
                     timeout_summary=f"next duty of the comms cadence, {workflow.now() + wait:%H:%M:%S} UTC",
                 )
@@ -208,30 +185,31 @@ class Comms:
                 await self._tick()
 
     async def _tick(self) -> None:
-        """Everything that is due at one instant, at once; then the room hears of it in one go."""
+        """Everything that is due at one instant, at once; then the room gets it in one message."""
         with self._room.holding():
             await self._try_again()
             duties = self._cadence.due(workflow.now())
-            await asyncio.gather(*(self._background.forgiving(duty.value, self._carry_out(duty)) for duty in duties))
+            await asyncio.gather(*(self._background.attempt(duty.value, self._carry_out(duty)) for duty in duties))
             if Duty.ROOM in duties:
-                self._background.run("ticket", self._room.rewrite_ticket())
+                self._ticket.update()
         if Duty.ROOM in duties:
             self._room.say(self._still_here())
 
     async def _try_again(self) -> None:
-        """What could not be told, opened or published is tried again whenever something is due anyhow."""
+        """What could not be sent, opened or published is tried again whenever something is due."""
         self._room.try_again()
-        await self._background.forgiving("status page", self._status_page_updates.back_fill())
-        await self._background.forgiving("support and executives", self._stakeholders.try_again())
-        if self._status_page_updates.lapsed:
-            self._background.run("status page", self._status_page_updates.ask())
+        self._ticket.try_again()
+        await self._background.attempt("status page", self._public.backfill())
+        await self._background.attempt("support and executives", self._stakeholders.try_again())
+        if self._public.lapsed:
+            self._background.run("status page", self._public.ask())
 
     async def _carry_out(self, duty: Duty) -> None:
         match duty:
             case Duty.PUBLIC:
-                await self._status_page_updates.update()
+                await self._public.update()
             case Duty.RECLASSIFY:
-                await self._classify_again()
+                await self._severity.classify_again()
             case Duty.TELL:
                 await self._stakeholders.tell(support="first word", executives=True)
             case Duty.BRIEF:
@@ -243,9 +221,9 @@ class Comms:
             case Duty.PAGE_COMMANDER:
                 await self._overdue(Role.INCIDENT_COMMANDER)
             case Duty.HOLDING:
-                await self._status_page_updates.hold_the_line()
+                await self._public.publish_holding_statement()
             case Duty.ROOM:
-                pass  # said when everything else that is due is done
+                pass  # posted when everything else that is due is done
 
     def _still_here(self) -> str:
         """The status that is due: one line, because the whole of it is pinned above."""
@@ -269,28 +247,9 @@ class Comms:
         owner = self._owner(Role.COMMS_LEAD)
         self._state.note("reminded", f"the status page update is due at {due}, and it is {owner}'s")
         people = self._state.assignments.holders((Role.COMMS_LEAD,))
-        self._questions.remind(people, f"{self._state.id}: the status page update is due at {due}; the question to you is open")
+        self._questions.notices.remind(people, f"{self._state.id}: the status page update is due at {due}; the question to you is open")
 
     async def _overdue(self, role: Role) -> None:
         owner = self._owner(role)
         self._state.note("overdue", f"the status page update is overdue; it is {owner}'s")
-        await self._command.page((role,), f"the status page update is overdue: {owner}")
-
-    async def _classify_again(self) -> None:
-        """Classify on the radius of now, until the impact has ended (spec §3: every 10 min at SEV-1/2). Automation may only raise."""
-        state = self._state
-        if state.run_state is not State.OPEN or not state.incident.service:
-            return
-        radius = await self._invoker.quietly(Telemetry.blast_radius, Surface(service=state.incident.service))
-        found = classify(
-            Facts(
-                err_ratio=radius.error_ratio_by_region,
-                regions_total=len(radius.error_ratio_by_region) or None,
-                tenant_ratio=radius.tenant_ratio,
-                tenant_count=len(radius.tenants),
-                duration_s=(workflow.now() - state.declared_at).total_seconds() * state.policy.pace,
-                scope=Scope.FEATURE,
-            )
-        )
-        if state.raise_severity(found.severity, tuple(f"{r.rule}: {r.because}" for r in found.rules[:3])):
-            self.raised()
+        await self._commander.page((role,), f"the status page update is overdue: {owner}")

@@ -1,4 +1,4 @@
-"""Support and executives hear of it, and somebody writes to the tenants concerned (spec §5 row 11, §6). Delivery is read back.
+"""Support and executives are told, and somebody writes to the affected tenants (spec §5 row 11, §6). Delivery is read back.
 
 Support gets the seed's macro, word for word or in the organisation's own words, fresh with every public post. Executives get five lines.
 Nobody here learns of a restricted incident: need to know only, and its texts are Legal's and the commander's.
@@ -34,15 +34,15 @@ class Stakeholders:
         self._invoker = invoker
         self._cadence = cadence
         self.words = Communications()
-        self.page_link = ""  # where the public reads of it, when the status page has said so
+        self.page_link = ""  # the address of the public post, once the status page has returned it
         self._announcements = 0
-        self._untold: dict[str, str] = {}  # the latest text for each channel that could not be told
-        self._by_person: set[str] = set()  # who is told by a person, because no channel is named
+        self._untold: dict[str, str] = {}  # the latest text for each channel that could not be reached
+        self._by_person: set[str] = set()  # who must be told by a person, because no channel is named
         self._tenants_by: datetime | None = None
-        self._know = False  # whether they have heard of it at all
+        self._know = False  # whether they were told of it at all
 
     async def tell(self, *, support: str = "", executives: bool = False) -> None:
-        """Tell them what is so. `support`: what the macro is fresh for, in words; empty: support is not told."""
+        """Tell them the current state. `support`: what the new macro is for; empty: support is not told."""
         state, contacts = self._state, self.words.contacts
         if state.restricted:
             self._in_person()
@@ -55,14 +55,14 @@ class Stakeholders:
         await self._announce({channel: texts[who]() for who, channel in wanted.items() if channel})
 
     async def refresh(self, fresh_for: str) -> None:
-        """The macro again, with every public post (spec §6). The post stands on the timeline; this only when it does not arrive."""
+        """The macro again, with every public post (spec §6). The post is on the timeline; this only when it does not arrive."""
         channel = self.words.contacts.support_channel
         if channel and not self._state.restricted:
             self._know = True
             await self._announce({channel: self._for_support(fresh_for)}, quiet=True)
 
     async def over(self, word: str) -> None:
-        """It is over, for those who have heard of it."""
+        """It is over, for those who were told of it."""
         if self._know:
             await self.tell(support=word, executives=True)
 
@@ -108,17 +108,19 @@ class Stakeholders:
                 self._state.note("not sent", f"{where}: {out.why}")
             else:
                 self._untold |= to
-                self._state.note("not told", f"{where}: {out.why}; sent again when chat is back")
+                self._state.note("not sent", f"{where}: {out.why}; sent again when chat is back")
             return
         if not quiet or told.after.get("untold"):
             self._state.note("told", f"{told.summary} (read back)")
 
     def _by_hand(self, whom: list[str]) -> None:
-        """Without a channel it is a person's to pass on: said once."""
+        """Without a channel a person must pass it on: stated once."""
         if whom:
             self._by_person |= set(whom)
             keys = " and ".join(f"{who}_channel" for who in whom)
-            self._state.task(f"Tell {' and '.join(whom)} what is so, now and at every update: [contacts] names no {keys}", Role.COMMS_LEAD)
+            self._state.task(
+                f"Tell {' and '.join(whom)} the current state, now and at every update: [contacts] names no {keys}", Role.COMMS_LEAD
+            )
 
     def _in_person(self) -> None:
         if "in person" not in self._by_person:

@@ -1,7 +1,7 @@
 """What customers read: the status page, under one approval for the standard wording (ADR 8), and what happens when the page is down (spec §6).
 
-Investigating → Identified → Monitoring → Resolved, and back from Monitoring to Identified. A post that the page did not take is told to
-support and executives, put on a second host where there is one, and back-filled later with the time at which it was to be said.
+Investigating → Identified → Monitoring → Resolved, and back from Monitoring to Identified. A post that the page did not take is sent to
+support and executives, put on a second host where there is one, and backfilled later with its original time.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ from workflows.engine.background import BackgroundTasks
 from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
 from workflows.errors import RetriesExhausted
-from workflows.people.questions import Questions
+from workflows.people.questions import ApprovalTerms, Questions
 
-# What the public may hear under one approval: the four states, and the plain updates between them (spec §6).
+# What may be published under one approval: the four states, and the plain updates between them (spec §6).
 WORDINGS: tuple[tuple[PublicState, str], ...] = (
     ("investigating", "investigating@1"),
     ("identified", "identified@1"),
@@ -47,14 +47,14 @@ class StatusPageUpdates:
         questions: Questions,
         cadence: Cadence,
         stakeholders: Stakeholders,
-        beside: BackgroundTasks,
+        background: BackgroundTasks,
     ) -> None:
         self._state = state
         self._invoker = invoker
         self._questions = questions
         self._cadence = cadence
         self._stakeholders = stakeholders
-        self._background = beside
+        self._background = background
         self.words = Communications()
         self.wanted: PublicState = "investigating"
         self.published: PublicState | None = None
@@ -74,7 +74,7 @@ class StatusPageUpdates:
         return self._grant is not None and (self._under_restriction or not self._state.restricted)
 
     async def ask(self) -> None:
-        """One question for the standard wording of this incident: what may be said is fixed, so nobody is asked at every update.
+        """One question for the standard wording of this incident: the texts are fixed, so nobody is asked at every update.
 
         For a restricted incident both Legal and the Incident Commander have to say yes, and nobody in their place (INV-16).
         """
@@ -87,13 +87,11 @@ class StatusPageUpdates:
             return
         orders = [self._publication(state, template) for state, template in WORDINGS]
         state.note("draft", f"status page, waiting for approval: {orders[0].body}")
-        decision = await self._questions.approval(
-            StatusPage.publish,
-            orders,
+        terms = ApprovalTerms(
             asks="Publish this incident on the status page under the standard wording?",
             effect=f"the public reads first: “{orders[0].body}”",
             facts=(
-                "then, as it goes: Identified, Monitoring, Resolved and the updates between; other words are asked again",
+                "later, without another question: Identified, Monitoring, Resolved and the updates between; other words are asked again",
                 *(("it is restricted: only what customers notice, never a cause",) if restricted else ()),
             ),
             lasting=APPROVED_FOR,
@@ -101,6 +99,7 @@ class StatusPageUpdates:
             least=Risk.C3 if restricted else Risk.C2,
             strict=restricted,
         )
+        decision = await self._questions.approval(StatusPage.publish, orders, terms)
         self._grant, self._declined, self._under_restriction = decision.grant, not decision.granted, restricted
         if self._declined:
             self._cadence.ended()
@@ -125,7 +124,7 @@ class StatusPageUpdates:
             if self.approved and self.published in UPDATES and self._grant:
                 await self._publish(self._publication(self.published, UPDATES[self.published]), self._grant)
 
-    async def hold_the_line(self) -> None:
+    async def publish_holding_statement(self) -> None:
         """Silence of our own people is not a reason for silence towards customers; a *no* is, and so is a restriction (spec §6)."""
         state = self._state
         if self._declined or self._grant or state.restricted or not state.policy.holding_statement:
@@ -140,19 +139,19 @@ class StatusPageUpdates:
         async with self._publishing:
             await self._publish(order, grant)
 
-    async def back_fill(self) -> None:
-        """What the page did not take is put there in its order, each with the time at which it was to be said."""
+    async def backfill(self) -> None:
+        """What the page did not take is posted in its order, each with its original time."""
         async with self._publishing:
             latest = self._missed[-1][0].state if self._missed else None
             if latest is not None and await self._fill():
-                self._heard(latest, "status page")
+                self._published(latest, "status page")
                 await self._stakeholders.say(f"{self._state.id}: the status page is back; what it missed has been filled in.")
 
-    def leave(self) -> None:
+    def hand_over(self) -> None:
         """The incident is over: what the page still says, or does not say, is a person's from here."""
         if self._missed:
             by_hand = tuple(line for order, _ in self._missed for line in order.by_hand())
-            self._state.task("The status page is down and lacks what was to be said: post it when it is back", Role.COMMS_LEAD, by_hand)
+            self._state.task("The status page is down and lacks these posts: publish them when it is back", Role.COMMS_LEAD, by_hand)
         elif self.published not in (None, "resolved"):
             state = str(self.published).capitalize()
             self._state.task(f"The status page still says {state}, and no playbook follows it any more: end it", Role.COMMS_LEAD)
@@ -174,7 +173,7 @@ class StatusPageUpdates:
                 self._state.task("The status page refuses a post: put it there by hand", Role.COMMS_LEAD, order.by_hand())
             self._missed.pop(0)
         if done:
-            self._state.note("back-filled", f"status page: {done} posts, with the times at which they were to be said")
+            self._state.note("backfilled", f"status page: {done} posts, with their original times")
         return not self._missed
 
     async def _publish(self, order: Publish, grant: Grant) -> None:
@@ -187,13 +186,13 @@ class StatusPageUpdates:
             where = await self._without_the_page(order, grant, out.why)
         self.published = order.state
         if where:
-            self._heard(order.state, where)
+            self._published(order.state, where)
             self._state.note("published", f"{where}: {order.body}")
-            if order.state != "resolved":  # that it is over support hears with everybody else
+            if order.state != "resolved":  # that it is over, support is told with everybody else
                 self._background.run("support", self._stakeholders.refresh(f"status page: {order.state.capitalize()}"))
 
-    def _heard(self, said: PublicState, where: str) -> None:
-        """The public heard something: the next update is due one period later."""
+    def _published(self, said: PublicState, where: str) -> None:
+        """Something was published: the next update is due one period later."""
         state = self._state
         state.status_page = said.capitalize() + ("" if where == "status page" else f" ({where}; the status page is down)")
         self._cadence.published(workflow.now())
@@ -212,7 +211,7 @@ class StatusPageUpdates:
         """Keep the post for later, and try the second host. Returns where the public can read it now; empty: nowhere."""
         state = self._state
         self._missed = [*self._missed, (order.model_copy(update={"at": workflow.now()}), grant)][-MOST_MISSED:]
-        state.note("not told", f"status page: {why}; kept, and back-filled with its time: {order.body}")
+        state.note("not sent", f"status page: {why}; kept, and backfilled with its time: {order.body}")
         where = ""
         if self._second_host:
             try:
@@ -220,13 +219,13 @@ class StatusPageUpdates:
                 where = "second status page"
             except RetriesExhausted as out:
                 self._second_host = not out.refused
-                state.note("not told", f"second status page: {out.why}")
+                state.note("not sent", f"second status page: {out.why}")
         read = f"It is on the {where}" if where else "The public reads nothing yet"
         await self._stakeholders.say(f"{state.id}: the status page is down. {read}; for customers who ask: “{order.body}”")
         return where
 
     def _first_words(self) -> str:
-        """The first words of a state. That a service *has been stable* is said only when that was proven."""
+        """The first text of a state. It says that a service *has been stable* only when that was proven."""
         if self.wanted == "resolved" and self._state.stable_for is None:
             return "resolved-by-hand@1"
         return FIRST[self.wanted]

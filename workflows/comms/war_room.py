@@ -1,10 +1,9 @@
-"""The war room and the ticket: opened beside everything, kept current, back-filled after an outage (seed §1.1, spec §5 row 6).
+"""The war room: opened beside everything, kept current, backfilled after an outage (seed §1.1, spec §5 row 6).
 
 What is pinned is edited and never posted again: runbooks, dashboards, the on-call rota, the latest status. What people should read now is
 said. Both go out together, at most once a minute unless something has to be said.
 """
 
-import asyncio
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
@@ -19,20 +18,17 @@ from activities.chat.war_room import WarRoom
 from activities.organisation.communications import Communications
 from activities.organisation.people import Person
 from activities.texts import wording
-from activities.tickets.tickets import OpenTicket, RewriteTicket, Tickets
+from workflows.comms.commander import Commander
 from workflows.engine.background import BackgroundTasks
 from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
 from workflows.errors import NotSentInShadow, RetriesExhausted
-from workflows.people.commander import Command
-from workflows.status import StepState
 
-LATEST_BACKFILLED = 40  # lines of what was not said in time; the timeline has all of it
-ACTIONS = (StepState.DONE, StepState.ADOPTED, "granted", "declined", "mitigated", "traces", "break-glass")
+LATEST_BACKFILLED = 40  # late messages that are sent after an outage; the timeline has all of them
 
 
-class Line(NamedTuple):
-    """Something to be said, and whether it is said too late."""
+class RoomMessage(NamedTuple):
+    """A message for the room. `late`: it could not be sent in time."""
 
     at: datetime
     text: str
@@ -40,28 +36,24 @@ class Line(NamedTuple):
 
 
 class Room:
-    """One channel, its pins and the ticket."""
+    """One channel and its pins."""
 
-    def __init__(self, state: IncidentState, invoker: Invoker, command: Command, beside: BackgroundTasks) -> None:
+    def __init__(self, state: IncidentState, invoker: Invoker, commander: Commander, background: BackgroundTasks) -> None:
         self._state = state
         self._invoker = invoker
-        self._command = command
-        self._background = beside
+        self._commander = commander
+        self._background = background
         self.words = Communications()
         self._channel = ""
         self._pins: dict[str, str] = {}  # `ts` by name
         self._shown: dict[str, str] = {}  # what each pin says, without the time
         self._in: set[str] = set()  # who was let in
-        self._unsaid: list[Line] = []
+        self._unsent: list[RoomMessage] = []
         self._told_at: datetime | None = None
         self._down = False
         self._opening = False
         self._held = False
         self._tells = 0
-        self._ticket: int | None = None
-        self._ticketing = False
-        self._written = ""
-        self._in_turn = asyncio.Lock()
 
     # -- the room ---------------------------------------------------------------------------------------------------------------------
 
@@ -70,14 +62,14 @@ class Room:
         state, name = self._state, room_name(self._state)
         people = self._people()
         pins = self._picture(workflow.now())
-        order = OpenRoom(name=name, topic=state.called[:250], people=people, pins=pins, private=state.restricted)
+        order = OpenRoom(name=name, topic=state.display_name[:250], people=people, pins=pins, private=state.restricted)
         self._opening = True
         try:
             opened = await self._invoker.quietly(WarRoom.open, order)
         except NotSentInShadow:
             raise
         except RetriesExhausted as out:
-            self._unsaid = [line._replace(late=True) for line in self._unsaid]
+            self._unsent = [line._replace(late=True) for line in self._unsent]
             if not self._down:
                 self._down = True
                 await self._meet_elsewhere(out.why)
@@ -94,25 +86,23 @@ class Room:
     async def _meet_elsewhere(self, why: str) -> None:
         state, links = self._state, self.words.links
         bridge = " or ".join(filter(None, (links.bridge_number, links.bridge))) or "none is configured: call each other"
-        state.note("not told", f"war room: {why}; it is opened later and back-filled. Meet on the bridge: {bridge}")
+        state.note("not sent", f"war room: {why}; it is opened later and backfilled. Meet on the bridge: {bridge}")
         text = f"Chat is down. Bridge: {bridge}. Commander: {state.commander() or 'nobody yet'}. State: incident status {state.id}"
-        await self._background.forgiving("page", self._command.note(text))
+        await self._background.attempt("page", self._commander.note(text))
 
     def say(self, text: str) -> None:
-        """Something people in the room should read now. While there is no room, it is said when there is one."""
-        self._unsaid.append(Line(workflow.now(), text, late=self._down))
+        """Something people in the room should read now. While there is no room, it is kept until there is one."""
+        self._unsent.append(RoomMessage(workflow.now(), text, late=self._down))
 
     def try_again(self) -> None:
-        """What could not be told may be tried once more."""
+        """What could not be sent may be tried once more."""
         if self._channel:
             self._down = False
         elif self._down and not self._opening:
             self._background.run("war room", self.open())
-        if self._ticket is None and not self._ticketing:
-            self._background.run("ticket", self.open_ticket())
 
     async def keep(self) -> None:
-        """Until the end: tell what is new. Pinned texts settle for a moment first, so that a burst of changes is told once."""
+        """Until the end: post what is new. Pinned texts wait for a moment, so that a burst of changes is posted once."""
         policy = self._state.policy
         while not self._background.ending:
             await workflow.wait_condition(lambda: self._background.ending or self._urgent() or self._news())
@@ -137,7 +127,7 @@ class Room:
             self._held = False
 
     def _urgent(self) -> bool:
-        return bool(self._channel and self._unsaid and not self._down)
+        return bool(self._channel and self._unsent and not self._down)
 
     def _news(self) -> bool:
         return bool(self._channel and not self._down and not self._held and self._still(self._picture(workflow.now())) != self._shown)
@@ -146,7 +136,7 @@ class Room:
         """Say what is unsaid and bring the pins up to date; what does not arrive is kept."""
         if not self._channel:
             return
-        lines, self._unsaid = self._unsaid, []
+        lines, self._unsent = self._unsent, []
         pins = self._picture(workflow.now())
         still, people = self._still(pins), self._people()
         changed = {
@@ -162,8 +152,8 @@ class Room:
                 TellRoom(channel=self._channel, says=self._lines(lines), pins=changed, people=newcomers, nth=self._tells),
             )
         except RetriesExhausted as out:
-            self._unsaid, self._down = [line._replace(late=True) for line in (*lines, *self._unsaid)], True
-            self._state.note("not told", f"war room: {out.why}; it is back-filled when chat is back")
+            self._unsent, self._down = [line._replace(late=True) for line in (*lines, *self._unsent)], True
+            self._state.note("not sent", f"war room: {out.why}; it is backfilled when chat is back")
             return
         self._pins.update(_texts(told.after.get("pins")))
         for what, why in _texts(told.after.get("not_sent")).items():
@@ -171,15 +161,15 @@ class Room:
         self._shown, self._told_at = still, workflow.now()
         self._in |= {person.id for person in newcomers}
 
-    def _lines(self, lines: Sequence[Line]) -> tuple[str, ...]:
-        """What is said: as it is; and what is said late in one piece, with the times at which it was to be said."""
+    def _lines(self, lines: Sequence[RoomMessage]) -> tuple[str, ...]:
+        """The messages as they are; late ones in one piece, with their original times."""
         late = [line for line in lines if line.late]
         in_time = tuple(line.text for line in lines if not line.late)
         if not late:
             return in_time
-        self._state.note("back-filled", f"war room: {len(late)} messages that could not be said in time")
+        self._state.note("backfilled", f"war room: {len(late)} messages that could not be sent in time")
         told = "\n".join(f"{line.at:%H:%M:%S} UTC {line.text}" for line in late[-LATEST_BACKFILLED:])
-        return (f"Back-filled, with the times at which it was said:\n{told}", *in_time)
+        return (f"Sent late, with the original times:\n{told}", *in_time)
 
     def _people(self) -> tuple[Person, ...]:
         assignments, lead = self._state.assignments, self._state.card.lead
@@ -223,45 +213,6 @@ class Room:
     def _still(pins: dict[str, str]) -> dict[str, str]:
         """What the pins say apart from the time at which they say it."""
         return {name: re.sub(r"^\d\d:\d\d UTC", "", text, flags=re.MULTILINE) for name, text in pins.items()}
-
-    # -- the ticket -------------------------------------------------------------------------------------------------------------------
-
-    async def open_ticket(self) -> None:
-        """Open the ticket with the seed's fields."""
-        state = self._state
-        title = f"[SEV‑{int(state.severity)}] {state.called.partition(' ')[2]}"[:250]
-        body = self._body()
-        self._ticketing = True
-        try:
-            opened = await self._invoker.quietly(Tickets.open, OpenTicket(incident_id=state.id, title=title, body=body))
-        finally:
-            self._ticketing = False
-        self._ticket, self._written = int(str(opened.after.get("number", 0))), body
-        state.ticket = str(opened.after.get("url", self._ticket))
-        state.note("ticket", f"ticket {state.ticket}")
-
-    async def rewrite_ticket(self) -> None:
-        """Bring it up to date, if anything changed; one after another, because the oldest of many texts must not come last."""
-        async with self._in_turn:
-            body = self._body()
-            if self._ticket is not None and body != self._written:
-                await self._invoker.quietly(Tickets.rewrite, RewriteTicket(number=self._ticket, body=body))
-                self._written = body
-
-    def _body(self) -> str:
-        state, entries = self._state, self._state.timeline.entries
-        due = f"{state.next_update_due:%H:%M} UTC, status page and {state.room or 'war room'}" if state.next_update_due else ""
-        traces = f"traces {', '.join(state.traces)}" if state.traces else ""
-        scope = " · ".join(filter(None, (state.incident.service, state.scope, traces)))
-        known = not state.restricted  # a tracker is read by many
-        return wording.ticket(
-            severity=int(state.severity), title=state.card.title if known else wording.code_name(state.id),
-            start=state.incident.started_at or state.declared_at, commander=state.commander(),
-            scribe=state.assignments.name(Role.SCRIBE) or wording.INTERIM_SCRIBE, scope=scope if known else "restricted",
-            impact="; ".join(filter(None, (state.impact, *state.because))) if known else "restricted",
-            hypotheses=[e.text for e in entries if e.kind == "hypothesis"] if known else [],
-            actions=[(e.at, e.text) for e in entries if e.kind in ACTIONS][-100:] if known else [], next=due,
-        )  # fmt: skip
 
 
 def room_name(state: IncidentState) -> str:

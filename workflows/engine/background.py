@@ -1,4 +1,4 @@
-"""Work beside the playbook: nothing here stands before mitigation, and a vendor that is down is noted and worked around, never fatal."""
+"""Work beside the playbook: mitigation never waits for it, and a vendor that is down is noted and never stops an incident."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -9,7 +9,7 @@ from workflows.errors import NotSentInShadow, RetriesExhausted
 
 
 class BackgroundTasks:
-    """Runs what may fail without harm, each in its own task."""
+    """Runs what may fail without harm, each in a task of its own."""
 
     def __init__(self, state: IncidentState) -> None:
         self._state = state
@@ -19,23 +19,23 @@ class BackgroundTasks:
     def run(self, what: str, work: Awaitable[None]) -> None:
         """Start it, and do not wait for it."""
         self._tasks = [task for task in self._tasks if not task.done()]
-        self._tasks.append(asyncio.create_task(self.forgiving(what, work)))
+        self._tasks.append(asyncio.create_task(self.attempt(what, work)))
 
-    async def forgiving(self, what: str, work: Awaitable[None]) -> bool:
+    async def attempt(self, what: str, work: Awaitable[None]) -> bool:
         """Wait for it. False, and a line on the timeline, when it cannot be done."""
         try:
             await work
         except NotSentInShadow:
-            return False  # shadow mode: what would have been said is noted already
+            return False  # shadow mode: noted already
         except RetriesExhausted as out:
-            self._state.note("not told", f"{what}: {out.why}")
+            self._state.note("not sent", f"{what}: {out.why}")
             return False
-        except Refused as no:  # a text that may not be said: a rule of ours, and no vendor
-            self._state.note("not told", f"{what}: {no.message}")
+        except Refused as no:  # a text that may not be sent: a rule of ours, not a failing vendor
+            self._state.note("not sent", f"{what}: {no.message}")
             return False
         return True
 
     async def stop(self) -> None:
-        """Start nothing more, and wait until what was started has come to rest. Nothing is cancelled in the middle of a call."""
+        """Start nothing more, and wait until everything that was started has ended. Nothing is cancelled in the middle of a call."""
         self.ending = True
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -32,10 +32,10 @@ class CallContext(Protocol):
         """How sure we are that there is a cause to act at all, 0 to 1."""
 
     def assumes(self, action: Action) -> bool:
-        """Whether an action is only said and not done."""
+        """Whether an action is only noted and not done."""
 
-    def withhold(self, unsaid: str) -> None:
-        """Shadow mode: note what would have been said."""
+    def note_suppressed(self, message: str) -> None:
+        """Shadow mode: note what would have been sent."""
 
 
 class Invoker:
@@ -44,6 +44,7 @@ class Invoker:
     def __init__(self, context: CallContext, counts: Mapping[str, int] | None = None) -> None:
         self._context = context
         self.counts: dict[str, int] = defaultdict(int, counts or {})
+        self.stopping: asyncio.Task[None] | None = None  # a task that was cancelled: an activity that completes must not let it go on
         # One change at a time per system: two of our own branches must not race for the same route or policy.
         self.one_at_a_time: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -82,15 +83,15 @@ class Invoker:
         return await self._invoke(verb, order, step.key, order.effect(), grant=grant, again=again)
 
     async def act(self, verb: Verb[O, A], order: O, *, grant: Grant | None = None) -> A:
-        """Invoke a change that stands on no playbook's screen, under the same rules. Raises `RetriesExhausted`, and `NeedsApproval`."""
+        """Invoke a change that is no step of a playbook, under the same rules. Raises `RetriesExhausted`, and `NeedsApproval`."""
         self._check(verb, order, grant)
         return await self._invoke(verb, order, self.key(action_of(verb), order), order.effect(), grant=grant)
 
     async def quietly(self, verb: Verb[O, A], order: O, *, key: str = "", grant: Grant | None = None) -> A:
         """Invoke a verb that is no step of the playbook: our own record, a page, a message. Raises `RetriesExhausted`, `NotSentInShadow`."""
         action = action_of(verb)
-        if self._context.assumes(action):  # nobody hears of it, and nobody may think that somebody did
-            self._context.withhold(order.effect())
+        if self._context.assumes(action):  # nothing is sent, and the caller must know that
+            self._context.note_suppressed(order.effect())
             raise NotSentInShadow(f"shadow mode: {action.system} was not granted write access")
         return await self._invoke(verb, order, key or self.key(action_of(verb), order), order.effect(), grant=grant)
 
@@ -105,7 +106,7 @@ class Invoker:
 
     async def _unpaused(self, step: Step, action: Action) -> None:
         if action.writes and self._context.paused_by:
-            step.state = StepState.HELD
+            step.state = StepState.PAUSED
             await workflow.wait_condition(lambda: not self._context.paused_by)
 
     async def _invoke(self, verb: Verb[O, A], order: O, key: str, summary: str, *, grant: Grant | None = None, again: bool = False) -> A:
@@ -117,7 +118,7 @@ class Invoker:
             write_access=context.policy.may_write_to,
         )  # fmt: skip
         try:
-            return await workflow.execute_activity(
+            answer = await workflow.execute_activity(
                 verb,
                 args=[order, call],
                 summary=summary[:200],
@@ -133,6 +134,9 @@ class Invoker:
             if is_cancelled_exception(failure):
                 raise asyncio.CancelledError from failure
             raise _retries_exhausted(failure) from failure
+        if self.stopping is not None and asyncio.current_task() is self.stopping:
+            raise asyncio.CancelledError
+        return answer
 
 
 def _retries_exhausted(failure: ActivityError) -> RetriesExhausted:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from activities.action import Imposition, Measure, Order
+from activities.action import Imposition, Measure, Order, Role, action_of
+from workflows.incident import QuestionDraft, Silence
 from workflows.status import InForce
 
 
@@ -18,7 +19,7 @@ class Imposed:
     order: Imposition
     since: datetime
     certain: bool = False
-    assumed: bool = False  # only said: a plan, or shadow mode
+    assumed: bool = False  # only noted: a plan, or shadow mode
     held_by: str = ""
     lifted_at: datetime | None = None
 
@@ -30,6 +31,32 @@ class Imposed:
     def undo_steps(self, shares: Sequence[float]) -> tuple[Order, ...]:
         """The orders that lift it step by step, with a look at the customers between."""
         return self.order.undo_steps(shares)
+
+    @property
+    def name(self) -> str:
+        return self.measure.name
+
+    @property
+    def says(self) -> str:
+        return f"{self.measure.name}: {self.order.target()}"
+
+    def covers(self, orders: Sequence[Order]) -> tuple[str, ...]:
+        """The digests under which a grant covers these steps of its lift."""
+        return tuple(order.digest(action_of(self.measure.lift).name) for order in orders)
+
+
+def lift_question(
+    asks: str, measures: Sequence[Imposed], roles: tuple[Role, ...], *, shares: Sequence[float] = (), effect: str = "",
+    facts: tuple[str, ...] = (), inverse: str = "impose again", silence: Silence = Silence.HOLD,
+) -> QuestionDraft:  # fmt: skip
+    """May these be lifted? `shares`: step by step, where a lift can be divided."""
+    lifts = [(imposed, imposed.undo_steps(shares) if shares else (imposed.undo,)) for imposed in measures]
+    return QuestionDraft(
+        asks=asks, roles=roles, facts=facts, inverse=inverse, silence=silence,
+        effect=effect or "; ".join(imposed.undo.effect() for imposed in measures),
+        covers=tuple(digest for imposed, orders in lifts for digest in imposed.covers(orders)),
+        by_hand=tuple(line for imposed in measures for line in imposed.undo.by_hand()),
+    )  # fmt: skip
 
 
 class Measures:
@@ -71,11 +98,11 @@ class Measures:
         return [i for i in self.standing if i.measure is measure or i.measure.name == measure.name]
 
     def unheld(self) -> list[Imposed]:
-        """What keeps the incident from resolving. What was only said does not: it is not there."""
+        """What keeps the incident from resolving. What was only noted does not: it is not there."""
         return [i for i in self.standing if not i.held_by and not i.assumed]
 
     def in_force(self) -> list[InForce]:
-        """As it stands on the screen, oldest first."""
+        """As it is shown, oldest first."""
         return [
             InForce(
                 number=i.number, name=i.measure.name, target=i.order.target(), since=i.since, sticky=i.measure.sticky, certain=i.certain,

@@ -5,26 +5,22 @@ It holds values and answers questions about them; it does nothing to the outside
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from temporalio import workflow
 
-from activities.action import OURS, Action, Order, Patience, Risk, Role
+from activities.action import OURS, Action, Grant, O, Order, Patience, Risk, Role, Verb, action_of
 from activities.organisation.policy import Policy
-from activities.texts.wording import INTERIM_SCRIBE, code_name, traces
+from activities.texts.wording import code_name, traces
 from workflows.engine.measures import Measures
-from workflows.engine.timeline import Timeline
-from workflows.incident import (
-    UNSURE,
-    Card,
-    Incident,
-    Phase,
-    Severity,
-    State,
-    worst,
-)
+from workflows.engine.record.timeline import Timeline
+from workflows.incident import UNSURE, Alert, Card, Incident, Joined, Phase, Severity, State, worst
 from workflows.people.approvals import Approvals
 from workflows.people.roster import RoleAssignments
-from workflows.status import ItemStatus, Planned, Status, Step, StepState, Task
+from workflows.severity.adjustment import Observation, SeverityHistory
+from workflows.severity.classify import classify
+from workflows.severity.facts import Facts, Quality
+from workflows.status import ItemStatus, Planned, Step, StepState, Task
 
 MOST_TRACES = 20  # trace ids that are shown: the newest
 
@@ -37,13 +33,14 @@ class IncidentState:
         self.playbook = playbook
         self.card = card
         self.incident = Incident()
-        self.rehearsing = False  # a plan: reads are real, changes and waits are only said
+        self.rehearsing = False  # a plan: reads are real; changes and waits are only noted
         self.policy = Policy()
         self.mode = ""  # the policy's, once it was read
         self.timeline = Timeline()
         self.assignments = RoleAssignments()
         self.approvals = Approvals(incident_id)
         self.measures = Measures()
+        self.severity_history = SeverityHistory(at)
         self.severity = self.peak_severity = card.floor if card.sure else worst(card.floor, UNSURE)
         self.because: tuple[str, ...] = ()
         self.phase = Phase.DECLARED
@@ -52,9 +49,9 @@ class IncidentState:
         self.steps: list[Step] = []
         self.tasks: list[Task] = []
         self.follow_ups: list[Task] = []
-        self.ticks: Callable[[], list[ItemStatus]] = list  # the first minutes, as `FirstMinutes` reads them off
-        self.exposure = False  # any hint that data may be exposed
-        self.breached = False  # customers were seen to be hit
+        self.checklist: Callable[[], list[ItemStatus]] = list  # the first minutes, as `Checklist` reads them off
+        self.exposure = False  # any sign that data may be exposed
+        self.breached = False  # the metrics have shown that customers are affected
         self.plan: list[Planned] = []
         self.scope = self.impact = ""  # in people's own words
         self.hypotheses: list[str] = []
@@ -76,27 +73,25 @@ class IncidentState:
         self.stable_for: timedelta | None = None  # how long the service was proven stable; None: it was not
         self.alarm = ""  # the latest reason for a watch or a wait to look again at once; empty when there is none
         self.narrow_actions: list[datetime] = []
-        self._versions = 0
-        self._unsaid: set[str] = set()
-        self._seen: object = None
+        self._suppressed: set[str] = set()
 
     def assumes(self, action: Action) -> bool:
-        """Whether an action is only said and not done: in a plan, and in shadow mode where its system was not granted write access."""
+        """Whether an action is only noted and not done: in a plan, and in shadow mode where its system was not granted write access."""
         touches = action.writes or action.patience is Patience.WATCH
         if self.rehearsing:
             return touches
         allowed = self.policy.may_write_to
         return touches and allowed is not None and action.system not in OURS | set(allowed)
 
-    def withhold(self, unsaid: str) -> None:
-        """What would have been said is noted once."""
-        if unsaid not in self._unsaid:
-            self._unsaid.add(unsaid)
-            self.note("shadow", f"not said: {unsaid}")
+    def note_suppressed(self, message: str) -> None:
+        """Shadow mode: what would have been sent is noted once."""
+        if message not in self._suppressed:
+            self._suppressed.add(message)
+            self.note("shadow", f"not sent: {message}")
 
     @property
     def shadow(self) -> bool:
-        """True in shadow mode: we look on, and say what we would do."""
+        """True in shadow mode: automation only reads, and notes what it would do."""
         return self.policy.mode == "shadow" and not self.rehearsing
 
     def note(
@@ -104,6 +99,13 @@ class IncidentState:
     ) -> None:
         """One line on the timeline, now."""
         self.timeline.note(workflow.now(), kind, text, by=by, phase=self.phase.value, step=step.number if step else None, **facts)
+
+    def standing_grant(self, verb: Verb[O, Any], order: O) -> Grant | None:
+        """What two people signed beforehand for this order (spec §2.5.6); None when they did not, or when it has expired."""
+        policy, name, now = self.policy, action_of(verb).name, workflow.now()
+        signed = policy.standing_authorisation(name, now)
+        valid = policy.for_people(policy.approval_valid[Risk.C2])
+        return self.approvals.standing(name, [order], signed, valid, now) if signed else None
 
     def begin(self, action: Action, order: Order, risk: Risk, state: StepState = StepState.RUNNING) -> Step:
         """A step appears on the screen."""
@@ -120,28 +122,45 @@ class IncidentState:
 
     def task(self, text: str, owner: Role, by_hand: tuple[str, ...] = ()) -> None:
         """Work for a person, stated in status and timeline."""
-        self._hand(self.tasks, text, owner, by_hand, "")
+        self._add(self.tasks, text, owner, by_hand, "")
 
-    def follow_up(self, text: str, owner: Role, due: str) -> None:
-        """An after-action item for its owner (seed §4.2, Remediations)."""
-        self._hand(self.follow_ups, text, owner, (), due)
+    def follow_up(self, text: str, owner: Role, due: str = "5 business days") -> None:
+        """An after-action item for its owner, due when the post-mortem is (seed §4.2, Remediations)."""
+        self._add(self.follow_ups, text, owner, (), due)
 
-    def _hand(self, to: list[Task], text: str, owner: Role, by_hand: tuple[str, ...], due: str) -> None:
+    def _add(self, to: list[Task], text: str, owner: Role, by_hand: tuple[str, ...], due: str) -> None:
         to.append(Task(number=len(to) + 1, text=text, owner=owner, by_hand=by_hand, phase=self.phase, due=due))
         who = ", ".join(p.id for p in self.assignments.holders((owner,))) or "nobody on the roster"
         self.note("task", f"for {owner.title} ({who}): {text}", owner=owner.value)
+
+    def classify(self, facts: Facts, quality: Quality = Quality.UNKNOWN) -> bool:
+        """Classify again on what is known now. Automation may only raise; what the rules say is shown either way. True: raised."""
+        found = classify(facts, self.policy.severity)
+        self.severity_history.observe(
+            Observation(at=workflow.now(), facts=facts, quality=quality), self.policy.severity.paced(self.policy.pace)
+        )
+        self.breached |= any(ratio >= self.policy.mitigated_error_ratio for ratio in facts.err_ratio.values())
+        self.exposure |= facts.data_exposure.at_least("SUSPECTED") or facts.isolation_failure.at_least("SUSPECTED")
+        return self.raise_severity(found.severity, tuple(f"{rule.rule}: {rule.because}" for rule in found.rules[:3]))
 
     def raise_severity(self, to: Severity, because: tuple[str, ...]) -> bool:
         """Automation may only raise (INV-10). True when it did."""
         self.because = because or self.because
         if to >= self.severity:
             return False
-        self.note("severity", f"{self.severity.label} → {to.label}: {'; '.join(because)}")
-        self.severity, self.peak_severity = to, worst(self.peak_severity, to)
-        self.alarm = f"severity raised to {to.label}"
+        self.set_severity(to, "; ".join(because), "automation")
         return True
 
-    def surer(self, confidence: str) -> None:
+    def set_severity(self, to: Severity, because: str, by: str) -> None:
+        """Another severity from now on: raised by automation, or as a person decides."""
+        before = self.severity
+        self.severity, self.peak_severity = to, worst(self.peak_severity, to)
+        self.severity_history.changed(workflow.now())
+        self.note("severity", f"{before.label} → {to.label}: {because}", by=by)
+        if to < before:
+            self.alarm = f"severity raised to {to.label}"
+
+    def raise_confidence(self, confidence: str) -> None:
         """A further alert may make us surer than the one that opened the incident did; never less sure (spec §2.3)."""
         try:
             more = min(float(confidence), 1.0)
@@ -150,11 +169,25 @@ class IncidentState:
         if more > self.incident.confidence:
             self.incident = self.incident.model_copy(update={"confidence": more})
 
+    def count_alert(self, alert: Alert) -> Joined:
+        """One more delivery. Not ours, when it has another key, or when it fires again after the end."""
+        if alert.dedup_key != self.incident.dedup_key or (self.run_state.over and alert.status == "firing"):
+            return Joined(mine=False, alerts=self.alerts)
+        if alert.delivery == self.incident.delivery:
+            return Joined(mine=True, alerts=max(self.alerts, 1))
+        self.alerts += 1
+        self.add_traces(alert.labels)
+        self.note("alert", f"{alert.name} {alert.status}: {alert.summary}", by="alertmanager", delivery=alert.delivery)
+        if alert.status == "firing":
+            self.alarm = f"{alert.name} is firing"
+            self.raise_confidence(alert.labels.get("confidence", ""))
+        return Joined(mine=True, alerts=self.alerts)
+
     @property
     def confidence(self) -> float:
         return self.incident.confidence
 
-    def traced(self, labels: Mapping[str, str]) -> None:
+    def add_traces(self, labels: Mapping[str, str]) -> None:
         """Keep the trace ids that an alert brings: they go into ticket and war room, never into a public text (seed §3)."""
         fresh = tuple(trace for trace in traces(labels) if trace not in self.traces)
         if fresh:
@@ -162,61 +195,21 @@ class IncidentState:
             self.note("traces", ", ".join(fresh))
 
     @property
-    def called(self) -> str:
-        """What it is called where people beside the responders may read it: a restricted incident has a code name."""
+    def display_name(self) -> str:
+        """Its name where others than the responders may read it: a restricted incident has a code name."""
         if self.restricted:
             return f"{self.severity.label} restricted incident {code_name(self.id)}"
         return f"{self.severity.label} §{self.card.section} {self.card.title} · {self.incident.service or 'scope not known'}"
 
+    @property
+    def anything_in_force(self) -> bool:
+        return bool(self.measures.in_force())
+
+    @property
+    def lasting_measures(self) -> bool:
+        """Whether anything is in force that does not end at the stability gate: more than our own change freeze."""
+        return any(not imposed.measure.until_stable for imposed in self.measures.standing)
+
     def commander(self) -> str:
         """Who commands: the person assigned, or nobody yet."""
         return self.assignments.name(Role.INCIDENT_COMMANDER)
-
-    def changed(self) -> bool:
-        """True when the status differs from the one last given out."""
-        return self._picture() != self._seen
-
-    def snapshot(self) -> Status:
-        """The status now, under a new version number."""
-        self._seen = self._picture()
-        self._versions += 1
-        return self.status()
-
-    def status(self) -> Status:
-        """The status now. It is a view of what changes: turn it into JSON before the next step."""
-        return Status(
-            incident_id=self.id, version=self._versions, playbook=self.playbook, section=self.card.section,
-            title=self.incident.title or self.card.title, service=self.incident.service, scope=self.scope, impact=self.impact,
-            hypotheses=tuple(self.hypotheses), severity=self.severity,
-            peak_severity=self.peak_severity, because=self.because, phase=self.phase, state=self.run_state, commander=self.commander(),
-            roles={Role.SCRIBE: INTERIM_SCRIBE, **{role: self.assignments.name(role) for role in (*self.assignments.on_it,
-                   *self.assignments.assigned)}},
-            source=self.incident.source,
-            dedup_key=self.incident.dedup_key, alerts=self.alerts, started_at=self.incident.started_at, declared_at=self.declared_at,
-            acknowledged_at=self.acknowledged_at, mitigated_at=self.mitigated_at, resolved_at=self.resolved_at, closed_at=self.closed_at,
-            updated_at=workflow.now(), next_update_due=self.next_update_due, status_page=self.status_page, room=self.room,
-            ticket=self.ticket, paused_by=self.paused_by, waiting_for=self.waiting_for, phases=tuple(self.phases),
-            steps=self.steps, in_force=self.measures.in_force(),
-            questions=self.approvals.questions, tasks=self.tasks,
-            follow_ups=self.follow_ups, checklist=self.ticks(), plan=self._to_come(),
-            entries=len(self.timeline.entries), pace=self.policy.pace, outcome=self.outcome, mode=self.mode,
-            may_write=self.policy.write_access if self.mode == "shadow" else (),
-            restricted=self.restricted, solo=bool(self.assignments.solo), traces=self.traces,
-            offers={offer.role: offer.to for offer in self.assignments.offers.values()},
-        )  # fmt: skip
-
-    def _to_come(self) -> list[Planned]:
-        """The plan without what was begun meanwhile."""
-        begun = {(step.verb, step.target, step.says) for step in self.steps}
-        return [one for one in self.plan if (one.verb, one.target, one.says) not in begun]
-
-    def _picture(self) -> object:
-        # Cheap to compare at every turn: whatever changes the screen changes one of these.
-        return (
-            len(self.timeline.entries), self.phase, self.run_state, self.severity, self.next_update_due, self.waiting_for, self.paused_by,
-            self.room, self.ticket, self.status_page, self.alerts, self.outcome, self.acknowledged_at, len(self.follow_ups),
-            self.restricted, self.assignments.solo, self.traces,
-            tuple(s.state for s in self.steps), tuple((q.state, q.rung, len(q.given)) for q in self.approvals.questions),
-            tuple((i.number, i.certain, i.held_by) for i in self.measures.standing),
-            tuple((t.key, t.state) for t in self.ticks()), tuple((p.number, p.says) for p in self.plan),
-        )  # fmt: skip

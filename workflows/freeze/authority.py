@@ -86,7 +86,7 @@ class FreezeAuthority:
         self._note(question, verdict)
 
     def _note(self, question: Question, verdict: str) -> None:
-        given = question.given[-1]
+        given = question.answers[-1]
         how = "verified" if given.verified else "self-declared"
         self._freeze.note(workflow.now(), "answered", f"[{question.number}] {verdict} by {given.by} ({how}): {question.asks}", given.by)
 
@@ -116,4 +116,4 @@ class FreezeAuthority:
 
 
 def _given(question: Question) -> Authority:
-    return Authority(by=tuple(given.by for given in question.given), verified=all(given.verified for given in question.given))
+    return Authority(by=tuple(given.by for given in question.answers), verified=all(given.verified for given in question.answers))

@@ -69,7 +69,7 @@ class ChangeFreeze(FreezeMessages):
 
     # -- messages ---------------------------------------------------------------------------------------------------------------------
 
-    async def hear(self, name: str, given: Sequence[object]) -> FreezeReply | str:
+    async def receive(self, name: str, given: Sequence[object]) -> FreezeReply | str:
         """Act on one message; an answer to a question is answered with a sentence, as everywhere. Raises `NotAccepted`, or `NotProven`."""
         await workflow.wait_condition(lambda: self._ready)
         self._messages += 1

@@ -15,7 +15,7 @@ from activities.freeze.orders import DIGEST, HOLDER, Exemption, FreezeRequest, F
 from activities.organisation.catalogue import Deployed
 from activities.organisation.policy import Policy
 from workflows.errors import NotAccepted
-from workflows.incident import Question, QuestionKind, Severity, Silence
+from workflows.incident import Question, QuestionDraft, QuestionKind, Severity, Silence
 from workflows.people.approvals import Approvals
 from workflows.people.messages import LONGEST, only
 from workflows.people.roster import RoleAssignments
@@ -124,7 +124,7 @@ class Freezing:
         """Nothing is only said here. In shadow mode the incidents say that they would hold it; the gate's own verbs refuse what is not granted."""
         return False
 
-    def withhold(self, unsaid: str) -> None: ...
+    def note_suppressed(self, message: str) -> None: ...
 
     def note(self, at: datetime, kind: str, text: str, by: str = "automation") -> None:
         self.lines.append(Line(at=at, kind=kind, text=text[:LONGEST], by=by))
@@ -225,8 +225,12 @@ class Freezing:
                 return question
         valid = self.policy.for_people(self.policy.approval_valid[risk])
         question = self.approvals.open(
-            QuestionKind.APPROVAL, asks, roles=roles, risk=risk, at=at, effect=asks, inverse="ask again", covers=(wanted,),
-            silence=Silence.SKIP, expires_at=at + valid,
+            QuestionDraft(
+                kind=QuestionKind.APPROVAL, asks=asks, roles=roles, risk=risk, effect=asks, inverse="ask again", covers=(wanted,),
+                silence=Silence.SKIP,
+            ),
+            at,
+            at + valid,
         )  # fmt: skip
         self.pending[question.number] = (message, said.model_copy(update={"code": ""}))
         return question

@@ -12,14 +12,7 @@ from activities.action import Grant, Order, Risk, Role, digest
 from activities.identity.codes import Identity
 from activities.organisation.policy import Policy, StandingAuthorisation
 from workflows.errors import NotAccepted
-from workflows.incident import (
-    AcceptedAnswer,
-    Answer,
-    Question,
-    QuestionKind,
-    QuestionState,
-    Silence,
-)
+from workflows.incident import AcceptedAnswer, Answer, Question, QuestionDraft, QuestionKind, QuestionState, Silence
 from workflows.people.roster import RoleAssignments
 
 BREAK_GLASS = re.compile(r"\s*break[\s-]?glass\b\W*\w.{8,}", re.IGNORECASE | re.DOTALL)  # the words, and a reason after them
@@ -33,37 +26,17 @@ class Approvals:
         self.incident_id = incident_id
         self.questions: list[Question] = []
 
-    def open(
-        self,
-        kind: QuestionKind,
-        asks: str,
-        *,
-        roles: tuple[Role, ...],
-        risk: Risk,
-        at: datetime,
-        effect: str = "",
-        inverse: str = "",
-        by_hand: tuple[str, ...] = (),
-        facts: tuple[str, ...] = (),
-        covers: tuple[str, ...] = (),
-        options: tuple[str, ...] = ("approve", "decline"),
-        silence: Silence = Silence.HOLD,
-        expires_at: datetime | None = None,
-        proposer: str = "",
-        strict: bool = False,
-        vetoes: tuple[Role, ...] = (),
-    ) -> Question:
+    def open(self, draft: QuestionDraft, at: datetime, expires_at: datetime | None = None) -> Question:
         """Put a question. C3 may only hold or be safe in silence, and takes two people (spec §2.4, §2.5.5)."""
-        if risk >= Risk.C3 and silence not in (Silence.HOLD, Silence.SAFE):
+        if draft.risk >= Risk.C3 and draft.silence not in (Silence.HOLD, Silence.SAFE):
             raise ValueError("a C3 question may only hold or be safe in silence")
         number = len(self.questions) + 1
-        question = Question(
-            number=number, kind=kind, asks=asks, effect=effect, inverse=inverse, by_hand=by_hand, facts=facts, risk=risk, roles=roles,
-            quorum=2 if risk >= Risk.C3 and kind is QuestionKind.APPROVAL else 1, proposer=proposer, covers=covers, options=options,
-            digest=digest({"incident": self.incident_id, "number": number, "asks": asks, "covers": covers, "inverse": inverse,
-                           "expires": str(expires_at)}),
-            silence=silence, asked_at=at, expires_at=expires_at, strict=strict, vetoes=vetoes,
-        )  # fmt: skip
+        bound = {
+            "incident": self.incident_id, "number": number, "asks": draft.asks, "covers": draft.covers, "inverse": draft.inverse,
+            "expires": str(expires_at),
+        }  # fmt: skip
+        quorum = 2 if draft.risk >= Risk.C3 and draft.kind is QuestionKind.APPROVAL else 1
+        question = Question(**dict(draft), number=number, quorum=quorum, digest=digest(bound), asked_at=at, expires_at=expires_at)
         self.questions.append(question)
         return question
 
@@ -76,9 +49,9 @@ class Approvals:
         role = assignments.role_of(person, question.roles, alone=not question.strict)
         if role is None and answer.verdict == "decline":
             role = assignments.role_of(person, question.vetoes, alone=False)
-        alone = any(given.by == person.id for given in question.given)
+        alone = any(answer.by == person.id for answer in question.answers)
         self._check(question, answer, identity, role, policy, at, assignments)
-        question.given.append(
+        question.answers.append(
             AcceptedAnswer(
                 verdict=answer.verdict, by=person.id, role=role, verified=identity.verified, at=at, reason=answer.reason, value=answer.value
             )
@@ -88,7 +61,7 @@ class Approvals:
         elif alone:
             question.broke_glass = True
             self._close(question, QuestionState.GRANTED, at)
-        elif len({given.by for given in question.given}) >= question.quorum:
+        elif len({answer.by for answer in question.answers}) >= question.quorum:
             self._close(question, QuestionState.GRANTED, at)
         return question
 
@@ -109,8 +82,8 @@ class Approvals:
         return Grant(
             question=question.number,
             covers=question.covers,
-            by=tuple(dict.fromkeys(given.by for given in question.given)),
-            verified=all(given.verified for given in question.given),
+            by=tuple(dict.fromkeys(answer.by for answer in question.answers)),
+            verified=all(answer.verified for answer in question.answers),
             at=at,
             expires_at=at + lasting,
             basis="break-glass" if question.broke_glass else "answer",
@@ -174,7 +147,7 @@ class Approvals:
             raise NotAccepted(f"{person.id} is not {wanted}; question {question.number} is for {wanted}")
         if question.risk >= policy.verified_from and not identity.verified and answer.verdict in GRANTING:
             raise NotAccepted(f"a {question.risk.label} answer must be verified: send your personal code for question {question.number}")
-        if any(given.by == person.id for given in question.given):
+        if any(answer.by == person.id for answer in question.answers):
             self._check_the_glass(question, answer, person.id, policy, at, assignments)
         elif question.risk >= Risk.C3 and question.kind is QuestionKind.APPROVAL and answer.verdict == "approve":
             self._check_two_pairs_of_eyes(question, person.id, role, assignments)
@@ -182,7 +155,7 @@ class Approvals:
     def _check_two_pairs_of_eyes(self, question: Question, who: str, role: Role, assignments: RoleAssignments) -> None:
         if who == question.proposer and who != assignments.solo:
             raise NotAccepted(f"{who} chose this option and may not grant it too ({question.risk.label})")
-        if any(given.role is role for given in question.given):
+        if any(answer.role is role for answer in question.answers):
             raise NotAccepted(f"the second approval of question {question.number} must come from another role than {role.title}")
 
     def _check_the_glass(
@@ -204,6 +177,6 @@ class Approvals:
 
 
 def _when_and_who(question: Question) -> str:
-    who = ", ".join(given.by for given in question.given)
+    who = ", ".join(answer.by for answer in question.answers)
     when = f" at {question.closed_at:%H:%M:%S} UTC" if question.closed_at else ""
     return when + (f" by {who}" if who else "")

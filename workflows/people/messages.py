@@ -1,7 +1,7 @@
-"""The doors people come in by: every message as a signal (Temporal UI) and as an update (CLI), under the same name.
+"""The messages that people may send to a workflow: every message as a signal (Temporal UI) and as an update (CLI), under the same name.
 
 Handlers take whatever was sent, `*given`, because Temporal drops a signal that does not fit its type, and wedges on one that has an argument
-too few or too many (ADR 3). What was sent is read here, purely; what is not understood is said so, in one sentence, and noted.
+too few or too many (ADR 3). What was sent is read here, purely; what is not understood is refused with one sentence, and noted.
 """
 
 import json
@@ -66,7 +66,7 @@ class Message(BaseModel):
 
 
 def message_of(name: str, given: Sequence[object]) -> Message:
-    """What was sent by the door called `name`. Raises `NotAccepted` with an example when it cannot be understood."""
+    """What was sent as the message `name`. Raises `NotAccepted` with an example when it cannot be understood."""
     sent = only(name, given, MESSAGES)
     if isinstance(sent, str):
         if name in VERDICTS:
@@ -78,8 +78,8 @@ def message_of(name: str, given: Sequence[object]) -> Message:
     try:
         return Message.model_validate(sent)
     except ValidationError as wrong:
-        said = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'input'}: {e['msg']}" for e in wrong.errors()[:3])
-        raise NotAccepted(f"{name}: {said}. {MESSAGES[name]}") from None
+        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'input'}: {e['msg']}" for e in wrong.errors()[:3])
+        raise NotAccepted(f"{name}: {problems}. {MESSAGES[name]}") from None
 
 
 def answer_of(name: str, message: Message) -> Answer:
@@ -96,8 +96,8 @@ def incident_of(given: Sequence[object]) -> Incident:
         sent = only("start", given, MESSAGES) if given else {}
         return Incident.model_validate(sent if isinstance(sent, dict) else {"service": sent})
     except (ValidationError, NotAccepted) as wrong:
-        said = wrong.errors()[0]["msg"] if isinstance(wrong, ValidationError) else str(wrong)
-        return Incident(refused_input=f"{_shown(given)} ({said})")
+        problems = wrong.errors()[0]["msg"] if isinstance(wrong, ValidationError) else str(wrong)
+        return Incident(refused_input=f"{_shown(given)} ({problems})")
 
 
 def alert_of(given: Sequence[object]) -> Alert:
@@ -125,11 +125,11 @@ def _shown(given: Sequence[object]) -> str:
 
 
 class MessageReceiver:
-    """A workflow that people can speak to. What is sent reaches `hear`; what cannot be accepted reaches `refuse`, and harms nothing."""
+    """A workflow that people can send messages to. What is sent reaches `receive`; what cannot be accepted reaches `refuse`, and harms nothing."""
 
-    spoken: ClassVar[Mapping[str, str]] = {}  # the messages it takes, each with an example
+    messages: ClassVar[Mapping[str, str]] = {}  # the messages it takes, each with an example
 
-    async def hear(self, name: str, given: Sequence[object]) -> Any:
+    async def receive(self, name: str, given: Sequence[object]) -> Any:
         """Act on one message; what is returned is what its sender reads. Raises `NotAccepted`."""
         raise NotImplementedError
 
@@ -140,33 +140,33 @@ class MessageReceiver:
     @workflow.signal(dynamic=True, description="Not a message: pick one of the names below")
     async def unknown(self, name: str, given: Sequence[RawValue]) -> None:
         """A signal whose name we do not know is noted, not buffered in silence."""
-        self.refuse(name, given, f"there is no message {name!r}; there are {', '.join(self.spoken)}")
+        self.refuse(name, given, f"there is no message {name!r}; there are {', '.join(self.messages)}")
 
 
 def add_message_handlers(
-    receiver: type[MessageReceiver], messages: Mapping[str, str], understood: Callable[[str, Sequence[object]], object]
+    receiver: type[MessageReceiver], messages: Mapping[str, str], parse: Callable[[str, Sequence[object]], object]
 ) -> None:
-    """Give a workflow a signal and an update for every message. `understood` raises `NotAccepted` when the shape is wrong."""
-    receiver.spoken = messages
+    """Give a workflow a signal and an update for every message. `parse` raises `NotAccepted` when the shape is wrong."""
+    receiver.messages = messages
     for name, description in messages.items():
         setattr(receiver, f"{name}_signal", _signal(name, description))
-        setattr(receiver, f"{name}_update", _update(name, description, understood))
+        setattr(receiver, f"{name}_update", _update(name, description, parse))
 
 
 def _signal(name: str, description: str) -> Callable[..., Awaitable[None]]:
     async def signal(self: MessageReceiver, *given: Any) -> None:
         try:
-            await self.hear(name, given)
+            await self.receive(name, given)
         except NotAccepted as no:
             self.refuse(name, given, str(no))
 
     return workflow.signal(name=name, description=description)(signal)
 
 
-def _update(name: str, description: str, understood: Callable[[str, Sequence[object]], object]) -> Any:
+def _update(name: str, description: str, parse: Callable[[str, Sequence[object]], object]) -> Any:
     async def update(self: MessageReceiver, *given: Any) -> Any:
         try:
-            return await self.hear(name, given)
+            return await self.receive(name, given)
         except NotAccepted as no:
             self.refuse(name, given, str(no))
             raise ApplicationError(str(no), type=type(no).__name__, non_retryable=True) from None
@@ -177,7 +177,7 @@ def _update(name: str, description: str, understood: Callable[[str, Sequence[obj
     def validate(self: MessageReceiver, *given: Any) -> None:
         """Shape only. Whether the sender may is decided in the handler, so that an attempt leaves a trace."""
         try:
-            understood(name, given)
+            parse(name, given)
         except NotAccepted as no:
             raise ApplicationError(str(no), type="NotAccepted", non_retryable=True) from None
 
@@ -185,7 +185,7 @@ def _update(name: str, description: str, understood: Callable[[str, Sequence[obj
 
 
 class MessageHandlers(MessageReceiver):
-    """The doors of an incident. The playbook decides what the messages do, in `hear`."""
+    """The messages of an incident. The playbook decides what the messages do, in `receive`."""
 
 
 add_message_handlers(MessageHandlers, MESSAGES, message_of)

@@ -48,7 +48,7 @@ class Capability(StrEnum):
     WIDEN = "widen the public cadence"
 
 
-class Cell(NamedTuple):
+class Right(NamedTuple):
     """One right, and what limits it."""
 
     right: str
@@ -94,23 +94,23 @@ widen the public cadence         A    A1   -    -    R    -    -    -    -    - 
 """
 
 
-def _read(table: str) -> Mapping[Capability, Mapping[Role | str, Cell]]:
+def _read(table: str) -> Mapping[Capability, Mapping[Role | str, Right]]:
     rows = {}
     for line in table.strip("\n").splitlines()[1:]:
         name, cells = line[:33].strip(), line[33:].split()
-        found = (Cell(cell[0], cell[1:]) for cell in cells)
+        found = (Right(cell[0], cell[1:]) for cell in cells)
         rows[Capability(name)] = MappingProxyType(dict(zip(_COLUMNS, found, strict=True)))
     return MappingProxyType(rows)
 
 
 TABLE = _read(_TABLE)
-# The rows that our verbs belong to, by wire name: where the table knows a veto, whoever has it may say no to a question about the verb.
+# The rows that our verbs belong to, by wire name: where the table knows a veto, its holder may decline a question about the verb.
 VERBS: Mapping[str, Capability] = MappingProxyType(
     {
         "models.shift": Capability.SHIFT,
         "deploys.shift": Capability.SHIFT,
         "freezes.release": Capability.FREEZE_OFF,
-        "flags.switch_off": Capability.FLAG_OFF,
+        "flags.change": Capability.FLAG_OFF,
         "status_page.publish": Capability.STATUS_PAGE,
     }
 )
@@ -119,7 +119,7 @@ VERBS: Mapping[str, Capability] = MappingProxyType(
 def may(capability: Capability, roles: Iterable[Role], *, rights: str = "A", limits: Iterable[str] = ()) -> bool:
     """True when one of the roles has one of the `rights`. `limits`: the footnotes that hold now (`1`: acting, `2`: nobody commands …)."""
     holding = set(limits)
-    cells = (TABLE[capability].get(role, Cell("-")) for role in roles)
+    cells = (TABLE[capability].get(role, Right("-")) for role in roles)
     return any(cell.right in rights and (not cell.only or cell.only in holding) for cell in cells)
 
 

@@ -8,8 +8,8 @@ from activities.action import Role
 from activities.organisation.people import Person, Roster
 from activities.organisation.rota import ROSTER_FILE, OnDuty
 
-# Who else may answer when the first asked stay silent: each rung of the ladder adds one (spec §2.5.4).
-RUNGS: tuple[Role, ...] = (Role.DEPUTY, Role.DUTY_EXECUTIVE)
+# Who else may answer when the first asked do not: each step of the escalation ladder adds one (spec §2.5.4).
+FURTHER_ROLES: tuple[Role, ...] = (Role.DEPUTY, Role.DUTY_EXECUTIVE)
 # Who is paged, one after another, while nobody commands (spec §4, IC vacancy). Each of them takes command by acknowledging.
 VACANCY: tuple[Role, ...] = (Role.DEPUTY, Role.ONCALL_MANAGER, Role.DUTY_EXECUTIVE)
 COMMAND: tuple[Role, ...] = (Role.INCIDENT_COMMANDER, *VACANCY)
@@ -17,7 +17,7 @@ COMMAND: tuple[Role, ...] = (Role.INCIDENT_COMMANDER, *VACANCY)
 
 @dataclass(frozen=True)
 class Offer:
-    """A role that was offered to somebody and not accepted yet. Until then whoever holds it holds it."""
+    """A role that was offered to somebody and not accepted yet. Until then its holder keeps it."""
 
     role: Role
     to: str
@@ -32,10 +32,10 @@ class RoleAssignments:
         self.roster = Roster()
         self.assigned: dict[Role, str] = {}
         self.taken: dict[Role, datetime] = {}  # since when somebody has the role here
-        self.on_it: dict[Role, str] = {}  # who said that they do what the rota says they do; this excludes nobody else
+        self.confirmed: dict[Role, str] = {}  # who acknowledged the role that the rota gives them; this excludes nobody else
         self.offers: dict[Role, Offer] = {}
-        self.heard: dict[str, datetime] = {}  # when each person was last heard of in this incident
-        self.silent: set[str] = set()  # who left a decision open for too long, and was not heard of since
+        self.last_message: dict[str, datetime] = {}  # when each person last sent something to this incident
+        self.unresponsive: set[str] = set()  # who left a decision open for too long and has sent nothing since
         self.solo = ""  # the one person who can be reached, if it is only one
         self._duty = OnDuty()
         self._read_at: datetime | None = None
@@ -51,7 +51,7 @@ class RoleAssignments:
         return self._read_at is not None and self._read_at >= at
 
     def holders(self, roles: Iterable[Role]) -> tuple[Person, ...]:
-        """Who is told about what concerns these roles: whoever has it here; else who is on call; else the roster file, primaries first."""
+        """Who is told about what concerns these roles: the holder here; else who is on call; else the roster file, primaries first."""
         found: list[Person] = []
         for role in roles:
             found += self._of(role)
@@ -59,7 +59,7 @@ class RoleAssignments:
         return tuple({person.id: person for person in (*found, *((alone,) if alone else ()))}.values())
 
     def role_of(self, person: Person, roles: Iterable[Role], *, alone: bool = True) -> Role | None:
-        """The first of the roles that this person may act in now. An assignment replaces the rota's; whoever is `alone` acts in any."""
+        """The first of the roles that this person may act in now. An assignment replaces the rota's; who is `alone` acts in any."""
         wanted = tuple(roles)
         held = next((role for role in wanted if self._acts(person, role)), None)
         return held or (wanted[0] if alone and wanted and person.id == self.solo else None)
@@ -69,7 +69,7 @@ class RoleAssignments:
         return tuple(role for role in Role if self._acts(person, role))
 
     def may_command(self, person: Person) -> bool:
-        """True for those who take command by acknowledging: the ladder; whoever is alone; anybody where nobody on the roster is on it."""
+        """True for those who take command by acknowledging: the ladder; a person who is alone; anybody, when the roster names nobody for it."""
         nobody = not any(self._of(role) for role in COMMAND)
         return nobody or person.id == self.solo or self.role_of(person, COMMAND) is not None
 
@@ -87,8 +87,8 @@ class RoleAssignments:
         return tuple(offer for offer in self.offers.values() if offer.to == person.id)
 
     def name(self, role: Role) -> str:
-        """Who has the role here: assigned, or on it by their own word; empty when nobody has."""
-        person = self.roster.people.get(self.assigned.get(role, "") or self.on_it.get(role, ""))
+        """Who has the role here: assigned, or acknowledged; empty when nobody has."""
+        person = self.roster.people.get(self.assigned.get(role, "") or self.confirmed.get(role, ""))
         return person.id if person else ""
 
     def takes_up(self, person: Person) -> tuple[Role, ...]:
@@ -96,28 +96,28 @@ class RoleAssignments:
         free = (role for role in Role if role not in COMMAND and not self.name(role))
         return tuple(role for role in free if any(held.id == person.id for held in self._of(role)[:1]))
 
-    def hear(self, person: Person, at: datetime) -> None:
-        """Somebody was heard of: they can be reached."""
-        self.heard[person.id] = at
-        self.silent.discard(person.id)
+    def spoke(self, person: Person, at: datetime) -> None:
+        """Somebody sent something: they can be reached."""
+        self.last_message[person.id] = at
+        self.unresponsive.discard(person.id)
 
     def can_reach(self, who: str) -> bool:
         """True when there is a way to this person and they did not fall silent over an open decision."""
         person = self.roster.people.get(who)
-        return person is not None and who not in self.silent and bool(person.slack or person.pager)
+        return person is not None and who not in self.unresponsive and bool(person.slack or person.pager)
 
     def reachable(self) -> tuple[Person, ...]:
         """Everybody on the roster whom there is a way to."""
         return tuple(person for person in self.roster.people.values() if person.slack or person.pager)
 
     def source(self, role: Role) -> str:
-        """Where it stands who holds the role: in this incident, in a schedule, or in the roster file."""
+        """Where it is written who holds the role: in this incident, in a schedule, or in the roster file."""
         if self.assigned.get(role) in self.roster.people:
             return "assigned here"
         return self._duty.sources.get(role, ROSTER_FILE)
 
     def rota(self) -> tuple[str, ...]:
-        """Who has which role, and where that stands: `Ops Lead lee (PagerDuty EP_OPS)`."""
+        """Who has which role, and where that is written: `Ops Lead lee (PagerDuty EP_OPS)`."""
         return tuple(
             f"{role.title} {' or '.join(person.id for person in people)} ({self.source(role)})"
             for role in Role

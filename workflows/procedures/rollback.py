@@ -8,35 +8,33 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, cast
 
 from temporalio import workflow
 
-from activities.action import Grant, Risk, Role, action_of
+from activities.action import Grant, Role, action_of
 from activities.deploys.deploys import Deploys, Revision, RevisionsOf, Rollout, ServedBy, ToRevision
 from activities.freeze.freezes import Freezes
 from activities.freeze.orders import ExemptDeploy, Purpose, UseExemption
 from activities.metrics.telemetry import ServiceHealth, Surface, Telemetry
 from activities.organisation.catalogue import Deployed
-from workflows.engine.measures import Imposed
-from workflows.engine.proof import in_words, minutes
-from workflows.incident import Silence
+from workflows.engine.proof.mitigated import in_words
+from workflows.engine.proof.proof import minutes
+from workflows.engine.verbs import Verbs
+from workflows.first_minutes.freezes import ServiceFreezes
+from workflows.incident import QuestionDraft, Silence
+from workflows.people.questions import ApprovalTerms
 from workflows.procedures.eligibility import Targets, in_traffic, roll_back_targets
-from workflows.procedures.traffic_pin import TRIED, Pin, TrafficPin, Trial
-
-if TYPE_CHECKING:
-    from workflows.playbook import Playbook
-
-TRIAL_SHARE = 0.1  # of one region, when nobody answers and two people signed for it beforehand (spec S-ROLLBACK: SAFE)
+from workflows.procedures.traffic_pin import TrafficPin
+from workflows.procedures.trial import SafeTrial, still_begun
 
 
 @dataclass(frozen=True)
-class RolledBack:
+class RollbackResult:
     """What became of it. True when the service runs on an older revision and the symptom has improved."""
 
     to: str = ""
     helped: bool = False
-    silent: bool = False
+    unanswered: bool = False
     declined: bool = False
     why: str = ""
 
@@ -47,23 +45,24 @@ class RolledBack:
 class Rollback:
     """Rolls back one service of one incident, and brings it back to the latest in the end."""
 
-    def __init__(self, playbook: "Playbook", service: Deployed) -> None:
-        self._playbook = playbook
-        self._numbers = playbook.policy.roll_back
+    def __init__(self, verbs: Verbs, freezes: ServiceFreezes, service: Deployed) -> None:
+        self._verbs = verbs
+        self._freezes = freezes
+        self._numbers = verbs.policy.roll_back
         self._service = service
         self._schema: int | None = None
         self._irreversible: tuple[datetime, ...] = ()
-        self._pin = TrafficPin(playbook, service)
+        self._pin = TrafficPin(verbs, service)
         self._one_at_a_time = asyncio.Lock()
         self._tried = 0
         self._safe = True
-        self._trial: Imposed | None = None  # what was moved while nobody answered, as policy authorised beforehand
+        self._trial = SafeTrial(verbs, service)
 
     def knows(self, schema: int | None, irreversible: Sequence[datetime] = ()) -> None:
         """The version of the database schema now, and when a migration was made that has no way back."""
         self._schema, self._irreversible = schema, tuple(irreversible) or self._irreversible
 
-    async def to_last_green(self, because: tuple[str, ...]) -> RolledBack:
+    async def to_last_green(self, because: tuple[str, ...]) -> RollbackResult:
         """Roll back to the newest eligible revision; when that does not help, put the split back and try the next older one, once more."""
         async with self._one_at_a_time:
             return await self._to_last_green(because)
@@ -73,80 +72,68 @@ class Rollback:
         async with self._one_at_a_time:
             await self._pin.end(asked=asked)
 
-    async def _to_last_green(self, because: tuple[str, ...]) -> RolledBack:
-        ended = RolledBack(why="no revision may be rolled back to")
+    async def _to_last_green(self, because: tuple[str, ...]) -> RollbackResult:
+        ended = RollbackResult(why="no revision may be rolled back to")
         while self._tried < self._numbers.attempts:
-            rollout = await self._playbook.do(Deploys.survey, RevisionsOf(service=self._service))
+            rollout = await self._verbs.do(Deploys.survey, RevisionsOf(service=self._service))
             targets = roll_back_targets(
                 rollout, rule=self._numbers, schema=self._schema, irreversible=self._irreversible, serving=self._serving(rollout),
                 tried=self._pin.left - self._serving(rollout),
             )  # fmt: skip
             target = targets.best()
             if target is None:
-                self._playbook.note(f"{self._service.name}: no revision may be rolled back to ({_why_not(targets)})")
+                self._verbs.note(f"{self._service.name}: no revision may be rolled back to ({_why_not(targets)})")
                 return ended
             ended = await self._to(target, rollout, because + _passed_over(targets, rollout, target))
             if ended.declined:
-                await self._end_trial()
+                await self._trial.end()
             if ended or ended.declined:
                 return ended
-            if ended.silent:
+            if ended.unanswered:
                 self._safe = False  # what was authorised beforehand is done; from here on somebody must say so
                 continue
             self._tried += 1
             self._pin.left.add(target.id)
-            await self._end_trial()
-        self._playbook.note(f"{self._tried} rollbacks of {self._service.name} did not help: the cause is probably not the code")
+            await self._trial.end()
+        self._verbs.note(f"{self._tried} rollbacks of {self._service.name} did not help: the cause is probably not the code")
         return ended
 
-    async def _to(self, target: Revision, rollout: Rollout, because: tuple[str, ...]) -> RolledBack:
+    async def _to(self, target: Revision, rollout: Rollout, because: tuple[str, ...]) -> RollbackResult:
         """One attempt: asked, carried out, proven three times, or put back."""
-        playbook, service = self._playbook, self._service
-        if not await playbook.first_minutes.frozen(service):
-            return RolledBack(declined=True, why="nobody wants a rollback without a verified freeze")
-        before = await playbook.do(Telemetry.impact, Surface(service=service.name, window=playbook.policy.mitigated_window))
+        verbs, service = self._verbs, self._service
+        if not await self._freezes.wait_for(service):
+            return RollbackResult(declined=True, why="a rollback without a verified freeze was declined")
+        before = await verbs.do(Telemetry.impact, Surface(service=service.name, window=verbs.policy.mitigated_window))
         order, exemption = self._order(target, rollout), self._exemption(target)
-        decision = await playbook.changes.plan(
-            Deploys.shift, [order, order.undo()],
+        terms = ApprovalTerms(
             asks=f"Roll {service.name} back to {target.id}?",
             effect=f"{order.effect()}; when it does not help within {minutes(self._numbers.proven_within)}: {order.undo().effect()}",
             facts=(*because, _in_short(target), f"now {in_words(before)}"),
             silence=self._silence(order), lasting=3 * self._numbers.proven_within,
             also=(exemption.digest(action_of(Freezes.exempt).name),) if exemption else (),
         )  # fmt: skip
+        decision = await verbs.approve_all(Deploys.shift, [order, order.undo()], terms)
         if decision.grant is None:
-            return await self._safely(order, rollout) if decision.silent else RolledBack(to=target.id, declined=True, why="declined")
+            if not decision.unanswered:
+                return RollbackResult(to=target.id, declined=True, why="declined")
+            await self._trial.begin(order, rollout)
+            return RollbackResult(to=target.id, unanswered=True, why="nobody answered")
         self._pin.left |= in_traffic(rollout) - {target.id}
         if exemption is not None:
             await self._use(exemption, decision.grant)
         pin = self._pin.announce(target.id, rollout)
-        if not await playbook.propose(Deploys.shift, order, under=decision.grant):
-            await self._left_out(pin)
-            return RolledBack(to=target.id, why="left out")
+        if not await verbs.propose(Deploys.shift, order, under=decision.grant):
+            await still_begun(verbs, service, pin)
+            return RollbackResult(to=target.id, why="skipped")
         self._pin.took(pin)
         if await self._serves(target.id) and await self._helped(before):
             self._pin.proven(pin, target.id, rollout)
-            self._over(self._trial)
-            self._trial = None
-            return RolledBack(to=target.id, helped=True)
-        playbook.note(f"the rollback to {target.id} did not help: the split from before serves again")
-        if await playbook.propose(Deploys.shift, order.undo(), under=decision.grant):
-            self._over(pin)
-        return RolledBack(to=target.id, why="it did not help")
-
-    def _over(self, imposed: Imposed | None) -> None:
-        if imposed is not None:
-            self._playbook.state.measures.lifted(imposed, workflow.now())
-
-    async def _left_out(self, imposed: Imposed | None) -> bool:
-        """A step was left out, and a reply may have been lost: what serves says whether any of it is in force. True when it is."""
-        if imposed is None:
-            return False
-        seen = await self._playbook.proof.look(Deploys.survey, RevisionsOf(service=self._service))
-        begun = cast("Pin | Trial", imposed.order).begun(seen)
-        if not begun:
-            self._over(imposed)
-        return begun
+            self._trial.superseded()
+            return RollbackResult(to=target.id, helped=True)
+        verbs.note(f"the rollback to {target.id} did not help: the split from before serves again")
+        if await verbs.propose(Deploys.shift, order.undo(), under=decision.grant):
+            self._verbs.unregister(pin)
+        return RollbackResult(to=target.id, why="it did not help")
 
     def _order(self, target: Revision, rollout: Rollout) -> ToRevision:
         return ToRevision(
@@ -156,109 +143,65 @@ class Rollback:
 
     def _exemption(self, target: Revision) -> ExemptDeploy | None:
         """A rollback is a deploy: while we freeze deploys it runs under a single-use exemption of its own (INV-4)."""
-        if not self._playbook.first_minutes.holds(self._service):
+        if not self._freezes.holds(self._service):
             return None
-        return ExemptDeploy(service=self._service, incident_id=self._playbook.state.id, artefact=target.digest, purpose=Purpose.ROLLBACK)
+        return ExemptDeploy(service=self._service, incident_id=self._verbs.state.id, artefact=target.digest, purpose=Purpose.ROLLBACK)
 
     async def _use(self, exemption: ExemptDeploy, grant: Grant) -> None:
         """Given and used up at once: the platform's own control plane does not ask for it, so the freeze keeps the account."""
-        await self._playbook.propose(Freezes.exempt, exemption, under=grant)
-        await self._playbook.propose(Freezes.use, UseExemption(**exemption.model_dump()))
+        await self._verbs.propose(Freezes.exempt, exemption, under=grant)
+        await self._verbs.propose(Freezes.use, UseExemption(**exemption.model_dump()))
 
     def _silence(self, order: ToRevision) -> Silence:
         """SAFE only where two people signed it beforehand, and a small share can be moved at all (A.1 M3)."""
-        signed = self._playbook.policy.standing_authorisation(action_of(Deploys.shift).name, workflow.now())
+        signed = self._verbs.policy.standing_authorisation(action_of(Deploys.shift).name, workflow.now())
         return Silence.SAFE if self._safe and signed and self._service.platform == "cloud_run" and len(order.split) > 1 else Silence.HOLD
-
-    async def _safely(self, order: ToRevision, rollout: Rollout) -> RolledBack:
-        """Nobody answered: a tenth of the traffic of one region goes to the target, as policy authorised beforehand; then we ask again."""
-        region, wanted = next(iter(order.split.items()))
-        target = next(iter(wanted))
-        split = {revision: round(share * (1 - TRIAL_SHARE), 2) for revision, share in rollout.regions[region].resolved().items()}
-        canary = order.model_copy(
-            update={
-                "split": {region: {**split, target: round(1 - sum(split.values()), 2)}},
-                "before": {region: order.before[region]}, "versions": {region: order.versions[region]}, "purpose": "canary",
-            }
-        )  # fmt: skip
-        grant = self._signed(canary)
-        if grant is not None:
-            await self._try(canary, grant)
-        return RolledBack(to=target, silent=True, why="nobody answered")
-
-    async def _try(self, canary: ToRevision, grant: Grant) -> None:
-        measures = self._playbook.state.measures
-        trial = measures.register(TRIED, Trial(moved=canary), workflow.now())
-        if await self._playbook.propose(Deploys.shift, canary, under=grant):
-            trial.certain = True
-        elif not await self._left_out(trial):
-            return
-        self._trial = trial
-
-    async def _end_trial(self) -> None:
-        """Somebody has said no, or the target did not help: the tenth that was moved meanwhile goes back, as it came."""
-        trial, self._trial = self._trial, None
-        if trial is None:
-            return
-        back = cast("Trial", trial.order).undo()
-        if await self._playbook.propose(Deploys.shift, back, under=self._signed(back)):
-            self._over(trial)
-
-    def _signed(self, order: ToRevision) -> Grant | None:
-        """What two people signed beforehand for this order; None when they did not, or it has expired."""
-        policy, name, now = self._playbook.policy, action_of(Deploys.shift).name, workflow.now()
-        signed = policy.standing_authorisation(name, now)
-        valid = policy.for_people(policy.approval_valid[Risk.C2])
-        return self._playbook.state.approvals.standing(name, [order], signed, valid, now) if signed else None
 
     def _serving(self, rollout: Rollout) -> frozenset[str]:
         """What has traffic and is to be left; a target that was only moved to while nobody answered is still a target."""
-        moved = cast("Trial", self._trial.order).moved if self._trial else None
-        trial = {revision for split in moved.split.values() for revision in split} if moved else set()
-        before = {revision for split in moved.before.values() for revision in split} if moved else set()
-        return in_traffic(rollout) - (trial - before - self._pin.left)
+        return in_traffic(rollout) - (self._trial.moved_to - self._pin.left)
 
     async def _serves(self, revision: str) -> bool:
         """Second proof: what customers meet carries this build's header, in every region (another path than the one that shifted)."""
-        playbook, numbers = self._playbook, self._numbers
-        if playbook.state.assumes(action_of(Deploys.shift)):
+        verbs, numbers = self._verbs, self._numbers
+        if verbs.assumes(Deploys.shift):
             return True
-        deadline = workflow.now() + playbook.policy.paced(numbers.proven_within)
+        deadline = workflow.now() + verbs.policy.paced(numbers.proven_within)
         while True:
             order = ServedBy(service=self._service, revision=revision, samples=numbers.samples)
-            sampled = await playbook.do(Deploys.served_by, order)
+            sampled = await verbs.do(Deploys.served_by, order)
             if sampled.everywhere(numbers.served_share, numbers.least_answers):
                 return True
             if workflow.now() >= deadline:
-                playbook.note(f"customers do not meet {revision} everywhere: {sampled.by_region}")
+                verbs.note(f"customers do not get {revision} everywhere: {sampled.by_region}")
                 return False
-            await playbook.rest(numbers.look_again, f"until customers meet {revision}")
+            await verbs.rest(numbers.look_again, f"until customers get {revision}")
 
     async def _helped(self, before: ServiceHealth) -> bool:
         """Third proof: the share of requests that fail has dropped enough. Without data there is no claim, and a person decides."""
-        playbook, numbers = self._playbook, self._numbers
-        if playbook.state.assumes(action_of(Deploys.shift)):
+        verbs, numbers = self._verbs, self._numbers
+        if verbs.assumes(Deploys.shift):
             return True
-        deadline, now = workflow.now() + playbook.policy.paced(numbers.proven_within), before
-        surface = Surface(service=self._service.name, window=playbook.policy.mitigated_window)
+        deadline, now = workflow.now() + verbs.policy.paced(numbers.proven_within), before
+        surface = Surface(service=self._service.name, window=verbs.policy.mitigated_window)
         while workflow.now() < deadline:
-            await playbook.rest(playbook.policy.mitigated_window, "whether the rollback helps")
-            now = await playbook.proof.look(Telemetry.impact, surface)
+            await verbs.rest(verbs.policy.mitigated_window, "whether the rollback helps")
+            now = await verbs.read(Telemetry.impact, surface)
             if better(before, now, numbers.improvement):
-                playbook.note(f"the rollback helps: {in_words(now)}, before {in_words(before)}")
+                verbs.note(f"the rollback helps: {in_words(now)}, before {in_words(before)}")
                 return True
         return (now.blind or before.blind) and await self._kept_unseen()
 
     async def _kept_unseen(self) -> bool:
         """Neither better nor worse can be seen: what customers say decides, in the words of a person."""
         service = self._service.name
-        decision = await self._playbook.questions.confirmation(
-            f"Keep the rollback of {service}? The metrics are blind: nobody can see whether it helps",
-            roles=(Role.INCIDENT_COMMANDER, Role.DEPUTY),
-            effect="it stays; nothing is called mitigated before the metrics are back",
-            facts=("look from outside, and ask support what customers say",),
-            inverse="decline: the split from before serves again",
-        )
+        decision = await self._verbs.confirm(
+            QuestionDraft(
+                asks=f"Keep the rollback of {service}? The metrics are blind: nobody can see whether it helps",
+                roles=(Role.INCIDENT_COMMANDER, Role.DEPUTY), effect="it stays; nothing is called mitigated before the metrics are back",
+                facts=("look from outside, and ask support what customers say",), inverse="decline: the split from before serves again",
+            )
+        )  # fmt: skip
         return decision.granted
 
 

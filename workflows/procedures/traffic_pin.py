@@ -5,20 +5,19 @@ leaves the pin on the screen, in a name.
 """
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self, cast
 
-from temporalio import workflow
-
-from activities.action import Grant, Imposition, Measure, Order, Role, action_of
+from activities.action import Grant, Imposition, Measure, Order, Role
 from activities.deploys.deploys import LATEST, Deploys, Revision, RevisionsOf, Rollout, Split, ToRevision
 from activities.kit import shell
 from activities.metrics.telemetry import Surface, Telemetry
 from activities.organisation.catalogue import Deployed
 from workflows.engine.measures import Imposed
-from workflows.engine.proof import in_words, minutes
-
-if TYPE_CHECKING:
-    from workflows.playbook import Playbook
+from workflows.engine.proof.mitigated import in_words
+from workflows.engine.proof.proof import minutes
+from workflows.engine.verbs import Verbs
+from workflows.incident import QuestionDraft
+from workflows.people.questions import ApprovalTerms
 
 
 class Pin(Imposition):
@@ -60,43 +59,17 @@ class Pin(Imposition):
         return ToRevision(service=self.service, split=latest, purpose="return to latest", before=pinned)
 
 
-class Trial(Imposition):
-    """A small share of one region was moved to an older revision while nobody answered, as policy authorised beforehand."""
-
-    moved: ToRevision
-
-    def target(self) -> str:
-        return self.moved.target()
-
-    def effect(self) -> str:
-        return self.moved.effect()
-
-    def inverse(self) -> str:
-        return self.moved.inverse()
-
-    def look(self) -> Order:
-        return RevisionsOf(service=self.moved.service)
-
-    def begun(self, now: Rollout) -> bool:
-        """The region has the split of the trial."""
-        return all(now.regions[region].resolved() == split for region, split in self.moved.split.items() if region in now.regions)
-
-    def undo(self) -> ToRevision:
-        return self.moved.undo()
-
-
 PINNED: Measure[Any] = Measure(
     "traffic pinned", look=Deploys.survey, impose=cast("Any", Deploys.shift), lift=Deploys.shift, sticky=True, own_end=True
 )
-TRIED: Measure[Any] = Measure("trial of an older revision", look=Deploys.survey, impose=cast("Any", Deploys.shift), lift=Deploys.shift)
 
 
 class TrafficPin:
     """What holds one service on a revision, for one incident."""
 
-    def __init__(self, playbook: "Playbook", service: Deployed) -> None:
-        self._playbook = playbook
-        self._numbers = playbook.policy.roll_back
+    def __init__(self, verbs: Verbs, service: Deployed) -> None:
+        self._verbs = verbs
+        self._numbers = verbs.policy.roll_back
         self._service = service
         self.left: set[str] = set()  # revisions that we left, or that did not help
 
@@ -104,15 +77,14 @@ class TrafficPin:
     def standing(self) -> list[Imposed]:
         """The pins of this service that are, or may be, in force: latest first."""
         target = f"service/{self._service.name}"
-        return [imposed for imposed in self._playbook.state.measures.of(PINNED) if imposed.order.target() == target]
+        return [imposed for imposed in self._verbs.in_force(PINNED) if imposed.order.target() == target]
 
     def announce(self, revision: str, rollout: Rollout) -> Imposed | None:
         """It may be in force from now on: the platform is about to be asked. None where the platform pins nothing: there is nothing to keep."""
         if not all(serving.pins for serving in rollout.regions.values()):
             return None
-        state = self._playbook.state
-        pin = state.measures.register(PINNED, Pin(service=self._service, revision=revision, prior=rollout), workflow.now())
-        pin.assumed = state.assumes(action_of(Deploys.shift))
+        pin = self._verbs.register(PINNED, Pin(service=self._service, revision=revision, prior=rollout))
+        pin.assumed = self._verbs.assumes(Deploys.shift)
         return pin
 
     def took(self, pin: Imposed | None) -> None:
@@ -122,37 +94,36 @@ class TrafficPin:
         pin.certain = True
         for earlier in self.standing:
             if earlier is not pin:
-                self._playbook.state.measures.lifted(earlier, workflow.now())
+                self._verbs.unregister(earlier)
 
     def proven(self, pin: Imposed | None, revision: str, rollout: Rollout) -> None:
         """The rollback helps: the service is kept where it is, and the screen says so."""
-        playbook = self._playbook
+        verbs = self._verbs
         if pin is None:
-            playbook.note(f"{self._service.name} runs on {revision}; the next deploy replaces it: only the change freeze holds it there")
+            verbs.note(f"{self._service.name} runs on {revision}; the next deploy replaces it: only the change freeze holds it there")
         elif not pin.assumed:
-            playbook.note(pin.order.effect())
-        elif playbook.state.shadow:
-            shifted = next(step for step in reversed(playbook.state.steps) if step.verb == action_of(Deploys.shift).name)
-            playbook.proof.shadow.wants(PINNED, pin.order, rollout, shifted)
+            verbs.note(pin.order.effect())
+        elif verbs.state.shadow:
+            verbs.expect_in_shadow(pin, rollout, Deploys.shift)
 
     async def end(self, *, asked: bool = False) -> None:
         """Back to the latest by a canary, when there is a build that we did not leave; otherwise a named person keeps the pin, with a ticket.
 
         `asked`: a person wants it now, so a pin that somebody keeps is ended as well.
         """
-        playbook, pin = self._playbook, next(iter(self.standing), None)
+        verbs, pin = self._verbs, next(iter(self.standing), None)
         if pin is None or (pin.held_by and not asked):
             if asked:
-                playbook.note(f"{self._service.name} is not pinned by this incident: there is nothing to return from")
+                verbs.note(f"{self._service.name} is not pinned by this incident: there is nothing to return from")
             return
-        if pin.assumed and playbook.state.shadow:  # nothing is pinned by us, and how people go on is theirs
-            playbook.state.measures.lifted(pin, workflow.now())
+        if pin.assumed and verbs.state.shadow:  # nothing is pinned by us, and how people go on is theirs
+            verbs.unregister(pin)
             return
-        rollout = await playbook.do(Deploys.survey, RevisionsOf(service=self._service))
+        rollout = await verbs.do(Deploys.survey, RevisionsOf(service=self._service))
         fixed = self._fixed(rollout)
         if fixed is not None and await self._canary_to(fixed, rollout):
             for ended in self.standing:
-                playbook.changes.ended(ended)
+                verbs.ended(ended)
             return
         await self._keep(str(getattr(pin.order, "revision", "")))
 
@@ -162,8 +133,8 @@ class TrafficPin:
         return newest if newest is not None and newest.ready and newest.id not in self.left else None
 
     async def _canary_to(self, fixed: Revision, rollout: Rollout) -> bool:
-        """Step by step to the fixed build, then let the service follow the latest. False: nobody wants it, or it was put back."""
-        playbook, numbers = self._playbook, self._numbers
+        """Step by step to the fixed build, then let the service follow the latest. False: it was not approved, or it was put back."""
+        verbs, numbers = self._verbs, self._numbers
         steps = numbers.canary_steps if self._service.platform == "cloud_run" else (1.0,)
         splits = [rollout.splits(), *(self._share(fixed, rollout, share) for share in steps)]
         orders = [
@@ -171,18 +142,18 @@ class TrafficPin:
             for before, wanted in pairwise(splits)
         ]
         backs = [ToRevision(service=self._service, split=splits[0], purpose="restore", before=order.split) for order in orders]
-        decision = await playbook.changes.plan(
-            Deploys.shift, [*orders, *backs],
+        terms = ApprovalTerms(
             asks=f"Return {self._service.name} to {fixed.id}?",
             facts=(f"in steps of {', '.join(f'{s:.0%}' for s in steps)}, {minutes(numbers.canary_step)} each",
                    f"back at once when it fails {numbers.canary_more_errors:.0%} more of its requests than the service may"),
             lasting=2 * numbers.canary_step * len(steps),
         )  # fmt: skip
+        decision = await verbs.approve_all(Deploys.shift, [*orders, *backs], terms)
         if decision.grant is None:
             return False
         for order, back in zip(orders, backs, strict=True):
             if not await self._stands(order, decision.grant):
-                await playbook.propose(Deploys.shift, back, under=decision.grant)
+                await verbs.propose(Deploys.shift, back, under=decision.grant)
                 return False
         return True
 
@@ -197,32 +168,33 @@ class TrafficPin:
 
     async def _stands(self, order: ToRevision, grant: Grant) -> bool:
         """Carry out one step, and watch it."""
-        playbook = self._playbook
-        fresh = await playbook.proof.look(Deploys.survey, RevisionsOf(service=self._service))
-        if not await playbook.propose(Deploys.shift, order.model_copy(update={"versions": fresh.versions()}), under=grant):
+        verbs = self._verbs
+        fresh = await verbs.read(Deploys.survey, RevisionsOf(service=self._service))
+        if not await verbs.propose(Deploys.shift, order.model_copy(update={"versions": fresh.versions()}), under=grant):
             return False
-        await playbook.rest(self._numbers.canary_step, f"watch: {order.effect()}")
-        health = await playbook.proof.look(Telemetry.impact, Surface(service=self._service.name, window=self._numbers.canary_step))
-        allowed = 1 - playbook.policy.stability.slo_target + self._numbers.canary_more_errors
-        if health.blind or health.error_ratio is None or health.error_ratio > allowed:
-            playbook.note(f"the canary of {self._service.name} is put back: {in_words(health)}")
+        await verbs.rest(self._numbers.canary_step, f"watch: {order.effect()}")
+        health = await verbs.read(Telemetry.impact, Surface(service=self._service.name, window=self._numbers.canary_step))
+        allowed = 1 - verbs.policy.stability.slo_target + self._numbers.canary_more_errors
+        if not health.at_most(allowed):
+            verbs.note(f"the canary of {self._service.name} is put back: {in_words(health)}")
             return False
         return True
 
     async def _keep(self, revision: str) -> None:
         """Only a person may leave a pin in place: in their name, with a ticket to Ops."""
-        playbook, service = self._playbook, self._service.name
-        decision = await playbook.questions.confirmation(
-            f"Keep {service} on {revision}? There is no fixed build that has earned the traffic",
-            roles=(Role.INCIDENT_COMMANDER, Role.OPS_LEAD),
-            effect="the pin stays in force in your name: later deploys get no traffic until somebody sends it to them",
-            inverse=f"`{shell.command('incident', 'do', 'return-to-latest', playbook.state.id, '--service', service)}`, or by hand as below",
-            by_hand=tuple(line for pin in self.standing for line in pin.undo.by_hand()),
-        )
+        verbs, service = self._verbs, self._service.name
+        decision = await verbs.confirm(
+            QuestionDraft(
+                asks=f"Keep {service} on {revision}? There is no fixed build that has passed a canary",
+                roles=(Role.INCIDENT_COMMANDER, Role.OPS_LEAD),
+                effect="the pin stays in force in your name: later deploys get no traffic until somebody sends it to them",
+                inverse=f"`{shell.command('incident', 'do', 'return-to-latest', verbs.state.id, '--service', service)}`, or by hand as below",
+                by_hand=tuple(line for pin in self.standing for line in pin.undo.by_hand()),
+            )
+        )  # fmt: skip
         if not decision.granted:
-            playbook.hand_over(f"{service} is pinned to {revision}, and {decision.by} will not leave it so")
+            verbs.hand_over(f"{service} is pinned to {revision}, and {decision.by} will not leave it so")
         keeper = decision.by or "whoever is asked"  # a plan and shadow mode ask nobody
         for pin in self.standing:
-            playbook.state.measures.take_over(pin, keeper)
-        playbook.state.note("held", f"{service} stays pinned to {revision}", by=keeper)
-        playbook.follow_up(f"Fix {service} forward, and return it from {revision} to the latest", Role.OPS_LEAD)
+            verbs.keep(pin, keeper)
+        verbs.follow_up(f"Fix {service} forward, and return it from {revision} to the latest", Role.OPS_LEAD)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from activities.action import Role, Value
-from activities.organisation.numbers import SeverityPolicy
+from activities.organisation.severity_policy import SeverityPolicy
+from activities.values import Role, Value
 from workflows.incident import SEV1, SEV2, SEV3, Severity
 from workflows.severity.classify import classify
 from workflows.severity.facts import Facts, Quality, YesNo
@@ -88,7 +88,7 @@ class LoweringRequest(Value):
 
 
 class Lowering(Value):
-    """Whether the severity may be lowered: what stands against it, or all that speaks for it."""
+    """Whether the severity may be lowered: the reasons against it, or all reasons for it."""
 
     allowed: bool
     reasons: tuple[str, ...]

@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
-from activities.action import Value
-from activities.organisation.numbers import Ratio, SeverityPolicy
+from activities.organisation.severity_policy import Ratio, SeverityPolicy
+from activities.values import Value
 from workflows.incident import SEV2, Severity
 from workflows.severity.facts import Facts
 from workflows.severity.rules import DEFAULT, FiredRule, fired_rules, impact_unknown, unknown_hints

@@ -5,12 +5,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from activities.action import Value
-from activities.organisation.numbers import Amount, Ratio
+from activities.organisation.severity_policy import Amount, Ratio
+from activities.values import Value
 
 
 class _Ordered(StrEnum):
-    """Members are declared from least to worst; UNKNOWN stands first and outside that order."""
+    """Members are declared from least to worst; UNKNOWN is first and outside that order."""
 
     def at_least(self, other: str) -> bool:
         order = [str(member) for member in type(self)]

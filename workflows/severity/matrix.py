@@ -1,4 +1,4 @@
-"""The severity matrix and its rule of thumb (seed §0.1), word for word: what people read. What decides is `severity.py`."""
+"""The severity matrix and its rule of thumb (seed §0.1), word for word: what people read. What decides is `rules.py`."""
 
 from typing import NamedTuple
 

@@ -4,16 +4,9 @@ from collections.abc import Callable
 from math import fsum
 from typing import Literal, NamedTuple
 
-from activities.action import Value
-from activities.organisation.numbers import SeverityPolicy
-from workflows.incident import (
-    SEV1,
-    SEV2,
-    SEV3,
-    SEV4,
-    SEV5,
-    Severity,
-)
+from activities.organisation.severity_policy import SeverityPolicy
+from activities.values import Value
+from workflows.incident import SEV1, SEV2, SEV3, SEV4, SEV5, Severity
 from workflows.severity.facts import Cve, DataLoss, Facts, Injection, Scope, Slo, Suspicion, Workaround
 
 Basis = Literal["seed", "dflt"]
@@ -201,7 +194,7 @@ TABLE: tuple[Rule, ...] = (
     Rule("C1", SEV3, "dflt", lambda f, p: f.cve.high and f.cve.reachable is not False, "a high vulnerability is, or may be, reachable"),
     Rule("C1", SEV3, "dflt", _runaway, "spend is {f.spend_multiple:g}× its baseline"),
     Rule("edge-b", SEV3, "dflt", lambda f, p: f.synthetic_only, "only synthetics fail; no real traffic agrees", _AVAIL),
-    Rule("edge-h", SEV3, "dflt", lambda f, p: f.near_miss, "a near miss: no impact, a post-mortem all the same"),
+    Rule("edge-h", SEV3, "dflt", lambda f, p: f.near_miss, "a near miss: no impact, but a post-mortem"),
     Rule("edge-m", SEV3, "dflt", lambda f, p: f.provider_spend_cap,
         "the provider refuses us at our own spend cap: cost (2.6), not an outage"),
 

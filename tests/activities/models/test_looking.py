@@ -72,7 +72,7 @@ async def test_the_survey_finds_who_can_carry_the_load_and_who_only_a_part(model
     assert best is not None and best.id == "borealis"
     assert best.shared_with_primary == ("region:eu-west",)
     assert found.next_after("borealis", 1.2) is None
-    assert found.stand_in(headroom=1.2) == best
+    assert found.fallback(headroom=1.2) == best
 
 
 async def test_when_nobody_can_carry_everybody_the_one_that_carries_most_takes_the_highest_tiers(
@@ -80,7 +80,7 @@ async def test_when_nobody_can_carry_everybody_the_one_that_carries_most_takes_t
 ) -> None:
     world.state.providers["borealis"].evaluated = False
     found = await models.survey(Survey(route="chat", primary="aurora"), call())
-    small = found.stand_in(headroom=1.2)
+    small = found.fallback(headroom=1.2)
     assert small is not None and small.id == "cumulus" and 0.3 < small.carries(1.2) < 0.6
     tenants = await models.split(Split(route="chat", primary="aurora", to="cumulus"), call())
     carried, crowded = tenants.by_priority(small.free_rps / 1.2)

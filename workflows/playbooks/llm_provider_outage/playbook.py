@@ -48,11 +48,11 @@ class LLMProviderOutage(Playbook):
                 self.do(Models.survey, Survey(route=service, primary=primary)),
                 self.do(Telemetry.blast_radius, Surface(service=service)),
             )
-            secondary = found.stand_in(headroom=numbers.headroom)
-            tenants = await self.do(Models.split, Split(route=service, primary=primary, to=secondary.id if secondary else ""))
-            served, crowded = traffic.carried(tenants, secondary)
-            degraded = tenants.stuck + crowded
-            await self.classify(traffic.facts(probed, secondary, degraded, radius))
+            fallback = found.fallback(headroom=numbers.headroom)
+            tenants = await self.do(Models.split, Split(route=service, primary=primary, to=fallback.id if fallback else ""))
+            served, no_room = traffic.carried(tenants, fallback)
+            degraded = tenants.stuck + no_room
+            self.classify(traffic.facts(probed, fallback, degraded, radius), radius)
             if elsewhere := traffic.not_an_outage(calls):
                 self.hand_over(elsewhere)
             if probed.ok:
@@ -61,21 +61,21 @@ class LLMProviderOutage(Playbook):
         async with self.mitigation():
             await self.impose(BACKED_OFF, back_off(numbers.back_off, service))
             moved, *_ = await self.together(
-                traffic.fail_over(served, secondary, facts=traffic.tiers(tenants, served)),
+                traffic.fail_over(served, fallback, facts=traffic.tiers(tenants, served)),
                 *(self.impose(SWITCHED_OFF, switch_off(flag, f"{primary} is out", self.policy)) for flag in HEAVY),
-                self.impose(DEGRADED, degrade(service, degraded), facts=traffic.reasons(tenants, crowded, secondary)),
+                self.impose(DEGRADED, degrade(service, degraded), facts=traffic.reasons(tenants, no_room, fallback)),
             )
             while moved.saturated and (shed := traffic.lowest_tier(tenants, served)) != served:
                 await self.impose(DEGRADED, degrade(service, shed), facts=(f"{moved.to} cannot carry everybody",))
                 served = tuple(tenant for tenant in served if tenant not in shed)
-                moved = await traffic.fail_over(served, secondary)
+                moved = await traffic.fail_over(served, fallback)
             if not moved:
-                await self.impose(DEGRADED, degrade(service, served), authorised=moved.silent)
+                await self.impose(DEGRADED, degrade(service, served), authorised=moved.unanswered)
             self.task("Checkpoint and pause long agent runs; resume them only at a safe point", Role.OPS_LEAD)
             self.task("Serve cached answers (CAG): same tenant, age within policy, nothing personal; audit 50", Role.AI_ML_LEAD)
 
         async with self.recovery():
-            while not await traffic.back_on_the_primary(served, secondary) and traffic.stand_in_failed:
+            while not await traffic.back_on_the_primary(served, fallback) and traffic.fallback_failed:
                 if await self.impose(DEGRADED, degrade(service, served), facts=(f"{moved.to} fails too",), authorised=True):
                     served = ()
             await self.rest(numbers.rest_before_restoring, "a rest on the primary before anything else is restored")
@@ -89,6 +89,6 @@ class LLMProviderOutage(Playbook):
         async with self.post_incident():
             self.follow_up("Update Tool Specs with failover policy", Role.AI_ML_LEAD)
             self.follow_up("Add provider-health probes", Role.OPS_LEAD)
-            self.follow_up("Run parity evals for the stand-in", Role.AI_ML_LEAD)
+            self.follow_up("Run parity evals for the fallback provider", Role.AI_ML_LEAD)
             self.follow_up("Claim the provider's contract credits", Role.FINANCE)
             self.follow_up("Drill this failover", Role.OPS_LEAD)

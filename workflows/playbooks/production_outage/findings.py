@@ -18,11 +18,11 @@ from activities.write_gate.values import WriteGate
 
 CLOCKS = timedelta(seconds=60)  # so far behind the first bad sample a change may stand, and still be its cause: samples are coarse
 FADES = timedelta(minutes=15)  # a change so long before the start is half as suspect
-CREEPS = 4  # times as long, where the trouble came slowly
+CREEPS = 4  # times as long, where the errors came slowly
 HALF = 0.5  # of a region's traffic: a revision that serves so much is to be judged by that region
 
 
-class Suspect(Value):
+class SuspectedChange(Value):
     """A change, and how far it is suspected: 0 to 1."""
 
     change: Change
@@ -79,21 +79,21 @@ class TriageFindings(Value):
         return self.onset.first_bad if self.onset else None
 
 
-def rank(findings: TriageFindings) -> tuple[Suspect, ...]:
+def rank(findings: TriageFindings) -> tuple[SuspectedChange, ...]:
     """Every change that may be the cause, the likeliest first: by how near it lies to the first bad sample, and by what it concerns."""
     found = [_suspect(findings, change) for change in _each(findings.changes.changes if findings.changes else ())]
     return tuple(sorted((s for s in found if s.score > 0), key=lambda s: (-s.score, -s.change.at.timestamp(), s.change.id)))
 
 
 def _each(changes: Iterable[Change]) -> list[Change]:
-    """Each change once, whatever the order in which they were told."""
+    """Each change once, whatever the order in which they came."""
     return sorted({change.id: change for change in sorted(changes, key=lambda c: c.model_dump_json())}.values(), key=lambda c: (c.at, c.id))
 
 
-def _suspect(findings: TriageFindings, change: Change) -> Suspect:
+def _suspect(findings: TriageFindings, change: Change) -> SuspectedChange:
     near, why_near = _nearness(findings, change)
     scope, why_scope = _scope(findings, change)
-    return Suspect(change=change, score=round(near * scope, 4), reasons=(why_near, why_scope))
+    return SuspectedChange(change=change, score=round(near * scope, 4), reasons=(why_near, why_scope))
 
 
 def _nearness(findings: TriageFindings, change: Change) -> tuple[float, str]:
@@ -101,7 +101,7 @@ def _nearness(findings: TriageFindings, change: Change) -> tuple[float, str]:
     began = findings.began()
     if began is None:
         ago = findings.before(change, findings.at)
-        return 0.5 / (1 + max(0.0, ago / FADES)), f"{_ago(ago)} ago; nobody knows when the trouble began"
+        return 0.5 / (1 + max(0.0, ago / FADES)), f"{_ago(ago)} ago; nobody knows when the errors began"
     before = findings.before(change, began)
     if before < -CLOCKS:
         near = 0.05 if -before <= findings.mitigation.around_onset else 0.0

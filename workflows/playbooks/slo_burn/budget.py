@@ -7,77 +7,73 @@ the question comes again a day later.
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from temporalio import workflow
 
-from activities.action import Role, action_of
+from activities.action import Role
 from activities.freeze.freezes import BUDGET, BUDGET_FROZEN, Hold
 from activities.metrics.slo import ErrorBudget
 from activities.metrics.telemetry import BudgetOf, Telemetry
 from activities.organisation.catalogue import Deployed
-from workflows.engine.measures import Imposed
+from workflows.engine.measures import Imposed, lift_question
+from workflows.engine.verbs import Verbs
 from workflows.incident import Silence
 from workflows.people.questions import Decision
-
-if TYPE_CHECKING:
-    from workflows.playbook import Playbook
 
 
 class SpentBudget:
     """The error budget of one service, as the incident about it sees it."""
 
-    def __init__(self, playbook: "Playbook", service: Deployed) -> None:
-        self._playbook = playbook
-        self._policy = playbook.policy.slo
+    def __init__(self, verbs: Verbs, service: Deployed) -> None:
+        self._verbs = verbs
+        self._policy = verbs.policy.slo
         self.service = service
 
     async def count(self) -> ErrorBudget:
         """Count it, as a step on the screen."""
-        counted = await self._playbook.do(Telemetry.slo, self._order())
-        self._playbook.note(counted.in_words(self._policy))
+        counted = await self._verbs.do(Telemetry.slo, self._order())
+        self._verbs.note(counted.in_words(self._policy))
         return counted
 
     async def halt_changes(self, budget: ErrorBudget) -> None:
         """Hold deploys back for the budget, not for this incident; by hand where no deploy system of ours can."""
-        playbook, name = self._playbook, self.service.name
+        verbs, name = self._verbs, self.service.name
         if not self.service.repository:
-            playbook.task(f"Halt changes of {name} until its error budget is positive again: no deploy system is configured", Role.OPS_LEAD)
+            verbs.task(f"Halt changes of {name} until its error budget is positive again: no deploy system is configured", Role.OPS_LEAD)
             return
-        state = playbook.state
-        reason = f"the error budget is exhausted ({state.id})"
-        order = Hold(service=self.service, incident_id=BUDGET, reason=reason, by=state.commander())
-        await playbook.impose(BUDGET_FROZEN, order, facts=(budget.in_words(self._policy),))
+        reason = f"the error budget is exhausted ({verbs.state.id})"
+        order = Hold(service=self.service, incident_id=BUDGET, reason=reason, by=verbs.state.commander())
+        await verbs.impose(BUDGET_FROZEN, order, facts=(budget.in_words(self._policy),))
 
     async def until_back_or_waived(self) -> None:
         """Wait until the budget is positive again or the commander waives it, and release the freeze on a person's word either way."""
-        playbook, name = self._playbook, self.service.name
-        if not (standing := playbook.state.measures.of(BUDGET_FROZEN)):
+        verbs, name = self._verbs, self.service.name
+        if not (measures := verbs.in_force(BUDGET_FROZEN)):
             return
         back = asyncio.create_task(self._until_back())
         try:
-            decision = await self._waived(standing, back)
+            decision = await self._waived(measures, back)
             if decision is None:
                 await back
                 asks = f"The error budget of {name} is positive again. Release its change freeze?"
-                decision = await self._ask(standing, asks, Silence.HOLD)
+                decision = await self._ask(measures, asks, Silence.HOLD)
         except (Exception, asyncio.CancelledError):
             await _stopped(back)
             raise
         await _stopped(back)
-        for imposed in standing:
+        for imposed in measures:
             if decision.granted:
-                await playbook.changes.lift(imposed, decision.grant, may_ask=True)
+                await verbs.lift(imposed, decision.grant)
             else:
-                playbook.state.measures.take_over(imposed, decision.by)
-                playbook.state.note("held", f"the change freeze of {name} stays in force", by=decision.by)
+                verbs.keep(imposed, decision.by)
 
-    async def _waived(self, standing: list[Imposed], back: asyncio.Task[None]) -> Decision | None:
+    async def _waived(self, measures: list[Imposed], back: asyncio.Task[None]) -> Decision | None:
         """The commander's waiver; None when the budget was positive again first. A *no* and silence mean: asked again later."""
-        policy, name = self._playbook.policy, self.service.name
+        policy, name = self._verbs.policy, self.service.name
         asks = f"Waive the exhausted error budget of {name}, and let deploys go on? Say why: it is on the record"
         while not back.done():
-            asked = asyncio.create_task(self._ask(standing, asks, Silence.SKIP))
+            asked = asyncio.create_task(self._ask(measures, asks, Silence.SKIP))
             try:
                 await workflow.wait((back, asked), return_when=asyncio.FIRST_COMPLETED)
             except asyncio.CancelledError:
@@ -96,33 +92,29 @@ class SpentBudget:
 
     async def _until_back(self) -> None:
         """Until something is left. Without data nothing is: a store that is blind releases no freeze."""
-        playbook, blind = self._playbook, False
+        verbs, blind = self._verbs, False
         while True:
-            await playbook.rest(self._policy.look_again, f"the error budget of {self.service.name} to be positive again, or a waiver")
-            budget = await playbook.proof.look(Telemetry.slo, self._order())
+            await verbs.rest(self._policy.look_again, f"the error budget of {self.service.name} to be positive again, or a waiver")
+            budget = await verbs.read(Telemetry.slo, self._order())
             if budget.remaining is not None and budget.remaining > 0:
-                playbook.note(budget.in_words(self._policy))
+                verbs.note(budget.in_words(self._policy))
                 return
-            if playbook.state.rehearsing:
+            if verbs.state.rehearsing:
                 return
             if (budget.remaining is None) is not blind:
-                playbook.state.note("blind" if not blind else "note", budget.in_words(self._policy))
+                verbs.note(budget.in_words(self._policy), "note" if blind else "blind")
             blind = budget.remaining is None
 
-    async def _ask(self, standing: list[Imposed], asks: str, silence: Silence) -> Decision:
-        return await self._playbook.questions.confirmation(
-            asks,
-            roles=(Role.INCIDENT_COMMANDER,),
-            effect="; ".join(imposed.undo.effect() for imposed in standing),
-            facts=("other holders of the same freeze keep it",),
-            covers=tuple(imposed.undo.digest(action_of(imposed.measure.lift).name) for imposed in standing),
-            inverse="declare the SLO burn again",
-            by_hand=tuple(line for imposed in standing for line in imposed.undo.by_hand()),
-            silence=silence,
-        )
+    async def _ask(self, measures: list[Imposed], asks: str, silence: Silence) -> Decision:
+        return await self._verbs.confirm(
+            lift_question(
+                asks, measures, (Role.INCIDENT_COMMANDER,), facts=("other holders of the same freeze keep it",),
+                inverse="declare the SLO burn again", silence=silence,
+            )
+        )  # fmt: skip
 
     def _order(self) -> BudgetOf:
-        return BudgetOf(service=self.service.name, slo_target=self._playbook.policy.stability.slo_target, slo=self._policy)
+        return BudgetOf(service=self.service.name, slo_target=self._verbs.policy.stability.slo_target, slo=self._policy)
 
 
 async def _stopped(task: asyncio.Task[Any]) -> None:

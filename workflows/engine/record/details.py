@@ -1,6 +1,6 @@
 """What the Temporal UI shows of an incident: markdown, made from its status. A person must be able to act on it within ten seconds.
 
-It stands in half a window, below the UI's own heading, and is sent to the UI's renderer as part of an address: so it is short. Only lists
+It is shown in half a window, below the UI's own heading, and is sent to the UI's renderer as part of an address: so it is short. Only lists
 are set tight there: lists of lists run into one line, and every empty line between paragraphs shows.
 """
 
@@ -13,10 +13,10 @@ from workflows.incident import Question
 from workflows.status import InForce, Status, Step, StepState
 
 ICONS = {
-    StepState.RUNNING: "◌", StepState.ASKING: "॥", StepState.HELD: "॥", StepState.DONE: "✔", StepState.ADOPTED: "✔", StepState.FAILED: "✖",
+    StepState.RUNNING: "◌", StepState.ASKING: "॥", StepState.PAUSED: "॥", StepState.DONE: "✔", StepState.ADOPTED: "✔", StepState.FAILED: "✖",
     StepState.SKIPPED: "↷", StepState.DECLINED: "✖", StepState.TASK: "☐", StepState.ASSUMED: "○",
 }  # fmt: skip
-IN_A_BROWSER = {**ICONS, StepState.ASKING: "?", StepState.HELD: "‖"}  # a browser without an Indic font shows ॥ as an empty box
+IN_A_BROWSER = {**ICONS, StepState.ASKING: "?", StepState.PAUSED: "‖"}  # a browser without an Indic font shows ॥ as an empty box
 LONGEST = 6_000  # characters: a proxy before the UI may refuse a longer address
 LONG = 300  # characters of one sentence
 SHORT = 60  # and of one that only has to be recognised: a line
@@ -30,7 +30,7 @@ HOW = (
 def details(status: Status, latest: Sequence[Entry] = ()) -> str:
     """Commander, phase, what is in force, the questions, each with what to send, its effect and undo, and when the next update is due.
 
-    `latest`: the end of the timeline. A signal has no answer: whoever sent one reads here what became of it.
+    `latest`: the end of the timeline. A signal has no answer: its sender reads the result here.
     """
     asking, about = status.asking, _plain(status.service, SHORT) or "scope not known"
     parts = [

@@ -1,7 +1,7 @@
 """What is still to come, as far as the playbook can say now: a rehearsal of the playbook itself, with real reads and nothing done.
 
 There is no second description of a playbook that could drift from the first: a plan is the same `run`, in which every change, question and
-wait is only said.
+wait is only noted.
 """
 
 from temporalio import workflow

@@ -9,8 +9,9 @@ from temporalio.common import SearchAttributeKey
 from activities.action import Entry
 from activities.ledger.ledger import BEHIND, Ledger, Record
 from activities.ledger.patch import difference
-from workflows.engine.details import details
 from workflows.engine.invoker import Invoker
+from workflows.engine.record.details import details
+from workflows.engine.record.view import StatusView
 from workflows.engine.state import IncidentState
 from workflows.errors import RetriesExhausted
 
@@ -26,8 +27,9 @@ ATTRIBUTES = (SEVERITY, PHASE, STATE, PLAYBOOK, COMMANDER, WAITING)
 class Recorder:
     """Writes in batches, one after another: what happens while a batch is under way goes into the next."""
 
-    def __init__(self, state: IncidentState, invoker: Invoker) -> None:
+    def __init__(self, state: IncidentState, view: StatusView, invoker: Invoker) -> None:
         self._state = state
+        self._view = view
         self._invoker = invoker
         self._attributes: tuple[object, ...] = ()
         self._batches = 0
@@ -36,7 +38,7 @@ class Recorder:
 
     async def run(self) -> None:
         while not self._ending:
-            await workflow.wait_condition(lambda: self._ending or self._state.changed())
+            await workflow.wait_condition(lambda: self._ending or self._view.changed())
             await self.flush()
 
     async def stop(self, running: asyncio.Task[None]) -> None:
@@ -45,10 +47,10 @@ class Recorder:
         await running
 
     async def flush(self) -> None:
-        """Write what is new: the entries, and what changed of the status since the ledger last heard of it."""
+        """Write what is new: the entries, and what changed of the status since the last batch that the ledger has."""
         state = self._state
         entries = state.timeline.unrecorded[:200]
-        status = state.snapshot()
+        status = self._view.snapshot()
         self._show(status.asking != [])
         workflow.set_current_details(details(status, state.timeline.entries))
         whole = status.model_dump(mode="json")

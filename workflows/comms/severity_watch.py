@@ -1,0 +1,74 @@
+"""Classifying again while the incident lasts, and proposing to raise what automation may not raise itself (spec §3, escalation)."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from temporalio import workflow
+
+from activities.action import Risk, Role
+from activities.metrics.telemetry import Surface, Telemetry
+from workflows.engine.background import BackgroundTasks
+from workflows.engine.invoker import Invoker
+from workflows.engine.state import IncidentState
+from workflows.incident import QuestionDraft, Severity
+from workflows.people.questions import Questions
+from workflows.severity.adjustment import Proposal, raise_if_not_mitigated
+from workflows.severity.facts import Facts, Quality, Scope
+
+AFTER_MITIGATION = timedelta(hours=4)  # a lowering asks for half an hour only, and an incident may stay open for weeks
+
+
+class SeverityWatch:
+    def __init__(
+        self, state: IncidentState, invoker: Invoker, questions: Questions, background: BackgroundTasks, raised: Callable[[], None]
+    ) -> None:
+        self._state = state
+        self._invoker = invoker
+        self._questions = questions
+        self._background = background
+        self._raised = raised
+        self._proposed: set[Severity] = set()  # what was proposed to the commander so far
+
+    @property
+    def active(self) -> bool:
+        ended = self._state.mitigated_at
+        return ended is None or workflow.now() - ended < self._state.policy.paced(AFTER_MITIGATION)
+
+    async def classify_again(self) -> None:
+        """Classify on the radius of now (spec §3: at least every 10 min at SEV-1/2). Automation raises; what it may not raise it proposes."""
+        state = self._state
+        if state.run_state.over or not state.incident.service:
+            return
+        radius = await self._invoker.quietly(Telemetry.blast_radius, Surface(service=state.incident.service))
+        facts = Facts(
+            err_ratio=radius.error_ratio_by_region, regions_total=len(radius.error_ratio_by_region) or None, scope=Scope.FEATURE,
+            tenant_ratio=radius.tenant_ratio, tenant_count=len(radius.tenants),
+            duration_s=(workflow.now() - state.declared_at).total_seconds() * state.policy.pace,
+        )  # fmt: skip
+        if state.classify(facts, Quality(radius.quality)):
+            self._raised()
+        self._propose_to_raise()
+
+    def _propose_to_raise(self) -> None:
+        """What has gone unmitigated for too long is proposed at a higher severity, once for each level (spec §3, escalation)."""
+        state, history = self._state, self._state.severity_history
+        if state.mitigated_at is not None:
+            return
+        numbers = state.policy.severity.paced(state.policy.pace)
+        proposal = raise_if_not_mitigated(state.severity, history.since, workflow.now(), history.growing, numbers)
+        if proposal is not None and proposal.severity not in self._proposed:
+            self._proposed.add(proposal.severity)
+            self._background.run("severity", self._ask_to_raise(proposal))
+
+    async def _ask_to_raise(self, proposal: Proposal) -> None:
+        state = self._state
+        decision = await self._questions.confirmation(
+            QuestionDraft(
+                asks=f"Raise to {proposal.severity.label}? {proposal.because}", roles=(Role.INCIDENT_COMMANDER, Role.DEPUTY), risk=Risk.C1,
+                effect="updates come at the shorter intervals of that severity, and further people are paged",
+                inverse="the commander may lower it again when it has been quiet",
+            )
+        )  # fmt: skip
+        if decision.granted and not decision.question.assumed and proposal.severity < state.severity:
+            state.set_severity(proposal.severity, proposal.because, decision.by)
+            self._raised()

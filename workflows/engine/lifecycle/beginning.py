@@ -1,0 +1,42 @@
+"""How an incident begins: the policy is read first, and the service it is about is asked for when nobody named it."""
+
+from activities.action import Role
+from activities.organisation.organisation import Organisation, ReadAll
+from workflows.engine.invoker import Invoker
+from workflows.engine.state import IncidentState
+from workflows.engine.verbs import Verbs
+from workflows.errors import RetriesExhausted
+
+
+async def declare(state: IncidentState, invoker: Invoker) -> None:
+    """Policy first: everything after is decided by what was in force at this moment, and the history says so."""
+    incident = state.incident
+    try:
+        state.policy = await invoker.quietly(Organisation.policy, ReadAll())
+        state.assignments.roster = await invoker.quietly(Organisation.roster, ReadAll())
+    except RetriesExhausted as out:
+        state.note("configuration", f"{out.why}; the spec's defaults hold, and nobody can be paged until it is repaired")
+    state.mode = state.policy.mode
+    if incident.severity is not None:
+        state.severity = state.peak_severity = min(state.card.floor, incident.severity)
+    state.alerts += 1 if incident.delivery else 0
+    state.restricted = state.restricted or incident.restricted
+    state.note(
+        "declared",
+        f"{state.severity.label} §{state.card.section} {state.card.title}: {incident.title or incident.service}",
+        by=incident.declared_by or incident.source,
+        service=incident.service,
+    )
+    state.add_traces(incident.labels)
+    if incident.refused_input:
+        state.note("refused", f"the start input could not be understood: {incident.refused_input}")
+
+
+async def ask_for_the_service(verbs: Verbs) -> None:
+    state, service = verbs.state, ""
+    while not service:
+        roles = (Role.INCIDENT_COMMANDER, *state.card.lead, Role.DEPUTY)
+        value = await verbs.ask("Which service is affected?", roles=roles, example='"chat"')
+        service = str(value.get("service", "") if isinstance(value, dict) else value or "").strip()
+    state.incident = state.incident.model_copy(update={"service": service})
+    state.note("scope", f"service: {service}")

@@ -1,0 +1,103 @@
+"""How an incident ends: resolved by the gate, carried on by people, or stood down. What was imposed is lifted, or kept in a person's name."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+from activities.action import Role
+from workflows.engine.lift import Lifts
+from workflows.engine.measures import lift_question
+from workflows.engine.proof.proof import Proof, minutes
+from workflows.engine.state import IncidentState
+from workflows.errors import HandOver, RetriesExhausted
+from workflows.incident import Severity, State
+from workflows.people.commands import StandDown
+from workflows.people.context import Announcer
+from workflows.people.questions import Questions
+
+
+class Ending:
+    def __init__(self, state: IncidentState, questions: Questions, proof: Proof, lifts: Lifts, announcer: Announcer) -> None:
+        self._state = state
+        self._questions = questions
+        self._proof = proof
+        self._lifts = lifts
+        self._announcer = announcer
+
+    async def resolve(self) -> None:
+        """The gate has passed. Closing a SEV-1 or SEV-2 is the commander's (spec §2.8); what is in force must be lifted or kept by name."""
+        state, last = self._state, self._state.measures.until_stable()
+        await self._proof.shadow.settle()
+        if left := [imposed for imposed in state.measures.unheld() if imposed not in last]:
+            raise HandOver(f"{len(left)} measures are still in force and nobody has taken them over: {', '.join(i.name for i in left)}")
+        if state.peak_severity <= Severity.SEV2 or last:
+            asks = f"Resolve {state.id}? The service was stable for {minutes(state.policy.stability.window)}"
+            draft = lift_question(asks, last, (Role.INCIDENT_COMMANDER,), inverse="declare again")
+            effects = [draft.effect, "state becomes resolved, the status page says Resolved, the page ends"]
+            decision = await self._questions.confirmation(draft.model_copy(update={"effect": "; ".join(filter(None, effects))}))
+            if not decision.granted:
+                raise HandOver(f"{decision.by} does not want it closed yet")
+            for imposed in last:
+                await self._lifts.lift(imposed, decision.grant)
+        await self.finish("resolved: the stability gate passed")
+
+    async def finish(self, summary: str) -> None:
+        """It is over, without another question: the status page, the room and the page say so."""
+        state = self._state
+        state.resolved_at, state.run_state, state.outcome = workflow.now(), State.RESOLVED, summary
+        state.note("resolved", summary)
+        await self._announcer.resolved()
+
+    async def hand_over(self, why: str) -> None:
+        """People carry on: nothing more is changed by us, updates go on, and what we imposed stays until somebody says so."""
+        state = self._state
+        state.run_state, state.waiting_for = State.HANDED_OVER, f"by hand: {why}"
+        state.note("handed over", why)
+        if state.shadow and not state.measures.in_force():
+            await self._repaired_by_people()
+            return
+        self._announcer.say(f"Handed over to {state.commander() or 'the commander'}: {why}. `incident status {state.id}` has the rest.")
+        decision = await self._lifts.confirm_all(f"All in hand? {why}. Approve when the impact has ended: the rest is lifted and closed")
+        try:
+            await self._lifts.lift_all(state.measures.liftable(), decision)
+        except HandOver as again:
+            await self.hand_over(str(again))
+            return
+        for imposed in state.measures.unheld():  # a freeze needs the stability gate, and a pin a fixed build
+            self._lifts.keep(imposed, decision.by)
+        await self.finish(f"resolved by hand, says {decision.by}")
+
+    async def _repaired_by_people(self) -> None:
+        """Shadow mode: nobody is asked, and nothing is ours to lift. The metrics say when people have repaired it, and that it holds."""
+        try:
+            if self._state.mitigated_at is None:
+                await self._proof.until_mitigated()
+            await self._proof.stable()
+        except HandOver as again:
+            await self.hand_over(str(again))
+            return
+        await self._proof.shadow.settle()
+        await self.finish("resolved by people, as the metrics show (shadow mode)")
+
+    async def stop(self, order: StandDown | None, cancelled: bool) -> None:
+        """Stopped before it was resolved: lift what may be lifted, latest first; sticky measures stay, in somebody's name."""
+        state = self._state
+        self._questions.withdraw()
+        who = order.by if order else "the Temporal operator who cancelled it" if cancelled else "nobody: the playbook ended early"
+        liftable = state.measures.liftable(on_abort=True)
+        if order is not None and order.false_alarm:  # nothing else is in force, and nobody was affected: our own freeze ends at once
+            liftable = [*liftable, *state.measures.until_stable()]
+        covers = [digest for imposed in liftable for digest in imposed.covers([imposed.undo])]
+        grant = state.approvals.ordered(who, order.verified if order else False, covers, timedelta(days=1), workflow.now())
+        state.paused_by = ""  # this order is later than the pause, and from the same authority
+        state.waiting_for = "standing down: lifting what this incident imposed"
+        for imposed in liftable:
+            try:
+                await self._lifts.lift_at_once(imposed, grant)
+            except RetriesExhausted as out:
+                state.note("still in force", f"{imposed.says}: {out.why}")
+        for imposed in state.measures.unheld():
+            self._lifts.keep(imposed, who)
+        state.run_state = State.STOOD_DOWN
+        state.outcome = f"stood down by {who}: {order.reason if order else 'cancelled'}"
+        await self._announcer.closed("Stood down")

@@ -1,0 +1,125 @@
+"""The verbs of a playbook: what its `run` and its helpers may do. Each is the method of the part that does it; the parts are private."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, NoReturn
+
+from temporalio import workflow
+
+from activities.action import A, Imposition, Measure, O, Role, Verb, action_of
+from activities.metrics.telemetry import BlastRadius
+from activities.organisation.catalogue import Catalogue, Deployed
+from activities.organisation.organisation import Organisation, ReadAll
+from activities.organisation.policy import Policy
+from workflows.engine.changes import Changes, Steps
+from workflows.engine.impose import Impositions
+from workflows.engine.invoker import Invoker
+from workflows.engine.lift import Lifts
+from workflows.engine.measures import Imposed
+from workflows.engine.proof.proof import Proof
+from workflows.engine.state import IncidentState
+from workflows.errors import HandOver, RetriesExhausted
+from workflows.people.context import Announcer
+from workflows.people.questions import Questions
+from workflows.severity.facts import Facts, Quality
+
+
+class Verbs:
+    def __init__(self, state: IncidentState, invoker: Invoker, questions: Questions, announcer: Announcer) -> None:
+        self.state = state
+        self._invoker = invoker
+        self._questions = questions
+        self._announcer = announcer
+        steps = Steps(state, invoker, questions)
+        changes = Changes(state, invoker, questions, steps)
+        self._proof = proof = Proof(state, invoker, questions, announcer)
+        self._lifts = lifts = Lifts(state, invoker, questions, steps, proof)
+        self._catalogue: Catalogue | None = None
+        # Reading: as a step; as a step that can be done without; as no step; as no step, raising `RetriesExhausted`.
+        self.do, self.look, self.read, self.quietly = changes.do, changes.look, proof.look, invoker.quietly
+        # Changing, and measures in force.
+        self.propose, self.needs_approval, self.approve_all = changes.propose, changes.needs_approval, changes.approve_all
+        self.impose = Impositions(state, invoker, questions, steps, changes, proof).impose
+        self.in_force, self.standing_grant = state.measures.of, state.standing_grant
+        self.lift, self.lift_measures, self.keep, self.ended = lifts.lift, lifts.lift_measures, lifts.keep, lifts.ended
+        # People: something only a person may say; an after-action item; the war room; a page.
+        self.confirm, self.follow_up, self.say, self.page = questions.confirmation, state.follow_up, announcer.say, announcer.page
+        # Time.
+        self.rest, self.until, self.stable, self.holds = proof.rest, proof.until, proof.stable, proof.holds
+
+    @property
+    def policy(self) -> Policy:
+        """The policy this incident runs under."""
+        return self.state.policy
+
+    async def try_to_read(self, verb: Verb[O, A], order: O) -> A | None:
+        """A reading that is no step and can be done without. None: unknown."""
+        try:
+            return await self._invoker.quietly(verb, order)
+        except RetriesExhausted:
+            return None
+
+    def assumes(self, verb: Verb[Any, Any]) -> bool:
+        """Whether this is only noted and not done: a plan, or shadow mode."""
+        return self.state.assumes(action_of(verb))
+
+    async def catalogue(self) -> Catalogue:
+        """Which services there are, as recorded by the first who asked."""
+        if self._catalogue is None:
+            self._catalogue = await self._invoker.quietly(Organisation.catalogue, ReadAll())
+        return self._catalogue
+
+    async def deployed(self, name: str = "") -> Deployed:
+        """Where and how a service runs (that of this incident); without that nothing of it can be changed by us."""
+        name = name or self.state.incident.service
+        service = (await self.catalogue()).services.get(name)
+        if service is None:
+            raise HandOver(f"it is not known where {name or 'the service'} runs: add [services.{name}] to organisation.toml")
+        return service
+
+    def register(self, measure: Measure[Any], order: Imposition) -> Imposed:
+        """It may be in force from now on; for what is changed by `propose` and ends by a procedure of its own."""
+        return self.state.measures.register(measure, order, workflow.now())
+
+    def unregister(self, imposed: Imposed | None) -> None:
+        """It is not in force any more, or never was."""
+        if imposed is not None:
+            self.state.measures.lifted(imposed, workflow.now())
+
+    def expect_in_shadow(self, imposed: Imposed, found: object, verb: Verb[Any, Any]) -> None:
+        """Shadow mode: look whether people do what the latest step of this verb only noted."""
+        step = next(step for step in reversed(self.state.steps) if step.verb == action_of(verb).name)
+        self._proof.shadow.expect(imposed.measure, imposed.order, found, step)
+
+    async def ask(self, asks: str, *, roles: tuple[Role, ...], example: str) -> Any:
+        """A value that only people know."""
+        decision = await self._questions.fact(asks, roles=roles, example=example)
+        return decision.question.answers[-1].value
+
+    def note(self, text: str, kind: str = "note", by: str = "automation") -> None:
+        self.state.note(kind, text, by=by)
+
+    def task(self, text: str, owner: Role, by_hand: tuple[str, ...] = ()) -> None:
+        """Hand a step to a person because no system of ours can do it. Stated in status and timeline, never silent."""
+        self.state.task(text, owner, by_hand)
+        self._announcer.say(f"Task for {owner.title}: {text}")
+
+    def hand_over(self, why: str) -> NoReturn:
+        """Stop here: a person continues by hand."""
+        raise HandOver(why)
+
+    def classify(self, facts: Facts, radius: BlastRadius | None = None) -> None:
+        """Classify again on what is known now. Automation may only raise."""
+        if self.state.classify(facts, Quality(radius.quality) if radius else Quality.UNKNOWN):
+            self._announcer.severity_raised()
+
+    async def together(self, *work: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:
+        """Side by side; when one fails the others are stopped first, and waited for."""
+        tasks = [asyncio.create_task(each) for each in work]
+        try:
+            return tuple(await asyncio.gather(*tasks))
+        except (Exception, asyncio.CancelledError):
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise

@@ -1,0 +1,73 @@
+"""What the rooms below the engine need of it, so that nothing here imports it."""
+
+from datetime import datetime
+from typing import Protocol
+
+from activities.action import A, Action, Grant, O, Risk, Role, Verb
+from activities.organisation.people import Person
+from activities.organisation.policy import Policy
+from workflows.incident import Severity, State
+from workflows.people.approvals import Approvals
+from workflows.people.roster import RoleAssignments
+from workflows.severity.adjustment import SeverityHistory
+from workflows.status import Step
+
+
+class IncidentContext(Protocol):
+    """The state of an incident (`engine/state.py`), as far as people decide about it."""
+
+    id: str
+    policy: Policy
+    severity: Severity
+    assignments: RoleAssignments
+    approvals: Approvals
+    severity_history: SeverityHistory
+    rehearsing: bool
+    restricted: bool
+    run_state: State
+    acknowledged_at: datetime | None
+    mitigated_at: datetime | None
+    next_update_due: datetime | None
+    paused_by: str
+    breached: bool
+    hypotheses: list[str]
+    impact: str
+    scope: str
+
+    @property
+    def shadow(self) -> bool: ...
+    @property
+    def display_name(self) -> str: ...
+    @property
+    def anything_in_force(self) -> bool: ...
+    @property
+    def lasting_measures(self) -> bool: ...
+
+    def assumes(self, action: Action) -> bool: ...
+    def commander(self) -> str: ...
+    def set_severity(self, to: Severity, because: str, by: str) -> None: ...
+    def note(self, kind: str, text: str, *, by: str = ..., step: Step | None = ..., **facts: str | int | float | bool | None) -> None: ...
+    def follow_up(self, text: str, owner: Role, due: str = ...) -> None: ...
+
+
+class VerbInvoker(Protocol):
+    """Invokes verbs (`engine/invoker.py`)."""
+
+    def risk(self, verb: Verb[O, A], order: O) -> Risk: ...
+    async def quietly(self, verb: Verb[O, A], order: O, *, key: str = ..., grant: Grant | None = ...) -> A: ...
+
+
+class Announcer(Protocol):
+    """Tells people what happened (`comms/comms.py`)."""
+
+    def say(self, text: str) -> None: ...
+    def page(self, roles: tuple[Role, ...], why: str) -> None: ...
+    def severity_raised(self) -> None: ...
+    def impact_returned(self) -> None: ...
+    def spoke(self, person: Person) -> None: ...
+    def role_taken(self) -> None: ...
+    def offered(self, role: Role, to: Person, by: Person) -> None: ...
+    def assigned(self, role: Role, to: Person, by: Person) -> None: ...
+    def widen(self, person: Person, why: str) -> str: ...
+    async def resolved(self) -> None: ...
+    async def closed(self, word: str) -> None: ...
