@@ -151,7 +151,8 @@ class Opening:
         elif reference := getattr(self.settings, token, ""):
             auth = GoogleAuth() if reference == ADC else Bearer(lambda: self.secret(token))
         url = getattr(self.settings, f"{name}_url").replace("{region}", region)
-        return self._opened(HttpClient(url, headers, timeout=self.settings.client_timeout, transport=self.build.transport, auth=auth))
+        timeout, transport, named = self.settings.client_timeout, self.build.transport, f"{PREFIX}{name.upper()}_URL"
+        return self._opened(HttpClient(url, headers, timeout=timeout, transport=transport, auth=auth, setting=named))
 
     def secret(self, name: str) -> str:
         """A secret by the name of its setting; empty where none is set. Raises what `Build.resolve` raises when it cannot be read."""

@@ -40,25 +40,25 @@ class MessageRefused(Refused):
 
 def escaped(text: str, longest: int = LONGEST_MESSAGE) -> Escaped:
     """Text that Slack shows as it is, cut to what Slack takes."""
-    said = escape.slack(text)
-    return Escaped(said if len(said) <= longest else said[: _end(said, longest - 1)] + "…")
+    shown = escape.slack(text)
+    return Escaped(shown if len(shown) <= longest else shown[: _end(shown, longest - 1)] + "…")
 
 
 def split(text: str) -> tuple[Escaped, ...]:
     """The whole of a text in as many messages as it takes, cut at line ends where there are any."""
-    said, found = escape.slack(text), []
-    while len(said) > LONGEST_MESSAGE:
-        end = said.rfind("\n", 1, LONGEST_MESSAGE + 1)
-        end = end if end > 0 else _end(said, LONGEST_MESSAGE)
-        found.append(Escaped(said[:end]))
-        said = said[end:].removeprefix("\n")
-    return (*found, Escaped(said))
+    shown, found = escape.slack(text), []
+    while len(shown) > LONGEST_MESSAGE:
+        end = shown.rfind("\n", 1, LONGEST_MESSAGE + 1)
+        end = end if end > 0 else _end(shown, LONGEST_MESSAGE)
+        found.append(Escaped(shown[:end]))
+        shown = shown[end:].removeprefix("\n")
+    return (*found, Escaped(shown))
 
 
-def _end(said: str, longest: int) -> int:
+def _end(shown: str, longest: int) -> int:
     """Where a text can be cut without cutting through `&amp;`."""
-    start = said.rfind("&", longest - 4, longest)
-    return start if start > 0 and ";" not in said[start:longest] else longest
+    start = shown.rfind("&", longest - 4, longest)
+    return start if start > 0 and ";" not in shown[start:longest] else longest
 
 
 def same(shown: str, wanted: Escaped) -> bool:
@@ -87,8 +87,8 @@ class Slack:
 
     async def scopes(self, call: Call) -> frozenset[str]:
         """What the token may do, by the header of `auth.test`; empty where Slack does not say."""
-        said = (await self._client.read(call, "/auth.test")).headers.get("X-OAuth-Scopes", "")
-        return frozenset(scope.strip() for scope in said.split(",") if scope.strip())
+        listed = (await self._client.read(call, "/auth.test")).headers.get("X-OAuth-Scopes", "")
+        return frozenset(scope.strip() for scope in listed.split(",") if scope.strip())
 
     async def create(self, call: Call, name: str, private: bool) -> JSON | None:
         """`conversations.create`: the channel, or None when the name is taken."""

@@ -91,7 +91,7 @@ class WarRoom(System):
         Refused: the channel is archived or unknown. NotYet: Slack accepted it, and does not show it.
         """
         not_sent: dict[str, str] = {}
-        said = [
+        posted = [
             await _unless_refused(not_sent, f"message {n}", say(self._slack, call, order.channel, text, f"{call.key}/{n}"))
             for n, text in enumerate(order.says, start=1)
         ]
@@ -105,7 +105,7 @@ class WarRoom(System):
             target=order.target(),
             summary=order.effect() + _but(not_invited, not_sent),
             proven_by="conversations.history shows every message and every pinned text",
-            adopted=all(done[1] for done in (*said, *edited.values()) if done),
+            adopted=all(done[1] for done in (*posted, *edited.values()) if done),
             after={"channel": order.channel, "pins": dict(pins), "not_invited": dict(not_invited), "not_sent": dict(not_sent)},
         )
 

@@ -120,12 +120,12 @@ class Identities(System):
 
 
 def _by_claim(order: Identify, roster: Roster) -> Identity:
-    said = order.claims.strip()
-    person = roster.person(said) if said else None
+    name = order.claims.strip()
+    person = roster.person(name) if name else None
     if person:
         why = f"{person.name} gave no code, so that this is only what the sender says"
-    elif said:
-        why = f"nobody called {said[:60]!r} is on the roster"
+    elif name:
+        why = f"nobody called {name[:60]!r} is on the roster"
     else:
         why = "the answer carries neither a code nor a name"
     return Identity(person=person, question=None, verified=False, why=why, roster=roster)

@@ -190,9 +190,9 @@ async def _delivery(person: Person, how: str, sending: Awaitable[bool], code: st
     try:
         return Delivery(person, True, await sending)
     except Exception as failed:
-        said = failed.message if isinstance(failed, ApplicationError) else f"{type(failed).__name__} {failed}".strip()
+        reason = failed.message if isinstance(failed, ApplicationError) else f"{type(failed).__name__} {failed}".strip()
         # A vendor's answer can repeat what it was sent, and this reason stands in a history: a code must not get there.
-        return Delivery(person, False, why=f"{how}: {redact(said.replace(code, '…') if code else said)[:200]}")
+        return Delivery(person, False, why=f"{how}: {redact(reason.replace(code, '…') if code else reason)[:200]}")
 
 
 def _delivered(order: Ask | Remind, what: str, written: Sequence[Delivery], paged: Sequence[Delivery]) -> Effect:

@@ -57,8 +57,8 @@ def macro(feature: str, link: str, own: str = "") -> str:
 
 def traces(labels: Mapping[str, str]) -> tuple[str, ...]:
     """The trace ids of an alert: its labels `trace_id` and `trace_ids`, or whatever stands there that looks like one."""
-    said = " ".join(labels.get(name, "") for name in ("trace_id", "trace_ids"))
-    return tuple(dict.fromkeys(word for word in re.split(r"[\s,;]+", said) if re.fullmatch(r"[A-Za-z0-9_-]{6,64}", word)))
+    listed = " ".join(labels.get(name, "") for name in ("trace_id", "trace_ids"))
+    return tuple(dict.fromkeys(word for word in re.split(r"[\s,;]+", listed) if re.fullmatch(r"[A-Za-z0-9_-]{6,64}", word)))
 
 
 def code_name(incident_id: str) -> str:

@@ -93,8 +93,8 @@ class Repositories(_Client):
 
     async def may_lock(self, call: Call, repository: str) -> bool | None:
         """Whether our role there may make rulesets (`GET /repos/…`: permissions.admin); None where GitHub does not say."""
-        said: JSON = (await self._read(call, _path(repository))).json().get("permissions") or {}
-        return said.get("admin")
+        permissions: JSON = (await self._read(call, _path(repository))).json().get("permissions") or {}
+        return permissions.get("admin")
 
     async def rulesets(self, call: Call, repository: str) -> list[JSON]:
         """`GET …/rulesets`: names and ids of the repository's own, without conditions and rules."""

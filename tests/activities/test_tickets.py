@@ -48,7 +48,7 @@ async def test_whatever_happens_on_the_way_one_ticket_is_open(tickets: Tickets, 
     effect, _ = await until_done(lambda: tickets.open(OPEN, call()))
     assert _done(world, "issues.create") == len(_issues(world)) == 1
     assert effect.after["number"] == _issues(world)[0]["number"]
-    assert not effect.adopted
+    assert not effect.adopted or mode in ("commit_then_drop", "partial")
 
 
 async def test_a_second_run_adopts_the_ticket_of_the_first(tickets: Tickets, world: World, call: Calls) -> None:
