@@ -27,12 +27,14 @@ class DoesNotApply(Exception):
 
 def json_patch(thing: JSON, patch: Any) -> JSON:
     """All operations, or none. Raises `BadPatch`, `DoesNotApply`."""
-    if not isinstance(patch, list):
+    if not isinstance(patch, list) or not all(isinstance(operation, dict) for operation in patch):
         raise BadPatch("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
     try:
         patched: JSON = jsonpatch.JsonPatch(patch).apply(thing)
     except jsonpatch.InvalidJsonPatch as error:
         raise BadPatch(f"invalid JSON patch operation: {error}") from error
+    except jsonpatch.JsonPatchTestFailed as error:
+        raise DoesNotApply(f"testing value failed: test failed: {error}") from error
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
         raise DoesNotApply(str(error)) from error
     return patched
