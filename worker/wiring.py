@@ -25,7 +25,7 @@ from activities.feeds.feeds import Feeds
 from activities.flags.flagd import Flagd
 from activities.flags.flags import Flags, FlagStore
 from activities.flags.unleash import Unleash
-from activities.freeze.deploy_gate import DeployGate
+from activities.freeze.branch_lock import BranchLocks
 from activities.freeze.freezes import Freezes
 from activities.identity.codes import Codes, Identities
 from activities.kit.clock import Clock, RealClock
@@ -164,7 +164,7 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
         ClientPolicies(RestClient(at_gateway), gateway), Flags(flags, app),
         Telemetry(prometheus), Evidence(settings.evidence, prometheus),
         Pager(pagerduty, slack, codes), Rota(organisation, pagerduty), WarRoom(slack), StatusPage(statuspage, second),
-        Tickets(GitHub(at_github, settings.github_repository)), deploys, DeployGate(Repositories(at_github)),
+        Tickets(GitHub(at_github, settings.github_repository)), deploys, BranchLocks(Repositories(at_github)),
         Freezes(temporal, codes, settings.queues[0], settings.task_patience),
         Edge(plane, edge), Regions(plane, edge, prometheus, clock), Gateways(plane, prometheus, clock), Autoscalers(plane, prometheus),
         WriteGates(plane, edge, prometheus, clock),

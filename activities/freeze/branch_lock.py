@@ -1,0 +1,298 @@
+"""The branches of one service that are deployed, locked by GitHub's rules: while they are, every push is refused (spec §7.2, G13).
+
+The lock is one ruleset of the repository, which nobody may bypass, over the deploy branch and every `hotfix/…` branch. Its name begins with
+`change-freeze <service>` and goes on with the holders, because a ruleset has no other text that people would see. An exemption is one
+excluded branch, `hotfix/<first 12 digits of the artefact's digest>`. A lock is not believed: a probe deploy must be refused.
+
+It does not stand on the kit: it is not a value that is changed and put back, but is made again as the freeze wants it, whatever is found.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+
+from activities.action import Call, Effect, Limits, NotYet, Order, Refused, Risk, Role, System, Value, action
+from activities.kit.shell import Var, both, command, curl, pipe
+from activities.kit.urls import path, query
+from activities.organisation.organisation import Deployed
+from activities.tickets.github import JSON, Repositories
+
+SOON = timedelta(seconds=1)
+LONGEST_NAME = 100  # characters of a ruleset's name
+RULES = frozenset({"creation", "update"})
+DENIED = "Cannot update this protected ref"
+MOVED = "not a fast forward"
+NEVER_EXEMPT = "hotfix/not-exempted"  # a branch that no digest can name: what holds for it holds for every hotfix without an exemption
+TOKEN = ("Authorization: Bearer ", Var("GITHUB_TOKEN"))
+
+
+def hotfix(artefact: str) -> str:
+    """The branch through which an exempted artefact comes: `hotfix/0a1b2c3d4e5f`."""
+    return f"hotfix/{artefact.removeprefix('sha256:')[:12]}"
+
+
+class BranchLock(Value):
+    """The lock as it is. `drift`: what was deployed since without an exemption, a sentence each."""
+
+    locked: bool
+    holders: tuple[str, ...]  # as the ruleset's name says
+    head: str  # the newest commit of the deploy branch
+    hotfixes: dict[str, str]  # hotfix branch → its newest commit
+    drift: tuple[str, ...] = ()
+
+
+class OfService(Order):
+    service: Deployed
+
+    def target(self) -> str:
+        return f"branches/{self.service.name}"
+
+    def url(self, *parts: str) -> str:
+        return "https://api.github.com" + path("repos", *self.service.repository.split("/"), *parts)
+
+
+class LockOf(OfService):
+    """Read the lock. `since`: as it was when the freeze began; `exempted`: digests of what might pass meanwhile."""
+
+    since: BranchLock | None = None
+    exempted: tuple[str, ...] = ()
+
+    def effect(self) -> str:
+        return f"see whether deploys of {self.service.name} are frozen, and what was deployed all the same"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """The rules in force for the branch."""
+        return (curl("GET", self.url("rules", "branches", self.service.branch), TOKEN),)
+
+
+class SetLock(OfService):
+    """Lock the branches for these holders, but for these artefacts (digests); without holders unlock them."""
+
+    holders: tuple[str, ...] = ()
+    exempted: tuple[str, ...] = ()
+
+    def effect(self) -> str:
+        where = f"{self.service.branch} or hotfix/… of {self.service.repository}"
+        if not self.holders:
+            return f"pushes to {where} are accepted and deployed again"
+        passing = f"; exempted: {', '.join(map(hotfix, self.exempted))}" if self.exempted else ""
+        return f"every push to {where} is refused ({', '.join(self.holders)}){passing}"
+
+    def inverse(self) -> str:
+        return f"remove the ruleset {title(self.service.name)}" if self.holders else "freeze again"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """Make the ruleset (GitHub refuses a second one of the same name), or remove every ruleset of ours."""
+        if self.holders:
+            return (curl("POST", self.url("rulesets"), TOKEN, body=self.ruleset()),)
+        listed = curl("GET", self.url("rulesets") + query({"per_page": 100}), TOKEN)
+        ours = command("jq", "--arg", "name", title(self.service.name), ".[] | select(.name | startswith($name)) | .id")
+        each = command("xargs", "-I{}", "curl", "-sS", "--fail-with-body", "-X", "DELETE", "-H", TOKEN, self.url("rulesets") + "/{}")
+        return (pipe(listed, ours, each),)
+
+    def ruleset(self) -> JSON:
+        include = [f"refs/heads/{self.service.branch}", "refs/heads/hotfix/**/*"]
+        exclude = sorted(f"refs/heads/{hotfix(artefact)}" for artefact in self.exempted)
+        return {
+            "name": title(self.service.name, self.holders), "target": "branch", "enforcement": "active", "bypass_actors": [],
+            "conditions": {"ref_name": {"include": include, "exclude": exclude}}, "rules": [{"type": rule} for rule in sorted(RULES)],
+        }  # fmt: skip
+
+
+class ProbeDeploy(OfService):
+    """Try to deploy: an empty commit that no branch points to, and a push of it that must be refused."""
+
+    def effect(self) -> str:
+        return f"a probe deploy to {self.service.branch} of {self.service.repository} is refused"
+
+    def inverse(self) -> str:
+        return "nothing to undo: an empty commit that no branch points to"
+
+    def by_hand(self) -> tuple[str, ...]:
+        branch, clone = self.service.branch, f"https://github.com{path(*self.service.repository.split('/'))}"
+        commit = command("git", "-C", "probe", "commit", "--quiet", "--allow-empty", "-m", "change freeze probe")
+        push = command("git", "-C", "probe", "push", "origin", branch)
+        not_frozen = command("echo", "NOT FROZEN: the probe was accepted")
+        return (command("git", "clone", "--quiet", "--branch", branch, clone, "probe"), commit, both(push, not_frozen))
+
+
+def _risk(order: SetLock, _limits: Limits) -> Risk:
+    """Locking is narrow and reversible; unlocking, and letting something pass, is the commander's (spec §4)."""
+    return Risk.C1 if order.holders and not order.exempted else Risk.C2
+
+
+class BranchLocks(System):
+    """The locks of all services, at GitHub."""
+
+    def __init__(self, github: Repositories) -> None:
+        self._github = github
+
+    @action("branch_lock.read")
+    async def read(self, order: LockOf, call: Call) -> BranchLock:
+        """The lock now. Refused: no such repository or branch."""
+        service, place = order.service, _repository(order.service)
+        ours = await self._ours(call, service)
+        branch = await self._github.branch(call, place, service.branch)
+        strict = [ruleset for ruleset in ours if ruleset["enforcement"] == "active" and not ruleset.get("bypass_actors")]
+        hotfixes = await self._github.heads(call, place, "hotfix/")
+        return BranchLock(
+            locked=bool(strict) and not await self._gaps(call, service, strict),
+            holders=tuple(dict.fromkeys(holder for ruleset in ours for holder in holders_in(str(ruleset["name"])))),
+            head=str(branch["commit"]["sha"]), hotfixes=hotfixes, drift=await self._drift(order, call, hotfixes),
+        )  # fmt: skip
+
+    @action("branch_lock.apply", risk=_risk, asks=(Role.INCIDENT_COMMANDER,))
+    async def apply(self, order: SetLock, call: Call) -> Effect:
+        """One ruleset, exactly as ordered and in force; without holders none. NotYet: accepted, but GitHub does not show it."""
+        place, wanted = _repository(order.service), [order.ruleset()] if order.holders else []
+        found = await self._ours(call, order.service)
+        for ruleset in wanted:
+            if not found:
+                await self._github.make_ruleset(call, place, ruleset)
+            elif _compared(found[0]) != _compared(ruleset):
+                await self._github.change_ruleset(call, place, int(found[0]["id"]), ruleset)
+        for surplus in found[len(wanted) :]:
+            await self._github.remove_ruleset(call, place, int(surplus["id"]))
+        kept = await self._ours(call, order.service)
+        if [*map(_compared, kept)] != [*map(_compared, wanted)]:
+            raise NotYet(f"accepted, but {place} does not show the rulesets as they were ordered", after=SOON)
+        proven_by = await self._in_force(order, call, kept, {ruleset["id"] for ruleset in found})
+        return Effect(
+            target=order.target(), summary=order.effect(), proven_by=proven_by,
+            adopted=[*map(_compared, found)] == [*map(_compared, wanted)], before={"rulesets": [str(r["name"]) for r in found]},
+            after={"rulesets": [str(r["name"]) for r in kept], "exempted": [*map(hotfix, order.exempted)]},
+        )  # fmt: skip
+
+    @action("branch_lock.probe", risk=Risk.C1, asks=(Role.OPS_LEAD,))
+    async def probe(self, order: ProbeDeploy, call: Call) -> Effect:
+        """A deploy that must be refused. Refused: it was accepted, or something else than the lock stopped it.
+
+        Nothing is pushed to a branch that does not even look locked: that would only deploy.
+        """
+        place, branch = _repository(order.service), order.service.branch
+        ours = await self._ours(call, order.service)
+        if gaps := await self._gaps(call, order.service, ours):
+            raise Refused(f"not probed, because {place} is not frozen: {' and '.join(gaps)}")
+        head = (await self._github.branch(call, place, branch))["commit"]
+        mark = f"change freeze probe {call.key}"
+        if mark in str(head["commit"]["message"]):  # of an earlier attempt, whose reply was lost
+            raise Refused(_not_frozen(order, str(head["sha"])))
+        message = f"{mark}\n\nAn empty commit. It must never be on a branch: if you see it there, {place} was not frozen."
+        tree, parent = str(head["commit"]["tree"]["sha"]), str(head["sha"])
+        sha = await self._github.commit(call, place, tree=tree, parent=parent, message=message, at=call.at.isoformat())
+        try:
+            await self._github.push(call, place, branch, sha)
+        except Refused as said:
+            if MOVED in said.message:
+                raise NotYet(f"{branch} of {place} has moved during the probe, which proves nothing", after=SOON) from None
+            if DENIED not in said.message:
+                raise Refused(f"the probe was refused, but not by the lock, so that it proves nothing: {said.message}") from None
+        else:
+            raise Refused(_not_frozen(order, sha))
+        proven_by = f"GitHub refused the push of {sha[:12]} to {branch}: {DENIED}"
+        others = _sources(rule for rule in await self._github.rules(call, place, branch) if not _from(rule, ours))
+        if others:
+            proven_by += f" (the rules of {others} forbid it as well, so that the probe alone cannot tell that ours do)"
+        return Effect(target=order.target(), summary=order.effect(), proven_by=proven_by, before={"head": parent})
+
+    async def _drift(self, order: LockOf, call: Call, hotfixes: dict[str, str]) -> tuple[str, ...]:
+        """Commits that came to the deploy branch, and hotfix branches that moved, without an exemption."""
+        if order.since is None:
+            return ()
+        branch, head, before = order.service.branch, order.since.head, order.since.hotfixes
+        try:
+            commits = await self._github.commits_between(call, order.service.repository, head, branch)
+            found = [f"{branch} {_in_words(commit)}" for commit in commits]
+        except Refused:
+            found = [f"{branch} was rewritten: the commit {head[:12]} that the freeze began with is no longer in it"]
+        allowed = {hotfix(artefact) for artefact in order.exempted}
+        moved = [f"{name} moved to {sha[:12]}" for name, sha in hotfixes.items() if name not in allowed and before.get(name) != sha]
+        return (*found, *moved)
+
+    async def _ours(self, call: Call, service: Deployed) -> list[JSON]:
+        """The rulesets that a freeze of this service has made, ours or by hand, oldest first."""
+        ours = re.compile(re.escape(f"change-freeze {service.name}") + "(:|$)")
+        listed = await self._github.rulesets(call, service.repository)
+        ids = sorted(int(ruleset["id"]) for ruleset in listed if ours.match(str(ruleset["name"])))
+        return [await self._github.ruleset(call, service.repository, id) for id in ids]
+
+    async def _in_force(self, order: SetLock, call: Call, kept: list[JSON], before: set[int]) -> str:
+        """What shows that the rules in force are as ordered. Raises `NotYet`."""
+        service, place = order.service, order.service.repository
+        if kept:
+            gaps = await self._gaps(call, service, kept)
+            for branch in map(hotfix, order.exempted):
+                if any(_from(rule, kept) for rule in await self._github.rules(call, place, branch)):
+                    gaps.append(f"it still covers {branch}, which is exempted")
+            if gaps:
+                raise NotYet(f"the ruleset is there, but {' and '.join(gaps)}", after=SOON)
+            return f"the rules in force for {service.branch} and for hotfix branches name ruleset {kept[0]['id']}"
+        rules = await self._github.rules(call, place, service.branch)
+        if any(rule["ruleset_id"] in before for rule in rules):
+            raise NotYet(f"accepted, but {place} is still frozen", after=SOON)
+        others = _sources(rules)
+        still = f"; rules of {others} still refuse pushes" if others else ""
+        return f"no ruleset of ours is left, and no rule in force for {service.branch} comes from one{still}"
+
+    async def _gaps(self, call: Call, service: Deployed, rulesets: list[JSON]) -> list[str]:
+        """What a push could still come through, by the rules that GitHub says are in force; empty when nothing."""
+        gaps: list[str] = []
+        for branch in (service.branch, NEVER_EXEMPT):
+            rules = await self._github.rules(call, service.repository, branch)
+            if missing := RULES - {str(rule["type"]) for rule in rules if _from(rule, rulesets)}:
+                gaps.append(f"no rule of it is in force for {branch} ({', '.join(sorted(missing))})")
+        return gaps
+
+
+def title(service: str, holders: tuple[str, ...] = (), more: int = 0) -> str:
+    """The name of a freeze's ruleset, with as many holders as there is room for."""
+    name = " ".join((f"change-freeze {service}:", ", ".join(holders), f"+{more}" if more else "")).strip()
+    return name if len(name) <= LONGEST_NAME or not holders else title(service, holders[:-1], more + 1)
+
+
+def holders_in(name: str) -> tuple[str, ...]:
+    """The holders that a ruleset's name says."""
+    said = name.partition(":")[2].replace(",", " ").split()
+    return tuple(holder for holder in said if not holder.startswith("+"))
+
+
+def _repository(service: Deployed) -> str:
+    if not service.repository:
+        raise Refused(f"{service.name} has no repository in the organisation's catalogue, so that its deploys cannot be frozen")
+    return service.repository
+
+
+def _ref_names(ruleset: JSON) -> dict[str, list[str]]:
+    names: dict[str, list[str]] = (ruleset.get("conditions") or {}).get("ref_name") or {"include": [], "exclude": []}
+    return names
+
+
+def _compared(ruleset: JSON) -> str:
+    """What matters of a ruleset: GitHub adds fields of its own."""
+    names = _ref_names(ruleset)
+    rules = sorted(rule["type"] for rule in ruleset.get("rules") or ())
+    told = [ruleset["name"], ruleset["target"], ruleset["enforcement"], ruleset.get("bypass_actors") or [], rules]
+    return json.dumps([*told, sorted(names["include"]), sorted(names["exclude"])])
+
+
+def _from(rule: JSON, rulesets: list[JSON]) -> bool:
+    return any(rule["ruleset_id"] == ruleset["id"] for ruleset in rulesets)
+
+
+def _sources(rules: Iterable[JSON]) -> str:
+    """Who else forbids a push."""
+    return ", ".join(sorted({str(rule["ruleset_source"]) for rule in rules if rule["type"] in RULES}))
+
+
+def _not_frozen(order: ProbeDeploy, sha: str) -> str:
+    return (
+        f"NOT FROZEN: the probe deploy was accepted: {sha[:12]} is on {order.service.branch} of {order.service.repository} and is being "
+        "deployed (an empty commit). This freeze does not hold deploys back: stop the pipeline by hand"
+    )
+
+
+def _in_words(commit: JSON) -> str:
+    made = commit["commit"]
+    first = str(made["message"]).splitlines()[0][:80] if made["message"] else "without a message"
+    return f"{str(commit['sha'])[:12]} by {made['author']['name']} at {made['author']['date']}: {first}"

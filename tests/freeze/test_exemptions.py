@@ -1,0 +1,90 @@
+"""What may pass a freeze, as stories: one artefact, one purpose, once, for half an hour."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from activities.action import Refused
+from activities.freeze.freezes import Freezes
+from activities.freeze.orders import ExemptDeploy, ExemptionPurpose
+from tests.freeze.story import API, ARTEFACT, OTHER, A, B, story
+
+
+async def test_a_rollback_uses_a_token_once(tmp_path: Path) -> None:
+    """INV-4. It does not pass through GitHub: nothing is opened there."""
+    async with story(tmp_path) as freeze:
+        with pytest.raises(Refused, match="not frozen"):
+            await freeze.exempt(ExemptionPurpose.ROLLBACK)
+        await freeze.hold()
+        given = await freeze.exempt(ExemptionPurpose.ROLLBACK)
+        assert (await freeze.exempt(ExemptionPurpose.ROLLBACK)).after["token"] == given.after["token"], "asked twice, given once"
+        for wrong in (
+            (ExemptionPurpose.HOTFIX, ARTEFACT, A),
+            (ExemptionPurpose.ROLLBACK, OTHER, A),
+            (ExemptionPurpose.ROLLBACK, ARTEFACT, B),
+        ):
+            with pytest.raises(Refused, match="there is no exemption"):
+                await freeze.use(*wrong)
+        order = ExemptDeploy(service=API, holder=A, artefact=ARTEFACT, purpose=ExemptionPurpose.ROLLBACK)
+        call = await freeze.call(Freezes.use, order, A)
+        used = await freeze.freezes.use(order, call)
+        assert used.after["token"] == given.after["token"]
+        assert await freeze.freezes.use(order, call) == used, "a lost reply is not a second use"
+        with pytest.raises(Refused, match=r"was used at .*: ask for a new one"):
+            await freeze.use(ExemptionPurpose.ROLLBACK)
+        assert (await freeze.exempt(ExemptionPurpose.ROLLBACK)).after["token"] != given.after["token"]
+        assert len(await freeze.stage.wrote("github.rulesets.update")) == 0
+        await freeze.replayed()
+
+
+async def test_an_exemption_that_nobody_uses_is_over_after_half_an_hour(tmp_path: Path) -> None:
+    async with story(tmp_path) as freeze:
+        await freeze.hold()
+        await freeze.exempt(ExemptionPurpose.ROLLBACK)
+        await freeze.exempt(ExemptionPurpose.HOTFIX)
+        assert [r.exclude for r in freeze.repository.rulesets.values()] == [["refs/heads/hotfix/0a1b2c3d4e5f"]]
+        await freeze.stage.env.sleep(timedelta(minutes=29))
+        assert not [e for e in (await freeze.state()).exemptions if e.ended]
+        await freeze.stage.env.sleep(timedelta(minutes=2))
+        await freeze.hears("expired: one hotfix")
+        with pytest.raises(Refused, match="expired"):
+            await freeze.use(ExemptionPurpose.ROLLBACK)
+        await freeze.closed()
+        assert await freeze.push("hotfix/0a1b2c3d4e5f") == 422
+        await freeze.replayed()
+
+
+async def test_a_hotfix_passes_once_and_the_branch_is_closed_behind_it(tmp_path: Path) -> None:
+    """INV-18: tied to the artefact's digest; nobody need tell us that it was used."""
+    async with story(tmp_path) as freeze:
+        await freeze.hold()
+        given = await freeze.exempt(ExemptionPurpose.HOTFIX)
+        assert "by a push to hotfix/0a1b2c3d4e5f" in given.summary
+        assert await freeze.push("hotfix/123") == 422 and await freeze.push() == 422
+        assert await freeze.push("hotfix/0a1b2c3d4e5f", "the fix") == 201
+        newest = freeze.stage.world.state.fleet.services["api"].newest()
+        assert newest.digest.startswith("sha256:0a1b2c3d4e5f")
+        await freeze.hears("used: one hotfix")
+        await freeze.closed()
+        assert await freeze.push("hotfix/0a1b2c3d4e5f", "and one more") == 422
+        assert (await freeze.use(ExemptionPurpose.HOTFIX)).adopted, "whoever pushed says so, too"
+        with pytest.raises(Refused, match="was used"):
+            await freeze.use(ExemptionPurpose.HOTFIX)
+        released = await freeze.release()
+        assert "drift" not in released.after
+        await freeze.ended()
+
+
+async def test_a_branch_that_cannot_be_closed_is_a_hole_that_everybody_sees(tmp_path: Path) -> None:
+    """It is tried again until it is closed."""
+    async with story(tmp_path, tries=2) as freeze:
+        await freeze.hold()
+        await freeze.exempt(ExemptionPurpose.HOTFIX)
+        await freeze.stage.dial("github.rulesets.update", "fail", status=503)
+        await freeze.use(ExemptionPurpose.HOTFIX)
+        assert "hotfix/0a1b2c3d4e5f may still be let through" in (await freeze.state()).trouble
+        await freeze.stage.undial()
+        await freeze.stage.env.sleep(timedelta(minutes=6))
+        await freeze.closed()
+        await freeze.replayed()
