@@ -9,7 +9,6 @@ It does not stand on the kit: it is not a value that is changed and put back, bu
 
 import json
 import re
-from collections.abc import Iterable
 from datetime import timedelta
 
 from activities.action import Call, Effect, Limits, NotYet, Order, Refused, Risk, Role, System, Value, action
@@ -111,10 +110,12 @@ class ProbeDeploy(OfService):
 
     def by_hand(self) -> tuple[str, ...]:
         branch, clone = self.service.branch, f"https://github.com{path(*self.service.repository.split('/'))}"
-        commit = command("git", "-C", "probe", "commit", "--quiet", "--allow-empty", "-m", "change freeze probe")
-        push = command("git", "-C", "probe", "push", "origin", branch)
-        not_frozen = command("echo", "NOT FROZEN: the probe was accepted")
-        return (command("git", "clone", "--quiet", "--branch", branch, clone, "probe"), commit, both(push, not_frozen))
+        in_probe = ("git", "-C", "probe")
+        return (
+            command("git", "clone", "--quiet", "--branch", branch, clone, "probe"),
+            command(*in_probe, "commit", "--quiet", "--allow-empty", "-m", "change freeze probe"),
+            both(command(*in_probe, "push", "origin", branch), command("echo", "NOT FROZEN: the probe was accepted")),
+        )
 
 
 def _risk(order: SetLock, _limits: Limits) -> Risk:
@@ -133,20 +134,20 @@ class BranchLocks(System):
         """The lock now. Refused: no such repository or branch."""
         service, place = order.service, _repository(order.service)
         ours = await self._ours(call, service)
-        branch = await self._github.branch(call, place, service.branch)
         strict = [ruleset for ruleset in ours if ruleset["enforcement"] == "active" and not ruleset.get("bypass_actors")]
         hotfixes = await self._github.heads(call, place, "hotfix/")
         return BranchLock(
             locked=bool(strict) and not await self._gaps(call, service, strict),
             holders=tuple(dict.fromkeys(holder for ruleset in ours for holder in holders_in(str(ruleset["name"])))),
-            head=str(branch["commit"]["sha"]), hotfixes=hotfixes, drift=await self._drift(order, call, hotfixes),
+            head=str((await self._github.branch(call, place, service.branch))["commit"]["sha"]),
+            hotfixes=hotfixes, drift=await self._drift(order, call, hotfixes),
         )  # fmt: skip
 
     @action("branch_lock.apply", risk=_risk, asks=(Role.INCIDENT_COMMANDER,))
     async def apply(self, order: SetLock, call: Call) -> Effect:
         """One ruleset, exactly as ordered and in force; without holders none. NotYet: accepted, but GitHub does not show it."""
-        place, wanted = _repository(order.service), [order.ruleset()] if order.holders else []
-        found = await self._ours(call, order.service)
+        service, place, wanted = order.service, _repository(order.service), [order.ruleset()] if order.holders else []
+        found = await self._ours(call, service)
         for ruleset in wanted:
             if not found:
                 await self._github.make_ruleset(call, place, ruleset)
@@ -154,12 +155,16 @@ class BranchLocks(System):
                 await self._github.change_ruleset(call, place, int(found[0]["id"]), ruleset)
         for surplus in found[len(wanted) :]:
             await self._github.remove_ruleset(call, place, int(surplus["id"]))
-        kept = await self._ours(call, order.service)
+        kept = await self._ours(call, service)
         if [*map(_compared, kept)] != [*map(_compared, wanted)]:
             raise NotYet(f"accepted, but {place} does not show the rulesets as they were ordered", after=SOON)
-        proven_by = await self._in_force(order, call, kept, {ruleset["id"] for ruleset in found})
+        if gaps := await self._gaps(call, service, kept or found, not kept, *map(hotfix, order.exempted)):
+            raise NotYet(f"accepted, but {' and '.join(gaps)}", after=SOON)
+        from_us = (
+            f"come from ruleset {kept[0]['id']}" if kept else f"come from no ruleset of ours{await self._others(call, service, found)}"
+        )
         return Effect(
-            target=order.target(), summary=order.effect(), proven_by=proven_by,
+            target=order.target(), summary=order.effect(), proven_by=f"the rules in force for {service.branch} and hotfix/… {from_us}",
             adopted=[*map(_compared, found)] == [*map(_compared, wanted)], before={"rulesets": [str(r["name"]) for r in found]},
             after={"rulesets": [str(r["name"]) for r in kept], "exempted": [*map(hotfix, order.exempted)]},
         )  # fmt: skip
@@ -170,14 +175,13 @@ class BranchLocks(System):
 
         Nothing is pushed to a branch that does not even look locked: that would only deploy.
         """
-        place, branch = _repository(order.service), order.service.branch
-        ours = await self._ours(call, order.service)
-        if gaps := await self._gaps(call, order.service, ours):
+        service, place, branch = order.service, _repository(order.service), order.service.branch
+        ours = await self._ours(call, service)
+        if gaps := await self._gaps(call, service, ours):
             raise Refused(f"not probed, because {place} is not frozen: {' and '.join(gaps)}")
-        head = (await self._github.branch(call, place, branch))["commit"]
-        mark = f"change freeze probe {call.key}"
+        head, mark = (await self._github.branch(call, place, branch))["commit"], f"change freeze probe {call.key}"
         if mark in str(head["commit"]["message"]):  # of an earlier attempt, whose reply was lost
-            raise Refused(_not_frozen(order, str(head["sha"])))
+            raise Refused(_not_frozen(service, str(head["sha"])))
         message = f"{mark}\n\nAn empty commit. It must never be on a branch: if you see it there, {place} was not frozen."
         tree, parent = str(head["commit"]["tree"]["sha"]), str(head["sha"])
         sha = await self._github.commit(call, place, tree=tree, parent=parent, message=message, at=call.at.isoformat())
@@ -189,12 +193,9 @@ class BranchLocks(System):
             if DENIED not in said.message:
                 raise Refused(f"the probe was refused, but not by the lock, so that it proves nothing: {said.message}") from None
         else:
-            raise Refused(_not_frozen(order, sha))
-        proven_by = f"GitHub refused the push of {sha[:12]} to {branch}: {DENIED}"
-        others = _sources(rule for rule in await self._github.rules(call, place, branch) if not _from(rule, ours))
-        if others:
-            proven_by += f" (the rules of {others} forbid it as well, so that the probe alone cannot tell that ours do)"
-        return Effect(target=order.target(), summary=order.effect(), proven_by=proven_by, before={"head": parent})
+            raise Refused(_not_frozen(service, sha))
+        proven_by = f"GitHub refused the push of {sha[:12]} to {branch}: {DENIED}{await self._others(call, service, ours)}"
+        return Effect(target=order.target(), summary=order.effect(), proven_by=proven_by)
 
     async def _drift(self, order: LockOf, call: Call, hotfixes: dict[str, str]) -> tuple[str, ...]:
         """Commits that came to the deploy branch, and hotfix branches that moved, without an exemption."""
@@ -217,32 +218,24 @@ class BranchLocks(System):
         ids = sorted(int(ruleset["id"]) for ruleset in listed if ours.match(str(ruleset["name"])))
         return [await self._github.ruleset(call, service.repository, id) for id in ids]
 
-    async def _in_force(self, order: SetLock, call: Call, kept: list[JSON], before: set[int]) -> str:
-        """What shows that the rules in force are as ordered. Raises `NotYet`."""
-        service, place = order.service, order.service.repository
-        if kept:
-            gaps = await self._gaps(call, service, kept)
-            for branch in map(hotfix, order.exempted):
-                if any(_from(rule, kept) for rule in await self._github.rules(call, place, branch)):
-                    gaps.append(f"it still covers {branch}, which is exempted")
-            if gaps:
-                raise NotYet(f"the ruleset is there, but {' and '.join(gaps)}", after=SOON)
-            return f"the rules in force for {service.branch} and for hotfix branches name ruleset {kept[0]['id']}"
-        rules = await self._github.rules(call, place, service.branch)
-        if any(rule["ruleset_id"] in before for rule in rules):
-            raise NotYet(f"accepted, but {place} is still frozen", after=SOON)
-        others = _sources(rules)
-        still = f"; rules of {others} still refuse pushes" if others else ""
-        return f"no ruleset of ours is left, and no rule in force for {service.branch} comes from one{still}"
-
-    async def _gaps(self, call: Call, service: Deployed, rulesets: list[JSON]) -> list[str]:
-        """What a push could still come through, by the rules that GitHub says are in force; empty when nothing."""
+    async def _gaps(self, call: Call, service: Deployed, rulesets: list[JSON], unlocked: bool = False, *exempted: str) -> list[str]:
+        """Where the rules in force are not as these rulesets should make them; `exempted` branches are not covered. Empty: nowhere."""
         gaps: list[str] = []
-        for branch in (service.branch, NEVER_EXEMPT):
+        for branch in (service.branch, NEVER_EXEMPT, *exempted):
+            wanted = set() if unlocked or branch in exempted else RULES
             rules = await self._github.rules(call, service.repository, branch)
-            if missing := RULES - {str(rule["type"]) for rule in rules if _from(rule, rulesets)}:
-                gaps.append(f"no rule of it is in force for {branch} ({', '.join(sorted(missing))})")
+            found = RULES & {str(rule["type"]) for rule in rules if _from(rule, rulesets)}
+            if missing := sorted(wanted - found):
+                gaps.append(f"no rule of it is in force for {branch} ({', '.join(missing)})")
+            elif found - wanted:
+                gaps.append(f"it is still in force for {branch}")
         return gaps
+
+    async def _others(self, call: Call, service: Deployed, ours: list[JSON]) -> str:
+        """Who else forbids a push: then a refused one does not show that we do."""
+        rules = await self._github.rules(call, service.repository, service.branch)
+        names = sorted({str(rule["ruleset_source"]) for rule in rules if rule["type"] in RULES and not _from(rule, ours)})
+        return f"; other rules of {', '.join(names)} refuse pushes as well" if names else ""
 
 
 def title(service: str, holders: tuple[str, ...] = (), more: int = 0) -> str:
@@ -280,16 +273,9 @@ def _from(rule: JSON, rulesets: list[JSON]) -> bool:
     return any(rule["ruleset_id"] == ruleset["id"] for ruleset in rulesets)
 
 
-def _sources(rules: Iterable[JSON]) -> str:
-    """Who else forbids a push."""
-    return ", ".join(sorted({str(rule["ruleset_source"]) for rule in rules if rule["type"] in RULES}))
-
-
-def _not_frozen(order: ProbeDeploy, sha: str) -> str:
-    return (
-        f"NOT FROZEN: the probe deploy was accepted: {sha[:12]} is on {order.service.branch} of {order.service.repository} and is being "
-        "deployed (an empty commit). This freeze does not hold deploys back: stop the pipeline by hand"
-    )
+def _not_frozen(service: Deployed, sha: str) -> str:
+    where = f"{service.branch} of {service.repository}"
+    return f"NOT FROZEN: the probe deploy was accepted: {sha[:12]} (an empty commit) is on {where} and is being deployed: stop it by hand"
 
 
 def _in_words(commit: JSON) -> str:

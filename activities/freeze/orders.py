@@ -34,7 +34,6 @@ class Holder(Value):
     reason: str
     by: str
     since: datetime
-    proven: bool = False  # the lock was read back and a probe deploy was refused since it holds
 
 
 class Exemption(Value):
@@ -65,7 +64,7 @@ class FreezeState(BaseModel):
     holders: tuple[Holder, ...] = ()
     exemptions: tuple[Exemption, ...] = ()
     since: datetime | None = None
-    proven_at: datetime | None = None  # when a probe deploy was last refused
+    proven_at: datetime | None = None  # when the lock was last read back and a probe deploy refused
     trouble: str = ""  # what is wrong with it, in one sentence
     drift: tuple[str, ...] = ()  # what was deployed without an exemption, as seen at the last look
     questions: tuple[str, ...] = ()  # what waits for an answer
@@ -73,7 +72,7 @@ class FreezeState(BaseModel):
     @property
     def in_force(self) -> bool:
         """True when somebody holds it and that was proven."""
-        return any(holder.proven for holder in self.holders) and not self.trouble
+        return bool(self.holders) and self.proven_at is not None and not self.trouble
 
     @property
     def names(self) -> str:
@@ -86,10 +85,7 @@ class FreezeState(BaseModel):
         """All of it for people, a line each."""
         return (
             *([f"NOT IN FORCE: {self.trouble}"] if self.trouble else []),
-            *(
-                f"held by {h.id} since {h.since:%Y-%m-%d %H:%M} UTC ({h.by}): {h.reason}{'' if h.proven else ' (not proven)'}"
-                for h in self.holders
-            ),
+            *(f"held by {h.id} since {h.since:%Y-%m-%d %H:%M} UTC ({h.by}): {h.reason}" for h in self.holders),
             *([f"a probe deploy was refused at {self.proven_at:%Y-%m-%d %H:%M} UTC"] if self.proven_at else []),
             *(f"may pass: one {e}, until {e.expires_at:%H:%M} UTC, by {' and '.join(e.by)}" for e in self.exemptions if not e.ended),
             *(f"exempted: one {e}, {e.ended}" for e in self.exemptions if e.ended),

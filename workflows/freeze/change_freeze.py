@@ -7,8 +7,9 @@ the last release, and begins anew with the next hold.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from temporalio import workflow
 
@@ -26,7 +27,6 @@ from workflows.people.messages import Guarded, open_doors, read
 from workflows.people.permissions import Capability, whose
 from workflows.people.questions import Questions
 
-COMMAND = whose(Capability.FREEZE_OFF, limits="1")
 MESSAGES = {
     "hold": 'Freeze deploys for an incident, or for the error budget: {"holder": "inc-20261123-out-api", "by": "dana", "reason": "…"}',
     "release": 'Hold it no longer: {"holder": "inc-20261123-out-api", "by": "dana", "reason": "…"}',
@@ -37,26 +37,12 @@ MESSAGES = {
     "decline": 'No to a question. Input as for approve: "1-4XQ2-M9KD"',
 }
 VERDICTS = {"approve": "code", "decline": "code"}
-
-
-# What each message wants: which verb, of which order, and who may have it without asking.
+COMMAND, RESPONDERS = whose(Capability.FREEZE_OFF, limits="1"), whose(Capability.FREEZE_ON, "R")
+# What each message wants: an order of a verb; and who may have it without asking.
 WANTS: dict[str, tuple[Verb[Any, Effect], type[FreezeOrder], tuple[Role, ...]]] = {
-    "hold": (Freezes.hold, Hold, whose(Capability.FREEZE_ON, "R")), "release": (Freezes.release, Release, COMMAND),
-    "exempt": (Freezes.exempt, ExemptDeploy, COMMAND), "use_exemption": (Freezes.use, ExemptDeploy, whose(Capability.FREEZE_ON, "R")),
+    "hold": (Freezes.hold, Hold, RESPONDERS), "release": (Freezes.release, Release, COMMAND),
+    "exempt": (Freezes.exempt, ExemptDeploy, COMMAND), "use_exemption": (Freezes.use, ExemptDeploy, RESPONDERS),
 }  # fmt: skip
-
-
-class Wish(NamedTuple):
-    """A message that was understood."""
-
-    name: str
-    verb: Verb[Any, Effect]
-    order: FreezeOrder
-    roles: tuple[Role, ...]
-
-    @property
-    def covered(self) -> str:
-        return self.order.digest(action_of(self.verb).name)
 
 
 def request_of(name: str, given: Sequence[object]) -> FreezeRequest:
@@ -80,7 +66,7 @@ class ChangeFreeze(FreezeMessages):
         self.invoker = Invoker(self.freeze, self.freeze.record.counts, keys=self.freeze.record.id)
         self.questions = Questions(self.freeze, self.invoker)
         self.holding = Holding(self.freeze, self.invoker, self.questions)
-        self._asking: dict[str, asyncio.Task[Effect | None]] = {}
+        self._asking: dict[str, asyncio.Task[Effect | None]] = {}  # what is asked, by its digest
         self._turn = asyncio.Lock()  # one change at a time: two must not write the ruleset past each other
         self._ready = False
         self._messages = 0
@@ -103,7 +89,7 @@ class ChangeFreeze(FreezeMessages):
                     workflow.continue_as_new(freeze.renewed(self.invoker.counts))
                 async with self._turn:
                     await self.holding.tend()
-                workflow.set_current_details(self._details())
+                self._show()
             except asyncio.CancelledError:
                 if not freeze.record.holders:
                     raise
@@ -120,14 +106,17 @@ class ChangeFreeze(FreezeMessages):
         try:
             request = request_of(name, given)
             if name in VERDICTS:
-                return await self._answered(name, request)
-            wish = await self._wish(name, request)
+                question = self._take(name, request, await self._identify(request))
+                return (await self._outcome(question)).summary if name == "approve" else f"declined by {question.given[-1].by}"
+            shape = WANTS[name][1]
+            words = {"service": await self.holding.place(), **request.model_dump(include=set(shape.model_fields))}
+            order = read(name, [words], shape, MESSAGES, {})
             if request.seal:
-                return await self._carry_out(wish, await self._vouched(wish, request))
-            return (await self._said(wish, request)).summary
+                return await self._carry_out(name, order, await self._vouched(name, order, request))
+            return (await self._by_person(name, order, request)).summary
         finally:
             self._messages += 1
-            workflow.set_current_details(self._details())
+            self._show()
 
     def refuse(self, name: str, given: Sequence[object], why: str) -> None:
         """Note what was not accepted. What was sent is not repeated: it may be somebody's code."""
@@ -141,77 +130,78 @@ class ChangeFreeze(FreezeMessages):
     def timeline(self, *given: Any) -> list[dict[str, Any]]:
         return [entry.model_dump(mode="json") for entry in self.freeze.timeline.entries]
 
-    async def _wish(self, name: str, request: FreezeRequest) -> Wish:
-        verb, shape, roles = WANTS[name]
-        words = {"service": await self.holding.place(), **request.model_dump(include=set(shape.model_fields))}
-        order = read(name, [words], shape, MESSAGES, {})
-        if isinstance(order, ExemptDeploy) and name == "exempt" and order.purpose is ExemptionPurpose.SECURITY_PATCH:
-            roles = (Role.SECURITY_LEAD, *roles)  # a patch is also Security's to allow (spec §4)
-        return Wish(name, verb, order, roles)
+    async def _carry_out(self, name: str, order: FreezeOrder, by: Authority) -> Effect:
+        record, holding = self.freeze.record, self.holding
+        verbs: dict[str, Any] = {
+            "hold": holding.hold, "release": holding.release, "exempt": holding.exempt, "use_exemption": holding.use,
+        }  # fmt: skip
+        async with self._turn:
+            if name != "hold" and by.key and by.key in record.done:
+                return holding.again(order)
+            try:
+                effect: Effect = await verbs[name](order, by)
+            except (RetriesExhausted, NeedsApproval) as out:
+                raise NotProven(str(out)) from None
+            record.done += [by.key] if by.key else []
+            return effect
 
     # -- on whose word (design §4, Who answered) --------------------------------------------------------------------------------------
 
-    async def _vouched(self, wish: Wish, request: FreezeRequest) -> Authority:
+    async def _vouched(self, name: str, order: FreezeOrder, request: FreezeRequest) -> Authority:
         """A worker of ours, and where it needs one the grant that it was given: its own activity has checked that."""
-        words = request.sealed(wish.name, self.freeze.record.service)
-        if not await self.invoker.quietly(Identities.vouched, Sealed(said=words, seal=request.seal)):
-            raise NotAccepted(f"{wish.name}: the seal is not one of our workers'")
-        if (risk := self.invoker.risk(wish.verb, wish.order)) < Risk.C2:
+        if not await self.invoker.quietly(Identities.vouched, Sealed(said=request.sealed(name, order.service.name), seal=request.seal)):
+            raise NotAccepted(f"{name}: the seal is not one of our workers'")
+        grant, risk = request.grant, self.invoker.risk(WANTS[name][0], order)
+        if risk < Risk.C2:
             return Authority(("automation",), True, request.key)
-        grant = request.grant
         if grant is None or not grant.by:
-            raise NotAccepted(f"{wish.name} is {risk.label} and was granted by nobody")
+            raise NotAccepted(f"{name} is {risk.label} and was granted by nobody")
         if workflow.now() > grant.expires_at + timedelta(minutes=1):  # what is granted in the last second may arrive in the next
             raise NotAccepted(f"the approval by {' and '.join(grant.by)} expired at {grant.expires_at:%H:%M:%S} UTC")
         return Authority(grant.by, grant.verified, request.key)
 
-    async def _said(self, wish: Wish, request: FreezeRequest) -> Effect:
-        """A person. What they may not do alone, or not without a code, becomes a question to those who may."""
-        freeze, identity = self.freeze, await self._identify(request)
+    async def _by_person(self, name: str, order: FreezeOrder, request: FreezeRequest) -> Effect:
+        """What a person may not do alone, or not without a code, becomes a question to those who may."""
+        freeze, identity, (verb, _, roles) = self.freeze, await self._identify(request), WANTS[name]
         if identity.person is None:
             raise NotAccepted(identity.why)
-        risk = self.invoker.risk(wish.verb, wish.order)
-        if not request.code and risk < freeze.policy.verified_from and freeze.assignments.role_of(identity.person, wish.roles):
-            return await self._carry_out(wish, Authority((identity.person.id,), verified=False))
-        question = self._question(wish)
-        if question is None:
-            self._asking[wish.covered] = asyncio.create_task(self._ask(wish))
-            await workflow.wait_condition(lambda: self._question(wish) is not None)
-            question = self._question(wish)
-        assert question is not None  # noqa: S101 - narrows the type; it was waited for
+        if name == "exempt" and request.purpose == ExemptionPurpose.SECURITY_PATCH:
+            roles = (Role.SECURITY_LEAD, *roles)  # also Security's to allow (spec §4)
+        alone = self.invoker.risk(verb, order) < freeze.policy.verified_from and freeze.assignments.role_of(identity.person, roles)
+        if alone and not request.code:
+            return await self._carry_out(name, order, Authority((identity.person.id,), verified=False))
+        question = await self._question(name, order, roles)
         try:
             self._take("approve", request.model_copy(update={"question": question.number}), identity)
         except NotAccepted as no:
-            whose = " or ".join(role.title for role in question.roles)
-            raise NotAccepted(
-                f"{no}; question {question.number} goes to {whose}: incident approve {freeze.id} {question.number} --code CODE"
-            ) from None
+            asked = f"question {question.number} goes to {' or '.join(role.title for role in question.roles)}"
+            raise NotAccepted(f"{no}; {asked}: incident approve {freeze.id} {question.number} --code CODE") from None
         return await self._outcome(question)
 
-    async def _answered(self, verdict: str, request: FreezeRequest) -> str:
-        question = self._take(verdict, request, await self._identify(request))
-        if verdict == "decline":
-            return f"declined by {question.given[-1].by}"
-        return (await self._outcome(question)).summary
+    async def _question(self, name: str, order: FreezeOrder, roles: tuple[Role, ...]) -> Question:
+        """The open question whether exactly this may be done; a new one when there is none. It is put to people as every question is."""
+        covered = order.digest(action_of(WANTS[name][0]).name)
+
+        async def ask() -> Effect | None:
+            facts = (f"held by: {self.freeze.record.names}",)
+            decision = await self.questions.approval(WANTS[name][0], [order], facts=facts, roles=roles, silence=Silence.SKIP)
+            grant = decision.grant
+            return await self._carry_out(name, order, Authority(grant.by, grant.verified)) if grant else None
+
+        def found() -> Question | None:
+            return next((q for q in self.freeze.approvals.questions if q.open and covered in q.covers), None)
+
+        if found() is None:
+            self._asking[covered] = asyncio.create_task(ask())
+            await workflow.wait_condition(lambda: found() is not None)
+        return found() or self.freeze.approvals.questions[-1]
 
     async def _outcome(self, question: Question) -> Effect:
         """What came of a yes."""
-        asking = next((task for covered, task in self._asking.items() if covered in question.covers), None)
-        effect = await asking if asking else None
+        effect = await next(task for covered, task in self._asking.items() if covered in question.covers)
         if effect is None:
             raise NotAccepted(f"question {question.number} is {question.state}: nothing was done")
         return effect
-
-    async def _ask(self, wish: Wish) -> Effect | None:
-        """Put to people as every question is, with a ladder; what was granted is carried out."""
-        facts = (f"held by: {self.freeze.record.names}",)
-        decision = await self.questions.approval(wish.verb, [wish.order], facts=facts, roles=wish.roles, silence=Silence.SKIP)
-        grant = decision.grant
-        return await self._carry_out(wish, Authority(grant.by, grant.verified)) if grant else None
-
-    def _question(self, wish: Wish) -> Question | None:
-        """The open question whether exactly this may be done."""
-        return next((q for q in self.freeze.approvals.questions if q.open and wish.covered in q.covers), None)
 
     async def _identify(self, request: FreezeRequest) -> Identity:
         freeze = self.freeze
@@ -233,19 +223,6 @@ class ChangeFreeze(FreezeMessages):
         freeze.note("answered", f"[{question.number}] {verdict} by {given.by} ({how}): {question.asks}", by=given.by)
         return question
 
-    async def _carry_out(self, wish: Wish, by: Authority) -> Effect:
-        record, verbs = self.freeze.record, self.holding
-        do = {"hold": verbs.hold, "release": verbs.release, "exempt": verbs.exempt, "use_exemption": verbs.use}[wish.name]
-        async with self._turn:
-            if wish.name != "hold" and by.key and by.key in record.done:
-                return verbs.again(wish.order)
-            try:
-                effect: Effect = await do(wish.order, by)  # type: ignore[operator]
-            except (RetriesExhausted, NeedsApproval) as out:
-                raise NotProven(str(out)) from None
-            record.done += [by.key] if by.key else []
-            return effect
-
     # -- time -------------------------------------------------------------------------------------------------------------------------
 
     async def _wait(self) -> None:
@@ -254,20 +231,14 @@ class ChangeFreeze(FreezeMessages):
             due = self._due()
             if due is not None and due <= workflow.now():
                 return
-            try:
+            with suppress(TimeoutError):
                 await workflow.wait_condition(
                     lambda seen=due: self._may_end() or self._may_renew() or self._due() != seen,  # type: ignore[misc]
-                    timeout=due - workflow.now() if due else None,
-                    timeout_summary="the next look" if due else None,
-                )
-            except TimeoutError:
-                return
+                    timeout=due - workflow.now() if due else None, timeout_summary="the next look",
+                )  # fmt: skip
 
     def _due(self) -> datetime | None:
-        freeze, record = self.freeze, self.freeze.record
-        look = record.looked_at + freeze.policy.paced(freeze.policy.freeze.exemption_look) if freeze.exempted and record.looked_at else None
-        due = (*(e.expires_at for e in freeze.live), look, record.ask_at, record.retry_at)
-        return min((at for at in due if at is not None), default=None)
+        return min(self.freeze.record.due.values(), default=None)
 
     def _may_end(self) -> bool:
         return self._messages > 0 and not self.freeze.record.holders and workflow.all_handlers_finished()
@@ -276,6 +247,6 @@ class ChangeFreeze(FreezeMessages):
         long = self._messages >= self.freeze.policy.freeze.messages_per_run or workflow.info().is_continue_as_new_suggested()
         return long and workflow.all_handlers_finished() and not any(q.open for q in self.freeze.approvals.questions)
 
-    def _details(self) -> str:
+    def _show(self) -> None:
         record = self.freeze.record
-        return "\n".join([f"Change freeze of {record.service}", *(f"* {line}" for line in record.lines())])
+        workflow.set_current_details("\n".join([f"Change freeze of {record.service}", *(f"* {line}" for line in record.lines())]))

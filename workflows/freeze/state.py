@@ -1,7 +1,7 @@
 """One change freeze as its workflow knows it: an incident's state, and who holds it and what may pass. It does nothing to the outside."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,14 +10,14 @@ from temporalio import workflow
 from activities.action import Action, Entry, Role
 from activities.freeze.branch_lock import BranchLock
 from activities.freeze.freezes import PREFIX
-from activities.freeze.orders import ExemptDeploy, Exemption, FreezeState, Holder
+from activities.freeze.orders import ExemptDeploy, Exemption, FreezeState
 from activities.organisation.organisation import Deployed
 from workflows.engine.state import IncidentState
 from workflows.incident import Card, Incident, Question
 from workflows.people.messages import LONGEST
 from workflows.severity.severity import Severity
 
-KEEPS = 200  # entries, ended exemptions and keys that go over into the next run
+KEEPS = 200  # entries, exemptions and keys that go over into the next run
 # SEV-1: nothing of a rollback starts before the freeze is proven (INV-4), so that it never waits behind others.
 CARD = Card(section="7.2", title="Change freeze", short="freeze", floor=Severity.SEV1, lead=(Role.OPS_LEAD,), triggers=(), sure=True)
 
@@ -26,14 +26,10 @@ class Record(FreezeState):
     """Everything that goes over into the next run of a freeze."""
 
     id: str  # another one every time that the service is frozen: no key is used twice
-    place: Deployed | None = None
-    before: BranchLock | None = None  # the branches when the freeze began
+    place: Deployed  # where its source is; without a repository until the catalogue has said it
+    before: BranchLock | None = None  # the branches when the freeze began; None: they were never touched
     passing: tuple[str, ...] = ()  # artefacts that GitHub may let through
-    touched: bool = False  # there may be something to unlock: from the first attempt to lock on
-    given: int = 0
-    ask_at: datetime | None = None  # when people are asked whether it is still needed
-    retry_at: datetime | None = None  # when it is tried again to close an exemption
-    looked_at: datetime | None = None
+    due: dict[str, datetime] = {}  # when what is done next: look | close | ask
     done: list[str] = []  # keys of what workers' messages have brought about: the same message again changes nothing
     asked: list[Question] = []
     entries: list[Entry] = []
@@ -48,8 +44,7 @@ class Freeze(IncidentState):
         self.record, strange = _brought(workflow_id, given, at)
         self.incident = Incident(service=self.record.service)
         self.acknowledged_at = at
-        self.approvals.questions = self.record.asked
-        self.timeline.entries = self.record.entries
+        self.approvals.questions, self.timeline.entries = self.record.asked, self.record.entries
         if strange:
             self.note("refused", f"the start input could not be understood: {strange}")
 
@@ -64,30 +59,17 @@ class Freeze(IncidentState):
     def renewed(self, counts: dict[str, int]) -> dict[str, Any]:
         """The input of the next run."""
         record = self.record
-        exemptions = (*(e for e in record.exemptions[:-KEEPS] if not e.ended), *record.exemptions[-KEEPS:])
-        kept = {"exemptions": exemptions, "entries": record.entries[-KEEPS:], "done": record.done[-KEEPS:], "counts": counts}
-        return {"service": record.service, "kept": record.model_copy(update=kept).model_dump(mode="json")}
+        kept = {name: getattr(record, name)[-KEEPS:] for name in ("exemptions", "entries", "done")}
+        return {"kept": record.model_copy(update={**kept, "counts": counts}).model_dump(mode="json")}
 
-    # -- holders ----------------------------------------------------------------------------------------------------------------------
-
-    def hold(self, holder: Holder) -> None:
-        """Somebody holds it: from the first on it is asked about when it is too old."""
-        record = self.record
-        record.holders = (*record.holders, holder)
-        record.since = record.since or holder.since
-        record.ask_at = record.ask_at or holder.since + self.policy.paced(self.policy.freeze.ask_again)
-
-    def proven(self) -> None:
-        """The lock was read back, and a probe deploy refused."""
-        record = self.record
-        record.proven_at, record.trouble, record.retry_at = workflow.now(), "", None
-        record.holders = tuple(holder.model_copy(update={"proven": True}) for holder in record.holders)
+    def later(self, what: str, after: timedelta) -> None:
+        self.record.due[what] = workflow.now() + self.policy.paced(after)
 
     def emptied(self) -> None:
         """Nobody holds it any more, and the branches are unlocked."""
         record = self.record
-        record.holders, record.passing, record.since, record.before = (), (), None, None
-        record.ask_at, record.retry_at, record.touched, record.trouble = None, None, False, ""
+        record.holders, record.passing, record.due, record.trouble = (), (), {}, ""
+        record.since = record.before = record.proven_at = None
         for exemption in self.live:
             self.end_exemption(exemption, "withdrawn")
 
@@ -98,14 +80,14 @@ class Freeze(IncidentState):
         return [e for e in self.record.exemptions if not e.ended]
 
     @property
-    def exempted(self) -> tuple[str, ...]:
+    def pushing(self) -> list[Exemption]:
         """What may come through a branch now."""
-        return tuple(sorted({e.artefact for e in self.live if e.purpose.pushes}))
+        return [e for e in self.live if e.purpose.pushes]
 
     @property
-    def unclosed(self) -> tuple[str, ...]:
-        """What may not pass any more, while GitHub may still let it through."""
-        return tuple(artefact for artefact in self.record.passing if artefact not in self.exempted)
+    def unclosed(self) -> list[str]:
+        """Artefacts that may not pass any more, while GitHub may still let them through."""
+        return [artefact for artefact in self.record.passing if artefact not in {e.artefact for e in self.pushing}]
 
     def exemption(self, order: ExemptDeploy) -> Exemption | None:
         """The newest exemption for exactly this."""
@@ -113,10 +95,9 @@ class Freeze(IncidentState):
         return next((e for e in reversed(self.record.exemptions) if (e.holder, e.artefact, e.purpose) == bound), None)
 
     def exempt(self, order: ExemptDeploy, by: tuple[str, ...], verified: bool, head: str) -> Exemption:
-        self.record.given += 1
         exemption = Exemption(
-            token=f"{self.record.id}/{self.record.given}", holder=order.holder, artefact=order.artefact, purpose=order.purpose, by=by,
-            verified=verified, head=head, expires_at=workflow.now() + self.policy.for_people(self.policy.freeze.exemption),
+            token=str(workflow.uuid4()), holder=order.holder, artefact=order.artefact, purpose=order.purpose, by=by, verified=verified,
+            head=head, expires_at=workflow.now() + self.policy.for_people(self.policy.freeze.exemption),
         )  # fmt: skip
         self.record.exemptions = (*self.record.exemptions, exemption)
         return exemption
@@ -129,7 +110,9 @@ class Freeze(IncidentState):
 
 def _brought(workflow_id: str, given: Sequence[object], at: datetime) -> tuple[Record, str]:
     """What an earlier run left, and what could not be understood. Everything it needs, a freeze knows by its name."""
-    anew = Record(id=f"{workflow_id}-{at:%Y%m%d-%H%M%S}", service=workflow_id.removeprefix(PREFIX))
+    service = workflow_id.removeprefix(PREFIX)
+    place = Deployed(name=service, platform="cloud_run", regions=())
+    anew = Record(id=f"{workflow_id}-{at:%Y%m%d-%H%M%S}", service=service, place=place)
     first = given[0] if given else {}
     if not isinstance(first, dict) or len(given) > 1:
         return anew, str(given)[:LONGEST]
