@@ -14,7 +14,7 @@ from datetime import timedelta
 from activities.action import Call, Effect, Limits, NotYet, Order, Refused, Risk, Role, System, Value, action
 from activities.kit.shell import Var, both, command, curl, pipe
 from activities.kit.urls import path, query
-from activities.organisation.organisation import Deployed
+from activities.organisation.catalogue import Deployed
 from activities.tickets.github import JSON, Repositories
 
 SOON = timedelta(seconds=1)
@@ -135,12 +135,12 @@ class BranchLocks(System):
         service, place = order.service, _repository(order.service)
         ours = await self._ours(call, service)
         strict = [ruleset for ruleset in ours if ruleset["enforcement"] == "active" and not ruleset.get("bypass_actors")]
+        head = str((await self._github.branch(call, place, service.branch))["commit"]["sha"])
         hotfixes = await self._github.heads(call, place, "hotfix/")
         return BranchLock(
             locked=bool(strict) and not await self._gaps(call, service, strict),
             holders=tuple(dict.fromkeys(holder for ruleset in ours for holder in holders_in(str(ruleset["name"])))),
-            head=str((await self._github.branch(call, place, service.branch))["commit"]["sha"]),
-            hotfixes=hotfixes, drift=await self._drift(order, call, hotfixes),
+            head=head, hotfixes=hotfixes, drift=await self._drift(order, call, head, hotfixes),
         )  # fmt: skip
 
     @action("branch_lock.apply", risk=_risk, asks=(Role.INCIDENT_COMMANDER,))
@@ -160,11 +160,10 @@ class BranchLocks(System):
             raise NotYet(f"accepted, but {place} does not show the rulesets as they were ordered", after=SOON)
         if gaps := await self._gaps(call, service, kept or found, not kept, *map(hotfix, order.exempted)):
             raise NotYet(f"accepted, but {' and '.join(gaps)}", after=SOON)
-        from_us = (
-            f"come from ruleset {kept[0]['id']}" if kept else f"come from no ruleset of ours{await self._others(call, service, found)}"
-        )
+        source = f"ruleset {kept[0]['id']}" if kept else f"no ruleset of ours{await self._others(call, service, found)}"
         return Effect(
-            target=order.target(), summary=order.effect(), proven_by=f"the rules in force for {service.branch} and hotfix/… {from_us}",
+            target=order.target(), summary=order.effect(),
+            proven_by=f"the rules in force for {service.branch} and hotfix/… come from {source}",
             adopted=[*map(_compared, found)] == [*map(_compared, wanted)], before={"rulesets": [str(r["name"]) for r in found]},
             after={"rulesets": [str(r["name"]) for r in kept], "exempted": [*map(hotfix, order.exempted)]},
         )  # fmt: skip
@@ -197,18 +196,19 @@ class BranchLocks(System):
         proven_by = f"GitHub refused the push of {sha[:12]} to {branch}: {DENIED}{await self._others(call, service, ours)}"
         return Effect(target=order.target(), summary=order.effect(), proven_by=proven_by)
 
-    async def _drift(self, order: LockOf, call: Call, hotfixes: dict[str, str]) -> tuple[str, ...]:
+    async def _drift(self, order: LockOf, call: Call, head: str, hotfixes: dict[str, str]) -> tuple[str, ...]:
         """Commits that came to the deploy branch, and hotfix branches that moved, without an exemption."""
-        if order.since is None:
+        branch, since, allowed = order.service.branch, order.since, {hotfix(artefact) for artefact in order.exempted}
+        if since is None:
             return ()
-        branch, head, before = order.service.branch, order.since.head, order.since.hotfixes
         try:
-            commits = await self._github.commits_between(call, order.service.repository, head, branch)
-            found = [f"{branch} {_in_words(commit)}" for commit in commits]
+            commits = await self._github.commits_between(call, order.service.repository, since.head, branch)
         except Refused:
-            found = [f"{branch} was rewritten: the commit {head[:12]} that the freeze began with is no longer in it"]
-        allowed = {hotfix(artefact) for artefact in order.exempted}
-        moved = [f"{name} moved to {sha[:12]}" for name, sha in hotfixes.items() if name not in allowed and before.get(name) != sha]
+            commits = []
+        found = [f"{branch} {_in_words(commit)}" for commit in commits]
+        if head != since.head and not found:
+            found.append(f"{branch} was rewritten: it is at {head[:12]}, and what came after {since.head[:12]} cannot be told")
+        moved = (f"{name} moved to {sha[:12]}" for name, sha in hotfixes.items() if name not in allowed and since.hotfixes.get(name) != sha)
         return (*found, *moved)
 
     async def _ours(self, call: Call, service: Deployed) -> list[JSON]:
@@ -256,17 +256,14 @@ def _repository(service: Deployed) -> str:
     return service.repository
 
 
-def _ref_names(ruleset: JSON) -> dict[str, list[str]]:
-    names: dict[str, list[str]] = (ruleset.get("conditions") or {}).get("ref_name") or {"include": [], "exclude": []}
-    return names
-
-
 def _compared(ruleset: JSON) -> str:
     """What matters of a ruleset: GitHub adds fields of its own."""
-    names = _ref_names(ruleset)
-    rules = sorted(rule["type"] for rule in ruleset.get("rules") or ())
-    told = [ruleset["name"], ruleset["target"], ruleset["enforcement"], ruleset.get("bypass_actors") or [], rules]
-    return json.dumps([*told, sorted(names["include"]), sorted(names["exclude"])])
+    names = (ruleset.get("conditions") or {}).get("ref_name") or {}
+    rules, branches = (
+        sorted(rule["type"] for rule in ruleset.get("rules") or ()),
+        [sorted(names.get(k, ())) for k in ("include", "exclude")],
+    )
+    return json.dumps([ruleset["name"], ruleset["target"], ruleset["enforcement"], ruleset.get("bypass_actors") or [], rules, branches])
 
 
 def _from(rule: JSON, rulesets: list[JSON]) -> bool:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from activities.action import Grant, Imposition, Order, Value
 from activities.freeze.branch_lock import SetLock
 from activities.kit.shell import command, comment
-from activities.organisation.organisation import Deployed
+from activities.organisation.catalogue import Deployed
 
 BUDGET = "budget"  # a holder that is no incident: the error budget is used up
 ARTEFACT = r"^sha256:[0-9a-f]{12,64}$"

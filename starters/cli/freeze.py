@@ -33,29 +33,18 @@ Holding = Annotated[
 @app.command("list")
 def list_freezes(as_json: AsJson = False) -> None:
     """List the services that are frozen."""
-
-    async def ask(client: "Client") -> list[FreezeState]:
-        from activities.freeze.freezes import PREFIX, state_of  # noqa: PLC0415 - the SDK is slow to import
-        from starters import steering  # noqa: PLC0415
-
-        async with steering.plainly(client, "the list of freezes"):
-            running = client.list_workflows(f"WorkflowId STARTS_WITH '{PREFIX}' AND ExecutionStatus = 'Running'", limit=500)
-            return [await state_of(client, one.id.removeprefix(PREFIX)) async for one in running]
-
-    found = sorted((one for one in options.with_client(options.reader(), ask) if one.holders), key=lambda one: one.service)
+    found = sorted((one for one in _states() if one.holders), key=lambda one: one.service)
     if as_json:
         return say_json([_json(one) for one in found])
     for one in found:
         say(f"{one.service}: {one.names}, since {one.since:%Y-%m-%d %H:%M} UTC{'' if one.in_force else ' (NOT PROVEN)'}")
-    if not found:
-        say("nothing is frozen")
-    return None
+    return None if found else say("nothing is frozen")
 
 
 @app.command()
 def show(service: Service, as_json: AsJson = False) -> None:
     """Show one freeze: its holders, what may pass, what was deployed past it."""
-    one = _state(service)
+    (one,) = _states(service)
     if as_json:
         return say_json(_json(one))
     say(f"{service} is frozen" if one.holders else f"{service} is not frozen")
@@ -80,27 +69,29 @@ def release(service: Service, incident: Holding, as_: As = "", reason: Why = "",
     _order(service, "release", as_, holder=incident, reason=reason, code=code)
 
 
-def _state(service: str) -> FreezeState:
-    async def ask(client: "Client") -> FreezeState:
+def _states(*services: str) -> list[FreezeState]:
+    """How these freezes are; without names, those that run."""
+
+    async def ask(client: "Client") -> list[FreezeState]:
         from activities.freeze.freezes import PREFIX, state_of  # noqa: PLC0415 - the SDK is slow to import
         from starters import steering  # noqa: PLC0415
 
-        async with steering.plainly(client, PREFIX + service):
-            return await state_of(client, service)
+        async with steering.plainly(client, "the list of freezes"):
+            running = client.list_workflows(f"WorkflowId STARTS_WITH '{PREFIX}' AND ExecutionStatus = 'Running'")
+            return [await state_of(client, name) for name in services or [one.id.removeprefix(PREFIX) async for one in running]]
 
     return options.with_client(options.reader(), ask)
 
 
 def _order(service: str, message: str, as_: str, **words: str) -> None:
     """Send one order to a freeze and print the sentence it answers with."""
-    from activities.freeze.freezes import PREFIX  # noqa: PLC0415 - the SDK is slow to import
-    from starters import steering  # noqa: PLC0415
+    from starters import steering  # noqa: PLC0415 - the SDK is slow to import
 
     looked_up = options.reader()
     by = options.speaker(looked_up, as_)
-    if not _state(service).holders:
+    if not _states(service)[0].holders:
         raise CliError(f"{service} is not frozen", "incident freeze list")
-    say(options.with_client(looked_up, lambda client: steering.say(client, PREFIX + service, message, by=by, **words)))
+    say(options.with_client(looked_up, lambda client: steering.say(client, f"freeze-{service}", message, by=by, **words)))
 
 
 def _json(one: FreezeState) -> dict[str, object]:

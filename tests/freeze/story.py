@@ -14,7 +14,7 @@ from temporalio.worker import Replayer
 from activities.action import Call, Effect, Grant, Order, Verb, action_of
 from activities.freeze.freezes import Freezes
 from activities.freeze.orders import ExemptDeploy, ExemptionPurpose, FreezeOf, FreezeState, Hold, Release
-from activities.organisation.organisation import Deployed
+from activities.organisation.catalogue import Deployed
 from practice.services.repositories import HEADS, Commit, Repository
 from tests.stage.drill import Drill, drill, until
 from worker.converter import data_converter

@@ -8,7 +8,7 @@ from temporalio.client import WorkflowExecutionStatus
 
 from activities.action import Refused
 from activities.freeze.orders import ExemptionPurpose
-from activities.organisation.organisation import Policy
+from activities.organisation.policy import Policy
 from tests.freeze.story import A, B, story
 from tests.stage.drill import until
 
@@ -48,7 +48,7 @@ async def test_a_gate_that_somebody_unlocked_by_hand_is_said_so(tmp_path: Path) 
         freeze.repository.rulesets.clear()
         assert await freeze.push(message="by hand") == 200
         await freeze.stage.env.sleep(timedelta(minutes=61))
-        await freeze.hears("not in force: somebody has unlocked acme/api by hand")
+        await freeze.hears("NOT IN FORCE: somebody has unlocked the branches by hand")
         assert not (await freeze.state()).in_force and freeze.rulesets() == []
         assert "by hand" in (await freeze.state()).drift[0]
         released = await freeze.release()

@@ -12,9 +12,8 @@ from activities.freeze.freezes import FROZEN
 from tests.freeze.story import story
 from tests.stage.drill import RunningIncident
 from workflows.freeze.change_freeze import ChangeFreeze
-from workflows.incident import Card, Incident, State
+from workflows.incident import Card, Incident, Severity, State
 from workflows.playbook import Playbook
-from workflows.severity.severity import Severity
 
 
 class FreezeDrill(Playbook):

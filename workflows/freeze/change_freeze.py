@@ -18,12 +18,12 @@ from activities.freeze.freezes import Freezes
 from activities.freeze.orders import ExemptDeploy, ExemptionPurpose, FreezeOrder, FreezeRequest, FreezeState, Hold, Release
 from activities.identity.codes import Identify, Identities, Identity, Sealed
 from activities.organisation.organisation import Organisation, ReadAll
-from workflows.engine.invoker import Invoker, NeedsApproval, RetriesExhausted
+from workflows.engine.invoker import Invoker
+from workflows.errors import NeedsApproval, NotAccepted, RetriesExhausted
 from workflows.freeze.holding import Authority, Holding, NotProven
 from workflows.freeze.state import Freeze
 from workflows.incident import Answer, Question, Silence
-from workflows.people.approvals import NotAccepted
-from workflows.people.messages import Guarded, open_doors, read
+from workflows.people.messages import MessageReceiver, add_message_handlers, read
 from workflows.people.permissions import Capability, whose
 from workflows.people.questions import Questions
 
@@ -50,10 +50,10 @@ def request_of(name: str, given: Sequence[object]) -> FreezeRequest:
     return read(name, given, FreezeRequest, MESSAGES, VERDICTS)
 
 
-class FreezeMessages(Guarded): ...
+class FreezeMessages(MessageReceiver): ...
 
 
-open_doors(FreezeMessages, MESSAGES, request_of)
+add_message_handlers(FreezeMessages, MESSAGES, request_of)
 
 
 @workflow.defn
@@ -136,8 +136,9 @@ class ChangeFreeze(FreezeMessages):
             "hold": holding.hold, "release": holding.release, "exempt": holding.exempt, "use_exemption": holding.use,
         }  # fmt: skip
         async with self._turn:
-            if name != "hold" and by.key and by.key in record.done:
-                return holding.again(order)
+            if name != "hold" and by.key and by.key in record.done:  # a late attempt, or somebody who has read it in the history
+                known = self.freeze.exemption(order) if isinstance(order, ExemptDeploy) else None
+                return holding.effect("this was done before, on this very message", adopted=True, exemption=known)
             try:
                 effect: Effect = await verbs[name](order, by)
             except (RetriesExhausted, NeedsApproval) as out:

@@ -7,11 +7,12 @@ from temporalio import workflow
 from activities.action import Effect, Risk, Role, action_of
 from activities.freeze.branch_lock import BranchLock, BranchLocks, LockOf, ProbeDeploy, SetLock, hotfix
 from activities.freeze.orders import ExemptDeploy, Exemption, Hold, Holder, Release
-from activities.organisation.organisation import Deployed, Organisation, ReadAll
+from activities.organisation.catalogue import Deployed
+from activities.organisation.organisation import Organisation, ReadAll
 from activities.paging.pager import Pager, Remind
-from workflows.engine.invoker import Invoker, RetriesExhausted
+from workflows.engine.invoker import Invoker
+from workflows.errors import NotAccepted, RetriesExhausted
 from workflows.freeze.state import Freeze
-from workflows.people.approvals import NotAccepted
 from workflows.people.questions import Questions
 
 
@@ -53,7 +54,7 @@ class Holding:
             freeze.note("not proven", out.why)
             raise NotProven(f"{record.service} is not proven to be frozen: {out.why}") from None
         freeze.note("frozen", f"{record.names}: {proven_by}")
-        return self._effect(f"deploys of {record.service} are held back for {record.names}", proven_by, adopted and before is not None)
+        return self.effect(f"deploys of {record.service} are held back for {record.names}", proven_by, adopted and before is not None)
 
     async def release(self, order: Release, by: Authority) -> Effect:
         freeze, record = self._freeze, self._record
@@ -61,7 +62,7 @@ class Holding:
             await self._adopt()
         mine = record.holder(order.holder)
         if mine is None and record.holders:
-            return self._effect(f"{order.holder} does not hold the freeze of {record.service}; {record.names} does", adopted=True)
+            return self.effect(f"{order.holder} does not hold the freeze of {record.service}; {record.names} does", adopted=True)
         for exemption in [e for e in freeze.live if e.holder == order.holder]:
             freeze.end_exemption(exemption, "withdrawn")
         if others := tuple(holder for holder in record.holders if holder is not mine):
@@ -74,28 +75,22 @@ class Holding:
             sentence = f"deploys of {record.service} go on: nobody holds the freeze any more"
         passed = f"; deployed without an exemption: {'; '.join(record.drift)}" if record.drift else ""
         freeze.note("released", f"{order.holder}: {order.reason or 'no reason given'}{passed}", by=by.names)
-        return self._effect(sentence + passed, proven_by, mine is None)
+        return self.effect(sentence + passed, proven_by, mine is None)
 
     async def exempt(self, order: ExemptDeploy, by: Authority) -> Effect:
         freeze, record = self._freeze, self._record
         if not record.holders:
             raise NotAccepted(f"{record.service} is not frozen: nothing needs an exemption")
-        known = freeze.exemption(order)
-        if known is not None and not known.ended and workflow.now() < known.expires_at:
-            return self._effect(f"there is an exemption for one {known} already", adopted=True, exemption=known)
-        branch, pushes = hotfix(order.artefact), order.purpose.pushes
-        exemption = freeze.exempt(order, by.by, by.verified, (await self._read()).hotfixes.get(branch, "") if pushes else "")
-        try:
-            proven_by = await self._lock() if pushes else ""
-        except RetriesExhausted:
-            freeze.end_exemption(exemption, "withdrawn")
-            freeze.later("close", freeze.policy.repage)
-            raise
+        known, branch, pushes = freeze.exemption(order), hotfix(order.artefact), order.purpose.pushes
+        adopted = known is not None and not known.ended and workflow.now() < known.expires_at
+        if known is None or not adopted:
+            known = freeze.exempt(order, by.by, by.verified, (await self._read()).hotfixes.get(branch, "") if pushes else "")
         self._look_later()
+        proven_by = await self._lock() if pushes else ""
         how = f"by a push to {branch}" if pushes else "in the hands of whoever rolls back"
-        sentence = f"one {exemption} may pass, {how}, until {exemption.expires_at:%H:%M} UTC"
+        sentence = f"one {known} may pass, {how}, until {known.expires_at:%H:%M} UTC"
         freeze.note("exempted", sentence, by=by.names)
-        return self._effect(sentence, proven_by, exemption=exemption)
+        return self.effect(sentence, proven_by, adopted, known)
 
     async def use(self, order: ExemptDeploy, by: Authority) -> Effect:
         """Once. A push that we saw ourselves has used it, too; whoever pushed may still say so, once."""
@@ -109,12 +104,7 @@ class Holding:
         used = freeze.end_exemption(exemption, "used", by.key or by.names)
         freeze.note("used", f"one {used}", by=by.names)
         await self._close()
-        return self._effect(f"one {used} passes; the exemption is used up", adopted=seen, exemption=used)
-
-    def again(self, order: Any) -> Effect:
-        """A message that was carried out before, sent once more: by a late attempt, or by somebody who has read it in the history."""
-        known = self._freeze.exemption(order) if isinstance(order, ExemptDeploy) else None
-        return self._effect("this was done before, on this very message", adopted=True, exemption=known)
+        return self.effect(f"one {used} passes; the exemption is used up", adopted=seen, exemption=used)
 
     # -- what it does by itself -------------------------------------------------------------------------------------------------------
 
@@ -245,7 +235,7 @@ class Holding:
         grant = self._freeze.approvals.ordered(by.names, by.verified, covers, lasting, workflow.now(), basis=basis) if by.by else None
         return (await self._invoker.act(BranchLocks.apply, order, grant=grant)).proven_by
 
-    def _effect(self, summary: str, proven_by: str = "", adopted: bool = False, exemption: Exemption | None = None) -> Effect:
+    def effect(self, summary: str, proven_by: str = "", adopted: bool = False, exemption: Exemption | None = None) -> Effect:
         after: dict[str, Any] = {"holders": [holder.id for holder in self._record.holders], "drift": [*self._record.drift]}
         if exemption is not None:
             after |= {"token": exemption.token, "until": exemption.expires_at.isoformat()}

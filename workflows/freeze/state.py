@@ -11,11 +11,10 @@ from activities.action import Action, Entry, Role
 from activities.freeze.branch_lock import BranchLock
 from activities.freeze.freezes import PREFIX
 from activities.freeze.orders import ExemptDeploy, Exemption, FreezeState
-from activities.organisation.organisation import Deployed
+from activities.organisation.catalogue import Deployed
 from workflows.engine.state import IncidentState
-from workflows.incident import Card, Incident, Question
+from workflows.incident import Card, Incident, Question, Severity
 from workflows.people.messages import LONGEST
-from workflows.severity.severity import Severity
 
 KEEPS = 200  # entries, exemptions and keys that go over into the next run
 # SEV-1: nothing of a rollback starts before the freeze is proven (INV-4), so that it never waits behind others.
