@@ -12,28 +12,28 @@ from activities.organisation.policy import Policy
 from tests.freeze.story import A, B, story
 from tests.stage.drill import until
 
-HOURLY = '[policy.freeze]\nask_again = "PT1H"\n'  # a day of the practice world's traffic takes longer than a story may
+SOON = '[policy.freeze]\nask_again = "PT10M"\n'  # a day of the practice world's traffic takes longer than a story may
 
 
 async def test_an_old_freeze_is_asked_about_again_and_again_and_never_ends_by_itself(tmp_path: Path) -> None:
     """Whoever commands is asked, and whoever holds it."""
     assert Policy().freeze.ask_again == timedelta(hours=24)
-    async with story(tmp_path, more=HOURLY) as freeze:
+    async with story(tmp_path, more=SOON) as freeze:
 
         async def inbox(person: str) -> list[str]:
             letters = (await freeze.stage.http.get(f"/practice/inbox/{person}")).json()["inbox"]
             return [str(letter["text"]) for letter in letters]
 
         await freeze.hold()
-        await freeze.stage.env.sleep(timedelta(minutes=50))
+        await freeze.stage.env.sleep(timedelta(minutes=8))
         assert not [text for text in await inbox("dana") if "Still needed?" in text]
-        for nth in (1, 2, 3):
-            await freeze.stage.env.sleep(timedelta(hours=1))
+        for nth in (1, 2):
+            await freeze.stage.env.sleep(timedelta(minutes=10))
 
             async def asked(times: int = nth) -> bool:
                 return sum("Still needed?" in text for text in await inbox("dana")) >= times
 
-            await until(asked, f"page {nth}")
+            await until(asked, f"message {nth}")
         assert any(f"incident freeze release api --incident {A}" in text for text in await inbox("dana"))
         assert await freeze.push() == 422 and (await freeze.state()).in_force
         await freeze.release()
@@ -43,11 +43,11 @@ async def test_an_old_freeze_is_asked_about_again_and_again_and_never_ends_by_it
 
 async def test_a_gate_that_somebody_unlocked_by_hand_is_said_so(tmp_path: Path) -> None:
     """What people did is not fought; it is not hidden either."""
-    async with story(tmp_path, more=HOURLY) as freeze:
+    async with story(tmp_path, more=SOON) as freeze:
         await freeze.hold()
         freeze.repository.rulesets.clear()
         assert await freeze.push(message="by hand") == 200
-        await freeze.stage.env.sleep(timedelta(minutes=61))
+        await freeze.stage.env.sleep(timedelta(minutes=11))
         await freeze.hears("NOT IN FORCE: somebody has unlocked the branches by hand")
         assert not (await freeze.state()).in_force and freeze.rulesets() == []
         assert "by hand" in (await freeze.state()).drift[0]

@@ -8,6 +8,7 @@ import pytest
 from activities.action import Refused
 from activities.freeze.freezes import Freezes
 from activities.freeze.orders import ExemptDeploy, ExemptionPurpose
+from activities.organisation.policy import Policy
 from tests.freeze.story import API, ARTEFACT, OTHER, A, B, story
 
 
@@ -39,12 +40,14 @@ async def test_a_rollback_uses_a_token_once(tmp_path: Path) -> None:
 
 
 async def test_an_exemption_that_nobody_uses_is_over_after_half_an_hour(tmp_path: Path) -> None:
-    async with story(tmp_path) as freeze:
+    """Told in five minutes."""
+    assert Policy().freeze.exemption == timedelta(minutes=30)
+    async with story(tmp_path, more='[policy.freeze]\nexemption = "PT5M"\n') as freeze:
         await freeze.hold()
         await freeze.exempt(ExemptionPurpose.ROLLBACK)
         await freeze.exempt(ExemptionPurpose.HOTFIX)
         assert [r.exclude for r in freeze.repository.rulesets.values()] == [["refs/heads/hotfix/0a1b2c3d4e5f"]]
-        await freeze.stage.env.sleep(timedelta(minutes=29))
+        await freeze.stage.env.sleep(timedelta(minutes=4))
         assert not [e for e in (await freeze.state()).exemptions if e.ended]
         await freeze.stage.env.sleep(timedelta(minutes=2))
         await freeze.hears("expired: one hotfix")
