@@ -16,16 +16,17 @@ from temporalio import workflow
 from activities.action import Effect, Risk, Role, Verb, action_of
 from activities.freeze.freezes import Freezes
 from activities.freeze.orders import ExemptDeploy, ExemptionPurpose, FreezeOrder, FreezeRequest, FreezeState, Hold, Release
-from activities.identity.codes import Identify, Identities, Identity, Sealed
+from activities.identity.codes import Identities, Identity, Sealed
 from activities.organisation.organisation import Organisation, ReadAll
 from workflows.engine.invoker import Invoker
 from workflows.errors import NeedsApproval, NotAccepted, RetriesExhausted
 from workflows.freeze.holding import Authority, Holding, NotProven
 from workflows.freeze.state import Freeze
 from workflows.incident import Answer, Question, Silence
-from workflows.people.messages import MessageReceiver, add_message_handlers, read
+from workflows.people.access import AccessCheck
+from workflows.people.messages import Message, MessageReceiver, add_message_handlers, read
 from workflows.people.permissions import Capability, whose
-from workflows.people.questions import Questions
+from workflows.people.questions import ApprovalTerms, Questions
 
 MESSAGES = {
     "hold": 'Freeze deploys for an incident, or for the error budget: {"holder": "inc-20261123-out-api", "by": "dana", "reason": "…"}',
@@ -65,6 +66,7 @@ class ChangeFreeze(FreezeMessages):
         self.freeze = Freeze(workflow.info().workflow_id, given, workflow.now())
         self.invoker = Invoker(self.freeze, self.freeze.record.counts, keys=self.freeze.record.id)
         self.questions = Questions(self.freeze, self.invoker)
+        self.access = AccessCheck(self.freeze, self.invoker)
         self.holding = Holding(self.freeze, self.invoker, self.questions)
         self._asking: dict[str, asyncio.Task[Effect | None]] = {}  # what is asked, by its digest
         self._turn = asyncio.Lock()  # one change at a time: two must not write the ruleset past each other
@@ -100,14 +102,14 @@ class ChangeFreeze(FreezeMessages):
 
     # -- messages ---------------------------------------------------------------------------------------------------------------------
 
-    async def hear(self, name: str, given: Sequence[object]) -> Effect | str:
+    async def receive(self, name: str, given: Sequence[object]) -> Effect | str:
         """Act on one message: a worker reads the effect, a person a sentence. Raises `NotAccepted`, or `NotProven`."""
         await workflow.wait_condition(lambda: self._ready)
         try:
             request = request_of(name, given)
             if name in VERDICTS:
-                question = self._take(name, request, await self._identify(request))
-                return (await self._outcome(question)).summary if name == "approve" else f"declined by {question.given[-1].by}"
+                question = self._take(name, request, await self.access.identify(Message(code=request.code, by=request.by)))
+                return (await self._outcome(question)).summary if name == "approve" else f"declined by {question.answers[-1].by}"
             shape = WANTS[name][1]
             words = {"service": await self.holding.place(), **request.model_dump(include=set(shape.model_fields))}
             order = read(name, [words], shape, MESSAGES, {})
@@ -163,7 +165,7 @@ class ChangeFreeze(FreezeMessages):
 
     async def _by_person(self, name: str, order: FreezeOrder, request: FreezeRequest) -> Effect:
         """What a person may not do alone, or not without a code, becomes a question to those who may."""
-        freeze, identity, (verb, _, roles) = self.freeze, await self._identify(request), WANTS[name]
+        freeze, identity, (verb, _, roles) = self.freeze, await self.access.identify(Message(code=request.code, by=request.by)), WANTS[name]
         if identity.person is None:
             raise NotAccepted(identity.why)
         if name == "exempt" and request.purpose == ExemptionPurpose.SECURITY_PATCH:
@@ -185,7 +187,8 @@ class ChangeFreeze(FreezeMessages):
 
         async def ask() -> Effect | None:
             facts = (f"held by: {self.freeze.record.names}",)
-            decision = await self.questions.approval(WANTS[name][0], [order], facts=facts, roles=roles, silence=Silence.SKIP)
+            terms = ApprovalTerms(facts=facts, roles=roles, silence=Silence.SKIP)
+            decision = await self.questions.approval(WANTS[name][0], [order], terms)
             grant = decision.grant
             return await self._carry_out(name, order, Authority(grant.by, grant.verified)) if grant else None
 
@@ -204,22 +207,11 @@ class ChangeFreeze(FreezeMessages):
             raise NotAccepted(f"question {question.number} is {question.state}: nothing was done")
         return effect
 
-    async def _identify(self, request: FreezeRequest) -> Identity:
-        freeze = self.freeze
-        questions = tuple((q.number, q.digest) for q in freeze.approvals.questions)
-        order = Identify(incident_id=freeze.id, code=request.code.strip(), claims=request.by.strip(), questions=questions)
-        try:
-            identity = await self.invoker.quietly(Identities.identify, order)
-        except RetriesExhausted as out:
-            raise NotAccepted(f"cannot find out who you are just now ({out.why}); try again") from None
-        freeze.assignments.roster = identity.roster
-        return identity
-
     def _take(self, verdict: str, request: FreezeRequest, identity: Identity) -> Question:
         freeze = self.freeze
         answer = Answer(verdict=verdict, **request.model_dump(include={"question", "by", "reason", "code"}))
         question = freeze.approvals.take(answer, identity, freeze.assignments, freeze.policy, workflow.now())
-        given = question.given[-1]
+        given = question.answers[-1]
         how = "verified" if given.verified else "self-declared"
         freeze.note("answered", f"[{question.number}] {verdict} by {given.by} ({how}): {question.asks}", by=given.by)
         return question

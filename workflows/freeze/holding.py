@@ -9,7 +9,6 @@ from activities.freeze.branch_lock import BranchLock, BranchLocks, LockOf, Probe
 from activities.freeze.orders import ExemptDeploy, Exemption, Hold, Holder, Release
 from activities.organisation.catalogue import Deployed
 from activities.organisation.organisation import Organisation, ReadAll
-from activities.paging.pager import Pager, Remind
 from workflows.engine.invoker import Invoker
 from workflows.errors import NotAccepted, RetriesExhausted
 from workflows.freeze.state import Freeze
@@ -162,12 +161,12 @@ class Holding:
             record.drift = lock.drift
             if not lock.locked:
                 record.trouble = "somebody has unlocked the branches by hand"
-            await self._questions.read_the_rota()
+            await self._questions.notices.read_the_rota()
             named = [freeze.assignments.roster.person(holder.by) for holder in record.holders]
             people = {p.id: p for p in (*named, *freeze.assignments.holders((Role.INCIDENT_COMMANDER,))) if p is not None}
             ways = " or ".join(f"incident freeze release {record.service} --incident {holder.id}" for holder in record.holders)
             text = f"Deploys of {record.service} are frozen. Still needed? {'; '.join(record.lines())}. If not: {ways}"
-            await self._invoker.quietly(Pager.remind, Remind(incident_id=freeze.id, people=tuple(people.values()), text=text, nth=1))
+            self._questions.notices.remind(tuple(people.values()), text)
         except RetriesExhausted as out:
             freeze.note("not told", f"could not ask whether the freeze is still needed: {out}")
         else:
