@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from activities.action import Grant, Imposition, Order, Value
-from activities.freeze.branch_lock import SetLock
+from activities.freeze.lock_orders import SetLock
 from activities.kit.shell import command, comment
 from activities.organisation.catalogue import Deployed
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from activities.action import NotYet, Refused
-from activities.freeze.branch_lock import BranchLocks, LockOf, ProbeDeploy, SetLock, holders_in, hotfix, title
+from activities.freeze.branch_lock import BranchLocks
+from activities.freeze.lock_orders import LockOf, ProbeDeploy, SetLock, holders_in, hotfix, title
 from activities.organisation.catalogue import Deployed
 from activities.tickets.github import Repositories
 from practice.services.repositories import Commit, Repository, founded

@@ -133,16 +133,14 @@ class ChangeFreeze(FreezeMessages):
         return [entry.model_dump(mode="json") for entry in self.freeze.timeline.entries]
 
     async def _carry_out(self, name: str, order: FreezeOrder, by: Authority) -> Effect:
+        """By the verb that is called like the message."""
         record, holding = self.freeze.record, self.holding
-        verbs: dict[str, Any] = {
-            "hold": holding.hold, "release": holding.release, "exempt": holding.exempt, "use_exemption": holding.use,
-        }  # fmt: skip
         async with self._turn:
             if name != "hold" and by.key and by.key in record.done:  # a late attempt, or somebody who has read it in the history
                 known = self.freeze.exemption(order) if isinstance(order, ExemptDeploy) else None
                 return holding.effect("this was done before, on this very message", adopted=True, exemption=known)
             try:
-                effect: Effect = await verbs[name](order, by)
+                effect: Effect = await getattr(holding, name)(order, by)
             except (RetriesExhausted, NeedsApproval) as out:
                 raise NotProven(str(out)) from None
             record.done += [by.key] if by.key else []
@@ -186,10 +184,8 @@ class ChangeFreeze(FreezeMessages):
         covered = order.digest(action_of(WANTS[name][0]).name)
 
         async def ask() -> Effect | None:
-            facts = (f"held by: {self.freeze.record.names}",)
-            terms = ApprovalTerms(facts=facts, roles=roles, silence=Silence.SKIP)
-            decision = await self.questions.approval(WANTS[name][0], [order], terms)
-            grant = decision.grant
+            terms = ApprovalTerms(facts=(f"held by: {self.freeze.record.names}",), least=Risk.C1, roles=roles, silence=Silence.SKIP)
+            grant = (await self.questions.approval(WANTS[name][0], [order], terms)).grant
             return await self._carry_out(name, order, Authority(grant.by, grant.verified)) if grant else None
 
         def found() -> Question | None:

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 from temporalio import workflow
 
 from activities.action import Effect, Risk, Role, action_of
-from activities.freeze.branch_lock import BranchLock, BranchLocks, LockOf, ProbeDeploy, SetLock, hotfix
+from activities.freeze.branch_lock import BranchLocks
+from activities.freeze.lock_orders import BranchLock, LockOf, ProbeDeploy, SetLock, hotfix
 from activities.freeze.orders import ExemptDeploy, Exemption, Hold, Holder, Release
 from activities.organisation.catalogue import Deployed
 from activities.organisation.organisation import Organisation, ReadAll
@@ -91,7 +92,7 @@ class Holding:
         freeze.note("exempted", sentence, by=by.names)
         return self.effect(sentence, proven_by, adopted, known)
 
-    async def use(self, order: ExemptDeploy, by: Authority) -> Effect:
+    async def use_exemption(self, order: ExemptDeploy, by: Authority) -> Effect:
         """Once. A push that we saw ourselves has used it, too; whoever pushed may still say so, once."""
         freeze, exemption = self._freeze, self._freeze.exemption(order)
         if exemption is None:

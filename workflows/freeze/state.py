@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from temporalio import workflow
 
 from activities.action import Action, Entry, Role
-from activities.freeze.branch_lock import BranchLock
 from activities.freeze.freezes import PREFIX
+from activities.freeze.lock_orders import BranchLock
 from activities.freeze.orders import ExemptDeploy, Exemption, FreezeState
 from activities.organisation.catalogue import Deployed
 from workflows.engine.state import IncidentState
