@@ -29,13 +29,6 @@ PREFIX = "freeze-"  # of the workflow's id; the service follows
 WAIT = timedelta(seconds=7)  # for an answer, below every start-to-close timeout; the next attempt joins the same message
 
 
-class NotProven(ApplicationError):
-    """What was wanted of a freeze may be so in part, but was not proven: a freeze is still ours to release, or still held."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why, type="NotProven", non_retryable=True)
-
-
 async def state_of(client: Client, service: str) -> FreezeState:
     """Who holds it. A service that nobody ever froze is not frozen."""
     handle = client.get_workflow_handle(PREFIX + service)
@@ -43,12 +36,10 @@ async def state_of(client: Client, service: str) -> FreezeState:
         found: FreezeState = await handle.query(
             "state", result_type=FreezeState, rpc_timeout=WAIT, reject_condition=QueryRejectCondition.NOT_OPEN
         )
-    except WorkflowQueryRejectedError:
+    except (WorkflowQueryRejectedError, RPCError) as failed:
+        if isinstance(failed, RPCError) and failed.status is not RPCStatusCode.NOT_FOUND:
+            raise
         return FreezeState(service=service)
-    except RPCError as failed:
-        if failed.status is RPCStatusCode.NOT_FOUND:
-            return FreezeState(service=service)
-        raise
     return found
 
 
@@ -88,11 +79,6 @@ class Freezes(System):
     async def exempt(self, order: ExemptDeploy, call: Call) -> Effect:
         """One deploy may pass. A security patch is also the Security Lead's to grant: whoever asks names both."""
         return await self._send("exempt", order, call, order.holder)
-
-    @action("freezes.use", risk=Risk.C1, asks=(Role.OPS_LEAD,))
-    async def use(self, order: ExemptDeploy, call: Call) -> Effect:
-        """The exemption is used up. Refused: there is none, it was used already, or it is over."""
-        return await self._send("use_exemption", order, call, order.holder)
 
     async def _send(self, message: str, order: FreezeOrder, call: Call, *holders: str) -> Effect:
         """Send one message in the name of one of the `holders`, and wait for its answer. Raises `Refused`, `NotProven` or `NotYet`."""
@@ -134,6 +120,8 @@ BUDGET_FROZEN = Measure(
 
 
 def _outcome(cause: BaseException) -> ApplicationError:
-    """What a freeze's no means to the caller."""
+    """What a freeze's no means to the caller. NotProven: what was wanted may be so in part; a freeze is still ours to release, or still held."""
     why, kind = getattr(cause, "message", None) or str(cause), getattr(cause, "type", "")
-    return NotProven(why) if kind == "NotProven" else Refused(why) if kind == "NotAccepted" else NotYet(why)
+    if kind == "NotProven":
+        return ApplicationError(why, type=kind, non_retryable=True)
+    return Refused(why) if kind == "NotAccepted" else NotYet(why)

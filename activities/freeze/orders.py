@@ -48,7 +48,6 @@ class Exemption(Value):
     expires_at: datetime
     ended: str = ""  # used | expired | withdrawn; empty while it may be used
     ended_at: datetime | None = None
-    used_by: str = ""  # the key of the call that used it, or a person: the same call again gets the same answer
     head: str = ""  # the newest commit of its branch when it was given
 
     def __str__(self) -> str:
@@ -190,7 +189,7 @@ class Release(FreezeOrder):
 
 
 class ExemptDeploy(FreezeOrder):
-    """Let one deploy pass: one artefact (its digest, `sha256:…`), one purpose, once, for half an hour. Used up by the same order."""
+    """Let one deploy pass: one artefact (its digest, `sha256:…`), one purpose, once, for half an hour."""
 
     artefact: str = Field(pattern=ARTEFACT)
     purpose: ExemptionPurpose

@@ -70,10 +70,6 @@ class Story:
         order = ExemptDeploy(service=API, holder=incident, artefact=artefact, purpose=purpose)
         return await self.freezes.exempt(order, await self.call(Freezes.exempt, order, incident))
 
-    async def use(self, purpose: ExemptionPurpose, artefact: str = ARTEFACT, incident: str = A) -> Effect:
-        order = ExemptDeploy(service=API, holder=incident, artefact=artefact, purpose=purpose)
-        return await self.freezes.use(order, await self.call(Freezes.use, order, incident))
-
     async def state(self) -> FreezeState:
         """What the freeze says of itself."""
         return await self.freezes.read(FreezeOf(service=API), await self.call(Freezes.read, FreezeOf(service=API)))

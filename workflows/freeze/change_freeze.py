@@ -33,16 +33,15 @@ MESSAGES = {
     "release": 'Hold it no longer: {"holder": "inc-20261123-out-api", "by": "dana", "reason": "…"}',
     "exempt": 'Let one deploy pass, once: {"holder": "inc-…", "artefact": "sha256:…", '
     '"purpose": "rollback|hotfix|secret-redeploy|security-patch", "by": "dana"}',
-    "use_exemption": 'Use an exemption up: {"holder": "inc-…", "artefact": "sha256:…", "purpose": "…", "by": "lee"}',
     "approve": 'Yes to a question. Input: the personal code you were sent, as a JSON string: "1-4XQ2-M9KD"',
     "decline": 'No to a question. Input as for approve: "1-4XQ2-M9KD"',
 }
 VERDICTS = {"approve": "code", "decline": "code"}
-COMMAND, RESPONDERS = whose(Capability.FREEZE_OFF, limits="1"), whose(Capability.FREEZE_ON, "R")
+COMMAND = whose(Capability.FREEZE_OFF, limits="1")
 # What each message wants: an order of a verb; and who may have it without asking.
 WANTS: dict[str, tuple[Verb[Any, Effect], type[FreezeOrder], tuple[Role, ...]]] = {
-    "hold": (Freezes.hold, Hold, RESPONDERS), "release": (Freezes.release, Release, COMMAND),
-    "exempt": (Freezes.exempt, ExemptDeploy, COMMAND), "use_exemption": (Freezes.use, ExemptDeploy, RESPONDERS),
+    "hold": (Freezes.hold, Hold, whose(Capability.FREEZE_ON, "R")), "release": (Freezes.release, Release, COMMAND),
+    "exempt": (Freezes.exempt, ExemptDeploy, COMMAND),
 }  # fmt: skip
 
 

@@ -78,33 +78,21 @@ class Holding:
         return self.effect(sentence + passed, proven_by, mine is None)
 
     async def exempt(self, order: ExemptDeploy, by: Authority) -> Effect:
+        """A rollback touches no branch, so that nothing waits for it: its exemption is used up with the word."""
         freeze, record = self._freeze, self._record
         if not record.holders:
             raise NotAccepted(f"{record.service} is not frozen: nothing needs an exemption")
-        known, branch, pushes = freeze.exemption(order), hotfix(order.artefact), order.purpose.pushes
+        known, branch, proven_by = freeze.exemption(order), hotfix(order.artefact), ""
         adopted = known is not None and not known.ended and workflow.now() < known.expires_at
         if known is None or not adopted:
-            known = freeze.exempt(order, by.by, by.verified, (await self._read()).hotfixes.get(branch, "") if pushes else "")
-        self._look_later()
-        proven_by = await self._lock() if pushes else ""
-        how = f"by a push to {branch}" if pushes else "in the hands of whoever rolls back"
-        sentence = f"one {known} may pass, {how}, until {known.expires_at:%H:%M} UTC"
+            known = freeze.exempt(order, by.by, by.verified, (await self._read()).hotfixes.get(branch, "") if order.purpose.pushes else "")
+        if order.purpose.pushes:
+            self._look_later()
+            proven_by, sentence = await self._lock(), f"one {known} may pass, by a push to {branch}, until {known.expires_at:%H:%M} UTC"
+        else:
+            known, sentence = freeze.end_exemption(known, "used"), f"one {known} may pass now"
         freeze.note("exempted", sentence, by=by.names)
         return self.effect(sentence, proven_by, adopted, known)
-
-    async def use_exemption(self, order: ExemptDeploy, by: Authority) -> Effect:
-        """Once. A push that we saw ourselves has used it, too; whoever pushed may still say so, once."""
-        freeze, exemption = self._freeze, self._freeze.exemption(order)
-        if exemption is None:
-            raise NotAccepted(f"there is no exemption for one {order.purpose} of {order.artefact[:19]} for {order.holder}")
-        seen = exemption.ended == "used" and not exemption.used_by
-        if not seen and (exemption.ended or workflow.now() >= exemption.expires_at):
-            when = f" at {exemption.ended_at:%H:%M:%S} UTC" if exemption.ended_at else ""
-            raise NotAccepted(f"the exemption for one {exemption} was {exemption.ended or 'expired'}{when}: ask for a new one")
-        used = freeze.end_exemption(exemption, "used", by.key or by.names)
-        freeze.note("used", f"one {used}", by=by.names)
-        await self._close()
-        return self.effect(f"one {used} passes; the exemption is used up", adopted=seen, exemption=used)
 
     # -- what it does by itself -------------------------------------------------------------------------------------------------------
 
@@ -119,11 +107,11 @@ class Holding:
         """An exemption is for one push, and for a while: what has come through, or was not used, is noted and closed."""
         freeze = self._freeze
         try:
-            hotfixes = (await self._read()).hotfixes if freeze.pushing else {}
+            hotfixes = (await self._read()).hotfixes if freeze.live else {}
         except RetriesExhausted as out:
             freeze.note("blind", f"cannot see whether an exemption was used: {out}")
         else:
-            for exemption in freeze.pushing:
+            for exemption in freeze.live:
                 if (pushed := hotfixes.get(hotfix(exemption.artefact), "")) != exemption.head:
                     freeze.end_exemption(exemption, "used")
                     freeze.note("used", f"one {exemption}: {hotfix(exemption.artefact)} came to {pushed[:12]}")
@@ -134,11 +122,10 @@ class Holding:
         await self._close()
 
     def _look_later(self) -> None:
-        """Every minute while something may come through a branch; otherwise when an exemption expires."""
         freeze = self._freeze
         soon = workflow.now() + freeze.policy.paced(freeze.policy.freeze.exemption_look)
         if freeze.live:
-            freeze.record.due["look"] = min(*(e.expires_at for e in freeze.live), soon if freeze.pushing else freeze.live[0].expires_at)
+            freeze.record.due["look"] = min(soon, *(e.expires_at for e in freeze.live))
 
     async def _close(self) -> None:
         """Let nothing through but what may pass. While that fails everybody can see it."""
@@ -219,7 +206,7 @@ class Holding:
 
     async def _lock(self, *holders: str) -> str:
         """Locked for these holders (all of them), but for what may pass: on the word of whoever exempted that."""
-        record, exemptions = self._record, self._freeze.pushing
+        record, exemptions = self._record, self._freeze.live
         order = SetLock(
             service=self._record.place, holders=holders or tuple(holder.id for holder in record.holders),
             exempted=tuple(sorted({e.artefact for e in exemptions})),

@@ -76,17 +76,13 @@ class Freeze(IncidentState):
 
     @property
     def live(self) -> list[Exemption]:
-        return [e for e in self.record.exemptions if not e.ended]
-
-    @property
-    def pushing(self) -> list[Exemption]:
         """What may come through a branch now."""
-        return [e for e in self.live if e.purpose.pushes]
+        return [e for e in self.record.exemptions if not e.ended]
 
     @property
     def unclosed(self) -> list[str]:
         """Artefacts that may not pass any more, while GitHub may still let them through."""
-        return [artefact for artefact in self.record.passing if artefact not in {e.artefact for e in self.pushing}]
+        return [artefact for artefact in self.record.passing if artefact not in {e.artefact for e in self.live}]
 
     def exemption(self, order: ExemptDeploy) -> Exemption | None:
         """The newest exemption for exactly this."""
@@ -101,8 +97,8 @@ class Freeze(IncidentState):
         self.record.exemptions = (*self.record.exemptions, exemption)
         return exemption
 
-    def end_exemption(self, exemption: Exemption, how: str, used_by: str = "") -> Exemption:
-        ended = exemption.model_copy(update={"ended": how, "ended_at": workflow.now(), "used_by": used_by})
+    def end_exemption(self, exemption: Exemption, how: str) -> Exemption:
+        ended = exemption.model_copy(update={"ended": how, "ended_at": workflow.now()})
         self.record.exemptions = tuple(ended if e.token == exemption.token else e for e in self.record.exemptions)
         return ended
 

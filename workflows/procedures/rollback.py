@@ -120,7 +120,7 @@ class Rollback:
             return RollbackResult(to=target.id, unanswered=True, why="nobody answered")
         self._pin.left |= in_traffic(rollout) - {target.id}
         if exemption is not None:
-            await self._use(exemption, decision.grant)
+            await self._verbs.propose(Freezes.exempt, exemption, under=decision.grant)
         pin = self._pin.announce(target.id, rollout)
         if not await verbs.propose(Deploys.shift, order, under=decision.grant):
             await still_begun(verbs, service, pin)
@@ -146,11 +146,6 @@ class Rollback:
         if not self._freezes.holds(self._service):
             return None
         return ExemptDeploy(service=self._service, holder=self._verbs.state.id, artefact=target.digest, purpose=ExemptionPurpose.ROLLBACK)
-
-    async def _use(self, exemption: ExemptDeploy, grant: Grant) -> None:
-        """Given and used up at once: the platform's own control plane does not ask for it, so the freeze keeps the account."""
-        await self._verbs.propose(Freezes.exempt, exemption, under=grant)
-        await self._verbs.propose(Freezes.use, exemption)
 
     def _silence(self, order: ToRevision) -> Silence:
         """SAFE only where two people signed it beforehand, and a small share can be moved at all (A.1 M3)."""
