@@ -5,6 +5,7 @@ The lock is one ruleset of the repository, which nobody may bypass, over the dep
 excluded branch, `hotfix/<first 12 digits of the artefact's digest>`.
 """
 
+import re
 from typing import Any
 
 from activities.action import Order, Value
@@ -13,6 +14,7 @@ from activities.kit.urls import path, query
 from activities.organisation.catalogue import Deployed
 
 LONGEST_NAME = 100  # characters of a ruleset's name
+DIGEST = re.compile(r"sha256:([0-9a-f]{12})[0-9a-f]*")
 RULES = frozenset({"creation", "update"})
 TOKEN = ("Authorization: Bearer ", Var("GITHUB_TOKEN"))
 
@@ -31,7 +33,8 @@ def holders_in(name: str) -> tuple[str, ...]:
 
 def hotfix(artefact: str) -> str:
     """The branch through which an exempted artefact comes: `hotfix/0a1b2c3d4e5f`."""
-    return f"hotfix/{artefact.removeprefix('sha256:')[:12]}"
+    found = DIGEST.fullmatch(artefact)
+    return f"hotfix/{found[1] if found else artefact}"
 
 
 class BranchLock(Value):
@@ -65,7 +68,7 @@ class LockOf(OfService):
 
     def by_hand(self) -> tuple[str, ...]:
         """The rules in force for the branch."""
-        return (curl("GET", self.url("rules", "branches", self.service.branch), TOKEN),)
+        return (curl("GET", self.url("rules", "branches", *self.service.branch.split("/")), TOKEN),)
 
 
 class SetLock(OfService):
@@ -87,7 +90,8 @@ class SetLock(OfService):
     def by_hand(self) -> tuple[str, ...]:
         """Make the ruleset (GitHub refuses a second one of the same name), or remove every ruleset of ours."""
         if self.holders:
-            return (curl("POST", self.url("rulesets"), TOKEN, body=self.ruleset()),)
+            name = f"{title(self.service.name)} {', '.join(self.holders)}"
+            return (curl("POST", self.url("rulesets"), TOKEN, body={**self.ruleset(), "name": name}),)
         listed = curl("GET", self.url("rulesets") + query({"per_page": 100}), TOKEN)
         ours = command("jq", "--arg", "name", title(self.service.name), ".[] | select(.name | startswith($name)) | .id")
         each = command("xargs", "-I{}", "curl", "-sS", "--fail-with-body", "-X", "DELETE", "-H", TOKEN, self.url("rulesets") + "/{}")
