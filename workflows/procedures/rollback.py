@@ -11,7 +11,7 @@ from datetime import datetime
 
 from temporalio import workflow
 
-from activities.action import Grant, Role, action_of
+from activities.action import Role, action_of
 from activities.deploys.deploys import Deploys, Revision, RevisionsOf, Rollout, ServedBy, ToRevision
 from activities.freeze.freezes import Freezes
 from activities.freeze.orders import ExemptDeploy, ExemptionPurpose
