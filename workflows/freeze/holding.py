@@ -183,7 +183,7 @@ class Holding:
 
     async def _adopt(self) -> None:
         """What the lock is like before we touch it. Holders that it names are kept: a freeze by hand, or one whose workflow was ended."""
-        self._record.before = await self._read()
+        self._record.drift, self._record.before = (), await self._read()
         for id in self._record.before.holders:
             if self._record.holder(id) is None:
                 self._add(id, "found at GitHub", "unknown", "adopted")
