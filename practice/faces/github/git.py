@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from practice.faces.github.base import FACE, REPOSITORY, message, page, repository
+from practice.faces.github.base import FACE, REPOSITORY, message, repository
 from practice.http.face import Ask, Call, Refusal, Reply
 from practice.services.pushes import pushed
 from practice.services.repositories import HEADS, Commit, Repository
@@ -90,7 +90,7 @@ def compare(call: Call) -> Reply:
     new = [sha for sha in reversed(ahead) if sha not in behind]
     lost = [sha for sha in behind if sha not in ahead]
     status = "diverged" if new and lost else "ahead" if new else "behind" if lost else "identical"
-    commits = [_commit_json(found, sha) for sha in page(call, new)]
+    commits = [_commit_json(found, sha) for sha in new[:250]]
     return Reply({"status": status, "ahead_by": len(new), "behind_by": len(lost), "total_commits": len(new), "commits": commits})
 
 
