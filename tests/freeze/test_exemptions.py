@@ -71,11 +71,11 @@ async def test_a_branch_that_cannot_be_closed_is_a_hole_that_everybody_sees(tmp_
     async with story(tmp_path, tries=2) as freeze:
         await freeze.hold()
         await freeze.exempt(ExemptionPurpose.HOTFIX)
-        await freeze.stage.dial("github.rulesets.update", "fail", status=503)
+        await freeze.stage.inject("github.rulesets.update", "fail", status=503)
         assert await freeze.push("hotfix/0a1b2c3d4e5f", "the fix") == 201
         await freeze.hears("not closed: hotfix/0a1b2c3d4e5f may still be let through")
         assert not (await freeze.state()).in_force
-        await freeze.stage.undial()
+        await freeze.stage.stop_injecting()
         await freeze.stage.env.sleep(timedelta(minutes=6))
         await freeze.closed()
 

@@ -112,14 +112,14 @@ async def test_a_probe_that_goes_through_fails_the_hold_and_says_so(tmp_path: Pa
 async def test_while_github_is_down_the_hold_is_patient_and_then_says_why(tmp_path: Path) -> None:
     """A person's *retry* comes under the same key; it is a new message all the same."""
     async with story(tmp_path, tries=2) as freeze:
-        await freeze.stage.dial("github.*", "fail", status=503)
+        await freeze.stage.inject("github.*", "fail", status=503)
         order = Hold(service=API, holder=A, reason="errors")
         call = await freeze.call(Freezes.hold, order, A)
         with pytest.raises(ApplicationError, match=r"not proven to be frozen.*503") as failed:
             await freeze.freezes.hold(order, call)
         assert failed.value.type == "NotProven"
         assert not (await freeze.state()).in_force
-        await freeze.stage.undial()
+        await freeze.stage.stop_injecting()
         later = call.model_copy(update={"at": call.at + timedelta(seconds=30), "again": True})
         assert "GitHub refused the push" in (await freeze.freezes.hold(order, later)).proven_by
         assert (await freeze.state()).in_force
@@ -130,11 +130,11 @@ async def test_a_release_that_cannot_be_done_leaves_it_held(tmp_path: Path) -> N
     """Nobody is told that deploys go on while they do not."""
     async with story(tmp_path, tries=2) as freeze:
         await freeze.hold()
-        await freeze.stage.dial("github.rulesets.delete", "fail", status=503)
+        await freeze.stage.inject("github.rulesets.delete", "fail", status=503)
         with pytest.raises(ApplicationError, match="503") as failed:
             await freeze.release()
         assert failed.value.type == "NotProven" and (await freeze.state()).holder(A)
-        await freeze.stage.undial()
+        await freeze.stage.stop_injecting()
         await freeze.release()
         await freeze.ended()
 
