@@ -1,23 +1,21 @@
 """The change freeze in values and orders: who holds it, what may pass all the same, and what is wanted of it (spec §7.2)."""
 
-import re
-import shlex
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Self
 
-from pydantic import JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from activities.action import Imposition, Order, Value
-from activities.freeze.deploy_gate import LockGate, UnlockGate
+from activities.action import Grant, Imposition, Order, Value
+from activities.freeze.lock_orders import SetLock
+from activities.kit.shell import command, comment
 from activities.organisation.catalogue import Deployed
 
 BUDGET = "budget"  # a holder that is no incident: the error budget is used up
-HOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
-DIGEST = re.compile(r"sha256:[0-9a-f]{12,64}")
+ARTEFACT = r"sha256:[0-9a-f]{12,64}"
 
 
-class Purpose(StrEnum):
+class ExemptionPurpose(StrEnum):
     ROLLBACK = "rollback"
     HOTFIX = "hotfix"
     SECRET_REDEPLOY = "secret-redeploy"  # noqa: S105 - a purpose, no secret
@@ -26,7 +24,7 @@ class Purpose(StrEnum):
     @property
     def pushes(self) -> bool:
         """Whether it comes through a branch. A rollback only sends traffic to a revision that is there already."""
-        return self is not Purpose.ROLLBACK
+        return self is not ExemptionPurpose.ROLLBACK
 
 
 class Holder(Value):
@@ -36,7 +34,6 @@ class Holder(Value):
     reason: str
     by: str
     since: datetime
-    proven: bool = False  # the gate was read back and a probe deploy turned away since it holds
 
 
 class Exemption(Value):
@@ -44,66 +41,71 @@ class Exemption(Value):
 
     token: str
     holder: str
-    digest: str
-    purpose: Purpose
+    artefact: str
+    purpose: ExemptionPurpose
     by: tuple[str, ...]
     verified: bool
-    at: datetime
     expires_at: datetime
     ended: str = ""  # used | expired | withdrawn; empty while it may be used
     ended_at: datetime | None = None
-    key: str = ""  # of the call that used it: the same call again gets the same answer
-    open: bool = False  # GitHub lets its branch through, or may do so
     head: str = ""  # the newest commit of its branch when it was given
 
-    @property
-    def covers(self) -> str:
-        """What it is bound to, in words."""
-        return f"{self.purpose} of {self.digest[:19]} for {self.holder}"
+    def __str__(self) -> str:
+        return f"{self.purpose} of {self.artefact[:19]} for {self.holder}"
 
 
-class FreezeState(Value):
+class FreezeState(BaseModel):
     """A freeze as it is now. Without holders nothing is frozen."""
+
+    model_config = ConfigDict(extra="forbid")
 
     service: str
     holders: tuple[Holder, ...] = ()
     exemptions: tuple[Exemption, ...] = ()
     since: datetime | None = None
-    proven_at: datetime | None = None  # when a probe deploy was last turned away
+    proven_at: datetime | None = None  # when the lock was last read back and a probe deploy refused
     trouble: str = ""  # what is wrong with it, in one sentence
     drift: tuple[str, ...] = ()  # what was deployed without an exemption, as seen at the last look
     questions: tuple[str, ...] = ()  # what waits for an answer
 
     @property
-    def frozen(self) -> bool:
-        """True while somebody holds it."""
-        return bool(self.holders)
-
-    @property
     def in_force(self) -> bool:
         """True when somebody holds it and that was proven."""
-        return any(holder.proven for holder in self.holders) and not self.trouble
+        return bool(self.holders) and self.proven_at is not None and not self.trouble
 
-    def holds(self, holder: str) -> bool:
-        """Whether it is held for this one."""
-        return any(held.id == holder for held in self.holders)
+    @property
+    def names(self) -> str:
+        return ", ".join(holder.id for holder in self.holders) or "nobody"
+
+    def holder(self, id: str) -> Holder | None:
+        return next((holder for holder in self.holders if holder.id == id), None)
+
+    def lines(self) -> tuple[str, ...]:
+        """All of it for people, a line each."""
+        return (
+            *([f"NOT IN FORCE: {self.trouble}"] if self.trouble else []),
+            *(f"held by {h.id} since {h.since:%Y-%m-%d %H:%M} UTC ({h.by}): {h.reason}" for h in self.holders),
+            *([f"a probe deploy was refused at {self.proven_at:%Y-%m-%d %H:%M} UTC"] if self.proven_at else []),
+            *(f"may pass: one {e}, until {e.expires_at:%H:%M} UTC, by {' and '.join(e.by)}" for e in self.exemptions if not e.ended),
+            *(f"exempted: one {e}, {e.ended}" for e in self.exemptions if e.ended),
+            *(f"deployed without an exemption: {passed}" for passed in self.drift),
+            *(f"waits for an answer: {question}" for question in self.questions),
+        )
 
 
 class FreezeRequest(Value):
     """A message to a freeze. The first half is typed by people; the second only a worker of ours can add, under its seal."""
 
-    holder: str = ""
+    holder: str = Field("", pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,119})?$")
     reason: str = ""
     by: str = ""
     code: str = ""
     question: int | None = None
-    digest: str = ""
+    artefact: str = Field("", pattern=f"^({ARTEFACT})?$")
     purpose: str = ""
 
     key: str = ""
-    granted_by: tuple[str, ...] = ()
-    verified: bool = False
-    until: datetime | None = None
+    grant: Grant | None = None
     seal: str = ""
 
     def sealed(self, message: str, service: str) -> dict[str, JsonValue]:
@@ -111,52 +113,50 @@ class FreezeRequest(Value):
         return {**self.model_dump(mode="json", exclude={"seal"}), "message": message, "service": service}
 
 
-class FreezeReply(Value):
-    said: str
-    adopted: bool = False
-    proven_by: str = ""
-    token: str = ""
-    until: datetime | None = None
-    drift: tuple[str, ...] = ()
-    holders: tuple[str, ...] = ()  # who holds it now
-
-
-class OfFreeze(Order):
-    """Anything about the freeze of one service."""
+class FreezeOf(Order):
+    """The freeze of one service."""
 
     service: Deployed
 
     def target(self) -> str:
         return f"freeze/{self.service.name}"
 
-
-class FreezeOf(OfFreeze):
     def effect(self) -> str:
         return f"see who holds a freeze of {self.service.name}"
 
     def by_hand(self) -> tuple[str, ...]:
-        return (f"incident freeze show {self.service.name}",)
+        return (command("incident", "freeze", "show", self.service.name),)
 
 
-class Hold(OfFreeze, Imposition):
+class FreezeOrder(FreezeOf):
+    """Something wanted of a freeze in the name of one holder: an incident, or `BUDGET`."""
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"reason"})
+
+    holder: str = Field(min_length=1)
+    reason: str = ""
+
+    def request(self) -> FreezeRequest:
+        return FreezeRequest(**self.model_dump(include=set(FreezeRequest.model_fields)))
+
+
+class Hold(FreezeOrder, Imposition):
     """Freeze deploys of a service for one holder. Others may hold it too; it ends when nobody does."""
 
-    volatile: ClassVar[frozenset[str]] = frozenset({"prior", "by"})
+    volatile: ClassVar[frozenset[str]] = frozenset({"prior", "by", "reason"})
 
-    incident_id: str  # or BUDGET
-    reason: str = ""
     by: str = ""  # the commander, if there is one already: who is asked about it when it grows old
     prior: FreezeState | None = None
 
     def effect(self) -> str:
-        return f"deploys of {self.service.name} are held back for {self.incident_id}: {self.reason}"
+        return f"freeze deploys of {self.service.name} for {self.holder}: {self.reason}"
 
     def inverse(self) -> str:
-        return f"{self.incident_id} holds it no more; deploys go on when nobody does"
+        return "release it; deploys go on when nobody holds it"
 
     def by_hand(self) -> tuple[str, ...]:
         """The ruleset: a freeze that starts later finds it, and keeps its holders."""
-        return LockGate(service=self.service, holders=(self.incident_id,)).by_hand()
+        return SetLock(service=self.service, holders=(self.holder,)).by_hand()
 
     def look(self) -> FreezeOf:
         return FreezeOf(service=self.service)
@@ -166,55 +166,40 @@ class Hold(OfFreeze, Imposition):
         return True if now.in_force else None
 
     def given(self, prior: FreezeState) -> Self:
-        """The same, with the state before."""
         return self.model_copy(update={"prior": prior})
 
     def undo(self) -> "Release":
-        return Release(service=self.service, incident_id=self.incident_id, reason=f"{self.reason}: over")
+        return Release(service=self.service, holder=self.holder, reason=f"{self.reason}: over")
 
 
-class Release(OfFreeze):
-    """Hold a freeze no more. The gate is unlocked when nobody else holds it."""
-
-    incident_id: str
-    reason: str = ""
+class Release(FreezeOrder):
+    """Hold a freeze no longer. The branches are unlocked when nobody else holds it."""
 
     def effect(self) -> str:
-        return f"{self.incident_id} holds the freeze of {self.service.name} no more; deploys go on when nobody does"
+        return f"release the freeze of {self.service.name} that {self.holder} holds; deploys go on when nobody holds it"
 
     def inverse(self) -> str:
         return f"freeze {self.service.name} again"
 
     def by_hand(self) -> tuple[str, ...]:
-        """By our own command; without a Temporal server by taking the ruleset away, which lets go for everybody."""
-        ours = f"incident freeze release {self.service.name} --incident {self.incident_id} --reason {shlex.quote(self.reason)}"
-        last = "# without a Temporal server, and only when the ruleset's name says that nobody else holds it:"
-        return (ours, last, *(f"# {line}" for line in UnlockGate(service=self.service).by_hand()))
+        """By our own command; without a Temporal server by removing the ruleset, which releases it for everybody."""
+        ours = command("incident", "freeze", "release", self.service.name, "--incident", self.holder, "--reason", self.reason)
+        last = comment("without a Temporal server, and only when the ruleset's name says that nobody else holds it:")
+        return (ours, last, *map(comment, SetLock(service=self.service).by_hand()))
 
 
-class ExemptDeploy(OfFreeze):
+class ExemptDeploy(FreezeOrder):
     """Let one deploy pass: one artefact (its digest, `sha256:…`), one purpose, once, for half an hour."""
 
-    incident_id: str  # that needs it
-    artefact: str
-    purpose: Purpose
+    artefact: str = Field(min_length=1)
+    purpose: ExemptionPurpose
 
     def effect(self) -> str:
-        return f"one {self.purpose} of {self.artefact[:19]} may pass the freeze of {self.service.name}, once"
+        return f"let one {self.purpose} of {self.artefact[:19]} pass the freeze of {self.service.name}, once"
 
     def inverse(self) -> str:
         return "it ends when it is used, and after half an hour in any case"
 
     def by_hand(self) -> tuple[str, ...]:
-        what = f"--service {self.service.name} --digest {self.artefact} --purpose {self.purpose}"
-        return (f"incident freeze exempt {self.incident_id} {what}",)
-
-
-class UseExemption(ExemptDeploy):
-    """Use an exemption up: whoever deploys says so first (rollback) or right after the push."""
-
-    def effect(self) -> str:
-        return f"the {self.purpose} of {self.artefact[:19]} passes the freeze of {self.service.name}; the exemption is used up"
-
-    def inverse(self) -> str:
-        return "ask for a new exemption"
+        what = ("--service", self.service.name, "--digest", self.artefact, "--purpose", self.purpose)
+        return (command("incident", "freeze", "exempt", self.holder, *what),)

@@ -43,6 +43,7 @@ def _shown(text: str) -> str:
 
 CHANNELS: tuple[Callable[[str], str], ...] = (
     str, escape.visible, escape.line, escape.slack, escape.markdown, escape.html, urls.segment, lambda text: promql.text(text)[1:-1],
+    lambda text: urls.path(*text.split("/"))[1:], lambda text: json.dumps(text)[1:-1],
     lambda text: urls.query({"": text})[2:], lambda text: promql.text(escape.line(text))[1:-1],
 )  # fmt: skip
 

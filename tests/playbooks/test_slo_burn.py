@@ -52,7 +52,7 @@ async def frozen(stage: Drill) -> None:
             state: Any = await stage.env.client.get_workflow_handle("freeze-api").query("state")
         except Exception:
             return False
-        return bool([held for held in state["holders"] if held["id"] == "budget" and held["proven"]])
+        return bool(state["proven_at"] and [held for held in state["holders"] if held["id"] == "budget"])
 
     await until(proven, "the budget to hold a proven freeze")
 

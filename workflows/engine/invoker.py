@@ -39,10 +39,14 @@ class CallContext(Protocol):
 
 
 class Invoker:
-    """Invokes verbs on one account. `counts`: how often each was invoked before, when this is not the first run of the workflow."""
+    """Invokes verbs on one account. `counts`: how often each was invoked before, when this is not the first run of the workflow.
 
-    def __init__(self, context: CallContext, counts: Mapping[str, int] | None = None) -> None:
+    `keys`: what keys begin with, where the account's id is used again later.
+    """
+
+    def __init__(self, context: CallContext, counts: Mapping[str, int] | None = None, keys: str = "") -> None:
         self._context = context
+        self._keys = keys or context.id
         self.counts: dict[str, int] = defaultdict(int, counts or {})
         self.stopping: asyncio.Task[None] | None = None  # a task that was cancelled: an activity that completes must not let it go on
         # One change at a time per system: two of our own branches must not race for the same route or policy.
@@ -62,7 +66,7 @@ class Invoker:
 
     def key(self, action: Action, order: Order) -> str:
         """`incident/verb/target/n`: one key per wanted effect, the same over retries and over a person's *retry*."""
-        stem = f"{self._context.id}/{action.name}/{order.target()}"
+        stem = f"{self._keys}/{action.name}/{order.target()}"
         self.counts[stem] += 1
         return f"{stem}/{self.counts[stem]}"
 

@@ -6,7 +6,8 @@ from datetime import datetime
 from temporalio import workflow
 
 from activities.action import Role
-from activities.freeze.freezes import FROZEN, Hold
+from activities.freeze.freezes import FROZEN
+from activities.freeze.orders import Hold
 from activities.organisation.catalogue import Deployed
 from workflows.engine.verbs import Verbs
 from workflows.errors import HandOver
@@ -24,7 +25,7 @@ class ServiceFreezes:
         if service.name in self.since:
             return True
         state = self._verbs.state
-        order = Hold(service=service, incident_id=state.id, reason=state.incident.title or state.card.title)
+        order = Hold(service=service, holder=state.id, reason=state.incident.title or state.card.title)
         self.without.pop(service.name, None)
         try:
             result = await self._verbs.impose(FROZEN, order)

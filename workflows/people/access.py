@@ -11,7 +11,7 @@ from workflows.people.permissions import Capability
 
 
 class AccessCheck:
-    def __init__(self, state: IncidentContext, invoker: VerbInvoker, announcer: Announcer) -> None:
+    def __init__(self, state: IncidentContext, invoker: VerbInvoker, announcer: Announcer | None = None) -> None:
         self._state = state
         self._invoker = invoker
         self._announcer = announcer
@@ -28,7 +28,7 @@ class AccessCheck:
         except RetriesExhausted as out:
             raise NotAccepted(f"cannot find out who you are just now ({out.why}); try again") from None
         state.assignments.roster = identity.roster
-        if identity.person is not None:
+        if identity.person is not None and self._announcer is not None:
             self._announcer.spoke(identity.person)
         return identity
 

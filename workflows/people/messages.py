@@ -6,7 +6,7 @@ too few or too many (ADR 3). What was sent is read here, purely; what is not und
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from temporalio import workflow
@@ -38,6 +38,7 @@ MESSAGES = {
     "widen": 'Let public updates come less often, once the cause is known and stable: {"by": "dana", "reason": "…"}',
     "stand_down": 'End the incident: what it imposed is lifted. {"by": "dana", "reason": "…", "false_alarm": false}',
 }
+M = TypeVar("M", bound=BaseModel)
 VERDICTS = frozenset({"approve", "decline", "answer", "retry", "skip", "done_by_hand", "hand_over"})
 
 
@@ -66,20 +67,22 @@ class Message(BaseModel):
 
 
 def message_of(name: str, given: Sequence[object]) -> Message:
-    """What was sent as the message `name`. Raises `NotAccepted` with an example when it cannot be understood."""
-    sent = only(name, given, MESSAGES)
-    if isinstance(sent, str):
-        if name in VERDICTS:
-            return Message(code=sent[:LONGEST])
-        if name == "note":
-            return Message(text=sent[:LONGEST])
+    """What was sent to an incident as the message `name`. Raises `NotAccepted`."""
+    return read(name, given, Message, MESSAGES, {**dict.fromkeys(VERDICTS, "code"), "note": "text"})
+
+
+def read(name: str, given: Sequence[object], shape: type[M], examples: Mapping[str, str], bare: Mapping[str, str]) -> M:
+    """What was sent. `bare`: the field that a plain string fills, by message. Raises `NotAccepted` with an example when it has another shape."""
+    sent = only(name, given, examples)
+    if isinstance(sent, str) and name in bare:
+        return shape.model_validate({bare[name]: sent[:LONGEST]})
     if not isinstance(sent, dict):
-        raise NotAccepted(f"{name} takes one JSON object. {MESSAGES[name]}")
+        raise NotAccepted(f"{name} takes one JSON object. {examples[name]}")
     try:
-        return Message.model_validate(sent)
+        return shape.model_validate(sent)
     except ValidationError as wrong:
         problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'input'}: {e['msg']}" for e in wrong.errors()[:3])
-        raise NotAccepted(f"{name}: {problems}. {MESSAGES[name]}") from None
+        raise NotAccepted(f"{name}: {problems}. {examples[name]}") from None
 
 
 def answer_of(name: str, message: Message) -> Answer:

@@ -11,10 +11,10 @@ from datetime import datetime
 
 from temporalio import workflow
 
-from activities.action import Grant, Role, action_of
+from activities.action import Role, action_of
 from activities.deploys.deploys import Deploys, Revision, RevisionsOf, Rollout, ServedBy, ToRevision
 from activities.freeze.freezes import Freezes
-from activities.freeze.orders import ExemptDeploy, Purpose, UseExemption
+from activities.freeze.orders import ExemptDeploy, ExemptionPurpose
 from activities.metrics.telemetry import ServiceHealth, Surface, Telemetry
 from activities.organisation.catalogue import Deployed
 from workflows.engine.proof.mitigated import in_words
@@ -120,7 +120,7 @@ class Rollback:
             return RollbackResult(to=target.id, unanswered=True, why="nobody answered")
         self._pin.left |= in_traffic(rollout) - {target.id}
         if exemption is not None:
-            await self._use(exemption, decision.grant)
+            await self._verbs.propose(Freezes.exempt, exemption, under=decision.grant)
         pin = self._pin.announce(target.id, rollout)
         if not await verbs.propose(Deploys.shift, order, under=decision.grant):
             await still_begun(verbs, service, pin)
@@ -145,12 +145,7 @@ class Rollback:
         """A rollback is a deploy: while we freeze deploys it runs under a single-use exemption of its own (INV-4)."""
         if not self._freezes.holds(self._service):
             return None
-        return ExemptDeploy(service=self._service, incident_id=self._verbs.state.id, artefact=target.digest, purpose=Purpose.ROLLBACK)
-
-    async def _use(self, exemption: ExemptDeploy, grant: Grant) -> None:
-        """Given and used up at once: the platform's own control plane does not ask for it, so the freeze keeps the account."""
-        await self._verbs.propose(Freezes.exempt, exemption, under=grant)
-        await self._verbs.propose(Freezes.use, UseExemption(**exemption.model_dump()))
+        return ExemptDeploy(service=self._service, holder=self._verbs.state.id, artefact=target.digest, purpose=ExemptionPurpose.ROLLBACK)
 
     def _silence(self, order: ToRevision) -> Silence:
         """SAFE only where two people signed it beforehand, and a small share can be moved at all (A.1 M3)."""

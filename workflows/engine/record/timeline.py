@@ -19,8 +19,9 @@ class Timeline:
         self, at: datetime, kind: str, text: str, *, by: str = "automation", phase: str = "", step: int | None = None, **facts: JsonValue
     ) -> Entry:
         """Append one entry. `kind` is one word for what happened; `facts` are for machines, the text for people."""
-        previous = self.entries[-1].hash if self.entries else ""
-        entry = Entry(number=len(self.entries) + 1, at=at, kind=kind, text=text, by=by, phase=phase, step=step, facts=facts)
+        last = self.entries[-1] if self.entries else None
+        previous, number = (last.hash, last.number + 1) if last else ("", 1)
+        entry = Entry(number=number, at=at, kind=kind, text=text, by=by, phase=phase, step=step, facts=facts)
         sealed = entry.sealed(previous)
         self.entries.append(sealed)
         self.first.setdefault(kind, sealed)

@@ -12,7 +12,8 @@ from typing import Any
 from temporalio import workflow
 
 from activities.action import Role
-from activities.freeze.freezes import BUDGET, BUDGET_FROZEN, Hold
+from activities.freeze.freezes import BUDGET_FROZEN
+from activities.freeze.orders import BUDGET, Hold
 from activities.metrics.slo import ErrorBudget
 from activities.metrics.telemetry import BudgetOf, Telemetry
 from activities.organisation.catalogue import Deployed
@@ -43,7 +44,7 @@ class SpentBudget:
             verbs.task(f"Halt changes of {name} until its error budget is positive again: no deploy system is configured", Role.OPS_LEAD)
             return
         reason = f"the error budget is exhausted ({verbs.state.id})"
-        order = Hold(service=self.service, incident_id=BUDGET, reason=reason, by=verbs.state.commander())
+        order = Hold(service=self.service, holder=BUDGET, reason=reason, by=verbs.state.commander())
         await verbs.impose(BUDGET_FROZEN, order, facts=(budget.in_words(self._policy),))
 
     async def until_back_or_waived(self) -> None:
