@@ -33,7 +33,9 @@ from starters.gameday.scenario import SCENARIOS, Deed, Scenario, service_names
 from starters.gameday.scorecard import Scorecard, score
 from starters.gameday.stage import TOKEN, Stage, raise_stage
 from starters.postmortem import postmortem
-from starters.screens import screens, shadow_report
+from starters.screens import shadow_report
+from starters.screens.changes import changes
+from starters.screens.incident import render
 from workflows.incident import Phase, Question, State
 from workflows.status import Status
 
@@ -159,7 +161,7 @@ class Day:
         while time.monotonic() < deadline:
             status = self.status()
             if status is not None and (before is None or status.version != before.version):
-                for line in screens.changes(before, status):
+                for line in changes(before, status):
                     self.say(f"{datetime.now(UTC):%H:%M:%S}  {line}")
                 if {q.number for q in status.asking} - self.asked:
                     self.asked |= {q.number for q in status.asking}
@@ -184,7 +186,7 @@ class Day:
         raise DidNotStart("the incident did not end")
 
     def _screen(self, status: Status) -> Group:
-        return screens.render(status, datetime.now(UTC), min(self.console.width, 120), source="the ledger")
+        return render(status, datetime.now(UTC), min(self.console.width, 120), source="the ledger")
 
     async def _ask_the_person(self, status: Status) -> None:
         """In a terminal you are the commander: you are asked what your role is asked."""
@@ -192,7 +194,7 @@ class Day:
             return
         if status.acknowledged_at is None:
             await self._prompt("You are dana, the Incident Commander, and you are being paged. Press Enter to take command ")
-            self.say(await steering.acknowledge(self.client, status.incident_id, by="dana"))
+            self.say(await steering.say(self.client, status.incident_id, "acknowledge", by="dana"))
             return
         mine = next((q for q in status.asking if q.roles[0] in COMMANDER), None)
         if mine is not None:
