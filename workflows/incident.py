@@ -6,7 +6,7 @@ from enum import IntEnum, StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from activities.action import Risk, Role, Value
+from activities.nouns import Risk, Role, Value
 
 
 class Severity(IntEnum):

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from activities.action import Value
 from activities.models.canary_core import CanaryPolicy
+from activities.nouns import Value
 from activities.organisation.rhythm import minutes, seconds
 
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from activities.action import Value
+from activities.nouns import Value
 from activities.organisation.numbers import Ratio, SeverityPolicy
 from workflows.incident import SEV2, Severity
 from workflows.severity.facts import Facts

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from activities.action import Value
+from activities.nouns import Value
 from activities.organisation.numbers import Amount, Ratio
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from math import fsum
 from typing import Literal, NamedTuple
 
-from activities.action import Value
+from activities.nouns import Value
 from activities.organisation.numbers import SeverityPolicy
 from workflows.incident import (
     SEV1,
