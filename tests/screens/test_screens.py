@@ -97,7 +97,7 @@ def test_an_overdue_update_a_missing_commander_and_a_blind_spot_are_said_in_word
     seen = drawn(render(situations.asking(commander="", next_update_due=NOW - timedelta(minutes=3)), NOW, 100))
     assert "UPDATE OVERDUE by 3m00s" in seen
     assert "NO COMMANDER: incident ack inc-20261123-llm-chat" in seen
-    assert "perhaps, its try never came back" in seen
+    assert "not certain: its call never returned" in seen
 
 
 def test_a_long_command_is_broken_where_a_shell_takes_it() -> None:
