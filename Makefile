@@ -9,7 +9,7 @@ demo: $(VENV)/.run  ## Run the main job on your own machine. PLAYBOOK=… DEMO_A
 	@$(BIN)/python -m starters.gameday \
 		$(if $(PLAYBOOK),--playbook $(PLAYBOOK)) $(if $(DEMO_ANSWERS),--answers $(DEMO_ANSWERS)) \
 		$(if $(KILL),--kill $(KILL)) $(if $(KILLS),--kills $(KILLS)) $(if $(KEEP),--keep $(KEEP)) $(if $(PACE),--pace $(PACE)) $(if $(SEED),--seed $(SEED)) \
-		$(if $(DIAL),--dial '$(DIAL)') $(if $(SHADOW),--shadow $(SHADOW))
+		$(if $(FAULT),--fault '$(FAULT)') $(if $(SHADOW),--shadow $(SHADOW))
 
 test: $(VENV)/.dev  ## The whole suite
 	@$(BIN)/python -m pytest $(ARGS)

@@ -99,6 +99,7 @@ class Order(Value):
 
     # Fields that say *from where* we act, not *what* we do: they may change without asking the approver again.
     volatile: ClassVar[frozenset[str]] = frozenset()
+    undone: ClassVar[str] = "nothing to undo: it only looks"  # how it is undone, in one sentence
 
     def target(self) -> str:
         """What is acted on, as it stands in keys, the effect log and the screen."""
@@ -114,7 +115,7 @@ class Order(Value):
 
     def inverse(self) -> str:
         """How it is undone, in one sentence."""
-        return "nothing to undo: it only looks"
+        return self.undone
 
     def by_hand(self) -> tuple[str, ...]:
         """The exact shell commands, with real values, that do the same without us."""
@@ -167,6 +168,7 @@ class Effect(Value):
     before: dict[str, JsonValue] = {}
     after: dict[str, JsonValue] = {}
     seen_at: datetime | None = None  # of a change that was watched for minutes: the instant at which that ended (ADR 9)
+    late_until: datetime | None = None  # an earlier attempt of ours, whose outcome nobody knows, may still take effect until then
 
 
 O = TypeVar("O", bound=Order)
@@ -307,6 +309,10 @@ class Imposition(Order):
     def given(self, prior: Any) -> Self:
         """The same order, carrying the state before and its version."""
         raise NotImplementedError
+
+    def late_until_known(self, until: datetime) -> Self:
+        """The same order, knowing that an earlier attempt of it may still take effect until then."""
+        return self
 
     def undo(self) -> Order:
         """The order that puts the state before back. Call it on an order that carries it."""

@@ -11,6 +11,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from worker.converter import data_converter
 from worker.playbooks import discover, lasting
+from worker.probes import keep_probing
 from worker.round_trip import RoundTrip, round_trip
 from worker.sandbox import Sandbox
 from worker.settings import Settings
@@ -61,6 +62,8 @@ async def serve(settings: Settings, fleet: Fleet, stop: asyncio.Event) -> None:
     """Serve both queues until told to stop."""
     client = await connect(settings)
     async with AsyncExitStack() as stack:
+        looking = asyncio.create_task(keep_probing(settings, fleet.ledger))
+        stack.callback(looking.cancel)
         for queue in settings.queues:
             await stack.enter_async_context(worker(client, fleet, queue, settings))
         print(f"worker ready: {', '.join(settings.queues)} at {settings.temporal_address}", flush=True)

@@ -287,7 +287,7 @@ class Playbook(MessageHandlers):
         return self.procedures.begin(
             ProcedureRequest(
                 procedure=message.procedure, service=message.service, flag=message.flag, region=message.region, rps=message.rps,
-                by=person.id, reason=message.reason,
+                fields=message.fields, by=person.id, reason=message.reason,
             )
         )  # fmt: skip
 

@@ -1,22 +1,32 @@
 """Slack's Web API (https://api.slack.com/web). Errors come as HTTP 200 with `ok: false`; here they become the same outcomes as elsewhere.
 
-Reads are GETs with a query, writes are POSTs with JSON: Slack takes JSON for its writing methods only. Nothing is tried twice here.
+Reads are GETs with a query, writes are POSTs with JSON: Slack takes JSON for its writing methods only. Nothing is tried twice here. Text
+is `Escaped` before it is sent: only `escaped` and `split` make such text.
 """
 
+import re
 from collections.abc import AsyncIterator
-from typing import Any
+from html import unescape
+from typing import Any, Literal, NewType
 
 from activities.action import Call, NotYet, Refused, digest
+from activities.kit import escape, shell
 from activities.kit.http import HttpClient
+from activities.kit.pages import pages
 
 JSON = dict[str, Any]
+Escaped = NewType("Escaped", str)
 EVENT = "incident_playbooks"  # the event_type of our messages' metadata
+LONGEST_MESSAGE, LONGEST_TOPIC = 4_000, 250  # characters
 _SLOW_DOWN = frozenset({"ratelimited", "rate_limited"})
 _UNKNOWN = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable", "team_added_to_org"})
-_LONGEST_LOOK = 20  # pages of a listing: a look-up that finds nothing ends
+_THIS_MESSAGE = frozenset({
+    "msg_too_long", "msg_blocks_too_long", "no_text", "invalid_blocks", "invalid_metadata_format", "metadata_too_large",
+    "cant_update_message", "edit_window_closed",
+})  # fmt: skip
 
 
-class SlackSaid(Exception):
+class SlackError(Exception):
     """Slack answered `ok: false` with an error that only the caller can judge (`name_taken`) or that leaves the outcome open."""
 
     def __init__(self, method: str, error: str) -> None:
@@ -24,32 +34,76 @@ class SlackSaid(Exception):
         self.error = error
 
 
-class Slack:
-    """One workspace. The door's base URL ends in `/api`; the token is a bot's (`Authorization: Bearer xoxb-…`)."""
+class MessageRefused(Refused):
+    """Slack will never take this very message or edit; others in the same channel are not concerned."""
 
-    def __init__(self, door: HttpClient) -> None:
-        self._client = door
+
+def escaped(text: str, longest: int = LONGEST_MESSAGE) -> Escaped:
+    """Text that Slack shows as it is, cut to what Slack takes."""
+    said = escape.slack(text)
+    return Escaped(said if len(said) <= longest else said[: _end(said, longest - 1)] + "…")
+
+
+def split(text: str) -> tuple[Escaped, ...]:
+    """The whole of a text in as many messages as it takes, cut at line ends where there are any."""
+    said, found = escape.slack(text), []
+    while len(said) > LONGEST_MESSAGE:
+        end = said.rfind("\n", 1, LONGEST_MESSAGE + 1)
+        end = end if end > 0 else _end(said, LONGEST_MESSAGE)
+        found.append(Escaped(said[:end]))
+        said = said[end:].removeprefix("\n")
+    return (*found, Escaped(said))
+
+
+def _end(said: str, longest: int) -> int:
+    """Where a text can be cut without cutting through `&amp;`."""
+    start = said.rfind("&", longest - 4, longest)
+    return start if start > 0 and ";" not in said[start:longest] else longest
+
+
+def same(shown: str, wanted: Escaped) -> bool:
+    """Whether Slack shows this text: it escapes some fields once more."""
+    return unescape(shown) == unescape(wanted)
+
+
+def by_hand(method: str, **body: object) -> shell.Command:
+    """The same request as a shell command."""
+    return shell.curl("POST", f"https://slack.com/api/{method}", ("Authorization: Bearer ", shell.Var("SLACK_TOKEN")), body=body)
+
+
+def post_by_hand(channel: str | shell.Var, text: str) -> shell.Command:
+    return by_hand("chat.postMessage", channel=channel, text=escape.slack(text))
+
+
+class Slack:
+    """One workspace. The client's base URL ends in `/api`; the token is a bot's (`Authorization: Bearer xoxb-…`)."""
+
+    def __init__(self, client: HttpClient) -> None:
+        self._client = client
 
     async def whoami(self, call: Call) -> JSON:
         """`auth.test`: user_id (ours) and url (the workspace's)."""
         return await self._read(call, "auth.test")
 
+    async def scopes(self, call: Call) -> frozenset[str]:
+        """What the token may do, by the header of `auth.test`; empty where Slack does not say."""
+        said = (await self._client.read(call, "/auth.test")).headers.get("X-OAuth-Scopes", "")
+        return frozenset(scope.strip() for scope in said.split(",") if scope.strip())
+
     async def create(self, call: Call, name: str, private: bool) -> JSON | None:
         """`conversations.create`: the channel, or None when the name is taken."""
-        try:
-            return dict((await self._write(call, "conversations.create", name=name, is_private=private, expects="name_taken"))["channel"])
-        except SlackSaid as said:
-            if said.error == "name_taken":
-                return None
-            raise
+        made = await self._unless(call, "name_taken", "conversations.create", name=name, is_private=private)
+        return dict(made["channel"]) if made else None
 
-    async def channel(self, call: Call, *, name: str = "", id: str = "") -> JSON | None:
-        """A channel by name or id, through `conversations.list`, archived ones too; None when we cannot see one."""
+    async def channel(self, call: Call, id: str) -> JSON:
+        """`conversations.info`. Refused when there is none with this id that we can see."""
+        return dict((await self._read(call, "conversations.info", channel=id))["channel"])
+
+    async def channel_named(self, call: Call, name: str) -> JSON | None:
+        """The channel of this name among those that our bot is in, archived ones too; None when it is in none."""
         types = "public_channel,private_channel"
-        async for found in self._pages(call, "conversations.list", "channels", types=types, exclude_archived="false", limit=200):
-            if found["id"] == id or found.get("name") == name:
-                return found
-        return None
+        listed = self._all(call, "users.conversations", "channels", types=types, exclude_archived="false", limit=1000)
+        return await anext((found async for found in listed if found.get("name") == name), None)
 
     async def open_direct(self, call: Call, user: str) -> str:
         """`conversations.open`: the id of our direct channel with a user; the same one every time."""
@@ -57,106 +111,88 @@ class Slack:
 
     async def invite(self, call: Call, channel: str, user: str) -> bool:
         """`conversations.invite`: False when the user was there already."""
-        return await self._unless(call, "already_in_channel", "conversations.invite", channel=channel, users=user)
+        return bool(await self._unless(call, "already_in_channel", "conversations.invite", channel=channel, users=user))
 
-    async def set_topic(self, call: Call, channel: str, topic: str) -> None:
-        """`conversations.setTopic` (at most 250 characters)."""
-        await self._write(call, "conversations.setTopic", channel=channel, topic=topic[:250])
+    async def describe(self, call: Call, channel: str, what: Literal["topic", "purpose"], text: Escaped) -> None:
+        """`conversations.setTopic` or `.setPurpose` (at most 250 characters)."""
+        await self._write(call, f"conversations.set{what.capitalize()}", channel=channel, **{what: text})
 
-    async def set_purpose(self, call: Call, channel: str, purpose: str) -> None:
-        """`conversations.setPurpose` (at most 250 characters)."""
-        await self._write(call, "conversations.setPurpose", channel=channel, purpose=purpose[:250])
-
-    async def post(self, call: Call, channel: str, text: str, key: str) -> str:
+    async def post(self, call: Call, channel: str, text: Escaped, key: str) -> str:
         """`chat.postMessage` with our key in its metadata: the message's `ts`. Slack has no idempotency of its own."""
-        mark = {"event_type": EVENT, "event_payload": {"key": key}}
-        return str((await self._write(call, "chat.postMessage", channel=channel, text=text, metadata=mark))["ts"])
+        body: JSON = {"channel": channel, "text": text, "metadata": _metadata(key=key), "unfurl_links": False, "unfurl_media": False}
+        return str((await self._write(call, "chat.postMessage", **body))["ts"])
 
-    async def message(self, call: Call, channel: str, key: str) -> JSON | None:
-        """The message that carries our key, through `conversations.history`; None when there is none."""
-        async for found in self._pages(call, "conversations.history", "messages", channel=channel, include_all_metadata="true", limit=200):
-            mark = found.get("metadata") or {}
-            if mark.get("event_type") == EVENT and mark.get("event_payload", {}).get("key") == key:
-                return found
-        return None
-
-    async def edit(self, call: Call, channel: str, ts: str, text: str, key: str) -> bool:
-        """`chat.update`: False when the message is not there any more. Our key, and what the text is known by, go into its metadata."""
-        mark = {"event_type": EVENT, "event_payload": {"key": key, "says": digest(text)}}
-        gone = "message_not_found"
-        try:
-            await self._write(call, "chat.update", expects=gone, channel=channel, ts=ts, text=text, metadata=mark)
-        except SlackSaid as said:
-            if said.error == gone:
-                return False
-            raise
-        return True
-
-    async def says(self, call: Call, channel: str, ts: str, text: str) -> bool:
-        """True when the message shows this text. Slack rewrites links and signs, so that our own mark is compared and not the words."""
+    async def message(self, call: Call, channel: str, ts: str) -> JSON | None:
+        """The message with this `ts`, through `conversations.history`; None when it is not there any more."""
         where = {"channel": channel, "oldest": ts, "latest": ts, "inclusive": "true", "include_all_metadata": "true", "limit": 1}
         found = (await self._read(call, "conversations.history", **where))["messages"]
-        marks = [message.get("metadata") or {} for message in found]
-        return any(mark.get("event_payload", {}).get("says") == digest(text) for mark in marks)
+        return next((dict(message) for message in found if message["ts"] == ts), None)
 
-    async def pin(self, call: Call, channel: str, ts: str) -> bool:
-        """`pins.add`: False when it was pinned already."""
-        return await self._unless(call, "already_pinned", "pins.add", channel=channel, timestamp=ts)
+    async def message_of(self, call: Call, channel: str, key: str, oldest: str | None) -> JSON | None:
+        """The message that carries our key, of all those since `oldest` (a `ts`; None: ever)."""
+        where = {"channel": channel, "oldest": oldest, "include_all_metadata": "true", "limit": 200}
+        listed = self._all(call, "conversations.history", "messages", **where)
+        return await anext((found async for found in listed if _payload(found).get("key") == key), None)
+
+    async def edit(self, call: Call, channel: str, ts: str, text: Escaped, key: str) -> bool:
+        """`chat.update`: False when the message is not there any more. Our key, and what the text is known by, go into its metadata."""
+        body = {"channel": channel, "ts": ts, "text": text, "metadata": _metadata(key=key, says=digest(text))}
+        return bool(await self._unless(call, "message_not_found", "chat.update", **body))
+
+    async def says(self, call: Call, channel: str, ts: str, text: Escaped) -> bool:
+        """True when the message shows this text. Slack rewrites links and signs, so that our own mark is compared and not the words."""
+        found = await self.message(call, channel, ts)
+        return found is not None and _payload(found).get("says") == digest(text)
+
+    async def pin(self, call: Call, channel: str, ts: str) -> None:
+        """`pins.add`. Twice is as once."""
+        await self._unless(call, "already_pinned", "pins.add", channel=channel, timestamp=ts)
 
     async def pinned(self, call: Call, channel: str) -> tuple[str, ...]:
-        """`pins.list`: the `ts` of the pinned messages."""
+        """`pins.list`: the `ts` of the pinned messages. Slack pins at most 100 in a channel, and lists them all at once."""
         items = (await self._read(call, "pins.list", channel=channel))["items"]
         return tuple(str(item["message"]["ts"]) for item in items if "message" in item)
 
-    async def _unless(self, call: Call, already: str, method: str, **body: Any) -> bool:
+    async def _unless(self, call: Call, expected: str, method: str, **body: Any) -> JSON | None:
+        """The answer, or None where Slack answers with the error `expected`."""
         try:
-            await self._write(call, method, expects=already, **body)
-        except SlackSaid as said:
-            if said.error == already:
-                return False
+            return await self._write(call, method, expected, **body)
+        except SlackError as failed:
+            if failed.error == expected:
+                return None
             raise
-        return True
 
-    async def _pages(self, call: Call, method: str, field: str, **params: Any) -> AsyncIterator[JSON]:
-        cursor: str | None = None
-        for _ in range(_LONGEST_LOOK):
-            answer = await self._read(call, method, cursor=cursor, **params)
-            for found in answer[field]:
-                yield found
-            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or None
-            if cursor is None:
-                return
+    def _all(self, call: Call, method: str, field: str, **params: Any) -> AsyncIterator[JSON]:
+        async def page(cursor: str) -> tuple[list[JSON], str | None]:
+            answer = await self._read(call, method, cursor=cursor or None, **params)
+            return answer[field], (answer.get("response_metadata") or {}).get("next_cursor") or None
+
+        return pages(f"slack {method}", "", page)
 
     async def _read(self, call: Call, method: str, **params: Any) -> JSON:
         return _answer(method, (await self._client.read(call, f"/{method}", **params)).json())
 
-    async def _write(self, call: Call, method: str, *, expects: str = "", **body: Any) -> JSON:
-        return _answer(method, (await self._client.write(call, "POST", f"/{method}", json=body)).json(), expects)
+    async def _write(self, call: Call, method: str, expected: str = "", **body: Any) -> JSON:
+        return _answer(method, (await self._client.write(call, "POST", f"/{method}", json=body)).json(), expected)
 
 
-def _answer(method: str, said: JSON, expects: str = "") -> JSON:
-    """The answer, or the outcome that its `error` means: `expects` and an open one raise SlackSaid, a throttle NotYet, the rest Refused."""
-    if said.get("ok"):
-        return said
-    error = str(said.get("error", "no reason given"))
+def _metadata(**payload: str) -> JSON:
+    return {"event_type": EVENT, "event_payload": payload}
+
+
+def _payload(message: JSON) -> JSON:
+    """What our metadata says on a message; empty on a message that is not ours."""
+    mark = message.get("metadata") or {}
+    return dict(mark.get("event_payload") or {}) if mark.get("event_type") == EVENT else {}
+
+
+def _answer(method: str, answer: JSON, expected: str = "") -> JSON:
+    """The answer, or the outcome that its `error` means: `expected` and an open one raise SlackError, a throttle NotYet, the rest Refused."""
+    if answer.get("ok"):
+        return answer
+    error = re.sub(r"\W+", "_", str(answer.get("error", "no_reason_given")))[:100]
     if error in _SLOW_DOWN:
         raise NotYet(f"slack {method}: asked to slow down")
-    if error in _UNKNOWN or error == expects:
-        raise SlackSaid(method, error)
-    raise Refused(f"slack {method}: {error}")
-
-
-async def say_once(slack: Slack, call: Call, channel: str, text: str, key: str) -> tuple[str, bool]:
-    """Post a message unless one with our key is there, and see it in the channel: its `ts`, and whether it was there already.
-
-    It always looks first: a zombie of this attempt may be ahead of us, and Slack would take the message twice. NotYet: posted, but not to
-    be seen.
-    """
-    there = await slack.message(call, channel, key)
-    if there:
-        return str(there["ts"]), True
-    await slack.post(call, channel, text, key)
-    posted = await slack.message(call, channel, key)
-    if posted is None:
-        raise NotYet(f"slack took the message for {channel}, but the channel does not show it")
-    return str(posted["ts"]), False
+    if error in _UNKNOWN or error == expected:
+        raise SlackError(method, error)
+    raise MessageRefused(f"slack {method}: {error}") if error in _THIS_MESSAGE else Refused(f"slack {method}: {error}")

@@ -4,152 +4,114 @@ What is said is found again by the key in its metadata. What is pinned is kept c
 """
 
 import asyncio
+from collections.abc import Awaitable
+from html import unescape
+from typing import Literal, TypeVar
 
-from activities.action import Call, Effect, NotYet, Order, Refused, Risk, System, Value, action
-from activities.chat.slack import JSON, Slack, say_once
+from activities.action import Call, Effect, NotYet, Refused, Risk, System, action
+from activities.chat.messages import say, say_one
+from activities.chat.orders import Announce, OpenRoom, Pinned, TellRoom, marker
+from activities.chat.slack import JSON, LONGEST_TOPIC, Escaped, MessageRefused, Slack, escaped, same
+from activities.kit.create_once import CreateOnce
 from activities.organisation.people import Person
-from activities.texts.wording import curl
 
-_SLACK = "https://slack.com/api"
-_TOKEN = "Authorization: Bearer $SLACK_TOKEN"  # noqa: S105 - a reference: the person's own shell fills it in
+T = TypeVar("T")
 
 
-class OpenRoom(Order):
-    """Open the incident's channel, invite people, pin texts. `pins`: by a name of their own.
+class Rooms(CreateOnce[OpenRoom, JSON]):
+    """The channel alone. Ours by its purpose; or made by us and without one, when an earlier attempt got no further."""
 
-    The effect's `after` holds `channel` (its id), `name`, `url` and `pins` (the `ts` by name).
-    """
+    def __init__(self, slack: Slack) -> None:
+        self._slack = slack
 
-    name: str
-    topic: str
-    people: tuple[Person, ...]
-    pins: dict[str, str] = {}
-    private: bool = False
+    async def find(self, call: Call, order: OpenRoom) -> JSON | None:
+        found = await self._slack.channel_named(call, order.name)
+        if found is None:
+            return None
+        purpose = _text_of(found, "purpose")
+        ours = marker(call.incident_id) in purpose if purpose else found.get("creator") == (await self._slack.whoami(call))["user_id"]
+        if not ours:
+            raise Refused(f"#{order.name} is taken by a channel that is not of {call.incident_id}: choose another name")
+        if found.get("is_archived"):
+            raise Refused(f"#{order.name} is archived: bring it back by hand, then retry")
+        return found
 
-    def target(self) -> str:
-        return f"#{self.name}"
+    async def make(self, call: Call, order: OpenRoom) -> str:
+        """A name is given once, so that a second room of that name cannot come about."""
+        made = await self._slack.create(call, order.name, order.private)
+        if made is None and (made := await self.find(call, order)) is None:
+            raise Refused(f"#{order.name} is taken by a channel that our bot is not in: invite it there, or choose another name")
+        return str(made["id"])
 
-    def effect(self) -> str:
-        kind = "private channel" if self.private else "channel"
-        return f"the {kind} #{self.name} is open, with {', '.join(p.name for p in self.people) or 'nobody'} in it"
-
-    def inverse(self) -> str:
-        """Rooms are closed, never deleted: what was said in them is evidence."""
-        return f"archive #{self.name} when the incident is closed"
-
-    def by_hand(self) -> tuple[str, ...]:
-        """The channel, our marker, its topic, people and pins. `$CHANNEL` is the first answer's id, `$TS` a post's ts."""
-        marked = f"War room of {self.name} [orchestrator:{self.name}]"  # a room is named after its incident
-        said: list[tuple[str, JSON]] = [
-            ("conversations.setPurpose", {"purpose": marked}),
-            ("conversations.setTopic", {"topic": self.topic[:250]}),
-            *(("conversations.invite", {"users": person.slack}) for person in self.people if person.slack),
-            *(step for text in self.pins.values() for step in (("chat.postMessage", {"text": text}), ("pins.add", {"timestamp": "$TS"}))),
-        ]
-        create = curl("POST", f"{_SLACK}/conversations.create", _TOKEN, body={"name": self.name, "is_private": self.private})
-        return (create, *(curl("POST", f"{_SLACK}/{method}", _TOKEN, body={"channel": "$CHANNEL", **more}) for method, more in said))
-
-
-class Pinned(Value):
-    """A pinned message, and what it is to say."""
-
-    ts: str
-    text: str
-
-
-class TellRoom(Order):
-    """Say what is new in the channel, bring what is pinned there up to date, and let in who is new: all of it at once.
-
-    `channel` and each `ts` come from `OpenRoom`'s effect. The effect's `after` holds `pins`: a pin that somebody deleted has a new `ts`.
-    """
-
-    channel: str
-    says: tuple[str, ...] = ()
-    pins: dict[str, Pinned] = {}
-    people: tuple[Person, ...] = ()
-    nth: int
-
-    def target(self) -> str:
-        return f"room {self.channel}"
-
-    def effect(self) -> str:
-        first = self.says[0].splitlines()[0][:120] if self.says and self.says[0] else f"{' and '.join(self.pins)} as of now"
-        return f"the war room reads: {first}"
-
-    def inverse(self) -> str:
-        """A message is corrected by the next one."""
-        return "post a correction"
-
-    def by_hand(self) -> tuple[str, ...]:
-        said = (curl("POST", f"{_SLACK}/chat.postMessage", _TOKEN, body={"channel": self.channel, "text": text}) for text in self.says)
-        edits = (
-            curl("POST", f"{_SLACK}/chat.update", _TOKEN, body={"channel": self.channel, "ts": pin.ts, "text": pin.text})
-            for pin in self.pins.values()
-        )
-        return (*said, *edits)
-
-
-class Announce(Order):
-    """Tell standing channels, each its own text. `to`: text by the channel's name, without the #."""
-
-    to: dict[str, str]
-    nth: int
-
-    def target(self) -> str:
-        return " and ".join(f"#{name}" for name in self.to)
-
-    def effect(self) -> str:
-        return "; ".join(f"#{name} reads: {text.splitlines()[0][:120] if text else ''}" for name, text in self.to.items())
-
-    def inverse(self) -> str:
-        """A message is corrected by the next one."""
-        return "post a correction"
-
-    def by_hand(self) -> tuple[str, ...]:
-        posts = ({"channel": f"#{name}", "text": text} for name, text in self.to.items())
-        return tuple(curl("POST", f"{_SLACK}/chat.postMessage", _TOKEN, body=body) for body in posts)
+    async def fetch(self, call: Call, order: OpenRoom, id: str) -> JSON | None:
+        try:
+            return await self._slack.channel(call, id)
+        except Refused:  # not there (yet)
+            return None
 
 
 class WarRoom(System):
     def __init__(self, slack: Slack) -> None:
         self._slack = slack
+        self._rooms = Rooms(slack)
 
     @action("war_room.open", risk=Risk.C0, writes=True)
     async def open(self, order: OpenRoom, call: Call) -> Effect:
-        """Open the room, or go on opening ours. Refused: the name is somebody else's. NotYet: Slack says done, and it is not to be seen."""
-        channel, adopted = await self._channel(order, call)
-        await self._label(order, call, channel)
-        missed = await self._invite(order.people, call, channel["id"])
-        pinned = await self._pin(call, channel["id"], order.pins)
-        seen = await self._slack.channel(call, id=channel["id"])
-        if seen is None or not _labelled(seen, order, call) or not await self._are_pinned(call, channel["id"], pinned):
+        """Open the room, or go on opening ours. Refused: the name is somebody else's. NotYet: Slack accepted it, and does not show it."""
+        room = await self._rooms.once(call, order)
+        channel = str(room.found["id"])
+        for what, text in _unset(room.found, order, call).items():
+            await self._slack.describe(call, channel, what, text)
+        not_invited = await self._invite(order.people, call, channel)
+        not_sent: dict[str, str] = {}
+        tried = {
+            name: await _unless_refused(not_sent, f"pinned {name}", self._pin(call, channel, name, text))
+            for name, text in order.pins.items()
+        }
+        pinned = {name: ts for name, ts in tried.items() if ts}
+        seen = await self._slack.channel(call, channel)
+        if _unset(seen, order, call) or not set(pinned.values()) <= set(await self._slack.pinned(call, channel)):
             raise NotYet(f"slack does not show #{order.name} as it was set up")
-        url = f"{(await self._slack.whoami(call))['url'].rstrip('/')}/archives/{channel['id']}"
+        url = f"{(await self._slack.whoami(call))['url'].rstrip('/')}/archives/{channel}"
         return Effect(
             target=order.target(),
-            summary=f"#{order.name} is open" + (f"; not invited: {', '.join(missed)}" if missed else ""),
-            proven_by="conversations.list shows the channel with our purpose and topic, pins.list its pins",
-            adopted=adopted,
-            after={"channel": channel["id"], "name": order.name, "url": url, "not_invited": dict(missed), "pins": dict(pinned)},
-        )
+            summary=f"#{order.name} is open{_but(not_invited, not_sent)}",
+            proven_by="conversations.info shows the channel with our purpose and topic, pins.list its pins",
+            adopted=room.adopted,
+            after={
+                "channel": channel, "name": order.name, "url": url, "pins": dict(pinned),
+                "not_invited": dict(not_invited), "not_sent": dict(not_sent),
+            },
+        )  # fmt: skip
 
     @action("war_room.tell", risk=Risk.C0, writes=True)
     async def tell(self, order: TellRoom, call: Call) -> Effect:
-        """Say each text once and edit what is pinned. Refused: the channel is archived or unknown. NotYet: not to be seen there."""
-        written = [await say_once(self._slack, call, order.channel, text, f"{call.key}/{n}") for n, text in enumerate(order.says, start=1)]
-        edited = {name: await self._edit(call, order.channel, name, pin) for name, pin in order.pins.items()}
-        missed = await self._invite(order.people, call, order.channel)
+        """Say each text once and edit what is pinned; what Slack will never take keeps nothing else waiting.
+
+        Refused: the channel is archived or unknown. NotYet: Slack accepted it, and does not show it.
+        """
+        not_sent: dict[str, str] = {}
+        said = [
+            await _unless_refused(not_sent, f"message {n}", say(self._slack, call, order.channel, text, f"{call.key}/{n}"))
+            for n, text in enumerate(order.says, start=1)
+        ]
+        edited = {
+            name: await _unless_refused(not_sent, f"pinned {name}", self._edit(call, order.channel, name, pin))
+            for name, pin in order.pins.items()
+        }
+        pins = {name: done[0] for name, done in edited.items() if done}
+        not_invited = await self._invite(order.people, call, order.channel)
         return Effect(
             target=order.target(),
-            summary=order.effect() + (f"; not invited: {', '.join(missed)}" if missed else ""),
+            summary=order.effect() + _but(not_invited, not_sent),
             proven_by="conversations.history shows every message and every pinned text",
-            adopted=all(there for _, there in (*written, *edited.values())),
-            after={"channel": order.channel, "pins": {name: ts for name, (ts, _) in edited.items()}, "not_invited": dict(missed)},
+            adopted=all(done[1] for done in (*said, *edited.values()) if done),
+            after={"channel": order.channel, "pins": dict(pins), "not_invited": dict(not_invited), "not_sent": dict(not_sent)},
         )
 
     @action("war_room.announce", risk=Risk.C0, writes=True)
     async def announce(self, order: Announce, call: Call) -> Effect:
-        """Tell each channel once; one that cannot be told keeps no other waiting. Refused: none could. NotYet: not to be seen there."""
+        """Tell each channel once; one that cannot be told keeps no other waiting. Refused: none could be told."""
         told: dict[str, bool] = {}
         untold: dict[str, str] = {}
         for name, text in order.to.items():
@@ -168,47 +130,26 @@ class WarRoom(System):
         )
 
     async def _say_in(self, call: Call, name: str, text: str) -> bool:
-        found = await self._slack.channel(call, name=name)
+        found = await self._slack.channel_named(call, name)
         if found is None:
-            raise Refused(f"there is no channel #{name} that we can see: invite our bot, or name another one in [contacts]")
-        return (await say_once(self._slack, call, found["id"], text, f"{call.key}/{name}"))[1]
+            raise Refused(f"there is no channel #{name} that our bot is in: invite our bot, or name another one in [contacts]")
+        return (await say(self._slack, call, found["id"], text, f"{call.key}/{name}"))[1]
 
     async def _edit(self, call: Call, channel: str, name: str, pin: Pinned) -> tuple[str, bool]:
         """The pinned message's `ts`, and whether it said so already. Where somebody deleted it, it is posted and pinned anew."""
-        if await self._slack.says(call, channel, pin.ts, pin.text):
+        text = escaped(pin.text)
+        if await self._slack.says(call, channel, pin.ts, text):
             return pin.ts, True
-        if not await self._slack.edit(call, channel, pin.ts, pin.text, f"{call.key}/pin/{name}"):
-            again = await self._pin(call, channel, {name: pin.text})
-            return again[name], False
-        if not await self._slack.says(call, channel, pin.ts, pin.text):
-            raise NotYet(f"slack took the new text of the pinned {name}, but does not show it")
+        if not await self._slack.edit(call, channel, pin.ts, text, f"{call.key}/pin/{name}"):
+            return await self._pin(call, channel, name, pin.text), False
+        if not await self._slack.says(call, channel, pin.ts, text):
+            raise NotYet(f"slack accepted the new text of the pinned {name}, but does not show it")
         return pin.ts, False
 
-    async def _channel(self, order: OpenRoom, call: Call) -> tuple[JSON, bool]:
-        """The channel, and whether it was there: a name can be taken only once, so that creating is looking."""
-        created = await self._slack.create(call, order.name, order.private)
-        found = await self._slack.channel(call, name=order.name)
-        if found is None and created:
-            raise NotYet(f"slack says that it created #{order.name}, but does not list it")
-        if found is None:
-            raise Refused(f"#{order.name} is taken by a channel that we cannot see: choose another name")
-        if created is None and not await self._ours(call, found):
-            raise Refused(f"#{order.name} is taken by a channel that is not of {call.incident_id}: choose another name")
-        if found.get("is_archived"):
-            raise Refused(f"#{order.name} is archived: bring it back by hand, then retry")
-        return found, created is None
-
-    async def _ours(self, call: Call, found: JSON) -> bool:
-        """Ours by its purpose; or made by us and without one, when an earlier try got no further."""
-        if _purpose(found):
-            return _marker(call) in _purpose(found)
-        return bool(found.get("creator") == (await self._slack.whoami(call))["user_id"])
-
-    async def _label(self, order: OpenRoom, call: Call, channel: JSON) -> None:
-        if _marker(call) not in _purpose(channel):
-            await self._slack.set_purpose(call, channel["id"], f"War room of {call.incident_id} {_marker(call)}")
-        if _topic(channel) != order.topic[:250]:
-            await self._slack.set_topic(call, channel["id"], order.topic)
+    async def _pin(self, call: Call, channel: str, name: str, text: str) -> str:
+        ts, _ = await say_one(self._slack, call, channel, escaped(text), f"{call.key}/pin/{name}")
+        await self._slack.pin(call, channel, ts)
+        return ts
 
     async def _invite(self, people: tuple[Person, ...], call: Call, channel: str) -> dict[str, str]:
         """Who could not be invited, and why. One unknown name must not keep the others out."""
@@ -221,34 +162,33 @@ class WarRoom(System):
             return "no Slack id on the roster"
         try:
             if await self._slack.invite(call, channel, person.slack) and await self._slack.invite(call, channel, person.slack):
-                raise NotYet(f"slack took the invitation of {person.name}, but they are not in the channel")
-        except Refused as said:
-            return said.message
+                raise NotYet(f"slack accepted the invitation of {person.name}, but they are not in the channel")
+        except Refused as no:
+            return no.message
         return ""
 
-    async def _pin(self, call: Call, channel: str, pins: dict[str, str]) -> dict[str, str]:
-        pinned = {}
-        for name, text in pins.items():
-            ts, _ = await say_once(self._slack, call, channel, text, f"{call.key}/pin/{name}")
-            await self._slack.pin(call, channel, ts)
-            pinned[name] = ts
-        return pinned
 
-    async def _are_pinned(self, call: Call, channel: str, pinned: dict[str, str]) -> bool:
-        return set(pinned.values()) <= set(await self._slack.pinned(call, channel))
+async def _unless_refused(not_sent: dict[str, str], what: str, sending: Awaitable[T]) -> T | None:
+    """What is refused for ever is let go, and keeps nothing else waiting."""
+    try:
+        return await sending
+    except MessageRefused as no:
+        not_sent[what] = no.message
+        return None
 
 
-def _marker(call: Call) -> str:
-    return f"[orchestrator:{call.incident_id}]"
+def _but(not_invited: dict[str, str], not_sent: dict[str, str]) -> str:
+    invited = f"; not invited: {', '.join(not_invited)}" if not_invited else ""
+    return invited + "".join(f"; {what} was not sent: {why}" for what, why in not_sent.items())
 
 
-def _labelled(channel: JSON, order: OpenRoom, call: Call) -> bool:
-    return _marker(call) in _purpose(channel) and _topic(channel) == order.topic[:250]
+def _unset(channel: JSON, order: OpenRoom, call: Call) -> dict[Literal["topic", "purpose"], Escaped]:
+    """What the channel does not say yet: our marker in its purpose, and its topic."""
+    ours, topic = marker(call.incident_id), escaped(order.topic, LONGEST_TOPIC)
+    purpose = escaped(f"War room of {call.incident_id} {ours}", LONGEST_TOPIC)
+    unset: dict[Literal["topic", "purpose"], Escaped] = {} if ours in _text_of(channel, "purpose") else {"purpose": purpose}
+    return unset if same(_text_of(channel, "topic"), topic) else {**unset, "topic": topic}
 
 
-def _topic(channel: JSON) -> str:
-    return str((channel.get("topic") or {}).get("value", ""))
-
-
-def _purpose(channel: JSON) -> str:
-    return str((channel.get("purpose") or {}).get("value", ""))
+def _text_of(channel: JSON, field: str) -> str:
+    return unescape(str((channel.get(field) or {}).get("value", "")))

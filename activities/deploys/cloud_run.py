@@ -15,7 +15,7 @@ import httpx
 
 from activities.action import Call, Refused
 from activities.deploys.orders import LATEST, Revision, Rollout, Serving, Split, ToRevision, merged, percents
-from activities.kit.http import HttpClient
+from activities.kit.http import HttpClient, outcome
 from activities.organisation.catalogue import Deployed
 
 Json = dict[str, Any]
@@ -45,6 +45,12 @@ class CloudRun:
         """What serves in every region, by `trafficStatuses`."""
         said = await asyncio.gather(*(self._get(call, _path(service, region)) for region in service.regions))
         return {region: _serving(one) for region, one in zip(service.regions, said, strict=True)}
+
+    async def may_change(self, call: Call, service: Deployed, region: str) -> bool:
+        """Whether we may update the service, as IAM says (it changes nothing). Whether we may act as its identity is not asked here."""
+        wanted = ["run.services.update"]
+        said = await self._client.ask(call, "POST", f"{_path(service, region)}:testIamPermissions", json={"permissions": wanted})
+        return bool(outcome(said).json().get("permissions") == wanted)
 
     async def shift(self, call: Call, order: ToRevision, region: str) -> None:
         """Ask for the region's split under the etag that was read, keeping tagged addresses, and wait for the operation."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from activities.action import Call, Refused, Value
 from activities.deploys.orders import Revision, Rollout, Serving, Split, ToRevision, merged, percents
-from activities.kit.http import Conflict, HttpClient, Unprocessable
+from activities.kit.http import Conflict, HttpClient, Unprocessable, outcome
 from activities.organisation.catalogue import Deployed
 
 Json = dict[str, Any]
@@ -77,6 +77,13 @@ class Kubernetes:
         cause = f"{call.incident_id}: {order.purpose} to {wanted[0]}"
         template = {"op": "replace", "path": "/spec/template", "value": _asked_template(found)}
         await self._patch(call, order.service, region, order.versions[region], [template, _annotate(deployment, cause)])
+
+    async def may_change(self, call: Call, service: Deployed, region: str) -> bool:
+        """Whether we may patch Deployments there, as the cluster itself says (SelfSubjectAccessReview: it changes nothing)."""
+        asked = {"namespace": service.namespace, "verb": "patch", "group": "apps", "resource": "deployments"}
+        body = {"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "spec": {"resourceAttributes": asked}}
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        return bool(outcome(await self._client(region).ask(call, "POST", path, json=body)).json()["status"]["allowed"])
 
     async def replicas(self, call: Call, service: Deployed, region: str) -> Replicated:
         """How many pods a region's Deployment has."""

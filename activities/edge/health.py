@@ -6,10 +6,12 @@ Shares are 0 to 1.
 from datetime import datetime
 
 from activities.action import Order, Value
-from activities.kit.versioned import named, part_of, read_by_hand
+from activities.kit.shell import Var, address, curl
+from activities.kit.urls import path
 from activities.organisation.numbers import MitigationSettings
-from activities.texts.wording import curl
+from activities.platform.control_plane import of_service, read_by_hand
 
+EDGE = Var("EDGE_URL")
 WELL = 0.95  # of the probes answered well: below, a region or a vantage point counts as ill
 
 
@@ -18,14 +20,14 @@ class Vantages(Order):
 
     service: str
     regions: tuple[str, ...]
-    mitigation: MitigationSettings = MitigationSettings()
+    numbers: MitigationSettings = MitigationSettings()
     times: int = 4
 
     def target(self) -> str:
         return f"service/{self.service}"
 
     def effect(self) -> str:
-        return f"look at {self.service} from inside {_and(self.regions)} and from outside ({', '.join(self.mitigation.vantages)})"
+        return f"look at {self.service} from inside {_and(self.regions)} and from outside ({', '.join(self.numbers.vantages)})"
 
     def by_hand(self) -> tuple[str, ...]:
         """Inside and outside of each region, by curl."""
@@ -33,8 +35,8 @@ class Vantages(Order):
             command
             for region in self.regions
             for command in (
-                curl("GET", f"$EDGE_URL/{named(self.service)}/regions/{named(region)}/status"),
-                curl("GET", f"$EDGE_URL/{named(self.service)}/healthz", f"X-Region: {named(region)}"),
+                curl("GET", address(EDGE, path(self.service, "regions", region, "status"))),
+                curl("GET", address(EDGE, path(self.service, "healthz")), ("X-Region: ", region)),
             )
         )
 
@@ -94,7 +96,7 @@ class DependenciesOf(Order):
         return f"ask what {self.service} stands on, and whether it holds"
 
     def by_hand(self) -> tuple[str, ...]:
-        return (read_by_hand(part_of(self.service, "dependencies")),)
+        return (read_by_hand(of_service(self.service, "dependencies")),)
 
 
 class Dependencies(Value):

@@ -9,12 +9,15 @@ import hashlib
 import json
 import os
 import re
+import zlib
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from activities.action import Call, Effect, NotYet, Order, System, action
 from activities.kit import shell
+from activities.kit.create_once import once
 from activities.metrics import queries
 from activities.metrics.prometheus import Prometheus
 
@@ -24,6 +27,8 @@ LONGEST = 2_000  # points of one series: a longer window is sampled more coarsel
 
 class Snapshot(Order):
     """Keep what the metrics said of a service between two real instants."""
+
+    undone = "nothing to undo: an export changes nothing at its source"
 
     incident_id: str
     service: str
@@ -35,10 +40,6 @@ class Snapshot(Order):
 
     def effect(self) -> str:
         return f"export the metrics of {self.service} from {self.start:%H:%M:%S} to {self.end:%H:%M:%S} UTC, with a hash"
-
-    def inverse(self) -> str:
-        """Nothing is undone: evidence stays."""
-        return "nothing to undo: an export changes nothing at its source"
 
     def by_hand(self) -> tuple[str, ...]:
         start, end = f"{self.start.timestamp():.0f}", f"{self.end.timestamp():.0f}"
@@ -62,6 +63,22 @@ class Evidence(System):
     @action("evidence.snapshot", writes=True)
     async def snapshot(self, order: Snapshot, call: Call) -> Effect:
         """Export, write once, read back, compare the hash. Raises `NotYet` when what was read back is not what was written."""
+        raw, points = await self._export(order, call)
+        digest = hashlib.sha256(raw).hexdigest()
+        path = self._root / _file_name(order.incident_id) / f"{_file_name(order.service)}-{order.end:%Y%m%dT%H%M%SZ}-{digest[:16]}.json.gz"
+        there = await once(call, str(path), partial(asyncio.to_thread, _read, path), partial(asyncio.to_thread, _write, path, raw))
+        if there.found != raw:
+            raise NotYet(f"{path} does not hold what was written")
+        return Effect(
+            target=order.target(),
+            summary=f"{points} points of {len(queries.kept(order.service))} queries kept, sha256 {digest[:16]}…",
+            proven_by="the file was read back and its hash is the same",
+            adopted=there.adopted,
+            after={"location": str(path), "sha256": digest, "points": points, "start": _utc(order.start), "end": _utc(order.end)},
+        )
+
+    async def _export(self, order: Snapshot, call: Call) -> tuple[bytes, int]:
+        """What the metrics say, and how many points that is."""
         step = max(STEP_SECONDS, (order.end - order.start).total_seconds() * call.pace / LONGEST)
         asked = queries.kept(order.service)
         found = await asyncio.gather(*(self._prometheus.query_range(call, q, order.start, order.end, step) for q in asked.values()))
@@ -73,19 +90,7 @@ class Evidence(System):
             },
         }  # fmt: skip
         raw = json.dumps(kept, sort_keys=True, separators=(",", ":"), default=str).encode()
-        digest = hashlib.sha256(raw).hexdigest()
-        path = self._root / _file_name(order.incident_id) / f"{_file_name(order.service)}-{order.end:%Y%m%dT%H%M%SZ}-{digest[:16]}.json.gz"
-        adopted = await asyncio.to_thread(_write_once, path, raw)
-        if hashlib.sha256(await asyncio.to_thread(_read, path)).hexdigest() != digest:
-            raise NotYet(f"{path} does not hold what was written")
-        points = sum(len(one.points) for series in found for one in series)
-        return Effect(
-            target=order.target(),
-            summary=f"{points} points of {len(asked)} queries kept, sha256 {digest[:16]}…",
-            proven_by="the file was read back and its hash is the same",
-            adopted=adopted,
-            after={"location": str(path), "sha256": digest, "points": points, "start": _utc(order.start), "end": _utc(order.end)},
-        )
+        return raw, sum(len(one.points) for series in found for one in series)
 
 
 def _file_name(name: str) -> str:
@@ -93,19 +98,22 @@ def _file_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", name)[:80]
 
 
-def _write_once(path: Path, raw: bytes) -> bool:
-    """Write, unless it is there. A file that a killed worker left half written never gets the name."""
-    if path.exists():
-        return True
+def _write(path: Path, raw: bytes) -> None:
+    """A file that a killed worker left half written never gets the name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(f".{os.getpid()}.part")
     unfinished.write_bytes(gzip.compress(raw, mtime=0))
     unfinished.rename(path)
-    return False
 
 
-def _read(path: Path) -> bytes:
-    return gzip.decompress(path.read_bytes())
+def _read(path: Path) -> bytes | None:
+    """What the file holds; None when there is no file, nothing when it cannot be unpacked."""
+    try:
+        return gzip.decompress(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        return b""
 
 
 def _utc(instant: datetime) -> str:

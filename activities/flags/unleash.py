@@ -35,10 +35,14 @@ class Unleash:
         """Switch the flag on or off in the environment."""
         await self._admin.write(call, "POST", self._path(flag, "environments", self._environment, "on" if on else "off"))
 
+    async def told(self, call: Call) -> list[dict[str, Any]]:
+        """What applications are told: their flags."""
+        features: list[dict[str, Any]] = (await self._client.read(call, "/api/client/features")).json()["features"]
+        return features
+
     async def shown_to_clients(self, call: Call, flag: str) -> bool:
         """Raises `NotYet` when the client API does not list the flag at all: its token may be for another environment or project."""
-        said: dict[str, Any] = (await self._client.read(call, "/api/client/features")).json()
-        found = [one for one in said["features"] if one["name"] == flag]
+        found = [one for one in await self.told(call) if one["name"] == flag]
         if not found:
             raise NotYet(f"the client API lists no flag {flag}: is INCIDENT_UNLEASH_CLIENT_TOKEN for {self._environment}?")
         return bool(found[0]["enabled"])

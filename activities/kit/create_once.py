@@ -7,7 +7,7 @@ A vendor with an idempotency key (`keyed`) may be sent the same thing twice. Wit
 before a later attempt makes anything, by a second look after `shows_within`: a listing may lag behind what was made.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Generic, TypeVar
@@ -22,6 +22,7 @@ SOON = timedelta(seconds=1)
 
 O = TypeVar("O", bound=Order)
 X = TypeVar("X")
+Find = Callable[[], Awaitable[X | None]]
 
 
 @dataclass(frozen=True)
@@ -119,3 +120,31 @@ class CreateOnce(System, Generic[O, X]):
         if wrong := self.missing(order, found):
             raise NotYet(f"accepted, but {wrong}", after=SOON)
         return There(found, adopted)
+
+
+class _Named(Order):
+    name: str
+
+    def target(self) -> str:
+        return self.name
+
+
+class _Inline(CreateOnce[_Named, X]):
+    def __init__(self, find: Find[X], make: Callable[[], Awaitable[Any]], fetch: Callable[[Any], Awaitable[X | None]] | None) -> None:
+        self._find, self._make, self._fetch = find, make, fetch
+
+    async def find(self, call: Call, order: _Named) -> X | None:
+        return await self._find()
+
+    async def make(self, call: Call, order: _Named) -> Any:
+        return await self._make()
+
+    async def fetch(self, call: Call, order: _Named, id: Any) -> X | None:
+        return await (self._fetch(id) if self._fetch else self._find())
+
+
+async def once(
+    call: Call, what: str, find: Find[X], make: Callable[[], Awaitable[Any]], fetch: Callable[[Any], Awaitable[X | None]] | None = None
+) -> There[X]:
+    """A thing that needs no class of its own: `what` it is, and how it is found, made and, by the id that `make` returned, fetched."""
+    return await _Inline(find, make, fetch).once(call, _Named(name=what))

@@ -17,6 +17,7 @@ import httpx
 
 from activities.action import Call, NotYet, Refused
 from activities.kit.fence import refuse_when_late
+from activities.kit.redact import redact
 
 UNAUTHORISED, UNPROCESSABLE = 401, 422
 CONFLICTS = frozenset({409, 412})
@@ -41,6 +42,16 @@ class Unprocessable(Refused):
         self.response = response
 
 
+class Moved(Refused):
+    """301, 302, 307, 308. Nothing is sent to another address than the one in the settings."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        to = redact(response.headers.get("Location", "an address that it does not name"))
+        setting = response.request.extensions.get("setting") or "the settings"
+        where = f"{response.request.method} {response.request.url.path}"
+        super().__init__(f"{where}: moved to {to} ({response.status_code}): put the new address into {setting}")
+
+
 class Bearer(httpx.Auth):
     """A bearer token that others renew while we run: refused once, it is read again, and the request sent again if it is a new one."""
 
@@ -60,7 +71,10 @@ class Bearer(httpx.Auth):
 
 
 class HttpClient:
-    """A vendor's base URL with our credentials. `timeout` (seconds) stays below every start-to-close timeout, on purpose."""
+    """A vendor's base URL with our credentials. `timeout` (seconds) stays below every start-to-close timeout, on purpose.
+
+    `setting`: what to change when the vendor has moved.
+    """
 
     def __init__(
         self,
@@ -70,7 +84,9 @@ class HttpClient:
         timeout: float = 4.0,
         transport: httpx.AsyncBaseTransport | None = None,
         auth: httpx.Auth | None = None,
+        setting: str = "",
     ) -> None:
+        self._named = {"setting": setting}
         self._http = httpx.AsyncClient(
             base_url=base_url, headers=dict(headers), timeout=timeout, transport=transport, auth=auth, verify=_tls()
         )
@@ -78,17 +94,17 @@ class HttpClient:
     async def read(self, call: Call, path: str, *, headers: Mapping[str, str] | None = None, **params: Any) -> httpx.Response:
         """GET, at the call's instant. Raises as the module says."""
         asked = {k: v for k, v in params.items() if v is not None}
-        return outcome(await self._http.get(path, params=asked, headers={**_stamps(call), **(headers or {})}))
+        return outcome(await self._http.get(path, params=asked, headers={**_stamps(call), **(headers or {})}, extensions=self._named))
 
     async def ask(self, call: Call, method: str, path: str, *, headers: Mapping[str, str] | None = None, **kwargs: Any) -> httpx.Response:
         """A request that changes nothing although it is no GET (a probe, a query by POST). The raw response: a probe wants to see errors."""
-        return await self._http.request(method, path, headers={**_stamps(call), **(headers or {})}, **kwargs)
+        return await self._http.request(method, path, headers={**_stamps(call), **(headers or {})}, extensions=self._named, **kwargs)
 
     async def write(self, call: Call, method: str, path: str, *, headers: Mapping[str, str] | None = None, **kwargs: Any) -> httpx.Response:
         """A request with an effect: carries the key, and is refused here when the attempt's time is over (a late zombie must not write)."""
         refuse_when_late()
         keyed = {**_stamps(call), "Idempotency-Key": call.key, **(headers or {})}
-        return outcome(await self._http.request(method, path, headers=keyed, **kwargs))
+        return outcome(await self._http.request(method, path, headers=keyed, extensions=self._named, **kwargs))
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -116,15 +132,14 @@ def outcome(response: httpx.Response) -> httpx.Response:
     if response.status_code == UNPROCESSABLE:
         raise Unprocessable(response)
     if response.is_redirect:
-        to = response.headers.get("Location", "an address that it does not name")
-        raise Refused(f"{where}: moved to {to} ({response.status_code}): put the new address into the settings")
+        raise Moved(response)
     if 300 <= response.status_code < 500 and response.status_code not in UNKNOWN:
         raise Refused(_said(response))
     return response.raise_for_status()
 
 
 def _said(response: httpx.Response) -> str:
-    return f"{response.request.method} {response.request.url.path}: {response.status_code} {response.text[:300]}"
+    return f"{response.request.method} {response.request.url.path}: {response.status_code} {redact(response.text[:2_000])[:300]}"
 
 
 def _stamps(call: Call) -> dict[str, str]:

@@ -20,9 +20,9 @@ class RestClient:
     def __init__(self, http: HttpClient) -> None:
         self._http = http
 
-    async def get(self, call: Call, path: str) -> Json:
+    async def get(self, call: Call, path: str, **asked: Any) -> Json:
         """What stands there."""
-        said: Json = (await self._http.read(call, path)).json()
+        said: Json = (await self._http.read(call, path, **asked)).json()
         return said
 
     async def put(self, call: Call, path: str, etag: str, body: Json) -> None:
@@ -90,12 +90,12 @@ class RestSetting(Setting[T, V, R], Generic[T, V, R]):
     rest: RestClient
 
     async def look_at(self, call: Call, of: T) -> R:
-        return self.understood(await self.rest.get(call, of.path))
+        return self.understood(of, await self.rest.get(call, of.path))
 
     async def write(self, call: Call, of: T, wanted: V, over: R, epoch: int) -> None:
         await self.rest.put(call, of.path, over.version, {**({"epoch": epoch} if of.epochs else {}), **of.body(wanted)})
 
-    def understood(self, said: Mapping[str, Any]) -> R:
+    def understood(self, of: T, said: Mapping[str, Any]) -> R:
         """The reading that an answer is: the fields of the value, the versions, and the facts that the reading has besides."""
         value = {name: said[name] for name in self.value.model_fields if name in said}
         facts = {name: said[name] for name in self.reading.model_fields if name in said and name not in Reading.model_fields}

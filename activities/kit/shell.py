@@ -10,7 +10,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
-from activities.kit.escape import UNSEEN, line
+from activities.kit.escape import UNSEEN, line, visible
 
 SAFE = re.compile(r"[A-Za-z0-9 _:./=?&%,@+#-]*")  # as it is, also between double quotes
 HIDDEN = re.compile(rf"{UNSEEN.pattern}|[\n\t]")
@@ -133,9 +133,8 @@ def _in_quotes(parts: list[Part], n: int) -> str:
 
 
 def _one_line(word: Word) -> Word:
-    return tuple(
-        part if isinstance(part, Var) else re.sub(r"[\r\n]+", " ", part) for part in (word if isinstance(word, tuple) else (word,))
-    )
+    parts = word if isinstance(word, tuple) else (word,)
+    return tuple(part if isinstance(part, Var) else visible(part).replace("\n", " ") for part in parts)
 
 
 def _json(body: object) -> Word:

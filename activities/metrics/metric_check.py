@@ -4,13 +4,11 @@ Windows are policy time; they end at the call's instant.
 """
 
 import math
-from collections.abc import Mapping
 from datetime import timedelta
 
 from activities.action import Call, NotYet
-from activities.kit import promql
-from activities.kit.promql import Wanted
-from activities.kit.versioned import elapsed
+from activities.kit.fence import elapsed
+from activities.kit.promql import increase, selector, total
 from activities.metrics.counting import beyond_chance
 from activities.metrics.prometheus import Prometheus
 from activities.organisation.numbers import MitigationSettings
@@ -22,24 +20,23 @@ class MetricCheck:
     def __init__(self, prometheus: Prometheus) -> None:
         self._prometheus = prometheus
 
-    async def value(self, call: Call, selector: str) -> float | None:
+    async def value(self, call: Call, series: str) -> float | None:
         """What a gauge shows, added up; None without a fresh sample."""
-        return await self.number(call, promql.total(selector))
+        return await self.number(call, total(series))
 
-    async def grown(self, call: Call, selector: str, window: timedelta) -> float | None:
+    async def grown(self, call: Call, series: str, window: timedelta) -> float | None:
         """How much counters grew; None where there are no samples of them in the window."""
-        return await self.number(call, promql.total(promql.increase(selector, window)))
+        return await self.number(call, total(increase(series, window)))
 
-    async def too_many_errors(self, call: Call, labels: Mapping[str, Wanted], window: timedelta, allowed: float) -> str:
+    async def too_many_errors(self, call: Call, window: timedelta, allowed: float, **labels: str) -> str:
         """What is wrong with the requests that have these labels: more errors than allowed, beyond chance. Empty when nothing is.
 
         Raises `NotYet` when the metrics do not say: nothing is called healthy on missing data.
         """
-        every = await self.grown(call, promql.selector("service_requests_total", **labels), window)
+        every = await self.grown(call, selector("service_requests_total", **labels), window)
         if every is None:
             raise NotYet("no metrics: nothing is called healthy on missing data", after=timedelta(seconds=5))
-        failed = promql.selector("service_requests_total", **{**labels, "outcome": "error"})
-        errors = await self.grown(call, failed, window) or 0.0
+        errors = await self.grown(call, selector("service_requests_total", **labels, outcome="error"), window) or 0.0
         return f"{errors / every:.2%} of {every:.0f} requests failed" if beyond_chance(errors, every, allowed) else ""
 
     async def number(self, call: Call, query: str) -> float | None:
@@ -48,11 +45,11 @@ class MetricCheck:
         return next((sample.value for sample in found if math.isfinite(sample.value)), None)
 
 
-def blind(call: Call, mitigation: MitigationSettings) -> bool:
+def blind(call: Call, numbers: MitigationSettings) -> bool:
     """Whether metrics that do not answer are taken as blind by now, so that what the probes met must do (INV-20)."""
-    return elapsed(call) * call.pace >= mitigation.settled
+    return elapsed() * call.pace >= numbers.settled
 
 
-def again(call: Call, mitigation: MitigationSettings) -> timedelta:
+def again(call: Call, numbers: MitigationSettings) -> timedelta:
     """When to look for a change again that does not show yet, in real time."""
-    return mitigation.look_again / call.pace
+    return numbers.look_again / call.pace

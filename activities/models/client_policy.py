@@ -66,16 +66,8 @@ class ClientPolicy(SettingValue):
         )  # fmt: skip
 
 
-class PolicyReading(Reading[ClientPolicy]):
-    """As it was read. Its etag is a digest of the content: an old one is good again once the content is what it was."""
-
-    @property
-    def fenced(self) -> bool:
-        return False
-
-
 class ClientPolicies(
-    RestSetting[ClientPolicyOf, ClientPolicy, PolicyReading], read="models.client_policy", change="models.back_off",
+    RestSetting[ClientPolicyOf, ClientPolicy], read="models.client_policy", change="models.back_off",
     restore="models.restore_client_policy", risk=Risk.C1,
 ):  # fmt: skip
     """The model gateway's client policy, proven by the share of retries in its log (A.2 M1)."""
@@ -83,7 +75,7 @@ class ClientPolicies(
     def __init__(self, rest: RestClient, gateway: ModelGateway) -> None:
         self.rest, self._gateway = rest, gateway
 
-    async def prove(self, call: Call, order: Change[ClientPolicyOf, ClientPolicy], now: PolicyReading) -> str:
+    async def prove(self, call: Call, order: Change[ClientPolicyOf, ClientPolicy], now: Reading[ClientPolicy]) -> str:
         """Every further attempt has waited at least `SETTLED`, and looks that much later."""
         later = call.model_copy(update={"at": call.at + (attempts(call) - 1) * SETTLED / call.pace})
         said = await self._gateway.calls(later, order.of.route, SETTLED.total_seconds())

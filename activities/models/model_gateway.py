@@ -35,6 +35,7 @@ class ModelGateway:
         """A route, with its version and epoch."""
         said = await self._get(call, urls.path("v1", "routes", alias))
         lease = said.pop("lease") or {}
+        said.pop("changed_by", None)
         return RouteState(**said, leased_until=lease.get("expires_at"), safe_weights=lease.get("safe_weights", {}))
 
     async def put_weights(self, call: Call, alias: str, etag: str, body: Json) -> None:
@@ -51,7 +52,9 @@ class ModelGateway:
 
     async def client_policy(self, call: Call) -> Json:
         """How our clients retry, with its `etag`."""
-        return await self._get(call, "/v1/client-policy")
+        said = await self._get(call, "/v1/client-policy")
+        said.pop("changed_by", None)
+        return said
 
     async def put_client_policy(self, call: Call, etag: str, body: Json) -> None:
         """Write how our clients retry. Raises `Conflict` when the version is not the one that we read."""

@@ -4,13 +4,22 @@ A workflow must not call this itself: a newer package may know a holiday that an
 activity, or outside, and keep the answer.
 """
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import holidays
 
 from activities.action import Refused
 
 LONGEST = 400  # days that are looked at before the calendar is taken to be wrong
+
+
+def day_of(instant: datetime, time_zone: str = "") -> date:
+    """The calendar day of an instant where somebody is. `time_zone`: `Europe/Berlin`; empty: UTC. Raises `Refused` when there is no such zone."""
+    try:
+        return instant.astimezone(ZoneInfo(time_zone or "UTC")).date()
+    except (OSError, ValueError, LookupError):
+        raise Refused(f"there is no time zone called {time_zone!r}; one is called like Europe/Berlin or America/New_York") from None
 
 
 def business_days_after(start: date, days: int, country: str = "") -> date:

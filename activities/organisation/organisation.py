@@ -12,7 +12,7 @@ from activities.organisation.catalogue import Catalogue
 from activities.organisation.communications import Communications, Contacts, Links
 from activities.organisation.people import Roster
 from activities.organisation.policy import Policy
-from activities.texts import wording
+from activities.texts import templates
 
 
 class _OnCall(Value):
@@ -72,7 +72,7 @@ class Organisation(System):
         except ValidationError as wrong:
             raise Refused(self._explain(wrong, Communications)) from None
         for name, text in said.templates.items():
-            if why := wording.unfit(name, text):
+            if why := templates.unfit(name, text):
                 raise Refused(f"{self.path}: templates.{name}: {why}")
         return said
 

@@ -15,6 +15,7 @@ class Person(Value):
     slack: str = ""
     pager: str = ""
     country: str = ""  # whose public holidays they keep; empty: the policy's
+    time_zone: str = ""  # where their day begins, `Europe/Berlin`; empty: the policy's
 
 
 class Roster(Value):

@@ -53,6 +53,7 @@ class Policy(Value):
     return_steps: tuple[float, ...] = (0.1, 0.5, 1.0)  # tenants and traffic come back in these shares (INV-19)
     first_minutes: FirstMinutesDeadlines = FirstMinutesDeadlines()
     country: str = ""  # whose public holidays count in business days: `US`, `IE`, `DE-BE`, `GB-ENG`; empty: weekends only
+    time_zone: str = ""  # in which a due date is a day, `Europe/Berlin`; empty: UTC
     post_mortem_days: int = Field(default=5, ge=1)  # business days after it was resolved (seed §4.2)
     mitigated_window: timedelta = minutes(2)  # the impact has ended when it ended for so long
     mitigated_within: timedelta = minutes(10)  # after so long a person is asked how to go on

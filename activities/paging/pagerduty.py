@@ -1,14 +1,20 @@
 """PagerDuty: Events API v2 (deduplicates by `dedup_key`) and REST v2 (https://developer.pagerduty.com). Nothing is tried twice here."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from types import MappingProxyType
 from typing import Any
 
-from activities.action import Call
-from activities.kit.http import HttpClient
+from activities.action import Call, Refused
+from activities.kit import urls
+from activities.kit.escape import visible
+from activities.kit.http import HttpClient, outcome
+from activities.kit.pages import pages
 
 JSON = dict[str, Any]
 SEVERITY = MappingProxyType({1: "critical", 2: "error", 3: "warning", 4: "info", 5: "info"})
+LONGEST_SUMMARY, LONGEST_MESSAGE = 1024, 5_000  # characters
+NOT_FOUND = 404
+_PAGE = 100  # the most that PagerDuty lists at once; its default is 25
 
 
 class PagerDuty:
@@ -27,51 +33,88 @@ class PagerDuty:
 
     async def trigger(self, call: Call, dedup_key: str, summary: str, severity: int, details: dict[str, str]) -> None:
         """Events v2 `trigger`: opens an incident, or changes nothing when one with this key is open. `severity`: 1 to 5."""
-        payload = {"summary": summary[:1024], "source": "incident-playbooks", "severity": SEVERITY[severity], "custom_details": details}
+        shown = {name: visible(value) for name, value in details.items()}
+        payload = {
+            "summary": visible(summary)[:LONGEST_SUMMARY], "source": "incident-playbooks", "severity": SEVERITY[severity], "custom_details": shown,
+        }  # fmt: skip
         await self._event(call, "trigger", dedup_key, payload=payload)
 
     async def resolve(self, call: Call, dedup_key: str) -> None:
         """Events v2 `resolve`: changes nothing when no incident with this key is open."""
         await self._event(call, "resolve", dedup_key)
 
-    async def incident(self, call: Call, key: str) -> JSON | None:
-        """The incident with this key: the open one, else the newest; None when there is none."""
-        found = (await self._rest.read(call, "/incidents", incident_key=key)).json()["incidents"]
-        running = [incident for incident in found if incident["status"] != "resolved"]
-        return max(running or found, key=lambda incident: str(incident["created_at"]), default=None)
+    async def incident_of(self, call: Call, key: str) -> JSON | None:
+        """The incident with this key: the open one, else the newest; None when there is none.
+
+        Without `date_range` PagerDuty lists the last 30 days only. Without a key it would list every incident there is.
+        """
+        if not key:
+            raise Refused("an incident is looked up by its key, and the key is empty")
+        found = [one async for one in self._all(call, "/incidents", "incidents", incident_key=key, date_range="all")]
+        found = [one for one in found if one.get("incident_key") in (key, None)]  # with alert grouping it shows no key of its own
+        running = [one for one in found if one["status"] != "resolved"]
+        return max(running or found, key=lambda one: str(one["created_at"]), default=None)
+
+    async def incident(self, call: Call, id: str) -> JSON:
+        """`GET /incidents/{id}`. Refused when there is none."""
+        return dict((await self._rest.read(call, urls.path("incidents", id))).json()["incident"])
 
     async def request_responders(self, call: Call, id: str, user: str, message: str) -> None:
         """`POST …/responder_requests`: pages a further user (an id) for an incident. Twice pages twice."""
-        target = {"responder_request_target": {"id": user, "type": "user_reference"}}
-        body = {"requester_id": self._requester, "message": message, "responder_request_targets": [target]}
-        await self._rest.write(call, "POST", f"/incidents/{id}/responder_requests", headers=self._from, json=body)
+        await self._write(call, "POST", urls.path("incidents", id, "responder_requests"), responder_request(self._requester, user, message))
 
     async def acknowledge(self, call: Call, id: str, email: str) -> None:
         """`PUT /incidents/{id}` as the user with this e-mail address."""
         body = {"incident": {"type": "incident_reference", "status": "acknowledged"}}
-        await self._rest.write(call, "PUT", f"/incidents/{id}", headers={"From": email} if email else self._from, json=body)
+        await self._write(call, "PUT", urls.path("incidents", id), body, sender=email)
 
     async def notes(self, call: Call, id: str) -> tuple[str, ...]:
-        """`GET …/notes`: what was noted on an incident."""
-        return tuple(str(note["content"]) for note in (await self._rest.read(call, f"/incidents/{id}/notes")).json()["notes"])
+        """`GET …/notes`: what was noted on an incident. All at once: PagerDuty does not page this list."""
+        return tuple(str(note["content"]) for note in (await self._rest.read(call, urls.path("incidents", id, "notes"))).json()["notes"])
 
     async def add_note(self, call: Call, id: str, content: str) -> None:
         """`POST …/notes`: whoever is on the incident reads it on their phone. Twice is two notes."""
-        await self._rest.write(call, "POST", f"/incidents/{id}/notes", headers=self._from, json={"note": {"content": content}})
+        await self._write(call, "POST", urls.path("incidents", id, "notes"), {"note": {"content": content}})
 
     async def on_call(self, call: Call, policies: Iterable[str]) -> tuple[JSON, ...]:
         """`GET /oncalls` of some escalation policies (ids): each with `escalation_policy`, `escalation_level` and `user`."""
-        asked: JSON = {"escalation_policy_ids[]": list(policies), "limit": 100}
-        return tuple((await self._rest.read(call, "/oncalls", **asked)).json()["oncalls"])
+        wanted = [policy for policy in policies if policy]
+        if not wanted:
+            return ()  # an empty filter would list everybody who is on call for anything
+        return tuple([one async for one in self._all(call, "/oncalls", "oncalls", **{"escalation_policy_ids[]": wanted})])
 
     async def log(self, call: Call, id: str) -> tuple[JSON, ...]:
         """`GET …/log_entries`: what happened to an incident, newest first."""
-        return tuple((await self._rest.read(call, f"/incidents/{id}/log_entries")).json()["log_entries"])
+        return tuple([line async for line in self._all(call, urls.path("incidents", id, "log_entries"), "log_entries")])
 
-    async def emails(self, call: Call) -> dict[str, str]:
-        """`GET /users`: e-mail address by user id."""
-        return {str(user["id"]): str(user["email"]) for user in (await self._rest.read(call, "/users")).json()["users"]}
+    async def user(self, call: Call, id: str) -> JSON | None:
+        """`GET /users/{id}`; None when nobody has this id (any more)."""
+        response = await self._rest.ask(call, "GET", urls.path("users", id))
+        return None if response.status_code == NOT_FOUND else dict(outcome(response).json()["user"])
+
+    def _all(self, call: Call, path: str, field: str, **params: Any) -> AsyncIterator[JSON]:
+        async def page(offset: int) -> tuple[list[JSON], int | None]:
+            answer = (await self._rest.read(call, path, limit=_PAGE, offset=offset, **params)).json()
+            found = list(answer[field])
+            return found, offset + len(found) if answer.get("more") and found else None
+
+        return pages(f"pagerduty {path}", 0, page)
+
+    async def _write(self, call: Call, method: str, path: str, body: JSON, sender: str = "") -> None:
+        await self._rest.write(call, method, path, headers={"From": sender} if sender else self._from, json=body)
 
     async def _event(self, call: Call, what: str, dedup_key: str, **more: Any) -> None:
         body = {"routing_key": self._routing_key, "event_action": what, "dedup_key": dedup_key, **more}
         await self._events.write(call, "POST", "/v2/enqueue", json=body)
+
+
+def responder_request(requester: Any, user: str, message: str) -> JSON:
+    """The body of a responder request. `requester`: a user id, or a variable of a shell."""
+    target = {"responder_request_target": {"id": user, "type": "user_reference"}}
+    return {"requester_id": requester, "message": message, "responder_request_targets": [target]}
+
+
+def marked(text: str, key: str) -> str:
+    """A text with our key at its end, by which it is found again; cut so that the key is never cut off."""
+    mark = f" [{key}]"
+    return visible(text)[: LONGEST_MESSAGE - len(mark)] + mark

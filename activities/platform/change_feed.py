@@ -1,12 +1,12 @@
 """What was changed: deploys, and everything else that is changed in a day (spec §8 S-CHANGES; A.1 T2). A list with a hole says so."""
 
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from activities.action import Call, Order, System, Value, action
-from activities.kit.versioned import TOKEN
-from activities.platform.control_plane import ControlPlane
-from activities.texts.wording import curl
+from activities.kit.redact import Redacted, RedactedFields
+from activities.kit.shell import Var, command, curl, keep
+from activities.platform.control_plane import BASE, TOKEN, ControlPlane
 
 Kind = Literal["deploy", "config", "flag", "migration", "iam", "prompt", "model", "scheduler", "vendor"]
 KINDS: tuple[Kind, ...] = ("deploy", "config", "flag", "migration", "iam", "prompt", "model", "scheduler", "vendor")
@@ -24,8 +24,9 @@ class ChangesSince(Order):
         return f"read everything that was changed in the last {self.look_back.total_seconds() / 3600:g} h"
 
     def by_hand(self) -> tuple[str, ...]:
-        since = f"$(date -u -d '-{self.look_back.total_seconds():.0f} seconds' +%Y-%m-%dT%H:%M:%SZ)"
-        return (curl("GET", f"$PLATFORM_URL/v1/changes?since={since}", TOKEN),)
+        since = command("date", "-u", "-d", f"-{self.look_back.total_seconds():.0f} seconds", "+%Y-%m-%dT%H:%M:%SZ")
+        read = curl("GET", (BASE, "/v1/changes?since=", Var("SINCE")), ("Authorization: Bearer ", TOKEN))
+        return (keep("SINCE", since), read)
 
 
 class Change(Value):
@@ -36,10 +37,10 @@ class Change(Value):
     at: datetime
     actor: str
     services: tuple[str, ...] = ()
-    what: str = ""
+    what: Redacted = ""
     reversible: bool = True
     digest: str = ""
-    details: dict[str, Any] = {}
+    details: RedactedFields = {}
 
     def in_words(self) -> str:
         return f"{self.kind} {self.id} by {self.actor} at {self.at:%H:%M:%S} UTC: {self.what}"

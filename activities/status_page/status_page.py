@@ -1,28 +1,34 @@
 """The status page that customers read. A post counts when the public page shows it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar, Literal
 
-from activities.action import Call, Effect, NotYet, Order, Refused, Risk, Role, System, Value, action
+from activities.action import Call, Effect, NotYet, Order, Refused, Risk, Role, System, action
+from activities.kit.create_once import SOON, CreateOnce
+from activities.kit.escape import line
+from activities.kit.shell import Var, curl
 from activities.status_page.statuspage import JSON, Statuspage
-from activities.texts import wording
+from activities.texts import templates, wording
 
 State = Literal["investigating", "identified", "monitoring", "resolved"]
-_PAGE = "https://api.statuspage.io/v1/pages/$STATUSPAGE_PAGE/incidents"
-_TOKEN = "Authorization: OAuth $STATUSPAGE_TOKEN"  # noqa: S105 - a reference: the person's own shell fills it in
+LONGEST_TITLE = 255  # characters
+LOOKS_BACK = timedelta(days=30)
+_INCIDENTS = ("https://api.statuspage.io/v1/pages/", Var("STATUSPAGE_PAGE"), "/incidents")
+_TOKEN = ("Authorization: OAuth ", Var("STATUSPAGE_TOKEN"))
 _KEYS_KEPT = 50
 
 
 class Publish(Order):
-    """Tell customers. `body` is `wording.render(template, fields)`, and `fields` come from `wording.public`.
+    """Tell customers. `body` is `templates.render(template, fields)`, and `fields` come from `wording.public`.
 
     An approval covers services, state, title, template and the organisation's own text for it (`own`): every later update that says the
     same with another time, or on the second host, is covered, a word of one's own is not. `nth` counts the updates of the incident. A
     `holding` text says nothing new and uses the template of that name. `at`: when it was to be said, for what is back-filled; the page
-    then shows that time and wakes nobody.
+    then shows that time and wakes nobody. `page_incident`: the id that an earlier post on this host returned.
     """
 
-    volatile: ClassVar[frozenset[str]] = frozenset({"nth", "body", "fields", "host", "at"})
+    undone = "publish a correcting update; messages that subscribers have received cannot be unsent"
+    volatile: ClassVar[frozenset[str]] = frozenset({"nth", "body", "fields", "host", "at", "page_incident"})
 
     incident_id: str
     services: tuple[str, ...]
@@ -36,6 +42,7 @@ class Publish(Order):
     own: str = ""
     host: Literal["status page", "second status page"] = "status page"
     at: datetime | None = None
+    page_incident: str = ""
 
     def target(self) -> str:
         """The status page, on whichever host: one approval is for both."""
@@ -44,49 +51,16 @@ class Publish(Order):
     def effect(self) -> str:
         return f"the public status page says {self.state} for {wording.listing(self.services)}: “{self.body}”"
 
-    def inverse(self) -> str:
-        """What is published can be followed, not unsaid."""
-        return "publish a correcting update; messages that subscribers have received cannot be unsent"
-
     def by_hand(self) -> tuple[str, ...]:
         """The first post, or a further update; `$STATUSPAGE_INCIDENT` is the id that the list shows."""
-        said: JSON = {"status": self.state, "body": self.body}
+        update: JSON = {"status": self.state, "body": self.body}
         mark = {"metadata": {"orchestrator": {"key": self.incident_id}}}
         if self.nth <= 1:
-            return (wording.curl("POST", _PAGE, _TOKEN, body={"incident": {"name": self.title, **said, **mark}}),)
+            return (curl("POST", _INCIDENTS, _TOKEN, body={"incident": {"name": self.title, **update, **mark}}),)
         return (
-            wording.curl("GET", f"{_PAGE}/unresolved", _TOKEN),
-            wording.curl("PATCH", f"{_PAGE}/$STATUSPAGE_INCIDENT", _TOKEN, body={"incident": said}),
+            curl("GET", (*_INCIDENTS, "/unresolved"), _TOKEN),
+            curl("PATCH", (*_INCIDENTS, "/", Var("STATUSPAGE_INCIDENT")), _TOKEN, body={"incident": update}),
         )
-
-
-class PageOf(Order):
-    """What does the public see of an incident?"""
-
-    incident_id: str
-
-    def target(self) -> str:
-        return "status page"
-
-    def effect(self) -> str:
-        return f"read what the public page says about {self.incident_id}"
-
-
-class PublicUpdate(Value):
-    """One update as the public sees it."""
-
-    state: str
-    body: str
-    at: datetime
-
-
-class Published(Value):
-    """What the public sees of an incident, newest update first. `at`: of the newest. Nothing published: empty id, empty state, None."""
-
-    id: str = ""
-    state: str = ""
-    updates: tuple[PublicUpdate, ...] = ()
-    at: datetime | None = None
 
 
 class StatusPage(System):
@@ -101,42 +75,19 @@ class StatusPage(System):
         """Publish it once. Refused: not the wording that was approved, or no second host. NotYet: the public page does not show it (yet)."""
         _check_wording(order)
         page = self._page(order)
-        ours = await _ours(page, call, order.incident_id)
-        adopted = ours is not None and _carries(ours, order, call)
-        # After a lost reply the page shows our own text: that is no state before it.
-        before: JSON = {"id": ours["id"], "state": ours["status"]} if ours and not adopted else {}
-        if ours is None:
-            ours = await page.create(call, {"name": order.title, **_said(order, call, ())})
-        elif not adopted:
-            ours = await page.update(call, ours["id"], _said(order, call, _keys(ours)))
-        seen = await page.public_incident(call, ours["id"])
-        if seen is None or not _shows(seen, order):
-            raise NotYet(f"the public page does not show the {order.state} text")
-        if order.at is None and seen["status"] != order.state:
-            raise NotYet(f"the public page does not say {order.state}")
+        posts = Posts(page)
+        there = await posts.once(call, order)
         if order.at is not None:
-            await _set_time(page, call, seen, order, order.at)
+            await _set_time(page, call, there.found, order, order.at)
         return Effect(
             target=order.target(),
             summary=f"the public page says {order.state} for {wording.listing(order.services)}"
             + (f", as of {order.at:%H:%M} UTC" if order.at else ""),
             proven_by="the public page, read without credentials, shows this state and this text",
-            adopted=adopted,
-            before=before,
-            after={"id": ours["id"], "state": order.state, "body": order.body, "url": str(seen.get("shortlink") or "")},
+            adopted=there.adopted,
+            before=posts.before,
+            after={"id": there.found["id"], "state": order.state, "body": order.body, "url": str(there.found.get("shortlink") or "")},
         )
-
-    @action("status_page.on_page")
-    async def on_page(self, order: PageOf, call: Call) -> Published:
-        """What an outsider sees. Never raises for an incident that is not on the page."""
-        ours = await _ours(self._statuspage, call, order.incident_id)
-        seen = await self._statuspage.public_incident(call, ours["id"]) if ours else None
-        if seen is None:
-            return Published()
-        updates = tuple(
-            PublicUpdate(state=update["status"], body=update["body"], at=update["created_at"]) for update in seen["incident_updates"]
-        )
-        return Published(id=seen["id"], state=seen["status"], updates=updates, at=updates[0].at if updates else None)
 
     def _page(self, order: Publish) -> Statuspage:
         if order.host == "status page":
@@ -146,9 +97,54 @@ class StatusPage(System):
         return self._second
 
 
-async def _ours(page: Statuspage, call: Call, incident_id: str) -> JSON | None:
-    listed = await page.incidents(call)
-    return next((incident for incident in listed if _mark(incident).get("key") == incident_id), None)
+class Posts(CreateOnce[Publish, JSON]):
+    """One post on one page: an incident with its first update, or a further update of our incident. Found by the call's key.
+
+    Statuspage has no keys for updates, so that the incident's metadata keeps those of its latest ones. The text alone proves nothing: two
+    updates may read the same.
+    """
+
+    def __init__(self, page: Statuspage) -> None:
+        self._page = page
+        self._earlier: JSON | None = None  # the incident as it was before our post
+        self.before: JSON = {}
+
+    async def find(self, call: Call, order: Publish) -> JSON | None:
+        """The public's view of our incident, when it carries this call's key."""
+        ours = await self._incident(call, order)
+        if ours is not None and call.key in _keys(ours) and _shows(ours, order):
+            return await self.fetch(call, order, ours["id"])
+        self._earlier = ours
+        self.before = {"id": ours["id"], "state": ours["status"]} if ours else {}
+        return None
+
+    async def make(self, call: Call, order: Publish) -> str:
+        if self._earlier is None:
+            return await self._page.create(call, {"name": order.title[:LONGEST_TITLE], **_fields(order, call, ())})
+        await self._page.update(call, self._earlier["id"], _fields(order, call, _keys(self._earlier)))
+        return str(self._earlier["id"])
+
+    async def fetch(self, call: Call, order: Publish, id: str) -> JSON:
+        seen = await self._page.public_incident(call, id)
+        if seen is None:
+            raise NotYet(f"the public page does not show the {order.state} text", after=SOON)
+        return seen
+
+    def missing(self, order: Publish, found: JSON) -> str:
+        if not _shows(found, order):
+            return f"the public page does not show the {order.state} text"
+        return "" if order.at is not None or found["status"] == order.state else f"the public page does not say {order.state}"
+
+    async def _incident(self, call: Call, order: Publish) -> JSON | None:
+        """By the id that an earlier post returned; else, for as long ago as an incident can have begun, by our key."""
+        if order.page_incident and (known := await self._page.incident(call, order.page_incident)):
+            return known
+        async for listed in self._page.incidents(call):
+            if _metadata(listed).get("key") == order.incident_id:
+                return listed
+            if datetime.fromisoformat(str(listed["created_at"])) < call.at - LOOKS_BACK:
+                break
+        return None
 
 
 async def _set_time(page: Statuspage, call: Call, seen: JSON, order: Publish, at: datetime) -> None:
@@ -168,37 +164,33 @@ def _shown_at(update: JSON) -> datetime:
 
 def _check_wording(order: Publish) -> None:
     """What was approved is a template: the body must be that template, filled with what its patterns let in, and nothing else."""
-    template = wording.template(order.template, order.own)
+    template = templates.template(order.template, order.own)
     if order.state not in template.states:
         raise Refused(f"wording {order.template} does not speak for the state {order.state}")
-    if order.body != wording.render(order.template, order.fields, order.own):
+    if order.body != templates.render(order.template, order.fields, order.own):
         raise Refused(f"the text is not wording {order.template} filled with its fields")
     if order.fields.get("services", wording.listing(order.services)) != wording.listing(order.services):
         raise Refused("the text names other services than the order")
     if order.holding and not order.template.startswith("holding@"):
         raise Refused(f"wording {order.template} is no holding statement")
-    if words := wording.banned(f"{order.title}\n{order.body}"):
+    if order.title != line(order.title) or {"<", ">"} & set(order.title):
+        raise Refused("a public title is one line of plain text")
+    if words := templates.banned(f"{order.title}\n{order.body}"):
         raise Refused(f"a public text may not say {', '.join(words)}")
 
 
-def _said(order: Publish, call: Call, keys: tuple[str, ...]) -> JSON:
-    # Statuspage has no keys for updates, so that the incident's metadata keeps those of its latest ones.
+def _fields(order: Publish, call: Call, keys: tuple[str, ...]) -> JSON:
     mark = {"key": order.incident_id, "updates": [*keys, call.key][-_KEYS_KEPT:]}
     quiet = {"deliver_notifications": False} if order.at else {}  # what is back-filled is for the record: it wakes no subscriber
     return {"status": order.state, "body": order.body, "metadata": {"orchestrator": mark}, **quiet}
 
 
-def _mark(incident: JSON) -> JSON:
+def _metadata(incident: JSON) -> JSON:
     return dict((incident.get("metadata") or {}).get("orchestrator") or {})
 
 
 def _keys(incident: JSON) -> tuple[str, ...]:
-    return tuple(_mark(incident).get("updates") or ())
-
-
-def _carries(incident: JSON, order: Publish, call: Call) -> bool:
-    """True when an earlier try of this very call has arrived. The text alone proves nothing: two updates may read the same."""
-    return call.key in _keys(incident) and _shows(incident, order)
+    return tuple(_metadata(incident).get("updates") or ())
 
 
 def _shows(incident: JSON, order: Publish) -> bool:

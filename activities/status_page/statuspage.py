@@ -3,13 +3,18 @@
 The API has no idempotency key: callers leave theirs in `metadata`, whose values must be objects.
 """
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
 from activities.action import Call
-from activities.kit.http import HttpClient
+from activities.kit import urls
+from activities.kit.http import HttpClient, outcome
+from activities.kit.pages import pages
 
 JSON = dict[str, Any]
+NOT_FOUND = 404
+_PAGE = 100  # the most that Statuspage lists at once
 
 
 class Statuspage:
@@ -18,26 +23,44 @@ class Statuspage:
     def __init__(self, manage: HttpClient, public: HttpClient, page: str) -> None:
         self._manage = manage
         self._public = public
-        self._incidents = f"/pages/{page}/incidents"
+        self._incidents = urls.path("pages", page, "incidents")
 
-    async def incidents(self, call: Call) -> tuple[JSON, ...]:
-        """The page's latest incidents, resolved ones too."""
-        return tuple((await self._manage.read(call, self._incidents)).json())
+    def incidents(self, call: Call) -> AsyncIterator[JSON]:
+        """Every incident of the page, resolved ones too, newest first."""
 
-    async def create(self, call: Call, incident: JSON) -> JSON:
-        """`POST …/incidents`: a new incident with its first update."""
-        return dict((await self._manage.write(call, "POST", self._incidents, json={"incident": incident})).json())
+        async def page(number: int) -> tuple[list[JSON], int | None]:
+            found = (await self._manage.read(call, self._incidents, limit=_PAGE, page=number)).json()
+            return found, number + 1 if len(found) == _PAGE else None
 
-    async def update(self, call: Call, id: str, incident: JSON) -> JSON:
+        return pages("the list of incidents of the status page", 1, page)
+
+    async def incident(self, call: Call, id: str) -> JSON | None:
+        """`GET …/incidents/{id}`; None when there is none."""
+        response = await self._manage.ask(call, "GET", self._incidents + urls.path(id))
+        return None if response.status_code == NOT_FOUND else dict(outcome(response).json())
+
+    async def create(self, call: Call, incident: JSON) -> str:
+        """`POST …/incidents`: the id of a new incident with its first update."""
+        return str((await self._manage.write(call, "POST", self._incidents, json={"incident": incident})).json()["id"])
+
+    async def update(self, call: Call, id: str, incident: JSON) -> None:
         """`PATCH …/incidents/{id}`: a `body` becomes a further update."""
-        return dict((await self._manage.write(call, "PATCH", f"{self._incidents}/{id}", json={"incident": incident})).json())
+        await self._manage.write(call, "PATCH", self._incidents + urls.path(id), json={"incident": incident})
 
     async def set_time(self, call: Call, id: str, update: str, at: datetime) -> None:
         """`PATCH …/incidents/{id}/incident_updates/{update}`: the time that the page shows beside an update, to the second (UTC)."""
         shown = {"display_at": at.replace(microsecond=0).isoformat()}
-        await self._manage.write(call, "PATCH", f"{self._incidents}/{id}/incident_updates/{update}", json={"incident_update": shown})
+        path = self._incidents + urls.path(id, "incident_updates", update)
+        await self._manage.write(call, "PATCH", path, json={"incident_update": shown})
 
     async def public_incident(self, call: Call, id: str) -> JSON | None:
-        """What an outsider sees of an incident, updates newest first; None when they see nothing."""
-        seen = (await self._public.read(call, "/api/v2/incidents.json")).json()["incidents"]
-        return next((dict(incident) for incident in seen if incident["id"] == id), None)
+        """What an outsider sees of an incident, updates newest first; None when they see nothing.
+
+        The page shows its newest 50 incidents, and in a list of their own all that are not resolved.
+        """
+        for shown in ("incidents.json", "incidents/unresolved.json"):
+            seen = (await self._public.read(call, f"/api/v2/{shown}")).json()["incidents"]
+            found = next((dict(incident) for incident in seen if incident["id"] == id), None)
+            if found is not None:
+                return found
+        return None

@@ -1,17 +1,21 @@
 """The incident's ticket: a GitHub issue. A hidden marker in its body says whose it is; what people write below the marker stays theirs."""
 
-import re
-
-from activities.action import Call, Effect, NotYet, Order, Refused, Risk, System, action
-from activities.texts.wording import curl
+from activities.action import Call, Effect, NotYet, Order, Refused, Risk, action
+from activities.kit.create_once import CreateOnce, There
+from activities.kit.escape import line
+from activities.kit.shell import Var, curl
+from activities.kit.urls import segment
 from activities.tickets.github import JSON, GitHub
 
-_ISSUES = "https://api.github.com/repos/$GITHUB_REPOSITORY/issues"
-_TOKEN = "Authorization: Bearer $GITHUB_TOKEN"  # noqa: S105 - a reference: the person's own shell fills it in
+LONGEST_TITLE = 256  # characters
+_ISSUES = ("https://api.github.com/repos/", Var("GITHUB_REPOSITORY"), "/issues")
+_TOKEN = ("Authorization: Bearer ", Var("GITHUB_TOKEN"))
 
 
 class OpenTicket(Order):
     """Open the incident's ticket. `body`: `wording.ticket(...)`. The effect's `after` holds `number` and `url`."""
+
+    undone = "close the ticket with a comment"
 
     incident_id: str
     title: str
@@ -23,18 +27,16 @@ class OpenTicket(Order):
     def effect(self) -> str:
         return f"a ticket “{self.title}” is open"
 
-    def inverse(self) -> str:
-        """Tickets are closed, never deleted."""
-        return "close the ticket with a comment"
-
     def by_hand(self) -> tuple[str, ...]:
         """The ticket, with the marker by which we find it again."""
         body = f"{self.body}\n\n{_marker(self.incident_id, 'by-hand')}"
-        return (curl("POST", _ISSUES, _TOKEN, body={"title": self.title, "body": body}),)
+        return (curl("POST", _ISSUES, _TOKEN, body={"title": line(self.title), "body": body}),)
 
 
 class RewriteTicket(Order):
     """Bring our part of the ticket's body up to date."""
+
+    undone = "choose an earlier version in the ticket's edit history"
 
     number: int
     body: str
@@ -43,102 +45,63 @@ class RewriteTicket(Order):
         return f"ticket {self.number}"
 
     def effect(self) -> str:
-        """The ticket says what is so now."""
         return f"ticket {self.number} is up to date"
-
-    def inverse(self) -> str:
-        return "choose an earlier version in the ticket's edit history"
 
     def by_hand(self) -> tuple[str, ...]:
         """The same text as a comment: by hand, a new body would lose the hidden marker and what people wrote below it."""
-        return (curl("POST", f"{_ISSUES}/{self.number}/comments", _TOKEN, body={"body": self.body}),)
+        return (curl("POST", (*_ISSUES, f"/{self.number}/comments"), _TOKEN, body={"body": self.body}),)
 
 
-class TicketComment(Order):
-    number: int
-    text: str
-    nth: int
-
-    def target(self) -> str:
-        return f"ticket {self.number}"
-
-    def effect(self) -> str:
-        return f"ticket {self.number} has the comment: {self.text.splitlines()[0][:120] if self.text else ''}"
-
-    def inverse(self) -> str:
-        """A comment is corrected by the next one."""
-        return "add a correcting comment"
-
-    def by_hand(self) -> tuple[str, ...]:
-        return (curl("POST", f"{_ISSUES}/{self.number}/comments", _TOKEN, body={"body": self.text}),)
-
-
-class Tickets(System):
+class Tickets(CreateOnce[OpenTicket, JSON]):
     def __init__(self, github: GitHub) -> None:
         self._github = github
 
     @action("tickets.open", risk=Risk.C0, writes=True)
     async def open(self, order: OpenTicket, call: Call) -> Effect:
-        """Open it once. NotYet: GitHub says done, and the ticket cannot be fetched."""
-        found = await self._github.find(call, _whose(order.incident_id))
-        if found:
-            return _opened(order, found, adopted=True)
-        created = await self._github.create(call, order.title, f"{order.body}\n\n{_marker(order.incident_id, call.key)}")
-        try:
-            seen = await self._github.issue(call, int(created["number"]))
-        except Refused:  # 404: a later try may find it, or open it
-            raise NotYet("GitHub took the ticket, but does not show it") from None
-        if _whose(order.incident_id) not in (seen.get("body") or ""):
-            raise NotYet("GitHub took the ticket, but shows another one")
-        return _opened(order, seen, adopted=False)
+        """Open it once. NotYet: GitHub accepted it, and the ticket cannot be fetched."""
+        return await self.describe(call, order, await self.once(call, order))
 
     @action("tickets.rewrite", risk=Risk.C0, writes=True)
     async def rewrite(self, order: RewriteTicket, call: Call) -> Effect:
-        """Set our part of the body. Refused: the ticket is not this incident's. NotYet: the ticket does not show it."""
-        now = _text(await self._github.issue(call, order.number))
+        """Set our part of the body. Refused: the ticket is gone, or not this incident's. NotYet: the ticket does not show it."""
+        now = await self._text(call, order.number)
         wanted = _with_their_part(order, call, now)
         if now != wanted:
             await self._github.rewrite(call, order.number, wanted)
-            if _text(await self._github.issue(call, order.number)) != wanted:
+            if await self._text(call, order.number) != wanted:
                 raise NotYet(f"ticket {order.number} does not show the new text")
         return Effect(
             target=order.target(), summary=order.effect(), proven_by="the ticket, fetched again, shows the text", adopted=now == wanted
         )
 
-    @action("tickets.comment", risk=Risk.C0, writes=True)
-    async def comment(self, order: TicketComment, call: Call) -> Effect:
-        """Comment once. NotYet: the ticket does not show the comment."""
-        marker = _marker(call.incident_id, call.key)
-        there = await self._comment(call, order.number, marker)
-        adopted = there is not None
-        if there is None:
-            await self._github.comment(call, order.number, f"{order.text}\n\n{marker}")
-            there = await self._comment(call, order.number, marker)
-        if there is None:
-            raise NotYet(f"ticket {order.number} does not show the comment")
+    async def _text(self, call: Call, number: int) -> str:
+        """The body as we write it: an edit in the browser brings other line ends."""
+        issue = await self._github.issue(call, number)
+        if issue is None:
+            raise Refused(f"there is no ticket {number}: somebody has deleted it")
+        return str(issue.get("body") or "").replace("\r\n", "\n").strip()
+
+    async def find(self, call: Call, order: OpenTicket) -> JSON | None:
+        return await self._github.find(call, _whose(order.incident_id))
+
+    async def make(self, call: Call, order: OpenTicket) -> int:
+        body = f"{order.body}\n\n{_marker(order.incident_id, call.key)}"
+        return await self._github.create(call, line(order.title, LONGEST_TITLE), body)
+
+    async def fetch(self, call: Call, order: OpenTicket, id: int) -> JSON | None:
+        return await self._github.issue(call, id)
+
+    def missing(self, order: OpenTicket, found: JSON) -> str:
+        return "" if _whose(order.incident_id) in (found.get("body") or "") else "GitHub shows another ticket"
+
+    async def describe(self, call: Call, order: OpenTicket, there: There[JSON]) -> Effect:
         return Effect(
             target=order.target(),
-            summary=order.effect(),
-            proven_by="the ticket's comments, fetched again, show it",
-            adopted=adopted,
-            after={"number": order.number, "comment": there["id"]},
+            summary=f"ticket {there.found['number']} “{there.found['title']}” is open",
+            proven_by="the ticket, fetched by its number, carries our marker",
+            adopted=there.adopted,
+            after={"number": there.found["number"], "url": there.found["html_url"]},
         )
-
-    async def _comment(self, call: Call, number: int, marker: str) -> JSON | None:
-        async for comment in self._github.comments(call, number):
-            if marker in (comment.get("body") or ""):
-                return comment
-        return None
-
-
-def _opened(order: OpenTicket, issue: JSON, *, adopted: bool) -> Effect:
-    return Effect(
-        target=order.target(),
-        summary=f"ticket {issue['number']} “{issue['title']}” is open",
-        proven_by="the ticket, fetched by its number, carries our marker",
-        adopted=adopted,
-        after={"number": issue["number"], "url": issue["html_url"]},
-    )
 
 
 def _with_their_part(order: RewriteTicket, call: Call, now: str) -> str:
@@ -149,19 +112,10 @@ def _with_their_part(order: RewriteTicket, call: Call, now: str) -> str:
     return f"{order.body}\n\n{found}{theirs}".strip()
 
 
-def _text(issue: JSON) -> str:
-    """The body as we write it: an edit in the browser brings other line ends."""
-    return str(issue.get("body") or "").replace("\r\n", "\n").strip()
-
-
 def _whose(incident_id: str) -> str:
-    return f"<!-- inc:{_quiet(incident_id)} "
+    """The beginning of our marker. Names are quoted: nothing in them ends an HTML comment early, or splits the marker."""
+    return f"<!-- inc:{segment(incident_id)} "
 
 
 def _marker(incident_id: str, key: str) -> str:
-    return f"{_whose(incident_id)}key:{_quiet(key)} -->"
-
-
-def _quiet(text: str) -> str:
-    """Without what would end an HTML comment early, or split the marker."""
-    return re.sub(r"--+|[<>\s]", "_", text)
+    return f"{_whose(incident_id)}key:{segment(key)} -->"

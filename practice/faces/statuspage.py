@@ -19,6 +19,7 @@ FACE = Face(
     throttled=lambda: Reply({"error": "Too many requests. Rate limit exceeded"}, 420),  # the vendor's own number
 )
 _INCIDENTS = "/statuspage/v1/pages/main/incidents"
+PAGE, SHOWN = 100, 50  # incidents at once: to us, and on the public page
 
 IncidentStatus = Literal["investigating", "identified", "monitoring", "resolved"]
 Impact = Literal["none", "minor", "major", "critical"]
@@ -99,7 +100,12 @@ def create(call: Call) -> Reply:
 
 @FACE.reads("incidents.list", _INCIDENTS)
 def incidents(call: Call) -> Reply:
-    return Reply(_newest_first(call))
+    """One page, newest first: 100 unless `limit` says less."""
+    try:
+        limit, nth = min(PAGE, int(call.one("limit", str(PAGE)))), int(call.one("page", "1"))
+    except ValueError:
+        raise call.refuse(422, "limit and page are numbers") from None
+    return Reply(_newest_first(call)[(nth - 1) * limit : nth * limit])
 
 
 @FACE.reads("incidents.unresolved", _INCIDENTS + "/unresolved")
@@ -142,9 +148,18 @@ def edit_update(call: Call) -> Reply:
 
 @FACE.reads("public.incidents", "/statuspage/public/api/v2/incidents.json", public=True)
 def public(call: Call) -> Reply:
-    """The outside view: what is on the page, without our metadata."""
+    """The outside view: the newest incidents on the page, without our metadata."""
+    return _public(call, _newest_first(call)[:SHOWN])
+
+
+@FACE.reads("public.unresolved", "/statuspage/public/api/v2/incidents/unresolved.json", public=True)
+def public_unresolved(call: Call) -> Reply:
+    return _public(call, [incident for incident in _newest_first(call) if incident["status"] != "resolved"])
+
+
+def _public(call: Call, incidents: list[JSON]) -> Reply:
     hidden = {"metadata", "impact_override"}
-    shown = [{k: v for k, v in incident.items() if k not in hidden} for incident in _newest_first(call)]
+    shown = [{k: v for k, v in incident.items() if k not in hidden} for incident in incidents]
     page = {"id": "main", "name": "Practice", "url": "https://status.example.com", "updated_at": call.stamp()}
     return Reply({"page": page, "incidents": shown})
 

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from practice.faces import app_plane, edge, prometheus, statuspage, unleash
-from practice.faces.cloud_run import face as cloud_run
-from practice.faces.control import face as control
-from practice.faces.control import fleet as control_fleet
-from practice.faces.github import face as github
-from practice.faces.kubernetes import face as kubernetes
-from practice.faces.llm import face as llm
-from practice.faces.pagerduty import face as pagerduty
-from practice.faces.platform import face as platform
-from practice.faces.slack import face as slack  # fmt: skip
+from practice import faces
 from practice.http.endpoint import Endpoint
 from practice.http.face import Face
 from practice.world.world import World
 
-FACES: tuple[Face, ...] = (
-    control.FACE, control_fleet.FACE, llm.FACE, unleash.FACE, app_plane.FACE, statuspage.FACE, slack.FACE, pagerduty.FACE, github.FACE,
-    prometheus.FACE, edge.FACE, platform.FACE, cloud_run.FACE, kubernetes.FACE,
-)  # fmt: skip
+
+def discovered() -> tuple[Face, ...]:
+    """Every face under `practice/faces`, by name. Importing its modules declares its routes."""
+    modules = [importlib.import_module(found.name) for found in pkgutil.walk_packages(faces.__path__, "practice.faces.")]
+    found = {id(face): face for module in modules if isinstance(face := getattr(module, "FACE", None), Face)}
+    return tuple(sorted(found.values(), key=lambda face: face.name))
+
+
+FACES = discovered()
 
 
 def build(world: World) -> Starlette:

@@ -1,4 +1,4 @@
-"""The one mechanism that runs every call: time, dials, credentials, handler, effect log. No route can be forgotten by it."""
+"""The one mechanism that runs every call: time, injected faults, credentials, handler, effect log. No route can be forgotten by it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from starlette.types import Receive, Scope, Send
 
 from practice.http.face import Call, Face, FaceRoute, Refusal, Reply
 from practice.world.clock import from_rfc3339
-from practice.world.dials import Dial
+from practice.world.injected_faults import InjectedFault
 from practice.world.world import World
 
 TRANSPORT = "practice.transport"
 """Where `server.py` puts the connection, so that it can be cut."""
 STALE_SECONDS = 60.0
 ANY_FACE = "*"
+EXACT = 2**53
+"""Above it not every integer is a float."""
 
 
 class Endpoint:
@@ -35,38 +37,38 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         raw = await request.body()
-        dial = None if self.face.control else self.world.dials.take(self.route.name)
-        if dial and dial.mode == "latency":
-            await asyncio.sleep(dial.seconds)
-        if dial and dial.mode == "hang":
-            self._log(request, dial, None)
+        fault = None if self.face.control else self.world.injected_faults.take(self.route.name)
+        if fault and fault.mode == "latency":
+            await asyncio.sleep(fault.seconds)
+        if fault and fault.mode == "hang":
+            self._log(request, fault, None)
             await _until_gone(receive)
             return
-        reply = self._reply(request, raw, dial)
-        self._log(request, dial, reply)
-        if dial and dial.mode == "commit_then_drop":
+        reply = self._reply(request, raw, fault)
+        self._log(request, fault, reply)
+        if fault and fault.mode == "commit_then_drop":
             await _cut(scope, receive)
             return
         await _response(reply)(scope, receive, send)
 
-    def _reply(self, request: Request, raw: bytes, dial: Dial | None) -> Reply:
+    def _reply(self, request: Request, raw: bytes, fault: InjectedFault | None) -> Reply:
         """Everything between request and reply happens in one go: no other call sees a half-done one."""
         headers = request.headers
         with contextlib.suppress(ValueError):
             if "x-workflow-time" in headers:
                 self.world.clock.show(from_rfc3339(headers["x-workflow-time"]))
         self.world.advance()
-        if dial and dial.mode == "fail":
-            return self.face.refused(dial.status, "dialled failure")
-        if dial and dial.mode == "throttle":
+        if fault and fault.mode == "fail":
+            return self.face.refused(fault.status, "injected failure")
+        if fault and fault.mode == "throttle":
             reply = self.face.throttled()
-            reply.headers["Retry-After"] = str(dial.retry_after)
+            reply.headers["Retry-After"] = str(fault.retry_after)
             return reply
         try:
             if not self.route.public and not self.face.authorised(headers):
                 return self.face.unauthorised(headers)
             call = self._call(request, raw)
-            return self._write(call, dial) if self.route.writes else self._read(call, dial)
+            return self._write(call, fault) if self.route.writes else self._read(call, fault)
         except Refusal as refusal:
             return refusal.reply
 
@@ -78,28 +80,28 @@ class Endpoint:
             query = {**query, **form}
         elif raw:
             try:
-                body = json.loads(raw)
+                body = json.loads(raw, parse_float=_number, parse_constant=_no_number)
             except ValueError:
                 raise Refusal(self.face.refused(400, "the body is not JSON")) from None
         world = self.world
         return Call(self.face, self.route, world, world.state, world.clock.now(), request.headers, request.path_params, query, body)
 
-    def _read(self, call: Call, dial: Dial | None) -> Reply:
-        if dial and dial.mode == "stale_read":
+    def _read(self, call: Call, fault: InjectedFault | None) -> Reply:
+        if fault and fault.mode == "stale_read":
             kept, at = self._before(call)
             call.state = call.state if kept is None else self.world.kept(kept)
             call.now = at
         reply = self.route.handler(call)
-        return self.face.refused(500, "dialled partial failure") if dial and dial.mode == "partial" else reply
+        return self.face.refused(500, "injected partial failure") if fault and fault.mode == "partial" else reply
 
     def _before(self, call: Call) -> tuple[bytes | None, float]:
         """The state before this face's last change; a face that changes nothing itself looks at everyone's."""
         own = any(route.writes for route in self.face.routes)
         return self.world.before.get(self.face.name if own else ANY_FACE) or (None, call.now - STALE_SECONDS)
 
-    def _write(self, call: Call, dial: Dial | None) -> Reply:
+    def _write(self, call: Call, fault: InjectedFault | None) -> Reply:
         """Run a write; a refused one leaves nothing behind, an undone one (`nothing_changed`) neither."""
-        world, mode = self.world, dial.mode if dial else ""
+        world, mode = self.world, fault.mode if fault else ""
         kept, at = world.keep(), call.now
         call.partial = mode == "partial"
         try:
@@ -117,9 +119,9 @@ class Endpoint:
             world.note_effect(self.route.name, target, call.headers, before, after, asked=call.body)
             if before != after:
                 world.before[self.face.name] = world.before[ANY_FACE] = (kept, at)
-        return self.face.refused(500, "dialled partial failure") if call.partial else reply
+        return self.face.refused(500, "injected partial failure") if call.partial else reply
 
-    def _log(self, request: Request, dial: Dial | None, reply: Reply | None) -> None:
+    def _log(self, request: Request, fault: InjectedFault | None, reply: Reply | None) -> None:
         if self.face.control:
             return
         headers: Mapping[str, str] = request.headers
@@ -129,14 +131,24 @@ class Endpoint:
                 "route": self.route.name,
                 "method": request.method,
                 "path": request.url.path,
-                "status": reply.status if reply and (dial is None or dial.mode != "commit_then_drop") else None,
-                "dial": dial.mode if dial else None,
+                "status": reply.status if reply and (fault is None or fault.mode != "commit_then_drop") else None,
+                "injected_fault": fault.mode if fault else None,
                 "key": headers.get("idempotency-key"),
                 "incident": headers.get("x-incident-id"),
                 "tenant": headers.get("x-tenant"),
                 "vantage": headers.get("x-vantage"),
             }
         )
+
+
+def _number(text: str) -> float:
+    """JSON knows one kind of number: 205.0 is as good an integer as 205."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < EXACT else value
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no JSON")
 
 
 def _response(reply: Reply) -> Response:
@@ -153,7 +165,7 @@ async def _cut(scope: Scope, receive: Receive) -> None:
     """Close the TCP connection without a byte of reply."""
     transport = scope.get("extensions", {}).get(TRANSPORT)
     if transport is None:
-        raise ConnectionResetError("dialled: the connection was dropped after the work was done")
+        raise ConnectionResetError("injected: the connection was dropped after the work was done")
     transport.abort()
     await _until_gone(receive)
 

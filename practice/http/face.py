@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -20,7 +20,20 @@ class Ask(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+class Shown(BaseModel):
+    """What an answer holds, and nothing else."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Query(BaseModel):
+    """The parameters of a query. Text is converted; nothing unknown is taken."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 AskT = TypeVar("AskT", bound=Ask)
+QueryT = TypeVar("QueryT", bound=Query)
 T = TypeVar("T")
 
 
@@ -57,6 +70,7 @@ class Call:
     query: Mapping[str, Sequence[str]]
     body: Any = None
     partial: bool = False
+    cut_short: bool = False  # a list was done in part
     effect: tuple[str, Any, Any] | None = None
 
     def ask(self, shape: type[AskT]) -> AskT:
@@ -64,23 +78,28 @@ class Call:
         try:
             return shape.model_validate({} if self.body is None else self.body)
         except ValidationError as error:
-            problems = [f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors()]
-            raise Refusal(self.face.invalid(problems)) from error
+            raise self.invalid(*_problems(error, "body")) from error
+
+    def asked(self, shape: type[QueryT]) -> QueryT:
+        """The query as `shape`; refused with 400."""
+        once = {name: values[0] if len(values) == 1 else values for name, values in self.query.items()}
+        try:
+            return shape.model_validate(once)
+        except ValidationError as error:
+            raise self.refuse(400, "; ".join(_problems(error, "query"))) from error
+
+    def invalid(self, *problems: str) -> Refusal:
+        """The body is understood, and means nothing here."""
+        return Refusal(self.face.invalid(list(problems)))
 
     def one(self, name: str, default: str = "") -> str:
         """A query parameter's first value."""
         values = self.query.get(name)
         return values[0] if values else default
 
-    def seconds(self, name: str, default: float) -> float:
-        """A query parameter in world seconds; refused unless positive."""
-        try:
-            value = float(self.one(name, str(default)))
-        except ValueError:
-            value = -1.0
-        if not 0 < value < float("inf"):
-            raise self.refuse(400, f"{name} must be a positive number of seconds")
-        return value
+    def at(self, **path: str) -> Call:
+        """The same call about something else of its kind."""
+        return replace(self, path={**self.path, **path})
 
     def refuse(self, status: int, message: str) -> Refusal:
         return Refusal(self.face.refused(status, message))
@@ -90,8 +109,14 @@ class Call:
         self.effect = (target, before, after)
 
     def each(self, things: Sequence[T]) -> Iterator[T]:
-        """Walk through a list that is to be written; under the dial `partial` only its first half is."""
-        yield from things[: (len(things) + 1) // 2] if self.partial else things
+        """Walk through a list that is to be written; under the injected fault `partial` only its first half is."""
+        done = things[: (len(things) + 1) // 2] if self.partial else things
+        self.cut_short = self.cut_short or len(done) < len(things)
+        yield from done
+
+    def may(self, route: str) -> bool:
+        """Whether a route of this face lets us in: it does unless 403 was injected there."""
+        return not self.world.injected_faults.denied(f"{self.face.name}.{route}")
 
     def stamp(self) -> str:
         return self.world.clock.stamp(self.now)
@@ -104,8 +129,19 @@ Handler = Callable[[Call], Reply]
 
 
 @dataclass(frozen=True)
+class RouteModels:
+    """What a route takes and gives. Its OpenAPI operation is made of this."""
+
+    asks: type[BaseModel] | None = None
+    shows: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    headers: Mapping[str, bool] = field(default_factory=dict)  # name → required
+    refuses: Sequence[int] = ()  # besides what every route of its kind answers
+
+
+@dataclass(frozen=True)
 class FaceRoute:
-    """One way to call a face; `name` is what dials and the effect log call it."""
+    """One way to call a face; `name` is what injected faults and the effect log call it."""
 
     name: str
     method: str
@@ -113,6 +149,11 @@ class FaceRoute:
     handler: Handler
     writes: bool
     public: bool
+    models: RouteModels = RouteModels()
+
+
+def _problems(error: ValidationError, whole: str) -> list[str]:
+    return [f"{'.'.join(map(str, e['loc'])) or whole}: {e['msg']}" for e in error.errors()]
 
 
 def _bearer(headers: Mapping[str, str]) -> bool:
@@ -133,20 +174,27 @@ class Face:
     authorised: Callable[[Mapping[str, str]], bool] = _bearer
     unauthorised: Callable[[Mapping[str, str]], Reply] = lambda headers: Reply({"error": "unauthorized"}, 401)
     throttled: Callable[[], Reply] = lambda: Reply({"error": "rate limited"}, 429)
-    control: bool = False  # the hands of the drill: no dial reaches it, and it leaves no trace in the logs
+    control: bool = False  # the hands of the drill: no injected fault reaches it, and it leaves no trace in the logs
+    contract: str = ""  # what the API is, where we wrote it ourselves: it has an OpenAPI document
     routes: list[FaceRoute] = field(default_factory=list)
 
-    def reads(self, name: str, path: str, method: str = "GET", public: bool = False) -> Callable[[Handler], Handler]:
+    def reads(
+        self, name: str, path: str, method: str = "GET", *, public: bool = False, models: RouteModels | None = None
+    ) -> Callable[[Handler], Handler]:
         """Declare a route that changes nothing."""
-        return self._declare(name, method, path, writes=False, public=public)
+        return self._declare(name, method, path, writes=False, public=public, models=models)
 
-    def writes(self, name: str, path: str, method: str = "POST", public: bool = False) -> Callable[[Handler], Handler]:
+    def writes(
+        self, name: str, path: str, method: str = "POST", *, public: bool = False, models: RouteModels | None = None
+    ) -> Callable[[Handler], Handler]:
         """Declare a route that changes the world: its handler calls `Call.did` once."""
-        return self._declare(name, method, path, writes=True, public=public)
+        return self._declare(name, method, path, writes=True, public=public, models=models)
 
-    def _declare(self, name: str, method: str, path: str, writes: bool, public: bool) -> Callable[[Handler], Handler]:
+    def _declare(
+        self, name: str, method: str, path: str, *, writes: bool, public: bool, models: RouteModels | None
+    ) -> Callable[[Handler], Handler]:
         def declare(handler: Handler) -> Handler:
-            self.routes.append(FaceRoute(f"{self.name}.{name}", method, path, handler, writes, public))
+            self.routes.append(FaceRoute(f"{self.name}.{name}", method, path, handler, writes, public, models or RouteModels()))
             return handler
 
         return declare

@@ -14,7 +14,7 @@ NATURAL = {"overload": 0.0002, "rate_limit": 0.0001, "timeout": 0.0002}
 
 
 @dataclass
-class Fault:
+class ProviderFault:
     """One thing wrong with one provider, between two world instants."""
 
     provider: str
@@ -52,7 +52,7 @@ class Condition:
         self.failures[outcome] = self.failures.get(outcome, 0.0) + rate * left
 
 
-def condition(faults: list[Fault], at: float) -> Condition:
+def condition(faults: list[ProviderFault], at: float) -> Condition:
     """The faults of one provider at one instant, taken together."""
     met = Condition()
     for fault in faults:

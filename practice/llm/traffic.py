@@ -62,7 +62,7 @@ class Traffic:
         """The condition of every provider in this step: its faults, and what the load adds."""
         retrying = Retrying(state.policy)
         for name, provider in state.providers.items():
-            met = condition([fault for fault in state.faults if fault.provider == name], end)
+            met = condition([fault for fault in state.provider_faults if fault.provider == name], end)
             load = self.load(name)
             requests = sum(by.get(name, 0) for by in sent.values())
             admitted = round(requests * load.admits(end))

@@ -6,8 +6,10 @@ set serves everything, by region). Instants are world seconds; those of the past
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from practice.world.versions import fingerprint
 
@@ -66,25 +68,15 @@ class Place:
 class Gateway:
     """What stands before a service: a limit on what is admitted, and a breaker towards its dependencies."""
 
-    rate_limit_rps: float | None = None
+    rate_limit_rps: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     breaker: bool = False
-    epoch: int = 0
-
-    @property
-    def etag(self) -> str:
-        return fingerprint(asdict(self))
 
 
 @dataclass
 class WriteGate:
     """Whether the application takes writes. `admitted` is the share of writes that are let through: 1 all, 0 read-only."""
 
-    admitted: float = 1.0
-    epoch: int = 0
-
-    @property
-    def etag(self) -> str:
-        return fingerprint(asdict(self))
+    admitted: Annotated[float, Field(ge=0, le=1)] = 1.0
 
 
 @dataclass
@@ -101,7 +93,6 @@ class Service:
     revisions: dict[str, Revision] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
     weights: dict[str, float] = field(default_factory=dict)  # region → share, at the global load balancer
-    weights_epoch: int = 0
     gateway: Gateway = field(default_factory=Gateway)
     gate: WriteGate = field(default_factory=WriteGate)
     schema: int = 5  # the version of its database schema
@@ -132,10 +123,6 @@ class Service:
         """What the ready instances of a region can serve."""
         return self.places[region].ready_replicas * self.rps_per_replica
 
-    @property
-    def weights_etag(self) -> str:
-        return fingerprint([self.name, self.weights, self.weights_epoch])
-
 
 @dataclass
 class Feed:
@@ -151,7 +138,6 @@ class Feed:
     period_seconds: float = 120.0
     made_at: float = field(default=0.0, compare=False)
     error_rate: float = 0.0  # of requests, while a bad version is read
-    epoch: int = 0
 
     @property
     def read(self) -> int:
@@ -173,10 +159,6 @@ class Feed:
 
     def make(self, at: float) -> None:
         self.version, self.made_at = self.version + 1, at
-
-    @property
-    def etag(self) -> str:
-        return fingerprint([self.name, self.running, self.pinned, self.epoch])
 
 
 @dataclass
@@ -224,7 +206,5 @@ class Fleet:
     gaps: list[str] = field(default_factory=list)  # kinds of change that the feed cannot see now
     dependencies: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(DEPENDENCIES, True))  # up? follows the faults
     saturation: dict[str, float] = field(default_factory=lambda: {"database": 0.3, "cache": 0.2})  # 0..1, follows the load
-    written_by: dict[str, str] = field(default_factory=dict)  # setting (services/api/gateway) → who wrote it last
-    writes: dict[str, int] = field(default_factory=dict)  # setting → how often it was written: the same content again is another version
     blocked_digests: list[str] = field(default_factory=list)
     disabled_secrets: list[str] = field(default_factory=list)  # "NAME:version"

@@ -53,11 +53,11 @@ class Stage:
         vector = compiled(query).vector(self.world.metrics, self.world.clock.now())
         return vector[0][1] if len(vector) == 1 else float("nan")
 
-    async def fault(self, provider: str, kind: str, rate: float = 0.6, **more: Any) -> None:
-        await self.must("POST", "/practice/faults", {"provider": provider, "kind": kind, "rate": rate, **more})
+    async def break_provider(self, provider: str, kind: str, rate: float = 0.6, **more: Any) -> None:
+        await self.must("POST", "/practice/provider-faults", {"provider": provider, "kind": kind, "rate": rate, **more})
 
-    async def dial(self, route: str, mode: str, times: int | None = None, **more: Any) -> None:
-        await self.must("POST", "/practice/dials", {"route": route, "mode": mode, "times": times, **more})
+    async def inject(self, route: str, mode: str, times: int | None = None, **more: Any) -> None:
+        await self.must("POST", "/practice/injected-faults", {"route": route, "mode": mode, "times": times, **more})
 
     def effects(self, route: str = "") -> list[JSON]:
         return [entry for entry in self.world.effects.entries if not route or entry["route"] == route]

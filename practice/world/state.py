@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
-from practice.llm.faults import Fault
+from pydantic import Field
+
+from practice.llm.faults import ProviderFault
 from practice.services.cluster import Cluster
 from practice.services.fleet import Fleet
 from practice.services.repositories import Repository
-from practice.world.versions import fingerprint
 
 JSON = dict[str, Any]
 Shares = dict[str, float]
@@ -88,19 +89,13 @@ class Route:
     weights: Shares
     overrides: dict[str, Shares] = field(default_factory=dict)
     modes: dict[str, str] = field(default_factory=dict)
-    epoch: int = 0
     lease: Lease | None = None
-    last_write: JSON | None = None  # what was asked at `epoch`: a repeated request must be known from a competing one
 
     def shares(self, tenant: str) -> Shares:
         return self.overrides.get(tenant, self.weights)
 
     def mode(self, tenant: str) -> str:
         return self.modes.get(tenant, "normal")
-
-    @property
-    def etag(self) -> str:
-        return fingerprint([self.alias, self.weights, self.overrides, self.modes, self.epoch, self.lease and asdict(self.lease)])
 
     def lapse(self) -> None:
         """Put the lease's safe weights back for the tenants that it covers, and end it."""
@@ -118,23 +113,32 @@ class Breaker:
     """When the gateway stops calling a failing provider."""
 
     enabled: bool = False
-    failure_ratio: float = 0.5
-    min_calls: int = 20
-    window_seconds: float = 60.0
+    failure_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
+    min_calls: Annotated[int, Field(ge=1)] = 20
+    window_seconds: Annotated[float, Field(gt=0)] = 60.0
 
 
 @dataclass
 class ClientPolicy:
     """How the gateway retries. `retry_budget` is the share of failed calls that may be tried again."""
 
-    max_attempts: int = 5
-    backoff: str = "none"
-    retry_budget: float = 1.0
+    max_attempts: Annotated[int, Field(ge=1, le=10)] = 5
+    backoff: Literal["none", "exponential_jitter"] = "none"
+    retry_budget: Annotated[float, Field(ge=0, le=1)] = 1.0
     breaker: Breaker = field(default_factory=Breaker)
 
-    @property
-    def etag(self) -> str:
-        return fingerprint(asdict(self))
+
+@dataclass
+class Version:
+    """Of a setting: the epoch it was last written under, how often it was changed, and by whom.
+
+    `asked` is the last write itself: the same request again must be known from a competing one.
+    """
+
+    epoch: int = 0
+    writes: int = 0
+    by: str = ""
+    asked: Any = None
 
 
 @dataclass
@@ -165,9 +169,10 @@ class State:
     route: Route
     people: dict[str, Person]
     policy: ClientPolicy = field(default_factory=ClientPolicy)
+    versions: dict[str, Version] = field(default_factory=dict)  # setting (services/api/gateway) → its version
     flags: dict[str, bool] = field(default_factory=dict)
     flag_events: list[JSON] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    provider_faults: list[ProviderFault] = field(default_factory=list)
     blind: bool = False
     slack: dict[str, JSON] = field(default_factory=dict)  # channel id → channel with its messages, pins, bookmarks
     statuspage: dict[str, JSON] = field(default_factory=dict)  # incident id → incident

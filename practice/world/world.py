@@ -22,8 +22,8 @@ from practice.services.rollouts import reconcile
 from practice.services.traffic import ServiceTraffic
 from practice.world.cast import opening
 from practice.world.clock import Clock, rfc3339
-from practice.world.dials import Dials
 from practice.world.effects import EffectLog
+from practice.world.injected_faults import InjectedFaults
 from practice.world.state import JSON, State
 
 HISTORY_SECONDS = 600.0
@@ -55,7 +55,7 @@ class World:
         self.log = GatewayLog()
         self.effects = EffectLog(state)
         self.requests: deque[JSON] = deque(maxlen=5000)
-        self.dials = Dials()
+        self.injected_faults = InjectedFaults()
         self.rng = Random(stable_seed(seed, "single requests"))  # apart from the traffic's chance: asking must not change it
         self.on_moved: list[Callable[[float], None]] = []
         self.rule_groups: Callable[[], list[JSON]] = list  # what the alert rules say, once there are any
@@ -126,14 +126,14 @@ class World:
             "route": asdict(state.route),
             "policy": asdict(state.policy),
             "flags": dict(state.flags),
-            "faults": [{**asdict(fault), "active": fault.active(now)} for fault in state.faults],
+            "provider_faults": [{**asdict(fault), "active": fault.active(now)} for fault in state.provider_faults],
             "breakers": {name: self.traffic.breaker(name) for name in state.providers},
             "people": {p.name: {"role": p.role, "slack": p.slack_id, "pagerduty": p.pagerduty_id, "email": p.email}
                        for p in state.people.values()},
             "fleet": {**asdict(state.fleet), "faults": [{**asdict(fault), "active": fault.active(now)} for fault in state.fleet.faults]},
             "rulesets": {name: [asdict(rule) for rule in repository.rulesets.values()] for name, repository in state.repositories.items()},
             "blind": state.blind,
-            "dials": self.dials.as_json(),
+            "injected_faults": self.injected_faults.as_json(),
         }  # fmt: skip
 
     def clock_face(self) -> JSON:

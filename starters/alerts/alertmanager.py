@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from activities.kit.redact import redact_fields
 from starters.alerts.cases import Report, Unreadable, one_line
 
 SOURCE = "alertmanager"
@@ -70,7 +71,7 @@ def _labels(alert: PostedAlert) -> dict[str, str]:
     """Its labels; and its trace ids, which rules write as annotations because as labels they would make a series of each."""
     traced = {name: alert.annotations[name] for name in ("trace_id", "trace_ids") if alert.annotations.get(name)}
     kept = [*list(alert.labels.items())[:MOST_LABELS], *traced.items()]
-    return {one_line(name, 100): one_line(value, 300) for name, value in kept}
+    return redact_fields({one_line(name, 100): one_line(value, 300) for name, value in kept})
 
 
 def _summary(alert: PostedAlert) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
 from activities.kit.escape import line
-from activities.kit.redact import redacted
+from activities.kit.redact import redact
 from activities.ledger.ledger import AlertRecord, Delivery
 from starters import steering
 from starters.errors import CliError
@@ -46,7 +46,7 @@ class Case(NamedTuple):
 
 def one_line(text: object, longest: int) -> str:
     """Text from outside as it is kept: one line, nothing that draws on a screen, no secret and no address."""
-    return line(redacted(line(text)), longest)
+    return line(redact(line(text)), longest)
 
 
 def cases_of(delivery: Delivery, reports: Iterable[Report]) -> list[Case]:

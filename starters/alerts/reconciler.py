@@ -20,7 +20,8 @@ from activities.ledger.ledger import Ledger, LedgerDown, Recorded
 from activities.organisation.organisation import Organisation
 from activities.organisation.people import Person, Roster
 from activities.organisation.policy import Policy
-from activities.paging.pager import Page, Pager
+from activities.paging.orders import Page
+from activities.paging.pager import Pager
 from starters.errors import CliError
 from starters.screens.text import plain, span, typed
 from worker.playbooks import discover

@@ -2,11 +2,10 @@
 
 import asyncio
 import sysconfig
-import tempfile
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,10 +18,10 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.action import Refused
+from activities.ledger.capabilities import Capability, Standing
 from activities.ledger.discrepancies import Discrepancies
 from activities.ledger.ledger import Ledger, LedgerDown
-from activities.organisation.business_days import calendar_of
-from activities.organisation.catalogue import Catalogue
+from activities.organisation.business_days import calendar_of, day_of
 from activities.organisation.communications import DASHBOARDS
 from activities.organisation.organisation import Organisation
 from starters import steering
@@ -31,6 +30,7 @@ from starters.errors import CliError
 from worker.credentials import NoCredential, resolve
 from worker.probes import probe_all
 from worker.settings import FILE, Settings
+from worker.systems import chosen, clients, settings_class
 
 WANTED = {
     "IncidentSeverity": "Keyword", "IncidentPhase": "Keyword", "IncidentState": "Keyword", "Playbook": "Keyword", "Commander": "Keyword",
@@ -57,15 +57,15 @@ class Check(NamedTuple):
 def examine() -> list[Check]:
     """All checks, in the order in which they should be mended."""
     try:
-        settings = Settings()
+        settings: Settings = settings_class()()
     except ValidationError as wrong:
         first = wrong.errors()[0]
         key = "INCIDENT_" + ".".join(map(str, first["loc"])).upper()
         return [Check("settings", "broken", f"{key}: {first['msg']} (got {first['input']!r})", f"set {key} right in {FILE}")]
     found = Check("settings", "good", f"read from {FILE}" if FILE.exists() else f"defaults and the environment; there is no {FILE}")
     return [
-        found, _organisation(settings), *_mode(settings), *_dashboards(settings), *_ledger(settings), _evidence(settings), _codes(settings),
-        _alert_token(settings), *asyncio.run(_outside(settings)),
+        found, _organisation(settings), *_mode(settings), *_dashboards(settings), *_ledger(settings), _alert_token(settings),
+        *asyncio.run(_outside(settings)),
     ]  # fmt: skip
 
 
@@ -75,20 +75,22 @@ async def _outside(settings: Settings) -> list[Check]:
 
 
 async def _systems(settings: Settings) -> list[Check]:
-    """One harmless reading of each configured system, with our own credentials."""
-    try:
-        catalogue = Organisation(settings.organisation).read_catalogue()
-    except Refused:
-        catalogue = Catalogue()  # the check of the organisation's file says what is wrong with it
-    states = {True: "good", False: "broken", None: "warning"}
-    fix = "look at {setting} in the settings; a token must be a reference that this machine can read"
-    return [
-        Check(
-            one.system, states[one.reached], one.said if one.reached is not None else f"not configured: {one.said}",
-            "" if one.reached else "what needs it becomes a task for a person" if one.reached is None else fix.format(setting=one.setting),
-        )
-        for one in await probe_all(settings, catalogue)
-    ]  # fmt: skip
+    """One harmless look at each product, with our own credentials."""
+    return [_product(one) for one in await probe_all(settings)]
+
+
+def _product(one: Capability) -> Check:
+    at = ", ".join(
+        f"INCIDENT_{name.upper()}" for client in clients() if client.name == one.product for name in client.settings.model_fields
+    )
+    states = {Standing.READY: "good", Standing.UNUSED: "good", Standing.BROKEN: "broken"}
+    fixes = {
+        Standing.MISSING: f"what needs it becomes a task for a person. To set it up: {at}",
+        Standing.READ_ONLY: f"what changes it becomes a task for a person. To let it write: give {at} the right, or another token",
+        Standing.BROKEN: f"look at {at} in the settings; a token must be a reference that this machine can read",
+    }
+    said = one.said if one.standing in (Standing.READY, Standing.BROKEN) else f"{one.standing}: {one.said}"
+    return Check(one.product, states.get(one.standing, "warning"), said, fixes.get(one.standing, ""))
 
 
 def _mode(settings: Settings) -> list[Check]:
@@ -105,18 +107,6 @@ def _mode(settings: Settings) -> list[Check]:
     return [Check("mode", "warning", f"SHADOW: {granted}", fix)]
 
 
-def _evidence(settings: Settings) -> Check:
-    """An export must be possible before it is needed."""
-    try:
-        settings.evidence.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=settings.evidence) as file:
-            file.write(b"doctor")
-    except OSError as wrong:
-        fix = "INCIDENT_EVIDENCE=/path/to/a/folder that the worker may write to"
-        return Check("evidence", "broken", f"{settings.evidence} cannot be written to: {wrong.strerror}", fix)
-    return Check("evidence", "good", f"{settings.evidence} can be written to")
-
-
 def _organisation(settings: Settings) -> Check:
     book = Organisation(settings.organisation)
     try:
@@ -124,7 +114,10 @@ def _organisation(settings: Settings) -> Check:
         people = book.read_roster().people
         for country in {policy.country, *(person.country for person in people.values())}:
             calendar_of(country)
+        for zone in {policy.time_zone, *(person.time_zone for person in people.values())}:
+            day_of(datetime.now(UTC), zone)
         book.read_whole()
+        chosen(book)
     except Refused as wrong:
         return Check("organisation", "broken", wrong.message, _begin_or_mend(settings.organisation))
     if not people:
@@ -170,17 +163,6 @@ def _ledger(settings: Settings) -> list[Check]:
         fix = "compare with the workflow's own timeline: incident timeline; then find out who writes to the ledger"
         return [reached, Check("record", "broken", f"entries are missing or were altered: {', '.join(broken[:5])}", fix)]
     return [reached, Check("record", "good", "every hash chain is intact")]
-
-
-def _codes(settings: Settings) -> Check:
-    fix = "INCIDENT_CODES_SECRET=file:/path/to/secret (openssl rand -hex 32 makes one)"
-    try:
-        secret = resolve(settings.codes_secret, "INCIDENT_CODES_SECRET")
-    except NoCredential as missing:
-        return Check("codes", "broken", str(missing), fix)
-    if len(secret) < 16:
-        return Check("codes", "broken", "no secret of 16 bytes or more for personal codes: no answer could be verified", fix)
-    return Check("codes", "good", "the secret for personal codes is set")
 
 
 def _alert_token(settings: Settings) -> Check:

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from rich.console import Console, Group
 from rich.live import Live
 
+from activities.ledger import capabilities
 from activities.ledger.ledger import LedgerDown
 from starters.cli import options
 from starters.cli.options import AsJson, Full, Which
@@ -52,11 +53,15 @@ def status(
     """Show an incident: what happens, what is in force, what people must decide."""
     reader = options.reader()
     seen = reader.status(reader.find(incident), live)
+    lacking = capabilities.lacking(reader.ledger)
     if as_json:
-        return say_json({**provenance(seen), "status": seen.status.model_dump(mode="json")})
+        told = {"status": seen.status.model_dump(mode="json"), "lacking": [one.model_dump(mode="json") for one in lacking]}
+        return say_json({**provenance(seen), **told})
     draw(_picture(seen, width(), full))
     if seen.partial:
         say("only the server's own listing answered: steps and questions are not known until a worker runs again")
+    for line in capabilities.in_words(lacking):
+        say(line)
     return None
 
 

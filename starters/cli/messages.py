@@ -16,6 +16,8 @@ from starters.errors import CliError
 from starters.screens.text import typed
 
 ABOUT = ("hypothesis", "impact", "scope")
+PROCEDURES = ("roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain")
+TASKS = ("flush-cache", "purge-queue", "clamp-all", "revoke-all-sessions", "rotate-secret")
 ANSWERS = {
     "approve": "Say yes to a question.",
     "decline": "Say no to a question.",
@@ -43,9 +45,11 @@ for _name, _help in ANSWERS.items():
 
 @app.command("do")
 def do(
-    procedure: Annotated[str, typer.Argument(help="roll-back, return-to-latest, freeze, flag, read-only, limit, scale, drain. These are tasks "
-                                                  "for people: flush-cache, purge-queue, clamp-all, revoke-all-sessions, rotate-secret.")],
-    incident: Which = "",
+    words: Annotated[list[str], typer.Argument(
+        metavar="[INCIDENT] PROCEDURE [KEY=VALUE]...",
+        help=f"{', '.join(PROCEDURES)}. Or a setting, by the verb that changes it, with its fields: flags.switch_off flag=tools.high_psu "
+             f"on=false. Or a task for people: {', '.join(TASKS)}.",
+    )],
     service: Annotated[str, typer.Option(help="The service. Default: the incident's own.")] = "",
     flag: Annotated[str, typer.Option(help="For `flag`: the flag to switch off.")] = "",
     region: Annotated[str, typer.Option(help="For `drain`: the region.")] = "",
@@ -53,7 +57,13 @@ def do(
     as_: As = "", reason: Why = "",
 ) -> None:  # fmt: skip
     """Run one universal procedure inside an open incident. It is asked, proven, undone and recorded like a step of the playbook."""
-    _say(incident, "do", as_, procedure=procedure, service=service, flag=flag, region=region, rps=rps or None, reason=reason)
+    names = [word for word in words if "=" not in word]
+    fields: dict[str, JsonValue] = {key: value for key, _, value in (word.partition("=") for word in words if "=" in word)}
+    if len(names) == 2 and (names[0] in (*PROCEDURES, *TASKS) or "." in names[0]):
+        names.reverse()  # the procedure may also come first
+    *which, procedure = _exactly(names, 1, "do", "a procedure")
+    wanted = {"procedure": procedure, "service": service, "flag": flag, "region": region, "rps": rps or None, "fields": fields}
+    _say("".join(which), "do", as_, reason=reason, **wanted)
 
 
 @app.command()

@@ -10,9 +10,10 @@ from rich.console import Group
 from rich.text import Text
 
 from activities.action import Risk
+from activities.ledger import capabilities
 from starters.cli import options
 from starters.cli.options import AsJson
-from starters.cli.terminal import draw, group, say_json
+from starters.cli.terminal import draw, group, say, say_json
 from starters.errors import CliError
 from starters.screens.text import plain
 from workflows.incident import Incident, Phase, Question
@@ -40,9 +41,13 @@ def plan(
     reader = options.reader()
     told = Incident(service=service, provider=provider, region=region, declared_by=options.speaker(reader, ""), rehearsal=True)
     outcome = options.with_client(reader, lambda client: rehearse(client, reader.settings, playbook, told))
+    lacking = capabilities.lacking(reader.ledger)
     if as_json:
-        return say_json(outcome.model_dump(mode="json"))
-    return draw(picture(outcome))
+        return say_json({**outcome.model_dump(mode="json"), "lacking": [one.model_dump(mode="json") for one in lacking]})
+    draw(picture(outcome))
+    for line in capabilities.in_words(lacking):
+        say(line)
+    return None
 
 
 async def rehearse(client: "Client", settings: "Settings", name: str, told: Incident) -> Outcome:

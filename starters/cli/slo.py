@@ -100,9 +100,10 @@ async def _count(reader: Reader, policy: "Policy", service: str) -> ErrorBudget:
     from activities.action import Call  # noqa: PLC0415 - the SDK is slow to import, and the help needs none of it
     from activities.metrics.telemetry import BudgetOf  # noqa: PLC0415
     from worker.credentials import NoCredential  # noqa: PLC0415
+    from worker.systems import complete  # noqa: PLC0415
     from worker.wiring import telemetry  # noqa: PLC0415
 
-    settings = reader.settings
+    settings = complete(reader.settings)
     if not settings.prometheus_url:
         raise CliError("the address of the metrics store is not configured", "set INCIDENT_PROMETHEUS_URL")
     order = BudgetOf(service=service, slo_target=policy.stability.slo_target, slo=policy.slo)

@@ -59,7 +59,7 @@ class Options:
     keep: bool
     pace: float
     seed: int
-    dials: tuple[dict[str, Any], ...] = ()
+    faults: tuple[dict[str, Any], ...] = ()
     shadow: bool = False  # the playbook only says what it would do; people mend the world by hand
 
     @property
@@ -132,7 +132,7 @@ class Day:
             self.stage.practice.post(path, headers={"Authorization": TOKEN}).raise_for_status()
             self.say(f"          ⟶ somebody, by hand: POST {path}")
         await asyncio.sleep(part)
-        self.stage.practice.delete("/practice/faults").raise_for_status()
+        self.stage.practice.delete("/practice/provider-faults").raise_for_status()
         while self.later:
             do(self.stage, self.later.pop(0))
         self.say("          ⟶ people have mended the fault")
@@ -406,8 +406,8 @@ async def _break(options: Options, scenario: Scenario, stage: Stage, console: Co
     before = standing_of(stage.world())
     if scenario.edits:
         stage.practice.post("/practice/world", json=scenario.edits).raise_for_status()
-    for dial in options.dials:
-        stage.practice.post("/practice/dials", json=dial).raise_for_status()
+    for fault in options.faults:
+        stage.practice.post("/practice/injected-faults", json=fault).raise_for_status()
     broken_at = datetime.now(UTC)
     for deed in scenario.deeds:
         if deed.when is None:
@@ -449,7 +449,7 @@ def read_options(arguments: Sequence[str]) -> Options:
     parser.add_argument("--pace", type=float, default=0, help="policy seconds per real second")
     parser.add_argument("--seed", type=int, default=7, help="names and chance of the practice world")
     parser.add_argument(
-        "--dial", action="append", default=[], help='break a route: {"route": "llm.routes.weights", "mode": "nothing_changed"}'
+        "--fault", action="append", default=[], help='break a route: {"route": "llm.routes.weights", "mode": "nothing_changed"}'
     )
     parser.add_argument("--shadow", default="", help="1: shadow mode; the playbook only says what it would do, and people mend it")
     given = parser.parse_args(arguments)
@@ -466,7 +466,7 @@ def read_options(arguments: Sequence[str]) -> Options:
         given.keep not in ("", "0"),
         pace,
         given.seed,
-        tuple(json.loads(d) for d in given.dial),
+        tuple(json.loads(f) for f in given.fault),
         given.shadow not in ("", "0"),
     )
 

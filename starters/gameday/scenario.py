@@ -47,7 +47,7 @@ SCENARIOS = {
         story="The primary LLM provider starts to fail: 6 of 10 calls are answered 529. Its secondary is well, but its evals are 2 points below "
         "what may be used without asking, and one tier of tenants permits no other provider.",
         edits={"providers": {"borealis": {"parity": 0.93}}},
-        deeds=(Deed(path="faults", given={"provider": "aurora", "kind": "overload", "rate": 0.6, "for_seconds": 2400}),),
+        deeds=(Deed(path="provider-faults", given={"provider": "aurora", "kind": "overload", "rate": 0.6, "for_seconds": 2400}),),
         by_hand=("/unleash/api/admin/projects/default/features/batch.enabled/environments/production/off",),
     ),
     "production_outage": Scenario(

@@ -18,6 +18,7 @@ from temporalio.common import SearchAttributeKey
 from starters.gameday.processes import DidNotStart, Processes, free_port, tool
 from starters.gameday.scenario import Scenario
 from worker.settings import Settings
+from worker.systems import practice
 from workflows.engine.recorder import ATTRIBUTES
 
 # What the product ships for a one-box server: dispatch without the 50 ms quantum, and writes that survive a power cut (deploy/temporal/).
@@ -133,24 +134,13 @@ def _look_whether_it_can_be_raised() -> None:
 
 
 def _environment(home: Path, ports: dict[str, int]) -> dict[str, str]:
-    practice, token = f"http://127.0.0.1:{ports['practice']}", f"file:{home / 'token'}"
-    tokens = (
-        "model_gateway_token", "app_token", "unleash_token", "unleash_client_token",
-        "statuspage_token", "slack_token", "pagerduty_routing_key", "pagerduty_token",
-        "github_token", "cloud_run_token", "platform_token", "alert_token",
-    )  # fmt: skip
-    where = {
+    token = f"file:{home / 'token'}"
+    ours = {
         "temporal_address": f"127.0.0.1:{ports['temporal']}", "ui_url": f"http://127.0.0.1:{ports['ui']}",
         "ledger_url": f"sqlite:///{home / 'ledger.db'}", "organisation": str(home / "organisation.toml"), "evidence": str(home / "evidence"),
-        "model_gateway_url": f"{practice}/llm", "app_url": f"{practice}/app", "unleash_url": f"{practice}/unleash",
-        "prometheus_url": f"{practice}/prom", "statuspage_url": f"{practice}/statuspage/v1",
-        "statuspage_public_url": f"{practice}/statuspage/public", "slack_url": f"{practice}/slack/api",
-        "pagerduty_events_url": f"{practice}/pagerduty", "pagerduty_url": f"{practice}/pagerduty/api", "pagerduty_requester": "P_DANA",
-        "pagerduty_from": "dana@example.com", "github_url": f"{practice}/github", "github_repository": "acme/incidents",
-        "kubernetes_url": f"{practice}/k8s/{{region}}", "kubernetes_token": token,
-        "cloud_run_url": f"{practice}/run", "edge_url": f"{practice}/edge", "platform_url": f"{practice}/platform",
-        "codes_secret": f"file:{home / 'codes'}", "alert_port": str(ports["receiver"]), **dict.fromkeys(tokens, token),
+        "codes_secret": f"file:{home / 'codes'}", "alert_port": str(ports["receiver"]), "alert_token": token,
     }  # fmt: skip
+    where = practice(f"http://127.0.0.1:{ports['practice']}", token) | ours
     return {f"INCIDENT_{name.upper()}": value for name, value in where.items()}
 
 

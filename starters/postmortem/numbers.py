@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from activities.action import Entry, Refused, Role
 from activities.ledger.ledger import PROVEN, Done
-from activities.organisation.business_days import business_days_after
+from activities.organisation.business_days import business_days_after, day_of
 from activities.organisation.people import Roster
 from activities.organisation.policy import Policy
 from workflows.status import ItemState, Status
@@ -97,14 +97,20 @@ class Due(NamedTuple):
 
 
 def deadline(status: Status, house: House, owner: Role) -> Due:
-    """Business days after it was resolved, that day not counted, in the owner's country. Without a calendar only weekends are skipped."""
-    resolved, days = (status.resolved_at or status.updated_at).date(), house.policy.post_mortem_days
+    """Business days after the owner's day on which it was resolved, that day not counted, in the owner's country.
+
+    Without a calendar only weekends are skipped; without a time zone the day is UTC's.
+    """
     person = house.roster.person(status.roles.get(owner, "")) or next(iter(house.roster.holders((owner,))), None)
     country = (person.country if person else "") or house.policy.country
+    zone = (person.time_zone if person else "") or house.policy.time_zone
+    days, resolved, where = house.policy.post_mortem_days, status.resolved_at or status.updated_at, f"the days of {zone or 'UTC'}"
     try:
-        return Due(
-            business_days_after(resolved, days, country),
-            f"holidays of {country.upper()}" if country else "weekends only: no country is set",
-        )
+        first = day_of(resolved, zone)
     except Refused as unknown:
-        return Due(business_days_after(resolved, days), f"weekends only: {unknown.message}")
+        first, where = day_of(resolved), f"the days of UTC: {unknown.message}"
+    try:
+        last, calendar = business_days_after(first, days, country), f"holidays of {country.upper()}"
+    except Refused as unknown:
+        last, calendar = business_days_after(first, days), f"weekends only: {unknown.message}"
+    return Due(last, f"{calendar if country else 'weekends only: no country is set'}; {where}")

@@ -28,10 +28,10 @@ HOSTILE = {
     "right to left": "\u202eevorppa\u202c\u200b",
     "long": "x" * 10_000,
 }  # fmt: skip
-# The rooms whose commands are not built by the kit yet. This list only ever gets shorter.
-NOT_BUILT_YET = frozenset({"capacity", "chat", "edge", "freeze", "paging", "status_page", "tickets", "write_gate"})
+# The rooms and orders whose commands are not built by the kit yet. This list only ever gets shorter.
+NOT_BUILT_YET = frozenset({"freeze", "capacity.ReplicasOf", "capacity.RestoreReplicas", "capacity.Scale"})
 ORDERS = {f"{room(one)}.{one.__name__}": one for one in every_order()}
-BUILT = [name for name in ORDERS if name.partition(".")[0] not in NOT_BUILT_YET]
+BUILT = [name for name in ORDERS if not {name, name.partition(".")[0]} & NOT_BUILT_YET]
 
 
 CHANNELS: tuple[Callable[[str], str], ...] = (
@@ -45,7 +45,8 @@ def the_same_but_for(hostile: str, before: object, after: object) -> bool:
     if isinstance(before, str) and isinstance(after, str):
         if before[:1] in "{[" and (said := _json(before)) is not None:
             return the_same_but_for(hostile, said, _json(after))
-        return before == after or any(after == before.replace(BENIGN, channel(hostile)) for channel in CHANNELS)
+        forms = "|".join(dict.fromkeys(re.escape(channel(hostile)) for channel in CHANNELS))
+        return re.fullmatch(f"(?:{forms})".join(map(re.escape, before.split(BENIGN))), after) is not None
     if isinstance(before, dict) and isinstance(after, dict):
         return the_same_but_for(hostile, [*before, *before.values()], [*after, *after.values()])
     if isinstance(before, list) and isinstance(after, list):

@@ -12,7 +12,7 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.action import Call, Effect, Grant, Order, Refused, Risk, Verb, action_of
-from activities.capacity.capacity import Autoscaler
+from activities.capacity.autoscaler import Autoscalers
 from activities.edge.edge import Edge
 from activities.edge.probe import EdgeProbe
 from activities.feeds.feeds import Feeds
@@ -29,10 +29,10 @@ from activities.models.modes import TenantModes
 from activities.platform.change_feed import ChangeFeed
 from activities.platform.control_plane import ControlPlane
 from activities.product.app_plane import AppPlane
-from activities.write_gate.write_gate import WriteGate
+from activities.write_gate.write_gate import WriteGates
 from practice.http.server import serve
-from practice.llm.faults import Fault
-from practice.world.dials import Dial
+from practice.llm.faults import ProviderFault
+from practice.world.injected_faults import InjectedFault
 from practice.world.state import JSON
 from practice.world.world import World
 
@@ -136,18 +136,18 @@ def probe(door: MakeClient) -> EdgeProbe:
 
 
 @pytest.fixture
-def edge(plane: ControlPlane, probe: EdgeProbe, door: MakeClient) -> Edge:
-    return Edge(plane, probe, Prometheus(door("/prom")), FollowingClock())
+def edge(plane: ControlPlane, probe: EdgeProbe) -> Edge:
+    return Edge(plane, probe)
 
 
 @pytest.fixture
-def autoscaler(plane: ControlPlane, door: MakeClient) -> Autoscaler:
-    return Autoscaler(plane, Prometheus(door("/prom")))
+def autoscaler(plane: ControlPlane, door: MakeClient) -> Autoscalers:
+    return Autoscalers(plane, Prometheus(door("/prom")))
 
 
 @pytest.fixture
-def write_gate(plane: ControlPlane, probe: EdgeProbe, door: MakeClient) -> WriteGate:
-    return WriteGate(plane, probe, Prometheus(door("/prom")), FollowingClock())
+def write_gate(plane: ControlPlane, probe: EdgeProbe, door: MakeClient) -> WriteGates:
+    return WriteGates(plane, probe, Prometheus(door("/prom")), FollowingClock())
 
 
 @pytest.fixture
@@ -172,15 +172,15 @@ def telemetry(door: MakeClient) -> Telemetry:
     return Telemetry(Prometheus(door("/prom"), ui="http://metrics.example.com"))
 
 
-def dial(world: World, route: str, mode: str, **settings: object) -> None:
-    """Make a route misbehave (docs/practice-platform.md, Dials)."""
-    world.dials.set(Dial(route, mode, **settings))  # type: ignore[arg-type]
+def inject(world: World, route: str, mode: str, **settings: object) -> None:
+    """Make a route misbehave (docs/practice-platform.md, Injected faults)."""
+    world.injected_faults.set(InjectedFault(route, mode, **settings))  # type: ignore[arg-type]
 
 
 def break_provider(world: World, provider: str, kind: str, rate: float = 1.0, after: float = 0.0, lasts: float | None = None) -> None:
     """Make a provider fail, from `after` world seconds on."""
     since = world.clock.now() + after
-    world.state.faults.append(Fault(provider, kind, rate, since, None if lasts is None else since + lasts))
+    world.state.provider_faults.append(ProviderFault(provider, kind, rate, since, None if lasts is None else since + lasts))
 
 
 def pass_time(world: World, seconds: float) -> None:

@@ -1,13 +1,13 @@
 """Five business days, in whose calendar? The spec's own worked examples (§10.4), and what no calendar may do."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.action import Refused
-from activities.organisation.business_days import business_days_after
+from activities.organisation.business_days import business_days_after, day_of
 
 WORKED = [
     ("US", "2026-12-23", "2026-12-31"), ("IE", "2026-12-23", "2026-12-31"), ("DE-BE", "2026-12-23", "2026-12-31"),
@@ -45,3 +45,17 @@ def test_every_day_more_is_later_and_it_never_ends_on_a_day_off(start: date, day
     assert due >= start + timedelta(days=days)
     assert business_days_after(due - timedelta(days=1), 1, country) == due
     assert business_days_after(start, days + 1, country) > due
+
+
+@pytest.mark.parametrize(
+    ("zone", "day"),
+    [("", "2026-11-23"), ("UTC", "2026-11-23"), ("Europe/Berlin", "2026-11-24"), ("America/Los_Angeles", "2026-11-23"), ("Asia/Tokyo", "2026-11-24")],
+)  # fmt: skip
+def test_a_day_is_the_day_where_somebody_is(zone: str, day: str) -> None:
+    assert day_of(datetime(2026, 11, 23, 23, 30, tzinfo=UTC), zone) == date.fromisoformat(day)
+
+
+@pytest.mark.parametrize("zone", ["Narnia", "../../etc/passwd", "/etc/localtime", "\x00", "Europe"])
+def test_a_time_zone_that_is_none_is_refused_in_a_sentence(zone: str) -> None:
+    with pytest.raises(Refused, match="there is no time zone called "):
+        day_of(datetime(2026, 11, 23, 23, 30, tzinfo=UTC), zone)

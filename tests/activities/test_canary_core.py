@@ -16,7 +16,7 @@ from activities.models.models import Models
 from activities.models.orders import Watch
 from activities.models.routes import RouteOf, Shift
 from practice.world.world import World
-from tests.activities.conftest import MakeCall, break_provider, dial, effects, granted
+from tests.activities.conftest import MakeCall, break_provider, effects, granted, inject
 
 POLICY = CanaryPolicy()
 TICKS = st.builds(
@@ -167,7 +167,7 @@ async def test_a_dearer_canary_aborts(world: World, models: Models, call: MakeCa
 async def test_no_data_holds(world: World, models: Models, call: MakeCall, weight: float) -> None:
     epoch = await stand_on(world, models, call, weight) if weight else 0
     world.state.blind = True
-    dial(world, "llm.chat.completions", "commit_then_drop")
+    inject(world, "llm.chat.completions", "commit_then_drop")
     watched = await models.watch(watching(weight, epoch), call())
     assert watched.verdict is Verdict.HOLD
     assert watched.ticks <= POLICY.max_blind_ticks + 3  # metrics count as stale after a minute
@@ -175,7 +175,7 @@ async def test_no_data_holds(world: World, models: Models, call: MakeCall, weigh
 
 async def test_a_metrics_store_that_stutters_does_not_abort(world: World, models: Models, call: MakeCall) -> None:
     epoch = await stand_on(world, models, call, 0.25)
-    dial(world, "prometheus.query", "fail", times=3)
+    inject(world, "prometheus.query", "fail", times=3)
     watched = await models.watch(watching(0.25, epoch), call())
     assert watched.verdict is Verdict.ADVANCE
 
@@ -205,7 +205,7 @@ async def test_everything_back_needs_no_lease_but_a_bake(world: World, models: M
 
 async def test_a_renewal_that_fails_twice_is_tried_again(world: World, models: Models, call: MakeCall) -> None:
     epoch = await stand_on(world, models, call, 0.25)
-    dial(world, "llm.routes.lease", "fail", times=1)
+    inject(world, "llm.routes.lease", "fail", times=1)
     assert (await models.watch(watching(0.25, epoch), call())).verdict is Verdict.ADVANCE
 
 
@@ -231,7 +231,7 @@ async def test_a_resumed_watch_reads_the_windows_that_it_missed(world: World, mo
 
 async def test_a_key_that_is_refused_is_not_swallowed(world: World, models: Models, call: MakeCall) -> None:
     epoch = await stand_on(world, models, call, 0.25)
-    dial(world, "llm.routes.lease", "fail", status=403)
+    inject(world, "llm.routes.lease", "fail", status=403)
     with pytest.raises(Refused):
         await models.watch(watching(0.25, epoch), call())
 

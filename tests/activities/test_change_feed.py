@@ -12,7 +12,7 @@ from activities.platform.control_plane import ControlPlane
 from practice.http.server import serve
 from practice.services.deploying import change, deploy
 from practice.world.world import World
-from tests.activities.conftest import BEARER, INCIDENT, MakeCall, by_hand, dial, pass_time, tried
+from tests.activities.conftest import BEARER, INCIDENT, MakeCall, by_hand, inject, pass_time, tried
 
 
 async def read(change_feed: ChangeFeed, call: Call, **order: timedelta) -> Changes:
@@ -49,7 +49,7 @@ async def test_a_hole_is_named(world: World, change_feed: ChangeFeed, call: Make
 
 @pytest.mark.parametrize("mode", ["fail", "throttle", "hang"])
 async def test_a_feed_that_stumbles_is_asked_again(world: World, change_feed: ChangeFeed, call: MakeCall, mode: str) -> None:
-    dial(world, "platform.changes", mode, times=2)
+    inject(world, "platform.changes", mode, times=2)
     said, broke = await tried(ChangeFeed.since, change_feed, ChangesSince(), call())  # type: ignore[arg-type]
     assert len(broke) == 2 and isinstance(said, Changes) and said.complete
 

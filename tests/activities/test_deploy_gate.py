@@ -23,7 +23,7 @@ from activities.organisation.catalogue import Deployed
 from activities.tickets.github import Repositories
 from practice.services.repositories import Commit, Repository, founded
 from practice.world.world import World
-from tests.activities.conftest import INCIDENT, PATIENCE, MakeCall, MakeClient, dial, effects, granted, until_done
+from tests.activities.conftest import INCIDENT, PATIENCE, MakeCall, MakeClient, effects, granted, inject, until_done
 
 API = Deployed(name="api", platform="cloud_run", regions=("eu-west", "us-east"), repository="acme/api")
 DIGEST = "sha256:" + "0a1b2c3d4e5f" * 5 + "0000"
@@ -98,7 +98,7 @@ async def test_opening_the_gate_needs_a_persons_word(gate: DeployGate, call: Mak
 async def test_whatever_happens_to_a_lock_there_is_one(
     world: World, gate: DeployGate, call: MakeCall, mode: str, settings: dict[str, Any]
 ) -> None:
-    dial(world, "github.rulesets.create", mode, **settings)
+    inject(world, "github.rulesets.create", mode, **settings)
     made = call()
     effect, broke = await until_done(lambda: gate.lock(LOCK, made))
     assert broke and effect.adopted == (mode in ("commit_then_drop", "partial"))
@@ -110,7 +110,7 @@ async def test_whatever_happens_to_an_unlock_nothing_is_left(
     world: World, gate: DeployGate, call: MakeCall, mode: str, settings: dict[str, Any]
 ) -> None:
     await gate.lock(LOCK, call())
-    dial(world, "github.rulesets.delete", mode, **settings)
+    inject(world, "github.rulesets.delete", mode, **settings)
     made = granted(DeployGate.unlock, UNLOCK, call())
     effect, broke = await until_done(lambda: gate.unlock(UNLOCK, made))
     assert broke and effect.adopted == (mode in ("commit_then_drop", "partial"))
@@ -122,7 +122,7 @@ async def test_whatever_happens_to_a_change_of_holders_the_name_says_them(
     world: World, gate: DeployGate, call: MakeCall, mode: str, settings: dict[str, Any]
 ) -> None:
     await gate.lock(LOCK, call())
-    dial(world, "github.rulesets.update", mode, **settings)
+    inject(world, "github.rulesets.update", mode, **settings)
     both, made = LockGate(service=API, holders=(INCIDENT, "budget")), call()
     effect, broke = await until_done(lambda: gate.lock(both, made))
     assert broke and effect.after["name"] == f"change-freeze api: {INCIDENT}, budget"
@@ -134,7 +134,7 @@ async def test_whatever_happens_to_a_change_of_holders_the_name_says_them(
 @pytest.mark.parametrize("route", ["github.refs.update", "github.commits.create", "github.branches.get"])
 async def test_a_probe_that_got_no_answer_is_tried_again(world: World, gate: DeployGate, call: MakeCall, route: str, mode: str) -> None:
     await gate.lock(LOCK, call())
-    dial(world, route, mode, times=1)
+    inject(world, route, mode, times=1)
     made = call(key="probe")
     _, broke = await until_done(lambda: gate.probe(PROBE, made))
     assert len(broke) == 1 and deploys(world) == []
@@ -143,7 +143,7 @@ async def test_a_probe_that_got_no_answer_is_tried_again(world: World, gate: Dep
 
 async def test_a_commit_whose_reply_was_lost_is_the_same_commit(world: World, gate: DeployGate, call: MakeCall) -> None:
     await gate.lock(LOCK, call())
-    dial(world, "github.commits.create", "commit_then_drop", times=1)
+    inject(world, "github.commits.create", "commit_then_drop", times=1)
     made = call(key="probe")
     await until_done(lambda: gate.probe(PROBE, made))
     assert len(effects(world, "github.commits")) == 1
@@ -154,7 +154,7 @@ async def test_a_probe_that_goes_through_is_said_loudly(world: World, gate: Depl
     await gate.lock(LOCK, call())
     repository(world).lenient = True
     if lost:
-        dial(world, "github.refs.update", "commit_then_drop", times=1)
+        inject(world, "github.refs.update", "commit_then_drop", times=1)
     made = call(key="probe")
     with pytest.raises(Refused, match="NOT FROZEN: the probe deploy went through"):
         await until_done(lambda: gate.probe(PROBE, made))
@@ -163,7 +163,7 @@ async def test_a_probe_that_goes_through_is_said_loudly(world: World, gate: Depl
 
 async def test_a_push_that_something_else_stopped_proves_nothing(world: World, gate: DeployGate, call: MakeCall) -> None:
     await gate.lock(LOCK, call())
-    dial(world, "github.refs.update", "fail", times=1, status=403)
+    inject(world, "github.refs.update", "fail", times=1, status=403)
     with pytest.raises(Refused, match="turned away, but not by the freeze"):
         await gate.probe(PROBE, call())
 
@@ -197,7 +197,7 @@ async def test_nobody_may_bypass_a_freeze(world: World, gate: DeployGate, call: 
 
 
 async def test_a_stale_answer_is_no_proof(world: World, gate: DeployGate, call: MakeCall) -> None:
-    dial(world, "github.rules.branch", "stale_read", times=2)
+    inject(world, "github.rules.branch", "stale_read", times=2)
     made = call()
     effect, broke = await until_done(lambda: gate.lock(LOCK, made))
     assert [type(e) for e in broke] == [NotYet] and effect.adopted
@@ -263,7 +263,7 @@ async def test_a_service_without_a_repository_cannot_be_frozen(gate: DeployGate,
 
 
 async def test_a_rate_limit_is_waited_for(world: World, gate: DeployGate, call: MakeCall) -> None:
-    dial(world, "github.rulesets.list", "throttle", times=1)
+    inject(world, "github.rulesets.list", "throttle", times=1)
     with pytest.raises(NotYet):
         await gate.read(GateOf(service=API), call())
 

@@ -22,7 +22,7 @@ from activities.organisation.catalogue import Deployed
 from practice.services.deploying import deploy
 from practice.services.fleet import Place
 from practice.world.world import World
-from tests.activities.conftest import MakeCall, MakeClient, dial, effects, granted, pass_time, until_done
+from tests.activities.conftest import MakeCall, MakeClient, effects, granted, inject, pass_time, until_done
 
 EU, US = "eu-west", "us-east"
 API = Deployed(name="api", platform="cloud_run", regions=(EU, US), project="acme", repository="acme/api")
@@ -95,7 +95,7 @@ async def test_a_revision_is_as_good_as_where_it_is_worst(world: World, deploys:
 
 
 async def test_a_metrics_store_that_stays_silent_leaves_the_green_minutes_unknown(world: World, deploys: Deploys, call: MakeCall) -> None:
-    dial(world, "prometheus.query", "fail")
+    inject(world, "prometheus.query", "fail")
     with pytest.raises(httpx.HTTPStatusError):
         await deploys.survey(RevisionsOf(service=API), call())
     third = ActivityEnvironment()
@@ -156,7 +156,7 @@ async def test_whatever_happens_to_a_shift_it_is_done_once_in_every_region(
     world: World, deploys: Deploys, rollout: Rollout, call: MakeCall, mode: str, settings: dict[str, Any]
 ) -> None:
     order, made = back_to(rollout), call(key="the key")
-    dial(world, PATCH, mode, **settings)
+    inject(world, PATCH, mode, **settings)
     effect, broke = await until_done(lambda: shift(deploys, order, made), tries=5)
     assert broke and effect.after == {EU: {"api-00040": 1.0}, US: {"api-00040": 1.0}}
     assert sorted(e["key"] for e in effects(world, PATCH)) == ["the key/eu-west", "the key/us-east"]
@@ -167,7 +167,7 @@ async def test_whatever_happens_to_a_shift_it_is_done_once_in_every_region(
 
 async def test_a_200_that_changed_nothing_is_never_an_effect(world: World, deploys: Deploys, rollout: Rollout, call: MakeCall) -> None:
     order = back_to(rollout)
-    dial(world, PATCH, "nothing_changed")
+    inject(world, PATCH, "nothing_changed")
     for _ in range(3):
         with pytest.raises(NotYet, match=r"eu-west: .*accepted, but LATEST 100 % still serves"):
             await shift(deploys, order, call())
@@ -178,9 +178,9 @@ async def test_a_200_that_changed_nothing_is_never_an_effect(world: World, deplo
 async def test_a_stale_reading_is_read_again(world: World, deploys: Deploys, rollout: Rollout, call: MakeCall, times: int) -> None:
     order, made = back_to(rollout), call(key="the key")
     with pytest.raises(NotKnown):
-        dial(world, PATCH, "commit_then_drop", times=2)
+        inject(world, PATCH, "commit_then_drop", times=2)
         await shift(deploys, order, made)
-    dial(world, GET, "stale_read", times=times)
+    inject(world, GET, "stale_read", times=times)
     effect, _ = await until_done(lambda: shift(deploys, order, made))
     assert effect.after == {EU: {"api-00040": 1.0}, US: {"api-00040": 1.0}}
     assert sorted(e["key"] for e in effects(world, PATCH)) == ["the key/eu-west", "the key/us-east"]
@@ -190,7 +190,7 @@ async def test_a_lost_reply_is_adopted_while_the_change_is_still_under_way(
     world: World, deploys: Deploys, rollout: Rollout, call: MakeCall
 ) -> None:
     order, made = back_to(rollout), call()
-    dial(world, PATCH, "commit_then_drop", times=2)
+    inject(world, PATCH, "commit_then_drop", times=2)
     with pytest.raises(NotKnown, match=r"eu-west: .*; us-east: "):
         await shift(deploys, order, made)
     effect, _ = await until_done(lambda: shift(deploys, order, made))
@@ -201,13 +201,13 @@ async def test_a_lost_reply_is_adopted_while_the_change_is_still_under_way(
 async def test_an_operation_that_cannot_be_read_does_not_matter(
     world: World, deploys: Deploys, rollout: Rollout, call: MakeCall, mode: str
 ) -> None:
-    dial(world, OPERATION, mode)
+    inject(world, OPERATION, mode)
     effect, _ = await until_done(lambda: shift(deploys, back_to(rollout), call()))
     assert effect.after == {EU: {"api-00040": 1.0}, US: {"api-00040": 1.0}} and len(effects(world, PATCH)) == 2
 
 
 async def test_asked_to_slow_down_we_wait_as_long_as_they_say(world: World, deploys: Deploys, rollout: Rollout, call: MakeCall) -> None:
-    dial(world, PATCH, "throttle", times=2, retry_after=7)
+    inject(world, PATCH, "throttle", times=2, retry_after=7)
     with pytest.raises(NotYet, match="asked to slow down") as said:
         await shift(deploys, back_to(rollout), call())
     assert said.value.next_retry_delay == timedelta(seconds=7)
@@ -220,7 +220,7 @@ async def test_a_region_that_refuses_is_told_beside_the_one_that_obeyed_and_the_
     world: World, deploys: Deploys, rollout: Rollout, call: MakeCall
 ) -> None:
     order, made = back_to(rollout), call(key="the key")
-    dial(world, PATCH, "fail", times=1, status=403)
+    inject(world, PATCH, "fail", times=1, status=403)
     with pytest.raises(Refused, match=r"(eu-west|us-east): PATCH .*: 403 .*; (eu-west|us-east) serves api-00040 100 %, as wanted$"):
         await shift(deploys, order, made)
     done = [e["target"] for e in effects(world, PATCH)]
@@ -234,7 +234,7 @@ async def test_a_region_whose_control_plane_is_down_does_not_keep_the_other_one_
     world: World, deploys: Deploys, rollout: Rollout, call: MakeCall
 ) -> None:
     order = back_to(rollout)
-    dial(world, GET, "fail", times=1)
+    inject(world, GET, "fail", times=1)
     with pytest.raises(NotKnown, match="as wanted"):
         await shift(deploys, order, call())
     assert len(effects(world, PATCH)) == 1
@@ -272,7 +272,7 @@ async def test_what_somebody_else_changed_since_is_left_to_people(world: World, 
 async def test_what_somebody_else_changed_between_two_tries_is_left_to_people(
     world: World, deploys: Deploys, rollout: Rollout, call: MakeCall
 ) -> None:
-    dial(world, PATCH, "fail", times=1, status=403)
+    inject(world, PATCH, "fail", times=1, status=403)
     with pytest.raises(Refused):
         await shift(deploys, back_to(rollout), call())
     left = EU if place(world, US).split == {"api-00040": 1.0} else US
@@ -303,7 +303,7 @@ async def test_a_write_that_comes_between_is_seen_before_ours_is_tried_again(
     world: World, deploys: Deploys, rollout: Rollout, call: MakeCall
 ) -> None:
     """The etag: somebody scales while we are writing, so that our first write is stale; what serves is still as it was."""
-    dial(world, PATCH, "latency", times=2, seconds=0.3)
+    inject(world, PATCH, "latency", times=2, seconds=0.3)
 
     async def scale() -> None:
         await asyncio.sleep(0.15)
@@ -445,7 +445,7 @@ async def test_failing_answers_count_as_answers_of_their_build(world: World, dep
 
 async def test_a_slow_region_cannot_use_up_the_try(world: World, deploys: Deploys, call: MakeCall, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("activities.deploys.deploys.SAMPLED_FOR", 0.5)
-    dial(world, "edge.get", "hang", times=4)
+    inject(world, "edge.get", "hang", times=4)
     sampled = await deploys.served_by(ServedBy(service=API, revision="api-00041", samples=10), call())
     assert sum(sampled.answered.values()) == 16
     assert all(share == 1.0 for share in sampled.by_region.values())
@@ -453,7 +453,7 @@ async def test_a_slow_region_cannot_use_up_the_try(world: World, deploys: Deploy
 
 async def test_a_region_that_does_not_answer_proves_nothing(world: World, deploys: Deploys, call: MakeCall) -> None:
     asked = ServedBy(service=API, revision="api-00041", samples=10)
-    dial(world, "edge.get", "fail")
+    inject(world, "edge.get", "fail")
     sampled = await deploys.served_by(asked, call())
     assert (sampled.by_region, sampled.answered) == ({EU: 0.0, US: 0.0}, {EU: 0, US: 0})
     assert not sampled.everywhere(0.0, least=1)

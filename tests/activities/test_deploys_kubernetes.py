@@ -16,7 +16,7 @@ from activities.organisation.numbers import RollBack
 from practice.services.deploying import deploy
 from practice.services.fleet import Place, Service
 from practice.world.world import World
-from tests.activities.conftest import MakeCall, MakeClient, dial, effects, granted, pass_time, until_done
+from tests.activities.conftest import MakeCall, MakeClient, effects, granted, inject, pass_time, until_done
 from workflows.procedures.eligibility import roll_back_targets
 
 EU, US = "eu-west", "us-east"
@@ -90,7 +90,7 @@ async def test_the_survey_tells_what_serves_and_what_could(world: World, rollout
 
 
 async def test_who_may_not_list_nodes_cannot_vouch_for_images(world: World, deploys: Deploys, call: MakeCall) -> None:
-    dial(world, "kubernetes.nodes.list", "fail", status=403)
+    inject(world, "kubernetes.nodes.list", "fail", status=403)
     assert {one.image_present for one in (await look(deploys, call)).revisions} == {None}
 
 
@@ -168,7 +168,7 @@ async def test_whatever_happens_to_a_shift_it_is_done_once_in_every_region(
     world: World, deploys: Deploys, rollout: Rollout, call: MakeCall, mode: str, settings: dict[str, Any]
 ) -> None:
     order, made = back_to(rollout), call(key="the key")
-    dial(world, PATCH, mode, **settings)
+    inject(world, PATCH, mode, **settings)
     effect, broke = await until_done(lambda: shift(deploys, order, made), tries=5)
     assert broke and effect.after == {EU: {"orchestrator-00040": 1.0}, US: {"orchestrator-00040": 1.0}}
     assert sorted(e["key"] for e in effects(world, PATCH)) == ["the key/eu-west", "the key/us-east"]
@@ -178,7 +178,7 @@ async def test_whatever_happens_to_a_shift_it_is_done_once_in_every_region(
 
 
 async def test_a_200_that_changed_nothing_is_never_an_effect(world: World, deploys: Deploys, rollout: Rollout, call: MakeCall) -> None:
-    dial(world, PATCH, "nothing_changed")
+    inject(world, PATCH, "nothing_changed")
     for _ in range(2):
         with pytest.raises(NotYet, match="orchestrator-00041 100 % still serves"):
             await shift(deploys, back_to(rollout), call())
@@ -190,7 +190,7 @@ async def test_a_stale_reading_is_no_proof_and_no_reason_to_write_twice(
     world: World, deploys: Deploys, rollout: Rollout, call: MakeCall, route: str
 ) -> None:
     await shift(deploys, back_to(rollout), call())
-    dial(world, route, "stale_read", times=3)
+    inject(world, route, "stale_read", times=3)
     _, broke = await until_done(lambda: shift(deploys, back_to(rollout), call()), tries=5)
     assert len(broke) <= 3 and service(world).serving(EU) == {"orchestrator-00040": 1.0}
     assert len(effects(world, PATCH)) == 2
@@ -199,7 +199,7 @@ async def test_a_stale_reading_is_no_proof_and_no_reason_to_write_twice(
 async def test_a_region_whose_cluster_is_down_is_named_and_the_other_one_is_done(
     world: World, deploys: Deploys, rollout: Rollout, call: MakeCall
 ) -> None:
-    dial(world, PATCH, "fail", times=1)
+    inject(world, PATCH, "fail", times=1)
     with pytest.raises(NotKnown, match=r"503.*serves orchestrator-00040 100 %, as wanted"):
         await shift(deploys, back_to(rollout), call())
     assert {service(world).serving(region).popitem()[0] for region in (EU, US)} == {"orchestrator-00040", "orchestrator-00041"}

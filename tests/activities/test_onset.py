@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from activities.action import Call
-from activities.capacity.capacity import Autoscaler, CapacityOf
-from activities.edge.edge import DependenciesOf, Edge, Vantages
+from activities.capacity.autoscaler import AutoscalerOf, Autoscalers
+from activities.edge.edge import Edge
+from activities.edge.health import DependenciesOf, Vantages
 from activities.feeds.feeds import Feeds, FeedsOf
 from activities.metrics.onset import OnsetOf, Point, Shape, start_of
 from activities.metrics.telemetry import Surface, Telemetry
 from activities.platform.change_feed import ChangeFeed, ChangesSince
-from activities.write_gate.write_gate import GateOf, WriteGate
+from activities.write_gate.values import WriteGateOf
+from activities.write_gate.write_gate import WriteGates
 from practice.services.deploying import change, deploy
 from practice.services.fleet import ServiceFault
 from practice.world.world import World
@@ -112,7 +114,7 @@ async def test_blind_metrics_say_nothing_of_a_start(world: World, telemetry: Tel
 
 @pytest.fixture
 def triage(
-    world: World, edge: Edge, autoscaler: Autoscaler, write_gate: WriteGate, feeds: Feeds, change_feed: ChangeFeed,
+    world: World, edge: Edge, autoscaler: Autoscalers, write_gate: WriteGates, feeds: Feeds, change_feed: ChangeFeed,
     telemetry: Telemetry, call: MakeCall,
 ) -> Callable[..., Any]:  # fmt: skip
     """All that triage reads, from the same adapters."""
@@ -127,8 +129,8 @@ def triage(
             radius=await telemetry.blast_radius(Surface(service=service), now),
             changes=await change_feed.since(ChangesSince(), now),
             dependencies=await edge.dependencies(DependenciesOf(service=service), now),
-            capacity=await autoscaler.read(CapacityOf(service=service), now),
-            gate=await write_gate.read(GateOf(service=service), now),
+            capacity=await autoscaler.read(Autoscalers.look(AutoscalerOf(service=service)), now),
+            gate=await write_gate.read(WriteGates.look(WriteGateOf(service=service)), now),
             feeds=await feeds.of_service(FeedsOf(service=service), now),
         )
 

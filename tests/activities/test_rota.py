@@ -9,7 +9,7 @@ from activities.action import Call, Refused, Role
 from activities.organisation.organisation import Organisation, ReadAll
 from activities.organisation.rota import Rota
 from activities.paging.pagerduty import PagerDuty
-from practice.world.dials import Dial
+from practice.world.injected_faults import InjectedFault
 from practice.world.world import World
 from tests.activities.conftest import MakeClient
 
@@ -58,8 +58,8 @@ async def test_a_stranger_an_empty_schedule_and_a_silent_pagerduty_are_remarks_a
         "nobody is on call as Incident Commander",
     ]
     for mode in ("fail", "hang", "throttle"):
-        world.dials.remove_all()
-        world.dials.set(Dial("pagerduty.oncalls", mode))
+        world.injected_faults.remove_all()
+        world.injected_faults.set(InjectedFault("pagerduty.oncalls", mode))
         duty = await rota('[oncall]\nops_lead = "EP_OPS"').now(ReadAll(), call())
         assert not duty.on_call and duty.roster.people and "the roster file holds" in duty.remarks[0]
 

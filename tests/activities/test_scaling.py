@@ -10,7 +10,7 @@ from activities.deploys.kubernetes import Kubernetes
 from activities.organisation.catalogue import Deployed
 from practice.services.fleet import Place
 from practice.world.world import World
-from tests.activities.conftest import MakeCall, MakeClient, dial, effects, granted, pass_time, until_done
+from tests.activities.conftest import MakeCall, MakeClient, effects, granted, inject, pass_time, until_done
 
 EU = "eu-west"
 ORCHESTRATOR = Deployed(name="orchestrator", platform="kubernetes", regions=(EU, "us-east"))
@@ -65,7 +65,7 @@ async def test_a_service_is_stopped_in_one_region_and_comes_back_as_it_was(world
 async def test_whatever_happens_to_a_scaling_it_is_done_once(
     world: World, scaling: Scaling, call: MakeCall, mode: str, settings: dict[str, Any]
 ) -> None:
-    dial(world, PATCH, mode, **settings)
+    inject(world, PATCH, mode, **settings)
     order = Scale(service=ORCHESTRATOR, region=EU, replicas=2)
     effect, broke = await until_done(lambda: scale(scaling, order, call()))
     assert broke and effect.adopted == (mode in ("commit_then_drop", "partial"))
@@ -78,13 +78,13 @@ async def test_a_count_that_somebody_else_sets_again_is_no_effect(world: World, 
     order = Scale(service=ORCHESTRATOR, region=EU, replicas=9)
     await scale(scaling, order, call())
     pass_time(world, 30)
-    dial(world, PATCH, "nothing_changed")
+    inject(world, PATCH, "nothing_changed")
     with pytest.raises(NotYet, match="6 replicas are wanted now"):
         await scale(scaling, order, call())
 
 
 async def test_a_deployment_that_changes_all_the_time_is_tried_again_later(world: World, scaling: Scaling, call: MakeCall) -> None:
-    dial(world, PATCH, "fail", status=409)
+    inject(world, PATCH, "fail", status=409)
     with pytest.raises(NotYet, match="changed again each time"):
         await scale(scaling, Scale(service=ORCHESTRATOR, region=EU, replicas=1), call())
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from activities.action import Call, Grant, Refused
-from activities.status_page.status_page import PageOf, Publish, State, StatusPage
+from activities.status_page.status_page import Publish, State, StatusPage
 from activities.status_page.statuspage import Statuspage
-from activities.texts import wording
-from practice.world.dials import Dial
+from activities.texts import templates, wording
+from practice.world.injected_faults import InjectedFault
 from practice.world.world import World
 from tests.activities.conftest import INCIDENT, MakeClient, until_done
 
@@ -30,7 +30,7 @@ def _order(state: State = "investigating", template: str = "", *, nth: int = 1, 
     fields = wording.public(template, ("chat",), at, timedelta(minutes=30))
     given = {
         "incident_id": INCIDENT, "services": ("chat",), "state": state, "title": "Elevated errors affecting chat", "nth": nth,
-        "template": template, "fields": fields, "body": wording.render(template, fields), **more,
+        "template": template, "fields": fields, "body": templates.render(template, fields), **more,
     }  # fmt: skip
     return Publish.model_validate(given)
 
@@ -51,12 +51,12 @@ def _public(world: World) -> list[tuple[str, str]]:
 async def test_whatever_happens_on_the_way_customers_read_the_first_post_once(
     page: StatusPage, world: World, call: Calls, mode: str, times: int
 ) -> None:
-    world.dials.set(Dial("statuspage.incidents.create", mode, times))
+    world.injected_faults.set(InjectedFault("statuspage.incidents.create", mode, times))
     order = _order()
     effect, _ = await until_done(lambda: page.publish(order, _granted(call, order)))
     assert _public(world) == [("investigating", order.body)]
     assert len(world.state.statuspage) == 1
-    assert effect.adopted is (mode == "commit_then_drop")
+    assert not effect.adopted
     assert effect.after["state"] == "investigating"
 
 
@@ -66,7 +66,7 @@ async def test_whatever_happens_on_the_way_customers_read_an_update_once(
 ) -> None:
     first, second = _order(), _order("identified", nth=2)
     await page.publish(first, _granted(call, first))
-    world.dials.set(Dial("statuspage.incidents.update", mode, times))
+    world.injected_faults.set(InjectedFault("statuspage.incidents.update", mode, times))
     effect, _ = await until_done(lambda: page.publish(second, _granted(call, second, nth=2)))
     assert _public(world) == [("investigating", first.body), ("identified", second.body)]
     assert len(world.state.statuspage) == 1
@@ -126,7 +126,7 @@ async def test_an_approval_covers_no_other_words(page: StatusPage, world: World,
 
 async def test_a_text_that_names_other_services_than_the_order_is_refused(page: StatusPage, world: World, call: Calls) -> None:
     fields = wording.public("investigating@1", ("billing",), AT, timedelta(minutes=30))
-    order = _order(fields=fields, body=wording.render("investigating@1", fields))
+    order = _order(fields=fields, body=templates.render("investigating@1", fields))
     with pytest.raises(Refused, match="names other services"):
         await page.publish(order, _granted(call, order))
 
@@ -158,23 +158,11 @@ async def test_a_holding_statement_can_be_published_in_its_own_words(page: Statu
 
 
 async def test_a_public_page_that_lags_behind_is_waited_for_and_not_posted_to_twice(page: StatusPage, world: World, call: Calls) -> None:
-    world.dials.set(Dial("statuspage.public.incidents", "stale_read", 2))
+    world.injected_faults.set(InjectedFault("statuspage.public.*", "stale_read", 4))
     order = _order()
     effect, _ = await until_done(lambda: page.publish(order, _granted(call, order)))
     assert effect.adopted
     assert len(_public(world)) == 1
-
-
-async def test_the_page_is_read_as_an_outsider_sees_it(page: StatusPage, world: World, call: Calls) -> None:
-    assert (await page.on_page(PageOf(incident_id=INCIDENT), call())).id == ""
-    for nth, state in ((1, "investigating"), (2, "identified")):
-        order = _order(state, nth=nth)  # type: ignore[arg-type]
-        await page.publish(order, _granted(call, order, nth=nth))
-    seen = await page.on_page(PageOf(incident_id=INCIDENT), call())
-    assert seen.state == "identified"
-    assert [update.state for update in seen.updates] == ["identified", "investigating"]
-    assert seen.at == seen.updates[0].at
-    assert (await page.on_page(PageOf(incident_id=f"{INCIDENT}-2"), call())).updates == ()
 
 
 @pytest.mark.parametrize("route", ["statuspage.incidents.create", "statuspage.incident_updates.update", "statuspage.public.incidents"])
@@ -182,7 +170,7 @@ async def test_the_page_is_read_as_an_outsider_sees_it(page: StatusPage, world: 
 async def test_what_is_back_filled_shows_the_time_at_which_it_was_to_be_said_and_wakes_nobody(
     page: StatusPage, world: World, call: Calls, route: str, mode: str, times: int
 ) -> None:
-    world.dials.set(Dial(route, mode, times))
+    world.injected_faults.set(InjectedFault(route, mode, times))
     order = _order("identified", at=AT).model_copy(update={"at": AT.replace(second=7, microsecond=5000)})
     effect, _ = await until_done(lambda: page.publish(order, _granted(call, order)))
     ((update,),) = [incident["incident_updates"] for incident in world.state.statuspage.values()]
@@ -206,7 +194,7 @@ async def test_the_second_host_speaks_under_the_same_approval_and_where_there_is
 async def test_an_approval_of_own_words_covers_no_others(page: StatusPage, world: World, call: Calls) -> None:
     own = "{at} UTC: {services} is slow, and we know why. {next} more."
     fields = wording.public("identified@1", ("chat",), AT, timedelta(minutes=30), own)
-    order = _order("identified").model_copy(update={"own": own, "fields": fields, "body": wording.render("identified@1", fields, own)})
+    order = _order("identified").model_copy(update={"own": own, "fields": fields, "body": templates.render("identified@1", fields, own)})
     with pytest.raises(Refused, match="something else"):
         await page.publish(order, _granted(call, _order("identified")))
     with pytest.raises(Refused, match="may not say breach"):
@@ -217,6 +205,6 @@ async def test_an_approval_of_own_words_covers_no_others(page: StatusPage, world
 
 
 async def test_wrong_credentials_are_a_refusal(door: MakeClient, call: Calls) -> None:
-    wrong = door("/statuspage/v1", Authorization="OAuth wrong")
+    wrong, order = door("/statuspage/v1", Authorization="OAuth wrong"), _order()
     with pytest.raises(Refused, match="401"):
-        await StatusPage(Statuspage(wrong, wrong, "main")).on_page(PageOf(incident_id=INCIDENT), call())
+        await StatusPage(Statuspage(wrong, wrong, "main")).publish(order, _granted(call, order))

@@ -9,11 +9,12 @@ import httpx
 import pytest
 
 from activities.action import Call, NotYet, Refused, Role
-from activities.chat.slack import Slack, SlackSaid
-from activities.chat.war_room import Announce, OpenRoom, Pinned, TellRoom, WarRoom
+from activities.chat.orders import Announce, OpenRoom, Pinned, TellRoom
+from activities.chat.slack import Slack, SlackError
+from activities.chat.war_room import WarRoom
 from activities.kit.http import HttpClient
 from activities.organisation.people import Person
-from practice.world.dials import Dial
+from practice.world.injected_faults import InjectedFault
 from practice.world.world import World
 from tests.activities.conftest import INCIDENT, MakeClient, until_done
 
@@ -69,7 +70,7 @@ async def test_a_room_has_its_people_its_topic_its_pins_and_our_marker(war_room:
 async def test_whatever_happens_at_any_step_the_room_is_set_up_once(
     war_room: WarRoom, world: World, call: Calls, step: str, mode: str, times: int
 ) -> None:
-    world.dials.set(Dial(f"slack.{step}", mode, times))
+    world.injected_faults.set(InjectedFault(f"slack.{step}", mode, times))
     effect, _ = await until_done(lambda: war_room.open(OPEN, call()))
     (room,) = _rooms(world)
     assert sorted(room["members"]) == ["U_BOT", "U_DANA", "U_LEE"]
@@ -119,7 +120,7 @@ async def test_one_unknown_name_does_not_keep_the_others_out(war_room: WarRoom, 
 @pytest.mark.parametrize(("mode", "times"), MISHAPS)
 async def test_a_post_is_said_once(war_room: WarRoom, world: World, call: Calls, mode: str, times: int) -> None:
     channel = str((await war_room.open(OPEN, call())).after["channel"])
-    world.dials.set(Dial("slack.chat.postMessage", mode, times))
+    world.injected_faults.set(InjectedFault("slack.chat.postMessage", mode, times))
     order, keyed = TellRoom(channel=channel, says=("traffic is on borealis",), nth=1), call(key=f"{INCIDENT}/war_room.tell/room/1")
     await until_done(lambda: war_room.tell(order, keyed))
     again = await war_room.tell(order, keyed)
@@ -163,11 +164,11 @@ async def test_a_room_opened_by_hand_is_adopted(practice_url: str, war_room: War
 async def test_what_is_pinned_is_edited_and_never_posted_again(war_room: WarRoom, world: World, call: Calls, mode: str, times: int) -> None:
     opened = await war_room.open(OPEN, call())
     channel, pins = str(opened.after["channel"]), cast(dict[str, str], opened.after["pins"])
-    world.dials.set(Dial("slack.chat.update", mode, times))
+    world.injected_faults.set(InjectedFault("slack.chat.update", mode, times))
     order = TellRoom(channel=channel, pins={"status": Pinned(ts=pins["status"], text="all is <well> & stable")}, nth=1)
     keyed = call(key=f"{INCIDENT}/war_room.tell/room/1")
     effect, _ = await until_done(lambda: war_room.tell(order, keyed))
-    assert _texts(_rooms(world)[0]) == ["Playbook §2.2", "all is <well> & stable"]
+    assert _texts(_rooms(world)[0]) == ["Playbook §2.2", "all is &lt;well&gt; &amp; stable"]
     assert effect.after["pins"] == {"status": pins["status"]}
     assert (await war_room.tell(order, keyed)).adopted
 
@@ -193,7 +194,7 @@ async def test_whoever_joins_later_is_let_in_with_the_next_word(war_room: WarRoo
 async def test_standing_channels_are_told_once_each_and_one_that_is_missing_keeps_no_other_waiting(
     war_room: WarRoom, world: World, call: Calls, mode: str, times: int
 ) -> None:
-    world.dials.set(Dial("slack.chat.postMessage", mode, times))
+    world.injected_faults.set(InjectedFault("slack.chat.postMessage", mode, times))
     order = Announce(to={"support": "the macro", "nowhere": "x", "executives": "five lines"}, nth=1)
     effect, _ = await until_done(lambda: war_room.announce(order, call(key="announce/1")))
     told = {name: _texts(channel) for channel in world.state.slack.values() if (name := channel["name"]) in ("support", "executives")}
@@ -205,7 +206,7 @@ async def test_standing_channels_are_told_once_each_and_one_that_is_missing_keep
 
 @pytest.mark.parametrize(
     ("error", "outcome"),
-    [("ratelimited", NotYet), ("fatal_error", SlackSaid), ("channel_not_found", Refused), ("msg_too_long", Refused)],
+    [("ratelimited", NotYet), ("fatal_error", SlackError), ("channel_not_found", Refused), ("is_archived", Refused)],
 )
 async def test_an_error_inside_a_200_is_an_outcome(call: Calls, error: str, outcome: type[Exception]) -> None:
     said = httpx.MockTransport(lambda request: httpx.Response(200, json={"ok": False, "error": error}))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from activities.action import Refused
-from activities.texts import wording
+from activities.texts import questions, templates, wording
 from tests import seed
 
 AT = datetime(2026, 11, 23, 12, 36, 5, tzinfo=UTC)
@@ -20,7 +20,7 @@ TICKET = (
     "**Impact:** 60 % of answers fail\n"
     "**Hypotheses:** \n- the provider is overloaded\n"
     "**Actions taken:** \n- 12:36:05 UTC shifted traffic\n"
-    "**Next update:** 13:06 UTC, #inc"
+    "**Next update:** 13:06 UTC, \\#inc"
 )
 
 
@@ -34,20 +34,20 @@ def _plain(seed: str) -> str:
 )
 def test_the_status_page_says_the_seed_s_sentences_word_for_word(name: str, seed: str, period: timedelta) -> None:
     fields = wording.public(name, ("chat",), AT, period)
-    assert wording.fill(name, fields) == seed.replace("hh:mm", "12:36").replace("{services}", "chat")
-    assert wording.render(name, fields) == _plain(seed).replace("{services}", "chat")
+    assert templates.fill(name, fields) == seed.replace("hh:mm", "12:36").replace("{services}", "chat")
+    assert templates.render(name, fields) == _plain(seed).replace("{services}", "chat")
 
 
 def test_the_support_macro_is_the_seed_s() -> None:
     fields = {"feature": "chat", "link": "https://status.example.com"}
-    assert wording.template("support@1").text == SUPPORT
-    assert wording.render("support@1", fields) == SUPPORT.replace("**", "").format_map(fields)
+    assert templates.template("support@1").text == SUPPORT
+    assert templates.render("support@1", fields) == SUPPORT.replace("**", "").format_map(fields)
 
 
 def test_the_ticket_has_the_seed_s_fields_and_no_others() -> None:
     text = wording.ticket(
         severity=2, title="Provider outage", start=AT, commander="Dana", scribe="Lee", scope="16 tenants", impact="60 % of answers fail",
-        hypotheses=["the provider is overloaded"], actions=[(AT, "shifted traffic")], next_update="13:06 UTC, #inc",
+        hypotheses=["the provider is overloaded"], actions=[(AT, "shifted traffic")], next="13:06 UTC, #inc",
     )  # fmt: skip
     assert text == TICKET
 
@@ -74,8 +74,8 @@ def test_the_room_hears_the_same_facts_in_the_same_order() -> None:
         measures=["freeze", "weights"],
         questions=["3 to Dana"],
         commander="dana",
-        published="Identified",
-        next_update="12:51",
+        public="Identified",
+        next="12:51",
     )
     assert text == (
         "12:36 UTC · SEV-1 · Mitigation · IC dana · Scribe timeline bot\nRadius: 16 tenants\nIn force: freeze · weights\n"
@@ -84,18 +84,18 @@ def test_the_room_hears_the_same_facts_in_the_same_order() -> None:
 
 
 def test_every_public_wording_can_be_said_in_its_states_without_a_banned_word() -> None:
-    spoken = [name for name, template in wording.TEMPLATES.items() if template.states]
-    assert {state for name in spoken for state in wording.template(name).states} == {
+    spoken = [name for name, template in templates.TEMPLATES.items() if template.states]
+    assert {state for name in spoken for state in templates.template(name).states} == {
         "investigating",
         "identified",
         "monitoring",
         "resolved",
     }
     for name in spoken:
-        text = wording.render(name, wording.public(name, ("chat", "search"), AT, timedelta(minutes=30)))
+        text = templates.render(name, wording.public(name, ("chat", "search"), AT, timedelta(minutes=30)))
         assert "12:36 UTC" in text
         assert not set("{}*") & set(text)
-        assert not wording.banned(text)
+        assert not templates.banned(text)
 
 
 @pytest.mark.parametrize(
@@ -111,29 +111,28 @@ def test_every_public_wording_can_be_said_in_its_states_without_a_banned_word() 
 def test_a_placeholder_lets_no_sentence_in(field: dict[str, str]) -> None:
     fields = {**wording.public("identified@1", ("chat",), AT, timedelta(minutes=30)), **field}
     with pytest.raises(Refused, match="cannot be"):
-        wording.render("identified@1", fields)
+        templates.render("identified@1", fields)
 
 
 def test_a_missing_an_unknown_field_and_an_unknown_wording_are_refused() -> None:
     fields = wording.public("identified@1", ("chat",), AT, timedelta(minutes=30))
     with pytest.raises(Refused, match="takes at, services, next"):
-        wording.render("identified@1", {"at": "12:36"})
+        templates.render("identified@1", {"at": "12:36"})
     with pytest.raises(Refused, match="takes at, services, next"):
-        wording.render("identified@1", {**fields, "cause": "Aurora"})
+        templates.render("identified@1", {**fields, "cause": "Aurora"})
     with pytest.raises(Refused, match="no wording called 'sorry@1'"):
-        wording.render("sorry@1", fields)
+        templates.render("sorry@1", fields)
 
 
 @pytest.mark.parametrize("strange", ["", "chat; drop", "{at}", "**bold**", "«chat»", "x" * 300, "日本"])
 def test_whatever_a_service_is_called_a_public_text_comes_out(strange: str) -> None:
-    text = wording.render("identified@1", wording.public("identified@1", (strange,), AT, timedelta(minutes=30)))
+    text = templates.render("identified@1", wording.public("identified@1", (strange,), AT, timedelta(minutes=30)))
     assert not set("{}*«;") & set(text)
 
 
-def test_names_and_false_assurances_are_found_as_whole_words() -> None:
-    text = "No data affected, says amber-bank; Dana is sorry. Scandanavia is fine."
-    assert wording.banned(text, tenants=["amber-bank", "amber"], people=["dana", ""]) == ("amber-bank", "amber", "dana", "no data affected")
-    assert wording.banned("Scandanavia", people=["dana"]) == ()
+def test_false_assurances_are_found_as_whole_words() -> None:
+    assert templates.banned("No data affected, we think; it was HACKED.") == ("no data affected", "hacked")
+    assert templates.banned("Shacked up with no datas affected") == ()
 
 
 @pytest.mark.parametrize(
@@ -151,7 +150,7 @@ def test_a_duration_is_said_as_the_seed_says_it(duration: timedelta, said: str) 
 
 
 def test_a_question_says_what_to_type_with_the_code_at_a_shell_and_in_the_temporal_ui() -> None:
-    text = wording.question(
+    text = questions.question(
         incident="inc-1", number=3, title="Shift?", lines=("Effect: all to borealis",), options=("approve", "decline", "hand_over"),
         code="3-A-B", nth=2, rung=1,
     )  # fmt: skip
@@ -171,9 +170,9 @@ def test_a_question_says_what_to_type_with_the_code_at_a_shell_and_in_the_tempor
 def test_a_question_fits_on_a_phone_whatever_it_brings(options: tuple[str, ...], facts: int) -> None:
     """Twelve lines: its head, effect, undo, what silence means, the code, what to type; the facts share what is left."""
     lines = ("effect: all to borealis\nand so on", "undo: back", *(f"fact {n}" for n in range(facts)), "no answer: we keep waiting")
-    text = wording.question(incident="inc-1", number=3, title="Shift\nit?", lines=lines, options=options, code="3-A-B")
+    text = questions.question(incident="inc-1", number=3, title="Shift\nit?", lines=lines, options=options, code="3-A-B")
     shown = text.splitlines()
-    assert len(shown) <= wording.LONGEST_QUESTION == 12
+    assert len(shown) <= questions.LONGEST == 12
     assert shown[0].endswith("Shift it?") and "undo: back" in text and "no answer: we keep waiting" in text
     assert all(f"fact {n}" in text for n in range(facts)) and text.count("3-A-B") >= 3
 
@@ -181,14 +180,14 @@ def test_a_question_fits_on_a_phone_whatever_it_brings(options: tuple[str, ...],
 def test_an_own_text_stays_within_the_placeholders_of_the_standard_one() -> None:
     own = "{at} UTC: {services} is slow. {next} more."
     fields = wording.public("identified@1", ("chat",), AT, timedelta(minutes=30), own)
-    assert wording.render("identified@1", fields, own) == "12:36 UTC: chat is slow. 30 minutes more."
+    assert templates.render("identified@1", fields, own) == "12:36 UTC: chat is slow. 30 minutes more."
     with pytest.raises(Refused, match="cause"):
-        wording.render("identified@1", fields, "{at} {next} {cause}")
+        templates.render("identified@1", fields, "{at} {next} {cause}")
 
 
 def test_a_trace_id_is_never_public_and_is_found_in_an_alerts_labels() -> None:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
-    assert wording.banned(f"see {trace}") == ("a trace id",) and not wording.banned("api-00041 and facade are slow")
+    assert templates.banned(f"see {trace}") == ("a trace id",) and not templates.banned("api-00041 and facade are slow")
     assert wording.traces({"trace_id": trace, "trace_ids": f"{trace}, a1b2c3d4;x y<z>"}) == (trace, "a1b2c3d4")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from practice.llm.faults import Fault
+from practice.llm.faults import ProviderFault
 from practice.metrics.alerting import Alerting
 from practice.metrics.metrics import Series
 from practice.world.world import World
@@ -91,7 +91,7 @@ class Watched:
 
     def suffer(self, seconds: float, kind: str = "overload", rate: float = 0.6) -> None:
         """Break the primary, mend it, and watch until everything is quiet again."""
-        self.world.state.faults.append(Fault("aurora", kind, rate, since=self.now, until=self.now + seconds))
+        self.world.state.provider_faults.append(ProviderFault("aurora", kind, rate, since=self.now, until=self.now + seconds))
         self.pass_by(seconds + 2400)
 
     def fired(self, name: str) -> float:
@@ -164,7 +164,7 @@ def test_a_healthy_world_and_a_short_spell_are_quiet() -> None:
 
 def test_a_blind_world_is_a_fault_of_its_own_and_no_verdict_about_the_provider() -> None:
     watched = Watched()
-    watched.world.state.faults.append(Fault("aurora", "overload", 0.6, since=watched.now))
+    watched.world.state.provider_faults.append(ProviderFault("aurora", "overload", 0.6, since=watched.now))
     watched.pass_by(120)
     watched.world.state.blind = True
     watched.pass_by(1800)

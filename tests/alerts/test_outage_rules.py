@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 import yaml
 
-from practice.llm.faults import Fault
+from practice.llm.faults import ProviderFault
 from practice.services.deploying import deploy
 from practice.services.fleet import ServiceFault
 from tests.alerts.test_alert_rules import ALERTS, RULES, Watched, agree
@@ -45,7 +45,9 @@ def broken(**how: object) -> Break:
 
 def provider(kind: str, rate: float) -> Break:
     """The primary model provider is broken like that."""
-    return lambda watched: watched.world.state.faults.append(Fault("aurora", kind, rate, since=watched.now, until=watched.now + BREAKS))
+    return lambda watched: watched.world.state.provider_faults.append(
+        ProviderFault("aurora", kind, rate, since=watched.now, until=watched.now + BREAKS)
+    )
 
 
 def gone_through(breaks: Break, before: float = 0.0, after: float = 1200.0) -> Watched:

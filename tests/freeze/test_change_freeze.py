@@ -288,14 +288,14 @@ async def test_a_probe_that_goes_through_fails_the_hold_and_says_so(tmp_path: Pa
 async def test_while_github_is_down_the_hold_is_patient_and_then_says_why(tmp_path: Path) -> None:
     """A person's *retry* comes under the same key; it is a new message all the same."""
     async with frost(tmp_path, tries=2) as scene:
-        await scene.stage.dial("github.*", "fail", status=503)
+        await scene.stage.inject("github.*", "fail", status=503)
         order = Hold(service=API, incident_id=A, reason="errors")
         call = await scene.call(Freezes.hold, order, A)
         with pytest.raises(ApplicationError, match=r"not proven to be frozen.*503") as failed:
             await scene.freezes.hold(order, call)
         assert failed.value.type == "NotProven"
         assert not (await scene.state()).in_force
-        await scene.stage.undial()
+        await scene.stage.stop_injecting()
         later = call.model_copy(update={"at": call.at + timedelta(seconds=30), "again": True})
         assert "GitHub refused the push" in (await scene.freezes.hold(order, later)).proven_by
         assert (await scene.state()).in_force
@@ -306,11 +306,11 @@ async def test_a_release_that_cannot_be_done_leaves_it_held(tmp_path: Path) -> N
     """Nobody is told that deploys go on while they do not."""
     async with frost(tmp_path, tries=2) as scene:
         await scene.hold()
-        await scene.stage.dial("github.rulesets.delete", "fail", status=503)
+        await scene.stage.inject("github.rulesets.delete", "fail", status=503)
         with pytest.raises(ApplicationError, match="503") as failed:
             await scene.release()
         assert failed.value.type == "NotProven" and (await scene.state()).holds(A)
-        await scene.stage.undial()
+        await scene.stage.stop_injecting()
         await scene.release()
         await scene.ended()
 
@@ -381,10 +381,10 @@ async def test_a_branch_that_cannot_be_closed_is_a_hole_that_everybody_sees(tmp_
     async with frost(tmp_path, tries=2) as scene:
         await scene.hold()
         await scene.exempt(Purpose.HOTFIX)
-        await scene.stage.dial("github.rulesets.update", "fail", status=503)
+        await scene.stage.inject("github.rulesets.update", "fail", status=503)
         await scene.use(Purpose.HOTFIX)
         assert "hotfix/0a1b2c3d4e5f may still be let through" in (await scene.state()).trouble
-        await scene.stage.undial()
+        await scene.stage.stop_injecting()
         await scene.stage.env.sleep(timedelta(minutes=6))
         await scene.shut()
         await scene.replayed()

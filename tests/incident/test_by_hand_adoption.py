@@ -164,7 +164,7 @@ async def test_what_is_still_to_come_is_printed_with_its_commands_before_anybody
     async with drill(tmp_path, organisation=organisation) as stage:
         await makes(stage, "deploys", service="api", error_rate=0.4)
         await passes(stage, 180)
-        await stage.dial("github.rulesets.create", "fail")
+        await stage.inject("github.rulesets.create", "fail")
         incident = await stage.declare("ProductionOutage", service="api")
         planned = on_the_ledger(stage.fleet.ledger, incident.id, lambda status: status.plan)
         status: Status = await until(planned, "the plan on the ledger", PATIENCE)

@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from html import unescape
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -48,27 +49,33 @@ MINUTE = timedelta(minutes=1)
 @asynccontextmanager
 async def incident_of(
     tmp: Path, *, policy: str | None = None, words: str = WORDS, lasts: int | None = None, settings: dict[str, Any] | None = None,
-    dials: dict[str, str] | None = None, **declared: Any,
+    injected: dict[str, str] | None = None, **declared: Any,
 ) -> AsyncIterator[tuple[Drill, RunningIncident]]:  # fmt: skip
-    """A provider outage whose failover is asked, in an organisation that has links and channels. `dials`: what is down before it begins."""
+    """A provider outage whose failover is asked, in an organisation that has links and channels. `injected`: what is down before it begins."""
     organisation = ORGANISATION.format(policy=brisk() if policy is None else policy) + words
     async with drill(tmp, organisation=organisation, **(settings or {})) as stage:
         await stage.edit(providers={"borealis": {"parity": 0.93}})
-        await stage.fault(provider="aurora", kind="overload", rate=0.6, **({"for_seconds": lasts} if lasts else {}))
-        for route, mode in (dials or {}).items():
-            await stage.dial(route, mode)
+        await stage.break_provider(provider="aurora", kind="overload", rate=0.6, **({"for_seconds": lasts} if lasts else {}))
+        for route, mode in (injected or {}).items():
+            await stage.inject(route, mode)
         incident = await stage.declare(**declared)
         await incident.question("over from aurora")  # mitigation has begun: what is published first is *Identified*
         yield stage, incident
 
 
 def said(stage: Drill, channel: str) -> list[str]:
-    """Every message of a channel, oldest first."""
-    return [str(m["text"]) for c in stage.world.state.slack.values() if c["name"] == channel for m in c["messages"]]
+    """Every message of a channel as people read it, oldest first."""
+    return [unescape(str(m["text"])) for c in stage.world.state.slack.values() if c["name"] == channel for m in c["messages"]]
 
 
 def pinned(stage: Drill, channel: str) -> list[str]:
-    return [str(m["text"]) for c in stage.world.state.slack.values() if c["name"] == channel for m in c["messages"] if m["ts"] in c["pins"]]
+    return [
+        unescape(str(m["text"]))
+        for c in stage.world.state.slack.values()
+        if c["name"] == channel
+        for m in c["messages"]
+        if m["ts"] in c["pins"]
+    ]
 
 
 def published(world: World) -> list[dict[str, Any]]:
@@ -224,7 +231,7 @@ async def test_trace_ids_go_into_ticket_and_room_and_never_into_a_public_text(tm
 
 async def test_with_chat_down_the_page_says_where_to_meet_and_the_room_is_back_filled(tmp_path: Path) -> None:
     """The bridge stands in the page and in a note on it; the room opens later and says what was not said, with its times."""
-    async with incident_of(tmp_path, dials={"slack.*": "fail"}) as (stage, incident):
+    async with incident_of(tmp_path, injected={"slack.*": "fail"}) as (stage, incident):
         noted = await incident.hears("not told: war room")
         assert "+49 30 5550100" in noted
         bridge = "bridge https://meet.example.com/incidents or +49 30 5550100"
@@ -235,7 +242,7 @@ async def test_with_chat_down_the_page_says_where_to_meet_and_the_room_is_back_f
         await incident.answer("over from aurora")
         await incident.answer("from retrieval only")
         await incident.hears("for Ops Lead (lee): Checkpoint")
-        await stage.undial()
+        await stage.stop_injecting()
         await incident.hears("back-filled: war room", skip=timedelta(minutes=2))
         (late,) = [text for text in said(stage, incident.id) if text.startswith("Back-filled")]
         assert re.search(r"\d\d:\d\d:\d\d UTC Task for Ops Lead: Checkpoint", late)
@@ -245,13 +252,13 @@ async def test_with_chat_down_the_page_says_where_to_meet_and_the_room_is_back_f
 
 async def test_with_the_status_page_down_support_knows_and_the_page_is_back_filled_with_its_times(tmp_path: Path) -> None:
     """No second host here: the public reads nothing, our own people do, and the page shows later what was to be said when."""
-    async with incident_of(tmp_path, dials={"statuspage.*": "fail"}) as (stage, incident):
+    async with incident_of(tmp_path, injected={"statuspage.*": "fail"}) as (stage, incident):
         await incident.answer("Publish")
         await incident.hears("not told: status page")
         assert "no second status host" in await incident.hears("not told: second status page")
         at = datetime.fromisoformat(next(e["at"] for e in await incident.handle.query("timeline") if e["text"].startswith("status page: ")))
         assert any("The public reads nothing yet" in text and IDENTIFIED in text for text in said(stage, "support"))
-        await stage.undial()
+        await stage.stop_injecting()
         await incident.hears("back-filled: status page", skip=timedelta(minutes=2))
         (update,) = published(stage.world)
         assert IDENTIFIED in update["body"] and not update["deliver_notifications"]
@@ -270,12 +277,12 @@ async def test_a_second_status_host_speaks_while_the_first_is_down(tmp_path: Pat
             "statuspage_fallback_url": f"{other}/statuspage/v1", "statuspage_fallback_public_url": f"{other}/statuspage/public",
             "statuspage_fallback_token": f"file:{tmp_path / 'token'}",
         }  # fmt: skip
-        async with incident_of(tmp_path, settings=second, dials={"statuspage.*": "fail"}) as (stage, incident):
+        async with incident_of(tmp_path, settings=second, injected={"statuspage.*": "fail"}) as (stage, incident):
             await incident.answer("Publish")
             assert IDENTIFIED in await incident.hears("published: second status page")
             assert [update["status"] for update in published(elsewhere)] == ["identified"] and not published(stage.world)
             assert "second status page" in (await incident.status()).status_page
-            await stage.undial()
+            await stage.stop_injecting()
             await incident.hears("back-filled: status page", skip=timedelta(minutes=2))
             assert [update["status"] for update in published(stage.world)] == ["identified"]
 
@@ -324,7 +331,7 @@ async def test_when_the_impact_comes_back_the_page_goes_back_to_identified(tmp_p
         await incident.answer("Canary back")
         await incident.question("Restore tools", skip=timedelta(minutes=1))
         await incident.hears("published: status page: Monitoring")
-        await stage.fault(provider="aurora", kind="overload", rate=0.9)
+        await stage.break_provider(provider="aurora", kind="overload", rate=0.9)
         await incident.answer("Restore tools")
         await when(lambda: published(stage.world)[-1]["status"] == "identified", incident, "the page to go back")
         assert [update["status"] for update in published(stage.world)] == ["identified", "monitoring", "identified"]

@@ -31,7 +31,7 @@ async def incident_of(
     """A provider outage whose failover is asked: questions 2 and 3 are the failover and the degradation."""
     async with drill(tmp, policy=policy or brisk()) as stage:
         await stage.edit(providers=LOW_PARITY)
-        await stage.fault(provider="aurora", kind="overload", rate=0.6, **({"for_seconds": lasts} if lasts else {}))
+        await stage.break_provider(provider="aurora", kind="overload", rate=0.6, **({"for_seconds": lasts} if lasts else {}))
         yield stage, await stage.declare(**declared)
 
 
@@ -327,16 +327,18 @@ async def test_a_reply_that_is_lost_never_makes_an_effect_twice(tmp_path: Path) 
     """Commit-then-drop on every writing route that the playbook uses, from fault to resolution: at most one change per key."""
     async with incident_of(tmp_path, lasts=300) as (stage, incident):
         for route in WRITING:
-            await stage.dial(route, "commit_then_drop", times=2)
+            await stage.inject(route, "commit_then_drop", times=2)
         status = await incident.ends()
         assert status.state is State.RESOLVED, "\n".join(await incident.timeline())
-        dropped = {d["route"] for d in (await stage.http.get("/practice/dials")).json()["dials"] if d["used"]}
+        dropped = {d["route"] for d in (await stage.http.get("/practice/injected-faults")).json()["injected_faults"] if d["used"]}
         assert dropped >= {"llm.routes.weights", "llm.routes.modes", "llm.client_policy.put", "unleash.feature.off", "unleash.feature.on"}
         changed = Counter(
             e["key"] for e in await stage.effects() if e["changed"] and e["face"] in ("llm", "unleash", "github", "statuspage")
         )
         assert [key for key, n in changed.items() if n > 1] == []
         assert status.in_force == []
+        lifts = await incident.orders("flags.restore")
+        assert any(lift["late_until"] for lift in lifts), "what nobody fences is looked at again after its lift"
         said = Counter(letter["text"] for letter in (await stage.http.get("/practice/inbox/dana")).json()["inbox"] if letter["via"] == "dm")
         assert [text for text, n in said.items() if n > 1] == []
 
@@ -353,7 +355,7 @@ async def test_with_chat_status_page_and_tracker_down_mitigation_goes_on(tmp_pat
     """Codes come by page; who was not told stands on the timeline."""
     async with incident_of(tmp_path, lasts=200) as (stage, incident):
         for face in ("slack", "statuspage", "github"):
-            await stage.dial(f"{face}.*", "fail")
+            await stage.inject(f"{face}.*", "fail")
         status = await incident.ends()
         assert status.state is State.RESOLVED, "\n".join(await incident.timeline())
         untold = " ".join(line for line in await incident.timeline() if line.startswith("not told: "))
@@ -363,9 +365,9 @@ async def test_with_chat_status_page_and_tracker_down_mitigation_goes_on(tmp_pat
 async def test_with_the_pager_down_people_get_a_message_and_the_deputy_is_paged_all_the_same(tmp_path: Path) -> None:
     """The ladder does not end with the first page that did not get through."""
     async with incident_of(tmp_path) as (stage, incident):
-        await stage.dial("pagerduty.*", "fail")
+        await stage.inject("pagerduty.*", "fail")
         assert "dana, lee, ravi: acknowledge" in await incident.hears("paged by message: ")
-        await stage.undial()
+        await stage.stop_injecting()
         assert "kim" in await incident.hears("paged: ", skip=FIVE)
 
 
@@ -373,7 +375,7 @@ async def test_with_a_broken_policy_file_nothing_is_changed_and_it_says_so(tmp_p
     """A file that nobody can read allows nothing: shadow mode. Nobody can be asked, and nothing is wedged."""
     async with drill(tmp_path) as stage:
         stage.settings.organisation.write_text("[policy\nbroken")
-        await stage.fault(provider="aurora", kind="overload", rate=0.6)
+        await stage.break_provider(provider="aurora", kind="overload", rate=0.6)
         incident = await stage.declare()
         assert "defaults hold" in await incident.hears("configuration: ")
         await incident.hears("assumed: models.back_off")
@@ -384,9 +386,9 @@ async def test_with_a_broken_policy_file_nothing_is_changed_and_it_says_so(tmp_p
 async def test_a_retry_by_a_person_uses_the_same_key(tmp_path: Path) -> None:
     """*retry*, *done by hand*, *skip* and *hand over* are told in the playbook's stories; the key here, on a flag."""
     async with incident_of(tmp_path) as (stage, incident):
-        await stage.dial("unleash.feature.off", "fail")
+        await stage.inject("unleash.feature.off", "fail")
         await until(lambda: _failed(incident, 4), "four failed flags")
-        await stage.undial()
+        await stage.stop_injecting()
         for question in (await incident.status()).asking:
             if "is not done" in question.asks:
                 await incident.say("retry", await stage.code("lee", question.number))
@@ -409,7 +411,7 @@ async def test_another_worker_goes_on_where_one_has_stopped(tmp_path: Path) -> N
     """In mid-story, and by replaying all of it at every task: nothing is lost, nothing happens twice."""
     async with drill(tmp_path, policy=brisk(), serving=False) as stage:
         await stage.start_worker(max_cached=0)
-        await stage.fault(provider="aurora", kind="overload", rate=0.6)
+        await stage.break_provider(provider="aurora", kind="overload", rate=0.6)
         # Without a cache the SDK drops a task now and then ("leftover buffered tasks when evicting"): the server gives it out again.
         incident = await stage.declare(task_timeout=timedelta(seconds=10))
         await incident.hears("done: models.shift")

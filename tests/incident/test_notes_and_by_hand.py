@@ -30,7 +30,7 @@ async def ticket(stage: Drill, incident: RunningIncident) -> str:
 async def test_a_hypothesis_an_impact_and_a_scope_stand_on_the_ticket_and_in_the_status_at_once(tmp_path: Path) -> None:
     async with drill(tmp_path, policy=brisk()) as stage:
         await stage.edit(providers=LOW_PARITY)
-        await stage.fault(provider="aurora", kind="overload", rate=0.6)
+        await stage.break_provider(provider="aurora", kind="overload", rate=0.6)
         incident = await stage.declare()
         await incident.hears("ticket: ticket ")
         await incident.say("note", {"by": "lee", "about": "hypothesis", "text": "aurora is overloaded"})
@@ -74,7 +74,7 @@ def commands(printed: str) -> list[str]:
 async def test_with_server_and_worker_dead_the_ledger_says_what_is_in_force_and_what_is_left_to_do(tmp_path: Path) -> None:
     async with drill(tmp_path, policy=brisk()) as stage:
         await stage.edit(providers=LOW_PARITY)
-        await stage.fault(provider="aurora", kind="overload", rate=0.6)
+        await stage.break_provider(provider="aurora", kind="overload", rate=0.6)
         incident = await stage.declare()
         question = await incident.question("over from aurora")
         await incident.hears("done: flags.switch_off")

@@ -48,7 +48,7 @@ async def incident_of(
     written = organisation or ORGANISATION.format(policy=brisk() if policy is None else policy) + more
     async with drill(tmp, organisation=written) as stage:
         await stage.edit(providers={"borealis": {"parity": 0.93}})
-        await stage.fault(provider="aurora", kind="overload", rate=0.6, **({"for_seconds": lasts} if lasts else {}))
+        await stage.break_provider(provider="aurora", kind="overload", rate=0.6, **({"for_seconds": lasts} if lasts else {}))
         yield stage, await stage.declare(**declared)
 
 
@@ -269,7 +269,7 @@ async def test_who_is_on_call_comes_from_pagerduty_and_its_source_is_shown(tmp_p
         assert "by sam" in await incident.say("approve", {"question": question.number, "code": await stage.code("sam", question.number)})
     (tmp_path / "down").mkdir()
     async with drill(tmp_path / "down", organisation=ORGANISATION.format(policy=brisk()) + rota) as stage:
-        await stage.dial("pagerduty.oncalls", "fail")
+        await stage.inject("pagerduty.oncalls", "fail")
         incident = await stage.declare()
         assert "the roster file holds" in await incident.hears("rota: PagerDuty does not say")
         await when(lambda: heard(stage, "lee"), incident, "a page for lee")

@@ -29,7 +29,7 @@ async def provider_outage(tmp: Path, *, top: str = "", lasts: int | None = 400) 
     """The primary fails, in shadow mode; below the parity limit, so that the failover would be asked."""
     async with drill(tmp, policy=brisk(top=top), mode="shadow") as stage:
         await stage.edit(providers=LOW_PARITY)
-        await stage.fault(provider="aurora", kind="overload", rate=0.6, **({"for_seconds": lasts} if lasts else {}))
+        await stage.break_provider(provider="aurora", kind="overload", rate=0.6, **({"for_seconds": lasts} if lasts else {}))
         yield stage, await stage.declare()
 
 
@@ -122,7 +122,7 @@ async def test_a_bad_revision_that_people_roll_back_themselves(tmp_path: Path) -
 async def test_a_playbook_that_hands_over_waits_for_the_world_and_not_for_a_word(tmp_path: Path) -> None:
     """Our key is refused: another playbook's incident. Live, a person would say when it is over; here the metrics do."""
     async with drill(tmp_path, policy=brisk(), mode="shadow") as stage:
-        await stage.fault(provider="aurora", kind="auth", rate=0.9)
+        await stage.break_provider(provider="aurora", kind="auth", rate=0.9)
         stage.forward(60)
         incident = await stage.declare()
         await incident.hears("handed over:")
@@ -137,11 +137,11 @@ async def test_a_playbook_that_hands_over_waits_for_the_world_and_not_for_a_word
 async def test_a_reading_that_fails_is_a_question_as_in_live_mode(tmp_path: Path) -> None:
     """What cannot be read cannot be assumed: the step fails and somebody decides; nobody is paged about it without write access."""
     async with drill(tmp_path, policy=brisk(), mode="shadow") as stage:
-        await stage.dial("llm.routes.get", "fail", times=50, status=500)
+        await stage.inject("llm.routes.get", "fail", times=50, status=500)
         incident = await stage.declare()
         question = await incident.question("is not done")
         assert not question.assumed and "retry" in question.options
-        await stage.undial()
+        await stage.stop_injecting()
         await incident.say("retry", {"question": question.number, "by": "dana"})
         status = await incident.ends()
         assert status.state is State.RESOLVED and await ours(stage) == [], story(await incident.timeline())

@@ -29,7 +29,6 @@ from practice.world.world import World
 from tests.stage.drill import BIN, ORGANISATION, stage_settings, until
 from worker.converter import data_converter
 from worker.service import worker
-from worker.settings import Settings
 from worker.wiring import wire
 
 PROMETHEUS, ALERTMANAGER = shutil.which("prometheus"), shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
@@ -123,7 +122,7 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def receiver(tmp: Path, settings: Settings) -> AsyncIterator[str]:
+async def receiver(tmp: Path, settings: Any) -> AsyncIterator[str]:
     """Our receiver, as its own process; yields where it takes alerts."""
     log = tmp / "receiver.log"
     told = {"TEMPORAL_ADDRESS": settings.temporal_address, "QUEUE": settings.queue, "LEDGER_URL": settings.ledger_url, "ALERT_PORT": "0",
@@ -224,11 +223,13 @@ async def test_a_real_alert_opens_the_incident_and_its_end_is_recorded(tmp_path:
     async with observed(tmp_path) as stage:
         await until(lambda: stage.value('llm:level{symptom="errors", provider="aurora"}'), "levels in Prometheus", PATIENCE)
         before = datetime.now(UTC)
-        (await stage.world.post("/practice/faults", json={"provider": "aurora", "kind": "overload", "rate": 0.6})).raise_for_status()
+        (
+            await stage.world.post("/practice/provider-faults", json={"provider": "aurora", "kind": "overload", "rate": 0.6})
+        ).raise_for_status()
         opening = await until(lambda: stage.delivered("firing"), "a delivery that opened an incident", PATIENCE)
         await opens_the_right_incident(stage.client, opening, before)
         await is_only_counted_when_it_comes_again(stage, opening)
-        (await stage.world.delete("/practice/faults")).raise_for_status()
+        (await stage.world.delete("/practice/provider-faults")).raise_for_status()
         ending = await until(lambda: stage.delivered("resolved"), "a delivery that says it is over", PATIENCE)
         await is_recorded(stage, opening, ending)
 

@@ -20,7 +20,7 @@ async def test_the_scorecard_can_be_recomputed_from_the_effect_log_and_the_metri
         await stage.edit(providers={"borealis": {"parity": 0.93}})
         before = standing_of(await stage.look())
         broken_at = await stage.env.get_current_time()
-        await stage.fault(provider="aurora", kind="overload", rate=0.6, for_seconds=1500)
+        await stage.break_provider(provider="aurora", kind="overload", rate=0.6, for_seconds=1500)
         await stage.env.sleep(timedelta(minutes=5))
         incident = await stage.declare()
         await incident.say("acknowledge", {"by": "dana"})

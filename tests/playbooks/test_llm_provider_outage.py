@@ -31,7 +31,7 @@ async def outage(
     async with drill(tmp, policy=policy or brisk()) as stage:
         if providers:
             await stage.edit(providers=providers)
-        await stage.fault(provider="aurora", kind=kind, rate=rate, **({"for_seconds": lasts} if lasts else {}))
+        await stage.break_provider(provider="aurora", kind=kind, rate=rate, **({"for_seconds": lasts} if lasts else {}))
         yield stage, await stage.declare()
 
 
@@ -131,7 +131,7 @@ async def test_with_the_secondary_down_a_large_enough_tertiary_takes_over(tmp_pa
     """The small self-hosted model is used when it is evaluated and can carry the load; its parity has a question asked."""
     quota = {"tpm": 2_000_000, "rpm": 1400, "contracted_rpm": 1400, "spend_cap_usd": 5000.0, "used": 0.0}
     async with outage(tmp_path, providers={"cumulus": {"capacity_rps": 20.0, "quota": quota}}) as (stage, incident):
-        await stage.fault(provider="borealis", kind="down")
+        await stage.break_provider(provider="borealis", kind="down")
         status = await incident.is_in(Phase.RECOVERY)
         assert asked(status, "over from aurora to cumulus"), story(await incident.timeline())
         assert {sends(e, "borealis") for e in await stage.wrote("llm.routes.weights")} == {0.0}
@@ -141,7 +141,7 @@ async def test_with_the_secondary_down_a_large_enough_tertiary_takes_over(tmp_pa
 async def test_a_stand_in_that_is_too_small_takes_the_highest_tiers_and_the_others_are_degraded(tmp_path: Path) -> None:
     """Capacity ≥ 1.2 × the load, else priority tiers (A.2 M3): what does not fit gets retrieval-only answers, and is told why."""
     async with outage(tmp_path, lasts=500) as (stage, incident):
-        await stage.fault(provider="borealis", kind="down", for_seconds=600)
+        await stage.break_provider(provider="borealis", kind="down", for_seconds=600)
         question = await incident.question("from retrieval only")
         assert any("has room for" in fact for fact in question.facts), question.facts
         status = await incident.is_in(Phase.RECOVERY)
@@ -168,7 +168,7 @@ async def test_degraded_tenants_come_back_in_steps(tmp_path: Path) -> None:
         await incident.answer("Restore tools")
         await incident.hears("done: models.restore_modes")
         assert len(await retrieval_only(stage)) == 18
-        await stage.fault(provider="aurora", kind="overload", rate=0.9, for_seconds=3000)
+        await stage.break_provider(provider="aurora", kind="overload", rate=0.9, for_seconds=3000)
         await incident.hears("handed over:", skip=SECOND)
         assert len(await retrieval_only(stage)) in (10, 18)
         await stage.mend()
@@ -179,7 +179,7 @@ async def test_degraded_tenants_come_back_in_steps(tmp_path: Path) -> None:
 async def test_with_no_provider_fit_to_stand_in_everybody_is_degraded(tmp_path: Path) -> None:
     """The secondary is down and the tertiary never evaluated: retrieval-only answers for all, after a question, and the service answers."""
     async with outage(tmp_path, providers=NO_TERTIARY) as (stage, incident):
-        await stage.fault(provider="borealis", kind="down", for_seconds=400)
+        await stage.break_provider(provider="borealis", kind="down", for_seconds=400)
         question = await incident.question("from retrieval only")
         assert "20 tenants" in question.asks
         status = await incident.is_in(Phase.RECOVERY)
@@ -201,7 +201,7 @@ async def test_with_no_healthy_provider_at_all_the_service_still_answers(tmp_pat
     """All three down: everybody degraded, the impact ends by the metrics, and it is graver than the floor."""
     async with outage(tmp_path, kind="down", lasts=None) as (stage, incident):
         for provider in ("borealis", "cumulus"):
-            await stage.fault(provider=provider, kind="down")
+            await stage.break_provider(provider=provider, kind="down")
         status = await incident.is_in(Phase.RECOVERY)
         assert status.mitigated_at is not None, story(await incident.timeline())
         assert status.severity <= 2
@@ -339,7 +339,7 @@ async def test_with_both_arms_failing_the_canary_holds_and_a_person_decides(tmp_
         code = await stage.code("dana", question.number)
         for provider in ("aurora", "borealis"):
             # Probes find the primary well; with the first share of traffic both fail.
-            await stage.fault(provider=provider, kind="overload", rate=0.95, after_seconds=75)
+            await stage.break_provider(provider=provider, kind="overload", rate=0.95, after_seconds=75)
         await incident.say("approve", code)
         held = await incident.question("undecided", skip=timedelta(seconds=15))
         assert "both arms" in held.asks, story(await incident.timeline())
@@ -354,7 +354,7 @@ async def test_a_primary_that_relapses_is_left_again_and_tried_later(tmp_path: P
     """Falls back at once, waits, tries again, and is promoted in the end."""
     async with outage(tmp_path, lasts=200) as (stage, incident):
         await to_the_canary(stage, incident)
-        await stage.fault(provider="aurora", kind="overload", rate=0.9, for_seconds=120)
+        await stage.break_provider(provider="aurora", kind="overload", rate=0.9, for_seconds=120)
         await incident.hears("done: models.shift route/chat: fall back", skip=timedelta(seconds=15))
         status = await incident.ends()
         assert status.state is State.RESOLVED, story(await incident.timeline())
@@ -370,7 +370,7 @@ async def test_a_flapping_primary_gets_one_attempt_an_hour_and_none_within_the_l
         moved = datetime.fromisoformat((await stage.wrote("llm.routes.weights"))[-1]["world_at"])
         await incident.answer("Canary back")
         await incident.hears("canary back: 16 tenants", skip=timedelta(seconds=15))
-        await stage.fault(provider="aurora", kind="overload", rate=0.9, for_seconds=60)
+        await stage.break_provider(provider="aurora", kind="overload", rate=0.9, for_seconds=60)
         await incident.hears("done: models.shift route/chat: fall back", skip=timedelta(seconds=15))
         await until(lambda: _second_return(stage, incident), "a second return")
         first, second = (await returns(stage))[:2]
@@ -405,7 +405,7 @@ async def test_a_stand_in_that_fails_during_recovery_is_noticed_within_the_lock(
         await incident.is_in(Phase.RECOVERY)
         moved = datetime.fromisoformat((await stage.wrote("llm.routes.weights"))[-1]["world_at"])
         assert len(await retrieval_only(stage)) == 4
-        await stage.fault(provider="borealis", kind="overload", rate=0.9, for_seconds=1200)
+        await stage.break_provider(provider="borealis", kind="overload", rate=0.9, for_seconds=1200)
         await incident.hears("borealis fails too", skip=timedelta(minutes=2))
         assert await at_of(incident, "note") < moved + timedelta(minutes=15)
         await until(lambda: _all_degraded(stage, incident), "everybody to be degraded")
@@ -424,7 +424,7 @@ async def test_a_primary_that_never_comes_back_and_has_no_stand_in_is_handed_ove
     """Nothing is restored onto a provider that is down."""
     policy = brisk(outage='longest_wait_for_primary = "PT30M"')
     async with outage(tmp_path, kind="down", lasts=None, policy=policy, providers=NO_TERTIARY) as (stage, incident):
-        await stage.fault(provider="borealis", kind="down")
+        await stage.break_provider(provider="borealis", kind="down")
         await incident.is_in(Phase.RECOVERY)
         await incident.hears("handed over:", skip=FIVE)
         assert len(await retrieval_only(stage)) == 20
@@ -437,11 +437,11 @@ async def test_a_primary_that_never_comes_back_and_has_no_stand_in_is_handed_ove
 async def test_with_the_selector_broken_people_get_the_command_and_four_ways_on(tmp_path: Path) -> None:
     """Static route by hand: the command stands in the question; *retry* uses the same key, and goes on when the selector is back."""
     async with outage(tmp_path, lasts=None) as (stage, incident):
-        await stage.dial("llm.routes.weights", "fail")
+        await stage.inject("llm.routes.weights", "fail")
         question = await incident.question("models.shift on route/chat is not done")
         assert set(question.options) == {"retry", "done_by_hand", "skip", "hand_over"}
         assert any("curl" in line and "/v1/routes/chat/weights" in line for line in question.by_hand)
-        await stage.undial()
+        await stage.stop_injecting()
         await incident.answer("is not done", "retry")
         await incident.hears("done: models.shift")
         keys = {row.key for row in incident.book() if row.verb == "models.shift"}
@@ -451,9 +451,9 @@ async def test_with_the_selector_broken_people_get_the_command_and_four_ways_on(
 async def test_a_failed_step_that_was_done_by_hand_is_adopted(tmp_path: Path) -> None:
     """Somebody used the command: what they did is verified and adopted, not repeated."""
     async with outage(tmp_path, lasts=None, policy=brisk(outage="ramp = [1.0]")) as (stage, incident):
-        await stage.dial("llm.routes.weights", "fail")
+        await stage.inject("llm.routes.weights", "fail")
         await incident.question("is not done")
-        await stage.undial()
+        await stage.stop_injecting()
         await by_hand(stage, incident)
         await incident.answer("is not done", "done_by_hand")
         await incident.hears("adopted: models.shift")
@@ -475,7 +475,7 @@ AS_A_PERSON = {"Authorization": "Bearer practice-token"}
 async def test_a_skipped_failover_goes_on_to_degrading(tmp_path: Path) -> None:
     """*Skip* leaves the step out, on the record; the tenants still get an answer."""
     async with outage(tmp_path) as (stage, incident):
-        await stage.dial("llm.routes.weights", "fail")
+        await stage.inject("llm.routes.weights", "fail")
         await incident.is_in(Phase.RECOVERY, {"is not done": "skip"})
         assert any(step.state is StepState.SKIPPED for step in (await incident.status()).steps)
         assert len(await retrieval_only(stage)) == 20
@@ -484,7 +484,7 @@ async def test_a_skipped_failover_goes_on_to_degrading(tmp_path: Path) -> None:
 async def test_a_lift_that_is_skipped_leaves_the_measure_in_the_name_of_whoever_skipped_it(tmp_path: Path) -> None:
     """The incident resolves, and what is still in force says who holds it."""
     async with outage(tmp_path, lasts=100) as (stage, incident):
-        await stage.dial("unleash.feature.on", "fail")
+        await stage.inject("unleash.feature.on", "fail")
         status = await incident.ends({"is not done": "skip"})
         assert status.state is State.RESOLVED, story(await incident.timeline())
         assert [(m.name, m.held_by) for m in status.in_force] == [("switched off", "lee")] * 4
@@ -494,12 +494,12 @@ async def test_a_lift_that_is_skipped_leaves_the_measure_in_the_name_of_whoever_
 async def test_a_person_can_take_over_and_close_it_and_what_we_imposed_is_lifted(tmp_path: Path) -> None:
     """*Hand over*: nothing more is changed by us; the commander's word lifts the rest, latest first."""
     async with outage(tmp_path, lasts=300) as (stage, incident):
-        await stage.dial("llm.routes.weights", "fail")
+        await stage.inject("llm.routes.weights", "fail")
         await incident.answer("is not done", "hand_over", by="dana")
         await incident.hears("handed over:")
         status = await incident.status()
         assert status.state is State.HANDED_OVER
-        await stage.undial()
+        await stage.stop_injecting()
         ended = await incident.ends()
         assert ended.state is State.RESOLVED and "by hand" in ended.outcome, story(await incident.timeline())
         assert all((await stage.look())["flags"].values())
@@ -509,7 +509,7 @@ async def test_a_person_can_take_over_and_close_it_and_what_we_imposed_is_lifted
 async def test_neither_missing_data_nor_an_alarm_lets_the_stability_window_pass(tmp_path: Path) -> None:
     """BLIND is noted, and the window starts when the data is back; a firing alert starts it again at once."""
     async with drill(tmp_path, policy=brisk()) as stage:
-        await stage.fault(provider="aurora", kind="overload", rate=0.6, for_seconds=100)
+        await stage.break_provider(provider="aurora", kind="overload", rate=0.6, for_seconds=100)
         incident = await stage.declare(dedup_key="llm/aurora", source="alertmanager", delivery="d-1")
         await until(lambda: _waits_for(incident, "stable for"), "the stability gate")
         (await stage.http.post("/practice/blind", json={"on": True})).raise_for_status()
@@ -557,7 +557,7 @@ async def test_without_data_nothing_is_called_mitigated(tmp_path: Path) -> None:
 async def test_what_is_no_outage_of_the_provider_is_handed_over_to_its_own_playbook(tmp_path: Path, kind: str, section: str) -> None:
     """Our cap, our key, our prompt: no retries, no failover, and the right section is named."""
     async with drill(tmp_path, policy=brisk()) as stage:
-        await stage.fault(provider="aurora", kind=kind, rate=0.7)
+        await stage.break_provider(provider="aurora", kind=kind, rate=0.7)
         stage.forward(60)
         incident = await stage.declare()
         line = await incident.hears("handed over:")
@@ -596,7 +596,7 @@ LYING = {
 async def test_a_verb_is_never_done_on_the_word_of_a_200(tmp_path: Path, route: str) -> None:
     """The step fails, people are asked, and after a hand-over nothing is resolved, nor mitigated, on that word."""
     async with outage(tmp_path, lasts=None) as (stage, incident):
-        await stage.dial(route, "nothing_changed")
+        await stage.inject(route, "nothing_changed")
         await until(lambda: _handed_over(incident), "the hand-over")
         assert incident.done(LYING[route]) == []
         assert await stage.wrote(route) == []
@@ -621,7 +621,7 @@ async def test_nothing_is_lifted_on_the_word_of_a_200(tmp_path: Path, route: str
     async with outage(tmp_path, lasts=None) as (stage, incident):
         await incident.answer("from retrieval only")
         await incident.hears("done: models.degrade")
-        await stage.dial(route, "nothing_changed")
+        await stage.inject(route, "nothing_changed")
         await incident.say("stand_down", {"by": "dana", "reason": "drill"})
         status = await incident.ends()
         assert incident.done(verb) == []
@@ -635,7 +635,7 @@ async def test_the_return_to_the_primary_is_not_believed_on_the_word_of_a_200(tm
         await incident.is_in(Phase.RECOVERY)
         before = len(incident.done("models.shift"))
         await incident.question("Canary back")
-        await stage.dial("llm.routes.weights", "nothing_changed")
+        await stage.inject("llm.routes.weights", "nothing_changed")
         await until(lambda: _handed_over(incident), "the hand-over")
         status = await incident.status()
         assert len(incident.done("models.shift")) == before

@@ -20,7 +20,7 @@ async def broken(stage: Drill, playbook: str) -> dict[str, Any]:
         await makes(stage, "deploys", service="api", error_rate=0.4)
     else:
         await stage.edit(providers=LOW_PARITY)
-        await stage.fault(provider="aurora", kind="overload", rate=0.6)
+        await stage.break_provider(provider="aurora", kind="overload", rate=0.6)
     await passes(stage, 180)
     return {"service": "api" if playbook == "ProductionOutage" else "chat"}
 

@@ -192,7 +192,7 @@ async def test_writes_of_which_nobody_can_say_whether_they_are_safe_count_as_uns
     async with drill(tmp_path, policy=quick()) as stage:
         await makes(stage, "service-faults", service="api", kind="region", region="eu-west", rate=0.6)
         await passes(stage, 180)
-        await stage.dial("platform.schema.get", "fail")
+        await stage.inject("platform.schema.get", "fail")
         incident = await stage.declare("ProductionOutage", service="api")
         await incident.question("Drain eu-west")
         assert not any("no writes" in q.asks for q in (await incident.status()).questions)

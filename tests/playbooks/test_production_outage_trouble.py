@@ -19,7 +19,7 @@ FIVE = timedelta(minutes=5)
 async def test_with_the_control_plane_down_people_get_the_exact_command_and_what_they_did_is_adopted(tmp_path: Path) -> None:
     """The command stands in the question; done by hand, it is read back, adopted and not repeated."""
     async with outage(tmp_path, error_rate=0.4) as (stage, incident):
-        await stage.dial("run.services.patch", "fail")
+        await stage.inject("run.services.patch", "fail")
         await incident.answer("Roll api back")
         question = await incident.question("deploys.shift on service/api is not done")
         by_hand = "gcloud --quiet run services update-traffic api --region=eu-west --to-revisions=api-00041=100 --project=acme"
@@ -37,7 +37,7 @@ async def test_what_cannot_be_read_is_unknown_and_triage_goes_on_without_it(tmp_
     async with drill(tmp_path, policy=quick()) as stage:
         await makes(stage, "deploys", service="api", error_rate=0.4)
         await passes(stage, 180)
-        await stage.dial("platform.*", "fail")
+        await stage.inject("platform.*", "fail")
         incident = await stage.declare("ProductionOutage", service="api")
         await incident.hears("unknown: the change feed was not read", skip=MINUTE)
         assert "the cause is unknown" in await incident.hears("diagnosis:")
@@ -50,7 +50,7 @@ async def test_what_cannot_be_read_is_unknown_and_triage_goes_on_without_it(tmp_
 async def test_a_rollback_is_never_believed_on_the_word_of_a_200(tmp_path: Path) -> None:
     """200 OK and nothing changed: read back, refused as proof, asked; never called mitigated."""
     async with outage(tmp_path, error_rate=0.4) as (stage, incident):
-        await stage.dial("run.services.patch", "nothing_changed")
+        await stage.inject("run.services.patch", "nothing_changed")
         await incident.answer("Roll api back")
         question = await incident.question("deploys.shift on service/api is not done")
         assert any("still serves" in fact for fact in question.facts), question.facts
@@ -58,7 +58,7 @@ async def test_a_rollback_is_never_believed_on_the_word_of_a_200(tmp_path: Path)
         status = await incident.status()
         assert status.mitigated_at is None and status.state is State.OPEN
         assert [m.certain for m in status.in_force if m.name == "traffic pinned"] == [False], "perhaps: its try was never proven"
-        await stage.undial()
+        await stage.stop_injecting()
         await incident.answer("deploys.shift on", "retry")
         await incident.hears("the rollback helps", skip=MINUTE)
         assert len({row.key for row in incident.book() if row.verb == "deploys.shift"}) == 1
@@ -67,7 +67,7 @@ async def test_a_rollback_is_never_believed_on_the_word_of_a_200(tmp_path: Path)
 async def test_a_reply_that_is_lost_never_makes_a_rollback_twice(tmp_path: Path) -> None:
     """Committed, and the answer dropped: the next try reads back and finds it done; each region changed once."""
     async with outage(tmp_path, error_rate=0.4) as (stage, incident):
-        await stage.dial("run.services.patch", "commit_then_drop", times=2)
+        await stage.inject("run.services.patch", "commit_then_drop", times=2)
         await incident.answer("Roll api back")
         status = await incident.ends()
         assert status.state is State.RESOLVED, story(await incident.timeline())
@@ -81,7 +81,7 @@ async def test_without_a_verified_freeze_the_commander_decides_whether_we_roll_b
     async with drill(tmp_path, policy=policy) as stage:
         await makes(stage, "deploys", service="api", error_rate=0.4)
         await passes(stage, 180)
-        await stage.dial("github.rulesets.*", "fail")
+        await stage.inject("github.rulesets.*", "fail")
         incident = await stage.declare("ProductionOutage", service="api")
         await incident.question("Roll api back without a verified change freeze?", skip=MINUTE)
         await incident.answer("without a verified change freeze", "decline")

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities.capacity.capacity import Capacity, Instances
-from activities.edge.edge import Dependencies, HealthMap, Inside
-from activities.feeds.feeds import Feed, FeedList
+from activities.capacity.autoscaler import Bounds, Capacity, Instances
+from activities.edge.health import Dependencies, HealthMap, Inside
+from activities.feeds.feeds import Feed, Feeding, FeedList
 from activities.metrics.onset import Onset, Shape
 from activities.metrics.telemetry import BlastRadius, EstimateQuality
 from activities.platform.change_feed import KINDS, Change, Changes
-from activities.write_gate.write_gate import Gate
+from activities.write_gate.values import WriteGate, Writes
 from workflows.playbooks.production_outage.suspects import Cause, TriageFindings, diagnose, rank
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -48,21 +48,21 @@ def health(ill: tuple[str, ...] = (), outside: float = 0.6, **inside: Any) -> He
 def capacity(used: float = 3.0, saturation: float = 0.3) -> Capacity:
     rows = {region: Instances(replicas=4, ready=4, least=4, most=20) for region in (EU, US)}
     return Capacity(
-        etag="e", service="api", regions=rows, capacity_rps={EU: 8.0, US: 8.0}, used_rps={EU: used, US: used},
+        value=Bounds(least={EU: 4, US: 4}), service="api", regions=rows, capacity_rps={EU: 8.0, US: 8.0}, used_rps={EU: used, US: used},
         saturation={"database": saturation},
     )  # fmt: skip
 
 
-def gate(errors: float | None = 0.0, seen: float | None = 0.0, *, migrating: bool | None = False) -> Gate:
-    return Gate(
-        etag="e", service="api", admitted=1.0, schema_version=5, migrating=migrating, integrity_errors_per_minute=errors,
+def gate(errors: float | None = 0.0, seen: float | None = 0.0, *, migrating: bool | None = False) -> WriteGate:
+    return WriteGate(
+        value=Writes(admitted=1.0), schema_version=5, migrating=migrating, integrity_errors_per_minute=errors,
         integrity_errors_seen=seen,
     )  # fmt: skip
 
 
 def feed(name: str = "rules", *, read: int = 10, good: int = 10, services: tuple[str, ...] = ("api", "orchestrator")) -> Feed:
     return Feed(
-        etag="e", name=name, services=services, running=True, pinned=None, version=read, read=read, last_good=good, period_seconds=120,
+        value=Feeding(running=True, pinned=None), name=name, services=services, newest=read, read=read, last_good=good, period_seconds=120,
         made_at=BEGAN,
     )  # fmt: skip
 

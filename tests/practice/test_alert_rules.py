@@ -82,7 +82,7 @@ async def test_an_alert_waits_fires_and_is_resolved(rules: Path) -> None:
     async with listening() as receiver, staged(rules=[rules], receiver=receiver.url) as stage:
         receiver.refuse = 1
         assert await alert_states(stage) == []
-        await stage.fault("aurora", "overload", 0.6, for_seconds=600)
+        await stage.break_provider("aurora", "overload", 0.6, for_seconds=600)
         stage.forward(60)
         assert await alert_states(stage) == ["pending"]
         stage.forward(150)
@@ -112,7 +112,7 @@ async def test_an_alert_waits_fires_and_is_resolved(rules: Path) -> None:
 
 async def test_a_short_trouble_does_not_fire(rules: Path) -> None:
     async with listening() as receiver, staged(rules=[rules], receiver=receiver.url) as stage:
-        await stage.fault("aurora", "overload", 0.6, for_seconds=30)
+        await stage.break_provider("aurora", "overload", 0.6, for_seconds=30)
         stage.forward(900)
         await asyncio.sleep(0.05)
         assert receiver.bodies == []
@@ -120,7 +120,7 @@ async def test_a_short_trouble_does_not_fire(rules: Path) -> None:
 
 async def test_a_firing_alert_is_repeated_every_four_hours(rules: Path) -> None:
     async with listening() as receiver, staged(rules=[rules], receiver=receiver.url) as stage:
-        await stage.fault("aurora", "auth", 0.9)
+        await stage.break_provider("aurora", "auth", 0.9)
         stage.forward(5 * 3600)
         await receiver.until(2)
         assert receiver.bodies[0]["alerts"][0]["startsAt"] == receiver.bodies[1]["alerts"][0]["startsAt"]

@@ -171,7 +171,7 @@ async def test_it_is_strict_about_everything_else_too(stage: Stage) -> None:
     message(await stage.call("GET", API.replace("eu-west", "ap-south")), 404, "NOT_FOUND")
     message(await stage.call("GET", f"{API}/revisions/api-00077"), 404, "NOT_FOUND")
     message(await stage.call("GET", API, Authorization="Bearer other"), 401, "UNAUTHENTICATED")
-    await stage.dial("run.services.get", "throttle", 1)
+    await stage.inject("run.services.get", "throttle", 1)
     throttled = await stage.call("GET", API)
     message(throttled, 429, "RESOURCE_EXHAUSTED")
     assert throttled.headers["Retry-After"] == "1"
@@ -240,7 +240,7 @@ async def test_instances_are_scaled_within_bounds(stage: Stage) -> None:
 
 async def test_done_may_be_said_although_nothing_changed(stage: Stage) -> None:
     """An operation that succeeds is no proof: what serves must be read."""
-    await stage.dial("run.services.patch", "nothing_changed", 1)
+    await stage.inject("run.services.patch", "nothing_changed", 1)
     operation = (await patch(stage, traffic=[OLDER])).json()
     done = await stage.must("GET", f"/run/v2/{operation['name']}")
     assert done["done"] and "error" not in done

@@ -98,7 +98,7 @@ async def test_a_lease_of_another_epoch_is_not_renewed(stage: Stage) -> None:
 async def test_the_client_policy_is_replaced_whole(stage: Stage) -> None:
     policy = await stage.must("GET", "/llm/v1/client-policy")
     assert (policy["max_attempts"], policy["backoff"], policy["retry_budget"], policy["breaker"]["enabled"]) == (5, "none", 1.0, False)
-    body = {k: v for k, v in policy.items() if k != "etag"}
+    body = {k: v for k, v in policy.items() if k not in ("etag", "changed_by")}
     assert (await stage.call("PUT", "/llm/v1/client-policy", body)).status_code == 428
     assert (await stage.call("PUT", "/llm/v1/client-policy", {"max_attempts": 1}, If_Match=policy["etag"])).status_code == 422
     await stage.must("PUT", "/llm/v1/client-policy", body, If_Match=policy["etag"])
@@ -153,7 +153,7 @@ async def test_one_answer(stage: Stage) -> None:
     ],
 )
 async def test_one_failing_answer(stage: Stage, kind: str, status: int, code: str) -> None:
-    await stage.fault("aurora", kind, 1.0)
+    await stage.break_provider("aurora", kind, 1.0)
     ask = {"messages": [{"role": "user", "content": "ping"}]}
     answer = await stage.call("POST", "/llm/v1/chat/completions", ask, X_Tenant=stage.tenants("starter")[0], X_Provider="aurora")
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
@@ -164,7 +164,7 @@ async def test_retrieval_only_is_labelled_everywhere(stage: Stage) -> None:
     tenant = stage.tenants("sovereign")[0]
     etag = (await stage.must("GET", ROUTE))["etag"]
     await stage.must("PUT", f"{ROUTE}/modes", {"epoch": 1, "tenants": [tenant], "mode": "retrieval_only"}, If_Match=etag)
-    await stage.fault("aurora", "down")
+    await stage.break_provider("aurora", "down")
     answer = await stage.call("POST", "/app/chat", {"message": "hi"}, X_Tenant=tenant)
     assert (answer.status_code, answer.headers["x-mode"], answer.json()["mode"]) == (200, "retrieval_only", "retrieval_only")
     gateway = await stage.call("POST", "/llm/v1/chat/completions", {"messages": [{"role": "user", "content": "x"}]}, X_Tenant=tenant)

@@ -30,7 +30,7 @@ async def test_the_story_is_the_same_for_every_seed(seed: int) -> None:
         stage.forward(1800)
         assert stage.value(ERRORS.replace("2m", "30m")) <= 0.002
         assert stage.value("sum(rate(service_requests_total{service='chat'}[30m]))") == pytest.approx(12, rel=0.1)
-        await stage.fault("aurora", "overload", 0.6)
+        await stage.break_provider("aurora", "overload", 0.6)
         stage.forward(300)
         assert stage.value(ERRORS) > 0.2
         await shift(stage, free(stage), {"borealis": 1.0})
@@ -53,7 +53,7 @@ def test_the_same_seed_is_the_same_world() -> None:
 
 
 async def test_the_small_provider_cannot_carry_everyone(stage: Stage) -> None:
-    await stage.fault("aurora", "overload", 0.6)
+    await stage.break_provider("aurora", "overload", 0.6)
     stage.forward(120)
     await shift(stage, free(stage), {"cumulus": 1.0})
     stage.forward(300)
@@ -77,7 +77,7 @@ async def test_a_jump_topples_a_provider_for_a_minute_and_a_ramp_does_not(stage:
 
 
 async def test_retries_add_load_and_fewer_attempts_take_it_away(stage: Stage) -> None:
-    await stage.fault("aurora", "overload", 0.6)
+    await stage.break_provider("aurora", "overload", 0.6)
     stage.forward(300)
     calls = "sum(rate(llm_requests_total[2m]))"
     stormy = stage.value(calls)
@@ -94,7 +94,7 @@ async def test_the_breaker_opens_on_a_failing_provider_and_closes_again(stage: S
     breaker = {"enabled": True, "failure_ratio": 0.5, "min_calls": 20, "window_seconds": 60}
     body = {"max_attempts": 2, "backoff": "none", "retry_budget": 1.0, "breaker": breaker}
     await stage.must("PUT", "/llm/v1/client-policy", body, If_Match=policy["etag"])
-    await stage.fault("aurora", "down", for_seconds=300)
+    await stage.break_provider("aurora", "down", for_seconds=300)
     stage.forward(60)
     assert stage.value("max_over_time(llm_breaker_open{provider='aurora'}[1m])") == 1
     stage.forward(360)
@@ -102,7 +102,7 @@ async def test_the_breaker_opens_on_a_failing_provider_and_closes_again(stage: S
 
 
 async def test_a_flapping_provider_is_well_half_of_the_time(stage: Stage) -> None:
-    await stage.fault("aurora", "flapping", 0.9, period_seconds=240)
+    await stage.break_provider("aurora", "flapping", 0.9, period_seconds=240)
     failing = "sum(rate(llm_requests_total{provider='aurora',outcome='overload'}[1m])) > bool 1"
     seen = []
     for _ in range(4):
@@ -113,7 +113,7 @@ async def test_a_flapping_provider_is_well_half_of_the_time(stage: Stage) -> Non
 
 
 async def test_a_fault_begins_and_ends_when_it_was_told(stage: Stage) -> None:
-    await stage.fault("aurora", "auth", 0.8, after_seconds=600, for_seconds=300)
+    await stage.break_provider("aurora", "auth", 0.8, after_seconds=600, for_seconds=300)
     stage.forward(590)
     assert stage.value(ERRORS) < 0.01
     stage.forward(250)
@@ -130,7 +130,7 @@ async def test_a_fault_begins_and_ends_when_it_was_told(stage: Stage) -> None:
     ],
 )  # fmt: skip
 async def test_every_kind_of_failure_shows_as_its_outcome(stage: Stage, kind: str, outcome: str) -> None:
-    await stage.fault("aurora", kind, 0.5)
+    await stage.break_provider("aurora", kind, 0.5)
     stage.forward(120)
     share = "sum(rate(llm_requests_total{outcome='%s'}[1m])) / sum(rate(llm_requests_total[1m]))"
     assert stage.value(share % outcome) > 0.3
@@ -140,8 +140,8 @@ async def test_every_kind_of_failure_shows_as_its_outcome(stage: Stage, kind: st
 
 
 async def test_slow_answers_are_late_and_wrong_ones_fail_the_samples(stage: Stage) -> None:
-    await stage.fault("aurora", "slow", 0.5)
-    await stage.fault("aurora", "wrong_but_200", 0.5)
+    await stage.break_provider("aurora", "slow", 0.5)
+    await stage.break_provider("aurora", "wrong_but_200", 0.5)
     stage.forward(300)
     assert stage.value(ERRORS) < 0.01
     late = "histogram_quantile(0.95, sum by (le) (rate(llm_request_duration_seconds_bucket{provider='aurora'}[2m])))"

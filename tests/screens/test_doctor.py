@@ -2,26 +2,30 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
 
 from activities.action import Refused
+from activities.ledger import capabilities
+from activities.ledger.capabilities import Capability, Standing
+from activities.ledger.ledger import Ledger
 from activities.organisation.communications import DASHBOARDS
 from activities.organisation.organisation import Organisation
 from practice.http.server import serve
 from practice.world.world import World
 from starters.cli import doctor
 from tests.stage.drill import ORGANISATION, stage_settings
-from worker.probes import Probed, probe_all
+from worker.probes import probe_all
 from worker.settings import Settings
 
 LINKS = "\n[links.dashboards]\n" + "\n".join(f'"{name}" = "https://grafana.example.com/d/x"' for name in DASHBOARDS)
 
 
 @pytest_asyncio.fixture
-async def settings(tmp_path: Path) -> AsyncIterator[Settings]:
+async def settings(tmp_path: Path) -> AsyncIterator[Any]:
     organisation = tmp_path / "organisation.toml"
     organisation.write_text(ORGANISATION.format(policy="") + LINKS)
     world = World(seed=7, following=True, state=tmp_path / "practice")
@@ -31,19 +35,18 @@ async def settings(tmp_path: Path) -> AsyncIterator[Settings]:
         yield stage_settings(url, tmp_path, organisation)
 
 
-async def probed(settings: Settings) -> dict[str, Probed]:
-    return {one.system: one for one in await probe_all(settings, Organisation(settings.organisation).read_catalogue())}
+async def probed(settings: Any) -> dict[str, Capability]:
+    return {one.product: one for one in await probe_all(settings)}
 
 
-async def test_every_configured_system_is_read_once_and_says_something(settings: Settings) -> None:
+async def test_every_configured_system_is_read_once_and_says_something(settings: Any) -> None:
     seen = await probed(settings)
-    assert {name for name, one in seen.items() if one.reached is None} <= {"second status page"}
-    assert [one for one in seen.values() if one.reached is False] == []
-    assert len(seen) == 14
+    assert {name for name, one in seen.items() if one.standing is not Standing.READY} == {"second status page"}
+    assert len(seen) == 16
     assert "api" in seen["cloud run"].said and "orchestrator" in seen["kubernetes"].said
 
 
-async def test_looking_changes_nothing(settings: Settings) -> None:
+async def test_looking_changes_nothing(settings: Any) -> None:
     await probed(settings)
     base = settings.model_gateway_url.removesuffix("/llm")
     async with httpx.AsyncClient(base_url=base) as practice:
@@ -62,14 +65,35 @@ async def test_looking_changes_nothing(settings: Settings) -> None:
     ],
 )
 async def test_what_is_wrong_with_one_system_is_said_and_hides_no_other(
-    settings: Settings, changed: dict[str, str], system: str, said: str
+    settings: Any, changed: dict[str, str], system: str, said: str
 ) -> None:
     seen = await probed(settings.model_copy(update=changed))
-    assert not seen[system].reached and said in seen[system].said
-    assert sum(one.reached is True for one in seen.values()) >= 12
+    assert seen[system].standing is not Standing.READY and said in seen[system].said
+    assert sum(one.standing is Standing.READY for one in seen.values()) >= 13
 
 
-async def test_doctor_says_what_each_is_for_when_it_is_missing(settings: Settings) -> None:
+@pytest.mark.parametrize(
+    ("route", "product"),
+    [
+        ("kubernetes.deployments.patch", "kubernetes"),
+        ("run.services.patch", "cloud run"),
+        ("github.rulesets.create", "github repositories"),
+        ("slack.chat.postMessage", "slack"),
+    ],
+)
+async def test_a_missing_permission_to_write_is_found_without_writing(settings: Any, route: str, product: str) -> None:
+    async with httpx.AsyncClient(base_url=settings.model_gateway_url.removesuffix("/llm")) as practice:
+        fault = {"route": route, "mode": "fail", "status": 403}
+        (await practice.post("/practice/injected-faults", json=fault)).raise_for_status()
+        seen = await probed(settings)
+        assert (await practice.get("/practice/effects")).json()["effects"] == []
+    assert [name for name, one in seen.items() if one.standing is Standing.READ_ONLY] == [product]
+    assert "may not write" in seen[product].said
+    check = doctor._product(seen[product])
+    assert check.state == "warning" and "becomes a task for a person" in check.fix
+
+
+async def test_doctor_says_what_each_is_for_when_it_is_missing(settings: Any) -> None:
     checks = {check.name: check for check in await doctor._systems(settings.model_copy(update={"edge_url": ""}))}
     assert checks["edge"].state == "warning" and "a task for a person" in checks["edge"].fix
     assert checks["slack"].state == "good"
@@ -95,10 +119,11 @@ def test_the_six_dashboards_are_wanted_by_name(tmp_path: Path) -> None:
     assert check.state == "warning" and "token usage" in check.said and "[links.dashboards]" in check.fix
 
 
-def test_a_folder_for_evidence_that_cannot_be_written_is_found_before_it_is_needed(tmp_path: Path) -> None:
+async def test_a_folder_for_evidence_that_cannot_be_written_is_found_before_it_is_needed(settings: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    assert doctor._evidence(Settings(evidence=tmp_path / "file" / "below")).state == "broken"
-    assert doctor._evidence(Settings(evidence=tmp_path / "evidence")).state == "good"
+    broken = await probed(settings.model_copy(update={"evidence": tmp_path / "file" / "below"}))
+    assert broken["evidence"].standing is Standing.BROKEN
+    assert (await probed(settings))["evidence"].standing is Standing.READY
     assert list((tmp_path / "evidence").iterdir()) == []
 
 
@@ -109,3 +134,14 @@ def test_an_organisation_with_a_stray_key_is_broken_and_says_what_was_meant(tmp_
     assert check.state == "broken" and "did you mean [contacts]?" in check.said
     with pytest.raises(Refused, match=r"did you mean \[contacts\]"):
         Organisation(organisation).read_policy()
+
+
+async def test_what_the_worker_cannot_use_is_kept_in_words_for_plan_and_status(settings: Any) -> None:
+    ledger = Ledger(settings.ledger_url)
+    assert capabilities.lacking(ledger) == [], "no worker has said so yet"
+    ledger.migrate()
+    for lacks in ({"unleash_url": "", "slack_token": ""}, {"unleash_url": ""}):
+        capabilities.keep(ledger, await probe_all(settings.model_copy(update=lacks)))
+    assert capabilities.in_words(capabilities.lacking(ledger)) == ["not configured: unleash (flags)"]
+    (unleash,) = capabilities.lacking(ledger)
+    assert unleash.said == "INCIDENT_UNLEASH_URL is not set" and unleash.systems == ("flags",)

@@ -1,5 +1,7 @@
 """The post-mortem draft: the seed's headings, the facts of the record, and never a sentence of anybody's lost."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,6 +105,24 @@ def test_it_is_due_five_business_days_after_the_day_it_was_resolved_in_its_owner
     status = situations.over().model_copy(update={"roles": {}})
     assert f"- **Due:** {due} (5 business days after it was resolved; {calendar}" in postmortem.draft(status, (), (), house=whose)
     assert numbers.facts(status, (), (), whose)["due"] == due
+
+
+@pytest.mark.parametrize(
+    ("person", "policy", "due", "where"),
+    [
+        ("Pacific/Auckland", "", "2026-12-01", "the days of Pacific/Auckland"),
+        ("", "Pacific/Auckland", "2026-12-01", "the days of Pacific/Auckland"),
+        ("", "", "2026-11-30", "the days of UTC"),
+        ("Narnia", "", "2026-11-30", "the days of UTC: there is no time zone called 'Narnia'"),
+    ],
+)
+def test_a_due_date_is_a_day_where_its_owner_is(person: str, policy: str, due: str, where: str) -> None:
+    dana = Person(id="dana", name="Dana", roles=(Role.INCIDENT_COMMANDER,), time_zone=person)
+    whose = numbers.House(Policy(time_zone=policy), Roster(people={"dana": dana}))
+    late = situations.over().model_copy(update={"roles": {}, "resolved_at": datetime(2026, 11, 23, 22, 0, tzinfo=UTC)})
+    assert f"- **Due:** {due} (5 business days after it was resolved; weekends only: no country is set; {where}" in postmortem.draft(
+        late, (), (), house=whose
+    )
 
 
 def test_every_remediation_has_an_owner_and_the_owners_own_day() -> None:

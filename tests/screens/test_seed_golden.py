@@ -9,7 +9,7 @@ import pytest
 
 from activities.organisation.policy import Policy
 from activities.organisation.rhythm import FirstMinutesDeadlines
-from activities.texts import wording
+from activities.texts import templates, wording
 from starters.postmortem import postmortem
 from starters.screens import checklist, sheets
 from tests import seed
@@ -96,13 +96,13 @@ def test_the_cadence_that_the_checklist_names_is_the_policys() -> None:
 def test_the_status_page_sentences_are_the_seeds(nth: int, name: str) -> None:
     said = seed.quoted("1.1")[nth]
     (period,) = re.findall(r"\*\*(\d+ minutes)\*\*", said)
-    assert wording.template(name).text == said.replace("hh:mm", "{at}").replace(period, "{next}")
+    assert templates.template(name).text == said.replace("hh:mm", "{at}").replace(period, "{next}")
     fields = wording.public(name, ("chat",), AT, timedelta(minutes=int(period.split()[0])))
-    assert wording.fill(name, fields) == said.replace("hh:mm", "12:34").replace("{services}", "chat")
+    assert templates.fill(name, fields) == said.replace("hh:mm", "12:34").replace("{services}", "chat")
 
 
 def test_the_support_macro_is_the_seeds() -> None:
-    assert wording.template("support@1").text == seed.quoted("1.1")[2]
+    assert templates.template("support@1").text == seed.quoted("1.1")[2]
     assert len(seed.quoted("1.1")) == 3
 
 
@@ -115,7 +115,7 @@ def test_the_war_room_is_called_as_the_seed_says() -> None:
 
 
 def test_the_ticket_has_the_seeds_fields_in_the_seeds_order_and_line_by_line() -> None:
-    theirs, ours = seed.code("4.1").strip().splitlines(), wording.template("ticket@1").text.splitlines()
+    theirs, ours = seed.code("4.1").strip().splitlines(), templates.template("ticket@1").text.splitlines()
     assert [re.sub(r"\*\*(.*?):\*\*.*", r"\1", line) for line in theirs] == [re.sub(r"\*\*(.*?):\*\*.*", r"\1", line) for line in ours]
     assert [re.findall(r"\*\*.*?:\*\*", line) for line in theirs] == [re.findall(r"\*\*.*?:\*\*", line) for line in ours]
     assert (theirs[0], ours[0]) == ("**Title:** [SEV‑X] <short description>", "**Title:** [{severity}] {title}")

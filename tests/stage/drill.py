@@ -4,6 +4,7 @@ Time passes only when the story lets it: nobody's patience runs out while a test
 """
 
 import asyncio
+import json
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -27,6 +28,7 @@ from tests.stage.overheard import LISTENER
 from worker.converter import data_converter
 from worker.service import worker
 from worker.settings import Settings
+from worker.systems import practice, settings_class
 from worker.wiring import Fleet, wire
 from workflows.incident import Phase, Question
 from workflows.status import Status
@@ -182,19 +184,19 @@ class Drill:
     http: httpx.AsyncClient
     workers: AsyncExitStack = field(default_factory=AsyncExitStack)
 
-    async def fault(self, **fault: Any) -> None:
-        """Break something (docs/practice-platform.md, Faults)."""
-        (await self.http.post("/practice/faults", json=fault)).raise_for_status()
+    async def break_provider(self, **fault: Any) -> None:
+        """Break a model provider (docs/practice-platform.md, Provider faults)."""
+        (await self.http.post("/practice/provider-faults", json=fault)).raise_for_status()
 
     async def mend(self) -> None:
-        (await self.http.delete("/practice/faults")).raise_for_status()
+        (await self.http.delete("/practice/provider-faults")).raise_for_status()
 
-    async def dial(self, route: str, mode: str, **more: Any) -> None:
-        """Break a route (docs/practice-platform.md, Dials)."""
-        (await self.http.post("/practice/dials", json={"route": route, "mode": mode, **more})).raise_for_status()
+    async def inject(self, route: str, mode: str, **more: Any) -> None:
+        """Break a route (docs/practice-platform.md, Injected faults)."""
+        (await self.http.post("/practice/injected-faults", json={"route": route, "mode": mode, **more})).raise_for_status()
 
-    async def undial(self) -> None:
-        (await self.http.delete("/practice/dials")).raise_for_status()
+    async def stop_injecting(self) -> None:
+        (await self.http.delete("/practice/injected-faults")).raise_for_status()
 
     async def edit(self, **edits: Any) -> None:
         """Change attributes of the world."""
@@ -292,6 +294,14 @@ class RunningIncident:
     async def timeline(self) -> list[str]:
         """Its timeline, a line each: `kind: text`."""
         return [f"{e['kind']}: {e['text']}" for e in await self.handle.query("timeline")]
+
+    async def orders(self, verb: str) -> list[dict[str, Any]]:
+        """The orders that a verb was invoked with."""
+        history = await self.handle.fetch_history()
+        asked = [
+            e.activity_task_scheduled_event_attributes for e in history.events if e.HasField("activity_task_scheduled_event_attributes")
+        ]
+        return [json.loads(one.input.payloads[0].data) for one in asked if one.activity_type.name == verb]
 
     async def over(self) -> bool:
         """True when the workflow has ended."""
@@ -437,24 +447,13 @@ async def drill(
         yield stage
 
 
-def stage_settings(url: str, tmp: Path, organisation: Path) -> Settings:
-    """Settings that point every door to the practice platform."""
+def stage_settings(url: str, tmp: Path, organisation: Path) -> Any:
+    """The settings of the worker and of all clients; these speak to the practice platform."""
     token = tmp / "token"
     token.write_text("practice-token")
     secret = tmp / "codes"
     secret.write_text("0123456789abcdef0123456789abcdef")
-    ref = f"file:{token}"
-    return Settings(
+    return settings_class()(
+        **practice(url, f"file:{token}") | {"codes_secret": f"file:{secret}"}, rollout_patience=2.0, evidence=tmp / "evidence",
         queue=f"drill-{uuid.uuid4().hex[:8]}", sticky_timeout=900, ledger_url=f"sqlite:///{tmp / 'ledger.db'}", organisation=organisation,
-        evidence=tmp / "evidence",
-        model_gateway_url=f"{url}/llm", app_url=f"{url}/app", unleash_url=f"{url}/unleash", prometheus_url=f"{url}/prom",
-        statuspage_url=f"{url}/statuspage/v1", statuspage_public_url=f"{url}/statuspage/public", slack_url=f"{url}/slack/api",
-        pagerduty_events_url=f"{url}/pagerduty", pagerduty_url=f"{url}/pagerduty/api", pagerduty_requester="P_DANA",
-        pagerduty_from="dana@example.com", github_url=f"{url}/github", github_repository="acme/incidents",
-        model_gateway_token=ref, app_token=ref, unleash_token=ref, unleash_client_token=ref, statuspage_token=ref,
-        slack_token=ref, pagerduty_routing_key=ref,
-        pagerduty_token=ref, github_token=ref, codes_secret=f"file:{secret}",
-        kubernetes_url=f"{url}/k8s/{{region}}", kubernetes_token=ref, rollout_patience=2.0,
-        cloud_run_url=f"{url}/run", cloud_run_token=ref, edge_url=f"{url}/edge",
-        platform_url=f"{url}/platform", platform_token=ref,
     )  # fmt: skip

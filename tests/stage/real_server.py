@@ -63,7 +63,9 @@ class RealServer:
     async def break_the_provider(self) -> None:
         """Aurora is overloaded, and the stand-in answers a little worse than policy lets pass unasked."""
         (await self.practice.post("/practice/world", json={"providers": {"borealis": {"parity": 0.93}}})).raise_for_status()
-        (await self.practice.post("/practice/faults", json={"provider": "aurora", "kind": "overload", "rate": 0.6})).raise_for_status()
+        (
+            await self.practice.post("/practice/provider-faults", json={"provider": "aurora", "kind": "overload", "rate": 0.6})
+        ).raise_for_status()
 
     async def declare(self, name: str, given: Any) -> "Running":
         summary = "§2.2 LLM provider outage/degradation"

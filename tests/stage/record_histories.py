@@ -20,7 +20,7 @@ HISTORIES = Path(__file__).parents[1] / "histories"
 async def resolved(stage: Drill) -> RunningIncident:
     """Fail over, degrade, canary back."""
     await stage.edit(providers={"borealis": {"parity": 0.93}})
-    await stage.fault(provider="aurora", kind="overload", rate=0.6, for_seconds=1500)
+    await stage.break_provider(provider="aurora", kind="overload", rate=0.6, for_seconds=1500)
     incident = await stage.declare()
     await incident.ends()
     return incident
@@ -29,7 +29,7 @@ async def resolved(stage: Drill) -> RunningIncident:
 async def declined(stage: Drill) -> RunningIncident:
     """Nobody wants anything; the primary comes back by itself; the commander stands down."""
     await stage.edit(providers={"borealis": {"parity": 0.93}})
-    await stage.fault(provider="aurora", kind="overload", rate=0.6, for_seconds=1500)
+    await stage.break_provider(provider="aurora", kind="overload", rate=0.6, for_seconds=1500)
     incident = await stage.declare()
     for about in ("Publish", "Fail", "retrieval only"):
         await incident.answer(about, "decline")

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 
 from activities.action import Refused, Role
-from activities.chat.war_room import Announce, WarRoom
+from activities.chat.orders import Announce
+from activities.chat.war_room import WarRoom
 from activities.organisation.communications import Communications
 from activities.texts import wording
 from workflows.comms.cadence import Cadence
@@ -103,8 +104,11 @@ class Stakeholders:
         try:
             told = await self._invoker.quietly(WarRoom.announce, Announce(to=to, nth=self._announcements))
         except RetriesExhausted as out:
-            self._untold |= to
-            self._state.note("not told", f"{where}: {out.why}; sent again when chat is back")
+            if out.refused:  # for ever: it must not wait before what comes next
+                self._state.note("not sent", f"{where}: {out.why}")
+            else:
+                self._untold |= to
+                self._state.note("not told", f"{where}: {out.why}; sent again when chat is back")
             return
         if not quiet or told.after.get("untold"):
             self._state.note("told", f"{told.summary} (read back)")
@@ -151,5 +155,5 @@ class Stakeholders:
             severity=int(state.severity), phase=f"{state.phase.title}, {state.run_state}",
             impact="; ".join(reason.partition(": ")[2] or reason for reason in state.because),
             doing=state.outcome or "; ".join(filter(None, doing)), commander=state.commander(),
-            next_brief="none: it is over" if state.run_state.over else f"{due:%H:%M} UTC" if due else "on change",
+            next="none: it is over" if state.run_state.over else f"{due:%H:%M} UTC" if due else "on change",
         )  # fmt: skip

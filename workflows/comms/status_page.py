@@ -13,7 +13,7 @@ from activities.action import Grant, Risk, Role, action_of
 from activities.organisation.communications import Communications
 from activities.status_page.status_page import Publish, StatusPage
 from activities.status_page.status_page import State as PublicState
-from activities.texts import wording
+from activities.texts import templates, wording
 from workflows.comms.cadence import Cadence
 from workflows.comms.stakeholders import Stakeholders
 from workflows.engine.background import BackgroundTasks
@@ -65,6 +65,7 @@ class StatusPageUpdates:
         self._missed: list[tuple[Publish, Grant]] = []
         self._second_host = True  # until it says that there is none
         self._posts = 0
+        self._on_page: dict[str, str] = {}  # the incident's id on each host
         self._publishing = asyncio.Lock()
 
     @property
@@ -159,15 +160,19 @@ class StatusPageUpdates:
     # -- one post ---------------------------------------------------------------------------------------------------------------------
 
     async def _fill(self) -> bool:
-        """True when the page lacks nothing any more."""
+        """True when the page lacks nothing any more that it may still take. What it refuses for ever keeps nothing else waiting."""
         done = 0
         while self._missed:
+            order, grant = self._missed[0]
             try:
-                await self._send(*self._missed[0])
-            except RetriesExhausted:
-                break  # the page is still down; that was noted when it went down
+                await self._send(order, grant)
+                done += 1
+            except RetriesExhausted as out:
+                if not out.refused:
+                    break  # the page is still down; that was noted when it went down
+                self._state.note("not sent", f"status page: {out.why}; it stays unsaid: {order.body}")
+                self._state.task("The status page refuses a post: put it there by hand", Role.COMMS_LEAD, order.by_hand())
             self._missed.pop(0)
-            done += 1
         if done:
             self._state.note("back-filled", f"status page: {done} posts, with the times at which they were to be said")
         return not self._missed
@@ -198,7 +203,9 @@ class StatusPageUpdates:
 
     async def _send(self, order: Publish, grant: Grant) -> None:
         self._posts += 1
-        effect = await self._invoker.quietly(StatusPage.publish, order.model_copy(update={"nth": self._posts}), grant=grant)
+        numbered = order.model_copy(update={"nth": self._posts, "page_incident": self._on_page.get(order.host, "")})
+        effect = await self._invoker.quietly(StatusPage.publish, numbered, grant=grant)
+        self._on_page[order.host] = str(effect.after.get("id", ""))
         self._stakeholders.page_link = str(effect.after.get("url") or "") or self._stakeholders.page_link
 
     async def _without_the_page(self, order: Publish, grant: Grant, why: str) -> str:
@@ -236,5 +243,5 @@ class StatusPageUpdates:
         fields = wording.public(template, services, workflow.now(), period, own)
         return Publish(
             incident_id=state.id, services=services, state=said, title=f"Elevated errors affecting {wording.listing(services)}",
-            body=wording.render(template, fields, own), nth=self._posts, holding=holding, template=template, fields=fields, own=own,
+            body=templates.render(template, fields, own), nth=self._posts, holding=holding, template=template, fields=fields, own=own,
         )  # fmt: skip

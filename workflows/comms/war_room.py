@@ -14,7 +14,8 @@ from typing import NamedTuple
 from temporalio import workflow
 
 from activities.action import Role
-from activities.chat.war_room import OpenRoom, Pinned, TellRoom, WarRoom
+from activities.chat.orders import OpenRoom, Pinned, TellRoom
+from activities.chat.war_room import WarRoom
 from activities.organisation.communications import Communications
 from activities.organisation.people import Person
 from activities.texts import wording
@@ -165,6 +166,8 @@ class Room:
             self._state.note("not told", f"war room: {out.why}; it is back-filled when chat is back")
             return
         self._pins.update(_texts(told.after.get("pins")))
+        for what, why in _texts(told.after.get("not_sent")).items():
+            self._state.note("not sent", f"war room, {what}: {why}")
         self._shown, self._told_at = still, workflow.now()
         self._in |= {person.id for person in newcomers}
 
@@ -212,8 +215,8 @@ class Room:
             at=at, severity=int(state.severity), phase=f"{state.phase.title} ({state.run_state})", commander=state.commander(),
             radius=state.because[0] if state.because else "blast radius not known yet",
             scribe=state.assignments.name(Role.SCRIBE), measures=[f"{m.name}: {m.target}" for m in state.measures.in_force()],
-            questions=[f"[{q.number}] {q.asks}" for q in state.approvals.questions if q.open], published=state.status_page,
-            next_update=f"{state.next_update_due:%H:%M:%S} UTC" if state.next_update_due else "",
+            questions=[f"[{q.number}] {q.asks}" for q in state.approvals.questions if q.open], public=state.status_page,
+            next=f"{state.next_update_due:%H:%M:%S} UTC" if state.next_update_due else "",
         )  # fmt: skip
 
     @staticmethod
@@ -257,7 +260,7 @@ class Room:
             scribe=state.assignments.name(Role.SCRIBE) or wording.INTERIM_SCRIBE, scope=scope if known else "restricted",
             impact="; ".join(filter(None, (state.impact, *state.because))) if known else "restricted",
             hypotheses=[e.text for e in entries if e.kind == "hypothesis"] if known else [],
-            actions=[(e.at, e.text) for e in entries if e.kind in ACTIONS][-100:] if known else [], next_update=due,
+            actions=[(e.at, e.text) for e in entries if e.kind in ACTIONS][-100:] if known else [], next=due,
         )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 from temporalio import workflow
 
 from activities.action import A, Effect, Grant, I, Imposition, Measure, O, Order, Risk, Role, Verb, action_of
+from activities.kit.setting import LANDS_WITHIN
 from workflows.engine.invoker import Invoker
 from workflows.engine.measures import Imposed
 from workflows.engine.proof import Proof
@@ -196,6 +197,8 @@ class Changes:
                 again = imposed is not None
                 continue
             imposed.certain, imposed.assumed = True, effect.assumed
+            if effect.late_until:
+                imposed.order = imposed.order.late_until_known(effect.late_until)
             if effect.assumed:
                 self._proof.shadow.wants(measure, wanted, fresh, step)
             self._done(step, effect)
@@ -218,6 +221,8 @@ class Changes:
 
     async def lift(self, imposed: Imposed, grant: Grant | None, *, may_ask: bool) -> None:
         """Lift one measure, step by step where it can be divided. Where nobody may be asked: at once; `RetriesExhausted` when it cannot be done."""
+        if not imposed.certain:
+            imposed.order = imposed.order.late_until_known(workflow.now() + LANDS_WITHIN)
         steps = imposed.undo_steps(self._state.policy.return_steps) if may_ask else (imposed.undo,)
         for n, undo in enumerate(steps):
             if n:

@@ -8,7 +8,8 @@ from activities.action import Risk, Role
 from activities.freeze.orders import FreezeRequest
 from activities.identity.codes import Identify, Identities, Identity, Sealed
 from activities.organisation.organisation import Organisation, ReadAll
-from activities.paging.pager import Ask, Pager
+from activities.paging.orders import Ask
+from activities.paging.pager import Pager
 from workflows.engine.invoker import Invoker
 from workflows.errors import NotAccepted, RetriesExhausted
 from workflows.freeze.freezing import Authority, Freezing

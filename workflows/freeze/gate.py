@@ -7,7 +7,8 @@ from activities.freeze.deploy_gate import DeployGate, DriftSince, Gate, GateOf, 
 from activities.freeze.orders import Holder
 from activities.organisation.catalogue import Deployed
 from activities.organisation.organisation import Organisation, ReadAll
-from activities.paging.pager import Page, Pager, ResolvePage
+from activities.paging.orders import Page, ResolvePage
+from activities.paging.pager import Pager
 from workflows.engine.invoker import Invoker
 from workflows.errors import NotAccepted, RetriesExhausted
 from workflows.freeze.freezing import Authority, Freezing

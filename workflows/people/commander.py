@@ -9,7 +9,8 @@ from temporalio import workflow
 from activities.action import Role
 from activities.organisation.communications import Links
 from activities.organisation.people import Person
-from activities.paging.pager import Acknowledge, AcknowledgementOf, NotePage, Page, Pager, Remind, ResolvePage
+from activities.paging.orders import Acknowledge, AcknowledgementOf, NotePage, Page, Remind, ResolvePage
+from activities.paging.pager import Pager
 from workflows.engine.background import BackgroundTasks
 from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
@@ -156,8 +157,8 @@ class Command:
             said = await self._invoker.quietly(Pager.acknowledged, AcknowledgementOf(incident_id=state.id))
         except RetriesExhausted:
             return []  # asked again in a minute; that the page itself did not get through is noted where it was tried
-        by_email = {person.email: person for person in state.assignments.roster.people.values() if person.email}
-        return [by_email[email] for email in said.emails if email in by_email]
+        by_email = {person.email.casefold(): person for person in state.assignments.roster.people.values() if person.email}
+        return [by_email[email.casefold()] for email in said.emails if email.casefold() in by_email]
 
     async def _tell_the_pager(self) -> None:
         person = self._state.assignments.roster.person(self._state.commander())

@@ -13,6 +13,7 @@ from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
+from activities.kit.redact import Redacted
 from workflows.errors import NotAccepted
 from workflows.incident import Alert, Answer, Incident
 
@@ -46,8 +47,8 @@ class Message(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     by: str = ""
-    reason: str = ""
-    text: str = ""
+    reason: Redacted = ""
+    text: Redacted = ""
     about: str = ""
     role: str = ""
     to: str = ""
@@ -61,6 +62,7 @@ class Message(BaseModel):
     flag: str = ""
     region: str = ""
     rps: float | None = None
+    fields: dict[str, str] = {}
 
 
 def message_of(name: str, given: Sequence[object]) -> Message:

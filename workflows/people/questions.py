@@ -14,7 +14,8 @@ from activities.action import Action, Effect, Grant, O, Order, Risk, Role, Verb,
 from activities.organisation.organisation import ReadAll
 from activities.organisation.people import Person
 from activities.organisation.rota import Rota
-from activities.paging.pager import Ask, Page, Pager, Remind
+from activities.paging.orders import Ask, Page, Remind
+from activities.paging.pager import Pager
 from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
 from workflows.errors import HandOver, NotSentInShadow, RetriesExhausted
@@ -357,7 +358,7 @@ class Questions:
                 state.note("rota", remark)
 
     def _letter(self, question: Question, people: tuple[Person, ...], nth: int) -> Ask:
-        """With its head, the code and what to type it fits on a phone's screen: at most twelve lines (`wording.question`)."""
+        """With its head, the code and what to type it fits on a phone's screen: at most twelve lines (`questions.question`)."""
         lines = (
             f"effect: {shorten(question.effect, LONGEST_EFFECT, placeholder='… (incident status --full)')}" if question.effect else "",
             f"undo: {question.inverse}",

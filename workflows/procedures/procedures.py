@@ -9,12 +9,16 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from activities.action import Role, Value
-from activities.capacity.capacity import SCALED, Autoscaler, CapacityOf
-from activities.edge.edge import DRAINED, LIMITED, Drain, Edge, Limit, RegionsOf
+from activities.capacity.autoscaler import SCALED, AutoscalerOf, Autoscalers
+from activities.edge.gateway import LIMITED, limit
+from activities.edge.regions import DRAINED, Regions, RegionsOf, drain
+from activities.everything import measures
 from activities.flags.flags import SWITCHED_OFF, switch_off
 from activities.organisation.catalogue import Deployed
-from activities.write_gate.write_gate import READ_ONLY, GateOf, ReadOnly, WriteGate
+from activities.write_gate.values import WriteGateOf
+from activities.write_gate.write_gate import READ_ONLY, WriteGates, read_only
 from workflows.errors import HandOver, NotAccepted, RetriesExhausted
+from workflows.procedures.by_setting import SettingRequest
 from workflows.procedures.rollback import Rollback
 
 if TYPE_CHECKING:
@@ -27,6 +31,7 @@ class ProcedureRequest(Value):
     flag: str = ""
     region: str = ""
     rps: float | None = None
+    fields: dict[str, str] = {}  # of a setting, by name
     by: str = ""
     reason: str = ""
 
@@ -87,8 +92,10 @@ class Procedures:
 
     def begin(self, asked: ProcedureRequest) -> str:
         """Start one. Raises `NotAccepted` when there is no such procedure, or something is missing."""
-        if asked.procedure not in self.known and asked.procedure not in BY_HAND_ONLY:
-            raise NotAccepted(f"there is no procedure {asked.procedure!r}; there are {', '.join((*self.known, *BY_HAND_ONLY))}")
+        if asked.procedure not in {*self.known, *BY_HAND_ONLY, *measures()}:
+            raise NotAccepted(
+                f"there is no procedure {asked.procedure!r}; there are {', '.join((*self.known, *BY_HAND_ONLY, *measures()))}"
+            )
         if asked.procedure == "flag" and not asked.flag:
             raise NotAccepted("say which flag: --flag tools.high_psu")
         if asked.procedure == "drain" and not asked.region:
@@ -96,8 +103,9 @@ class Procedures:
         if asked.procedure == "limit" and (asked.rps is None or asked.rps <= 0):
             raise NotAccepted("say how many requests a second are let in: --rps 10")
         wanted = asked.model_copy(update={"service": asked.service or self._playbook.state.incident.service})
+        what = str(self._request(wanted).of) if asked.procedure in measures() else asked.flag or wanted.service
         why = f": {asked.reason}" if asked.reason else ""
-        self._playbook.state.note("procedure", f"{asked.procedure} {asked.flag or wanted.service}{why}", by=asked.by)
+        self._playbook.state.note("procedure", f"{asked.procedure} {what}{why}", by=asked.by)
         self._running.append(asyncio.create_task(self._run(wanted)))
         return f"{asked.procedure} is begun; whatever it needs is asked: incident watch {self._playbook.state.id}"
 
@@ -111,12 +119,24 @@ class Procedures:
         try:
             if asked.procedure in BY_HAND_ONLY:
                 await self._attested(BY_HAND_ONLY[asked.procedure])
+            elif asked.procedure in measures():
+                await self._change(self._request(asked), asked.reason or f"asked for by {asked.by}")
             else:
                 await self.known[asked.procedure](asked)
         except HandOver as by_hand:
             self._playbook.state.note("by hand", f"{asked.procedure}: {by_hand}")
         except RetriesExhausted as out:
             self._playbook.state.note("not done", f"{asked.procedure}: {out.why}")
+        except NotAccepted as wrong:
+            self._playbook.state.note("not done", str(wrong))
+
+    def _request(self, asked: ProcedureRequest) -> SettingRequest:
+        return SettingRequest(asked.procedure, asked.fields, asked.service, self._playbook.policy)
+
+    async def _change(self, request: SettingRequest, why: str) -> None:
+        """Change a setting. What is not asked for stays as it is in force."""
+        now = await self._playbook.do(request.setting.read, request.setting.look(request.of))
+        await self._playbook.impose(request.measure, request.order(now, why))
 
     async def _deployed(self, asked: ProcedureRequest) -> Deployed:
         service = (await self._playbook.first_minutes.catalogue()).services.get(asked.service)
@@ -126,7 +146,7 @@ class Procedures:
 
     async def _rollback(self, asked: ProcedureRequest) -> Rollback:
         service = await self._deployed(asked)
-        gate = await self._playbook.do(WriteGate.read, GateOf(service=service.name))
+        gate = await self._playbook.do(WriteGates.read, WriteGates.look(WriteGateOf(service=service.name)))
         rollback = self.rollback_of(service)
         rollback.knows(gate.schema_version)
         return rollback
@@ -149,22 +169,22 @@ class Procedures:
 
     async def _read_only(self, asked: ProcedureRequest) -> None:
         service = await self._deployed(asked)
-        await self._playbook.impose(READ_ONLY, ReadOnly(service=service.name, regions=service.regions, why=asked.reason))
+        await self._playbook.impose(READ_ONLY, read_only(service.name, service.regions, asked.reason))
 
     async def _limit(self, asked: ProcedureRequest) -> None:
-        await self._playbook.impose(LIMITED, Limit(service=asked.service, rate_limit_rps=asked.rps, breaker=True))
+        await self._playbook.impose(LIMITED, limit(asked.service, asked.rps))
 
     async def _scale(self, asked: ProcedureRequest) -> None:
-        capacity = await self._playbook.do(Autoscaler.read, CapacityOf(service=asked.service))
+        capacity = await self._playbook.do(Autoscalers.read, Autoscalers.look(AutoscalerOf(service=asked.service)))
         await self._playbook.impose(SCALED, capacity.scaled(self._playbook.policy.production_outage.scale_by))
 
     async def _drain(self, asked: ProcedureRequest) -> None:
-        weights = await self._playbook.do(Edge.weights, RegionsOf(service=asked.service))
+        weights = await self._playbook.do(Regions.read, Regions.look(RegionsOf(service=asked.service)))
         try:
-            left = weights.without(asked.region)
+            order = drain(asked.service, asked.region, weights)
         except ValueError as nobody:
             raise HandOver(str(nobody)) from None
-        await self._playbook.impose(DRAINED, Drain(service=asked.service, region=asked.region, weights=left))
+        await self._playbook.impose(DRAINED, order)
 
     async def _attested(self, task: ByHandOnly) -> None:
         """A task for a person, and their word with the numbers; what is missing is asked for again."""

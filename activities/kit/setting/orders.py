@@ -92,6 +92,10 @@ class Reading(Value, Generic[V]):
     epoch: int | None = None
     changed_by: str = ""
 
+    def meets(self, wanted: V) -> bool:
+        """Whether what is in force is as wanted, whoever brought it about."""
+        return wanted.met(self.value)
+
     @property
     def author(self) -> str:
         """Who wrote it last, in a sentence."""
@@ -198,12 +202,15 @@ class Change(Imposition, Generic[T, V]):
         return self.of.concerns_nobody()
 
     def met(self, now: Reading[V]) -> bool:
-        return self.wanted.met(now.value)
+        return now.meets(self.wanted)
 
     def given(self, prior: Reading[V]) -> Self:
         told = Reading[Any].model_fields
         plain = _of(Reading, self.wanted)(**{name: getattr(prior, name) for name in told})
         return self.model_copy(update={"prior": plain})
+
+    def late_until_known(self, until: datetime) -> Self:
+        return self.model_copy(update={"late_until": until})
 
     def undo(self) -> Restore[T, V]:
         before = self._before()

@@ -63,6 +63,10 @@ class Setting(System, Generic[T, V, R]):
         """The setting now. What cannot be told raises: absence is no proof."""
         raise NotImplementedError
 
+    async def survey(self, call: Call, of: T) -> R:
+        """The setting now, with the facts that playbooks judge by, where its reading has more of them than a write needs."""
+        return await self.look_at(call, of)
+
     async def write(self, call: Call, of: T, wanted: V, over: R, epoch: int) -> None:
         """Write it over what was read, at this epoch where there are epochs. Raises `Conflict` when it is not what was read any more."""
         raise NotImplementedError
@@ -120,13 +124,15 @@ class Setting(System, Generic[T, V, R]):
 
     async def _read(self, order: Look[T], call: Call) -> R:
         """The setting now."""
-        return await self.look_at(call, order.of)
+        return await self.survey(call, order.of)
 
     async def _change(self, order: Change[T, V], call: Call) -> Effect:
         """Changed, read back, and seen outside. Raises `Refused` when somebody else changed it since, `NotYet` until it shows."""
         made = await bring_about(self, call, order, order.wanted)
         seen = await self.prove(by_now(call), order, made.after)
-        return effect(call, order, order.prior.value if order.prior else made.before.value, made, seen)
+        done = effect(call, order, order.prior.value if order.prior else made.before.value, made, seen)
+        unsure = attempts(call) > 1 and not made.after.fenced
+        return done.model_copy(update={"late_until": by_now(call).at + LANDS_WITHIN}) if unsure else done
 
     async def _restore(self, order: Restore[T, V], call: Call) -> Effect:
         """Back step by step, each watched. Raises `Refused` when it is not as we left it, or when a step brought trouble and was taken back."""
@@ -168,7 +174,7 @@ class Setting(System, Generic[T, V, R]):
             return await self.trouble(now, order, ways[n + 1])
 
         async def back(n: int, now: Call) -> None:
-            await bring_about(self, now, order, ways[n], ways[n + 1])
+            await bring_about(self, now, order, ways[n], ways[n + 1], taking_back=True)
 
         if at >= 0:
             seen[0] = await self.prove_step(by_now(call), order, order.steps[at])
@@ -187,10 +193,6 @@ class Setting(System, Generic[T, V, R]):
             once_more = call.model_copy(update={"key": f"{call.key}/again"})
             await bring_about(self, once_more, order, order.steps[-1], order.left)
         return "a late write of ours had changed it again, and was put back as well"
-
-    def late_until(self, call: Call) -> datetime | None:
-        """Until when an earlier attempt of this change may still arrive; None when there was none."""
-        return by_now(call).at + LANDS_WITHIN if attempts(call) > 1 else None
 
 
 def _listed(*seen: str) -> str:

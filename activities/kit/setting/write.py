@@ -35,8 +35,10 @@ class Written(Protocol[R]):
     async def check(self, call: Call, order: Any, to: Any) -> None: ...
 
 
-async def bring_about(system: Written[R], call: Call, order: Wanted, to: SettingValue, since: SettingValue | None = None) -> Settled[R]:
-    """Bring a value about. `since`: a step back is taken only from there.
+async def bring_about(
+    system: Written[R], call: Call, order: Wanted, to: SettingValue, since: SettingValue | None = None, *, taking_back: bool = False
+) -> Settled[R]:
+    """Bring a value about. `since`: a step back is taken only from there. `taking_back`: a step that brought trouble is, whatever forbids it.
 
     Raises `Refused` when somebody else has changed it, `NotYet` when it was accepted but does not show.
     """
@@ -49,7 +51,8 @@ async def bring_about(system: Written[R], call: Call, order: Wanted, to: Setting
         if to.same(now.value):
             return Settled(before, now, wrote=False)
         refuse_conflict(system, order, to, now, since)
-        await system.check(fence.by_now(call), order, to)
+        if not taking_back:
+            await system.check(fence.by_now(call), order, to)
         fence.refuse_when_late()
         try:
             await system.write(call, order.of, to, now, epoch_of(order, now))
@@ -82,8 +85,9 @@ def is_newer(system: Written[Any], prior: Reading[Any], to: SettingValue, now: R
     """Whether somebody has changed it since it was read; a write of ours that broke off does not count."""
     if now.epoch is not None and prior.epoch is not None:
         return now.epoch > prior.epoch
-    same = now.version == prior.version if prior.version and not system.values_compare else prior.value.same(now.value)
-    return not same and not to.between(prior.value, now.value)
+    unchanged = prior.value.same(now.value)
+    same = now.version == prior.version if prior.version and not system.values_compare else unchanged
+    return not same and (unchanged or not to.between(prior.value, now.value))
 
 
 def epoch_of(order: Wanted, now: Reading[Any]) -> int:

@@ -68,6 +68,15 @@ def get_service(call: Call) -> Reply:
     return Reply(_shown(call, service, place))
 
 
+@FACE.reads("services.testIamPermissions", _SERVICE + ":testIamPermissions", "POST")
+def test_permissions(call: Call) -> Reply:
+    """Which of the permissions that are asked about the caller has."""
+    _known(call, call.path["service"])
+    asked = (call.body or {}).get("permissions", [])
+    granted = [one for one in asked if one != "run.services.update" or call.may("services.patch")]
+    return Reply({"permissions": granted} if granted else {})
+
+
 @FACE.writes("services.patch", _SERVICE, "PATCH")
 def patch_service(call: Call) -> Reply:
     """Take the masked fields. The etag, if given, must be the present one."""

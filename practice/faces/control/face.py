@@ -1,4 +1,4 @@
-"""`/practice`: the hands of whoever runs the drill. No credentials, and no dial reaches it."""
+"""`/practice`: the hands of whoever runs the drill. No credentials, and no injected fault reaches it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from practice.http.face import Ask, Call, Face, Refusal, Reply
-from practice.llm.faults import KINDS, Fault
-from practice.world.dials import Dial
+from practice.llm.faults import KINDS, ProviderFault
+from practice.world.injected_faults import InjectedFault
 
 FACE = Face("practice", authorised=lambda headers: True, control=True)
 
 
-class SetFault(Ask):
+class SetProviderFault(Ask):
     """A fault to come, in world seconds from now."""
 
     provider: str
@@ -26,7 +26,7 @@ class SetFault(Ask):
     period_seconds: float = Field(120, gt=0)
 
 
-class SetDial(Ask):
+class SetInjectedFault(Ask):
     route: str
     mode: Literal[
         "fail", "latency", "commit_then_drop", "nothing_changed", "stale_read", "partial", "throttle", "hang"
@@ -150,36 +150,36 @@ def clock(call: Call) -> Reply:
     return Reply(call.world.clock_face())
 
 
-@FACE.writes("faults.set", "/practice/faults")
+@FACE.writes("provider_faults.set", "/practice/provider-faults")
 def set_fault(call: Call) -> Reply:
-    wanted = call.ask(SetFault)
+    wanted = call.ask(SetProviderFault)
     if wanted.provider not in call.state.providers:
         raise call.refuse(404, f"there is no provider {wanted.provider}")
     if wanted.kind not in KINDS:
         raise call.refuse(422, f"unknown kind {wanted.kind}; there are {', '.join(KINDS)}")
     since = call.now + wanted.after_seconds
     until = None if wanted.for_seconds is None else since + wanted.for_seconds
-    fault = Fault(wanted.provider, wanted.kind, wanted.rate, since, until, wanted.period_seconds)
-    call.state.faults.append(fault)
-    call.did(f"faults/{fault.provider}", None, wanted.model_dump())
-    return Reply({"faults": call.world.snapshot()["faults"]})
+    fault = ProviderFault(wanted.provider, wanted.kind, wanted.rate, since, until, wanted.period_seconds)
+    call.state.provider_faults.append(fault)
+    call.did(f"provider-faults/{fault.provider}", None, wanted.model_dump())
+    return Reply({"provider_faults": call.world.snapshot()["provider_faults"]})
 
 
-@FACE.writes("faults.clear", "/practice/faults", "DELETE")
+@FACE.writes("provider_faults.clear", "/practice/provider-faults", "DELETE")
 def clear_faults(call: Call) -> Reply:
     return _clear(call, None)
 
 
-@FACE.writes("faults.clear_one", "/practice/faults/{provider}", "DELETE")
+@FACE.writes("provider_faults.clear_one", "/practice/provider-faults/{provider}", "DELETE")
 def clear_faults_of(call: Call) -> Reply:
     return _clear(call, call.path["provider"])
 
 
 def _clear(call: Call, provider: str | None) -> Reply:
-    before = [fault.kind for fault in call.state.faults]
-    call.state.faults = [f for f in call.state.faults if provider and f.provider != provider]
-    call.did(f"faults/{provider or '*'}", before, [fault.kind for fault in call.state.faults])
-    return Reply({"faults": call.world.snapshot()["faults"]})
+    before = [fault.kind for fault in call.state.provider_faults]
+    call.state.provider_faults = [f for f in call.state.provider_faults if provider and f.provider != provider]
+    call.did(f"provider-faults/{provider or '*'}", before, [fault.kind for fault in call.state.provider_faults])
+    return Reply({"provider_faults": call.world.snapshot()["provider_faults"]})
 
 
 @FACE.writes("blind", "/practice/blind")
@@ -189,24 +189,24 @@ def blind(call: Call) -> Reply:
     return Reply({"blind": call.state.blind})
 
 
-@FACE.reads("dials", "/practice/dials")
-def dials(call: Call) -> Reply:
-    return Reply({"dials": call.world.dials.as_json()})
+@FACE.reads("injected_faults", "/practice/injected-faults")
+def injected_faults(call: Call) -> Reply:
+    return Reply({"injected_faults": call.world.injected_faults.as_json()})
 
 
-@FACE.writes("dials.set", "/practice/dials")
-def set_dial(call: Call) -> Reply:
-    wanted = call.ask(SetDial)
+@FACE.writes("injected_faults.set", "/practice/injected-faults")
+def inject_fault(call: Call) -> Reply:
+    wanted = call.ask(SetInjectedFault)
     if not any(fnmatchcase(route.name, wanted.route) for route in _all_routes()):
         raise Refusal(Reply({"error": f"no route is called {wanted.route}; see GET /practice/routes"}, 422))
-    call.world.dials.set(Dial(**wanted.model_dump()))
-    call.did(f"dials/{wanted.route}", None, wanted.mode)
-    return Reply({"dials": call.world.dials.as_json()})
+    call.world.injected_faults.set(InjectedFault(**wanted.model_dump()))
+    call.did(f"injected-faults/{wanted.route}", None, wanted.mode)
+    return Reply({"injected_faults": call.world.injected_faults.as_json()})
 
 
-@FACE.writes("dials.remove", "/practice/dials", "DELETE")
-def remove_dials(call: Call) -> Reply:
-    before = call.world.dials.as_json()
-    call.world.dials.remove_all()
-    call.did("dials", before, [])
-    return Reply({"dials": []})
+@FACE.writes("injected_faults.remove", "/practice/injected-faults", "DELETE")
+def remove_injected_faults(call: Call) -> Reply:
+    before = call.world.injected_faults.as_json()
+    call.world.injected_faults.remove_all()
+    call.did("injected_faults", before, [])
+    return Reply({"injected_faults": []})

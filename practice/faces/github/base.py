@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from practice.http.face import Call, Face, Refusal, Reply
 from practice.services.repositories import Repository, founded
@@ -36,10 +38,13 @@ def repository(call: Call) -> Repository:
     return call.state.repositories.setdefault(name, founded(name, call.world.clock.stamp(call.world.clock.start)))
 
 
-def page(call: Call, rows: list[T]) -> list[T]:
+def page(call: Call, rows: list[T], size: int = 30, shown: Callable[[list[T]], Any] = list) -> Reply:
+    """One page of rows, and the address of the next one. `size`: without `per_page`; `shown`: the body."""
     try:
-        size, nth = int(call.one("per_page", "30")), int(call.one("page", "1"))
+        size, nth = int(call.one("per_page", str(size))), int(call.one("page", "1"))
     except ValueError:
         raise call.refuse(422, "per_page and page are numbers") from None
-    size = min(100, max(1, size))
-    return rows[(nth - 1) * size : nth * size]
+    size = min(100, max(1, size)) if call.query.get("per_page") else size
+    query = urlencode({name: values[0] for name, values in call.query.items()} | {"page": str(nth + 1)})
+    more = {"Link": f'<https://api.github.example/next?{query}>; rel="next"'} if nth * size < len(rows) else {}
+    return Reply(shown(rows[(nth - 1) * size : nth * size]), 200, more)

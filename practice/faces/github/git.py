@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from practice.faces.github.base import FACE, REPOSITORY, message, repository
+from practice.faces.github.base import FACE, REPOSITORY, message, page, repository
 from practice.http.face import Ask, Call, Refusal, Reply
 from practice.services.pushes import pushed
 from practice.services.repositories import HEADS, Commit, Repository
@@ -39,6 +39,14 @@ class RefEdit(Ask):
 class NewRef(Ask):
     ref: Annotated[str, Field(pattern=r"^refs/heads/.+$")]
     sha: _Sha
+
+
+@FACE.reads("repos.get", REPOSITORY)
+def repository_itself(call: Call) -> Reply:
+    """A repository, with what the caller may do there."""
+    found = repository(call)
+    permissions = {"admin": call.may("rulesets.create"), "push": call.may("refs.update"), "pull": True}
+    return Reply({"full_name": found.name, "default_branch": "main", "permissions": permissions})
 
 
 @FACE.reads("branches.get", REPOSITORY + "/branches/{branch:path}")
@@ -90,8 +98,8 @@ def compare(call: Call) -> Reply:
     new = [sha for sha in reversed(ahead) if sha not in behind]
     lost = [sha for sha in behind if sha not in ahead]
     status = "diverged" if new and lost else "ahead" if new else "behind" if lost else "identical"
-    commits = [_commit_json(found, sha) for sha in new[:250]]
-    return Reply({"status": status, "ahead_by": len(new), "behind_by": len(lost), "total_commits": len(new), "commits": commits})
+    counts = {"status": status, "ahead_by": len(new), "behind_by": len(lost), "total_commits": len(new)}
+    return page(call, [_commit_json(found, sha) for sha in new], 250, lambda rows: {**counts, "commits": rows})
 
 
 @FACE.writes("refs.create", _GIT + "/refs")

@@ -66,14 +66,14 @@ def create(call: Call) -> Reply:
 
 @FACE.reads("issues.list", _ISSUES)
 def issues_list(call: Call) -> Reply:
-    """Newest first; by `state` (open unless said otherwise) and `labels`."""
-    state, labels = call.one("state", "open"), {label for label in call.one("labels").split(",") if label}
+    """Newest first; by `state` (open unless said otherwise), `labels`, and `since` (when it was last changed)."""
+    state, since, labels = call.one("state", "open"), call.one("since"), {label for label in call.one("labels").split(",") if label}
     found = [
         _issue_json(issue)
         for issue in reversed(_issues(call))
-        if state in {"all", issue["state"]} and labels <= {label["name"] for label in issue["labels"]}
+        if state in {"all", issue["state"]} and issue["updated_at"] >= since and labels <= {label["name"] for label in issue["labels"]}
     ]
-    return Reply(page(call, found))
+    return page(call, found)
 
 
 @FACE.reads("issues.get", _ISSUES + "/{number:int}")
@@ -102,7 +102,7 @@ def update(call: Call) -> Reply:
 
 @FACE.reads("comments.list", _ISSUES + "/{number:int}/comments")
 def comments(call: Call) -> Reply:
-    return Reply(page(call, _known(call)["comments"]))
+    return page(call, _known(call)["comments"])
 
 
 @FACE.writes("comments.create", _ISSUES + "/{number:int}/comments")
@@ -141,7 +141,7 @@ def search(call: Call) -> Reply:
         if all(_TESTS[name](repository, issue, value) for name, value in qualifiers)
         and all(word in " ".join(_text(issue, place) for place in places) for word in words)
     ]
-    return Reply({"total_count": len(found), "incomplete_results": False, "items": page(call, found)})
+    return page(call, found, shown=lambda rows: {"total_count": len(found), "incomplete_results": False, "items": rows})
 
 
 _TESTS: dict[str, Any] = {

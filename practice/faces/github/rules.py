@@ -66,7 +66,7 @@ class RulesetEdit(Ask):
 def rulesets(call: Call) -> Reply:
     """Without conditions and rules, as GitHub lists them."""
     found = repository(call)
-    return Reply(page(call, [_summary(found, ruleset) for ruleset in found.rulesets.values()]))
+    return page(call, [_summary(found, ruleset) for ruleset in found.rulesets.values()])
 
 
 @FACE.writes("rulesets.create", _RULESETS)
@@ -129,7 +129,7 @@ def rules_of(call: Call) -> Reply:
         {**rule, "ruleset_source_type": "Repository", "ruleset_source": found.name, "ruleset_id": ruleset.id}
         for ruleset, rule in found.rules(call.path["branch"])
     ]
-    return Reply(page(call, rules))
+    return page(call, rules)
 
 
 def _known(call: Call, found: Repository) -> Ruleset:

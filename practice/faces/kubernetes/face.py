@@ -353,6 +353,20 @@ def _stamp(call: Call, at: float) -> str:
     return f"{call.world.clock.stamp(at)[:19]}Z"
 
 
+# ---- what we may do ----
+
+
+@FACE.reads("access.review", _CLUSTER + "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", "POST")
+def review_access(call: Call) -> Reply:
+    """Whether the caller may do something to a resource (kubernetes.io/docs/reference/kubernetes-api: SelfSubjectAccessReview)."""
+    _cluster(call)
+    asked = ((call.body or {}).get("spec") or {}).get("resourceAttributes") or {}
+    verb, plural = asked.get("verb", ""), asked.get("resource", "")
+    allowed = any(one.plural == plural and verb in one.verbs for one in RESOURCES) and call.may(f"{plural}.{verb}")
+    body = {"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "metadata": {}, "spec": call.body["spec"]}
+    return Reply({**body, "status": {"allowed": allowed}}, 201)
+
+
 # ---- what there is not ----
 
 

@@ -95,7 +95,7 @@ def attempt(call: Call, provider: Provider) -> str | None:
     load = world.traffic.load(provider.name)
     if load.breaker == "OPEN":
         return "overload"
-    faults = [fault for fault in call.state.faults if fault.provider == provider.name]
+    faults = [fault for fault in call.state.provider_faults if fault.provider == provider.name]
     met = condition(faults, call.now)
     if call.now < load.toppled_until:
         met.fail("overload", 0.95)
@@ -109,7 +109,7 @@ def attempt(call: Call, provider: Provider) -> str | None:
 
 def met_wrong(call: Call, provider: Provider) -> float:
     """How likely an answer is wrong although it says 200."""
-    return condition([f for f in call.state.faults if f.provider == provider.name], call.now).wrong
+    return condition([f for f in call.state.provider_faults if f.provider == provider.name], call.now).wrong
 
 
 def _completed(call: Call, text: str, by: str, mode: str, model: str = "retrieval") -> Reply:

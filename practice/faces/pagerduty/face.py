@@ -33,6 +33,7 @@ FACE = Face(
     throttled=lambda: _error(429, "Rate Limit Exceeded", 2020),
 )
 _API = "/pagerduty/api"
+_DEFAULT_RANGE = 30 * 86_400.0  # seconds
 
 
 class Payload(Ask):
@@ -137,14 +138,15 @@ def _invalid_event(errors: list[str]) -> Refusal:
 
 @FACE.reads("incidents.list", f"{_API}/incidents")
 def incidents(call: Call) -> Reply:
-    """All incidents, newest first; by `incident_key` and `statuses[]`."""
+    """Incidents, newest first; by `incident_key` and `statuses[]`; those of the last 30 days unless `date_range=all`."""
     key, statuses = call.one("incident_key"), call.query.get("statuses[]")
+    since = "" if call.one("date_range") == "all" else call.world.clock.stamp(call.now - _DEFAULT_RANGE)
     found = [
         incident_json(i)
         for i in reversed(call.state.pagerduty.values())
-        if (not key or i["incident_key"] == key) and (not statuses or i["status"] in statuses)
+        if (not key or i["incident_key"] == key) and (not statuses or i["status"] in statuses) and i["created_at"] >= since
     ]
-    return Reply({"incidents": found, "limit": 100, "offset": 0, "total": None, "more": False})
+    return _page(call, "incidents", found)
 
 
 @FACE.reads("incidents.get", f"{_API}/incidents/{{id}}")
@@ -193,7 +195,7 @@ def notes(call: Call) -> Reply:
 
 @FACE.reads("incidents.log_entries", f"{_API}/incidents/{{id}}/log_entries")
 def log_entries(call: Call) -> Reply:
-    return Reply({"log_entries": _known(call)["log"], "limit": 100, "offset": 0, "more": False, "total": None})
+    return _page(call, "log_entries", _known(call)["log"])
 
 
 @FACE.writes("incidents.responder_requests", f"{_API}/incidents/{{id}}/responder_requests")
@@ -234,14 +236,32 @@ def on_calls(call: Call) -> Reply:
         for oncall in oncalls(call.state)
         if (not policies or oncall["escalation_policy"]["id"] in policies) and (not first or oncall["escalation_level"] == 1)
     ]
-    return Reply({"oncalls": found, "limit": 100, "offset": 0, "more": False, "total": None})
+    return _page(call, "oncalls", found)
 
 
 @FACE.reads("users", f"{_API}/users")
 def users(call: Call) -> Reply:
     wanted = call.one("query").lower()
     found = [user_json(p) for p in call.state.people.values() if wanted in p.email or wanted in p.name]
-    return Reply({"users": found, "limit": 100, "offset": 0, "more": False, "total": None})
+    return _page(call, "users", found)
+
+
+@FACE.reads("users.get", f"{_API}/users/{{id}}")
+def user(call: Call) -> Reply:
+    found = next((person for person in call.state.people.values() if person.pagerduty_id == call.path["id"]), None)
+    if found is None:
+        raise Refusal(_error(404, "Not Found", 2100))
+    return Reply({"user": user_json(found)})
+
+
+def _page(call: Call, field: str, rows: list[JSON]) -> Reply:
+    """One page: 25 rows unless `limit` says otherwise, and never more than 100."""
+    try:
+        limit, offset = min(100, int(call.one("limit", "25"))), int(call.one("offset", "0"))
+    except ValueError:
+        raise call.refuse(400, "limit and offset are numbers") from None
+    more = offset + limit < len(rows)
+    return Reply({field: rows[offset : offset + limit], "limit": limit, "offset": offset, "more": more, "total": None})
 
 
 def _known(call: Call) -> JSON:
@@ -253,8 +273,8 @@ def _known(call: Call) -> JSON:
 
 def _requester(call: Call) -> Person:
     """The user whom `From:` names; REST writes need one."""
-    email = call.headers.get("from", "")
-    found = next((person for person in call.state.people.values() if person.email == email), None)
+    email = call.headers.get("from", "").casefold()
+    found = next((person for person in call.state.people.values() if person.email.casefold() == email), None)
     if found is None:
         raise Refusal(_error(400, "Requester User Not Found", 1008))
     return found

@@ -8,7 +8,7 @@ from practice.faces.slack.base import FACE, InChannel, channel_of, message_of, m
 from practice.faces.slack.records import BOT, direct_channel, member_ids, stored_message
 from practice.http.face import Ask, Call, Refusal, Reply, described
 
-MAX_TEXT = 40_000
+MAX_TEXT, MAX_EDIT = 40_000, 4_000
 
 
 class _Message(InChannel):
@@ -69,7 +69,7 @@ def post_message(call: Call) -> Reply:
 @FACE.writes("chat.update", method("chat.update"))
 def update_message(call: Call) -> Reply:
     wanted = call.ask(_Update)
-    _readable(wanted)
+    _readable(wanted, MAX_EDIT)
     channel = channel_of(call, wanted.channel)
     message = message_of(channel, wanted.ts)
     before = described(message, "text", "blocks", "metadata")
@@ -103,10 +103,10 @@ def bookmark(call: Call) -> Reply:
     return Reply({"ok": True, "bookmark": added})
 
 
-def _readable(message: _Message) -> None:
+def _readable(message: _Message, longest: int = MAX_TEXT) -> None:
     if not message.text and not message.blocks and not message.attachments:
         raise Refusal(no("no_text"))
-    if len(message.text) > MAX_TEXT:
+    if len(message.text) > longest:
         raise Refusal(no("msg_too_long"))
     if message.metadata is not None and set(message.metadata) != {"event_type", "event_payload"}:
         raise Refusal(no("invalid_metadata_format"))

@@ -41,17 +41,40 @@ def _page(call: Call, rows: list[Any]) -> tuple[list[Any], dict[str, Any]]:
 def auth_test(call: Call) -> Reply:
     _known(call)
     return Reply({"ok": True, "url": "https://practice.slack.example/", "team": "Practice", "user": "bot", "user_id": BOT,
-                  "team_id": "T_PRACTICE", "bot_id": "B_PRACTICE"})  # fmt: skip
+                  "team_id": "T_PRACTICE", "bot_id": "B_PRACTICE"}, headers={"X-OAuth-Scopes": _scopes(call)})  # fmt: skip
+
+
+def _scopes(call: Call) -> str:
+    """What the bot may do, as its token was given it."""
+    of = {"chat:write": "chat.postMessage", "channels:manage": "conversations.create", "groups:write": "conversations.create"}
+    return ",".join(["channels:read", "groups:read", "users:read", *(scope for scope, route in of.items() if call.may(route))])
 
 
 @FACE.reads("conversations.list", method("conversations.list"), "POST")
 def conversations_list(call: Call) -> Reply:
     _known(call, "cursor", "limit", "exclude_archived", "types", "team_id")
+    return _listed(call, channels(call))
+
+
+def _listed(call: Call, every: list[dict[str, Any]]) -> Reply:
     live_only = str(_argument(call, "exclude_archived", "")).lower() in {"true", "1"}
     types = str(_argument(call, "types", "public_channel")).split(",")
-    found = [channel_json(channel) for channel in channels(call) if not (live_only and channel["is_archived"]) and _kind(channel) in types]
+    found = [channel_json(channel) for channel in every if not (live_only and channel["is_archived"]) and _kind(channel) in types]
     rows, more = _page(call, found)
     return Reply({"ok": True, "channels": rows, **more})
+
+
+@FACE.reads("users.conversations", method("users.conversations"), "POST")
+def users_conversations(call: Call) -> Reply:
+    """The channels that our bot is in."""
+    _known(call, "cursor", "limit", "exclude_archived", "types", "user", "team_id")
+    return _listed(call, [channel for channel in channels(call) if BOT in channel["members"]])
+
+
+@FACE.reads("conversations.info", method("conversations.info"), "POST")
+def conversations_info(call: Call) -> Reply:
+    _known(call, "channel", "include_locale", "include_num_members")
+    return Reply({"ok": True, "channel": channel_json(channel_of(call, str(_argument(call, "channel", ""))))})
 
 
 def _kind(channel: dict[str, Any]) -> str:
@@ -107,6 +130,8 @@ def lookup(call: Call) -> Reply:
 _READING = {
     "auth.test": auth_test,
     "conversations.list": conversations_list,
+    "conversations.info": conversations_info,
+    "users.conversations": users_conversations,
     "conversations.history": history,
     "pins.list": pins,
     "bookmarks.list": bookmarks,

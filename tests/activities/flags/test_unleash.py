@@ -12,7 +12,7 @@ from activities.kit.setting import Change
 from activities.organisation.policy import Policy
 from activities.product.app_plane import AppPlane
 from practice.world.world import World
-from tests.activities.conftest import MakeCall, MakeClient, dial, effects, tried
+from tests.activities.conftest import MakeCall, MakeClient, effects, inject, tried
 
 FLAGS = ("tools.high_psu", "scheduler.enabled", "batch.enabled", "orchestrator.autonomy")
 
@@ -39,7 +39,7 @@ async def test_a_flag_goes_off_outside_too_and_comes_back(world: World, flags: F
 
 async def test_a_product_that_does_not_obey_yet_is_no_proof(world: World, flags: Flags, call: MakeCall) -> None:
     world.before["app"] = (world.keep(), world.clock.now())
-    dial(world, "app.batch", "stale_read", times=2)
+    inject(world, "app.batch", "stale_read", times=2)
     effect, broke = await tried(Flags.change, flags, await off(flags, call(), "batch.enabled"), call())
     assert [type(e) for e in broke] == [NotYet, NotYet] and effect.adopted
     assert len(effects(world, "unleash")) == 1

@@ -3,71 +3,25 @@
 import json
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
 
 from activities.action import Call
 from activities.flags.flagd import Flagd
 from activities.flags.flags import Flag, FlagReading, Flags, Switch
 from activities.flags.unleash import Unleash
 from activities.kit.rest import RestClient
-from activities.kit.setting import Change, Setting
-from activities.metrics.prometheus import Prometheus
 from activities.models.client_policy import ClientPolicies, back_off
 from activities.models.model_gateway import ModelGateway
 from activities.models.modes import TenantModes, degrade
-from activities.organisation.numbers import BackOff, MitigationSettings
+from activities.organisation.numbers import BackOff
 from activities.product.app_plane import AppPlane
-from tests.activities.kit.gateway import Gateway, GatewayOf, Gateways
+from tests.activities.kit.platform_rows import PLATFORM
+from tests.activities.kit.practised import QUICK, LandingClock, Practised, Subject
 from tests.activities.kit.probe import Level, ProbeOf, Probes, Vendor, fail_before
-from tests.activities.kit.stage import FollowingClock, Stage, stage
+from tests.activities.kit.stage import Stage, stage
 
-QUICK = MitigationSettings(return_pause=timedelta(minutes=1), limit_pause=timedelta(minutes=1))
-LEE = "lee"
 MODES, RETRIES = degrade("chat", ("cedar-homes", "nimbus-media", "iris-optics")), back_off(BackOff(), "chat")
-STATUS = {"conflict": 412, "denied": 403, "expired": 401, "moved": 301}
-
-
-class LandingClock(FollowingClock):
-    """While it sleeps, what was on its way arrives."""
-
-    def __init__(self) -> None:
-        self.lands: list[Callable[[], Awaitable[None]]] = []
-        self.slept: list[timedelta] = []
-
-    async def sleep(self, duration: timedelta) -> None:
-        self.slept.append(duration)
-        while self.lands:
-            await self.lands.pop()()
-
-
-@dataclass
-class Subject:
-    """One setting on its way through the table. `order` carries what it was before."""
-
-    system: Setting[Any, Any, Any]
-    order: Change[Any, Any]
-    theirs: Any  # what somebody else sets; None where there is no third value
-    clock: LandingClock
-    call: Callable[..., Call]
-    inject: Callable[..., None]
-    effects: Callable[[], list[str]]
-    set_by: Callable[[Any, str], Awaitable[None]]  # somebody else writes it, past us
-    fenced: bool
-    stage: Stage | None = None
-    author: str = LEE  # as the system tells it
-    halves: bool = False
-
-    @property
-    def kind(self) -> Any:
-        return type(self.system)
-
-    async def now(self) -> Any:
-        """The value that is in force."""
-        return (await self.system.look_at(self.call(), self.order.of)).value
 
 
 async def probe(fenced: str) -> Subject:
@@ -85,49 +39,6 @@ async def probe(fenced: str) -> Subject:
     order = order.given(await system.look_at(world.call(), order.of))
     effects = lambda: [key for key in vendor.effects if key]  # noqa: E731
     return Subject(system, order, Level(level=2, mode="theirs"), clock, world.call, inject, effects, set_by, fenced != "none")
-
-
-@dataclass(frozen=True)
-class Practised:
-    """A setting of the practice platform: one row."""
-
-    make: Callable[[Stage, LandingClock], Setting[Any, Any, Any]]
-    of: Any
-    wanted: Any
-    theirs: Any
-    route: str  # of the write; the read's is the same with `get`
-    read: str = ""
-    fenced: bool = True
-    author: str = LEE
-    halves: bool = False  # a write that broke off is finished by a second one
-    numbers: MitigationSettings = field(default_factory=lambda: QUICK)
-
-    async def __call__(self) -> Subject:
-        played, clock = stage(), LandingClock()
-        system = self.make(played, clock)
-        system.clock = clock
-
-        def inject(mode: str, times: int | None = 1, on: str = "write") -> None:
-            route = self.route if on == "write" else self.read or self.route.replace(".put", ".get")
-            if mode in STATUS:
-                played.inject(route, "fail", times=times, status=STATUS[mode])
-            else:
-                played.inject(route, mode, times=times, **({"retry_after": 7} if mode == "throttle" else {}))
-
-        async def set_by(value: Any, who: str) -> None:
-            now = await system.look_at(played.call(), self.of)
-            await system.write(played.call(incident_id=who, key=""), self.of, value, now, (now.epoch or 0) + 1)
-
-        order = type(system).order(self.of, self.wanted, numbers=self.numbers)
-        order = order.given(await system.look_at(played.call(), self.of))
-        effects = lambda: [e["key"] for e in played.effects(self.route.rstrip("*")) if e["key"]]  # noqa: E731
-        return Subject(
-            system, order, self.theirs, clock, played.call, inject, effects, set_by, self.fenced, played, self.author, self.halves
-        )
-
-
-def gateways(played: Stage, clock: LandingClock) -> Gateways:
-    return Gateways(RestClient(played.client("/platform")), Prometheus(played.client("/prom")), clock)
 
 
 def tenant_modes(played: Stage, clock: LandingClock) -> TenantModes:
@@ -202,16 +113,14 @@ PROBES: dict[str, Callable[[], Awaitable[Subject]]] = {
 }
 SETTINGS: dict[str, Callable[[], Awaitable[Subject]]] = {
     **PROBES,
-    "edge gateway": Practised(
-        gateways, GatewayOf(service="api"), Gateway(rate_limit_rps=4.0), Gateway(rate_limit_rps=1.0), "platform.gateway.put"
-    ),
+    **PLATFORM,
     "modes of tenants": Practised(
         tenant_modes, MODES.of, MODES.wanted, None, "llm.routes.modes",
         "llm.routes.get", author="somebody", halves=True,
     ),
     "clients' retry policy": Practised(
         client_policies, RETRIES.of, RETRIES.wanted, RETRIES.wanted.model_copy(update={"max_attempts": 2}), "llm.client_policy.put",
-        fenced=False, author="somebody",
+
     ),
     "flags in Unleash": Practised(
         unleash, Flag(flag="batch.enabled"), Switch(on=False), None, "unleash.feature.o*", "unleash.feature", fenced=False, author="somebody"

@@ -14,7 +14,8 @@ from temporalio.testing import ActivityEnvironment
 from activities.action import Call, Effect, Grant, Order, Refused, Risk, Verb, action_of
 from activities.kit.http import HttpClient
 from practice.http.app import build
-from practice.world.dials import Dial
+from practice.services.fleet import ServiceFault
+from practice.world.injected_faults import InjectedFault
 from practice.world.state import JSON
 from practice.world.world import World
 
@@ -58,7 +59,16 @@ class Stage:
 
     def inject(self, route: str, mode: str, **more: Any) -> None:
         """Make a route misbehave (docs/practice-platform.md)."""
-        self.world.dials.set(Dial(route, mode, **more))
+        self.world.injected_faults.set(InjectedFault(route, mode, **more))
+
+    def fault(self, kind: str, **more: Any) -> None:
+        """Break something of the service `api`."""
+        self.world.state.fleet.faults.append(ServiceFault("api", kind, since=self.world.clock.now(), **more))
+
+    def pass_time(self, seconds: float) -> None:
+        """Let world time pass, with its traffic."""
+        self.world.clock.show(self.world.clock.now() + seconds)
+        self.world.advance()
 
     def effects(self, route: str) -> list[JSON]:
         """What was really changed on a route."""

@@ -10,7 +10,7 @@ from activities.models.model_gateway import classify
 from activities.models.models import Models
 from activities.models.orders import ErrorClass, Log, Probe, Split, Survey
 from practice.world.world import World
-from tests.activities.conftest import MakeCall, break_provider, dial, pass_time
+from tests.activities.conftest import MakeCall, break_provider, inject, pass_time
 from tests.activities.models.worlds import movable, sovereign
 
 
@@ -46,7 +46,7 @@ async def test_a_probe_says_what_it_met(world: World, models: Models, call: Make
 
 
 async def test_a_probe_that_is_not_answered_in_time_is_a_timeout(world: World, models: Models, call: MakeCall) -> None:
-    dial(world, "llm.chat.completions", "hang")
+    inject(world, "llm.chat.completions", "hang")
     assert (await models.probe(Probe(provider="aurora", route="chat"), call())).by_class == {ErrorClass.TIMEOUT: 3}
 
 

@@ -7,7 +7,7 @@ from activities.models.client_policy import SETTLED, ClientPolicies, back_off
 from activities.models.modes import TenantModes, degrade
 from activities.organisation.numbers import BackOff
 from practice.world.world import World
-from tests.activities.conftest import MakeCall, break_provider, dial, effects, granted, pass_time, tried
+from tests.activities.conftest import MakeCall, break_provider, effects, granted, inject, pass_time, tried
 from tests.activities.models.worlds import movable, sovereign
 
 
@@ -22,7 +22,7 @@ async def test_a_product_that_still_answers_in_the_old_mode_proves_nothing(world
     order = degrade("chat", sovereign(world)[:3])
     order = order.given(await modes.read(order.look(), call()))
     world.before["app"] = (world.keep(), world.clock.now())
-    dial(world, "app.chat", "stale_read")
+    inject(world, "app.chat", "stale_read")
     with pytest.raises(NotYet, match="the product still answers"):
         await modes.change(order, call())
 

@@ -16,8 +16,9 @@ from activities.models.models import Models, contradiction
 from activities.models.modes import TenantModes, degrade
 from activities.models.orders import Served, Split
 from activities.models.routes import EVERYBODY, RouteOf, Shift
+from practice.world.state import Version
 from practice.world.world import World
-from tests.activities.conftest import MISHAPS, MakeCall, dial, effects, granted, pass_time, until_done
+from tests.activities.conftest import MISHAPS, MakeCall, effects, granted, inject, pass_time, until_done
 from tests.activities.models.worlds import movable, sovereign, to_borealis
 
 WEIGHTS = "llm.routes.weights"
@@ -58,7 +59,7 @@ async def test_whatever_happens_to_a_write_it_is_done_once(
 ) -> None:
     order = await shift_of(models, call)
     made = granted(Models.shift, order, call(key="the key"))
-    dial(world, WEIGHTS, mode, **settings)
+    inject(world, WEIGHTS, mode, **settings)
     effect, broke = await until_done(lambda: models.shift(order, made))
     assert effect.adopted == (mode == "commit_then_drop")
     assert broke or mode == "latency"
@@ -71,7 +72,7 @@ async def test_whatever_happens_to_a_write_it_is_done_once(
 async def test_a_200_that_changed_nothing_is_never_an_effect(world: World, models: Models, call: MakeCall) -> None:
     order = await shift_of(models, call)
     made = granted(Models.shift, order, call(key="the key"))
-    dial(world, WEIGHTS, "nothing_changed")
+    inject(world, WEIGHTS, "nothing_changed")
     for _ in range(3):
         with pytest.raises(NotYet, match="accepted, but"):
             await models.shift(order, made)
@@ -81,7 +82,7 @@ async def test_a_200_that_changed_nothing_is_never_an_effect(world: World, model
 async def test_a_stale_reading_is_read_again(world: World, models: Models, call: MakeCall) -> None:
     order = await shift_of(models, call)
     made = granted(Models.shift, order, call(key="the key"))
-    dial(world, "llm.routes.get", "stale_read", times=2)
+    inject(world, "llm.routes.get", "stale_read", times=2)
     effect, _ = await until_done(lambda: models.shift(order, made))
     assert effect.proven_by
     assert len([e for e in effects(world, WEIGHTS) if e["key"] == "the key"]) == 1
@@ -89,7 +90,7 @@ async def test_a_stale_reading_is_read_again(world: World, models: Models, call:
 
 async def test_a_router_that_says_so_but_serves_otherwise_proves_nothing(world: World, models: Models, call: MakeCall) -> None:
     order = await on(models, to_borealis(world), call())
-    dial(world, "llm.chat.completions", "stale_read")
+    inject(world, "llm.chat.completions", "stale_read")
     with pytest.raises(NotYet, match="the data plane still shows otherwise"):
         await models.shift(order, call())
 
@@ -154,7 +155,7 @@ async def test_a_late_duplicate_does_not_win_against_a_newer_change(world: World
 async def test_a_change_made_by_hand_is_adopted(world: World, models: Models, call: MakeCall) -> None:
     order = await on(models, to_borealis(world), call())
     world.state.route.overrides = {tenant: {"borealis": 1.0} for tenant in movable(world)}
-    world.state.route.epoch = 9
+    world.state.versions["routes/chat"] = Version(epoch=9)
     assert (await models.shift(order, call())).adopted
     assert not effects(world, "llm")
 

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from activities.action import Value
-from activities.capacity.capacity import Capacity
-from activities.edge.edge import Dependencies, HealthMap
+from activities.capacity.autoscaler import Capacity
+from activities.edge.health import Dependencies, HealthMap
 from activities.feeds.feeds import FeedList
 from activities.metrics.onset import Onset, Shape
 from activities.metrics.telemetry import HIT, BlastRadius
 from activities.organisation.numbers import MitigationSettings
 from activities.platform.change_feed import Change, Changes
-from activities.write_gate.write_gate import Gate
+from activities.write_gate.values import WriteGate
 
 CLOCKS = timedelta(seconds=60)  # so far behind the first bad sample a change may stand, and still be its cause: samples are coarse
 FADES = timedelta(minutes=15)  # a change so long before the start is half as suspect
@@ -45,7 +45,7 @@ class TriageFindings(Value):
     changes: Changes | None = None
     dependencies: Dependencies | None = None
     capacity: Capacity | None = None
-    gate: Gate | None = None
+    gate: WriteGate | None = None
     feeds: FeedList | None = None
     mitigation: MitigationSettings = MitigationSettings()
 

@@ -12,15 +12,20 @@ from typing import TYPE_CHECKING
 from temporalio import workflow
 
 from activities.action import A, O, Risk, Role, Verb
-from activities.capacity.capacity import Autoscaler, CapacityOf, ScaleUp
-from activities.edge.edge import DependenciesOf, Drain, Edge, HeadroomOf, Limit, RegionsOf, Vantages
-from activities.feeds.feeds import FeedList, Feeds, FeedsOf, Pause
+from activities.capacity.autoscaler import AutoscalerOf, Autoscalers, Bounds
+from activities.edge.edge import Edge
+from activities.edge.gateway import Gateway, GatewayOf, limit
+from activities.edge.health import DependenciesOf, Vantages
+from activities.edge.regions import HeadroomOf, Regions, RegionsOf, Weights, drain
+from activities.feeds.feeds import Feeding, FeedList, FeedOf, Feeds, FeedsOf, pin
 from activities.flags.flags import SWITCHED_OFF, switch_off
+from activities.kit.setting import Change as Changed
 from activities.metrics.onset import OnsetOf
 from activities.metrics.telemetry import ServiceHealth, Surface, Telemetry
 from activities.organisation.catalogue import Deployed
 from activities.platform.change_feed import Change, ChangeFeed, ChangesSince
-from activities.write_gate.write_gate import READ_ONLY, GateOf, ReadOnly, WriteGate, WriteSafety
+from activities.write_gate.values import WriteGateOf, Writes, WriteSafety
+from activities.write_gate.write_gate import READ_ONLY, WriteGates, read_only
 from workflows.engine.proof import in_words
 from workflows.errors import HandOver, RetriesExhausted
 from workflows.playbooks.production_outage.findings import TriageFindings
@@ -57,13 +62,13 @@ class Outage:
         """Everything that can be known in a few minutes, side by side; what cannot be read is unknown, and said to be (A.1 T1 to T4)."""
         name, regions = self.service.name, self.service.regions
         health, dependencies, changes, onset, radius, capacity, gate, feeds = await asyncio.gather(
-            self._maybe(Edge.health, Vantages(service=name, regions=regions, mitigation=self._mitigation)),
+            self._maybe(Edge.health, Vantages(service=name, regions=regions, numbers=self._mitigation)),
             self._maybe(Edge.dependencies, DependenciesOf(service=name)),
             self._maybe(ChangeFeed.since, ChangesSince(look_back=self._numbers.look_back)),
             self._maybe(Telemetry.onset, OnsetOf(service=name)),
             self._maybe(Telemetry.blast_radius, Surface(service=name)),
-            self._maybe(Autoscaler.read, CapacityOf(service=name)),
-            self._maybe(WriteGate.read, GateOf(service=name)),
+            self._maybe(Autoscalers.read, Autoscalers.look(AutoscalerOf(service=name))),
+            self._maybe(WriteGates.read, WriteGates.look(WriteGateOf(service=name))),
             self._maybe(Feeds.of_service, FeedsOf(service=name)),
         )
         self.findings = TriageFindings(
@@ -139,7 +144,7 @@ class Outage:
             )
         except TimeoutError:
             try:
-                gate = await playbook.invoker.quietly(WriteGate.read, GateOf(service=self.service.name))
+                gate = await playbook.invoker.quietly(WriteGates.read, WriteGates.look(WriteGateOf(service=self.service.name)))
             except RetriesExhausted:
                 gate = None
             self.findings = self.findings.model_copy(update={"gate": gate})
@@ -277,43 +282,40 @@ class Outage:
             f"{what}: done?", roles=(Role.OPS_LEAD, Role.INCIDENT_COMMANDER), example='"reverted in config repository, commit 3f2a"'
         )
 
-    def pause(self, found: Diagnosis) -> Pause:
+    def pause(self, found: Diagnosis) -> Changed[FeedOf, Feeding]:
         """Stop the feed, and pin its last good version."""
         feeds = self.findings.feeds or FeedList(feeds=(), at=workflow.now())
         feed = next(feed for feed in feeds.feeds if feed.name == found.which)
-        return Pause(feed=feed.name, version=feed.last_good, mitigation=self._mitigation)
+        return pin(feed.name, feed.last_good, self._mitigation)
 
-    async def drain(self, found: Diagnosis) -> Drain | None:
+    async def drain(self, found: Diagnosis) -> Changed[RegionsOf, Weights] | None:
         """Send a region's traffic to the others, by absolute weights. None, and the reason on the timeline, where that may not be done."""
-        room = await self._playbook.do(
-            Edge.headroom, HeadroomOf(service=self.service.name, region=found.which, mitigation=self._mitigation)
-        )
-        weights = await self._playbook.do(Edge.weights, RegionsOf(service=self.service.name))
+        service = self.service.name
+        room = await self._playbook.do(Regions.headroom, HeadroomOf(service=service, region=found.which, numbers=self._mitigation))
+        weights = await self._playbook.do(Regions.read, Regions.look(RegionsOf(service=service)))
         if room.against:
             self._playbook.note(f"{found.which} is not drained: {room.summary}")
             self._playbook.task(f"Mend {found.which}, or make room for its traffic elsewhere: {room.summary}", Role.OPS_LEAD)
             self.refuted.add((found.cause, found.which))
             self._acted = None  # nothing was done about it, so there is nothing to judge
             return None
-        return Drain(service=self.service.name, region=found.which, weights=weights.without(found.which), mitigation=self._mitigation)
+        return drain(service, found.which, weights, self._mitigation)
 
-    def limit(self) -> Limit:
+    def limit(self) -> Changed[GatewayOf, Gateway]:
         """Let in what can be served, and guard the dependencies."""
         capacity = self.findings.capacity
         served = sum(capacity.capacity_rps.values()) * self._numbers.limit_share if capacity else None
-        return Limit(
-            service=self.service.name, rate_limit_rps=round(served, 3) if served else None, breaker=True, mitigation=self._mitigation
-        )
+        return limit(self.service.name, round(served, 3) if served else None, self._mitigation)
 
-    def guard(self) -> Limit:
+    def guard(self) -> Changed[GatewayOf, Gateway]:
         """A breaker towards the dependencies, and no limit."""
-        return Limit(service=self.service.name, rate_limit_rps=None, breaker=True, mitigation=self._mitigation)
+        return limit(self.service.name, None, self._mitigation)
 
-    async def scale(self) -> ScaleUp:
+    async def scale(self) -> Changed[AutoscalerOf, Bounds]:
         """More instances, within the autoscaler's bounds."""
-        capacity = await self._playbook.do(Autoscaler.read, CapacityOf(service=self.service.name))
+        capacity = await self._playbook.do(Autoscalers.read, Autoscalers.look(AutoscalerOf(service=self.service.name)))
         return capacity.scaled(self._numbers.scale_by, self._mitigation)
 
-    def read_only(self) -> ReadOnly:
+    def read_only(self) -> Changed[WriteGateOf, Writes]:
         why = "; ".join(self.findings.gate.why_unsafe() if self.findings.gate else ()) or "nobody can say whether writes are safe"
-        return ReadOnly(service=self.service.name, regions=self.service.regions, why=why, mitigation=self._mitigation)
+        return read_only(self.service.name, self.service.regions, why, self._mitigation)

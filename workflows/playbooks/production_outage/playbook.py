@@ -8,8 +8,9 @@ SLO trends, re-enable features gradually, unfreeze after 60 min stable. Spec: §
 from temporalio import workflow
 
 from activities.action import Role
-from activities.capacity.capacity import SCALED
-from activities.edge.edge import DRAINED, LIMITED
+from activities.capacity.autoscaler import SCALED
+from activities.edge.gateway import LIMITED
+from activities.edge.regions import DRAINED
 from activities.feeds.feeds import PAUSED
 from activities.flags.flags import SWITCHED_OFF, switch_off
 from workflows.incident import Card, Incident, Severity

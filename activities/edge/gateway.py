@@ -1,0 +1,98 @@
+"""What is let in to a service: a rate limit, and a breaker towards its dependencies (spec §8 S-LIMIT; A.1 M6). Rates are per second."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Self
+
+from pydantic import Field
+
+from activities.action import Call, NotYet, Risk
+from activities.kit.clock import Clock
+from activities.kit.promql import Other, selector
+from activities.kit.rest import RestClient, RestSetting
+from activities.kit.setting import Change, Reading, Restore, SettingValue
+from activities.metrics.counting import beyond_chance
+from activities.metrics.metric_check import MetricCheck, again, blind
+from activities.metrics.prometheus import Prometheus
+from activities.organisation.numbers import MitigationSettings
+from activities.platform.control_plane import PlatformResource
+
+
+class GatewayOf(PlatformResource):
+    """The gateway of a service."""
+
+    service: str
+
+    def __str__(self) -> str:
+        return f"the gateway of {self.service}"
+
+    def parts(self) -> tuple[str, ...]:
+        return ("services", self.service, "gateway")
+
+
+class Gateway(SettingValue):
+    """Requests per second that are let in (None: all), and whether a breaker guards the dependencies."""
+
+    rate_limit_rps: float | None = Field(default=None, gt=0)  # a limit of nothing would be an outage of its own
+    breaker: bool = False
+
+    def __str__(self) -> str:
+        much = "everything in" if self.rate_limit_rps is None else f"at most {self.rate_limit_rps:g} requests per second in"
+        return f"{much}, breaker {'on' if self.breaker else 'off'}"
+
+    def met(self, now: Self) -> bool:
+        within = self.rate_limit_rps is None or (now.rate_limit_rps is not None and now.rate_limit_rps <= self.rate_limit_rps)
+        return within and now.breaker >= self.breaker
+
+    def effect(self, of: GatewayOf) -> str:
+        turned = "; who is turned away gets 429 with Retry-After" if self.rate_limit_rps is not None else ""
+        return f"{of.service} lets {self}{turned}"
+
+    def back(self, of: GatewayOf) -> str:
+        return f"{of.service} again lets {self}"
+
+    def pause(self, numbers: MitigationSettings) -> timedelta:
+        return numbers.limit_pause
+
+    def way_back(self, before: Self, numbers: MitigationSettings, shares: Sequence[float] | None) -> tuple[Self, ...]:
+        """The limit grows first, by so much at a time whatever the shares of others; the breaker goes back with the last step."""
+        grown, rps = [], self.rate_limit_rps
+        for _ in range(numbers.limit_steps if rps is not None else 0):
+            rps = round((rps or 0) * numbers.limit_growth, 3)
+            if before.rate_limit_rps is not None and rps >= before.rate_limit_rps:
+                break
+            grown.append(self.model_copy(update={"rate_limit_rps": rps}))
+        return (*grown, before)
+
+
+class Gateways(RestSetting[GatewayOf, Gateway], read="edge.limits", change="edge.limit", restore="edge.loosen", risk=Risk.C1, watched=True):
+    """The gateways of all services, proven by what the metrics say is let in."""
+
+    def __init__(self, plane: RestClient, prometheus: Prometheus, clock: Clock) -> None:
+        self.rest, self.clock, self._metrics = plane, clock, MetricCheck(prometheus)
+
+    async def prove(self, call: Call, order: Change[GatewayOf, Gateway], now: Reading[Gateway]) -> str:
+        most, window, service = order.wanted.rate_limit_rps, order.numbers.settled, order.of.service
+        if most is None:
+            return ""
+        n = await self._metrics.grown(call, selector("service_requests_total", service=service, outcome=Other("limited")), window)
+        if n is None:
+            if not blind(call, order.numbers):
+                raise NotYet("accepted, but no metrics show yet how much is let in", after=again(call, order.numbers))
+            return "the metrics are blind"
+        rate = n / window.total_seconds()
+        if beyond_chance(n, 1.0, most * window.total_seconds()):
+            raise NotYet(f"accepted, but {rate:.1f} requests per second are still let in", after=again(call, order.numbers))
+        turned = await self._metrics.grown(call, selector("service_limited_total", service=service), window) or 0.0
+        return f"{rate:.1f} requests per second are let in, {turned / window.total_seconds():.1f} turned away"
+
+    async def trouble(self, call: Call, order: Restore[GatewayOf, Gateway], step: Gateway) -> str:
+        return await self._metrics.too_many_errors(call, order.pause, order.numbers.step_error_ratio, service=order.of.service)
+
+
+LIMITED = Gateways.measure("limited")
+
+
+def limit(service: str, rps: float | None, numbers: MitigationSettings | None = None) -> Change[GatewayOf, Gateway]:
+    """The order that lets at most so much in (None: everything), and guards the dependencies by a breaker."""
+    return Gateways.order(GatewayOf(service=service), Gateway(rate_limit_rps=rps, breaker=True), numbers=numbers)
