@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check docs clean lock format
+.PHONY: demo test check judge docs clean lock format
 
 demo: $(VENV)/.run  ## Run the main job on your own machine. PLAYBOOK=… DEMO_ANSWERS=auto|decline KILL=1|temporal KEEP=1 SHADOW=1 PACE=… SEED=…
 	@$(BIN)/python -m starters.gameday \
@@ -25,15 +25,19 @@ format: $(VENV)/.dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+judge: $(VENV)/.dev  ## Let programs that we did not write judge the practice faces; not part of CI
+	@$(BIN)/python -m tests.outside.judges
+
 docs: $(VENV)/.dev  ## Regenerate what is generated from the code
 	@$(BIN)/python -m tests.screens.test_cli
+	@$(BIN)/python -m practice.http.openapi docs/api
 
 lock:  ## Pin every dependency by hash, without naming an index
 	uv pip compile pyproject.toml --extra practice --group build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements/run.txt
 	uv pip compile pyproject.toml --extra practice --group build --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements/dev.txt
 
 clean:
-	rm -rf $(VENV) .incident .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .judge .incident .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …"; exit 1; }

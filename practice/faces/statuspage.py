@@ -29,6 +29,10 @@ ComponentStatus = Literal[
 IMPACTS = {"operational": 0, "under_maintenance": 0, "degraded_performance": 1, "partial_outage": 2, "major_outage": 3}
 
 
+class PublishedIncidents(dict[str, JSON]):
+    """Incident id → incident."""
+
+
 class IncidentFields(Ask):
     """What may be written to an incident. Every top-level metadata value must be an object."""
 
@@ -92,7 +96,7 @@ def create(call: Call) -> Reply:
         "metadata": {},
         "incident_updates": [],
     }
-    call.state.statuspage[identity] = incident
+    call.state.part(PublishedIncidents)[identity] = incident
     _apply(call, incident, wanted, always_update=True)
     call.did(f"incidents/{identity}", None, _essence(incident))
     return Reply(incident, 201)
@@ -202,14 +206,14 @@ def _update(call: Call, incident: JSON, wanted: IncidentFields, now: str) -> JSO
 
 
 def _known(call: Call) -> JSON:
-    found = call.state.statuspage.get(call.path["id"])
+    found = call.state.part(PublishedIncidents).get(call.path["id"])
     if found is None:
         raise Refusal(Reply({"error": "Incident not found"}, 404))
     return found
 
 
 def _newest_first(call: Call) -> list[JSON]:
-    return list(reversed(call.state.statuspage.values()))
+    return list(reversed(call.state.part(PublishedIncidents).values()))
 
 
 def _essence(incident: JSON) -> JSON:

@@ -6,6 +6,10 @@ from practice.http.face import TOKEN, Call, Face, Refusal, Reply
 from practice.world.state import JSON
 
 
+class FlagEvents(list[JSON]):
+    """What was switched, oldest first."""
+
+
 def _refused(status: int, message: str) -> Reply:
     name = {400: "BadDataError", 404: "NotFoundError"}.get(status, "InternalError")
     return Reply({"id": "practice", "name": name, "message": message, "details": [{"message": message}]}, status)
@@ -55,7 +59,7 @@ def client_features(call: Call) -> Reply:
 @FACE.reads("events", "/unleash/api/admin/events")
 def events(call: Call) -> Reply:
     wanted = call.one("feature")
-    found = [e for e in reversed(call.state.flag_events) if not wanted or e["featureName"] == wanted]
+    found = [e for e in reversed(call.state.part(FlagEvents)) if not wanted or e["featureName"] == wanted]
     return Reply({"version": 1, "events": found, "totalEvents": len(found)})
 
 
@@ -75,7 +79,7 @@ def _switch(call: Call, on: bool) -> Reply:
         "data": None,
         "preData": None,
     }
-    call.state.flag_events.append(event)
+    call.state.part(FlagEvents).append(event)
     call.did(f"features/{name}/production", {"enabled": before}, {"enabled": on})
     return Reply()
 

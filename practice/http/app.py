@@ -8,7 +8,7 @@ import pkgutil
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from practice import faces
 from practice.http.endpoint import Endpoint
@@ -32,9 +32,9 @@ def build(world: World) -> Starlette:
         routes=[
             Route(route.path, Endpoint(face, route, world), methods=[route.method], name=route.name)
             for face in FACES
-            for route in face.routes
+            for route in sorted(face.routes, key=lambda route: route.otherwise)
         ],
-        exception_handlers={404: _not_found},
+        exception_handlers={404: _not_found, 405: _not_allowed},
     )
     app.state.world = world
     return app
@@ -42,3 +42,10 @@ def build(world: World) -> Starlette:
 
 async def _not_found(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"message": "Not Found", "path": request.url.path}, 404)
+
+
+async def _not_allowed(request: Request, error: Exception) -> JSONResponse:
+    """`Allow` names every method of the path: the router knows a path once for each method."""
+    met = [route for route in request.app.routes if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE]
+    allowed = sorted({method for route in met for method in route.methods or ()})
+    return JSONResponse({"message": "Method Not Allowed"}, 405, {"Allow": ", ".join(allowed)})

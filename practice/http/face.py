@@ -82,9 +82,10 @@ class Call:
 
     def asked(self, shape: type[QueryT]) -> QueryT:
         """The query as `shape`; refused with 400."""
-        once = {name: values[0] if len(values) == 1 else values for name, values in self.query.items()}
+        if twice := [name for name, values in self.query.items() if len(values) > 1]:
+            raise self.refuse(400, f"given more than once: {', '.join(twice)}")
         try:
-            return shape.model_validate(once)
+            return shape.model_validate({name: values[0] for name, values in self.query.items()})
         except ValidationError as error:
             raise self.refuse(400, "; ".join(_problems(error, "query"))) from error
 
@@ -150,6 +151,7 @@ class FaceRoute:
     writes: bool
     public: bool
     models: RouteModels = RouteModels()
+    otherwise: bool = False  # takes only what no other route takes
 
 
 def _problems(error: ValidationError, whole: str) -> list[str]:
@@ -179,22 +181,30 @@ class Face:
     routes: list[FaceRoute] = field(default_factory=list)
 
     def reads(
-        self, name: str, path: str, method: str = "GET", *, public: bool = False, models: RouteModels | None = None
+        self,
+        name: str,
+        path: str,
+        method: str = "GET",
+        *,
+        public: bool = False,
+        models: RouteModels | None = None,
+        otherwise: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Declare a route that changes nothing."""
-        return self._declare(name, method, path, writes=False, public=public, models=models)
+        return self._declare(name, method, path, False, public, models, otherwise)
 
     def writes(
         self, name: str, path: str, method: str = "POST", *, public: bool = False, models: RouteModels | None = None
     ) -> Callable[[Handler], Handler]:
         """Declare a route that changes the world: its handler calls `Call.did` once."""
-        return self._declare(name, method, path, writes=True, public=public, models=models)
+        return self._declare(name, method, path, True, public, models)
 
     def _declare(
-        self, name: str, method: str, path: str, *, writes: bool, public: bool, models: RouteModels | None
+        self, name: str, method: str, path: str, writes: bool, public: bool, models: RouteModels | None, otherwise: bool = False
     ) -> Callable[[Handler], Handler]:
         def declare(handler: Handler) -> Handler:
-            self.routes.append(FaceRoute(f"{self.name}.{name}", method, path, handler, writes, public, models or RouteModels()))
+            route = FaceRoute(f"{self.name}.{name}", method, path, handler, writes, public, models or RouteModels(), otherwise)
+            self.routes.append(route)
             return handler
 
         return declare

@@ -38,18 +38,17 @@ class Condition:
     slow: float = 0.0
     wrong: float = 0.0
 
-    @property
-    def transient(self) -> float:
-        return sum(self.failures.get(outcome, 0.0) for outcome in TRANSIENT)
-
-    @property
-    def persistent(self) -> float:
-        return sum(share for outcome, share in self.failures.items() if outcome not in TRANSIENT)
+    transient: float = 0.0  # the chance of a failure that the gateway tries again
+    persistent: float = 0.0  # and of one that it does not
 
     def fail(self, outcome: str, rate: float) -> None:
         """Add a cause of failure; it can only hit the calls that no earlier cause has hit."""
-        left = max(0.0, 1.0 - self.transient - self.persistent)
-        self.failures[outcome] = self.failures.get(outcome, 0.0) + rate * left
+        more = rate * max(0.0, 1.0 - self.transient - self.persistent)
+        self.failures[outcome] = self.failures.get(outcome, 0.0) + more
+        if outcome in TRANSIENT:
+            self.transient += more
+        else:
+            self.persistent += more
 
 
 def condition(faults: list[ProviderFault], at: float) -> Condition:

@@ -19,6 +19,8 @@ class Meters:
         self._metrics = metrics
         self._service = state.route.alias
         self._known: dict[tuple[str, ...], Series] = {}
+        self._answers: dict[tuple[str, str, str], tuple[Series, Series]] = {}
+        self._tenant_calls: dict[tuple[str, str, str], Series] = {}
         self._durations: dict[str, Histogram] = {}
         self._service_duration = Histogram(metrics, "service_request_duration_seconds", {"service": self._service})
         self._born_at_zero(state)
@@ -76,14 +78,24 @@ class Meters:
 
     def answered(self, tenant: str, region: str, outcome: str, n: int) -> None:
         """Answers of the service: ok, degraded (retrieval only) or error."""
-        if n:
-            self._counter("service_requests_total", service=self._service, region=region, outcome=outcome).value += n
-            self._counter("tenant_requests_total", service=self._service, tenant=tenant, outcome=outcome).value += n
+        if not n:
+            return
+        found = self._answers.get((tenant, region, outcome))
+        if found is None:
+            whole = self._counter("service_requests_total", service=self._service, region=region, outcome=outcome)
+            own = self._counter("tenant_requests_total", service=self._service, tenant=tenant, outcome=outcome)
+            found = self._answers[tenant, region, outcome] = whole, own
+        for series in found:
+            series.value += n
 
-    def tenant_called(self, tenant: str, provider: str, mode: str, outcome: str, n: int) -> None:
-        if n:
-            labels = {"tenant": tenant, "provider": provider, "mode": mode, "outcome": outcome}
-            self._counter("llm_tenant_requests_total", **labels).value += n
+    def tenant_called(self, tenant: str, provider: str, outcome: str, n: int) -> None:
+        if not n:
+            return
+        series = self._tenant_calls.get((tenant, provider, outcome))
+        if series is None:
+            labels = {"tenant": tenant, "provider": provider, "mode": "normal", "outcome": outcome}
+            series = self._tenant_calls[tenant, provider, outcome] = self._counter("llm_tenant_requests_total", **labels)
+        series.value += n
 
     def took(self, mixture: Mixture) -> None:
         self._service_duration.observe(mixture)
@@ -98,7 +110,11 @@ class Meters:
         self._counter("tool_calls_total", **{"class": tool}, outcome=outcome).value += n
 
     def gauge(self, name: str, value: float, **labels: str) -> None:
-        self._metrics.gauge(name, labels).value = value
+        key = (name, *labels.values())
+        series = self._known.get(key)
+        if series is None:
+            series = self._known[key] = self._metrics.gauge(name, labels)
+        series.value = value
 
     def synthetic(self, vantage: str, ok: bool) -> None:
         self.gauge("synthetic_ok", float(ok), service=self._service, vantage=vantage)

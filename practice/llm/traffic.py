@@ -6,11 +6,13 @@ A right mitigation lowers the errors because the requests really go elsewhere; a
 from __future__ import annotations
 
 import zlib
+from collections import Counter
+from dataclasses import dataclass
 from random import Random
 
 from practice.llm.faults import TRANSIENT, Condition, condition
 from practice.llm.gateway_log import Calls, GatewayLog, Served, Step
-from practice.llm.latency import REFUSED, RETRIEVAL, SLOW, TIMEOUT, usual
+from practice.llm.latency import REFUSED, RETRIEVAL, SLOW, TIMEOUT, Shape, usual
 from practice.llm.load import STEP_SECONDS, ProviderLoad, Retrying
 from practice.llm.meters import VANTAGES, Meters
 from practice.world.chance import binomial, poisson, split
@@ -20,6 +22,21 @@ SERVICE_BACKGROUND_ERROR = 0.0008
 QUALITY_SAMPLE_SHARE = 0.1
 PRIMARY_PASS_RATE = 0.985
 COST_USD_PER_CALL = 0.004
+SHAPES = {"slow": SLOW, "timeout": TIMEOUT, "refused": REFUSED, "retrieval": RETRIEVAL}
+"""How long answers take that do not take the provider's usual time."""
+
+
+@dataclass(frozen=True)
+class Odds:
+    """What a call to a provider meets in one step: reckoned once, and drawn from for every tenant."""
+
+    persistent: float
+    stumbles: float  # of those that do not fail for good
+    stays_failed: float  # of those that stumble
+    tries_more: float
+    slow: float
+    timeouts: float  # as a share of transient failures
+    usual: Shape
 
 
 class Traffic:
@@ -31,6 +48,8 @@ class Traffic:
         self._log = log
         self.loads: dict[str, ProviderLoad] = {}
         self.conditions: dict[str, Condition] = {}
+        self._odds: dict[str, Odds] = {}
+        self._took: Counter[str] = Counter()  # this step's answers: by whom in the usual time, or how else
 
     def load(self, provider: str) -> ProviderLoad:
         return self.loads.setdefault(provider, ProviderLoad())
@@ -49,6 +68,8 @@ class Traffic:
                 self._retrieve(tenant, asked[tenant.name], step)
             else:
                 self._serve(state, tenant, sent[tenant.name], step)
+        self._meters.took([(n, SHAPES.get(how) or self._odds[how].usual) for how, n in self._took.items()])
+        self._took.clear()
         self._count_calls(state, step)
         self._watch(state, step)
         self._log.append(step)
@@ -68,6 +89,7 @@ class Traffic:
             admitted = round(requests * load.admits(end))
             load.meet(end, admitted, provider.capacity_rps, met, retrying)
             self.conditions[name] = met
+            self._odds[name] = _odds(met, retrying, provider)
 
     def _retrieve(self, tenant: Tenant, n: int, step: Step) -> None:
         served = step.tenant(tenant.name)
@@ -76,7 +98,7 @@ class Traffic:
         served.modes["retrieval_only"] += n
         step.requests += n
         self._meters.answered(tenant.name, _home(tenant), "degraded", n)
-        self._meters.took([(n, RETRIEVAL)])
+        self._took["retrieval"] += n
 
     def _serve(self, state: State, tenant: Tenant, sent: dict[str, int], step: Step) -> None:
         served = step.tenant(tenant.name)
@@ -92,34 +114,35 @@ class Traffic:
             served.modes["normal"] += n
             step.requests += n
             step.errors += bad
-            self._meters.answered(tenant.name, _home(tenant), "ok", good)
-            self._meters.answered(tenant.name, _home(tenant), "error", bad)
+            home = _home(tenant)
+            self._meters.answered(tenant.name, home, "ok", good)
+            self._meters.answered(tenant.name, home, "error", bad)
 
     def _call(self, state: State, tenant: Tenant, provider: Provider, n: int, step: Step) -> int:
         """Call a provider `n` times for a tenant, with retries; returns how many calls succeeded in the end."""
-        met, load = self.conditions[provider.name], self.load(provider.name)
-        retrying = Retrying(state.policy)
-        admitted = n if load.breaker == "CLOSED" else binomial(self._rng, n, load.admits(step.end))
-        persistent = binomial(self._rng, admitted, met.persistent)
-        p = met.transient / max(1e-9, 1 - met.persistent)
-        stumbled = binomial(self._rng, admitted - persistent, p)
-        failed = binomial(self._rng, stumbled, retrying.stays_failed(p))
-        further = round(stumbled * retrying.tries_more(p) + self._rng.random() - 0.5) if stumbled else 0
+        rng, odds, load = self._rng, self._odds[provider.name], self.load(provider.name)
+        admitted = n if load.breaker == "CLOSED" else binomial(rng, n, load.admits(step.end))
+        persistent = binomial(rng, admitted, odds.persistent)
+        stumbled = binomial(rng, admitted - persistent, odds.stumbles)
+        failed = binomial(rng, stumbled, odds.stays_failed) if stumbled else 0
+        further = round(stumbled * odds.tries_more + rng.random() - 0.5) if stumbled else 0
         retries = max(further, stumbled - failed)  # whoever recovered was tried at least once more
         ok = admitted - persistent - failed
         calls = step.call(provider.name, tenant.region_at(provider.name) or provider.regions[0])
-        slow = binomial(self._rng, ok, met.slow)
+        slow = binomial(rng, ok, odds.slow)
         calls.by_outcome["ok"] += ok
         calls.slow += slow
         calls.retries += retries
-        self._blame(met, persistent, retries + failed, calls)
-        self._meters.tenant_called(tenant.name, provider.name, "normal", "ok", ok)
-        self._meters.tenant_called(tenant.name, provider.name, "normal", "error", n - ok)
-        timeouts = round(failed * met.failures.get("timeout", 0.0) / max(1e-9, met.transient))
-        self._meters.timed_out(timeouts + binomial(self._rng, slow, 0.15))
-        baseline = usual(provider.baseline_latency_ms)
-        rest = n - ok - timeouts
-        self._meters.took([(ok - slow, baseline), (slow, SLOW), (timeouts, TIMEOUT), (rest, REFUSED)])
+        self._blame(self.conditions[provider.name], persistent, retries + failed, calls)
+        self._meters.tenant_called(tenant.name, provider.name, "ok", ok)
+        self._meters.tenant_called(tenant.name, provider.name, "error", n - ok)
+        timeouts = round(failed * odds.timeouts)
+        self._meters.timed_out(timeouts + binomial(rng, slow, 0.15))
+        took = self._took
+        took[provider.name] += ok - slow
+        took["slow"] += slow
+        took["timeout"] += timeouts
+        took["refused"] += n - ok - timeouts
         return ok
 
     def _blame(self, met: Condition, persistent: int, transient: int, calls: Calls) -> None:
@@ -178,6 +201,19 @@ class Traffic:
         self._meters.worked("batch_jobs_total", poisson(self._rng, 3.0) if flags["batch.enabled"] else 0)
         running = flags["orchestrator.autonomy"] and flags["scheduler.enabled"]
         self._meters.worked("autonomous_runs_total", poisson(self._rng, 6.0) if running else 0)
+
+
+def _odds(met: Condition, retrying: Retrying, provider: Provider) -> Odds:
+    p = met.transient / max(1e-9, 1 - met.persistent)
+    return Odds(
+        met.persistent,
+        p,
+        retrying.stays_failed(p),
+        retrying.tries_more(p),
+        met.slow,
+        met.failures.get("timeout", 0.0) / max(1e-9, met.transient),
+        usual(provider.baseline_latency_ms),
+    )
 
 
 def _home(tenant: Tenant) -> str:

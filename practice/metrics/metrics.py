@@ -33,12 +33,6 @@ class Series:
             self.born -= 1
             self.values.append(0.0)
 
-    def sample(self) -> None:
-        """Keep the value as it is now; the caller appends the time."""
-        if self.kind == "counter" and self.values and self.value < self.values[-1]:
-            self.resets.append(len(self.values) + self.born)
-        self.values.append(self.value)
-
     def at(self, instant: float) -> float | None:
         """The newest value not after `instant` and not older than the look-back; None where there is none."""
         index = bisect_right(self.times, instant) - 1
@@ -120,8 +114,11 @@ class Metrics:
         """Take one sample of every counter and gauge, as a scrape does."""
         if self.times and at <= self.times[-1]:
             return
-        for series in self._sampled:
-            series.sample()
+        for series in self._sampled:  # some four hundred, at every step: nothing is called that need not be
+            value, values = series.value, series.values
+            if values and value < values[-1] and series.kind == "counter":
+                series.resets.append(len(values) + series.born)
+            values.append(value)
         self.times.append(at)
         if len(self.times) % 1000 == 0:
             self._forget(at - RETENTION)

@@ -18,6 +18,7 @@ class ServiceMeters:
     def __init__(self, metrics: Metrics, fleet: Fleet, tenants: Mapping[str, Tenant]) -> None:
         self._metrics = metrics
         self._known: dict[tuple[str, ...], Series] = {}
+        self._tenants: dict[tuple[str, str, str], Series] = {}
         self._took: dict[str, Histogram] = {}
         for service in fleet.services.values():
             self._born_at_zero(service, tenants)
@@ -66,7 +67,11 @@ class ServiceMeters:
         self._counter("service_writes_total", service=service, region=region, outcome=outcome).value += n
 
     def met(self, service: str, tenant: str, outcome: str, n: int) -> None:
-        self._counter("tenant_requests_total", service=service, tenant=tenant, outcome=outcome).value += n
+        key = (service, tenant, outcome)
+        series = self._tenants.get(key)
+        if series is None:
+            series = self._tenants[key] = self._counter("tenant_requests_total", service=service, tenant=tenant, outcome=outcome)
+        series.value += n
 
     def spoilt(self, service: str, n: int) -> None:
         self._counter("service_integrity_errors_total", service=service).value += n

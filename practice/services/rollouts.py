@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from practice.services.cluster import (
@@ -25,8 +25,8 @@ from practice.services.cluster import (
     replica_set_manifest,
     template_of,
 )
-from practice.services.conditions import runs
-from practice.services.fleet import Fleet, Place, Revision, Service
+from practice.services.deployment import DeploymentInCluster, report
+from practice.services.fleet import Revision
 from practice.services.fleet_cast import revision_name
 from practice.world.state import State
 
@@ -36,17 +36,8 @@ ROLLOUT_SECONDS = 6.0
 """So long (in world seconds) until all pods of a new template are ready, if they can start."""
 LOOK_SECONDS = 3.0
 """In a world without a clock of its own, every look at a deployment that is under way brings it so much further."""
-SURGE = 0.25
-KEPT = 10
-"""Old replica sets, unless the deployment says otherwise."""
 LATEST = {"LATEST": 1.0}
 NOT_COPIED = (REVISION, REVISION_HISTORY, "kubectl.kubernetes.io/last-applied-configuration")
-CONDITION_TEXT = {
-    "NewReplicaSetAvailable": 'ReplicaSet "{}" has successfully progressed.',
-    "ReplicaSetUpdated": 'ReplicaSet "{}" is progressing.',
-    "ProgressDeadlineExceeded": 'ReplicaSet "{}" has timed out progressing.',
-    "DeploymentPaused": "Deployment is paused",
-}
 
 
 def reconcile(state: State, now: float) -> None:
@@ -57,27 +48,8 @@ def reconcile(state: State, now: float) -> None:
                 Controller(state.fleet, state.clusters.setdefault(place.region, Cluster(place.region)), service, place).work(now)
 
 
-@dataclass
-class Controller:
-    """Of one deployment in one cluster."""
-
-    fleet: Fleet
-    cluster: Cluster
-    service: Service
-    place: Place
-
-    @property
-    def deployment(self) -> JSON:
-        return self.cluster.deployments[self.service.name]
-
-    @property
-    def rolling(self) -> Rolling:
-        return self.cluster.rolling[self.service.name]
-
-    @property
-    def current(self) -> JSON:
-        """The replica set that is wanted."""
-        return self.cluster.replica_sets[self.rolling.current]
+class Controller(DeploymentInCluster):
+    """Brings about what one deployment asks for."""
 
     def work(self, now: float) -> None:
         """Take in what was changed elsewhere, go on with the rollout, and say how far it is."""
@@ -91,7 +63,7 @@ class Controller:
             self._deployed_elsewhere(now)
         if self.rolling.leaving and not self.deployment["spec"].get("paused"):
             self._go_on(now)
-        self._report(now)
+        report(self, now)
         self.rolling.said = self._seen()
 
     def _seen(self) -> tuple[object, ...]:
@@ -111,25 +83,6 @@ class Controller:
             return
         alike = [one for one in self.cluster.owned(self.service.name) if plain(one["spec"]["template"]) == spec["template"]]
         self._roll_to(alike[-1]["metadata"]["name"] if alike else self._new_replica_set(spec["template"], now), now)
-
-    def why_not(self, replica_set: str) -> str:
-        """Why pods of a replica set do not start, in Kubernetes' words; empty if they do."""
-        revision = self.service.revisions[replica_set]
-        if not revision.image_present:
-            return "ImagePullBackOff"
-        if any(f"{name}:{version}" in self.fleet.disabled_secrets for name, version in revision.secrets.items()):
-            return "CreateContainerConfigError"
-        return "" if runs(self.fleet, self.service, revision) else "CrashLoopBackOff"
-
-    def pods(self, replica_set: str) -> tuple[int, int]:
-        """How many pods a replica set has, and how many of them are ready."""
-        rolling, ready = self.rolling, self.place.ready_replicas
-        if not rolling.leaving:
-            return (self.place.replicas, ready) if replica_set == rolling.current else (0, 0)
-        if replica_set == rolling.current:
-            return min(self.place.replicas, rolling.ready + math.ceil(SURGE * self.place.replicas)), rolling.ready
-        left = self._left()
-        return left.get(replica_set, 0), left.get(replica_set, 0)
 
     # ---- rolling ----
 
@@ -174,18 +127,10 @@ class Controller:
 
     def _share(self) -> None:
         """Let the traffic go to the pods that are ready."""
-        ready, left = self.place.ready_replicas, self._left()
+        ready, left = self.place.ready_replicas, self.left()
         counts = {**left, self.rolling.current: self.rolling.ready}
         if ready:
             self.place.split = {name: count / ready for name, count in counts.items() if count}
-
-    def _left(self) -> dict[str, int]:
-        """The pods of the replica sets that are on their way out."""
-        many, mass = self.place.ready_replicas - self.rolling.ready, sum(self.rolling.leaving.values())
-        left: dict[str, int] = {}
-        for name, share in self.rolling.leaving.items():
-            left[name] = min(many - sum(left.values()), math.ceil(many * share / mass))
-        return left
 
     def _finish(self, now: float) -> None:
         self.rolling.leaving, self.rolling.moved = {}, now
@@ -264,64 +209,6 @@ class Controller:
             schema_min=_whole(notes.get(f"{SCHEMA}min", ""), 1),
             schema_max=_whole(notes.get(f"{SCHEMA}max", ""), 9),
         )
-
-    # ---- saying how far it is ----
-
-    def _report(self, now: float) -> None:
-        owned = self.cluster.owned(self.service.name)
-        for replica_set in owned:
-            pods, ready = self.pods(replica_set["metadata"]["name"])
-            if replica_set["spec"]["replicas"] != pods:
-                replica_set["spec"]["replicas"] = pods
-                replica_set["metadata"]["generation"] += 1
-            counted = _counted(fullyLabeledReplicas=pods, readyReplicas=ready, availableReplicas=ready)
-            self._say(replica_set, {"replicas": pods, "observedGeneration": replica_set["metadata"]["generation"], **counted})
-        self._say(self.deployment, self._status(now))
-        limit = self.deployment["spec"].get("revisionHistoryLimit")
-        idle = [one for one in owned if not one["spec"]["replicas"] and one is not self.current]
-        for old in idle[: max(0, len(idle) - (KEPT if limit is None else limit))]:
-            del self.cluster.replica_sets[old["metadata"]["name"]]
-            self.cluster.version += 1
-
-    def _say(self, manifest: JSON, status: JSON) -> None:
-        if manifest["status"] != status:
-            manifest["status"] = status
-            self.cluster.touch(manifest)
-
-    def _status(self, now: float) -> JSON:
-        each = {one["metadata"]["name"]: self.pods(one["metadata"]["name"]) for one in self.cluster.owned(self.service.name)}
-        pods, ready = sum(p for p, _ in each.values()), sum(r for _, r in each.values())
-        updated, _ = each[self.rolling.current]
-        enough = ready >= self.place.replicas
-        available = {
-            "type": "Available",
-            "status": str(enough),
-            "reason": f"MinimumReplicas{'Available' if enough else 'Unavailable'}",
-            "message": f"Deployment {'has' if enough else 'does not have'} minimum availability.",
-        }
-        counted = _counted(
-            replicas=pods,
-            updatedReplicas=updated,
-            readyReplicas=ready,
-            availableReplicas=ready,
-            unavailableReplicas=max(0, pods - ready),
-        )
-        observed = self.deployment["metadata"]["generation"]
-        return {"observedGeneration": observed, **counted, "conditions": [available, self._progressing(now)]}
-
-    def _progressing(self, now: float) -> JSON:
-        spec, rolling = self.deployment["spec"], self.rolling
-        says, reason = "True", "ReplicaSetUpdated" if rolling.leaving else "NewReplicaSetAvailable"
-        if spec.get("paused"):
-            says, reason = "Unknown", "DeploymentPaused"
-        elif rolling.leaving and now - rolling.moved > spec.get("progressDeadlineSeconds", 600):
-            says, reason = "False", "ProgressDeadlineExceeded"
-        return {"type": "Progressing", "status": says, "reason": reason, "message": CONDITION_TEXT[reason].format(rolling.current)}
-
-
-def _counted(**counts: int) -> JSON:
-    """As Kubernetes shows counts: what is zero is left out."""
-    return {name: count for name, count in counts.items() if count}
 
 
 def _whole(text: str, otherwise: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
@@ -14,6 +14,7 @@ from practice.services.repositories import Repository
 
 JSON = dict[str, Any]
 Shares = dict[str, float]
+PartT = TypeVar("PartT")
 
 
 @dataclass
@@ -162,7 +163,7 @@ class Person:
 
 @dataclass
 class State:
-    """The whole changeable world. The SaaS faces keep their records in `slack` to `github`."""
+    """The whole changeable world. What only one face knows is in a part of its own: a class of that face (`part`)."""
 
     providers: dict[str, Provider]
     tenants: dict[str, Tenant]
@@ -171,17 +172,17 @@ class State:
     policy: ClientPolicy = field(default_factory=ClientPolicy)
     versions: dict[str, Version] = field(default_factory=dict)  # setting (services/api/gateway) → its version
     flags: dict[str, bool] = field(default_factory=dict)
-    flag_events: list[JSON] = field(default_factory=list)
     provider_faults: list[ProviderFault] = field(default_factory=list)
     blind: bool = False
-    slack: dict[str, JSON] = field(default_factory=dict)  # channel id → channel with its messages, pins, bookmarks
-    statuspage: dict[str, JSON] = field(default_factory=dict)  # incident id → incident
-    pagerduty: dict[str, JSON] = field(default_factory=dict)  # incident id → incident
-    github: dict[str, list[JSON]] = field(default_factory=dict)  # owner/repo → issues
     repositories: dict[str, Repository] = field(default_factory=dict)  # owner/repo → its branches and rulesets
     fleet: Fleet = field(default_factory=Fleet)
     clusters: dict[str, Cluster] = field(default_factory=dict)  # region → its Kubernetes cluster
-    cloud_run: dict[str, JSON] = field(default_factory=dict)  # service@region → what only its Admin API knows: tags, and what is under way
+    parts: dict[str, Any] = field(default_factory=dict)  # what faces keep for themselves, by the name of its type
+
+    def part(self, kind: type[PartT]) -> PartT:
+        """What a face keeps for itself. It begins empty."""
+        found: PartT = self.parts.setdefault(f"{kind.__module__}.{kind.__qualname__}", kind())
+        return found
 
     def deliver(self, person: str, at: str, via: str, text: str, incident_key: str | None, **more: object) -> None:
         """Make a person's phone ring: `via` is page, dm or note."""

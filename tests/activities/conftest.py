@@ -2,12 +2,13 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from temporalio.testing import ActivityEnvironment
 
@@ -35,6 +36,7 @@ from practice.llm.faults import ProviderFault
 from practice.world.injected_faults import InjectedFault
 from practice.world.state import JSON
 from practice.world.world import World
+from tests.stage import contract
 
 INCIDENT = "inc-20261123-chat"
 PATIENCE = 1.2  # seconds that a client waits for a face: a story about one that hangs waits as long, and a busy machine answers within it
@@ -58,6 +60,14 @@ class FollowingClock:
     """Lets no time pass: the world follows the instants of the readings."""
 
     async def sleep(self, duration: timedelta) -> None: ...
+
+
+@pytest.fixture(autouse=True)
+def requests_keep_the_contract() -> Iterator[None]:
+    """Every request to one of our own APIs is what its OpenAPI document says."""
+    contract.broken.clear()
+    yield
+    assert not contract.broken
 
 
 @pytest.fixture
@@ -90,11 +100,12 @@ def call(world: World) -> MakeCall:
 
 @pytest.fixture
 async def door(practice_url: str) -> AsyncIterator[MakeClient]:
-    """MessageHandlers to the faces, closed afterwards: `door("/llm")`, `door("/unleash", Authorization="practice-token")`."""
+    """Clients of the faces, closed afterwards: `door("/llm")`, `door("/unleash", Authorization="practice-token")`."""
     opened: list[HttpClient] = []
 
     def make(path: str, timeout: float = 2.0, **headers: str) -> HttpClient:
-        opened.append(HttpClient(practice_url + path, headers or BEARER, timeout=timeout))
+        checked = contract.Checked(httpx.AsyncHTTPTransport(verify=False))
+        opened.append(HttpClient(practice_url + path, headers or BEARER, timeout=timeout, transport=checked))
         return opened[-1]
 
     yield make

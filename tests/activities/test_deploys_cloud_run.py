@@ -19,6 +19,7 @@ from activities.kit.http import HttpClient
 from activities.metrics.prometheus import Prometheus
 from activities.metrics.telemetry import Surface, Telemetry
 from activities.organisation.catalogue import Deployed
+from practice.faces.cloud_run.changes import CloudRunRecords
 from practice.services.deploying import deploy
 from practice.services.fleet import Place
 from practice.world.world import World
@@ -330,7 +331,7 @@ async def test_an_attempt_that_is_over_time_does_not_write_any_more(
 async def test_a_tagged_address_survives_the_shift(
     world: World, deploys: Deploys, rollout: Rollout, call: MakeCall, door: MakeClient
 ) -> None:
-    world.state.cloud_run["api@eu-west"] = {"tags": {"before": "api-00039"}}
+    world.state.part(CloudRunRecords)["api@eu-west"] = {"tags": {"before": "api-00039"}}
     await shift(deploys, back_to(rollout), call())
     said = (await door("/run").read(call(), "/v2/projects/acme/locations/eu-west/services/api")).json()
     assert {"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "revision": "api-00039", "tag": "before"} in said["trafficStatuses"]

@@ -15,6 +15,7 @@ from activities.organisation.people import Person
 from activities.paging.orders import AcknowledgementOf, Ask, NotePage, Page, Remind, ResolvePage
 from activities.paging.pager import NobodyReached, Pager
 from activities.paging.pagerduty import PagerDuty
+from practice.faces.pagerduty.records import Pages
 from practice.world.injected_faults import InjectedFault
 from practice.world.world import World
 from tests.activities.conftest import INCIDENT, MakeClient, until_done
@@ -89,7 +90,7 @@ async def test_whatever_happens_on_the_way_each_person_is_paged_once(
     world.injected_faults.set(InjectedFault(route, mode, times))
     effect, _ = await until_done(lambda: pager.page(PAGE, call()))
     again = await pager.page(PAGE, call())
-    assert len(world.state.pagerduty) == 1
+    assert len(world.state.part(Pages)) == 1
     assert [len(_heard(world, who)) for who in ("dana", "lee", "noor")] == [1, 1, 0]
     assert effect.after["paged"] == ["dana", "lee"]
     assert again.adopted
@@ -101,14 +102,14 @@ async def test_a_second_page_wakes_the_same_people_again_once(pager: Pager, worl
     for _ in range(2):
         await pager.page(second, keyed)
     assert [len(_heard(world, who)) for who in ("dana", "lee")] == [2, 2]
-    assert len(world.state.pagerduty) == 1
+    assert len(world.state.part(Pages)) == 1
 
 
 async def test_a_page_that_people_have_ended_is_not_opened_again_by_a_retry(pager: Pager, world: World, call: Calls) -> None:
     await pager.page(PAGE, call())
     await pager.resolve(ResolvePage(incident_id=INCIDENT), call())
     assert (await pager.page(PAGE.model_copy(update={"people": ()}), call())).adopted
-    assert [incident["status"] for incident in world.state.pagerduty.values()] == ["resolved"]
+    assert [incident["status"] for incident in world.state.part(Pages).values()] == ["resolved"]
 
 
 async def test_somebody_without_a_pager_is_named(pager: Pager, call: Calls) -> None:
@@ -127,7 +128,7 @@ async def test_who_took_the_page_is_known_by_e_mail_even_after_its_end(pager: Pa
     assert (await pager.acknowledged(order, call())).emails == ()
     await pager.page(PAGE, call())
     assert (await pager.acknowledged(order, call())).emails == ()
-    (id,) = world.state.pagerduty
+    (id,) = world.state.part(Pages)
     headers = {"Authorization": "Token token=practice-token", "From": "lee@example.com"}
     async with httpx.AsyncClient(base_url=practice_url, headers=headers) as phone:
         await phone.put(f"/pagerduty/api/incidents/{id}", json={"incident": {"type": "incident", "status": "acknowledged"}})
@@ -144,7 +145,7 @@ async def test_whatever_happens_on_the_way_the_page_is_resolved_once(
     world.injected_faults.set(InjectedFault("pagerduty.enqueue", mode, times))
     await until_done(lambda: pager.resolve(ResolvePage(incident_id=INCIDENT), call()))
     assert (await pager.resolve(ResolvePage(incident_id=INCIDENT), call())).adopted
-    (incident,) = world.state.pagerduty.values()
+    (incident,) = world.state.part(Pages).values()
     assert [line["type"] for line in incident["log"]].count("resolve_log_entry") == 1
 
 
@@ -263,7 +264,7 @@ async def test_a_reminder_repeats_the_code_and_says_that_it_is_one(pager: Pager,
 
 async def test_a_question_opens_the_page_where_nobody_was_paged_yet(pager: Pager, world: World, call: Calls) -> None:
     await asyncio.gather(pager.ask(QUESTION, call(key=ASKED)))
-    assert [incident["incident_key"] for incident in world.state.pagerduty.values()] == [INCIDENT]
+    assert [incident["incident_key"] for incident in world.state.part(Pages).values()] == [INCIDENT]
 
 
 async def test_a_page_that_pagerduty_does_not_show_is_not_yet_a_page(pager: Pager, world: World, call: Calls) -> None:
@@ -286,6 +287,6 @@ async def test_the_commands_by_hand_do_the_same(practice_url: str, world: World)
             command = command.replace(ours, theirs)  # noqa: PLW2901
         running = await asyncio.create_subprocess_shell(command, env=environment, stdout=asyncio.subprocess.PIPE)
         await running.communicate()
-        environment["PAGERDUTY_INCIDENT"] = next(iter(world.state.pagerduty))
+        environment["PAGERDUTY_INCIDENT"] = next(iter(world.state.part(Pages)))
     assert "SEV-1: answers fail" in _heard(world, "dana")[0]
     assert _heard(world, "lee") == ["SEV-1: answers fail"]

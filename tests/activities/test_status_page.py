@@ -10,6 +10,7 @@ from activities.action import Call, Grant, Refused
 from activities.status_page.status_page import Publish, State, StatusPage
 from activities.status_page.statuspage import Statuspage
 from activities.texts import templates, wording
+from practice.faces.statuspage import PublishedIncidents
 from practice.world.injected_faults import InjectedFault
 from practice.world.world import World
 from tests.activities.conftest import INCIDENT, MakeClient, until_done
@@ -44,7 +45,11 @@ def _granted(call: Calls, *orders: Publish, nth: int = 1) -> Call:
 
 def _public(world: World) -> list[tuple[str, str]]:
     """What customers read: state and text, oldest first."""
-    return [(u["status"], u["body"]) for incident in world.state.statuspage.values() for u in reversed(incident["incident_updates"])]
+    return [
+        (u["status"], u["body"])
+        for incident in world.state.part(PublishedIncidents).values()
+        for u in reversed(incident["incident_updates"])
+    ]
 
 
 @pytest.mark.parametrize(("mode", "times"), MISHAPS)
@@ -55,7 +60,7 @@ async def test_whatever_happens_on_the_way_customers_read_the_first_post_once(
     order = _order()
     effect, _ = await until_done(lambda: page.publish(order, _granted(call, order)))
     assert _public(world) == [("investigating", order.body)]
-    assert len(world.state.statuspage) == 1
+    assert len(world.state.part(PublishedIncidents)) == 1
     assert not effect.adopted
     assert effect.after["state"] == "investigating"
 
@@ -69,7 +74,7 @@ async def test_whatever_happens_on_the_way_customers_read_an_update_once(
     world.injected_faults.set(InjectedFault("statuspage.incidents.update", mode, times))
     effect, _ = await until_done(lambda: page.publish(second, _granted(call, second, nth=2)))
     assert _public(world) == [("investigating", first.body), ("identified", second.body)]
-    assert len(world.state.statuspage) == 1
+    assert len(world.state.part(PublishedIncidents)) == 1
     assert effect.before.get("state") == (None if effect.adopted else "investigating")
 
 
@@ -94,7 +99,7 @@ async def test_the_states_follow_each_other_on_one_incident_and_a_regression_goe
         order = _order(state, nth=nth)
         await page.publish(order, _granted(call, order, nth=nth))
     assert [state for state, _ in _public(world)] == list(told)
-    assert len(world.state.statuspage) == 1
+    assert len(world.state.part(PublishedIncidents)) == 1
 
 
 async def test_one_approval_of_a_template_covers_its_later_updates(page: StatusPage, world: World, call: Calls) -> None:
@@ -173,7 +178,7 @@ async def test_what_is_back_filled_shows_the_time_at_which_it_was_to_be_said_and
     world.injected_faults.set(InjectedFault(route, mode, times))
     order = _order("identified", at=AT).model_copy(update={"at": AT.replace(second=7, microsecond=5000)})
     effect, _ = await until_done(lambda: page.publish(order, _granted(call, order)))
-    ((update,),) = [incident["incident_updates"] for incident in world.state.statuspage.values()]
+    ((update,),) = [incident["incident_updates"] for incident in world.state.part(PublishedIncidents).values()]
     assert (update["body"], update["display_at"][:19]) == (order.body, "2026-11-23T12:36:07")
     assert update["deliver_notifications"] is False and "as of 12:36 UTC" in effect.summary
 

@@ -9,6 +9,7 @@ import pytest
 from activities.action import Call, Refused
 from activities.tickets.github import GitHub
 from activities.tickets.tickets import OpenTicket, RewriteTicket, Tickets
+from practice.faces.github.issues import Issues
 from practice.world.injected_faults import InjectedFault
 from practice.world.world import World
 from tests.activities.conftest import INCIDENT, MakeClient, until_done
@@ -25,7 +26,7 @@ def tickets(door: MakeClient) -> Tickets:
 
 
 def _issues(world: World) -> list[dict[str, Any]]:
-    return world.state.github.get(REPOSITORY, [])
+    return world.state.part(Issues).get(REPOSITORY, [])
 
 
 def _done(world: World, route: str) -> int:

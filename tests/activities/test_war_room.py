@@ -14,6 +14,7 @@ from activities.chat.slack import Slack, SlackError
 from activities.chat.war_room import WarRoom
 from activities.kit.http import HttpClient
 from activities.organisation.people import Person
+from practice.faces.slack.records import Channels
 from practice.world.injected_faults import InjectedFault
 from practice.world.world import World
 from tests.activities.conftest import INCIDENT, MakeClient, until_done
@@ -44,7 +45,7 @@ def war_room(slack: Slack) -> WarRoom:
 
 
 def _rooms(world: World) -> list[dict[str, Any]]:
-    return [channel for channel in world.state.slack.values() if channel["name"] == INCIDENT]
+    return [channel for channel in world.state.part(Channels).values() if channel["name"] == INCIDENT]
 
 
 def _texts(room: dict[str, Any]) -> list[str]:
@@ -197,7 +198,9 @@ async def test_standing_channels_are_told_once_each_and_one_that_is_missing_keep
     world.injected_faults.set(InjectedFault("slack.chat.postMessage", mode, times))
     order = Announce(to={"support": "the macro", "nowhere": "x", "executives": "five lines"}, nth=1)
     effect, _ = await until_done(lambda: war_room.announce(order, call(key="announce/1")))
-    told = {name: _texts(channel) for channel in world.state.slack.values() if (name := channel["name"]) in ("support", "executives")}
+    told = {
+        name: _texts(channel) for channel in world.state.part(Channels).values() if (name := channel["name"]) in ("support", "executives")
+    }
     assert told == {"support": ["the macro"], "executives": ["five lines"]}
     assert effect.after["told"] == ["support", "executives"] and "invite our bot" in str(effect.after["untold"])
     with pytest.raises(Refused, match="no channel #nowhere"):

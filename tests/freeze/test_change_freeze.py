@@ -29,6 +29,7 @@ from activities.freeze.orders import (
 )
 from activities.organisation.catalogue import Deployed
 from activities.organisation.policy import Policy
+from practice.faces.pagerduty.records import Pages
 from practice.services.repositories import HEADS, Commit, Repository
 from tests.stage.drill import Drill, RunningIncident, drill, until
 from worker.converter import data_converter
@@ -472,7 +473,7 @@ async def test_an_old_freeze_is_asked_about_again_and_again_and_never_ends_by_it
         assert await scene.push() == 422 and (await scene.state()).in_force
         await scene.release()
         await scene.ended()
-        pages = [page for page in scene.stage.world.state.pagerduty.values() if page["incident_key"].startswith("freeze-api-")]
+        pages = [page for page in scene.stage.world.state.part(Pages).values() if page["incident_key"].startswith("freeze-api-")]
         assert len(pages) == 3 and {page["status"] for page in pages} == {"resolved"}
         await scene.replayed()
 

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from activities.organisation.communications import DASHBOARDS
+from practice.faces.github.issues import Issues
+from practice.faces.slack.records import Channels
+from practice.faces.statuspage import PublishedIncidents
 from practice.http.server import serve
 from practice.world.world import World
 from tests.stage.drill import ORGANISATION, Drill, RunningIncident, brisk, drill, until
@@ -65,13 +68,13 @@ async def incident_of(
 
 def said(stage: Drill, channel: str) -> list[str]:
     """Every message of a channel as people read it, oldest first."""
-    return [unescape(str(m["text"])) for c in stage.world.state.slack.values() if c["name"] == channel for m in c["messages"]]
+    return [unescape(str(m["text"])) for c in stage.world.state.part(Channels).values() if c["name"] == channel for m in c["messages"]]
 
 
 def pinned(stage: Drill, channel: str) -> list[str]:
     return [
         unescape(str(m["text"]))
-        for c in stage.world.state.slack.values()
+        for c in stage.world.state.part(Channels).values()
         if c["name"] == channel
         for m in c["messages"]
         if m["ts"] in c["pins"]
@@ -80,7 +83,7 @@ def pinned(stage: Drill, channel: str) -> list[str]:
 
 def published(world: World) -> list[dict[str, Any]]:
     """What the public reads, oldest first."""
-    return [update for incident in world.state.statuspage.values() for update in reversed(incident["incident_updates"])]
+    return [update for incident in world.state.part(PublishedIncidents).values() for update in reversed(incident["incident_updates"])]
 
 
 def pages(stage: Drill, person: str) -> list[str]:
@@ -120,7 +123,7 @@ async def test_the_room_is_named_after_the_incident_and_what_is_pinned_is_kept_c
         assert "Scribe kim (assigned here)" in rota
         assert "IC dana" in status and "In force: backed off" in status
         assert len([text for text in said(stage, incident.id) if "Latest status" in text]) == 1
-        room = next(c for c in stage.world.state.slack.values() if c["name"] == incident.id)
+        room = next(c for c in stage.world.state.part(Channels).values() if c["name"] == incident.id)
         assert {"U_DANA", "U_LEE", "U_NOOR", "U_RAVI", "U_KIM"} <= set(room["members"])
         assert (await incident.status()).roles["scribe"] == "kim"  # type: ignore[index]
 
@@ -221,7 +224,7 @@ async def test_trace_ids_go_into_ticket_and_room_and_never_into_a_public_text(tm
         traces = f"Traces: {TRACE}, a1b2c3d4, e5f6a7b8"
         await when(lambda: traces in pinned(stage, incident.id)[3], incident, "traces in the room")
         scope = f"**Scope:** chat · traces {TRACE}, a1b2c3d4, e5f6a7b8"
-        await when(lambda: any(scope in i["body"] for issues in stage.world.state.github.values() for i in issues), incident, scope)
+        await when(lambda: any(scope in i["body"] for issues in stage.world.state.part(Issues).values() for i in issues), incident, scope)
         public = " ".join(update["body"] for update in published(stage.world)) + " ".join(said(stage, "support"))
         assert TRACE not in public and "a1b2c3d4" not in public
 
@@ -349,12 +352,12 @@ async def test_a_restricted_incident_says_nothing_outside_without_legal_and_the_
         await incident.answer("Publish", by="dana")
         await incident.pass_time(timedelta(minutes=45))
         assert "kim is not" in await incident.refused("approve", {"question": question.number, "by": "kim"})
-        room = next(c for c in stage.world.state.slack.values() if c["name"].startswith("inc-") and c["is_private"])
+        room = next(c for c in stage.world.state.part(Channels).values() if c["name"].startswith("inc-") and c["is_private"])
         assert re.fullmatch(r"inc-\d{8}-[a-z]+-[a-z]+", room["name"]) and "chat" not in room["topic"] and "U_SAM" in room["members"]
         assert not published(stage.world) and not said(stage, "support") and not said(stage, "executives")
         assert not any("holding" in line and "published" in line for line in await incident.timeline())
         assert "restricted incident" in pages(stage, "lee")[0] and "LLM" not in pages(stage, "lee")[0]
-        (issue,) = [i for issues in stage.world.state.github.values() for i in issues]
+        (issue,) = [i for issues in stage.world.state.part(Issues).values() for i in issues]
         assert "**Scope:** restricted" in issue["body"] and "aurora" not in issue["body"]
         await incident.answer("Publish", by="sam")
         await when(lambda: published(stage.world), incident, "the public text")

@@ -15,6 +15,7 @@ from temporalio.worker import Worker
 from activities.action import Role
 from activities.organisation.people import Person, Roster
 from activities.organisation.rota import OnDuty
+from practice.faces.slack.records import Channels
 from tests.stage.drastic import Drastic
 from tests.stage.drill import ORGANISATION, Drill, RunningIncident, brisk, drill, until
 from worker.service import runner
@@ -262,7 +263,7 @@ async def test_who_is_on_call_comes_from_pagerduty_and_its_source_is_shown(tmp_p
     async with incident_of(tmp_path, more=rota) as (stage, incident):
         question = await incident.question("from retrieval only")
         await when(lambda: heard(stage, "sam"), incident, "a page for sam")
-        room = next(c for c in stage.world.state.slack.values() if c["name"] == incident.id)
+        room = next(c for c in stage.world.state.part(Channels).values() if c["name"] == incident.id)
         pins = [str(m["text"]) for m in room["messages"] if m["ts"] in room["pins"]]
         assert "Ops Lead sam (PagerDuty EP_SECURITY)" in pins[2] and "Incident Commander dana (roster file)" in pins[2]
         await incident.commanded()

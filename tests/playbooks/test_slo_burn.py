@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from practice.faces.slack.records import Channels
 from practice.services.fleet import ServiceFault
 from tests.stage.drill import Drill, drill, until
 from workflows.incident import Phase, Silence, State
@@ -76,7 +77,7 @@ async def test_an_exhausted_budget_halts_changes_in_its_own_name_until_it_is_pos
         assert status.state is State.RESOLVED and status.in_force == []
         assert status.phases == (Phase.TRIAGE, Phase.MITIGATION, Phase.RECOVERY, Phase.POST_INCIDENT)
         assert len(incident.done("freezes.release_budget")) == 1
-        assert not stage.world.state.slack or not [e for e in await stage.effects() if e["face"] == "statuspage" and e["changed"]]
+        assert not stage.world.state.part(Channels) or not [e for e in await stage.effects() if e["face"] == "statuspage" and e["changed"]]
 
 
 async def test_the_commander_waives_it_by_name(tmp_path: Path) -> None:

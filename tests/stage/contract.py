@@ -9,10 +9,29 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 from jsonschema import Draft202012Validator
 
 DOCUMENTS = Path(__file__).parents[2] / "docs/api"
 Json = dict[str, Any]
+
+broken: list[str] = []
+"""What was wrong with the requests of this test: a client may catch what a transport raises, nobody catches this."""
+
+
+class Checked(httpx.AsyncBaseTransport):
+    """Sends requests on, and notes in `broken` those that are not what our documents say."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        found = problems(request.method, str(request.url), request.headers, await request.aread())
+        broken.extend(f"{request.method} {request.url.path}: {one}" for one in found)
+        return await self._inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
 
 
 @dataclass

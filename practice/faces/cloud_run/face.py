@@ -5,31 +5,23 @@ A write is accepted at once and shows as *reconciling*, with the traffic before,
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
+from practice.faces.cloud_run.changes import apply, begin, look, record_of, visible
 from practice.faces.cloud_run.forms import (
-    LATEST,
-    Scaling,
     ServicePatch,
-    Target,
-    Template,
     etag_of,
     shown_revision,
     shown_service,
-    targets_of,
 )
-from practice.http.face import Call, Face, Refusal, Reply
-from practice.services.deploying import change
+from practice.http.face import Call, Face, Reply
 from practice.services.fleet import Place, Revision, Service
-from practice.services.fleet_cast import revision_name
 from practice.world.state import JSON
 
 STATUS = {
     400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 409: "ABORTED",
     429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 501: "UNIMPLEMENTED", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED",
 }  # fmt: skip
-SETTLES_AFTER = 5.0  # world seconds
 MASK = {"traffic", "template", "scaling"}
 COMMON_QUERY = {"$alt", "alt", "prettyPrint", "fields", "key", "quotaUser"}
 TYPE = "type.googleapis.com/google.cloud.run.v2.Service"
@@ -64,7 +56,7 @@ def list_services(call: Call) -> Reply:
 def get_service(call: Call) -> Reply:
     _known_query(call)
     service, place = _known(call, call.path["service"])
-    _look(call, service, place)
+    look(call, service, place)
     return Reply(_shown(call, service, place))
 
 
@@ -87,21 +79,21 @@ def patch_service(call: Call) -> Reply:
         raise call.refuse(400, "service.name does not match the address")
     if wanted.etag and wanted.etag != etag_of(place):
         raise call.refuse(409, f"Conflict for resource '{service.name}': version '{wanted.etag}' was specified but is not current.")
-    before, latest = _visible(call, service, place), service.latest_ready(place.region)
+    before, latest = visible(call, service, place), service.latest_ready(place.region)
     if call.one("validateOnly", "false") == "true":
         kept = call.world.keep()
-        _change(call, service, place, wanted, mask)
+        apply(call, service, place, wanted, mask)
         call.state = call.world.state = call.world.kept(kept)
         call.did(_target(service, place), before, before)
         return Reply(_operation(call, service, place, done=True))
     shown = dict(place.split)
-    _change(call, service, place, wanted, mask)
-    changed = _visible(call, service, place) != before
+    apply(call, service, place, wanted, mask)
+    changed = visible(call, service, place) != before
     if changed:
         place.generation += 1
-        _begin(call, service, place, shown, latest)
-    call.did(_target(service, place), before, _visible(call, service, place))
-    refused = _own(call, service, place).get("refused") or {}
+        begin(call, service, place, shown, latest)
+    call.did(_target(service, place), before, visible(call, service, place))
+    refused = record_of(call, service, place).get("refused") or {}
     return Reply(_operation(call, service, place, done=not changed, failed=refused.get("why", "")))
 
 
@@ -130,138 +122,12 @@ def get_operation(call: Call) -> Reply:
     _known_query(call)
     name, _, generation = call.path["operation"].rpartition("-")[0].rpartition("-")
     service, place = _known(call, name)
-    _look(call, service, place)
-    moving = _own(call, service, place).get("moving") or {}
+    look(call, service, place)
+    moving = record_of(call, service, place).get("moving") or {}
     same = str(place.generation) == generation
     under_way = bool(moving) and same and not moving["over"]
     failed = moving["failed"] if moving and same else ""
     return Reply(_operation(call, service, place, done=not under_way, named=call.path["operation"], failed=failed))
-
-
-# ---- what a write does ----
-
-
-def _change(call: Call, service: Service, place: Place, wanted: ServicePatch, mask: set[str]) -> None:
-    own = _own(call, service, place)
-    if "template" in mask:
-        _deploy(call, service, place, _given(call, "template", wanted.template))
-    if "scaling" in mask:
-        _scale(call, place, _given(call, "scaling", wanted.scaling))
-    if "traffic" in mask:
-        split, tags = _split(call, service, place, wanted.traffic or [Target(type=1, percent=100)])
-        own["tags"] = tags
-        trouble = _trouble(call, service, place, split)
-        own["refused"] = {"split": split, "why": trouble} if trouble else None
-        if not trouble:
-            place.split = split
-
-
-def _begin(call: Call, service: Service, place: Place, shown: dict[str, float], latest: str) -> None:
-    """Show the change as under way, with what served before; what cannot be brought about stays refused."""
-    own = _own(call, service, place)
-    refused = own.get("refused") or {}
-    split = refused.get("split", place.split)
-    own["moving"] = {
-        "targets": targets_of(split, own.get("tags", {})), "shown": shown, "latest": latest,
-        "until": call.now + SETTLES_AFTER, "looked": False, "over": False, "failed": refused.get("why", ""),
-    }  # fmt: skip
-
-
-def _look(call: Call, service: Service, place: Place) -> None:
-    """Somebody looks: the first look finds a change under way, the second one finds it done, and so does a later one."""
-    own = _own(call, service, place)
-    moving = own.get("moving")
-    if not moving or moving["over"]:
-        return
-    if not moving["looked"] and call.now < moving["until"]:
-        moving["looked"] = True
-    elif moving["failed"]:
-        moving["over"] = True
-    else:
-        own["moving"] = None
-
-
-def _split(call: Call, service: Service, place: Place, targets: list[Target]) -> tuple[dict[str, float], dict[str, str]]:
-    split: dict[str, float] = {}
-    tags: dict[str, str] = {}
-    for target in targets:
-        if target.name != LATEST and target.name not in {*place.history, place.template}:
-            raise call.refuse(400, f"Revision '{target.name}' in service.traffic was not found.")
-        if target.name == LATEST and target.revision:
-            raise call.refuse(400, "service.traffic: a target of type LATEST names no revision.")
-        if target.percent:
-            split[target.name] = split.get(target.name, 0.0) + target.percent / 100
-        if target.tag:
-            tags[target.tag] = service.latest_ready(place.region) if target.name == LATEST else target.name
-    if not math.isclose(sum(split.values()), 1.0, abs_tol=1e-9):
-        raise call.refuse(400, f"service.traffic: percents must sum to 100, and are {round(sum(split.values()) * 100)}.")
-    return split, tags
-
-
-def _trouble(call: Call, service: Service, place: Place, split: dict[str, float]) -> str:
-    """Why the traffic cannot go there."""
-    disabled = set(call.state.fleet.disabled_secrets)
-    for name in split:
-        revision = service.revisions[service.latest_ready(place.region) if name == LATEST else name]
-        if not revision.ready or not revision.image_present:
-            return f"Revision '{revision.name}' is not ready and cannot serve traffic."
-        gone = [f"{secret}/versions/{v}" for secret, v in revision.secrets.items() if f"{secret}:{v}" in disabled]
-        if gone:
-            return f"Revision '{revision.name}' cannot access secret {gone[0]}, which is disabled."
-    return ""
-
-
-def _deploy(call: Call, service: Service, place: Place, wanted: Template) -> None:
-    """A new template is a new revision, unless it is what the newest one already is."""
-    container = wanted.containers[0]
-    if not all(version.isdigit() for version in container.secrets.values()):
-        raise call.refuse(400, "template.containers[0].env: versions of secrets must be pinned by number here.")
-    secrets = {secret: int(version) for secret, version in container.secrets.items()}
-    try:
-        low, high = wanted.schema_bound("min", 1), wanted.schema_bound("max", 9)
-    except ValueError as wrong:
-        raise call.refuse(400, str(wrong)) from wrong
-    content = (container.digest, secrets, low, high)
-    if _content(service.revisions[place.template]) == content:
-        return
-    newest = service.newest()
-    if _content(newest) == content and newest.name not in place.history:
-        name = newest.name  # another region got it first
-    else:
-        name = wanted.revision or revision_name(service.name, newest.number + 1)
-        if name in service.revisions:
-            raise Refusal(Reply({"error": {"code": 409, "message": f"Revision '{name}' exists.", "status": "ALREADY_EXISTS"}}, 409))
-        alike = [one for one in service.revisions.values() if one.digest == container.digest]
-        service.revisions[name] = Revision(
-            name, newest.number + 1, container.digest, call.now, "admin-api", secrets, low, high,
-            error_rate=alike[-1].error_rate if alike else 0.0, latency_factor=alike[-1].latency_factor if alike else 1.0,
-        )  # fmt: skip
-        change(
-            call.world, [service.name], "deploy", f"{name}: new template by the Admin API", actor="admin-api",
-            digest=container.digest, details={"revision": name},
-        )  # fmt: skip
-    place.template = name
-    place.history.append(name)
-
-
-def _scale(call: Call, place: Place, wanted: Scaling) -> None:
-    most = wanted.maxInstanceCount or place.most
-    if wanted.minInstanceCount > most:
-        raise call.refuse(400, "service.scaling: minInstanceCount must not be greater than maxInstanceCount.")
-    place.least, place.most = wanted.minInstanceCount, most
-
-
-def _content(revision: Revision) -> tuple[str, dict[str, int], int, int]:
-    return revision.digest, revision.secrets, revision.schema_min, revision.schema_max
-
-
-def _visible(call: Call, service: Service, place: Place) -> JSON:
-    own = _own(call, service, place)
-    more = {key: own[key] for key in ("tags", "refused") if own.get(key)}
-    return {"traffic": dict(place.split), "template": place.template, "least": place.least, "most": place.most, **more}
-
-
-# ---- asking and showing ----
 
 
 def _known(call: Call, name: str) -> tuple[Service, Place]:
@@ -269,10 +135,6 @@ def _known(call: Call, name: str) -> tuple[Service, Place]:
     if service is None or service.platform != "cloud_run" or call.path["region"] not in service.places:
         raise call.refuse(404, f"Resource '{name}' of kind 'SERVICE' in region '{call.path['region']}' does not exist.")
     return service, service.places[call.path["region"]]
-
-
-def _own(call: Call, service: Service, place: Place) -> JSON:
-    return call.state.cloud_run.setdefault(f"{service.name}@{place.region}", {})
 
 
 def _known_query(call: Call, *names: str) -> None:
@@ -288,12 +150,6 @@ def _mask(call: Call) -> set[str]:
     if call.one("allowMissing", "false") == "true":
         raise call.refuse(501, "allowMissing is not offered here.")
     return mask
-
-
-def _given(call: Call, name: str, value: Any) -> Any:
-    if value is None:
-        raise call.refuse(400, f"service.{name} is in the mask and missing in the body.")
-    return value
 
 
 def _page(call: Call, things: list[Any]) -> tuple[list[Any], str]:
@@ -317,7 +173,7 @@ def _target(service: Service, place: Place) -> str:
 
 
 def _shown(call: Call, service: Service, place: Place) -> JSON:
-    return shown_service(service, place, _name(call, service), _own(call, service, place), call.world.clock.stamp)
+    return shown_service(service, place, _name(call, service), record_of(call, service, place), call.world.clock.stamp)
 
 
 def _revision(call: Call, service: Service, place: Place, revision: Revision) -> JSON:

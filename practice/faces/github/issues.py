@@ -15,6 +15,10 @@ _ISSUES = "/github/repos/{owner}/{repo}/issues"
 _QUALIFIER = re.compile(r'(\w+):("[^"]*"|\S+)')
 
 
+class Issues(dict[str, list[JSON]]):
+    """Owner/repository → its issues."""
+
+
 class NewIssue(Ask):
     title: Annotated[str, Field(min_length=1, max_length=256)]
     body: str | None = None
@@ -136,7 +140,7 @@ def search(call: Call) -> Reply:
     places = [place for name, value in qualifiers if name == "in" for place in value.split(",")] or ["title", "body"]
     found = [
         _issue_json(issue)
-        for repository, issues in call.state.github.items()
+        for repository, issues in call.state.part(Issues).items()
         for issue in reversed(issues)
         if all(_TESTS[name](repository, issue, value) for name, value in qualifiers)
         and all(word in " ".join(_text(issue, place) for place in places) for word in words)
@@ -161,7 +165,7 @@ def _text(issue: JSON, place: str) -> str:
 
 
 def _issues(call: Call) -> list[JSON]:
-    return call.state.github.setdefault(repository_name(call), [])
+    return call.state.part(Issues).setdefault(repository_name(call), [])
 
 
 def _known(call: Call) -> JSON:

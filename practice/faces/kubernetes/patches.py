@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import Any
+
+import jsonpatch
+import jsonpointer
 
 JSON = dict[str, Any]
 
@@ -14,7 +16,6 @@ MERGE_KEYS = {
     "topologySpreadConstraints": "topologyKey",
 }  # fmt: skip
 """Lists that a strategic merge merges by a key of their items; any other list it replaces."""
-NOTHING = object()
 
 
 class BadPatch(Exception): ...
@@ -28,81 +29,13 @@ def json_patch(thing: JSON, patch: Any) -> JSON:
     """All operations, or none. Raises `BadPatch`, `DoesNotApply`."""
     if not isinstance(patch, list):
         raise BadPatch("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
-    whole: JSON = {"": copy.deepcopy(thing)}
-    for operation in patch:
-        if not isinstance(operation, dict) or operation.get("op") not in OPERATIONS or not isinstance(operation.get("path"), str):
-            raise BadPatch(f"invalid JSON patch operation: {operation}")
-        OPERATIONS[operation["op"]](whole, operation)
-    patched: JSON = whole[""]
+    try:
+        patched: JSON = jsonpatch.JsonPatch(patch).apply(thing)
+    except jsonpatch.InvalidJsonPatch as error:
+        raise BadPatch(f"invalid JSON patch operation: {error}") from error
+    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
+        raise DoesNotApply(str(error)) from error
     return patched
-
-
-def _value(operation: JSON) -> Any:
-    if "value" not in operation:
-        raise BadPatch(f"{operation['op']} operation without a value: {operation}")
-    return copy.deepcopy(operation["value"])
-
-
-def _parent(whole: JSON, path: str) -> tuple[Any, str]:
-    """The holder of what a JSON pointer points to, and its last part."""
-    if path and not path.startswith("/"):
-        raise BadPatch(f"a JSON pointer begins with /: {path}")
-    parts = [part.replace("~1", "/").replace("~0", "~") for part in path.split("/")]
-    holder: Any = whole
-    for part in parts[:-1]:
-        holder = _get(holder, part, path)
-    return holder, parts[-1]
-
-
-def _get(holder: Any, part: str, path: str) -> Any:
-    if isinstance(holder, dict) and part in holder:
-        return holder[part]
-    if isinstance(holder, list) and part.isdigit() and int(part) < len(holder):
-        return holder[int(part)]
-    raise DoesNotApply(f"doc is missing path: {path}")
-
-
-def _put(whole: JSON, path: str, value: Any, *, new: bool) -> None:
-    holder, part = _parent(whole, path)
-    if not new:
-        _get(holder, part, path)
-    if isinstance(holder, dict):
-        holder[part] = value
-    elif not isinstance(holder, list) or not (part == "-" or (part.isdigit() and int(part) <= len(holder))):
-        raise DoesNotApply(f"doc is missing path: {path}")
-    elif new:
-        holder.insert(len(holder) if part == "-" else int(part), value)
-    else:
-        holder[int(part)] = value
-
-
-def _take(whole: JSON, path: str) -> Any:
-    holder, part = _parent(whole, path)
-    value = _get(holder, part, path)
-    del holder[int(part) if isinstance(holder, list) else part]
-    return value
-
-
-def _test(whole: JSON, operation: JSON) -> None:
-    path, wanted = operation["path"], _value(operation)
-    holder, part = _parent(whole, path)
-    if _get(holder, part, path) != wanted:
-        raise DoesNotApply(f"testing value {path} failed: test failed")
-
-
-def _copy(whole: JSON, operation: JSON) -> None:
-    holder, part = _parent(whole, str(operation.get("from", "")))
-    _put(whole, operation["path"], copy.deepcopy(_get(holder, part, str(operation.get("from")))), new=True)
-
-
-OPERATIONS: dict[str, Callable[[JSON, JSON], Any]] = {
-    "add": lambda whole, o: _put(whole, o["path"], _value(o), new=True),
-    "replace": lambda whole, o: _put(whole, o["path"], _value(o), new=False),
-    "remove": lambda whole, o: _take(whole, o["path"]),
-    "move": lambda whole, o: _put(whole, o["path"], _take(whole, str(o.get("from", ""))), new=True),
-    "copy": _copy,
-    "test": _test,
-}
 
 
 def merge_patch(thing: Any, patch: Any) -> Any:

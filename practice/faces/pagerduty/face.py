@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
-
-from pydantic import Field
-
+from practice.faces.pagerduty.forms import Event, IncidentEdit, NewNote, ResponderRequest
 from practice.faces.pagerduty.records import (
+    Pages,
     add_log,
     change_status,
     concerned,
@@ -16,7 +14,7 @@ from practice.faces.pagerduty.records import (
     user_json,
     user_reference,
 )  # fmt: skip
-from practice.http.face import TOKEN, Ask, Call, Face, Refusal, Reply
+from practice.http.face import TOKEN, Call, Face, Refusal, Reply
 from practice.world.state import JSON, Person
 
 
@@ -34,70 +32,6 @@ FACE = Face(
 )
 _API = "/pagerduty/api"
 _DEFAULT_RANGE = 30 * 86_400.0  # seconds
-
-
-class Payload(Ask):
-    """What happened; see the Common Event Format."""
-
-    summary: Annotated[str, Field(min_length=1, max_length=1024)]
-    source: Annotated[str, Field(min_length=1)]
-    severity: Literal["critical", "error", "warning", "info"]
-    timestamp: str | None = None
-    component: str | None = None
-    group: str | None = None
-    class_: Annotated[str | None, Field(alias="class")] = None
-    custom_details: Any = None
-
-
-class Event(Ask):
-    routing_key: str
-    event_action: Literal["trigger", "acknowledge", "resolve"]
-    dedup_key: Annotated[str, Field(max_length=255)] | None = None
-    payload: Payload | None = None
-    client: str | None = None
-    client_url: str | None = None
-    links: list[dict[str, str]] | None = None
-    images: list[dict[str, str]] | None = None
-
-
-class IncidentFields(Ask):
-    """What may be written to an incident."""
-
-    type: Literal["incident", "incident_reference"]
-    status: Literal["acknowledged", "resolved"] | None = None
-    title: str | None = None
-    resolution: str | None = None
-    urgency: Literal["high", "low"] | None = None
-
-
-class IncidentEdit(Ask):
-    incident: IncidentFields
-
-
-class NoteFields(Ask):
-    content: Annotated[str, Field(min_length=1, max_length=65_000)]
-
-
-class NewNote(Ask):
-    note: NoteFields
-
-
-class TargetFields(Ask):
-    id: str
-    type: Literal["user_reference"]
-    summary: str | None = None
-
-
-class Target(Ask):
-    """One target of a responder request."""
-
-    responder_request_target: TargetFields
-
-
-class ResponderRequest(Ask):
-    requester_id: str
-    message: str
-    responder_request_targets: Annotated[list[Target], Field(min_length=1)]
 
 
 @FACE.writes("enqueue", "/pagerduty/v2/enqueue", public=True)
@@ -121,7 +55,7 @@ def enqueue(call: Call) -> Reply:
 
 def _take(call: Call, event: Event, key: str) -> tuple[JSON | None, JSON | None]:
     """Carry out an event; returns the incident's essence before and after."""
-    open_one = next((i for i in call.state.pagerduty.values() if i["incident_key"] == key and i["status"] != "resolved"), None)
+    open_one = next((i for i in call.state.part(Pages).values() if i["incident_key"] == key and i["status"] != "resolved"), None)
     before = _essence(open_one)
     if event.event_action == "trigger" and event.payload is not None:
         if open_one is None:
@@ -143,7 +77,7 @@ def incidents(call: Call) -> Reply:
     since = "" if call.one("date_range") == "all" else call.world.clock.stamp(call.now - _DEFAULT_RANGE)
     found = [
         incident_json(i)
-        for i in reversed(call.state.pagerduty.values())
+        for i in reversed(call.state.part(Pages).values())
         if (not key or i["incident_key"] == key) and (not statuses or i["status"] in statuses) and i["created_at"] >= since
     ]
     return _page(call, "incidents", found)
@@ -265,7 +199,7 @@ def _page(call: Call, field: str, rows: list[JSON]) -> Reply:
 
 
 def _known(call: Call) -> JSON:
-    found = call.state.pagerduty.get(call.path["id"])
+    found = call.state.part(Pages).get(call.path["id"])
     if found is None:
         raise Refusal(_error(404, "Not Found", 2100))
     return found

@@ -21,6 +21,10 @@ SERVICE = {"id": "PSVC01", "type": "service_reference", "summary": "Practice"}
 ROOT = "https://practice.pagerduty.example"
 
 
+class Pages(dict[str, JSON]):
+    """Incident id → incident."""
+
+
 def user_reference(person: Person) -> JSON:
     return {"id": person.pagerduty_id, "type": "user_reference", "summary": person.name.title(), "html_url": ROOT}
 
@@ -78,7 +82,7 @@ def new_incident(call: Call, key: str, title: str, urgency: str, details: Any) -
         "log": [],
         "html_url": f"{ROOT}/incidents/Q{number:07d}",
     }
-    call.state.pagerduty[incident["id"]] = incident
+    call.state.part(Pages)[incident["id"]] = incident
     add_log(call, incident, "trigger", None)
     call.state.deliver(person.name, now, "page", title, key, incident_id=incident["id"], details=details)
     add_log(call, incident, "notify", None, user=user_reference(person))

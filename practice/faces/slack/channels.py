@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from practice.faces.slack.base import FACE, InChannel, channel_of, method, no, open_channel
-from practice.faces.slack.records import BOT, channel_json, channels, direct_channel, member_ids, new_channel
+from practice.faces.slack.records import BOT, Channels, channel_json, channels, direct_channel, member_ids, new_channel
 from practice.http.face import Ask, Call, Refusal, Reply
 
 _NAME = re.compile(r"[a-z0-9_-]+")
@@ -119,7 +119,7 @@ def open_direct(call: Call) -> Reply:
     user = call.ask(_Open).users
     if user not in member_ids(call):
         raise Refusal(no("user_not_found"))
-    existed = any(channel["user"] == user for channel in call.state.slack.values())
+    existed = any(channel["user"] == user for channel in call.state.part(Channels).values())
     channel = direct_channel(call, user)
     call.did(f"direct/{user}", {"open": existed}, {"open": True})
     already = {"no_op": True, "already_open": True} if existed else {}

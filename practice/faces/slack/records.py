@@ -11,6 +11,10 @@ BOT = "U_BOT"
 STANDING = {"C_GENERAL": "general", "C_INCIDENTS": "incidents", "C_SUPPORT": "support", "C_EXECUTIVES": "executives"}
 
 
+class Channels(dict[str, JSON]):
+    """Channel id → channel with its messages, pins and bookmarks."""
+
+
 def user_json(person: Person) -> JSON:
     profile = {"real_name": person.name.title(), "email": person.email, "title": person.role}
     return {
@@ -31,23 +35,23 @@ def member_ids(call: Call) -> set[str]:
 def channels(call: Call) -> list[JSON]:
     """All channels; the standing ones are there from the beginning."""
     for identity, name in STANDING.items():
-        if identity not in call.state.slack:
-            call.state.slack[identity] = _channel(identity, name, call.world.clock.to_real(call.world.clock.start))
-    return list(call.state.slack.values())
+        if identity not in call.state.part(Channels):
+            call.state.part(Channels)[identity] = _channel(identity, name, call.world.clock.to_real(call.world.clock.start))
+    return list(call.state.part(Channels).values())
 
 
 def new_channel(call: Call, name: str, private: bool) -> JSON:
     identity = f"C{call.world.number():08d}"
-    channel = call.state.slack[identity] = _channel(identity, name, call.real(), private=private)
+    channel = call.state.part(Channels)[identity] = _channel(identity, name, call.real(), private=private)
     return channel
 
 
 def direct_channel(call: Call, user: str) -> JSON:
     """The channel between us and one user, opened if need be."""
-    found = next((channel for channel in call.state.slack.values() if channel["user"] == user), None)
+    found = next((channel for channel in call.state.part(Channels).values() if channel["user"] == user), None)
     if found is None:
         identity = f"D{call.world.number():08d}"
-        found = call.state.slack[identity] = _channel(identity, "", call.real(), user=user)
+        found = call.state.part(Channels)[identity] = _channel(identity, "", call.real(), user=user)
     return found
 
 

@@ -18,6 +18,7 @@ from practice.services.fleet import ServiceFault
 from practice.world.injected_faults import InjectedFault
 from practice.world.state import JSON
 from practice.world.world import World
+from tests.stage.contract import Checked
 
 INCIDENT = "inc-20261123-chat"
 BEARER = {"Authorization": "Bearer practice-token"}
@@ -46,7 +47,7 @@ class Stage:
     def __init__(self, world: World) -> None:
         self.world = world
         self.app = build(world)
-        self._transport = InProcess(self.app)
+        self._transport = Checked(InProcess(self.app))
 
     def client(self, path: str, **headers: str) -> HttpClient:
         """A client of one face: `client("/platform")`."""

@@ -14,7 +14,11 @@ from activities.paging.pagerduty import PagerDuty
 from activities.status_page.status_page import Publish, StatusPage
 from activities.texts import templates, wording
 from activities.tickets.github import GitHub, Repositories
+from practice.faces.github.issues import Issues
 from practice.faces.pagerduty import records
+from practice.faces.pagerduty.records import Pages
+from practice.faces.slack.records import Channels
+from practice.faces.statuspage import PublishedIncidents
 from practice.services.repositories import Commit, Ruleset, founded
 from practice.world.state import JSON
 from practice.world.world import World
@@ -28,7 +32,7 @@ OPEN = OpenRoom(name=INCIDENT, topic="SEV-1 chat", people=(DANA,))
 def crowd(world: World, how_many: int, *, ours: bool) -> None:
     """So many channels of other people; our bot is in them, or not."""
     for n in range(how_many):
-        world.state.slack[f"C_{n}"] = {
+        world.state.part(Channels)[f"C_{n}"] = {
             "id": f"C_{n}", "name": f"talk-{n}", "created": 0, "is_private": False, "is_archived": False, "user": "", "topic": "",
             "purpose": "", "members": ["U_BOT"] if ours else [], "messages": [], "pins": [], "bookmarks": [],
         }  # fmt: skip
@@ -45,7 +49,7 @@ async def test_there_is_a_war_room_among_4100_channels(war_room: WarRoom, world:
 
 async def test_a_standing_channel_behind_4100_others_is_told(war_room: WarRoom, world: World, call: MakeCall) -> None:
     crowd(world, 4_100, ours=True)
-    world.state.slack["C_LAST"] = {**world.state.slack["C_0"], "id": "C_LAST", "name": "customers", "messages": []}
+    world.state.part(Channels)["C_LAST"] = {**world.state.part(Channels)["C_0"], "id": "C_LAST", "name": "customers", "messages": []}
     told = await war_room.announce(Announce(to={"customers": "we are on it"}, nth=1), call())
     assert told.after["told"] == ["customers"]
 
@@ -67,7 +71,7 @@ async def test_on_calls_are_read_to_the_last_page_and_an_empty_filter_asks_nobod
 
 async def test_who_took_the_page_is_found_behind_300_lines_of_its_log(pager: Pager, world: World, call: MakeCall) -> None:
     await pager.page(PAGE, call())
-    (incident,) = world.state.pagerduty.values()
+    (incident,) = world.state.part(Pages).values()
     line = incident["log"][-1]
     taken = {**line, "type": "acknowledge_log_entry", "agent": records.user_reference(world.state.people["lee"])}
     incident["log"] = [*({**line, "type": "annotate_log_entry"} for _ in range(300)), taken, *incident["log"]]
@@ -76,10 +80,10 @@ async def test_who_took_the_page_is_found_behind_300_lines_of_its_log(pager: Pag
 
 async def test_a_page_that_is_40_days_old_is_found_and_none_is_opened_beside_it(pager: Pager, world: World, call: MakeCall) -> None:
     await pager.page(PAGE, call())
-    (incident,) = world.state.pagerduty.values()
+    (incident,) = world.state.part(Pages).values()
     incident["created_at"] = world.clock.stamp(world.clock.now() - 40 * 86_400)
     assert (await pager.page(PAGE, call())).adopted
-    assert len(world.state.pagerduty) == 1
+    assert len(world.state.part(Pages)) == 1
 
 
 async def test_without_a_key_no_incident_is_looked_up(pagerduty: PagerDuty, world: World, call: MakeCall) -> None:
@@ -97,7 +101,7 @@ async def test_issues_of_the_last_hour_are_listed_to_the_end_and_older_ones_are_
     found = await github.find(call(), "<!-- inc:x ")
     assert found is not None and found["title"] == "ours"
     assert len([one for one in world.requests if one["route"] == "github.issues.list"]) == 3
-    for issue in world.state.github["acme/incidents"]:
+    for issue in world.state.part(Issues)["acme/incidents"]:
         issue["updated_at"] = issue["created_at"] = "2020-01-01T00:00:00.000Z"
     found = await github.find(call(), "<!-- inc:x ")
     assert found is not None and found["title"] == "ours"
@@ -131,9 +135,9 @@ def publication(nth: int, **more: str) -> Publish:
 
 def published(world: World, how_many: int, **fields: str) -> list[JSON]:
     """So many later incidents of other people on the status page."""
-    ours = next(iter(world.state.statuspage.values()))
+    ours = next(iter(world.state.part(PublishedIncidents).values()))
     others: list[JSON] = [{**ours, "id": f"sp_{n}", "metadata": {}, **fields} for n in range(how_many)]
-    world.state.statuspage.update({one["id"]: one for one in others})
+    world.state.part(PublishedIncidents).update({one["id"]: one for one in others})
     return others
 
 

@@ -12,6 +12,8 @@ from activities.chat.war_room import WarRoom
 from activities.organisation.people import Person
 from activities.paging.orders import Acknowledge, AcknowledgementOf, NotePage, Page, ResolvePage
 from activities.paging.pager import Pager
+from practice.faces.pagerduty.records import Pages
+from practice.faces.slack.records import Channels
 from practice.world.world import World
 from tests.activities.conftest import INCIDENT, MakeCall, effects
 
@@ -25,7 +27,7 @@ LONG = "\n".join(f"line {n}: " + "x" * 90 for n in range(100))
 
 
 def texts(world: World) -> list[str]:
-    (room,) = (channel for channel in world.state.slack.values() if channel["name"] == INCIDENT)
+    (room,) = (channel for channel in world.state.part(Channels).values() if channel["name"] == INCIDENT)
     return [message["text"] for message in room["messages"]]
 
 
@@ -81,9 +83,9 @@ async def test_a_page_that_somebody_closed_wakes_nobody_and_is_opened_again_for_
     await pager.page(PAGE.model_copy(update={"people": (DANA,)}), call(key="page/1"))
     await pager.resolve(ResolvePage(incident_id=INCIDENT), call(key="end/1"))
     again = await pager.page(PAGE.model_copy(update={"people": (DANA,)}), call(key="page/1"))
-    assert again.adopted and len(world.state.pagerduty) == 1, "whoever was wanted had been called before it was closed"
+    assert again.adopted and len(world.state.part(Pages)) == 1, "whoever was wanted had been called before it was closed"
     await pager.page(PAGE, call(key="page/2"))
-    assert [incident["status"] for incident in world.state.pagerduty.values()] == ["resolved", "triggered"]
+    assert [incident["status"] for incident in world.state.part(Pages).values()] == ["resolved", "triggered"]
     assert len(world.state.people["lee"].inbox) == 1
 
 
@@ -110,7 +112,7 @@ async def test_somebody_who_left_the_company_is_left_out(pager: Pager, practice_
     await pager.page(PAGE, call())
     headers = {"Authorization": "Token token=practice-token", "From": "noor@example.com"}
     async with httpx.AsyncClient(base_url=practice_url, headers=headers) as phone:
-        (id,) = world.state.pagerduty
+        (id,) = world.state.part(Pages)
         await phone.put(f"/pagerduty/api/incidents/{id}", json={"incident": {"type": "incident", "status": "acknowledged"}})
         await phone.put(
             f"/pagerduty/api/incidents/{id}", json={"incident": {"type": "incident", "status": "acknowledged"}}, headers={"From": LEE.email}
@@ -125,5 +127,5 @@ async def test_a_note_of_any_length_is_found_again_by_its_key(pager: Pager, worl
     note = NotePage(incident_id=INCIDENT, text="\x1b[2J" + "long " * 20_000, nth=1)
     await pager.note(note, call(key="note/1"))
     assert (await pager.note(note, call(key="note/1"))).adopted
-    (shown,) = next(iter(world.state.pagerduty.values()))["notes"]
+    (shown,) = next(iter(world.state.part(Pages).values()))["notes"]
     assert shown["content"].startswith("long ") and shown["content"].endswith("[note/1]")

@@ -13,6 +13,8 @@ from activities.paging.orders import Page, Remind
 from activities.paging.pager import Pager
 from activities.platform.change_feed import Change
 from activities.texts import templates, wording
+from practice.faces.pagerduty.records import Pages
+from practice.faces.slack.records import Channels
 from practice.world.world import World
 from tests.activities.conftest import INCIDENT, MakeCall
 from workflows.incident import Alert, Incident
@@ -70,7 +72,7 @@ def test_what_enters_from_outside_is_without_secrets() -> None:
 
 async def test_in_slack_it_calls_nobody_and_links_nowhere(war_room: WarRoom, pager: Pager, world: World, call: MakeCall) -> None:
     opened = await war_room.open(OpenRoom(name=INCIDENT, topic=EVIL, people=(DANA,), pins={"status": EVIL}), call())
-    (room,) = (channel for channel in world.state.slack.values() if channel["name"] == INCIDENT)
+    (room,) = (channel for channel in world.state.part(Channels).values() if channel["name"] == INCIDENT)
     pin = room["pins"][0]
     order = TellRoom(channel=room["id"], says=(EVIL,), pins={"status": Pinned(ts=pin, text=f"{EVIL} now")}, nth=1)
     await war_room.tell(order, call(key="tell/1"))
@@ -90,7 +92,7 @@ async def test_a_topic_of_any_length_is_set_once(war_room: WarRoom, world: World
 async def test_on_the_page_nothing_draws_on_a_screen(pager: Pager, world: World, call: MakeCall) -> None:
     page = Page(incident_id=INCIDENT, people=(DANA,), summary=EVIL + "x" * 2_000, severity=1, details={"service": EVIL})
     await pager.page(page, call())
-    (incident,) = world.state.pagerduty.values()
+    (incident,) = world.state.part(Pages).values()
     assert len(incident["title"]) == 1_024 and not {"\x1b", "\u202e"} & set(incident["title"])
     assert "\x1b" not in str(world.state.people["dana"].inbox[-1]["details"]["service"])
 

@@ -207,7 +207,7 @@ async def test_a_fault_begins_and_ends_when_it_was_told_and_can_be_taken_back(st
 
 
 def test_the_program_takes_the_names_of_its_services() -> None:
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     command = [sys.executable, "-m", "practice", "--services", "web, jobs"]
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(root)}) as program:
         assert program.stdout

@@ -260,7 +260,7 @@ async def test_the_exposition_is_one_for_a_real_prometheus(stage: Stage) -> None
 
 
 def test_the_program_says_where_it_is_and_stops_when_told(tmp_path: Path) -> None:
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     command = [sys.executable, "-m", "practice", "--pace", "120", "--state", str(tmp_path)]
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(root)}) as program:
         assert program.stdout
