@@ -1,8 +1,8 @@
-"""What goes wrong, in words for a person: one sentence and, where there is one, the command that fixes it."""
+"""Errors for a person: one sentence and, if there is one, the command that fixes it."""
 
 
 class CliError(Exception):
-    """Something stands in the way; `fix` is the command that helps. `unreachable`: it may work again later, unchanged."""
+    """Why it was not done; `fix` is the command that helps. `unreachable`: the same may work later."""
 
     def __init__(self, sentence: str, fix: str = "", *, unreachable: bool = False) -> None:
         super().__init__(sentence)
@@ -12,4 +12,4 @@ class CliError(Exception):
 
 
 class Refusal(CliError):
-    """The incident heard us and said no, and why."""
+    """The incident received the message and refused it, and why."""

@@ -1,6 +1,6 @@
-"""Reading about incidents: the ledger first, because it answers when everything else is dead; then the worker, then the server itself.
+"""Reading about incidents: the ledger first, because it answers when everything else is down; then the worker, then the server itself.
 
-Whatever is shown says where it comes from and how old it is.
+Everything that is shown says where it comes from and how old it is.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from activities.action import Entry
 from activities.ledger.discrepancies import LOST_KINDS, Discrepancies
 from activities.ledger.ledger import Done, Ledger, LedgerDown, Recorded
 from starters.errors import CliError
+from starters.screens.text import typed
 from workflows.incident import Phase, Severity, State
 from workflows.status import Status
 
@@ -31,7 +32,7 @@ LEDGER, WORKER, SERVER = "the ledger", "the worker", "the Temporal server"
 
 
 class IncidentView(NamedTuple):
-    """A status, who told us, and when it was true."""
+    """A status, where it comes from, and when it was true."""
 
     status: Status
     source: str
@@ -39,19 +40,17 @@ class IncidentView(NamedTuple):
 
     @property
     def partial(self) -> bool:
-        """True when only the server's listing answered: no steps, no questions."""
+        """Only the server's listing answered: steps and questions are not known."""
         return self.source == SERVER
 
 
 class Reader:
-    """Looks things up. One per command."""
-
     def __init__(self, settings: "Settings") -> None:
         self.settings = settings
         self.ledger = Ledger(settings.ledger_url)
 
     def find(self, part: str, open_only: bool = False) -> str:
-        """The incident meant by an id, by the beginning or the end of one, or, when nothing was said, the only open one."""
+        """The incident with this id, or with this beginning or end of its id; without one, the only open incident."""
         ids = self._ids(open_only=True)
         if not part:
             return _only_open(ids)
@@ -63,13 +62,13 @@ class Reader:
             if len(meant) == 1:
                 return meant[0]
             if meant:
-                raise CliError(f"{part!r} may mean {', '.join(meant[:5])}: say more of it", "incident list")
+                raise CliError(f"{part!r} may mean {', '.join(meant[:5])}: give more of the id", "incident list")
         if FULL.fullmatch(part) and self._on_server(part):
             return part
         raise CliError(f"there is no incident {part!r}", "incident list --all")
 
     def _on_server(self, incident: str) -> bool:
-        """An incident that was declared a moment ago may not be in the ledger yet."""
+        """A new incident may not be in the ledger yet."""
         try:
             return bool(talk(self._ask(incident)))
         except CliError:
@@ -89,13 +88,13 @@ class Reader:
             return self._listed(open_only, down)
 
     def lost(self) -> set[str]:
-        """The incidents that the reconciler found without a playbook; none where there is no ledger to say so."""
+        """The incidents that the reconciler found without a playbook; none without a ledger."""
         return {found.incident_id for found in Discrepancies(self.ledger).open() if found.kind in LOST_KINDS}
 
     def holding(self) -> list[IncidentView]:
         """Every incident that may have something in force: the open ones, and those that ended and left something.
 
-        Without a ledger each open one is asked. Raises `CliError` rather than leave one out: what is not known is not "nothing".
+        Without a ledger each open one is asked. Raises `CliError` if one cannot be asked: unknown does not mean nothing is in force.
         """
         try:
             return [_seen(known) for known in self.ledger.holding()]
@@ -106,14 +105,14 @@ class Reader:
         return asked
 
     def effects(self, incident: str) -> list[Done]:
-        """What was tried and done; nothing where there is no ledger to say so."""
+        """What was attempted and done; nothing without a ledger."""
         try:
             return self.ledger.effects(incident)
         except LedgerDown:
             return []
 
     def timeline(self, incident: str) -> tuple[list[Entry], str]:
-        """The lines of a timeline, and who told us."""
+        """The lines of a timeline, and where they come from."""
         try:
             kept, known = self.ledger.timeline(incident), self.ledger.status(incident) is not None
         except LedgerDown:
@@ -141,7 +140,7 @@ class Reader:
             return [seen.status.incident_id for seen in self._listed(open_only, down)]
 
     def _listed(self, open_only: bool, down: LedgerDown) -> list[IncidentView]:
-        """What the server knows, when the ledger says nothing."""
+        """What the server knows, when the ledger does not answer."""
         try:
             return talk(self._list(open_only))
         except CliError as also:
@@ -176,9 +175,11 @@ class Reader:
 
 
 def whole(seen: IncidentView) -> IncidentView:
-    """The same, unless only the server's listing answered: then nobody knows its steps and what is in force. Raises `CliError`."""
+    """The same. Raises `CliError` if only the server's listing answered: then its steps and measures are not known."""
     if seen.partial:
-        raise CliError(f"what is in force for {seen.status.incident_id} is not known: no ledger and no worker answers", "incident doctor")
+        raise CliError(
+            f"what is in force for {seen.status.incident_id} is not known: neither the ledger nor a worker answers", "incident doctor"
+        )
     return seen
 
 
@@ -192,7 +193,7 @@ def _only_open(ids: list[str]) -> str:
         return ids[0]
     if not ids:
         raise CliError("no incident is open", "incident declare PLAYBOOK --service NAME")
-    raise CliError(f"{len(ids)} incidents are open: say which one of {', '.join(ids[:5])}", "incident list")
+    raise CliError(f"{len(ids)} incidents are open: give one of {', '.join(ids[:5])}", "incident list")
 
 
 def _seen(known: Recorded) -> IncidentView:
@@ -201,15 +202,15 @@ def _seen(known: Recorded) -> IncidentView:
     except ValidationError as wrong:
         unknown = [tuple(error["loc"]) for error in wrong.errors()]
         if all(error["type"] == "extra_forbidden" for error in wrong.errors()):
-            return _seen_by_an_older_one(known, unknown)
+            return _without_unknown_fields(known, unknown)
         raise CliError(
-            f"the ledger's status of {known.incident_id} was written by another version of ours ({wrong.errors()[0]['msg']})",
-            f"incident status --live {known.incident_id}",
+            f"the ledger's status of {known.incident_id} was written by another version of this product ({wrong.errors()[0]['msg']})",
+            typed("status", "--live", known.incident_id),
         ) from None
 
 
-def _seen_by_an_older_one(known: Recorded, unknown: Iterable[tuple[int | str, ...]]) -> IncidentView:
-    """A newer worker told more than we know of: what we know is read all the same. Reading must not stop in the middle of an upgrade."""
+def _without_unknown_fields(known: Recorded, unknown: Iterable[tuple[int | str, ...]]) -> IncidentView:
+    """A newer worker wrote fields that this version does not know. The rest is read: reading must not stop during an upgrade."""
     told: Any = copy.deepcopy(known.status)
     for *path, last in unknown:
         inside = told
@@ -220,7 +221,7 @@ def _seen_by_an_older_one(known: Recorded, unknown: Iterable[tuple[int | str, ..
 
 
 def _from_server(one: "WorkflowExecution") -> IncidentView:
-    """The little that the server knows by itself: search attributes. No steps, no questions."""
+    """What the server itself knows: search attributes. No steps, no questions."""
     told = {pair.key.name: pair.value for pair in one.typed_search_attributes.search_attributes}
     severity = Severity.parse(told.get("IncidentSeverity") or "SEV-2")
     now = datetime.now(UTC)

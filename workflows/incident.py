@@ -6,7 +6,6 @@ from enum import IntEnum, StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from activities.kit.redact import Redacted, RedactedLabels
 from activities.values import Risk, Role, Value
 
 
@@ -103,7 +102,7 @@ class Incident(Value):
     service: str = ""
     provider: str = ""
     region: str = ""
-    title: Redacted = ""
+    title: str = ""
     severity: Severity | None = None
     source: str = "person"  # person | alertmanager | …
     declared_by: str = ""
@@ -111,7 +110,7 @@ class Incident(Value):
     confidence: float = Field(default=1.0, ge=0, le=1)
     started_at: datetime | None = None  # when the first bad sample was seen: the alert's startsAt
     delivery: str = ""  # the alert delivery that opened it
-    labels: RedactedLabels = {}
+    labels: dict[str, str] = {}
     rehearsal: bool = False  # only say what would be done: `incident plan`
     restricted: bool = False  # as on the card, for this one incident
     refused_input: str = ""  # what was typed into a form and could not be understood, kept word for word
@@ -124,8 +123,8 @@ class Alert(Value):
     dedup_key: str
     status: str  # firing | resolved
     name: str
-    summary: Redacted = ""
-    labels: RedactedLabels = {}
+    summary: str = ""
+    labels: dict[str, str] = {}
     starts_at: datetime | None = None
 
 

@@ -32,6 +32,7 @@ from activities.deploys.orders import (
     whole,
 )
 from activities.edge.probe import EdgeProbe
+from activities.kit import promql
 from activities.kit.http import Conflict
 from activities.metrics.prometheus import Prometheus
 from activities.organisation.catalogue import Deployed
@@ -164,7 +165,7 @@ class Deploys(System):
 
     async def _green_minutes(self, call: Call, service: str) -> dict[str, float]:
         """By revision. A metrics store that keeps silent is asked again; after that they are unknown, and the survey goes on without."""
-        query = f'max by (revision) (service_revision_green_minutes{{service="{service}"}})'
+        query = f"max by (revision) ({promql.selector('service_revision_green_minutes', service=service)})"
         try:
             found = await self._prometheus.query(call, query, call.at)
         except Exception:

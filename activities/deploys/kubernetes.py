@@ -73,7 +73,7 @@ class Kubernetes:
                 f"{wanted[0]} is not among the ReplicaSets of {order.service.name} in {region} (any more): Kubernetes keeps only so many"
             )
         if deployment["spec"].get("paused"):
-            raise Refused(f"{order.service.name} is paused in {region}; `kubectl rollout resume` it first")
+            raise Refused(f"{order.service.name} is paused in {region}; resume its rollout first")
         cause = f"{call.incident_id}: {order.purpose} to {wanted[0]}"
         template = {"op": "replace", "path": "/spec/template", "value": _asked_template(found)}
         await self._patch(call, order.service, region, order.versions[region], [template, _annotate(deployment, cause)])

@@ -1,7 +1,7 @@
 """Feature flags: switch a feature off, prove it where a customer would meet it, and restore it (S-FLAG)."""
 
 from types import MappingProxyType
-from typing import Protocol
+from typing import Literal, Protocol
 
 from activities.action import Call, NotYet, Risk
 from activities.flags.by_hand import READ, WRITE
@@ -19,7 +19,7 @@ class Flag(Resource):
     """A flag, and the flag store that it is kept in: a person's commands depend on it."""
 
     flag: str
-    store: str = "unleash"
+    store: Literal["unleash", "flagd"] = "unleash"
 
     def __str__(self) -> str:
         return self.flag

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from activities.action import Value
 from activities.models.canary_core import CanaryPolicy
 from activities.organisation.rhythm import minutes, seconds
+from activities.values import Value
 
 
 class Stability(Value):

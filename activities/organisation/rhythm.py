@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import model_validator
 
-from activities.action import Patience, Risk, Value
+from activities.values import Patience, Risk, Value
 
 
 def minutes(n: float) -> timedelta:

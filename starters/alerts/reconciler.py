@@ -1,7 +1,7 @@
-"""What no incident can see of itself: that its playbook was terminated, reset, failed, timed out, or never began (design §4, Every door is guarded).
+"""What an incident cannot see itself: that its playbook was terminated, reset, failed, timed out, or never began.
 
-Every minute the ledger is compared with the Temporal server. An open incident without a running playbook is lost: what it imposed stays in
-force and nobody comes to lift it. That pages people, once per finding and day, and says how to lift everything by hand.
+Every minute the ledger is compared with the Temporal server. An open incident without a running playbook is lost: its measures stay in force
+and nothing lifts them. People are paged, once per finding and day, with the commands to lift everything by hand.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from activities.organisation.policy import Policy
 from activities.paging.orders import Page
 from activities.paging.pager import Pager
 from starters.errors import CliError
-from starters.screens.text import plain, span
+from starters.screens.text import plain, span, typed
 from worker.playbooks import discover
 from worker.settings import Settings
 
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 EVERY = 60.0  # seconds between two comparisons
 BEGINS_WITHIN = timedelta(minutes=2)  # from the start on the server to the first word on the record
-SCOPE_WITHIN = timedelta(minutes=15)  # how long an incident may be without a service: nothing can be done for "something"
+SCOPE_WITHIN = timedelta(minutes=15)  # how long an incident may run without a service: nothing can be done before it is known
 TRIES, PAUSE = 4, 2.0  # of a page, and the seconds between
 HOLDERS = (Role.INCIDENT_COMMANDER, Role.OPS_LEAD, Role.DEPUTY)
 ENDED = {
@@ -44,7 +44,7 @@ ENDED = {
 
 
 class Reconciler:
-    """Compares, writes down what it finds, and pages. One per receiver; several side by side page once."""
+    """Compares, records what it finds, and pages. One per receiver; several side by side page once."""
 
     def __init__(self, settings: Settings, ledger: Ledger, connected: Callable[[], Awaitable[Client]], pager: Pager | None) -> None:
         self._settings = settings
@@ -54,7 +54,7 @@ class Reconciler:
         self._pager = pager
 
     async def run(self) -> None:
-        """Until cancelled. Whatever goes wrong in one comparison, the next one comes."""
+        """Until cancelled. An error in one comparison does not stop the next one."""
         while True:
             with contextlib.suppress(TimeoutError):
                 try:
@@ -62,7 +62,7 @@ class Reconciler:
                 except (LedgerDown, RPCError, CliError) as away:
                     log.warning("nothing was compared: %s", away)
                 except Exception:
-                    log.exception("the comparison of ledger and server broke; the next one is in a minute")
+                    log.exception("the comparison of ledger and server failed; the next one is in a minute")
             await asyncio.sleep(EVERY)
 
     async def once(self) -> list[Discrepancy]:
@@ -92,7 +92,7 @@ class Reconciler:
             await asyncio.to_thread(self._findings.told, finding, ", ".join(person.id for person in people))
 
     async def _page(self, pager: Pager, finding: Discrepancy, people: tuple[Person, ...], policy: Policy) -> bool:
-        """The page of this finding, under its own key: a page that people have ended must not swallow it."""
+        """Page for this finding, under a key of its own: a page that people have resolved must not hide it."""
         now = datetime.now(UTC)
         key = finding.key(now)
         order = Page(incident_id=key, people=people, summary=finding.text[:500], severity=finding.severity)
@@ -116,7 +116,7 @@ class Reconciler:
 
 
 async def compare(client: Client, ledger: Ledger) -> list[Discrepancy]:
-    """What is on record as open or in force, held against what runs. Raises `LedgerDown` and `RPCError`."""
+    """Compare what is on record as open or in force with what runs. Raises `LedgerDown` and `RPCError`."""
     recorded = await asyncio.to_thread(ledger.incidents)
     found = [await _judged(client, ledger, one) for one in recorded]
     return [one for one in (*found, *await _unrecorded(client, ledger)) if one is not None]
@@ -132,10 +132,10 @@ async def _judged(client: Client, ledger: Ledger, known: Recorded) -> Discrepanc
         why = "is not on the server" if described is None or described.status is None else ENDED[described.status]
         return _lost(again, NO_PLAYBOOK, why)
     if await _was_reset(client, described):
-        return _lost(known, RESET, "was reset on the server and has forgotten what it did since")
+        return _lost(known, RESET, "was reset on the server and does not know what it did since")
     age = datetime.now(UTC) - datetime.fromisoformat(str(known.status["declared_at"]))
     if not known.status.get("service") and age > SCOPE_WITHIN:
-        text = f"{known.incident_id} runs without a service since {span(age)}: nobody said what it is about. " + _by_hand(known)
+        text = f"{known.incident_id} has run for {span(age)} without a service: nobody said what is affected. " + _by_hand(known)
         return Discrepancy(incident_id=known.incident_id, kind=NO_SCOPE, text=text, severity=3)
     return None
 
@@ -150,7 +150,7 @@ def _lost(known: Recorded, kind: str, why: str) -> Discrepancy:
 
 
 def _by_hand(known: Recorded) -> str:
-    return f"incident measures {known.incident_id} --by-hand | incident by-hand {known.incident_id}"
+    return f"{typed('measures', known.incident_id, '--by-hand')} | {typed('by-hand', known.incident_id)}"
 
 
 async def _described(client: Client, incident: str) -> WorkflowExecutionDescription | None:
@@ -172,7 +172,7 @@ async def _was_reset(client: Client, described: WorkflowExecutionDescription) ->
 
 
 async def _unrecorded(client: Client, ledger: Ledger) -> list[Discrepancy]:
-    """Playbooks that run on the server and never said a word: started badly, or on a queue that nobody serves."""
+    """Playbooks that run on the server and are not on record: badly started, or on a queue that no worker serves."""
     known = set(await asyncio.to_thread(ledger.ids))
     types = ", ".join(f"'{info.type}'" for info in discover().values())
     found = []
@@ -181,8 +181,8 @@ async def _unrecorded(client: Client, ledger: Ledger) -> list[Discrepancy]:
         if one.id in known or one.parent_id or age < BEGINS_WITHIN:
             continue
         text = (
-            f"{one.id} ({one.workflow_type}) was started {span(age)} ago and no worker has taken it up: queue {one.task_queue}. "
-            f"incident doctor | incident measures {one.id} --by-hand"
+            f"{one.id} ({one.workflow_type}) was started {span(age)} ago and no worker has picked it up: queue {one.task_queue}. "
+            f"incident doctor | {typed('measures', one.id, '--by-hand')}"
         )
         found.append(Discrepancy(incident_id=one.id, kind=NO_RECORD, text=plain(text)))
     return found

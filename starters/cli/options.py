@@ -1,5 +1,6 @@
-"""The options that commands share, and what stands behind them: the reader, the speaker, one conversation with the server."""
+"""The options that commands share, and what they need: the reader, the speaker, one conversation with the server."""
 
+import getpass
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -21,18 +22,20 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-WHICH = "The incident: its id, or the beginning or end of it. May be left out while exactly one is open."
+WHICH = "The incident: its id, or the beginning or end of it. Not needed while exactly one is open."
 Which = Annotated[str, typer.Argument(metavar="INCIDENT", help=WHICH, show_default=False)]
-Asked = Annotated[str, typer.Argument(metavar="QUESTION", help="Its number; needed when several wait for you.", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs; the keys stay as they are.")]
-As = Annotated[str, typer.Option("--as", metavar="NAME", help="Who is speaking: $INCIDENT_AS, or else the user of this machine.")]
-Why = Annotated[str, typer.Option("--reason", "-r", metavar="TEXT", help="Why; it goes on the timeline.")]
-Code = Annotated[str, typer.Option("--code", "-c", metavar="CODE", help="The personal code you were sent; it makes the answer verified.")]
-Full = Annotated[bool, typer.Option("--full", help="Every step, every word and every command to do it by hand.")]
+Asked = Annotated[str, typer.Argument(metavar="QUESTION", help="Its number. Needed if several questions wait for you.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs. The keys do not change.")]
+As = Annotated[str, typer.Option("--as", metavar="NAME", help="Who you are. Default: $INCIDENT_AS, else the user of this machine.")]
+Why = Annotated[str, typer.Option("--reason", "-r", metavar="TEXT", help="Why. It is written on the timeline.")]
+Code = Annotated[
+    str, typer.Option("--code", "-c", metavar="CODE", help="The personal code that was sent to you. It makes the answer verified.")
+]
+Full = Annotated[bool, typer.Option("--full", help="Show every step, every word and every command to do it by hand.")]
 
 
 def reader() -> Reader:
-    """Whoever looks things up for this command. Raises `CliError` where the settings are wrong."""
+    """The reader for this command. Raises `CliError` if the settings are wrong."""
     from worker.settings import Settings  # noqa: PLC0415
 
     try:
@@ -40,30 +43,28 @@ def reader() -> Reader:
     except ValidationError as wrong:
         first = wrong.errors()[0]
         key = ".".join(map(str, first["loc"])) or "settings"
-        raise CliError(f"the settings are not right: {key}: {first['msg']} (got {first['input']!r})", "incident doctor") from None
+        raise CliError(f"the settings are wrong: {key}: {first['msg']} (got {first['input']!r})", "incident doctor") from None
     except (ValueError, OSError) as wrong:
         raise CliError(f"the settings cannot be read: {wrong}", "incident doctor") from None
 
 
 def speaker(looked_up: Reader, as_: str) -> str:
-    """Who speaks. A name that was given must be on the roster; the incident checks every name again, and what it may do."""
+    """Who speaks. A given name must be on the roster. The incident checks every name again, and what that person may do."""
     given = as_ or os.environ.get("INCIDENT_AS", "")
     if given:
         on_roster(looked_up, given)
-    from starters import steering  # noqa: PLC0415
-
-    return given or steering.me()
+    return given or getpass.getuser()
 
 
 def on_roster(looked_up: Reader, name: str) -> None:
-    """Raises `CliError` when there is a roster here and nobody on it is called so."""
+    """Raises `CliError` if there is a roster here and this name is not on it."""
     known = roster(looked_up)
     if known.people and known.person(name) is None:
-        raise CliError(f"nobody called {name!r} is on the roster; there are {', '.join(known.people)}", "incident doctor")
+        raise CliError(f"{name!r} is not on the roster; the people on it are {', '.join(known.people)}", "incident doctor")
 
 
 def roster(looked_up: Reader) -> "Roster":
-    """Who holds which role, as far as this machine knows: an empty roster where there is none, for the incident has its own."""
+    """Who holds which role, as far as this machine knows. Empty if there is no file: the incident has its own roster."""
     from activities.organisation.organisation import Organisation  # noqa: PLC0415
     from activities.organisation.people import Roster  # noqa: PLC0415
 
@@ -74,7 +75,7 @@ def roster(looked_up: Reader) -> "Roster":
 
 
 def policy(looked_up: Reader) -> "Policy":
-    """The organisation's policy; the spec's defaults where there is no organisation's file. Raises `CliError` where it is wrong."""
+    """The organisation's policy; the spec's defaults if there is no organisation's file. Raises `CliError` if the file is wrong."""
     from activities.organisation.organisation import Organisation  # noqa: PLC0415
     from activities.organisation.policy import Policy  # noqa: PLC0415
 
@@ -88,7 +89,7 @@ def policy(looked_up: Reader) -> "Policy":
 
 
 def dashboards(looked_up: Reader) -> dict[str, str]:
-    """The dashboards that the organisation has linked, by name; none where there is no such file, or where it is wrong."""
+    """The dashboards that the organisation has linked, by name. None if there is no such file, or if it is wrong."""
     from activities.organisation.organisation import Organisation  # noqa: PLC0415
 
     try:
@@ -108,7 +109,7 @@ def with_client(looked_up: Reader, conversation: "Callable[[Client], Awaitable[T
 
 
 def severity(typed: str) -> Severity:
-    """A severity however people write it. Raises `CliError`."""
+    """A severity as people write it. Raises `CliError`."""
     try:
         return Severity.parse(typed)
     except ValueError as wrong:

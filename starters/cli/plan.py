@@ -1,63 +1,133 @@
-"""A plan on the screen: what would be done, what it would ask, how it is undone, and how each thing is done by hand."""
+"""`incident plan`: what a playbook would do now, what it would ask, how each step is undone, and how it is done by hand. It only reads."""
 
-from collections.abc import Iterator
+import asyncio
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
 
-from rich.console import Group, RenderableType
+import typer
+from rich.console import Group
 from rich.text import Text
 
 from activities.action import Risk
-from workflows.incident import Phase, Question
+from activities.ledger import capabilities
+from starters.cli import options
+from starters.cli.options import AsJson
+from starters.cli.terminal import draw, group, say, say_json
+from starters.errors import CliError
+from starters.screens.text import plain
+from workflows.incident import Incident, Phase, Question
 from workflows.status import Outcome, Status, Step
 
+if TYPE_CHECKING:
+    from temporalio.client import Client
 
-def picture(outcome: Outcome, width: int) -> Group:
-    """The plan, phase by phase. `width`: columns."""
+    from worker.settings import Settings
+
+PLAN_WITHIN = 60.0  # seconds
+
+app = group()
+
+
+@app.command()
+def plan(
+    playbook: Annotated[str, typer.Argument(help="Its file name, section or workflow type. `incident playbooks` lists them.")],
+    service: Annotated[str, typer.Option(help="The affected service.")],
+    provider: Annotated[str, typer.Option(help="The suspected provider, if any.")] = "",
+    region: Annotated[str, typer.Option(help="The region, if it is only one.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show what a playbook would do now: steps, effects, undo, questions, blast radius, and the commands to do it by hand. It only reads."""
+    reader = options.reader()
+    told = Incident(service=service, provider=provider, region=region, declared_by=options.speaker(reader, ""), rehearsal=True)
+    outcome = options.with_client(reader, lambda client: rehearse(client, reader.settings, playbook, told))
+    lacking = capabilities.lacking(reader.ledger)
+    if as_json:
+        return say_json({**outcome.model_dump(mode="json"), "lacking": [one.model_dump(mode="json") for one in lacking]})
+    draw(picture(outcome))
+    for line in capabilities.in_words(lacking):
+        say(line)
+    return None
+
+
+async def rehearse(client: "Client", settings: "Settings", name: str, told: Incident) -> Outcome:
+    """Run a playbook as a rehearsal: real reads, and every change is only described. Raises `CliError`."""
+    from temporalio.client import WorkflowFailureError  # noqa: PLC0415 - the SDK is slow to import
+
+    from starters import steering  # noqa: PLC0415
+
+    info, which = steering.playbook(name), f"plan-{uuid.uuid4().hex[:12]}"
+    async with steering.plainly(client, which):
+        handle = await client.start_workflow(
+            info.type, told, id=which, task_queue=steering.queue_of(settings, info, told), task_timeout=settings.task_patience,
+            static_summary=f"plan: {steering.summary(info, told)}", result_type=Outcome,
+        )  # fmt: skip
+        try:
+            outcome: Outcome = await asyncio.wait_for(handle.result(), PLAN_WITHIN)
+        except TimeoutError:
+            await handle.terminate("the plan took too long")
+            raise CliError(f"the plan was not ready within {PLAN_WITHIN:g} s: is a worker running?", "incident doctor") from None
+        except WorkflowFailureError as failed:
+            raise CliError(f"the plan failed: {failed.cause}", "incident doctor") from None
+    return outcome
+
+
+def picture(outcome: Outcome) -> Group:
+    """The plan, phase by phase."""
     status = outcome.rehearsed
-    if status is None:
-        return Group(Text("there is no plan"))
-    return Group(*_lines(status, outcome, width))
+    return Group(*_lines(status) if status else [Text("there is no plan")])
 
 
-def _lines(status: Status, outcome: Outcome, width: int) -> Iterator[RenderableType]:
-    yield Text(f"PLAN §{status.section} {status.title} · {status.service} · {status.severity.label}", style="bold")
-    yield Text("read only: nothing is changed, nobody is asked", style="dim")
+def _lines(status: Status) -> Iterator[Text]:
+    yield _line("", f"PLAN §{status.section} {status.title} · {status.service} · {status.severity.label}", "bold")
+    yield _line("", "read only: nothing is changed, nobody is asked", "dim")
     for reason in status.because:
-        yield Text(f"  because {reason}", style="dim")
+        yield _line("  ", f"because {reason}", "dim")
     for phase in dict.fromkeys((*(s.phase for s in status.steps), *(t.phase for t in status.tasks))):
         yield Text(f"\n{phase.title}", style="bold")
-        yield from _phase(status, phase, width)
+        yield from _phase(status, phase)
     if status.questions:
         yield Text("\nQuestions it would ask", style="bold")
         for question in status.questions:
             yield from _question(question)
     if status.outcome:
-        yield Text(f"\nit would end so: {status.outcome}", style="yellow")
+        yield Text("")
+        yield _line("", f"it would end like this: {status.outcome}", "yellow")
 
 
-def _phase(status: Status, phase: Phase, width: int) -> Iterator[Text]:
+def _phase(status: Status, phase: Phase) -> Iterator[Text]:
     looked = [s for s in status.steps if s.phase is phase and s.risk is Risk.C0]
     if looked:
-        names = ", ".join(dict.fromkeys(s.verb for s in looked))
-        yield Text(f"  looked: {names}", style="dim")
+        yield _line("  ", f"looked: {', '.join(dict.fromkeys(s.verb for s in looked))}", "dim")
     for step in status.steps:
         if step.phase is phase and step.risk >= Risk.C1:
             yield from _step(step)
     for task in status.tasks:
         if task.phase is phase:
-            yield Text(f"  ☐ {task.owner.title}: {task.text}")
-            yield from (Text(f"      $ {line}", style="cyan") for line in task.by_hand)
+            yield _line("  ", f"☐ {task.owner.title}: {task.text}")
+            yield from _commands(task.by_hand)
 
 
 def _step(step: Step) -> Iterator[Text]:
-    yield Text(f"  {step.number:>2} {step.risk.label} {step.says}")
-    yield from (Text(f"      $ {line}", style="cyan") for line in step.by_hand)
+    yield _line("  ", f"{step.number} {step.risk.label} {step.says}")
+    yield from _commands(step.by_hand)
 
 
 def _question(question: Question) -> Iterator[Text]:
     who = " or ".join(role.title for role in question.roles)
-    yield Text(f"  [{question.number}] {question.asks} ({question.risk.label}, {who})")
+    yield _line("  ", f"[{question.number}] {question.asks} ({question.risk.label}, {who})")
     if question.effect:
-        yield Text(f"      effect: {question.effect}", style="dim")
-    yield Text(f"      undo:   {question.inverse}", style="dim")
-    yield from (Text(f"      {fact}", style="dim") for fact in question.facts)
-    yield from (Text(f"      $ {line}", style="cyan") for line in question.by_hand)
+        yield _line("      ", f"effect: {question.effect}", "dim")
+    yield _line("      ", f"undo: {question.inverse}", "dim")
+    for fact in question.facts:
+        yield _line("      ", fact, "dim")
+    yield from _commands(question.by_hand)
+
+
+def _commands(lines: Sequence[str]) -> Iterator[Text]:
+    for line in lines:
+        yield _line("      ", f"$ {line}", "cyan")
+
+
+def _line(indent: str, said: str, style: str = "") -> Text:
+    return Text(indent + plain(said), style=style)

@@ -1,4 +1,4 @@
-"""`incident slo`: what is left of a service's error budget, how fast it burns, and what follows from that. Asks the metrics store itself."""
+"""`incident slo`: what is left of a service's error budget, how fast it burns, and what follows. Read from the metrics store itself."""
 
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -13,6 +13,7 @@ from starters.cli.options import AsJson
 from starters.cli.terminal import group, say, say_json
 from starters.errors import CliError
 from starters.reading import Reader, talk
+from starters.screens.text import typed
 
 if TYPE_CHECKING:
     from activities.organisation.policy import Policy
@@ -22,10 +23,10 @@ app = group()
 
 @app.command()
 def slo(
-    service: Annotated[str, typer.Argument(metavar="SERVICE", help="The service whose budget it is.", show_default=False)],
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="The service.", show_default=False)],
     as_json: AsJson = False,
 ) -> None:
-    """Show a service's error budget, how fast it burns by window, and what follows. Needs the metrics store only: no server, no worker."""
+    """Show a service's error budget, how fast it burns, and what follows. Needs only the metrics store: no server, no worker."""
     reader = options.reader()
     policy = options.policy(reader)
     budget = talk(_count(reader, policy, service))
@@ -49,26 +50,25 @@ def picture(budget: ErrorBudget, policy: SloPolicy) -> list[str]:
 
 
 def follows(budget: ErrorBudget, policy: SloPolicy) -> list[tuple[str, str]]:
-    """What follows, and the command for it, gravest first."""
+    """What follows and the command for it, most severe first."""
     findings, exhausted = [one.finding for one in budget.burning(policy)], budget.exhausted(policy)
     if budget.remaining is None:
-        return [("no data is not health: look at the scrape, then at the service", "")]
+        return [("no data does not mean healthy: check the scrape, then the service", "")]
     found: list[tuple[str, str]] = []
     if Finding.PAGE in findings:
-        found.append(("it burns fast enough to page", f"incident declare production_outage --service {budget.service}"))
+        found.append(("it burns fast enough for a page", typed("declare", "production_outage", "--service", budget.service)))
     if exhausted:
-        found.append(
-            ("the budget is exhausted: changes halt, Prod Review is engaged", f"incident declare slo_burn --service {budget.service}")
-        )
+        declare = typed("declare", "slo_burn", "--service", budget.service)
+        found.append(("the budget is exhausted: changes stop, Prod Review is informed", declare))
     elif exhausted is None:
         found.append(("too little history or too few errors to call the budget exhausted", ""))
     if Finding.TICKET in findings:
-        found.append(("it burns faster than it comes back: a ticket for the service's owners, no page", ""))
-    return found or [("nothing follows: it burns within the budget", "")]
+        found.append(("it burns faster than it recovers: a ticket for the service's owners, no page", ""))
+    return found or [("nothing to do: it burns within the budget", "")]
 
 
 def told(budget: ErrorBudget, policy: SloPolicy) -> dict[str, JsonValue]:
-    """The same for programs. Windows in seconds; None where it cannot be said."""
+    """The same for programs. Windows in seconds; None: unknown."""
     return {
         "service": budget.service, "slo_target": budget.slo_target, "window_seconds": policy.window.total_seconds(),
         "fresh": budget.fresh, "history_seconds": budget.history.total_seconds(), "requests": budget.month.total, "failed": budget.month.bad,
@@ -105,7 +105,7 @@ async def _count(reader: Reader, policy: "Policy", service: str) -> ErrorBudget:
 
     settings = complete(reader.settings)
     if not settings.prometheus_url:
-        raise CliError("nobody told us where the metrics store is", "set INCIDENT_PROMETHEUS_URL")
+        raise CliError("the address of the metrics store is not configured", "set INCIDENT_PROMETHEUS_URL")
     order = BudgetOf(service=service, slo_target=policy.stability.slo_target, slo=policy.slo)
     call = Call(incident_id="cli", key=f"cli/telemetry.slo/{service}", at=datetime.now(UTC), pace=policy.pace)
     async with AsyncExitStack() as stack:

@@ -1,7 +1,6 @@
-"""How a command speaks and how it ends: sentences, JSON, pictures; and an exit code. Light: no SDK, no database.
+"""What a command prints, and its exit code. Light: no SDK, no database.
 
-Every error is one sentence and, where there is one, the command that fixes it; the exit code says the rest: 0 done, 1 refused or in the way,
-2 not understood.
+Every error is one sentence and, if there is one, the command that fixes it. Exit codes: 0 done, 1 refused or not possible, 2 not understood.
 """
 
 import json
@@ -22,7 +21,6 @@ NAME = "incident"
 
 
 def group(about: str = "") -> typer.Typer:
-    """A group of commands, all with the same manners."""
     return typer.Typer(help=about, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
@@ -35,17 +33,16 @@ def say_json(told: Any) -> None:
 
 
 def width() -> int:
-    """How many columns there are; a hundred where there is no terminal."""
+    """Columns of the terminal; 100 without one."""
     return shutil.get_terminal_size((100, 40)).columns
 
 
 def draw(picture: Any) -> None:
-    """Something that was laid out in lines."""
     Console(width=width(), highlight=False).print(picture)
 
 
 def run(app: typer.Typer, arguments: Sequence[str]) -> int:
-    """Do what was asked; the exit code. Whatever happens is a sentence, never a traceback."""
+    """Do what was asked and return the exit code. An error is a sentence, never a traceback."""
     try:
         return int(app(list(arguments), prog_name=NAME, standalone_mode=False) or 0)
     except CliError as trouble:
@@ -60,12 +57,12 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
 
 def _unexpected(broke: Exception) -> int:
     said = getattr(broke, "format_message", None)
-    if said is not None:  # what typer says about arguments it does not understand
+    if said is not None:  # typer's error about arguments
         command = getattr(getattr(broke, "ctx", None), "command_path", NAME)
         return _complain(str(said()).replace("\n", " "), f"{command} --help", code=2)
     if os.environ.get("INCIDENT_DEBUG"):
         raise broke
-    return _complain(f"something we did not expect: {type(broke).__name__}: {broke}", "INCIDENT_DEBUG=1 shows where; incident doctor")
+    return _complain(f"unexpected error: {type(broke).__name__}: {broke}", "INCIDENT_DEBUG=1 shows where; incident doctor")
 
 
 def _complain(sentence: str, fix: str, code: int = 1) -> int:

@@ -36,7 +36,7 @@ class Cast:
         """Do what each member would do now. Returns what was said, a line each."""
         lines: list[str] = []
         if status.acknowledged_at is None and Role.INCIDENT_COMMANDER not in self.not_mine and self._paged(PLAYS[Role.INCIDENT_COMMANDER]):
-            lines.append(await self._said(steering.acknowledge(self.client, status.incident_id, by=PLAYS[Role.INCIDENT_COMMANDER])))
+            lines.append(await self._said(steering.say(self.client, status.incident_id, "acknowledge", by=PLAYS[Role.INCIDENT_COMMANDER])))
         for question in status.asking:
             if (question.number, len(question.answers)) not in self._done and not self._for_the_person(question):
                 line = await self._answer(status, question)
@@ -82,7 +82,8 @@ class Cast:
 
     async def _stand_down(self, status: Status) -> str:
         reason = "game day: the rest is done by hand"
-        return await self._said(steering.stand_down(self.client, status.incident_id, by=PLAYS[Role.INCIDENT_COMMANDER], reason=reason))
+        said = steering.say(self.client, status.incident_id, "stand_down", by=PLAYS[Role.INCIDENT_COMMANDER], reason=reason)
+        return await self._said(said)
 
     async def _said(self, saying: object) -> str:
         try:

@@ -5,6 +5,9 @@ from typing import Any
 
 import httpx
 
+from activities.kit import promql
+from activities.metrics import queries
+
 SLO = 0.999
 FOUR_WEEKS = timedelta(days=28)
 STEP = 15  # world seconds
@@ -17,11 +20,9 @@ class Metrics:
         self._practice = practice
         self._service = service
 
-    def error_ratios(self, start: datetime, end: datetime, window: str = "2m") -> list[tuple[datetime, float]]:
+    def error_ratios(self, start: datetime, end: datetime, window: timedelta = timedelta(minutes=2)) -> list[tuple[datetime, float]]:
         """The service's error ratio over `window`, every 15 world seconds."""
-        named = f'service="{self._service}"'
-        failed = f'sum(increase(service_requests_total{{{named},outcome="error"}}[{window}]))'
-        query = f"{failed} / sum(increase(service_requests_total{{{named}}}[{window}]))"
+        query = f"{self._grown(window, outcome='error')} / {self._grown(window)}"
         found = self._ask("query_range", query=query, start=start.timestamp(), end=end.timestamp(), step=STEP)
         series = found["result"][0]["values"] if found["result"] else []
         return [(datetime.fromtimestamp(float(at), UTC), float(value)) for at, value in series if value != "NaN"]
@@ -29,12 +30,14 @@ class Metrics:
     def budget_burnt(self, start: datetime, end: datetime, pace: float) -> float | None:
         """The share of four weeks' error budget that failed requests between two real instants used up."""
         world_seconds = max(int((end - start).total_seconds() * pace), STEP)
-        named = f'service="{self._service}"'
-        failed = self._number(f'sum(increase(service_requests_total{{{named},outcome="error"}}[{world_seconds}s]))', end)
-        total = self._number(f"sum(increase(service_requests_total{{{named}}}[{world_seconds}s]))", end)
+        window = timedelta(seconds=world_seconds)
+        failed, total = self._number(self._grown(window, outcome="error"), end), self._number(self._grown(window), end)
         if failed is None or not total:
             return None
         return failed / (total / world_seconds * FOUR_WEEKS.total_seconds() * (1 - SLO))
+
+    def _grown(self, window: timedelta, **labels: str) -> str:
+        return promql.total(promql.increase(queries.requests(self._service, **labels), window))
 
     def _number(self, query: str, at: datetime) -> float | None:
         found = self._ask("query", query=query, time=at.timestamp())["result"]

@@ -16,7 +16,7 @@ import httpx
 from temporalio.common import SearchAttributeKey
 
 from starters.gameday.processes import DidNotStart, Processes, free_port, tool
-from starters.gameday.scenario import Scenario
+from starters.gameday.scenario import Deed, Scenario
 from worker.settings import Settings
 from worker.systems import practice
 from workflows.engine.record.recorder import ATTRIBUTES
@@ -62,6 +62,10 @@ class Stage:
         """What really happened at the targets."""
         log = self.home / "practice" / "effects.jsonl"
         return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+    def do(self, deed: Deed) -> None:
+        """Do something to the world."""
+        self.practice.post(f"/practice/{deed.path}", json=deed.given).raise_for_status()
 
     def phone(self, person: str) -> list[dict[str, Any]]:
         said = self.practice.get(f"/practice/inbox/{person}").raise_for_status().json()

@@ -81,7 +81,7 @@ def in_words(tick: ItemStatus, now: datetime | None = None) -> str:
 def _ticked(item: Item, tick: ItemStatus | None, now: datetime, width: int) -> list[Text]:
     indent = "      " if item.part_of else ""
     box, style = BOXES[tick.state] if tick else ("[?]", "yellow")
-    said = _said(tick, now) if tick else "nothing is known of it"
+    said = _said(tick, now) if tick else "unknown"
     lines = wrap(unmarked(item.text), width - len(indent) - 4)
     detail = f"{SHORT.get(item.owner, item.owner.title)} · {said}" + (f" · {plain(tick.evidence)}" if tick and tick.evidence else "")
     head, *rest = lines

@@ -73,7 +73,10 @@ class ShadowReport(BaseModel):
 def compare(status: Status, entries: Sequence[Entry]) -> ShadowReport:
     """The comparison. Raises `CliError` for an incident that ran in live mode: there is nothing to compare."""
     if not status.shadow:
-        raise CliError(f"{status.incident_id} ran in {status.mode or 'an unknown'} mode: it did what it said", "incident postmortem")
+        raise CliError(
+            f"{status.incident_id} ran in {status.mode or 'an unknown'} mode: it acted, there is nothing to compare",
+            "incident postmortem",
+        )
     steps = [_would(step, entries, status) for step in status.steps if step.state is StepState.ASSUMED and step.phase in MITIGATES]
     first = next((step for step in steps if not step.verb.startswith(FREEZE)), None)
     began = status.started_at or status.declared_at
@@ -102,7 +105,7 @@ def _would(step: Step, entries: Sequence[Entry], status: Status) -> Would:
     )  # fmt: skip
     seen = next((e for e in entries if e.kind in VERDICTS and e.step == _leader(step, status).number), None)
     if seen is None:
-        told.why = "it was not looked at again" if step.risk >= Risk.C1 else "a message: whoever said it by other means is not seen by us"
+        told.why = "it was not checked again" if step.risk >= Risk.C1 else "a message: other ways of sending it are not seen"
         return told
     told.verdict = VERDICTS[seen.kind]
     told.why = plain(seen.text) if seen.kind == UNKNOWN else ""
@@ -167,14 +170,12 @@ def _step(step: Would) -> list[str]:
 @app.command()
 def report(
     incident: Which = "",
-    shadow: Annotated[
-        bool, typer.Option("--shadow", help="What would have been done beside what people did. The only report so far.")
-    ] = False,
+    shadow: Annotated[bool, typer.Option("--shadow", help="Compare with what people did. Required: there is no other report.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare, after an incident in shadow mode, what we would have done with what people did."""
+    """After an incident in shadow mode: compare what automation would have done with what people did."""
     if not shadow:
-        raise CliError("say which report: --shadow is the one there is", "incident report --shadow")
+        raise CliError("the only report is --shadow", "incident report --shadow")
     reader = options.reader()
     seen = reader.status(reader.find(incident))
     entries, _ = reader.timeline(seen.status.incident_id)

@@ -1,6 +1,6 @@
 """What people read before there is an incident: the severity matrix and what the rules say of some facts, and the one-page quick sheet.
 
-These answer at once: they import neither the Temporal SDK nor a database.
+They start at once: they import neither the Temporal SDK nor a database.
 """
 
 import inspect
@@ -11,6 +11,7 @@ from rich.table import Table
 
 from starters.cli import facts
 from starters.cli.terminal import draw, group, say, say_json
+from starters.screens.text import typed
 from workflows.severity.classify import Classification, classify
 from workflows.severity.matrix import HEADINGS, MATRIX, RULE_OF_THUMB
 
@@ -34,8 +35,8 @@ BASIS = {"seed": "seed", "dflt": "default"}
 app = group()
 
 
-def quicksheet(as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs; the keys stay as they are.")] = False) -> None:
-    """Print the one-page quick sheet (seed, Appendix A): made to be printed and to hang on the wall."""
+def quicksheet(as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs. The keys do not change.")] = False) -> None:
+    """Print the one-page quick sheet, made for paper (seed, Appendix A)."""
     if as_json:
         lines = [{"number": n, "text": text, "commands": commands} for n, text, commands in _quick_lines()]
         return say_json({"lines": lines, "severities": _matrix(), "rule_of_thumb": unmarked(RULE_OF_THUMB)})
@@ -54,7 +55,7 @@ def quicksheet(as_json: Annotated[bool, typer.Option("--json", help="As JSON, fo
 
 
 def severity(**said: Any) -> None:
-    """Print the severity matrix; with facts, say which severity the rules give them, and why. Declares nothing."""
+    """Print the severity matrix. With facts: the severity that the rules give them, and why. Declares nothing."""
     as_json, unsure, unknown = said.pop("as_json"), said.pop("unsure"), said.pop("unknown")
     given = {name: typed for name, typed in said.items() if typed not in (None, [])}
     if not given and not unsure and not unknown:
@@ -62,7 +63,7 @@ def severity(**said: Any) -> None:
             return say_json({"severities": _matrix(), "rule_of_thumb": unmarked(RULE_OF_THUMB)})
         draw(_drawn_matrix())
         say(unmarked(RULE_OF_THUMB))
-        return say("with facts, what the rules say of them: incident severity --help")
+        return say("to classify facts: incident severity --help")
     known = facts.facts_of(said, unknown, unsure)
     found = classify(known)
     if as_json:
@@ -73,15 +74,15 @@ def severity(**said: Any) -> None:
 
 
 def explained(found: Classification) -> list[str]:
-    """A classification in words: the severity, every rule that fired with its basis, what is not known, and how to declare it."""
+    """A classification in words: the severity, every rule that fired with its basis, and how to declare it."""
     level = found.severity
     width = max(len(rule.rule) for rule in found.rules)
     return [
         f"{level.label} ({level.priority}) · {next(row.impact for row in MATRIX if row.severity is level)}",
         *(f"  {rule.rule:{width}}  {rule.severity.label}  {rule.because} [{BASIS[rule.basis]}]" for rule in found.rules),
         f"confidence {found.confidence:.0%}",
-        *([f"not everything that matters is known: {unmarked(RULE_OF_THUMB)}"] if unsure_of(found) else []),
-        f"nothing was declared; to do so: incident declare PLAYBOOK --service NAME --severity {level.label}",
+        *([f"not all facts that matter are known: {unmarked(RULE_OF_THUMB)}"] if unsure_of(found) else []),
+        f"nothing was declared; to declare: {typed('declare', 'PLAYBOOK', '--service', 'NAME', '--severity', level.label)}",
     ]
 
 
@@ -121,8 +122,8 @@ def _quick_lines() -> list[tuple[int, str, tuple[str, ...]]]:
 def _severity_options() -> inspect.Signature:
     own = [
         ("unsure", bool, False, typer.Option("--unsure", help="You are unsure how bad it is.")),
-        ("unknown", list[str], [], typer.Option("--unknown", metavar="FACT", help="A fact you looked for and cannot tell; may be repeated.")),
-        ("as_json", bool, False, typer.Option("--json", help="As JSON, for programs; the keys stay as they are.")),
+        ("unknown", list[str], [], typer.Option("--unknown", metavar="FACT", help="A fact that you looked for and do not know. May be repeated.")),
+        ("as_json", bool, False, typer.Option("--json", help="As JSON, for programs. The keys do not change.")),
     ]  # fmt: skip
     mine = [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=d, annotation=Annotated[kind, o]) for n, kind, d, o in own]
     return inspect.Signature([*facts.options(), *mine])

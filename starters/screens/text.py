@@ -1,16 +1,16 @@
-"""Words for a person: one line, nothing that draws on their screen; durations as people say them. Light: no SDK, no database."""
+"""Words for a person: durations, ages, and commands of our own. Light: no SDK, no database."""
 
-import re
 from datetime import timedelta
 
-# Terminal escapes, control characters, and the marks that turn text around: an alert must not draw on the commander's screen.
-ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?")
-UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]|[\ud800-\udfff]")
+from activities.kit.escape import line
+from activities.kit.shell import Command, command
+
+plain = line  # text from outside as it may stand on a screen: one line, nothing that moves the cursor
 
 
-def plain(said: object) -> str:
-    """Text from outside as it may stand on a screen: one line, nothing that moves the cursor or turns the reading direction."""
-    return re.sub(r"\s+", " ", UNSEEN.sub("", ESCAPES.sub("", str(said)))).strip()
+def typed(*words: str) -> Command:
+    """A command of our own CLI, as a person can type it."""
+    return command("incident", *words)
 
 
 def span(duration: timedelta) -> str:

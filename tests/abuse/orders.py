@@ -1,14 +1,13 @@
 """Every order that there is, built from its own fields: the same order with any text in all of its strings."""
 
 import importlib
-import inspect
 import pkgutil
 import types
 import typing
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -25,14 +24,19 @@ def every_order() -> list[type[Order]]:
         if ".migrations" not in found.name:
             importlib.import_module(found.name)
     known = sorted(_below(Order), key=lambda one: (one.__module__, one.__name__))
-    ours = [one for one in known if one.effect is not Order.effect and one.__module__.startswith("activities.")]
-    return [one for one in ours if not inspect.isabstract(one) and not _is_a_mould(one)]
+    return [one for one in known if one.effect is not Order.effect and one.__module__.startswith("activities.") and _whole(one)]
 
 
-def _is_a_mould(kind: type[Order]) -> bool:
-    """Whether it is generic still: what is given is always of exact types."""
-    told = kind.__pydantic_generic_metadata__
-    return bool(told["parameters"]) or any(isinstance(one, TypeVar) or one is Any for one in told["args"])
+def room(kind: type[Order]) -> str:
+    """Where an order belongs: its system. The kit's own orders belong to what they are about."""
+    arguments = kind.__pydantic_generic_metadata__["args"]
+    return (arguments[0] if arguments else kind).__module__.split(".")[1]
+
+
+def _whole(kind: type[Order]) -> bool:
+    """Whether nothing is left open: a form of the kit is an order only with a setting in it."""
+    form = kind.__pydantic_generic_metadata__
+    return not form["parameters"] and Any not in form["args"]
 
 
 def _below(kind: type[Order]) -> Iterator[type[Order]]:
@@ -57,7 +61,7 @@ class Filled:
     def _model(self, kind: type[BaseModel]) -> BaseModel:
         given: dict[str, Any] = {}
         for name, field in kind.model_fields.items():
-            value = self._value(field.annotation, getattr(field, "default", None))
+            value = self._value(field.annotation, field.default)
             if value is not None or field.is_required():
                 given[name] = value
         return kind(**given)
@@ -83,7 +87,7 @@ class Filled:
         return self._plain(kind, default)
 
     def _plain(self, kind: Any, default: Any) -> Any:
-        if kind is str or kind is Any or isinstance(kind, typing.TypeAliasType if hasattr(typing, "TypeAliasType") else ()):
+        if kind is str:
             return self._string()
         if isinstance(kind, type) and issubclass(kind, Enum):
             members = list(kind)

@@ -329,8 +329,8 @@ async def test_declaring_by_hand_joins_what_an_alert_opened_and_the_other_way_ro
     assert (await desk.post(webhook(desk.alert()))).json()["incidents"] == [first.incident_id]
     other = await steering.declare(desk.client, desk.ledger, desk.settings, "2.2", Incident(service=desk.service, region="us"))
     assert other == (f"{desk.id}-2", True)
-    assert await steering.approve(desk.client, other.incident_id, by="dana", question=1) == "approved by dana"
+    assert await steering.say(desk.client, other.incident_id, "approve", by="dana", question=1) == "approved by dana"
     with pytest.raises(Refusal, match="known updates"):
-        await steering.decline(desk.client, other.incident_id, by="dana")
+        await steering.say(desk.client, other.incident_id, "decline", by="dana")
     with pytest.raises(CliError, match="not running on the server"):
-        await steering.note(desk.client, "inc-20260101-none", "x", by="dana")
+        await steering.say(desk.client, "inc-20260101-none", "note", text="x", by="dana")

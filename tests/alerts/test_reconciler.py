@@ -104,7 +104,7 @@ async def test_a_playbook_that_was_reset_has_forgotten_what_it_did(tmp_path: Pat
             )
         )  # fmt: skip
         found = await watching.once()
-        assert [one.kind for one in found] == ["reset"] and "has forgotten" in found[0].text
+        assert [one.kind for one in found] == ["reset"] and "does not know what it did since" in found[0].text
         assert f"incident measures {INCIDENT} --by-hand" in found[0].text
         assert await here.woken()
 

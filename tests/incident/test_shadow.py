@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from starters.errors import CliError
-from starters.screens import screens
+from starters.screens import lists
+from starters.screens.changes import changes
+from starters.screens.incident import render
 from starters.screens.shadow_report import compare, lines
 from tests.screens import situations
 from tests.screens.test_screens import drawn
@@ -191,7 +193,7 @@ async def test_the_report_tells_from_the_ledger_alone_what_people_did_themselves
 
 
 def test_there_is_nothing_to_compare_about_an_incident_that_was_live() -> None:
-    with pytest.raises(CliError, match="did what it said"):
+    with pytest.raises(CliError, match="nothing to compare"):
         compare(situations.asking(mode="live"), [])
 
 
@@ -206,16 +208,16 @@ def shadowed() -> Status:
 
 
 def test_every_screen_says_loudly_that_nothing_is_changed() -> None:
-    seen = drawn(screens.render(shadowed(), situations.NOW, 100))
+    seen = drawn(render(shadowed(), situations.NOW, 100))
     assert "SHADOW: nothing is changed" in seen.splitlines()[1]
     assert "○ flags.switch_off flag/tools.high_psu" in seen and "would: switch it off" in seen
     assert "○ [3] would ask Incident Commander or Ai Ml Lead" in seen.replace("AI/ML", "Ai Ml")
     assert "approve" not in seen
     assert "SHADOW: nothing is changed" in details(shadowed()) and "Would have been asked" in details(shadowed())
-    assert "SHADOW" in drawn(screens.listed([(shadowed(), "the ledger", situations.NOW)], situations.NOW, 100))
-    assert screens.changes(None, shadowed())[0].startswith("SHADOW: nothing is changed")
+    assert "SHADOW" in drawn(lists.incidents([(shadowed(), "the ledger", situations.NOW)], situations.NOW, 100))
+    assert changes(None, shadowed())[0].startswith("SHADOW: nothing is changed")
 
 
 def test_a_system_that_may_be_written_to_is_named() -> None:
-    seen = drawn(screens.render(shadowed().model_copy(update={"may_write": ("pager",)}), situations.NOW, 100))
+    seen = drawn(render(shadowed().model_copy(update={"may_write": ("pager",)}), situations.NOW, 100))
     assert "SHADOW: nothing is changed but pager" in seen

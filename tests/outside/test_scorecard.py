@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 
 from activities.organisation.policy import Policy
-from starters.gameday.__main__ import standing_of
 from starters.gameday.metrics import Metrics
 from starters.gameday.scorecard import count_effects, from_outside, score
+from starters.gameday.standing import standing_of
 from tests.stage.drill import drill
 
 

@@ -141,10 +141,10 @@ def test_what_follows_is_said_with_its_command() -> None:
     def said(counted: ErrorBudget) -> str:
         return "\n".join(screen.picture(counted, POLICY))
 
-    assert "nothing follows" in said(budget(0.0)) and "100% of the error budget" in said(budget(0.0))
+    assert "nothing to do" in said(budget(0.0)) and "100% of the error budget" in said(budget(0.0))
     assert "incident declare slo_burn --service api" in said(budget(0.002)) and "a ticket" in said(budget(0.002))
     assert "incident declare production_outage --service api" in said(budget(0.1))
-    assert "no data is not health" in said(budget(None))
+    assert "no data does not mean healthy" in said(budget(None))
     assert "burn over 1 h 2.00, over 5 min 2.00 — page from 14.4 on both" in said(budget(0.002))
     told = screen.told(budget(0.002), POLICY)
     assert told["exhausted"] is True and isinstance(told["burn"], list) and len(told["burn"]) == 3
@@ -185,7 +185,7 @@ def test_without_a_metrics_store_it_is_a_sentence(
     monkeypatch.setenv("INCIDENT_ORGANISATION", str(tmp_path / "none.toml"))
     monkeypatch.setenv("INCIDENT_PROMETHEUS_URL", "")
     assert cli.run(["slo", "api"]) == 1
-    assert capsys.readouterr().err.startswith("nobody told us where the metrics store is")
+    assert capsys.readouterr().err.startswith("the address of the metrics store is not configured")
     monkeypatch.setenv("INCIDENT_PROMETHEUS_URL", "http://127.0.0.1:9")
     assert cli.run(["slo", "api"]) == 1
     assert "http://127.0.0.1:9 does not answer" in capsys.readouterr().err

@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console, Group
 
+from activities.kit.escape import UNSEEN
 from activities.organisation.policy import Policy
-from starters.screens import by_hand, checklist, screens
-from starters.screens.text import UNSEEN
+from starters.screens import by_hand, checklist, lists
+from starters.screens.changes import changes
+from starters.screens.incident import render
+from starters.screens.layout import continued
 from tests.screens import situations
 from tests.screens.situations import NOW
 from workflows.incident import State
@@ -21,13 +24,13 @@ from workflows.status import Status
 
 HERE = Path(__file__).parent
 PICTURES: dict[str, Callable[[], Group]] = {
-    "asking": lambda: screens.render(situations.asking(), NOW, 100),
-    "asking_full": lambda: screens.render(situations.asking(), NOW, 100, full=True),
-    "asking_80": lambda: screens.render(situations.asking(), NOW, 80, source="the worker", as_of=NOW),
-    "repairing": lambda: screens.render(situations.repairing(), NOW, 100),
-    "over": lambda: screens.render(situations.over(), NOW + timedelta(days=3), 100),
-    "hostile": lambda: screens.render(situations.hostile(), NOW, 100),
-    "list": lambda: screens.listed(
+    "asking": lambda: render(situations.asking(), NOW, 100),
+    "asking_full": lambda: render(situations.asking(), NOW, 100, full=True),
+    "asking_80": lambda: render(situations.asking(), NOW, 80, source="the worker", as_of=NOW),
+    "repairing": lambda: render(situations.repairing(), NOW, 100),
+    "over": lambda: render(situations.over(), NOW + timedelta(days=3), 100),
+    "hostile": lambda: render(situations.hostile(), NOW, 100),
+    "list": lambda: lists.incidents(
         [
             (situations.asking(), "the ledger", NOW),
             (situations.ticked(), "the ledger", NOW),
@@ -36,12 +39,12 @@ PICTURES: dict[str, Callable[[], Group]] = {
         NOW,
         100,
     ),
-    "ticked": lambda: screens.render(situations.ticked(), NOW, 100),
-    "ticked_80": lambda: screens.render(situations.ticked(), NOW, 80),
-    "ticked_full": lambda: screens.render(situations.ticked(), NOW, 100, full=True),
+    "ticked": lambda: render(situations.ticked(), NOW, 100),
+    "ticked_80": lambda: render(situations.ticked(), NOW, 80),
+    "ticked_full": lambda: render(situations.ticked(), NOW, 100, full=True),
     "checklist": lambda: checklist.ticks(situations.ticked(), NOW, 100),
     "checklist_80": lambda: checklist.ticks(situations.ticked(), NOW, 80),
-    "timeline": lambda: screens.timeline(situations.lines(), 100),
+    "timeline": lambda: lists.timeline(situations.lines(), 100),
 }
 
 
@@ -84,52 +87,52 @@ def test_what_is_printed_is_as_it_was(name: str) -> None:
 @pytest.mark.parametrize("width", [80, 100, 160])
 @pytest.mark.parametrize("state", [situations.asking, situations.repairing, situations.hostile, situations.ticked])
 def test_a_question_takes_twelve_lines_at_most_and_no_line_is_too_long(state: Callable[[], Status], width: int) -> None:
-    seen = drawn(screens.render(state(), NOW, width), width).splitlines()
+    seen = drawn(render(state(), NOW, width), width).splitlines()
     assert max(map(cell_len, seen)) <= width
     begun = next(nth for nth, line in enumerate(seen) if line.startswith("॥ ["))
     assert seen.index("", begun) - begun <= 12
 
 
 def test_an_overdue_update_a_missing_commander_and_a_blind_spot_are_said_in_words() -> None:
-    seen = drawn(screens.render(situations.asking(commander="", next_update_due=NOW - timedelta(minutes=3)), NOW, 100))
+    seen = drawn(render(situations.asking(commander="", next_update_due=NOW - timedelta(minutes=3)), NOW, 100))
     assert "UPDATE OVERDUE by 3m00s" in seen
     assert "NO COMMANDER: incident ack inc-20261123-llm-chat" in seen
-    assert "perhaps, its try never came back" in seen
+    assert "not certain: its call never returned" in seen
 
 
 def test_a_long_command_is_broken_where_a_shell_takes_it() -> None:
     command = """curl -X PUT https://a.example/b -H 'If-Match: "7" and more' -d "{\\"a b\\": 1}" --fail --silent --max-time 10 x'y z'"""
-    lines = screens._continued(command, 60)
+    lines = continued(command, 60)
     assert len(lines) > 1
     assert " ".join(line.removesuffix(" \\").strip() for line in lines) == command
 
 
 def test_what_changed_is_told_line_by_line() -> None:
-    first = screens.changes(None, situations.asking(questions=[]))
+    first = changes(None, situations.asking(questions=[]))
     assert first[0] == "inc-20261123-llm-chat SEV-2 mitigation open commander dana"
-    later = screens.changes(situations.asking(questions=[]), situations.asking(state=State.MITIGATED, in_force=[], waiting_for="the gate"))
+    later = changes(situations.asking(questions=[]), situations.asking(state=State.MITIGATED, in_force=[], waiting_for="the gate"))
     assert "state: open → mitigated" in later
     assert "lifted: high-PSU tools off tools.high_psu" in later
     assert "now: the gate" in later
     assert any(line.startswith("॥ [3] Send chat of 12 tenants") and line.endswith("3 --code CODE") for line in later)
-    assert screens.changes(situations.asking(), situations.asking(version=42)) == []
+    assert changes(situations.asking(), situations.asking(version=42)) == []
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=300), st.integers(min_value=60, max_value=140))
 def test_no_text_from_outside_moves_the_cursor_or_breaks_the_page(text: str, width: int) -> None:
-    seen = drawn(screens.render(situations.asking(title=text, waiting_for=text, because=(text,), room=text), NOW, width), width)
+    seen = drawn(render(situations.asking(title=text, waiting_for=text, because=(text,), room=text), NOW, width), width)
     assert not UNSEEN.search(seen.replace("\n", ""))
     assert max(map(cell_len, seen.splitlines())) <= width
 
 
 def test_what_was_ticked_and_what_was_missed_is_told_line_by_line() -> None:
-    later = screens.changes(situations.ticked(checklist=[], hypotheses=(), scope="", impact=""), situations.ticked())
+    later = changes(situations.ticked(checklist=[], hypotheses=(), scope="", impact=""), situations.ticked())
     assert "[!] Freeze deploys: change_freeze = ON: MISSED: was due 10:04:00 UTC, 12m29s ago" in later
     assert "[x] Scribe assigned: done 10:14:00 UTC, 2m00s late (due 10:12:00 UTC)" in later
     assert {"scope: 12 of 20 tenants, both regions", "hypothesis: a push at noon"} <= set(later)
     assert not [line for line in later if line.startswith(("[ ]", "[-]"))]
-    assert screens.changes(situations.ticked(), situations.ticked(version=53)) == []
+    assert changes(situations.ticked(), situations.ticked(version=53)) == []
 
 
 @pytest.mark.parametrize("width", [80, 100])

@@ -129,7 +129,7 @@ def test_it_explains_every_rule_that_fired_and_declares_nothing(capsys: pytest.C
     assert lines[0] == "SEV-1 (P0) · Broad outage/data exposure"
     assert [line.split()[0] for line in lines[1 : 1 + len(found.rules)]] == [rule.rule for rule in found.rules]
     assert all(rule.because in seen.out for rule in found.rules)
-    assert lines[-1] == "nothing was declared; to do so: incident declare PLAYBOOK --service NAME --severity SEV-1"
+    assert lines[-1] == "nothing was declared; to declare: incident declare PLAYBOOK --service NAME --severity SEV-1"
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_it_explains_every_rule_that_fired_and_declares_nothing(capsys: pytest.C
 def test_what_is_unknown_is_a_sev_2_and_says_so(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     told = Ran(capsys, "severity", *words, "--json").told
     assert (told["severity"], told["unsure"]) == (2, True)
-    assert f"not everything that matters is known: {THUMB}" in Ran(capsys, "severity", *words).out
+    assert f"not all facts that matter are known: {THUMB}" in Ran(capsys, "severity", *words).out
 
 
 def test_a_known_sev_2_is_no_doubt_and_a_known_sev_5_neither(capsys: pytest.CaptureFixture[str]) -> None:

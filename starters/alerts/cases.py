@@ -1,0 +1,164 @@
+"""From an alert to its incident: which playbook it is for, which incident it joins, and what opens when no playbook knows it."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Literal, NamedTuple
+
+from activities.kit.escape import line
+from activities.kit.redact import redact
+from activities.ledger.ledger import AlertRecord, Delivery
+from starters import steering
+from starters.errors import CliError
+from worker.playbooks import PlaybookInfo, discover
+from workflows.incident import Alert, Incident, incident_id
+
+BUCKET = timedelta(minutes=30)  # unknown alerts of one source within this time join one triage incident
+OBSERVE_BELOW = 0.6  # spec §2.3: an alert less sure than this is only observed
+MOST_AT_ONCE = 25  # incidents that one delivery may open; the rest of it is triage
+UNREADABLE = "UnreadableAlert"
+
+
+class Unreadable(Exception):
+    """A body that cannot be understood, and why."""
+
+
+class Report(NamedTuple):
+    """One alert as its source reported it. Its text is one line, without secrets."""
+
+    status: Literal["firing", "resolved"]
+    labels: dict[str, str]
+    summary: str
+    starts_at: datetime
+    fingerprint: str
+
+
+class Case(NamedTuple):
+    """An alert, the playbook it is for, and the incident it would open. `ids`: those the incident may have, if not the usual ones."""
+
+    info: PlaybookInfo
+    incident: Incident
+    alert: Alert
+    record: AlertRecord
+    ids: tuple[str, ...] = ()
+
+
+def one_line(text: object, longest: int) -> str:
+    """Text from outside as it is kept: one line, nothing that draws on a screen, no secret and no address."""
+    return line(redact(line(text)), longest)
+
+
+def cases_of(delivery: Delivery, reports: Iterable[Report]) -> list[Case]:
+    """Each alert with its incident."""
+    found: list[Case] = []
+    keys: set[str] = set()
+    for report in reports:
+        case = _case(delivery, report)
+        if case.alert.dedup_key not in keys and len(keys) >= MOST_AT_ONCE:
+            case = _unknown(delivery, report, f"more than {MOST_AT_ONCE} incidents in one delivery")
+        keys.add(case.alert.dedup_key)
+        found.append(case)
+    return found
+
+
+def grouped(cases: Iterable[Case]) -> list[list[Case]]:
+    """The alerts of each incident together, firing ones first; each alert once."""
+    groups: dict[str, dict[str, Case]] = {}
+    for case in sorted(cases, key=lambda case: case.alert.status):
+        groups.setdefault(case.alert.dedup_key, {})[f"{case.record.id}{case.record.status}"] = case
+    return [list(group.values()) for group in groups.values()]
+
+
+def unreadable(delivery: Delivery, why: str) -> Case:
+    """The triage incident that is told of what cannot be read."""
+    return _triage(delivery, UNREADABLE, why)
+
+
+def several(sentences: Sequence[str]) -> str:
+    """The first three sentences, and how many more there are."""
+    return "; ".join(sentences[:3]) + (f" and {len(sentences) - 3} more" if len(sentences) > 3 else "")
+
+
+def _case(delivery: Delivery, report: Report) -> Case:
+    """The incident of an alert: its label `playbook` names the playbook, its other labels the scope."""
+    labels = report.labels
+    try:
+        info = steering.playbook(labels["playbook"])
+    except KeyError:
+        return _unknown(delivery, report, "the alert names no playbook")
+    except CliError as unknown:
+        return _unknown(delivery, report, unknown.sentence)
+    incident = Incident(
+        service=labels.get("service", ""), provider=labels.get("provider", ""), region=labels.get("region", ""),
+        source=delivery.source, title=report.summary, confidence=_confidence(labels), started_at=_onset(report, delivery),
+        delivery=_alert_id(delivery, report), labels=labels,
+    )  # fmt: skip
+    key = steering.dedup_key(info, incident)
+    alert = _alert(delivery, report, key)
+    return Case(info, incident.model_copy(update={"dedup_key": key}), alert, _record(delivery, report, alert))
+
+
+def _unknown(delivery: Delivery, report: Report, why: str) -> Case:
+    """A readable alert that no playbook knows."""
+    labels = report.labels
+    case = _triage(delivery, labels.get("alertname", "UnnamedAlert"), f"{report.summary} ({why})")
+    alert = _alert(delivery, report, case.alert.dedup_key)
+    service = {"service": labels.get("service") or "unknown", "labels": labels, "delivery": alert.delivery}
+    return case._replace(incident=case.incident.model_copy(update=service), alert=alert, record=_record(delivery, report, alert))
+
+
+def _triage(delivery: Delivery, name: str, why: str) -> Case:
+    """The triage incident of this source and half hour."""
+    since = datetime.fromtimestamp(delivery.received_at.timestamp() // BUCKET.total_seconds() * BUCKET.total_seconds(), UTC)
+    key = f"triage/{delivery.source}/{since:%Y-%m-%dT%H:%M}"
+    alert = Alert(
+        delivery=delivery.id, dedup_key=key, status="firing", name=name, summary=one_line(why, 300), starts_at=delivery.received_at
+    )
+    incident = Incident(
+        service="unknown", title=one_line(why, 200), source=delivery.source, dedup_key=key, delivery=delivery.id,
+        refused_input=f"delivery {delivery.id}",
+    )  # fmt: skip
+    record = AlertRecord(
+        id=delivery.id, source=delivery.source, fingerprint=delivery.id, starts_at=delivery.received_at, name=name, dedup_key=key,
+        status="firing", delivery=delivery.id,
+    )  # fmt: skip
+    info = discover()["triage"]
+    ids = tuple(incident_id(since, info.card.short, f"{delivery.source}-{since:%H%M}", nth) for nth in range(1, 10))
+    return Case(info, incident, alert, record, ids)
+
+
+def _confidence(labels: dict[str, str]) -> float:
+    """How sure the rule is (spec §2.3). Without the label it is sure; with a wrong value it is only a suggestion."""
+    try:
+        said = float(labels.get("confidence", "1"))
+    except ValueError:
+        said = float("nan")
+    return said if 0 <= said <= 1 else OBSERVE_BELOW
+
+
+def _onset(report: Report, delivery: Delivery) -> datetime:
+    """When it began. A clock that is far off is not believed, because the incident's id carries the day."""
+    plausible = delivery.received_at - timedelta(days=14) < report.starts_at < delivery.received_at + timedelta(minutes=5)
+    return report.starts_at.astimezone(UTC) if plausible else delivery.received_at
+
+
+def _alert_id(delivery: Delivery, report: Report) -> str:
+    """One alert since one instant, whatever else was in the body that brought it."""
+    told = json.dumps([delivery.source, report.fingerprint, report.starts_at.isoformat()])
+    return f"a-{hashlib.sha256(told.encode()).hexdigest()[:20]}"
+
+
+def _alert(delivery: Delivery, report: Report, key: str) -> Alert:
+    name = _alert_id(delivery, report)
+    return Alert(
+        delivery=name if report.status == "firing" else f"{name}-resolved", dedup_key=key, status=report.status,
+        name=report.labels.get("alertname", "UnnamedAlert"), summary=report.summary, labels=report.labels, starts_at=report.starts_at,
+    )  # fmt: skip
+
+
+def _record(delivery: Delivery, report: Report, alert: Alert) -> AlertRecord:
+    return AlertRecord(
+        id=_alert_id(delivery, report), source=delivery.source, fingerprint=one_line(report.fingerprint, 100), starts_at=report.starts_at,
+        name=alert.name, dedup_key=alert.dedup_key, status=report.status, delivery=delivery.id,
+    )  # fmt: skip

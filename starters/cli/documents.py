@@ -1,0 +1,130 @@
+"""`incident postmortem`, `checklist`, `by-hand` and `measures`: what is printed, kept and followed. From the record: no server, no worker."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import BaseModel, JsonValue
+
+from starters.cli import options
+from starters.cli.look import provenance
+from starters.cli.options import AsJson, Which
+from starters.cli.terminal import draw, group, say, say_json, width
+from starters.postmortem import paper
+from starters.reading import IncidentView, Reader, whole
+from starters.screens import by_hand
+from starters.screens import checklist as checklists
+from starters.screens.text import ago
+from workflows.status import Status
+
+if TYPE_CHECKING:
+    from starters.postmortem.numbers import House
+
+app = group()
+
+
+@app.command()
+def postmortem(
+    incident: Which = "",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to write. What people wrote in it is kept.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draft the post-mortem from the record."""
+    from starters.postmortem import numbers  # noqa: PLC0415 - only here
+    from starters.postmortem import postmortem as document  # noqa: PLC0415
+
+    reader = options.reader()
+    seen = reader.status(reader.find(incident))
+    entries, _ = reader.timeline(seen.status.incident_id)
+    effects, house = reader.effects(seen.status.incident_id), _house(reader)
+    if as_json:
+        return say_json({**provenance(seen), **numbers.facts(seen.status, entries, effects, house)})
+    source = f"{seen.source}, as of {seen.as_of:%Y-%m-%d %H:%M:%S} UTC"
+    if output is None:
+        return print(document.draft(seen.status, entries, effects, source=source, house=house))
+    before = paper.read(output)
+    paper.write(output, before, document.draft(seen.status, entries, effects, before, source, house))
+    if not before:
+        return say(f"{output}: drafted")
+    if theirs := paper.theirs(before):
+        say(f"not renewed, because somebody edited it: {', '.join(theirs)}")
+    return say(f"{output}: renewed; what people wrote is kept")
+
+
+@app.command()
+def checklist(
+    incident: Annotated[
+        str, typer.Argument(metavar="INCIDENT", help="The incident whose ticks are shown. Default: an empty sheet.", show_default=False)
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Print the first-15-minutes checklist with its deadlines. For an incident: what is done, late and missed."""
+    reader = options.reader()
+    policy = options.policy(reader)
+    if not incident:
+        return say_json({"items": checklists.items(policy)}) if as_json else _print(checklists.sheet(policy, width()))
+    seen = reader.status(reader.find(incident))
+    status = seen.status
+    if as_json:
+        return say_json({**provenance(seen), "items": checklists.items(policy, status), "ticks": _dumped(status.checklist)})
+    if not status.checklist:
+        return _print(checklists.sheet(policy, width(), status))
+    draw(checklists.ticks(status, datetime.now(UTC), width()))
+    return say(f"from {seen.source}, {ago(datetime.now(UTC) - seen.as_of)}")
+
+
+@app.command("by-hand")
+def rest_by_hand(incident: Which = "", as_json: AsJson = False) -> None:
+    """Print the rest of a playbook as shell commands. Needs only the ledger: no server, no worker."""
+    reader = options.reader()
+    seen = whole(reader.status(reader.find(incident)))
+    if as_json:
+        return say_json({**provenance(seen), **_remaining(seen.status)})
+    effects = reader.effects(seen.status.incident_id)
+    return _print(by_hand.rest(seen.status, effects, datetime.now(UTC), seen.source, seen.as_of))
+
+
+@app.command()
+def measures(
+    incident: Annotated[str, typer.Argument(metavar="INCIDENT", help="The incident. Default: all of them.", show_default=False)] = "",
+    commands: Annotated[bool, typer.Option("--by-hand", help="Print the commands that lift everything, latest first.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the measures in force. With --by-hand: how to lift them. Needs only the ledger: no server, no worker."""
+    reader = options.reader()
+    seen = [whole(reader.status(reader.find(incident)))] if incident else reader.holding()
+    found = by_hand.standing(one.status for one in seen)
+    if as_json:
+        return say_json({"read": [provenance(one) for one in seen], "in_force": [by_hand.told(one) for one in found]})
+    _print(by_hand.everywhere(found, datetime.now(UTC), commands))
+    _print([line for one in seen if found and one.status.in_force for line in _read(one)])
+    return None
+
+
+def _house(reader: Reader) -> "House":
+    from starters.postmortem.numbers import House  # noqa: PLC0415
+
+    return House(options.policy(reader), options.roster(reader), options.dashboards(reader))
+
+
+def _remaining(status: Status) -> dict[str, JsonValue]:
+    parts: dict[str, Sequence[BaseModel]] = {
+        "in_force": status.in_force, "steps": by_hand.under_way(status), "questions": status.asking, "tasks": status.tasks,
+        "plan": status.plan,
+    }  # fmt: skip
+    return {name: _dumped(part) for name, part in parts.items()}
+
+
+def _read(seen: IncidentView) -> list[str]:
+    return by_hand.comment(f"{seen.status.incident_id}: from {seen.source}, {ago(datetime.now(UTC) - seen.as_of)}")
+
+
+def _print(lines: Sequence[str]) -> None:
+    if lines:
+        print("\n".join(lines))
+
+
+def _dumped(parts: Sequence[BaseModel]) -> list[JsonValue]:
+    return [part.model_dump(mode="json") for part in parts]
