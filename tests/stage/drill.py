@@ -21,7 +21,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.ledger.ledger import Done
-from practice.http.server import serve
+from practice.http.in_process import BASE_URL, InProcess
 from practice.services.fleet_cast import SERVICES
 from practice.world.world import World
 from tests.stage.overheard import LISTENER
@@ -178,7 +178,6 @@ async def skipping() -> AsyncIterator[WorkflowEnvironment]:
 class Drill:
     env: WorkflowEnvironment
     world: World
-    url: str
     settings: Settings
     fleet: Fleet
     http: httpx.AsyncClient
@@ -435,13 +434,13 @@ async def drill(
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(LISTENER.listening())
         env = await stack.enter_async_context(skipping())
-        url = await stack.enter_async_context(serve(world))
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url))
-        settings = stage_settings(url, tmp, written).model_copy(
+        transport = InProcess(world)
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=BASE_URL, transport=transport))
+        settings = stage_settings(BASE_URL, tmp, written).model_copy(
             update={"temporal_address": env.client.service_client.config.target_host, "task_timeout": 3600.0, **settings_}
         )
-        fleet = await wire(settings, stack, Following())
-        stage = Drill(env, world, url, settings, fleet, http, workers=await stack.enter_async_context(AsyncExitStack()))
+        fleet = await wire(settings, stack, Following(), transport)
+        stage = Drill(env, world, settings, fleet, http, workers=await stack.enter_async_context(AsyncExitStack()))
         if serving:
             await stage.start_worker()
         yield stage
