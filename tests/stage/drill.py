@@ -250,7 +250,7 @@ class Drill:
 
     async def start_worker(self, max_cached: int | None = None) -> None:
         """Start serving the queue. `max_cached` 0: every task replays the whole history, and no workflow belongs to one worker."""
-        served: Worker = worker(self.env.client, self.fleet, self.settings.queue, self.settings, max_cached=max_cached)
+        served: Worker = worker(self.env.client, self.fleet, self.settings.queue, self.settings, max_cached=max_cached, debug_mode=True)
         await self.workers.enter_async_context(served)
 
     async def declare(
