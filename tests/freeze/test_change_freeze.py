@@ -22,7 +22,8 @@ from activities.organisation.catalogue import Deployed
 from activities.organisation.policy import Policy
 from practice.faces.pagerduty.records import Pages
 from practice.services.repositories import HEADS, Commit, Repository
-from tests.stage.drill import Drill, RunningIncident, drill, until
+from tests.stage.drill import Drill, drill
+from tests.stage.running import RunningIncident, until
 from worker.converter import data_converter
 from worker.service import runner, worker, workflow_types
 from workflows.freeze.change_freeze import ChangeFreeze

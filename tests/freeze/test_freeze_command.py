@@ -11,8 +11,8 @@ from activities.action import Call
 from activities.freeze.freezes import Freezes, Hold
 from activities.organisation.organisation import Organisation
 from starters.cli import cli
-from tests.stage.drill import until
 from tests.stage.real_server import RealServer, real_server
+from tests.stage.running import until
 
 pytestmark = pytest.mark.processes
 

@@ -15,7 +15,9 @@ from practice.faces.slack.records import Channels
 from practice.faces.statuspage import PublishedIncidents
 from practice.http.server import serve
 from practice.world.world import World
-from tests.stage.drill import ORGANISATION, Drill, RunningIncident, brisk, drill, until
+from tests.stage.drill import Drill, drill
+from tests.stage.organisation import ORGANISATION, brisk
+from tests.stage.running import RunningIncident, until
 from workflows.incident import Phase, State
 
 WORDS = """
