@@ -23,6 +23,7 @@ from activities.organisation.policy import Policy
 from practice.faces.pagerduty.records import Pages
 from practice.services.repositories import HEADS, Commit, Repository
 from tests.stage.drill import Drill, drill
+from tests.stage.orderly import orderly
 from tests.stage.running import RunningIncident, until
 from worker.converter import data_converter
 from worker.service import runner, worker, workflow_types
@@ -179,7 +180,8 @@ async def frost(tmp: Path, policy: str = "", tries: int = 7, more: str = "") -> 
         (freezes,) = [system for system in stage.fleet.systems if isinstance(system, Freezes)]
         scene = Frost(stage, freezes)
         await stage.http.get("/github/repos/acme/api/branches/main", headers={"Authorization": "Bearer practice-token"})
-        await stage.workers.enter_async_context(worker(stage.env.client, stage.fleet, stage.settings.queues[0], stage.settings))
+        served = worker(stage.env.client, stage.fleet, stage.settings.queues[0], stage.settings, debug_mode=True)
+        await stage.workers.enter_async_context(orderly(served))
         yield scene
 
 

@@ -26,6 +26,7 @@ from activities.ledger.ledger import Ledger
 from practice.http.in_process import BASE_URL, InProcess
 from practice.services.fleet_cast import SERVICES
 from practice.world.world import World
+from tests.stage.orderly import orderly
 from tests.stage.organisation import ORGANISATION, stage_settings
 from tests.stage.overheard import LISTENER
 from tests.stage.running import RunningIncident, until
@@ -134,7 +135,7 @@ class Drill:
     async def start_worker(self, max_cached: int | None = None) -> None:
         """Start serving the queue. `max_cached` 0: every task replays the whole history, and no workflow belongs to one worker."""
         served: Worker = worker(self.env.client, self.fleet, self.settings.queue, self.settings, max_cached=max_cached, debug_mode=True)
-        await self.workers.enter_async_context(served)
+        await self.workers.enter_async_context(orderly(served))
 
     async def declare(
         self, playbook: str = "LLMProviderOutage", given: Any = None, task_timeout: timedelta = timedelta(hours=1), **incident: Any
