@@ -21,7 +21,7 @@ import activities
 from activities.action import Imposition, Order, Risk, action_of
 from activities.kit.setting import Change
 from activities.models.routes import Shift
-from tests.stage.drill import stage_settings
+from tests.stage.organisation import stage_settings
 from worker.converter import TolerantConverter, data_converter
 from worker.playbooks import PlaybookInfo, discover
 from worker.wiring import wire
@@ -36,14 +36,14 @@ LONGEST_RUN = 70
 # Words of plumbing: a playbook says what is done, not how often it is tried.
 PLUMBING = re.compile(r"timeout|retry_policy|RetryPolicy|execute_activity|asyncio|heartbeat|\brpc\b", re.IGNORECASE)
 UGLY = re.compile(
-    r"\b(\w+_activity|\w*Manager|\w*Helper|utils|handle_\w+|process_(?!bind_param|result_value)\w+)\b"
-)  # two are SQLAlchemy's
+    r"\b(\w+_activity|\w*Manager|\w*Helper|utils|handle_(?!async_request)\w+|process_(?!bind_param|result_value)\w+)\b"
+)  # three are SQLAlchemy's and httpx's
 DRAWN_AT_IMPORT = re.compile(r"default_factory\s*=\s*(lambda:?\s*)?\(?\s*(uuid|random|time|datetime|os\.environ|secrets)")
 
 # What workflows are made of. The sandbox holds the playbooks to it; what they stand on passes through it (ADR 15).
 MAY_IMPORT = {
     "activities", "workflows", "temporalio", "pydantic", "asyncio", "collections", "contextlib", "dataclasses", "datetime", "enum",
-    "functools", "hashlib", "itertools", "json", "math", "operator", "re", "string", "textwrap", "types", "typing",
+    "functools", "hashlib", "inspect", "itertools", "json", "math", "operator", "re", "string", "textwrap", "types", "typing",
 }  # fmt: skip
 OF_ASYNCIO = {
     "create_task",

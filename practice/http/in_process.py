@@ -66,7 +66,8 @@ class _Exchange:
         """An injected delay. A client with less patience gives up at once; the server goes on, as much later."""
         if seconds >= self._patience:
             self._give_up()
-            await asyncio.sleep(seconds - self._patience)
+            seconds -= self._patience
+        await asyncio.sleep(seconds)
 
     def _scope(self) -> Scope:
         url = self._request.url

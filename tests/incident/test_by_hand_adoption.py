@@ -16,6 +16,7 @@ from tests.stage.drill import drill
 from tests.stage.organisation import ORGANISATION, ROLES
 from tests.stage.outages import makes, passes, pinned, quick, story
 from tests.stage.real_server import RealServer, Running, real_server
+from tests.stage.running import until
 from workflows.incident import State
 from workflows.status import Status
 

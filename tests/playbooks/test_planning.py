@@ -12,6 +12,7 @@ from tests.incident.test_notes_and_by_hand import by_hand, commands
 from tests.stage.drill import Drill, drill
 from tests.stage.organisation import ORGANISATION
 from tests.stage.outages import makes, passes, quick
+from tests.stage.running import RunningIncident, until
 from workflows.status import Outcome, Status, StepState
 
 

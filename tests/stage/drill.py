@@ -182,13 +182,22 @@ async def drill(
         yield stage
 
 
-def stage_settings(url: str, tmp: Path, organisation: Path) -> Any:
-    """The settings of the worker and of all clients; these speak to the practice platform."""
-    token = tmp / "token"
-    token.write_text("practice-token")
-    secret = tmp / "codes"
-    secret.write_text("0123456789abcdef0123456789abcdef")
-    return settings_class()(
-        **practice(url, f"file:{token}") | {"codes_secret": f"file:{secret}"}, rollout_patience=2.0, evidence=tmp / "evidence",
-        queue=f"drill-{uuid.uuid4().hex[:8]}", sticky_timeout=900, ledger_url=f"sqlite:///{tmp / 'ledger.db'}", organisation=organisation,
-    )  # fmt: skip
+@cache
+def _empty_ledger() -> bytes:
+    """A ledger with its tables, as a file."""
+    with TemporaryDirectory() as home:
+        file = Path(home) / "ledger.db"
+        ledger = Ledger(f"sqlite:///{file}")
+        ledger.migrate()
+        ledger.engine.dispose()
+        return file.read_bytes()
+
+
+def _hurry(ledger: Ledger) -> None:
+    """No story is about a power cut: the ledger need not wait for the disk."""
+
+    def no_waiting(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute("PRAGMA synchronous=OFF")
+
+    ledger.engine.dispose()
+    sa.event.listen(ledger.engine, "connect", no_waiting)
