@@ -17,19 +17,22 @@ from practice.http.app import build
 from practice.http.endpoint import SLEEP, TRANSPORT
 from practice.world.world import World
 
-BASE_URL = "http://practice"
+HOST = "practice"
+BASE_URL = f"http://{HOST}"
 
 
 class InProcess(httpx.AsyncBaseTransport):
-    """Requests to `world`. As many clients as you like may share one."""
+    """Requests to `world`, and to others by their hosts. Nobody else answers. As many clients as you like may share one."""
 
-    def __init__(self, world: World) -> None:
-        self._app = build(world)
+    def __init__(self, world: World, **others: World) -> None:
+        self._apps = {host: build(one) for host, one in {HOST: world, **others}.items()}
         self._serving: set[asyncio.Task[None]] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.host not in self._apps:
+            raise httpx.ConnectError("All connection attempts failed", request=request)
         exchange = _Exchange(request, await request.aread())
-        self._serve(exchange.served_by(self._app))
+        self._serve(exchange.served_by(self._apps[request.url.host]))
         return await exchange.response
 
     def _serve(self, serving: Coroutine[Any, Any, None]) -> None:

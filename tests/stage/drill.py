@@ -5,7 +5,7 @@ Time passes only when the story lets it: nobody's patience runs out while a test
 
 import sqlite3
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -159,16 +159,18 @@ async def drill(
     mode: str = "live",
     organisation: str = "",
     services: Sequence[str] = SERVICES,
+    beside: Mapping[str, World] = {},
     **settings_: Any,
 ) -> AsyncIterator[Drill]:
-    """A stage: everything up, nothing broken yet. `organisation`: its file, where it is not the usual one; the rest are settings."""
+    """A stage: everything up, nothing broken yet. `organisation`: its file, where it is not the usual one;
+    `beside`: further worlds, by their hosts; the rest are settings."""
     written = tmp / "organisation.toml"
     written.write_text(organisation or ORGANISATION.format(policy=policy).replace('mode = "live"', f'mode = "{mode}"'))
     world = World(seed=seed, following=True, state=tmp / "practice", services=services)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(LISTENER.listening())
         env = await stack.enter_async_context(skipping())
-        transport = InProcess(world)
+        transport = InProcess(world, **beside)
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=BASE_URL, transport=transport))
         settings = stage_settings(BASE_URL, tmp, written).model_copy(
             update={"temporal_address": env.client.service_client.config.target_host, "task_timeout": 3600.0, **settings_}
