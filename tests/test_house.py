@@ -21,7 +21,7 @@ import activities
 from activities.action import Imposition, Order, Risk, action_of
 from activities.kit.setting import Change
 from activities.models.routes import Shift
-from tests.stage.drill import stage_settings
+from tests.stage.organisation import stage_settings
 from worker.converter import TolerantConverter, data_converter
 from worker.playbooks import PlaybookInfo, discover
 from worker.wiring import wire
@@ -36,9 +36,30 @@ LONGEST_RUN = 70
 # Words of plumbing: a playbook says what is done, not how often it is tried.
 PLUMBING = re.compile(r"timeout|retry_policy|RetryPolicy|execute_activity|asyncio|heartbeat|\brpc\b", re.IGNORECASE)
 UGLY = re.compile(
-    r"\b(\w+_activity|\w*Manager|\w*Helper|utils|handle_\w+|process_(?!bind_param|result_value)\w+)\b"
-)  # two are SQLAlchemy's
+    r"\b(\w+_activity|\w*Manager|\w*Helper|utils|handle_(?!async_request)\w+|process_(?!bind_param|result_value)\w+)\b"
+)  # three are SQLAlchemy's and httpx's
 DRAWN_AT_IMPORT = re.compile(r"default_factory\s*=\s*(lambda:?\s*)?\(?\s*(uuid|random|time|datetime|os\.environ|secrets)")
+
+# What workflows are made of. The sandbox holds the playbooks to it; what they stand on passes through it (ADR 15).
+MAY_IMPORT = {
+    "activities", "workflows", "temporalio", "pydantic", "asyncio", "collections", "contextlib", "dataclasses", "datetime", "enum",
+    "functools", "hashlib", "inspect", "itertools", "json", "math", "operator", "re", "string", "textwrap", "types", "typing",
+}  # fmt: skip
+OF_ASYNCIO = {
+    "create_task",
+    "gather",
+    "shield",
+    "timeout",
+    "wait_for",
+    "Task",
+    "Future",
+    "Lock",
+    "Event",
+    "CancelledError",
+    "FIRST_COMPLETED",
+}
+NOT_BUILT_IN = {"open", "print", "input", "exec", "eval", "compile", "breakpoint", "__import__", "globals", "hash"}
+READS_A_CLOCK = re.compile(r"\b(datetime|date)\.(now|utcnow|today)$")
 
 
 def files(*packages: str) -> Iterator[Path]:
@@ -136,6 +157,39 @@ def test_the_domain_has_no_untyped_options() -> None:
         if untyped.search(line) and "def __init_subclass__" not in line
     ]
     assert not found
+
+
+def nondeterministic(source: str) -> Iterator[str]:
+    """What in a module differs from one run to the next: clocks, chance, the environment, threads, files, the network."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Import():
+                yield from (f"import {name.name}" for name in node.names if name.name.partition(".")[0] not in MAY_IMPORT)
+            case ast.ImportFrom() if (node.module or "").partition(".")[0] not in MAY_IMPORT:
+                yield f"from {node.module}"
+            case ast.Attribute(value=ast.Name(id="asyncio")) if node.attr not in OF_ASYNCIO:
+                yield f"asyncio.{node.attr}"
+            case ast.Attribute() if READS_A_CLOCK.search(ast.unparse(node)):
+                yield ast.unparse(node)
+            case ast.Name() if node.id in NOT_BUILT_IN:
+                yield node.id
+            case ast.Global():
+                yield f"global {', '.join(node.names)}"
+
+
+def test_workflows_are_deterministic() -> None:
+    assert not [f"{p.relative_to(ROOT)}: {found}" for p in files("workflows") for found in nondeterministic(p.read_text())]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import random", "import os.path", "from time import time", "from threading import Thread", "datetime.now(UTC)",
+        "datetime.date.today()", "asyncio.to_thread(f)", "asyncio.wait(tasks)", "open('f')", "hash(x)", "global seen",
+    ],
+)  # fmt: skip
+def test_what_is_not_deterministic_is_found(source: str) -> None:
+    assert list(nondeterministic(source))
 
 
 def test_names_are_the_domains_words() -> None:

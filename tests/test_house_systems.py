@@ -23,7 +23,7 @@ from practice.http.app import build as practice_app
 from practice.world.world import World
 from starters.cli import doctor
 from tests.activities.kit.rows import SETTINGS
-from tests.stage.drill import ORGANISATION, stage_settings
+from tests.stage.organisation import ORGANISATION, stage_settings
 from tests.test_house import ROOT, files
 from worker.settings_example import example
 from worker.systems import clients, ports, settings_class, systems, users

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from temporalio.testing import ActivityEnvironment
 
@@ -31,6 +30,7 @@ from activities.platform.change_feed import ChangeFeed
 from activities.platform.control_plane import ControlPlane
 from activities.product.app_plane import AppPlane
 from activities.write_gate.write_gate import WriteGates
+from practice.http.in_process import BASE_URL, InProcess
 from practice.http.server import serve
 from practice.llm.faults import ProviderFault
 from practice.world.injected_faults import InjectedFault
@@ -39,7 +39,7 @@ from practice.world.world import World
 from tests.stage import contract
 
 INCIDENT = "inc-20261123-chat"
-PATIENCE = 1.2  # seconds that a client waits for a face: a story about one that hangs waits as long, and a busy machine answers within it
+PATIENCE = 1.2  # seconds that a client waits for a face
 BEARER = {"Authorization": "Bearer practice-token"}
 
 MISHAPS: list[tuple[str, dict[str, Any]]] = [
@@ -78,13 +78,9 @@ def world(tmp_path: Path) -> World:
 
 @pytest.fixture
 async def practice_url(world: World) -> AsyncIterator[str]:
+    """For those who need a socket: shells, and clients that we did not write."""
     async with serve(world) as url:
         yield url
-
-
-@pytest.fixture
-def url(practice_url: str) -> str:
-    return practice_url
 
 
 @pytest.fixture
@@ -99,13 +95,13 @@ def call(world: World) -> MakeCall:
 
 
 @pytest.fixture
-async def door(practice_url: str) -> AsyncIterator[MakeClient]:
+async def door(world: World) -> AsyncIterator[MakeClient]:
     """Clients of the faces, closed afterwards: `door("/llm")`, `door("/unleash", Authorization="practice-token")`."""
     opened: list[HttpClient] = []
+    transport = contract.Checked(InProcess(world))
 
     def make(path: str, timeout: float = 2.0, **headers: str) -> HttpClient:
-        checked = contract.Checked(httpx.AsyncHTTPTransport(verify=False))
-        opened.append(HttpClient(practice_url + path, headers or BEARER, timeout=timeout, transport=checked))
+        opened.append(HttpClient(BASE_URL + path, headers or BEARER, timeout=timeout, transport=transport))
         return opened[-1]
 
     yield make
@@ -115,7 +111,7 @@ async def door(practice_url: str) -> AsyncIterator[MakeClient]:
 
 @pytest.fixture
 def gateway(door: MakeClient) -> ModelGateway:
-    """The model gateway's client; it gives up after half a second."""
+    """The model gateway's client; it has little patience."""
     return ModelGateway(door("/llm", timeout=PATIENCE))
 
 
@@ -136,7 +132,7 @@ def client_policy(gateway: ModelGateway, door: MakeClient) -> ClientPolicies:
 
 @pytest.fixture
 def plane(door: MakeClient) -> ControlPlane:
-    """Our own control plane; its client gives up after half a second."""
+    """Our own control plane; its client has little patience."""
     return ControlPlane(door("/platform", timeout=PATIENCE))
 
 
@@ -173,7 +169,7 @@ def change_feed(plane: ControlPlane) -> ChangeFeed:
 
 @pytest.fixture
 def flags(door: MakeClient) -> Flags:
-    """The flag adapter; its client gives up after half a second."""
+    """The flag adapter; its client has little patience."""
     http = door("/unleash", timeout=PATIENCE, Authorization="practice-token")
     return Flags(Unleash(http, http, project="default", environment="production"), AppPlane(door("/app")))
 

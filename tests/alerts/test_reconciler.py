@@ -19,8 +19,8 @@ from starters.alerts.reconciler import Reconciler
 from starters.cli import doctor
 from starters.reading import Reader
 from tests.screens import situations
-from tests.stage.drill import until
 from tests.stage.real_server import RealServer, Running, real_server
+from tests.stage.running import until
 from worker.wiring import wire_pager
 
 pytestmark = pytest.mark.processes

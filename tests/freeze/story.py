@@ -16,7 +16,8 @@ from activities.freeze.freezes import Freezes
 from activities.freeze.orders import ExemptDeploy, ExemptionPurpose, FreezeOf, FreezeState, Hold, Release
 from activities.organisation.catalogue import Deployed
 from practice.services.repositories import HEADS, Commit, Repository
-from tests.stage.drill import Drill, drill, until
+from tests.stage.drill import Drill, drill
+from tests.stage.running import until
 from worker.converter import data_converter
 from worker.service import runner, worker, workflow_types
 

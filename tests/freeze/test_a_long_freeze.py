@@ -8,7 +8,7 @@ from temporalio.client import WorkflowExecutionStatus
 from activities.freeze.orders import ExemptionPurpose
 from activities.organisation.policy import Policy
 from tests.freeze.story import A, B, story
-from tests.stage.drill import until
+from tests.stage.running import until
 
 SOON = '[policy.freeze]\nask_again = "PT10M"\n'  # a day of the practice world's traffic takes longer than a story may
 

@@ -10,7 +10,7 @@ from activities.freeze.freezes import Freezes
 from activities.freeze.orders import ExemptDeploy, ExemptionPurpose
 from activities.organisation.policy import Policy
 from tests.freeze.story import API, ARTEFACT, A, story
-from tests.stage.drill import until
+from tests.stage.running import until
 
 
 async def test_a_rollback_has_a_token_that_is_used_up_at_once(tmp_path: Path) -> None:

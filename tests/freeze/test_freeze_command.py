@@ -12,8 +12,8 @@ from activities.freeze.freezes import Freezes
 from activities.freeze.orders import Hold
 from activities.organisation.organisation import Organisation
 from starters.cli import cli
-from tests.stage.drill import until
 from tests.stage.real_server import RealServer, real_server
+from tests.stage.running import until
 
 pytestmark = pytest.mark.processes
 

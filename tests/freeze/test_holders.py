@@ -12,7 +12,7 @@ from activities.action import Refused
 from activities.freeze.freezes import Freezes
 from activities.freeze.orders import FreezeState, Hold, Release
 from tests.freeze.story import API, SELF_DECLARED, A, B, story
-from tests.stage.drill import until
+from tests.stage.running import until
 
 
 async def test_a_freeze_holds_when_a_deploy_was_turned_away(tmp_path: Path) -> None:

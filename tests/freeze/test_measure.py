@@ -10,7 +10,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from activities.action import Role
 from activities.freeze.freezes import FROZEN
 from tests.freeze.story import story
-from tests.stage.drill import RunningIncident
+from tests.stage.running import RunningIncident
 from workflows.freeze.change_freeze import ChangeFreeze
 from workflows.incident import Card, Incident, Severity, State
 from workflows.playbook import Playbook

@@ -6,7 +6,7 @@ from typing import Any
 from temporalio import workflow
 
 from tests.freeze.story import ARTEFACT, A, B, story
-from tests.stage.drill import until
+from tests.stage.running import until
 from workflows.freeze.change_freeze import MESSAGES, ChangeFreeze
 
 FORMS: dict[str, tuple[Any, ...]] = {

@@ -12,9 +12,11 @@ from temporalio.client import WorkflowExecutionStatus
 
 from activities.ledger.ledger import Ledger
 from tests.incident.test_notes_and_by_hand import by_hand, commands
-from tests.stage.drill import ORGANISATION, ROLES, drill, until
+from tests.stage.drill import drill
+from tests.stage.organisation import ORGANISATION, ROLES
 from tests.stage.outages import makes, passes, pinned, quick, story
 from tests.stage.real_server import RealServer, Running, real_server
+from tests.stage.running import until
 from workflows.incident import State
 from workflows.status import Status
 

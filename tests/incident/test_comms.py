@@ -13,9 +13,10 @@ from activities.organisation.communications import DASHBOARDS
 from practice.faces.github.issues import Issues
 from practice.faces.slack.records import Channels
 from practice.faces.statuspage import PublishedIncidents
-from practice.http.server import serve
 from practice.world.world import World
-from tests.stage.drill import ORGANISATION, Drill, RunningIncident, brisk, drill, until
+from tests.stage.drill import Drill, drill
+from tests.stage.organisation import ORGANISATION, brisk
+from tests.stage.running import RunningIncident, until
 from workflows.incident import Phase, State
 
 WORDS = """
@@ -275,19 +276,18 @@ async def test_a_second_status_host_speaks_while_the_first_is_down(tmp_path: Pat
     """Under the same approval; the timeline and the status say where the public reads it."""
     (tmp_path / "elsewhere").mkdir()
     elsewhere = World(seed=7, following=True, state=tmp_path / "elsewhere")
-    async with serve(elsewhere) as other:
-        second = {
-            "statuspage_fallback_url": f"{other}/statuspage/v1", "statuspage_fallback_public_url": f"{other}/statuspage/public",
-            "statuspage_fallback_token": f"file:{tmp_path / 'token'}",
-        }  # fmt: skip
-        async with incident_of(tmp_path, settings=second, injected={"statuspage.*": "fail"}) as (stage, incident):
-            await incident.answer("Publish")
-            assert IDENTIFIED in await incident.hears("published: second status page")
-            assert [update["status"] for update in published(elsewhere)] == ["identified"] and not published(stage.world)
-            assert "second status page" in (await incident.status()).status_page
-            await stage.stop_injecting()
-            await incident.hears("backfilled: status page", skip=timedelta(minutes=2))
-            assert [update["status"] for update in published(stage.world)] == ["identified"]
+    second = {
+        "statuspage_fallback_url": "http://elsewhere/statuspage/v1", "statuspage_fallback_public_url": "http://elsewhere/statuspage/public",
+        "statuspage_fallback_token": f"file:{tmp_path / 'token'}", "beside": {"elsewhere": elsewhere},
+    }  # fmt: skip
+    async with incident_of(tmp_path, settings=second, injected={"statuspage.*": "fail"}) as (stage, incident):
+        await incident.answer("Publish")
+        assert IDENTIFIED in await incident.hears("published: second status page")
+        assert [update["status"] for update in published(elsewhere)] == ["identified"] and not published(stage.world)
+        assert "second status page" in (await incident.status()).status_page
+        await stage.stop_injecting()
+        await incident.hears("backfilled: status page", skip=timedelta(minutes=2))
+        assert [update["status"] for update in published(stage.world)] == ["identified"]
 
 
 # -- who is late ----------------------------------------------------------------------------------------------------------------------

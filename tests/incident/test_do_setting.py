@@ -6,7 +6,9 @@ import pytest
 
 from activities.flags.flags import Flag, FlagReading, Switch
 from activities.organisation.policy import Policy
-from tests.stage.drill import brisk, drill, until
+from tests.stage.drill import drill
+from tests.stage.organisation import brisk
+from tests.stage.running import until
 from workflows.errors import NotAccepted
 from workflows.procedures.by_setting import SettingRequest
 

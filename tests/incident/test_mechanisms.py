@@ -13,7 +13,9 @@ from temporalio.api.common.v1 import Payload
 from temporalio.client import WorkflowExecutionStatus, WorkflowUpdateFailedError
 from temporalio.common import RawValue
 
-from tests.stage.drill import Drill, RunningIncident, brisk, drill, until
+from tests.stage.drill import Drill, drill
+from tests.stage.organisation import brisk
+from tests.stage.running import RunningIncident, until
 from workflows.incident import Phase, QuestionState, State
 from workflows.people.messages import MESSAGES
 from workflows.status import StepState

@@ -13,7 +13,9 @@ from activities.ledger.ledger import Ledger, Record
 from tests import seed
 from tests.incident.test_mechanisms import LOW_PARITY
 from tests.screens import situations
-from tests.stage.drill import Drill, RunningIncident, brisk, drill, until
+from tests.stage.drill import Drill, drill
+from tests.stage.organisation import brisk
+from tests.stage.running import RunningIncident, until
 from workflows.incident import Phase, State
 from workflows.status import Planned, Status
 

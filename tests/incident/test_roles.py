@@ -17,7 +17,9 @@ from activities.organisation.people import Person, Roster
 from activities.organisation.rota import OnDuty
 from practice.faces.slack.records import Channels
 from tests.stage.drastic import Drastic
-from tests.stage.drill import ORGANISATION, Drill, RunningIncident, brisk, drill, until
+from tests.stage.drill import Drill, drill
+from tests.stage.organisation import ORGANISATION, brisk
+from tests.stage.running import RunningIncident, until
 from worker.service import runner
 from workflows.incident import QuestionState, State
 from workflows.people.permissions import TABLE, Capability, may, vetoes, whose

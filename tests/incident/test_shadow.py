@@ -15,8 +15,10 @@ from starters.screens.incident import render
 from starters.screens.shadow_report import compare, lines
 from tests.screens import situations
 from tests.screens.test_screens import drawn
-from tests.stage.drill import Drill, RunningIncident, brisk, drill
+from tests.stage.drill import Drill, drill
+from tests.stage.organisation import brisk
 from tests.stage.outages import passes, quick, story
+from tests.stage.running import RunningIncident
 from workflows.engine.record.details import details
 from workflows.incident import Phase, QuestionState, State
 from workflows.status import Status, StepState

@@ -26,7 +26,9 @@ from temporalio.testing import WorkflowEnvironment
 from activities.ledger.ledger import Inbox
 from practice.http.server import serve
 from practice.world.world import World
-from tests.stage.drill import BIN, ORGANISATION, stage_settings, until
+from tests.stage.drill import BIN
+from tests.stage.organisation import ORGANISATION, stage_settings
+from tests.stage.running import until
 from worker.converter import data_converter
 from worker.service import worker
 from worker.wiring import wire

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from activities.organisation.policy import Policy
+from practice.http.server import serve
 from starters.gameday.metrics import Metrics
 from starters.gameday.scorecard import count_effects, from_outside, score
 from starters.gameday.standing import standing_of
@@ -30,11 +31,12 @@ async def test_the_scorecard_can_be_recomputed_from_the_effect_log_and_the_metri
         end = status.closed_at or status.updated_at
 
         def measured() -> tuple[list[Any], float | None]:
-            with httpx.Client(base_url=stage.url, timeout=20) as practice:
+            with httpx.Client(base_url=url, timeout=20) as practice:
                 metrics = Metrics(practice, "chat")
                 return metrics.error_ratios(broken_at, end), metrics.budget_burnt(broken_at, end, 1.0)
 
-        errors, burnt = await asyncio.to_thread(measured)
+        async with serve(stage.world) as url:
+            errors, burnt = await asyncio.to_thread(measured)
         known: dict[str, Any] = {
             "broken_at": broken_at, "detected_at": status.declared_at, "pace": 1.0, "burnt": burnt,
             "restored": standing_of(await stage.look()) == before,

@@ -15,8 +15,8 @@ import pytest
 from playwright.async_api import FloatRect, Locator, Page, Response, async_playwright
 from playwright.async_api import TimeoutError as NotYetThere
 
-from tests.stage.drill import until
 from tests.stage.real_server import RealServer, Running, real_server
+from tests.stage.running import until
 from workflows.incident import QuestionState
 from workflows.people.messages import MESSAGES
 

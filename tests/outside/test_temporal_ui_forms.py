@@ -17,8 +17,8 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus
 
-from tests.stage.drill import until
 from tests.stage.real_server import RealServer, Running, real_server
+from tests.stage.running import until
 from workflows.incident import QuestionState
 from workflows.people.messages import MESSAGES, VERDICTS
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pytest
 
 from starters.gameday.processes import Processes
-from tests.stage.drill import ORGANISATION
+from tests.stage.organisation import ORGANISATION
 from tests.stage.outages import quick
 from tests.stage.real_server import PACE, RealServer, real_server
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.stage.drill import Drill, RunningIncident, brisk, drill, until
+from tests.stage.drill import Drill, drill
+from tests.stage.organisation import brisk
+from tests.stage.running import RunningIncident, until
 from workflows.incident import Phase, Silence, State
 from workflows.status import Status, StepState
 

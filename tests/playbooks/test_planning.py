@@ -9,8 +9,10 @@ import pytest
 from activities.action import Risk
 from tests.incident.test_mechanisms import LOW_PARITY
 from tests.incident.test_notes_and_by_hand import by_hand, commands
-from tests.stage.drill import ORGANISATION, Drill, RunningIncident, drill, until
+from tests.stage.drill import Drill, drill
+from tests.stage.organisation import ORGANISATION
 from tests.stage.outages import makes, passes, quick
+from tests.stage.running import RunningIncident, until
 from workflows.status import Outcome, Status, StepState
 
 

@@ -6,7 +6,8 @@ import hashlib
 from datetime import timedelta
 from pathlib import Path
 
-from tests.stage.drill import ORGANISATION, drill
+from tests.stage.drill import drill
+from tests.stage.organisation import ORGANISATION
 from tests.stage.outages import MINUTE, STANDING, changed, failing, makes, outage, passes, pinned, quick, split_of, story
 from workflows.incident import Phase, Severity, State
 from workflows.status import ItemState, StepState

@@ -18,7 +18,7 @@ from practice.services.fleet import ServiceFault
 from practice.world.world import World
 from starters.cli import cli, doctor
 from starters.cli import slo as screen
-from tests.stage.drill import stage_settings
+from tests.stage.organisation import stage_settings
 from worker.wiring import telemetry
 
 POLICY = SloPolicy()

@@ -11,7 +11,8 @@ import pytest
 
 from practice.faces.slack.records import Channels
 from practice.services.fleet import ServiceFault
-from tests.stage.drill import Drill, drill, until
+from tests.stage.drill import Drill, drill
+from tests.stage.running import until
 from workflows.incident import Phase, Silence, State
 
 # A month in twenty minutes. `history`: how much data there must be.

@@ -17,7 +17,7 @@ from activities.organisation.organisation import Organisation
 from practice.http.server import serve
 from practice.world.world import World
 from starters.cli import doctor
-from tests.stage.drill import ORGANISATION, stage_settings
+from tests.stage.organisation import ORGANISATION, stage_settings
 from worker.probes import probe_all
 from worker.settings import Settings
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.stage.drill import Drill, RunningIncident, drill
+from tests.stage.drill import Drill, drill
+from tests.stage.running import RunningIncident
 
 MINUTE = timedelta(minutes=1)
 QUICK = """

@@ -1,8 +1,6 @@
-"""The time-skipping test server breaks now and then, and says so in the log of the SDK's core: a story told on it then is told again.
+"""Ends a story at once, and says why, when the time-skipping server has broken: it says so in the log of the SDK's core.
 
-It refuses a workflow task that cancels an activity which has completed, or a timer which has fired, while the task was being worked on;
-half of the task's commands have been carried out by then, and the workflow never moves again. A real server gives the task out once more
-(docs.temporal.io, "UnhandledCommand"), and the stories on the dev server show that ours takes it so. Nothing else is ever told again.
+`orderly.py` keeps it from breaking in the one way that we know.
 """
 
 import asyncio
@@ -18,7 +16,7 @@ REFUSALS = (  # what that server says of a task that it has half carried out
 
 
 class ServerBroke(Exception):
-    """The test server wedged the workflow; pytest tells the story once more (`--only-rerun` in pyproject.toml)."""
+    """The test server wedged the workflow: not a fault of what is tested."""
 
 
 class Listener(logging.Handler):

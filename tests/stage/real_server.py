@@ -18,7 +18,8 @@ from temporalio.service import RPCError
 from practice.http.server import serve
 from practice.world.world import World
 from starters.gameday.processes import Processes, free_port, tool
-from tests.stage.drill import ORGANISATION, stage_settings, until
+from tests.stage.organisation import ORGANISATION, stage_settings
+from tests.stage.running import until
 from worker.service import connect, worker
 from worker.settings import Settings
 from worker.wiring import Fleet, wire

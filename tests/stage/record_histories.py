@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
-from tests.stage.drill import Drill, RunningIncident, drill
+from tests.stage.drill import Drill, drill
+from tests.stage.running import RunningIncident
 
 HISTORIES = Path(__file__).parents[1] / "histories"
 

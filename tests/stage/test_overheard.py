@@ -1,15 +1,16 @@
-"""The one thing that is ever told again: a story whose test server broke. When this server is mended, this story fails, and `overheard.py` may go."""
+"""What breaks the time-skipping server, and what keeps it whole."""
 
 import asyncio
 import time
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from temporalio import activity, workflow
+from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from tests.stage.drill import skipping
+from tests.stage.orderly import orderly
 from tests.stage.overheard import LISTENER, ServerBroke
 
 TASK = 0.6  # seconds: a task so long that what it cancels completes meanwhile
@@ -36,8 +37,20 @@ class Cancels:
         await asyncio.gather(other, return_exceptions=True)
 
 
-async def test_a_story_whose_server_broke_ends_at_once_and_is_told_again() -> None:
-    served: dict[str, Any] = {"workflows": [Cancels], "activities": [takes], "workflow_runner": UnsandboxedWorkflowRunner()}
+def worker(env: WorkflowEnvironment) -> Worker:
+    return Worker(env.client, task_queue="q", workflows=[Cancels], activities=[takes], workflow_runner=UnsandboxedWorkflowRunner())
+
+
+async def test_a_story_whose_server_broke_ends_at_once() -> None:
+    """When this server is mended, this test fails, and `overheard.py` and `orderly.py` may go."""
     with pytest.raises(ServerBroke, match="ACTIVITY_UNKNOWN"):
-        async with LISTENER.listening(), asyncio.timeout(20), skipping() as env, Worker(env.client, task_queue="q", **served):
-            await env.client.execute_workflow(Cancels.run, id="cancels", task_queue="q")
+        async with LISTENER.listening(), asyncio.timeout(20), skipping() as env, worker(env):
+            await env.client.execute_workflow("Cancels", id="cancels", task_queue="q")
+
+
+async def test_an_orderly_worker_does_not_break_it() -> None:
+    async with LISTENER.listening(), asyncio.timeout(20), skipping() as env, orderly(worker(env)):
+        handle = await env.client.start_workflow("Cancels", id="cancels", task_queue="q")
+        await handle.result()
+        refused = [event async for event in handle.fetch_history_events() if event.HasField("workflow_task_failed_event_attributes")]
+    assert len(refused) == 1

@@ -1,0 +1,180 @@
+"""One incident, as a story sees and steers it."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+
+from temporalio.client import WorkflowExecutionStatus, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.testing import WorkflowEnvironment
+
+from activities.ledger.ledger import Done
+from tests.stage.organisation import ROLES
+from worker.wiring import Fleet
+from workflows.incident import Phase, Question
+from workflows.status import Status
+
+PATIENCE = 30.0  # seconds that a story waits for something before it fails, on an idle machine
+PAUSE = 0.03  # seconds between two looks
+
+
+async def until(look: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
+    """Look again and again until there is something, or fail with what it was.
+
+    The looks are counted, not the seconds: a busy machine delays what is waited for as much as it delays the looks.
+    """
+    for _ in range(round(patience / PAUSE)):
+        seen = await look()
+        if seen:
+            return seen
+        await asyncio.sleep(PAUSE)
+    raise AssertionError(f"waited {patience:g} s for {what}")
+
+
+class Stage(Protocol):
+    """What an incident needs of the stage that it runs on."""
+
+    env: WorkflowEnvironment
+    fleet: Fleet
+
+    async def code(self, person: str, question: int) -> str: ...
+
+
+@dataclass
+class RunningIncident:
+    """One incident, as a story sees it."""
+
+    drill: Stage
+    handle: WorkflowHandle[Any, Any]
+
+    @property
+    def id(self) -> str:
+        return self.handle.id
+
+    async def status(self) -> Status:
+        return Status.model_validate(await self.handle.query("status"))
+
+    async def timeline(self) -> list[str]:
+        """Its timeline, a line each: `kind: text`."""
+        return [f"{e['kind']}: {e['text']}" for e in await self.handle.query("timeline")]
+
+    async def orders(self, verb: str) -> list[dict[str, Any]]:
+        """The orders that a verb was invoked with."""
+        history = await self.handle.fetch_history()
+        asked = [
+            e.activity_task_scheduled_event_attributes for e in history.events if e.HasField("activity_task_scheduled_event_attributes")
+        ]
+        return [json.loads(one.input.payloads[0].data) for one in asked if one.activity_type.name == verb]
+
+    async def over(self) -> bool:
+        """True when the workflow has ended."""
+        return (await self.handle.describe()).status is not WorkflowExecutionStatus.RUNNING
+
+    async def say(self, message: str, given: Any) -> str:
+        """Send a message by the CLI's door. Raises what the incident refuses."""
+        said: str = await self.handle.execute_update(message, given)
+        return said
+
+    async def refused(self, message: str, given: Any) -> str:
+        """The reason for which a message was refused; fails when it was not."""
+        try:
+            said = await self.say(message, given)
+        except WorkflowUpdateFailedError as no:
+            return str(getattr(no.cause, "message", no.cause))
+        raise AssertionError(f"{message} was accepted: {said}")
+
+    def book(self) -> list[Done]:
+        """The record: every change that was tried, with its outcome."""
+        return self.drill.fleet.ledger.effects(self.id)
+
+    def done(self, verb: str) -> list[Done]:
+        """The record of one verb, as far as it was proven."""
+        return [row for row in self.book() if row.verb == verb and row.outcome in ("done", "adopted")]
+
+    async def hears(self, phrase: str, skip: timedelta = timedelta(seconds=30), patience: float = PATIENCE) -> str:
+        """The first line of the timeline with a phrase. Lets time pass until there is one."""
+
+        async def said() -> str:
+            found = next((line for line in await self.timeline() if phrase.lower() in line.lower()), "")
+            if not found:
+                await self.drill.env.sleep(skip)
+            return found
+
+        found: str = await until(said, f"{phrase!r} on the timeline", patience)
+        return found
+
+    async def is_in(self, phase: Phase, answers: dict[str, str] | None = None, skip: timedelta = timedelta(seconds=30)) -> Status:
+        """Let the incident come to a phase, answering on the way."""
+        answered: set[int] = set()
+
+        async def there() -> Status | None:
+            status = await self.status()
+            if phase in status.phases:
+                return status
+            await self._move(status, answers or {}, answered, skip)
+            return None
+
+        found: Status = await until(there, f"phase {phase}")
+        return found
+
+    async def _move(self, status: Status, answers: dict[str, str], answered: set[int], skip: timedelta) -> None:
+        """Answer what is open as `answers` says (a part of the question → verdict, "" leaves it open); without questions, let time pass.
+
+        The commander takes the page before anybody answers: while nobody commands, a yes to anything broad is held (spec §4).
+        """
+        waiting = [q for q in status.asking if q.number not in answered]
+        for question in waiting:
+            verdict = next((v for k, v in answers.items() if k.lower() in question.asks.lower()), question.options[0])
+            answered.add(question.number)
+            if verdict:
+                await self.commanded()
+                code = await self.drill.code(ROLES[question.roles[0]], question.number)
+                try:
+                    await self.say(verdict, {"question": question.number, "code": code, "reason": "drill", "value": "none"})
+                except WorkflowUpdateFailedError:
+                    if any(q.number == question.number for q in (await self.status()).asking):
+                        raise  # otherwise another answer has made this question superfluous
+        if not waiting:
+            await self.drill.env.sleep(skip)
+
+    async def commanded(self, by: str = ROLES["incident_commander"]) -> None:
+        if (await self.status()).acknowledged_at is None:
+            await self.say("acknowledge", {"by": by})
+
+    async def question(self, about: str, skip: timedelta = timedelta(seconds=20), patience: float = PATIENCE) -> Question:
+        """The open question about something. Lets time pass until it is asked."""
+
+        async def asked() -> Question | None:
+            status = await self.status()
+            found = next((q for q in status.asking if about.lower() in q.asks.lower()), None)
+            if found is None:
+                await self.drill.env.sleep(skip)
+            return found
+
+        found: Question = await until(asked, f"a question about {about!r}", patience)
+        return found
+
+    async def answer(self, about: str, verdict: str = "approve", by: str = "", reason: str = "drill", *, vacant: bool = False) -> str:
+        """Answer a question with somebody's own code. Unless the story is about `vacant` command, somebody has taken it."""
+        question = await self.question(about)
+        if not vacant:
+            await self.commanded()
+        person = by or ROLES[question.roles[0]]
+        return await self.say(
+            verdict, {"question": question.number, "code": await self.drill.code(person, question.number), "reason": reason}
+        )
+
+    async def pass_time(self, duration: timedelta) -> None:
+        await self.drill.env.sleep(duration)
+
+    async def ends(self, answers: dict[str, str] | None = None, skip: timedelta = timedelta(seconds=60), patience: float = 60) -> Status:
+        """Let the incident run to its end, answering as `answers` says (a part of the question → verdict); approve otherwise."""
+        answered: set[int] = set()
+        for _ in range(round(patience / PAUSE)):
+            if await self.over():
+                return await self.status()
+            await self._move(await self.status(), answers or {}, answered, skip)
+        lines = "\n".join(await self.timeline())
+        raise AssertionError(f"{self.id} did not end within {patience:g} s:\n{lines}")
