@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from activities.action import Call
-from activities.capacity.scaling import Replicas, Scale
+from activities.capacity.scaling import Replicas, ReplicasSeen, scale
 from activities.deploys.deploys import Deploys, RevisionsOf, ToRevision
 from activities.deploys.kubernetes import Kubernetes
 from activities.edge.probe import EdgeProbe
@@ -151,7 +151,7 @@ async def test_what_an_order_says_to_do_by_hand_does_the_same_at_any_time(run: K
 
 
 async def test_kubectl_scales_only_what_is_as_it_thinks(run: Kubectl, world: World) -> None:
-    order = Scale(service=ORCHESTRATOR, region="eu-west", replicas=2).given(Replicas(wanted=4, ready=4))
+    order = scale(ORCHESTRATOR, "eu-west", 2).given(ReplicasSeen(value=Replicas(replicas=4)))
     said = await run.shell(order.by_hand()[0])
     assert "scaled" in said.out
     again = await run.shell(order.by_hand()[0])

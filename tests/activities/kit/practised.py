@@ -67,6 +67,7 @@ class Practised:
     fenced: bool = True
     author: str = LEE
     halves: bool = False
+    by_curl: bool = True  # False: by a tool that is judged elsewhere (tests/outside)
     numbers: MitigationSettings = field(default_factory=lambda: QUICK)
 
     async def __call__(self) -> Subject:

@@ -7,6 +7,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from activities.action import Call
+from activities.capacity.scaling import Replicas, ReplicasOf, Scaling
+from activities.deploys.kubernetes import Kubernetes
 from activities.flags.flagd import Flagd
 from activities.flags.flags import Flag, FlagReading, Flags, Switch
 from activities.flags.unleash import Unleash
@@ -14,6 +16,7 @@ from activities.kit.rest import RestClient
 from activities.models.client_policy import ClientPolicies, back_off
 from activities.models.model_gateway import ModelGateway
 from activities.models.modes import TenantModes, degrade
+from activities.organisation.catalogue import Deployed
 from activities.organisation.numbers import BackOff
 from activities.product.app_plane import AppPlane
 from tests.activities.kit.platform_rows import PLATFORM
@@ -21,6 +24,7 @@ from tests.activities.kit.practised import QUICK, LandingClock, Practised, Subje
 from tests.activities.kit.probe import Level, ProbeOf, Probes, Vendor, fail_before
 from tests.activities.kit.stage import Stage, stage
 
+ORCHESTRATOR = Deployed(name="orchestrator", platform="kubernetes", regions=("eu-west", "us-east"))
 MODES, RETRIES = degrade("chat", ("cedar-homes", "nimbus-media", "iris-optics")), back_off(BackOff(), "chat")
 
 
@@ -48,6 +52,10 @@ def tenant_modes(played: Stage, clock: LandingClock) -> TenantModes:
 def client_policies(played: Stage, clock: LandingClock) -> ClientPolicies:
     http = played.client("/llm")
     return ClientPolicies(RestClient(http), ModelGateway(http))
+
+
+def replicas(played: Stage, clock: LandingClock) -> Scaling:
+    return Scaling(Kubernetes(lambda region: played.client(f"/k8s/{region}")))
 
 
 def unleash(played: Stage, clock: LandingClock) -> Flags:
@@ -121,6 +129,10 @@ SETTINGS: dict[str, Callable[[], Awaitable[Subject]]] = {
     "clients' retry policy": Practised(
         client_policies, RETRIES.of, RETRIES.wanted, RETRIES.wanted.model_copy(update={"max_attempts": 2}), "llm.client_policy.put",
 
+    ),
+    "replicas on Kubernetes": Practised(
+        replicas, ReplicasOf(service=ORCHESTRATOR, region="eu-west"), Replicas(replicas=2), Replicas(replicas=3),
+        "kubernetes.deployments.scale.patch", "kubernetes.deployments.get", author="somebody", by_curl=False,
     ),
     "flags in Unleash": Practised(
         unleash, Flag(flag="batch.enabled"), Switch(on=False), None, "unleash.feature.o*", "unleash.feature", fenced=False, author="somebody"
