@@ -46,6 +46,7 @@ MAY_IMPORT = {
     "functools", "hashlib", "inspect", "itertools", "json", "math", "operator", "re", "string", "textwrap", "types", "typing",
 }  # fmt: skip
 OF_ASYNCIO = {
+    "current_task",
     "create_task",
     "gather",
     "shield",
