@@ -17,6 +17,7 @@ from activities.freeze.orders import ExemptDeploy, ExemptionPurpose, FreezeOf, F
 from activities.organisation.catalogue import Deployed
 from practice.services.repositories import HEADS, Commit, Repository
 from tests.stage.drill import Drill, drill
+from tests.stage.orderly import orderly
 from tests.stage.running import until
 from worker.converter import data_converter
 from worker.service import runner, worker, workflow_types
@@ -153,5 +154,6 @@ async def story(tmp: Path, policy: str = "", tries: int = 7, more: str = "") -> 
         stage.settings.organisation.write_text(text)
         (freezes,) = [system for system in stage.fleet.systems if isinstance(system, Freezes)]
         await stage.http.get("/github/repos/acme/api/branches/main", headers=HEADERS)
-        await stage.workers.enter_async_context(worker(stage.env.client, stage.fleet, stage.settings.queues[0], stage.settings))
+        served = worker(stage.env.client, stage.fleet, stage.settings.queues[0], stage.settings, debug_mode=True)
+        await stage.workers.enter_async_context(orderly(served))
         yield Story(stage, freezes)
