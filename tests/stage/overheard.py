@@ -1,6 +1,6 @@
 """Ends a story at once, and says why, when the time-skipping server has broken: it says so in the log of the SDK's core.
 
-`orderly.py` keeps it from breaking in the one way that we know.
+`orderly.py` keeps it from breaking in the one way that we know; a story that meets another way is told once more.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ REFUSALS = (  # what that server says of a task that it has half carried out
 
 
 class ServerBroke(Exception):
-    """The test server wedged the workflow: not a fault of what is tested."""
+    """The test server wedged the workflow: not a fault of what is tested. Pytest tells the story once more (`--only-rerun` in pyproject.toml)."""
 
 
 class Listener(logging.Handler):
