@@ -6,6 +6,7 @@ from enum import IntEnum, StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from activities.kit.redact import Redacted, RedactedLabels
 from activities.values import Risk, Role, Value
 
 
@@ -102,7 +103,7 @@ class Incident(Value):
     service: str = ""
     provider: str = ""
     region: str = ""
-    title: str = ""
+    title: Redacted = ""
     severity: Severity | None = None
     source: str = "person"  # person | alertmanager | …
     declared_by: str = ""
@@ -110,7 +111,7 @@ class Incident(Value):
     confidence: float = Field(default=1.0, ge=0, le=1)
     started_at: datetime | None = None  # when the first bad sample was seen: the alert's startsAt
     delivery: str = ""  # the alert delivery that opened it
-    labels: dict[str, str] = {}
+    labels: RedactedLabels = {}
     rehearsal: bool = False  # only say what would be done: `incident plan`
     restricted: bool = False  # as on the card, for this one incident
     refused_input: str = ""  # what was typed into a form and could not be understood, kept word for word
@@ -123,8 +124,8 @@ class Alert(Value):
     dedup_key: str
     status: str  # firing | resolved
     name: str
-    summary: str = ""
-    labels: dict[str, str] = {}
+    summary: Redacted = ""
+    labels: RedactedLabels = {}
     starts_at: datetime | None = None
 
 

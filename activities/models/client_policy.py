@@ -53,6 +53,12 @@ class ClientPolicy(SettingValue):
         breaker = "on" if self.breaker.enabled else "off"
         return f"{self.max_attempts} attempts, backoff {self.backoff}, at most {self.retry_budget:.0%} retries, breaker {breaker}"
 
+    def effect(self, of: ClientPolicyOf) -> str:
+        return f"make clients back off: {self}"
+
+    def back(self, of: ClientPolicyOf) -> str:
+        return f"let clients retry as before: {self}"
+
     @classmethod
     def of(cls, settings: BackOff) -> Self:
         breaker = Breaker(

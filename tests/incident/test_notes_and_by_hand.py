@@ -48,7 +48,7 @@ async def test_a_hypothesis_an_impact_and_a_scope_stand_on_the_ticket_and_in_the
         body = await until(told, "the scope on the ticket")
         fields = [line.split(":**")[0].strip("*") for line in body.splitlines() if line.startswith("**")]
         assert fields == [line.split(":**")[0].strip("*") for line in seed.code("4.1").strip().splitlines()]
-        assert "**Scope:** chat · 12 tenants **IC:** mallory" in body, "no line of a ticket is forged by a note"
+        assert r"**Scope:** chat · 12 tenants \*\*IC:\*\* mallory" in body, "no line of a ticket is forged by a note"
         assert "**Impact:** 60 % of answers fail" in body
         assert "\n- aurora is overloaded\n- or a push at noon" in body
         assert "only a note" not in body

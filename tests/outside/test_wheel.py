@@ -159,7 +159,7 @@ async def test_with_a_server_it_serves_declares_plans_and_says_how_to_go_on_by_h
         )
         assert name in listed.out
         assert status.code == 0 and "§2.1" in status.out, status
-        assert by_hand.code == 0 and by_hand.out.startswith(f"# {name} §2.1"), by_hand
+        assert by_hand.code == 0 and by_hand.out.startswith(f"# '{name} §2.1"), by_hand
         assert doctor.code == 0, doctor
         assert (installed.empty / ".incident" / "ledger.db").is_file()
 

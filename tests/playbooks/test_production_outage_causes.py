@@ -29,7 +29,7 @@ async def test_an_innocent_latest_deploy_is_not_the_end_of_it(tmp_path: Path) ->
         lines = await incident.timeline()
         assert status.state is State.RESOLVED, story(lines)
         assert status.in_force == []
-        assert any("mend its generator" in task.text for task in status.tasks)
+        assert any("repair its generator" in task.text for task in status.tasks)
         assert not any("the rollback helps" in line for line in lines)
         assert await split_of(stage) == pinned("LATEST")
         feed = (await stage.look())["fleet"]["feeds"]["routing-rules"]

@@ -67,5 +67,5 @@ async def test_a_policy_that_somebody_else_changed_is_left_to_people(world: Worl
     order = order.given(await client_policy.read(order.look(), call()))
     await client_policy.change(order, call())
     world.state.policy.max_attempts = 2
-    with pytest.raises(Refused, match="somebody has changed"):
+    with pytest.raises(Refused, match="has changed the retry policy of our clients since we left it"):
         await client_policy.restore(order.undo(), call(key="lift"))
