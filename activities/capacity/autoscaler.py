@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any, ClassVar, Self
 
 from activities.action import Call, Limits, NotYet, Refused, Risk, Role, Value
-from activities.kit.promql import quantile, selector
 from activities.kit.rest import Json, RestSetting
 from activities.kit.setting import Change, Reading, Restore, SettingValue
+from activities.kit.words.promql import quantile, selector
 from activities.metrics.metric_check import MetricCheck, again
 from activities.metrics.prometheus import Prometheus
 from activities.organisation.numbers import MitigationSettings

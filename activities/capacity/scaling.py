@@ -9,7 +9,7 @@ from activities.action import Call, NotYet, Refused, Risk, Role
 from activities.deploys.kubernetes import Kubernetes
 from activities.kit.setting import Change, Reading, Resource, Restore, Setting, SettingValue
 from activities.kit.setting.write import SOON
-from activities.kit.shell import Command, kubectl
+from activities.kit.words.shell import Command, kubectl
 from activities.organisation.catalogue import Deployed
 
 

@@ -2,8 +2,8 @@
 
 from activities.action import Order, Value
 from activities.chat.slack import by_hand, post_by_hand
-from activities.kit.escape import line, slack
-from activities.kit.shell import Var
+from activities.kit.words.escape import line, slack
+from activities.kit.words.shell import Var
 from activities.organisation.people import Person
 
 CHANNEL, TS = Var("CHANNEL"), Var("TS")

@@ -10,9 +10,9 @@ from html import unescape
 from typing import Any, Literal, NewType
 
 from activities.action import Call, NotYet, Refused, digest
-from activities.kit import escape, shell
 from activities.kit.http import HttpClient
 from activities.kit.pages import pages
+from activities.kit.words import escape, shell
 
 JSON = dict[str, Any]
 Escaped = NewType("Escaped", str)

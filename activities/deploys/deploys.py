@@ -32,8 +32,8 @@ from activities.deploys.orders import (
     whole,
 )
 from activities.edge.probe import EdgeProbe
-from activities.kit import promql
 from activities.kit.http import Conflict
+from activities.kit.words import promql
 from activities.metrics.prometheus import Prometheus
 from activities.organisation.catalogue import Deployed
 

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import ClassVar, Literal
 
 from activities.action import Order, Value
-from activities.kit import shell, urls
+from activities.kit.words import shell, urls
 from activities.organisation.catalogue import Deployed
 
 LATEST = "LATEST"

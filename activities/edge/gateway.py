@@ -8,9 +8,9 @@ from pydantic import Field
 
 from activities.action import Call, NotYet, Risk
 from activities.kit.clock import Clock
-from activities.kit.promql import Other, selector
 from activities.kit.rest import RestClient, RestSetting
 from activities.kit.setting import Change, Reading, Restore, SettingValue
+from activities.kit.words.promql import Other, selector
 from activities.metrics.counting import beyond_chance
 from activities.metrics.metric_check import MetricCheck, again, blind
 from activities.metrics.prometheus import Prometheus

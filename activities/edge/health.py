@@ -6,8 +6,8 @@ Shares are 0 to 1.
 from datetime import datetime
 
 from activities.action import Order, Value
-from activities.kit.shell import Var, address, curl
-from activities.kit.urls import path
+from activities.kit.words.shell import Var, address, curl
+from activities.kit.words.urls import path
 from activities.organisation.numbers import MitigationSettings
 from activities.platform.control_plane import of_service, read_by_hand
 

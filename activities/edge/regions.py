@@ -10,10 +10,10 @@ from typing import Self
 from activities.action import Call, NotYet, Order, Refused, Role, Value, action
 from activities.edge.probe import EdgeProbe
 from activities.kit.clock import Clock
-from activities.kit.promql import selector
 from activities.kit.rest import RestSetting
 from activities.kit.setting import Change, Reading, Restore, SettingValue
 from activities.kit.setting.write import SOON
+from activities.kit.words.promql import selector
 from activities.metrics.metric_check import MetricCheck, again, blind
 from activities.metrics.prometheus import Prometheus
 from activities.organisation.numbers import MitigationSettings

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from activities.action import Call, Effect, NotYet, Order, System, action
-from activities.kit import shell
 from activities.kit.create_once import once
+from activities.kit.words import shell
 from activities.metrics import queries
 from activities.metrics.prometheus import Prometheus
 

@@ -10,10 +10,10 @@ from typing import Any, Self
 
 from activities.action import Call, NotYet, Order, Refused, Risk, Role, Value, action
 from activities.kit.fence import by_now
-from activities.kit.promql import selector
 from activities.kit.rest import RestSetting
 from activities.kit.setting import Change, Reading, Restore, SettingValue
-from activities.kit.shell import comment
+from activities.kit.words.promql import selector
+from activities.kit.words.shell import comment
 from activities.metrics.metric_check import MetricCheck, again
 from activities.metrics.prometheus import Prometheus
 from activities.organisation.numbers import MitigationSettings

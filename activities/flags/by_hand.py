@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from activities.kit.shell import Var, Word, command, curl
-from activities.kit.urls import segment
+from activities.kit.words.shell import Var, Word, command, curl
+from activities.kit.words.urls import segment
 
 FLAGD = Var("FLAGD_FILE")
 # The file is locked as we lock it, and replaced at once; what stands beside the flag stays as it is.

@@ -8,7 +8,7 @@ from typing import Any
 from activities.action import Call, NotYet, Refused
 from activities.flags.flags import FlagReading, Switch
 from activities.kit.http import HttpClient
-from activities.kit.urls import path
+from activities.kit.words.urls import path
 
 
 class Unleash:

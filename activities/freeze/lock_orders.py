@@ -9,8 +9,8 @@ import re
 from typing import Any
 
 from activities.action import Order, Value
-from activities.kit.shell import Var, both, command, curl, pipe
-from activities.kit.urls import path, query
+from activities.kit.words.shell import Var, both, command, curl, pipe
+from activities.kit.words.urls import path, query
 from activities.organisation.catalogue import Deployed
 
 LONGEST_NAME = 100  # characters of a ruleset's name

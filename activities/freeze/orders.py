@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from activities.action import Grant, Imposition, Order, Value
 from activities.freeze.lock_orders import SetLock
-from activities.kit.shell import command, comment
+from activities.kit.words.shell import command, comment
 from activities.organisation.catalogue import Deployed
 
 BUDGET = "budget"  # a holder that is no incident: the error budget is used up

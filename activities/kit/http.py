@@ -17,7 +17,7 @@ import httpx
 
 from activities.action import Call, NotYet, Refused
 from activities.kit.fence import refuse_when_late
-from activities.kit.redact import redact
+from activities.kit.words.redact import redact
 
 UNAUTHORISED, UNPROCESSABLE = 401, 422
 CONFLICTS = frozenset({409, 412})

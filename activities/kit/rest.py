@@ -8,8 +8,8 @@ from typing_extensions import TypeVar
 from activities.action import Call
 from activities.kit.http import HttpClient
 from activities.kit.setting import Reading, Resource, Setting, SettingValue
-from activities.kit.shell import Command, Var, address, curl, field_of, keep
-from activities.kit.urls import path
+from activities.kit.words.shell import Command, Var, address, curl, field_of, keep
+from activities.kit.words.urls import path
 
 Json = dict[str, Any]
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from activities.action import Call, NotYet
 from activities.kit.fence import elapsed
-from activities.kit.promql import increase, selector, total
+from activities.kit.words.promql import increase, selector, total
 from activities.metrics.counting import beyond_chance
 from activities.metrics.prometheus import Prometheus
 from activities.organisation.numbers import MitigationSettings

@@ -11,7 +11,7 @@ from statistics import median, quantiles
 from typing import NamedTuple
 
 from activities.action import Order, Value
-from activities.kit import shell
+from activities.kit.words import shell
 from activities.metrics import queries
 from activities.organisation.numbers import Stability
 

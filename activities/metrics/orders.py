@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from activities.action import Order, Value
-from activities.kit import promql, shell
+from activities.kit.words import promql, shell
 from activities.metrics import queries
 from activities.metrics.slo import SloPolicy
 from activities.organisation.numbers import Stability

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from activities.kit import promql, shell
-from activities.kit.shell import Command, Part, Var
+from activities.kit.words import promql, shell
+from activities.kit.words.shell import Command, Part, Var
 
 ONE_MINUTE, FIVE_MINUTES = timedelta(minutes=1), timedelta(minutes=5)
 URL = Var("PROMETHEUS_URL")

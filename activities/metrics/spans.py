@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from activities.action import Call
-from activities.kit import promql
-from activities.kit.promql import Wanted
+from activities.kit.words import promql
+from activities.kit.words.promql import Wanted
 from activities.metrics.counting import beyond_chance
 from activities.metrics.onset import WINDOW, Point
 from activities.metrics.orders import StabilityVerdict

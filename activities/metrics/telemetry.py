@@ -7,8 +7,8 @@ import math
 from datetime import datetime, timedelta
 
 from activities.action import Call, System, action
-from activities.kit import promql, urls
-from activities.kit.promql import Other
+from activities.kit.words import promql, urls
+from activities.kit.words.promql import Other
 from activities.metrics import queries
 from activities.metrics.counting import HIT, Counts, agreement, beyond_chance, ratios
 from activities.metrics.onset import WINDOW, Onset, OnsetOf, Shape, Start, start_of

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
 from activities.action import Call, NotYet, Refused
-from activities.kit import promql
 from activities.kit.clock import Clock
 from activities.kit.http import Conflict
+from activities.kit.words import promql
 from activities.metrics.prometheus import Prometheus
 from activities.models.canary_core import Evidence, Tick, Verdict, weigh
 from activities.models.model_gateway import ModelGateway

@@ -7,7 +7,7 @@ from activities.action import Call, NotYet, Risk, Value
 from activities.kit.fence import attempts
 from activities.kit.rest import RestClient, RestResource, RestSetting
 from activities.kit.setting import Change, Reading, SettingValue
-from activities.kit.shell import Var
+from activities.kit.words.shell import Var
 from activities.metrics.counting import beyond_chance
 from activities.models.model_gateway import ModelGateway
 from activities.organisation.numbers import BackOff

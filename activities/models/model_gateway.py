@@ -7,8 +7,8 @@ import httpx
 from pydantic import BaseModel
 
 from activities.action import Call
-from activities.kit import urls
 from activities.kit.http import HttpClient
+from activities.kit.words import urls
 from activities.models.orders import ErrorClass
 from activities.models.routes import RouteState
 

@@ -9,7 +9,7 @@ from activities.action import Call, Limits, NotYet, Refused, Risk, Role
 from activities.kit.rest import RestResource
 from activities.kit.setting import Change, Reading, Restore, Setting, SettingValue
 from activities.kit.setting.write import SOON
-from activities.kit.shell import Var
+from activities.kit.words.shell import Var
 from activities.models.model_gateway import ModelGateway
 from activities.models.routes import people, spread
 from activities.organisation.numbers import MitigationSettings

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from activities.action import Order, Value
-from activities.kit import shell, urls
+from activities.kit.words import shell, urls
 from activities.models.canary_core import CanaryPolicy, Evidence, Verdict
 from activities.models.routes import EVERYBODY, GATEWAY, TOKEN, asked
 

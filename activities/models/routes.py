@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal, Self
 
 from activities.action import Imposition, Order, Value
-from activities.kit import shell, urls
-from activities.kit.shell import Command, Var
+from activities.kit.words import shell, urls
+from activities.kit.words.shell import Command, Var
 
 EVERYBODY = ("*",)
 GATEWAY, TOKEN = Var("MODEL_GATEWAY_URL"), ("Authorization: Bearer ", Var("MODEL_GATEWAY_TOKEN"))
@@ -169,7 +169,7 @@ def people(tenants: tuple[str, ...]) -> str:
 
 
 def asked(path: str, query: str = "") -> Command:
-    """Ask the gateway, by curl. `path` and `query`: built by `kit.urls`."""
+    """Ask the gateway, by curl. `path` and `query`: built by `words.urls`."""
     return shell.curl("GET", shell.address(GATEWAY, path, query), TOKEN)
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from activities.action import Order, Value
 from activities.chat.slack import post_by_hand
-from activities.kit.escape import line, visible
-from activities.kit.shell import Command, Var, curl
+from activities.kit.words.escape import line, visible
+from activities.kit.words.shell import Command, Var, curl
 from activities.organisation.people import Person
 from activities.paging.pagerduty import SEVERITY, responder_request
 

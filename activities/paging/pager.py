@@ -15,7 +15,7 @@ from activities.chat.messages import say
 from activities.chat.slack import Slack
 from activities.identity.codes import Codes
 from activities.kit.create_once import once
-from activities.kit.redact import redact
+from activities.kit.words.redact import redact
 from activities.organisation.people import Person
 from activities.paging.orders import Acknowledge, Acknowledgement, AcknowledgementOf, Ask, NotePage, Page, Remind, ResolvePage
 from activities.paging.page import Pages, Summons, Wanted

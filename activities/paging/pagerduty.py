@@ -5,10 +5,10 @@ from types import MappingProxyType
 from typing import Any
 
 from activities.action import Call, Refused
-from activities.kit import urls
-from activities.kit.escape import visible
 from activities.kit.http import HttpClient, outcome
 from activities.kit.pages import pages
+from activities.kit.words import urls
+from activities.kit.words.escape import visible
 
 JSON = dict[str, Any]
 SEVERITY = MappingProxyType({1: "critical", 2: "error", 3: "warning", 4: "info", 5: "info"})

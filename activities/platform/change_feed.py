@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from activities.action import Call, Order, System, Value, action
-from activities.kit.redact import Redacted, RedactedFields
-from activities.kit.shell import Var, command, curl, keep
+from activities.kit.words.redact import Redacted, RedactedFields
+from activities.kit.words.shell import Var, command, curl, keep
 from activities.platform.control_plane import BASE, TOKEN, ControlPlane
 
 Kind = Literal["deploy", "config", "flag", "migration", "iam", "prompt", "model", "scheduler", "vendor"]

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 from activities.action import Call
 from activities.kit.http import HttpClient
 from activities.kit.rest import RestClient, RestResource
-from activities.kit.shell import Command, Var, address, curl
-from activities.kit.urls import path, query
+from activities.kit.words.shell import Command, Var, address, curl
+from activities.kit.words.urls import path, query
 
 Json = dict[str, Any]
 BASE, TOKEN = Var("PLATFORM_URL"), Var("PLATFORM_TOKEN")

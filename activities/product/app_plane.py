@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 
 from activities.action import Call
-from activities.kit import urls
 from activities.kit.http import HttpClient, outcome
+from activities.kit.words import urls
 
 
 class AppPlane:

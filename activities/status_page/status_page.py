@@ -5,8 +5,8 @@ from typing import ClassVar, Literal
 
 from activities.action import Call, Effect, NotYet, Order, Refused, Risk, Role, System, action
 from activities.kit.create_once import SOON, CreateOnce
-from activities.kit.escape import line
-from activities.kit.shell import Var, curl
+from activities.kit.words.escape import line
+from activities.kit.words.shell import Var, curl
 from activities.status_page.statuspage import JSON, Statuspage
 from activities.texts import templates, wording
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from activities.action import Call
-from activities.kit import urls
 from activities.kit.http import HttpClient, outcome
 from activities.kit.pages import pages
+from activities.kit.words import urls
 
 JSON = dict[str, Any]
 NOT_FOUND = 404

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Iterable
 
-from activities.kit.escape import line
-from activities.kit.shell import command
+from activities.kit.words.escape import line
+from activities.kit.words.shell import command
 
 LONGEST = 12  # lines: a phone's screen
 LONGEST_LINE = 500  # characters

@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from activities.kit import escape
-from activities.kit.redact import redact
+from activities.kit.words import escape
+from activities.kit.words.redact import redact
 from activities.texts.templates import fill, render, template
 
 INTERIM_SCRIBE = "timeline bot"  # it writes from the first moment on; a person may be assigned beside it

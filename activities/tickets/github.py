@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 
 from activities.action import Call, NotYet, Refused
-from activities.kit import urls
 from activities.kit.http import HttpClient, Moved, outcome
 from activities.kit.pages import pages
+from activities.kit.words import urls
 
 JSON = dict[str, Any]
 NOT_FOUND = 404

@@ -2,9 +2,9 @@
 
 from activities.action import Call, Effect, NotYet, Order, Refused, Risk, action
 from activities.kit.create_once import CreateOnce, There
-from activities.kit.escape import line
-from activities.kit.shell import Var, curl
-from activities.kit.urls import segment
+from activities.kit.words.escape import line
+from activities.kit.words.shell import Var, curl
+from activities.kit.words.urls import segment
 from activities.tickets.github import JSON, GitHub
 
 LONGEST_TITLE = 256  # characters

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Self
 
 from activities.kit.setting import Reading, SettingValue
-from activities.kit.shell import comment
+from activities.kit.words.shell import comment
 from activities.organisation.numbers import MitigationSettings
 from activities.platform.control_plane import PlatformResource, of_service, read_by_hand
 

@@ -15,10 +15,10 @@ from temporalio import activity
 from activities.action import Call, NotYet, Refused, Role
 from activities.edge.probe import EdgeProbe, Met
 from activities.kit.clock import Clock
-from activities.kit.promql import Other, selector
 from activities.kit.rest import Json, RestSetting
 from activities.kit.setting import Change, Restore
 from activities.kit.setting.write import SOON
+from activities.kit.words.promql import Other, selector
 from activities.metrics.metric_check import MetricCheck, again, blind
 from activities.metrics.prometheus import Prometheus
 from activities.organisation.numbers import MitigationSettings

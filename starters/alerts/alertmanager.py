@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from activities.kit.redact import redact_fields
+from activities.kit.words.redact import redact_fields
 from starters.alerts.cases import Report, Unreadable, one_line
 
 SOURCE = "alertmanager"

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
-from activities.kit.escape import line
-from activities.kit.redact import redact
+from activities.kit.words.escape import line
+from activities.kit.words.redact import redact
 from activities.ledger.ledger import AlertRecord, Delivery
 from starters import steering
 from starters.errors import CliError

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from activities.kit import promql
+from activities.kit.words import promql
 from activities.metrics import queries
 
 SLO = 0.999

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
-from activities.kit.escape import visible
+from activities.kit.words.escape import visible
 from activities.ledger.ledger import PROVEN, Done
 from starters.screens.layout import USUAL
 from starters.screens.questions import to_answer

@@ -8,7 +8,7 @@ from textwrap import wrap
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from activities.kit.escape import visible
+from activities.kit.words.escape import visible
 from starters.screens.text import typed
 from workflows.incident import Phase
 from workflows.status import Status

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from activities.kit.escape import line
-from activities.kit.shell import Command, command
+from activities.kit.words.escape import line
+from activities.kit.words.shell import Command, command
 
 plain = line  # text from outside as it may stand on a screen: one line, nothing that moves the cursor
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from activities.kit import escape, promql, urls
+from activities.kit.words import escape, promql, urls
 from tests.abuse import shells
 from tests.abuse.orders import VARIANTS, Filled, every_order, room
 

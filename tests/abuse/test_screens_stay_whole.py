@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from rich.console import Console, Group
 
-from activities.kit.escape import UNSEEN
+from activities.kit.words.escape import UNSEEN
 from starters.cli import plan
 from starters.screens import by_hand
 from starters.screens.changes import changes

@@ -11,7 +11,7 @@ from typing import Any
 
 from activities.ledger.ledger import Ledger, Record
 from tests import seed
-from tests.incident.test_mechanisms import LOW_PARITY
+from tests.incident.mechanisms.outage import LOW_PARITY
 from tests.screens import situations
 from tests.stage.drill import Drill, drill
 from tests.stage.organisation import brisk

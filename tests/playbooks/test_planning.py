@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from activities.action import Risk
-from tests.incident.test_mechanisms import LOW_PARITY
+from tests.incident.mechanisms.outage import LOW_PARITY
 from tests.incident.test_notes_and_by_hand import by_hand, commands
 from tests.stage.drill import Drill, drill
 from tests.stage.organisation import ORGANISATION

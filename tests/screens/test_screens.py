@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console, Group
 
-from activities.kit.escape import UNSEEN
+from activities.kit.words.escape import UNSEEN
 from activities.organisation.policy import Policy
 from starters.screens import by_hand, checklist, lists
 from starters.screens.changes import changes

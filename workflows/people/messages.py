@@ -13,7 +13,7 @@ from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
-from activities.kit.redact import Redacted
+from activities.kit.words.redact import Redacted
 from workflows.errors import NotAccepted
 from workflows.incident import Alert, Answer, Incident
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self, cast
 
 from activities.action import Grant, Imposition, Measure, Order, Role
 from activities.deploys.deploys import LATEST, Deploys, Revision, RevisionsOf, Rollout, Split, ToRevision
-from activities.kit import shell
+from activities.kit.words import shell
 from activities.metrics.telemetry import Surface, Telemetry
 from activities.organisation.catalogue import Deployed
 from workflows.engine.measures import Imposed

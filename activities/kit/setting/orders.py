@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 from activities.action import Imposition, Order, Value, digest
-from activities.kit.shell import comment
+from activities.kit.words.shell import comment
 from activities.organisation.numbers import MitigationSettings
 
 

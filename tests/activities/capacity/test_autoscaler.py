@@ -7,8 +7,8 @@ import pytest
 from activities.action import Limits, NotYet, Refused, Risk, action_of
 from activities.capacity.autoscaler import SCALED, AutoscalerOf, Autoscalers, Bounds, Capacity
 from activities.kit.setting import Change
-from tests.activities.kit.platform_rows import autoscalers
-from tests.activities.kit.practised import LandingClock
+from tests.activities.kit.rows.platform import autoscalers
+from tests.activities.kit.rows.practised import LandingClock
 from tests.activities.kit.stage import Stage, stage, tried
 
 PUT = "platform.autoscaler.put"

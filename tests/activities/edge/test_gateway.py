@@ -13,8 +13,8 @@ from activities.edge.probe import EdgeProbe
 from activities.kit.setting import Change
 from activities.organisation.numbers import MitigationSettings
 from activities.platform.control_plane import ControlPlane
-from tests.activities.kit.platform_rows import gateways
-from tests.activities.kit.practised import LandingClock
+from tests.activities.kit.rows.platform import gateways
+from tests.activities.kit.rows.practised import LandingClock
 from tests.activities.kit.stage import Stage, stage, tried
 
 BRISK = MitigationSettings(limit_pause=timedelta(minutes=1))

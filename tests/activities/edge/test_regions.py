@@ -10,8 +10,8 @@ from activities.edge.regions import DRAINED, Regions, RegionsOf, Weights, drain
 from activities.kit.setting import Change
 from activities.organisation.numbers import MitigationSettings
 from practice.world.state import Version
-from tests.activities.kit.platform_rows import regions
-from tests.activities.kit.practised import LandingClock
+from tests.activities.kit.rows.platform import regions
+from tests.activities.kit.rows.practised import LandingClock
 from tests.activities.kit.stage import Stage, granted, stage, tried
 
 BRISK = MitigationSettings(return_pause=timedelta(minutes=1))

@@ -5,8 +5,8 @@ import pytest
 from activities.action import Limits, NotYet, Refused, Risk, action_of
 from activities.feeds.feeds import PAUSED, Feeding, FeedOf, Feeds, FeedsOf, pin
 from activities.kit.setting import Change
-from tests.activities.kit.platform_rows import feeds
-from tests.activities.kit.practised import LandingClock
+from tests.activities.kit.rows.platform import feeds
+from tests.activities.kit.rows.practised import LandingClock
 from tests.activities.kit.stage import Stage, stage, tried
 
 PUT, FEED = "platform.feeds.put", "routing-rules"

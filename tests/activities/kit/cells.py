@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from activities.action import NotYet, Refused
-from tests.activities.kit.practised import LEE, Subject
+from tests.activities.kit.rows.practised import LEE, Subject
 from tests.activities.kit.stage import attempt, refused, tried
 
 Cell = Callable[[Subject, str], Awaitable[None]]

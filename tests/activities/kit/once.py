@@ -12,7 +12,7 @@ import httpx
 from activities.action import Call, NotYet, Order, Refused
 from activities.kit.create_once import CreateOnce
 from activities.kit.operation import At, Operation, Progress
-from tests.activities.kit.practised import LandingClock
+from tests.activities.kit.rows.practised import LandingClock
 from tests.activities.kit.stage import INCIDENT, attempt, refused, tried
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from practice.http.server import serve
 from tests.activities.kit.cells import begin
-from tests.activities.kit.practised import Practised
-from tests.activities.kit.rows import SETTINGS
+from tests.activities.kit.rows.practised import Practised
+from tests.activities.kit.rows.settings import SETTINGS
 from tests.activities.kit.stage import tried
 
 BY_HAND = [name for name, row in SETTINGS.items() if isinstance(row, Practised) and row.by_curl]

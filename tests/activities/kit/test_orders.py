@@ -7,8 +7,8 @@ from temporalio.worker import Worker
 
 from activities.action import Call, Order
 from activities.kit.setting import Change, Look, Reading, Restore
-from tests.activities.kit.probe import Level, ProbeOf, Probes, Vendor
-from tests.activities.kit.rows import SETTINGS
+from tests.activities.kit.rows.probe import Level, ProbeOf, Probes, Vendor
+from tests.activities.kit.rows.settings import SETTINGS
 from tests.activities.kit.stage import FollowingClock
 from tests.activities.kit.workflows import ImposeAndLift
 from tests.stage.drill import skipping

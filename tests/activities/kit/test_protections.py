@@ -12,8 +12,8 @@ from activities.kit.setting.orders import SettingValue
 from activities.kit.setting.system import Setting
 from tests.activities.kit.cells import CELLS
 from tests.activities.kit.once import ONCE, ONCE_CELLS, Board, Posts, Runs
-from tests.activities.kit.probe import Vendor
-from tests.activities.kit.rows import PROBES
+from tests.activities.kit.rows.probe import Vendor
+from tests.activities.kit.rows.settings import PROBES
 
 Off = Callable[[pytest.MonkeyPatch], None]
 

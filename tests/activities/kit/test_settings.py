@@ -3,7 +3,7 @@
 import pytest
 
 from tests.activities.kit.cells import CELLS
-from tests.activities.kit.rows import SETTINGS
+from tests.activities.kit.rows.settings import SETTINGS
 from tests.activities.kit.stage import attempt
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.kit import escape, promql, urls
-from activities.kit.shell import Var, address, both, command, comment, curl, field_of, keep, kubectl, pipe
+from activities.kit.words import escape, promql, urls
+from activities.kit.words.shell import Var, address, both, command, comment, curl, field_of, keep, kubectl, pipe
 
 HOSTILE = (
     "$(touch P)", "'; touch P; '", "`touch P`", "\"; touch P; \"", "../../admin", "..", ".", '"} or up{', "<!channel>", "<@U1>",

@@ -6,7 +6,7 @@ from temporalio import workflow
 
 from activities.action import Call, Effect
 from activities.kit.setting import Reading, Restore
-from tests.activities.kit.probe import Level, ProbeOf, Probes
+from tests.activities.kit.rows.probe import Level, ProbeOf, Probes
 
 SOON = timedelta(seconds=10)
 

@@ -7,7 +7,7 @@ import pytest
 from activities.action import Refused, Role
 from activities.chat.orders import OpenRoom, Pinned, TellRoom
 from activities.chat.war_room import WarRoom
-from activities.kit.redact import redact, redact_fields
+from activities.kit.words.redact import redact, redact_fields
 from activities.organisation.people import Person
 from activities.paging.orders import Page, Remind
 from activities.paging.pager import Pager

@@ -8,8 +8,8 @@ from activities.action import Limits, NotYet, Refused, Risk, Role, action_of
 from activities.organisation.numbers import MitigationSettings
 from activities.write_gate.values import WriteGate, WriteGateOf, WriteSafety
 from activities.write_gate.write_gate import READ_ONLY, Closing, WriteGates, read_only
-from tests.activities.kit.platform_rows import write_gates
-from tests.activities.kit.practised import LandingClock
+from tests.activities.kit.rows.platform import write_gates
+from tests.activities.kit.rows.practised import LandingClock
 from tests.activities.kit.stage import Stage, stage, tried
 
 PUT = "platform.write_gate.put"

@@ -10,7 +10,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
-from activities.kit.escape import UNSEEN, line, visible
+from activities.kit.words.escape import UNSEEN, line, visible
 
 SAFE = re.compile(r"[A-Za-z0-9 _:./=?&%,@+#-]*")  # as it is, also between double quotes
 HIDDEN = re.compile(rf"{UNSEEN.pattern}|[\n\t]")
@@ -98,7 +98,7 @@ def gh(*words: Word) -> Command:
 
 
 def address(base: Part, path: str = "", query: str = "") -> Word:
-    """A URL below a base that the shell may know. `path` and `query`: built by `kit.urls`."""
+    """A URL below a base that the shell may know. `path` and `query`: built by `words.urls`."""
     return (base, path + query)
 
 

@@ -19,9 +19,9 @@ from activities.models.modes import TenantModes, degrade
 from activities.organisation.catalogue import Deployed
 from activities.organisation.numbers import BackOff
 from activities.product.app_plane import AppPlane
-from tests.activities.kit.platform_rows import PLATFORM
-from tests.activities.kit.practised import QUICK, LandingClock, Practised, Subject
-from tests.activities.kit.probe import Level, ProbeOf, Probes, Vendor, fail_before
+from tests.activities.kit.rows.platform import PLATFORM
+from tests.activities.kit.rows.practised import QUICK, LandingClock, Practised, Subject
+from tests.activities.kit.rows.probe import Level, ProbeOf, Probes, Vendor, fail_before
 from tests.activities.kit.stage import Stage, stage
 
 ORCHESTRATOR = Deployed(name="orchestrator", platform="kubernetes", regions=("eu-west", "us-east"))

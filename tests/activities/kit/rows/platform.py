@@ -12,7 +12,7 @@ from activities.organisation.numbers import MitigationSettings
 from activities.platform.control_plane import ControlPlane
 from activities.write_gate.values import WriteGateOf, Writes
 from activities.write_gate.write_gate import WriteGates
-from tests.activities.kit.practised import LandingClock, Practised
+from tests.activities.kit.rows.practised import LandingClock, Practised
 from tests.activities.kit.stage import Stage
 
 PLACES = ("eu-west", "us-east")

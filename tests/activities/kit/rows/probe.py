@@ -11,7 +11,7 @@ from activities.action import Call, NotYet, Refused, Risk
 from activities.kit.clock import Clock
 from activities.kit.http import Conflict
 from activities.kit.setting import Change, Reading, Resource, Restore, Setting, SettingValue
-from activities.kit.shell import Var, curl
+from activities.kit.words.shell import Var, curl
 
 REFUSALS = {"denied": "403", "expired": "401", "moved": "301"}
 

@@ -1,0 +1,96 @@
+"""What a message can do to an incident (design §4), on the drill."""
+
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowUpdateFailedError
+
+from tests.incident.mechanisms.outage import BROKEN, ONES, alive, incident_of, signalled
+from tests.stage.drill import drill
+from tests.stage.organisation import brisk
+from tests.stage.running import RunningIncident
+from workflows.incident import QuestionState, State
+from workflows.people.messages import MESSAGES
+
+ODD: dict[str, tuple[Any, ...]] = {
+    "empty": (), "null": (None,), "number": (7,), "list": (["a"],), "empty object": ({},), "unknown field": ({"x": 1},),
+    "wrong types": ({"question": "three", "by": 7, "code": []},), "an argument too many": ({"by": "dana"}, 2), "broken JSON": (BROKEN,),
+    "huge": ({"by": "d" * 50_000, "reason": "r" * 50_000},), "odd text": ("\u0000\ud7ff\u202e",),
+    "a number beyond": ({"question": 10**30, "by": "dana"},), "negative": ({"question": -1, "by": "dana"},),
+    "a severity of another kind": ({"severity": 99, "by": "dana"},), "a value nested": ({"value": {"a": [None] * 50}, "by": "dana"},),
+}  # fmt: skip
+
+
+async def test_nothing_typed_into_a_form_wedges_fails_or_is_lost(tmp_path: Path) -> None:
+    """Every message name × everything odd, by signal and by update; then the incident goes on as if nothing had been."""
+    async with incident_of(tmp_path) as (_, incident):
+        await incident.question("over from aurora")
+        for name in MESSAGES:
+            for given in ODD.values():
+                await signalled(incident, name, *given)
+        for unknown in ONES:
+            await signalled(incident, "aprove", unknown)
+        await incident.hears("there is no message 'aprove'", skip=timedelta(seconds=1))
+        for name in MESSAGES:
+            for what, given in ODD.items():
+                try:
+                    await incident.handle.execute_update(name, args=list(given))
+                except WorkflowUpdateFailedError as no:
+                    assert "Traceback" not in str(no.cause), what
+        assert await alive(incident)
+        refused = Counter(
+            line.partition(":")[2].split(":")[0].strip() for line in await incident.timeline() if line.startswith("refused: ")
+        )
+        assert all(refused[name] >= len(ODD) - 4 for name in MESSAGES if name != "note"), refused
+        status = await incident.status()
+        assert status.state is State.OPEN and not status.paused_by
+        assert [q.state for q in status.questions[1:3]] == [QuestionState.OPEN] * 2
+        await incident.pass_time(timedelta(minutes=1))
+        await incident.answer("over from aurora")
+        await incident.hears("done: models.shift")
+
+
+@pytest.mark.parametrize(
+    "given", [(), ("chat",), ({"service": "chat"}, "twice"), (BROKEN,), ({"servce": "chat"},), ([1, 2],)],
+    ids=["nothing", "a bare string", "two arguments", "broken JSON", "a typo", "a list"],
+)  # fmt: skip
+async def test_an_incident_is_never_refused_for_its_form(tmp_path: Path, given: tuple[Any, ...]) -> None:
+    """It opens, keeps what was typed, and asks for the scope where that is missing."""
+    async with drill(tmp_path, policy=brisk()) as stage:
+        handle = await stage.env.client.start_workflow(
+            "LLMProviderOutage", args=list(given), id="inc-20261123-form", task_queue=stage.settings.queue
+        )
+        incident = RunningIncident(stage, handle)
+        if given == ("chat",):
+            await incident.hears("phase: Triage")
+            assert (await incident.status()).service == "chat"
+            return
+        question = await incident.question("Which service")
+        assert bool([line for line in await incident.timeline() if "could not be understood" in line]) == bool(given)
+        code = await stage.code("dana", question.number)
+        await incident.say("answer", {"question": question.number, "code": code, "value": {"service": "chat"}})
+        await incident.hears("done: models.route")
+        assert await alive(incident)
+
+
+async def test_an_alert_for_us_is_counted_and_another_ones_is_sent_away(tmp_path: Path) -> None:
+    """Same key: joined and counted. Other key: `mine` is false. Not an alert: noted."""
+    async with incident_of(tmp_path, dedup_key="llm/aurora", source="alertmanager", delivery="d-1") as (_, incident):
+        await incident.question("over from aurora")
+        alert = {"delivery": "d-2", "dedup_key": "llm/aurora", "status": "firing", "name": "LLMProviderOverloaded"}
+
+        async def told(given: Any) -> dict[str, Any]:
+            joined: dict[str, Any] = await incident.handle.execute_update("alert", given)
+            return joined
+
+        assert await told(alert) == {"mine": True, "alerts": 2}
+        assert await told({**alert, "delivery": "d-1"}) == {"mine": True, "alerts": 2}
+        assert await told({**alert, "dedup_key": "db/main", "delivery": "d-3"}) == {"mine": False, "alerts": 2}
+        for odd in ONES:
+            with pytest.raises(WorkflowUpdateFailedError):
+                await told(odd)
+        assert (await incident.status()).alerts == 2
+        assert await alive(incident)
