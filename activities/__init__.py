@@ -1,1 +1,1 @@
-"""The outside. One file per external system: the orders it takes, and a class whose methods are its verbs."""
+"""The outside. One folder per system: the orders it takes, a class whose methods are its verbs, its clients, and its `SYSTEM`."""

@@ -1,0 +1,1 @@
+"""Exports of what the metrics showed, kept as files with their hash."""

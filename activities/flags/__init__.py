@@ -1,0 +1,1 @@
+"""The product's feature flags: in Unleash, or in flagd's file."""

@@ -1,0 +1,1 @@
+"""Who sent an answer: personal codes, and the look-up of people."""

@@ -1,0 +1,1 @@
+"""What Prometheus says: impact, blast radius, start of the trouble, stability, error budget."""

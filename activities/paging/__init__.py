@@ -1,0 +1,1 @@
+"""Pages and questions to our own people: PagerDuty, and direct messages beside it."""

@@ -1,0 +1,1 @@
+"""What customers read about an incident: Statuspage."""

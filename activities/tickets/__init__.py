@@ -1,0 +1,1 @@
+"""The ticket of an incident: GitHub issues."""

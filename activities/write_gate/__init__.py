@@ -1,0 +1,1 @@
+"""Whether an application takes writes: it can be made read-only."""

@@ -1,1 +1,1 @@
-"""The faces of the world: one file per system, in its own wire format."""
+"""The faces of the world: one module or folder per system, in its own wire format."""

@@ -1,0 +1,1 @@
+"""The model traffic of the world: calls, load, latency, faults of providers."""

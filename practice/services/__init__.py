@@ -1,0 +1,1 @@
+"""The services of the world: revisions, deploys, traffic, instances, repositories."""

@@ -1,0 +1,1 @@
+"""The draft of the post-mortem, and how drafting again keeps what people wrote."""

@@ -1,0 +1,1 @@
+"""What `incident` shows in a terminal."""

@@ -1,0 +1,1 @@
+"""The systems against their practice faces."""

@@ -1,0 +1,1 @@
+"""The alert rules, the receiver and the reconciler."""

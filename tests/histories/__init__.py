@@ -1,0 +1,1 @@
+"""Recorded histories of incidents. Each must replay on the code of today."""

@@ -1,0 +1,1 @@
+"""What is the same in every incident: approvals, roles, severity, communications, shadow mode."""

@@ -1,0 +1,1 @@
+"""Stories: one for every branch of a playbook."""

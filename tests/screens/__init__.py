@@ -1,0 +1,1 @@
+"""What people see: golden screens, commands, doctor, the post-mortem."""

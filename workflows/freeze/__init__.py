@@ -1,0 +1,1 @@
+"""The change freeze of one service: a workflow that outlives the incidents that hold it."""

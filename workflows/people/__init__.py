@@ -1,0 +1,1 @@
+"""What people may send to an incident: approvals, questions, commands, roles, permissions."""

@@ -1,0 +1,1 @@
+"""`/practice`: the routes by which a drill breaks and mends the world."""

@@ -1,0 +1,1 @@
+"""`/llm`: the model gateway of our own product."""

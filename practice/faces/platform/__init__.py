@@ -1,0 +1,1 @@
+"""`/platform`: the control plane of our own product."""

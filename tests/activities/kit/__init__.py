@@ -1,0 +1,1 @@
+"""The contract table: every setting, thing that exists once and operation, against every mishap."""

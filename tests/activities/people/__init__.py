@@ -1,0 +1,1 @@
+"""The systems that reach people: pager, chat, status page, tickets, codes, rota."""

@@ -1,0 +1,1 @@
+"""Each face of the practice platform, against the vendor's own habits."""

@@ -1,0 +1,1 @@
+"""The world of the practice platform: clock, traffic, PromQL, alert rules."""

@@ -1,0 +1,1 @@
+"""How an incident begins and ends, and how its plan is made."""

@@ -1,0 +1,1 @@
+"""The timeline and the status, as they are written into the ledger."""
