@@ -19,8 +19,9 @@ from temporalio.service import RPCError
 
 from activities.action import Refused
 from activities.ledger.capabilities import Capability, Standing
+from activities.ledger.database import LedgerDown
 from activities.ledger.discrepancies import Discrepancies
-from activities.ledger.ledger import Ledger, LedgerDown
+from activities.ledger.ledger import Ledger
 from activities.organisation.business_days import calendar_of, day_of
 from activities.organisation.communications import DASHBOARDS
 from activities.organisation.organisation import Organisation

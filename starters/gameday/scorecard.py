@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from activities.ledger.ledger import PROVEN, Done
+from activities.ledger.effects import PROVEN, Done
 from workflows.incident import State
 from workflows.status import Status, StepState
 
