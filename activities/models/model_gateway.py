@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from activities.action import Call
 from activities.kit import urls
 from activities.kit.http import HttpClient
-from activities.models.orders import ErrorClass
+from activities.models.logs import ErrorClass
 from activities.models.routes import RouteState
 
 Json = dict[str, Any]

@@ -6,9 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
+from activities.models.candidates import Probe, Split, Survey
+from activities.models.logs import ErrorClass, Log
 from activities.models.model_gateway import classify
 from activities.models.models import Models
-from activities.models.orders import ErrorClass, Log, Probe, Split, Survey
 from practice.world.world import World
 from tests.activities.conftest import MakeCall, break_provider, inject, pass_time
 from tests.activities.models.worlds import movable, sovereign
