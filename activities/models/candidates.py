@@ -123,12 +123,6 @@ class Candidates(Value):
         """The one to fail over to: healthy and large enough; no shared dependency first, then parity."""
         return next(iter(self._ranked(headroom)), None)
 
-    def next_after(self, id: str, headroom: float) -> Candidate | None:
-        """The one to try when `id` did not hold: the next of the same ranking."""
-        ranked = self._ranked(headroom)
-        names = [candidate.id for candidate in ranked]
-        return next(iter(ranked[names.index(id) + 1 :] if id in names else ranked), None)
-
     def fallback(self, *, headroom: float) -> Candidate | None:
         """The best one; where nobody can carry everybody, the healthy one that carries most: it takes tenants by priority tier (A.2 M3)."""
         small = [c for c in self.found if c.healthy and 0 < c.carries(headroom) < 1]

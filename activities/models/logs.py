@@ -150,22 +150,6 @@ class ServedBy(Value):
         served = sum(sum(line.by.values()) for line in lines)
         return sum(line.by.get(provider, 0) for line in lines) / served if served else 0.0
 
-    def mode_share(self, mode: str, tenants: Iterable[str]) -> float:
-        lines = self._of(tenants)
-        answered = sum(sum(line.modes.values()) for line in lines)
-        return sum(line.modes.get(mode, 0) for line in lines) / answered if answered else 0.0
-
-    def ok_share(self, tenants: Iterable[str]) -> float:
-        lines = self._of(tenants)
-        n = sum(line.n for line in lines)
-        return sum(line.ok for line in lines) / n if n else 0.0
-
-    def quality(self, tenants: Iterable[str]) -> float | None:
-        """The share of quality samples that passed; None without samples."""
-        lines = self._of(tenants)
-        n = sum(line.quality_n for line in lines)
-        return sum(line.quality_pass for line in lines) / n if n else None
-
     def _of(self, tenants: Iterable[str]) -> tuple[TenantServed, ...]:
         wanted = tuple(tenants)
         return tuple(line for tenant, line in self.tenants.items() if wanted == EVERYBODY or tenant in wanted)

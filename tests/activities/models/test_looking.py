@@ -72,7 +72,6 @@ async def test_the_survey_finds_who_can_carry_the_load_and_who_only_a_part(model
     best = found.best(headroom=1.2)
     assert best is not None and best.id == "borealis"
     assert best.shared_with_primary == ("region:eu-west",)
-    assert found.next_after("borealis", 1.2) is None
     assert found.fallback(headroom=1.2) == best
 
 
