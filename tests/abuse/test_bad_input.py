@@ -32,7 +32,7 @@ ORDERS = {f"{room(one)}.{one.__name__}": one for one in every_order()}
 
 
 CHANNELS: tuple[Callable[[str], str], ...] = (
-    str, escape.visible, escape.line, escape.slack, escape.markdown, escape.html, urls.segment, lambda text: promql.text(text)[1:-1],
+    str, escape.visible, escape.line, escape.slack, escape.markdown, urls.segment, lambda text: promql.text(text)[1:-1],
     lambda text: urls.path(*text.split("/"))[1:], lambda text: json.dumps(text)[1:-1],
     lambda text: urls.query({"": text})[2:], lambda text: promql.text(escape.line(text))[1:-1],
     lambda text: re.sub(r"[\r\n]+", " ", text),
