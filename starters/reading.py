@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from activities.action import Entry
+from activities.ledger.database import LedgerDown
 from activities.ledger.discrepancies import LOST_KINDS, Discrepancies
-from activities.ledger.ledger import Done, Ledger, LedgerDown, Recorded
+from activities.ledger.effects import Done
+from activities.ledger.ledger import Ledger
+from activities.ledger.record import Recorded
 from starters.errors import CliError
 from starters.screens.text import typed
 from workflows.incident import Phase, Severity, State

@@ -29,7 +29,9 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCStatusCode
 
 from activities.action import Entry
-from activities.ledger.ledger import OVER, Ledger, LedgerDown
+from activities.ledger.database import LedgerDown
+from activities.ledger.ledger import Ledger
+from activities.ledger.record import OVER
 from starters.errors import CliError, Refusal
 from starters.screens.text import typed
 from worker.converter import data_converter

@@ -6,7 +6,7 @@ from enum import IntEnum, StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from activities.kit.redact import Redacted, RedactedLabels
+from activities.kit.words.redact import Redacted, RedactedLabels
 from activities.values import Risk, Role, Value
 
 

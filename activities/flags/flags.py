@@ -3,10 +3,11 @@
 from types import MappingProxyType
 from typing import Literal, Protocol
 
-from activities.action import Call, NotYet, Risk
+from activities.action import Call, NotYet, Refused, Risk
 from activities.flags.by_hand import READ, WRITE
 from activities.kit.setting import Change, Reading, Resource, Restore, Setting, SettingValue
 from activities.kit.setting.write import SOON
+from activities.organisation.misread import meant
 from activities.organisation.policy import Policy
 from activities.product.app_plane import AppPlane
 
@@ -107,5 +108,9 @@ SWITCHED_OFF = Flags.measure("switched off")
 
 
 def switch_off(flag: str, why: str, policy: Policy) -> Change[Flag, Switch]:
-    """The order that switches a flag off."""
-    return Flags.order(Flag(flag=flag, store=policy.systems.get("flags", "unleash")), Switch(on=False), why=why)
+    """The order that switches a flag off. Raises `Refused` when the policy names a store that there is not."""
+    store = policy.systems.get("flags", "unleash")
+    if store not in READ:
+        known = meant(store, READ) or f"; there are {', '.join(READ)}"
+        raise Refused(f"policy.systems.flags: there is no client {store!r}{known}")
+    return Flags.order(Flag(flag=flag, store=store), Switch(on=False), why=why)

@@ -10,7 +10,9 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from activities.action import Value
-from activities.ledger.ledger import Instant, Ledger, LedgerDown, tables
+from activities.ledger.database import LedgerDown
+from activities.ledger.ledger import Ledger
+from activities.ledger.tables import Instant, tables
 
 capabilities = sa.Table(
     "capabilities",
@@ -46,7 +48,7 @@ class Capability(Value):
 def keep(ledger: Ledger, found: Iterable[Capability]) -> None:
     """Replace what was known."""
     rows = [one.model_dump(mode="python") | {"systems": list(one.systems)} for one in found]
-    with ledger._writing() as connection:
+    with ledger.writing() as connection:
         connection.execute(sa.delete(capabilities))
         connection.execute(sa.insert(capabilities), rows)
 
@@ -56,7 +58,7 @@ def lacking(ledger: Ledger) -> list[Capability]:
     wanting = (Standing.READ_ONLY, Standing.MISSING, Standing.BROKEN)
     query = sa.select(capabilities).where(capabilities.c.standing.in_(wanting)).order_by(capabilities.c.product)
     try:
-        found = [Capability.model_validate(dict(row._mapping)) for row in ledger._read(query)]
+        found = [Capability.model_validate(dict(row._mapping)) for row in ledger.read(query)]
     except LedgerDown:
         return []
     return [one for one in found if one.systems]

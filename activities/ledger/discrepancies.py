@@ -10,8 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from activities.action import Value
-from activities.ledger.ledger import Instant, Ledger, LedgerDown, tables
-from activities.ledger.ledger import _insert as insert_into
+from activities.ledger.database import LedgerDown, insert_into
+from activities.ledger.ledger import Ledger
+from activities.ledger.tables import Instant, tables
 
 NO_PLAYBOOK, RESET, NO_SCOPE, NO_RECORD = "no playbook", "reset", "no scope", "no record"
 LOST_KINDS = (NO_PLAYBOOK, RESET)
@@ -68,7 +69,7 @@ class Discrepancies:
     def keep(self, found: Iterable[Discrepancy]) -> None:
         """Write down what is found now, and clear what is not found any more."""
         now, present = self._ledger.now(), list(found)
-        with self._ledger._writing() as connection:
+        with self._ledger.writing() as connection:
             for one in present:
                 row = {
                     "id": one.key(now), "incident_id": one.incident_id, "kind": one.kind, "text": one.text, "found_at": now,
@@ -84,20 +85,20 @@ class Discrepancies:
         now = self._ledger.now()
         free = sa.or_(findings.c.taken_at.is_(None), findings.c.taken_at < now - TAKEN_FOR)
         mine = sa.and_(findings.c.id == finding.key(now), findings.c.told_at.is_(None), free)
-        with self._ledger._writing() as connection:
+        with self._ledger.writing() as connection:
             return connection.execute(sa.update(findings).where(mine).values(taken_at=now)).rowcount == 1
 
     def told(self, finding: Discrepancy, who: str) -> None:
         """Somebody knows of it, or it was decided that nobody is paged; `who` says which."""
         now = self._ledger.now()
-        with self._ledger._writing() as connection:
+        with self._ledger.writing() as connection:
             connection.execute(sa.update(findings).where(findings.c.id == finding.key(now)).values(told_at=now, told=who))
 
     def open(self) -> list[Found]:
         """What is wrong now, oldest first; nothing where there is no such table yet."""
         query = sa.select(*(findings.c[name] for name in Found.model_fields)).where(findings.c.cleared_at.is_(None))
         try:
-            rows: list[Any] = self._ledger._read(query.order_by(findings.c.found_at, findings.c.id))
+            rows: list[Any] = self._ledger.read(query.order_by(findings.c.found_at, findings.c.id))
         except LedgerDown:
             return []
         return [Found.model_validate(dict(row._mapping)) for row in rows]

@@ -19,8 +19,9 @@ from activities.kit.http import Conflict
 from activities.kit.words import promql
 from activities.metrics.prometheus import Prometheus
 from activities.models.canary_core import Evidence, Tick, Verdict, weigh
+from activities.models.logs import ErrorClass
 from activities.models.model_gateway import ModelGateway
-from activities.models.orders import ErrorClass, Watch, Watched
+from activities.models.watch import Watch, Watched
 
 LONGEST_SILENCE = timedelta(seconds=1)  # between heartbeats
 FRESH = 60  # policy seconds: metrics without a newer sample are stale, and stale is blind

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from activities.action import Call
 from activities.kit.http import HttpClient
 from activities.kit.words import urls
-from activities.models.orders import ErrorClass
+from activities.models.logs import ErrorClass
 from activities.models.routes import RouteState
 
 Json = dict[str, Any]
@@ -49,16 +49,6 @@ class ModelGateway:
     async def renew_lease(self, call: Call, alias: str, epoch: int, seconds: float) -> None:
         """Renew the lease of an epoch. Raises `Conflict` when the epoch is not the route's, or when nothing is leased (any more)."""
         await self._client.write(call, "POST", urls.path("v1", "routes", alias, "lease"), json={"epoch": epoch, "seconds": seconds})
-
-    async def client_policy(self, call: Call) -> Json:
-        """How our clients retry, with its `etag`."""
-        said = await self._get(call, "/v1/client-policy")
-        said.pop("changed_by", None)
-        return said
-
-    async def put_client_policy(self, call: Call, etag: str, body: Json) -> None:
-        """Write how our clients retry. Raises `Conflict` when the version is not the one that we read."""
-        await self._put(call, "/v1/client-policy", etag, body)
 
     async def providers(self, call: Call) -> list[Json]:
         """Every provider with its attributes."""

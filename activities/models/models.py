@@ -18,27 +18,11 @@ from activities.kit.clock import Clock
 from activities.kit.http import Conflict
 from activities.metrics.prometheus import Prometheus
 from activities.models.canary_watch import CanaryWatch
+from activities.models.candidates import Candidate, Candidates, Needs, Probe, Probed, Split, Survey, TenantSplit
+from activities.models.logs import CallLine, Calls, ErrorClass, Log, Served, ServedBy, TenantServed
 from activities.models.model_gateway import Completion, ModelGateway
-from activities.models.orders import (
-    CallLine,
-    Calls,
-    Candidate,
-    Candidates,
-    ErrorClass,
-    Log,
-    Needs,
-    Probe,
-    Probed,
-    Served,
-    ServedBy,
-    Split,
-    Survey,
-    TenantServed,
-    TenantSplit,
-    Watch,
-    Watched,
-)
 from activities.models.routes import EVERYBODY, RouteOf, RouteState, Shift, spread
+from activities.models.watch import Watch, Watched
 
 Json = dict[str, Any]
 

@@ -15,7 +15,7 @@ from activities.models.routes import people, spread
 from activities.organisation.numbers import MitigationSettings
 from activities.product.app_plane import AppPlane
 
-NORMAL, RETRIEVAL_ONLY = "normal", "retrieval_only"
+RETRIEVAL_ONLY = "retrieval_only"
 MOST_CHATS = 20  # tenants that are asked to prove a mode
 INTENDED = 0.99  # the share of answers that must be as intended (spec §9.2, Verify)
 

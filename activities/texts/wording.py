@@ -1,9 +1,7 @@
 """What we write to people, filled by pure functions: the public texts, the ticket, the war room's status, the executives' brief."""
 
 import hashlib
-import json
 import re
-import shlex
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
@@ -129,16 +127,3 @@ def _bullets(lines: Iterable[str], longest: int) -> str:
         kept.append(f"\n- {line}")
     left_out = len(every) - len(kept)
     return (f"\n- ({left_out} earlier: see the timeline)" if left_out else "") + "".join(reversed(kept))
-
-
-def curl(method: str, url: str, *headers: str, body: object = None) -> str:
-    """A shell command for a person. Their shell fills in `$NAMES` in URL and headers, and values that are one; the rest is literal."""
-    shown = [f"curl -sS -X {method} {_double(url)}", *(f"-H {_double(header)}" for header in headers)]
-    if body is not None:
-        literal = shlex.quote(json.dumps(body, ensure_ascii=False))
-        shown += ['-H "Content-Type: application/json"', "-d " + re.sub(r'"(\$[A-Z_]+)"', lambda name: f"\"'{name[0]}'\"", literal)]
-    return " ".join(shown)
-
-
-def _double(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("`", "\\`") + '"'

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from activities.kit.words.escape import line
 from activities.kit.words.redact import redact
-from activities.ledger.ledger import AlertRecord, Delivery
+from activities.ledger.inbox import AlertRecord, Delivery
 from starters import steering
 from starters.errors import CliError
 from worker.playbooks import PlaybookInfo, discover

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from temporalio.client import Client
 
-from activities.ledger.ledger import AlertRecord, Delivery, Inbox, Ledger
+from activities.ledger.inbox import AlertRecord, Delivery, Inbox
+from activities.ledger.ledger import Ledger
 from starters import steering
 from starters.alerts.cases import OBSERVE_BELOW, Case, grouped, unreadable
 from starters.errors import CliError

@@ -23,7 +23,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from activities.ledger.ledger import AlertRecord, Delivery, Ledger
+from activities.ledger.inbox import AlertRecord, Delivery
+from activities.ledger.ledger import Ledger
 from activities.paging.pager import Pager
 from starters.alerts import alertmanager
 from starters.alerts.cases import Unreadable, cases_of, several

@@ -15,8 +15,10 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.action import Call, Refused, Role
+from activities.ledger.database import LedgerDown
 from activities.ledger.discrepancies import NO_PLAYBOOK, NO_RECORD, NO_SCOPE, RESET, Discrepancies, Discrepancy
-from activities.ledger.ledger import Ledger, LedgerDown, Recorded
+from activities.ledger.ledger import Ledger
+from activities.ledger.record import Recorded
 from activities.organisation.organisation import Organisation
 from activities.organisation.people import Person, Roster
 from activities.organisation.policy import Policy

@@ -18,9 +18,11 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.action import Refused
+from activities.kit.words.shell import command
 from activities.ledger.capabilities import Capability, Standing
+from activities.ledger.database import LedgerDown
 from activities.ledger.discrepancies import Discrepancies
-from activities.ledger.ledger import Ledger, LedgerDown
+from activities.ledger.ledger import Ledger
 from activities.organisation.business_days import calendar_of, day_of
 from activities.organisation.communications import DASHBOARDS
 from activities.organisation.organisation import Organisation
@@ -233,7 +235,7 @@ async def _incidents(client: Client, settings: Settings) -> Check:
     untold = [one.incident_id for one in Discrepancies(ledger).open() if one.told_at is None]
     more = f"; nobody was paged about {', '.join(untold)}: is a receiver running? (incident-alerts)" if untold else ""
     said = "; ".join(one.text.partition(". incident")[0] for one in found[:5])
-    return Check("incidents", "broken", said + more, f"incident measures {found[0].incident_id} --by-hand")
+    return Check("incidents", "broken", said + more, command("incident", "measures", found[0].incident_id, "--by-hand"))
 
 
 async def _workers(client: Client, settings: Settings) -> Check:

@@ -12,7 +12,7 @@ from rich.console import Console, Group
 from rich.live import Live
 
 from activities.ledger import capabilities
-from activities.ledger.ledger import LedgerDown
+from activities.ledger.database import LedgerDown
 from starters.cli import options
 from starters.cli.options import AsJson, Full, Which
 from starters.cli.terminal import draw, group, say, say_json, width

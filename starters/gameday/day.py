@@ -13,7 +13,8 @@ from rich.markup import escape
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from activities.action import Role
-from activities.ledger.ledger import Ledger, LedgerDown
+from activities.ledger.database import LedgerDown
+from activities.ledger.ledger import Ledger
 from starters import steering
 from starters.errors import CliError
 from starters.gameday.cast import PLAYS, Cast

@@ -1,6 +1,6 @@
 """What the metrics say of a game day, asked of the practice platform's Prometheus face in world time."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -19,13 +19,6 @@ class Metrics:
     def __init__(self, practice: httpx.Client, service: str) -> None:
         self._practice = practice
         self._service = service
-
-    def error_ratios(self, start: datetime, end: datetime, window: timedelta = timedelta(minutes=2)) -> list[tuple[datetime, float]]:
-        """The service's error ratio over `window`, every 15 world seconds."""
-        query = f"{self._grown(window, outcome='error')} / {self._grown(window)}"
-        found = self._ask("query_range", query=query, start=start.timestamp(), end=end.timestamp(), step=STEP)
-        series = found["result"][0]["values"] if found["result"] else []
-        return [(datetime.fromtimestamp(float(at), UTC), float(value)) for at, value in series if value != "NaN"]
 
     def budget_burnt(self, start: datetime, end: datetime, pace: float) -> float | None:
         """The share of four weeks' error budget that failed requests between two real instants used up."""

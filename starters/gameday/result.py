@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from activities.ledger.ledger import Done
+from activities.ledger.effects import Done
 from starters.gameday.day import Day
 from starters.gameday.metrics import Metrics
 from starters.gameday.scorecard import Scorecard, score

@@ -1,9 +1,8 @@
-"""How a game day went: from the record, and again from the outside alone (the effect log and the metrics), so that the record can be checked.
+"""How a game day went, from the record and the effect log.
 
 Times are world seconds, from the instant at which something was broken.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -11,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from activities.ledger.ledger import PROVEN, Done
+from activities.ledger.effects import PROVEN, Done
 from workflows.incident import State
 from workflows.status import Status, StepState
 
@@ -85,50 +84,6 @@ def score(
         measures_in_force=in_force, world_restored=restored, effects=effects, effects_lost=len(lost), effects_doubled=len(doubled),
         killed=killed, recovered_seconds=recovered, state=str(status.state), why_not=why_not, passed=not why_not,
     )  # fmt: skip
-
-
-class Outside(BaseModel):
-    """What the effect log and the metrics say on their own, without a word from us."""
-
-    detected_seconds: float | None
-    acknowledged_seconds: float | None
-    mitigated_seconds: float | None
-    resolved_seconds: float | None
-    questions: int
-    error_budget_burnt: float | None
-
-
-def from_outside(
-    log: Sequence[Json], errors: Sequence[tuple[datetime, float]], *, broken_at: datetime, burnt: float | None, limit: float
-) -> Outside:
-    """Recompute the scorecard from the effect log and the error ratio (instant, ratio) over the incident, both in world time.
-
-    Detected: the first page. Acknowledged: the page taken. Mitigated: the first instant after the impact from which the error ratio stays
-    within `limit`. Resolved: the status page says so.
-    """
-    at = {e["n"]: datetime.fromisoformat(e["world_at"]) for e in log}
-    first = _first(log, at)
-    hit = [t for t, ratio in errors if t >= broken_at and ratio > limit]
-    well = [t for t, _ in errors if hit and t > hit[-1]]
-    asked = {e["key"].split("/pager.ask/")[1].split("/")[0] for e in log if "/pager.ask/" in str(e.get("key"))}
-    since = _since(broken_at, 1.0)
-    return Outside(
-        detected_seconds=since(first("pagerduty", "enqueue")), acknowledged_seconds=since(first("pagerduty", '"acknowledged"')),
-        mitigated_seconds=since(well[0] if well else None), resolved_seconds=since(first("statuspage", '"resolved"')),
-        questions=len(asked), error_budget_burnt=burnt,
-    )  # fmt: skip
-
-
-def _first(log: Sequence[Json], at: dict[int, datetime]) -> Any:
-    def first(face: str, says: str) -> datetime | None:
-        found = [at[e["n"]] for e in log if e["face"] == face and e.get("changed") and says in _words(e)]
-        return min(found, default=None)
-
-    return first
-
-
-def _words(effect: Json) -> str:
-    return json.dumps([effect.get("route"), effect.get("after")])
 
 
 def _since(start: datetime, pace: float) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from activities.action import Entry
-from activities.ledger.ledger import PROVEN, Done
+from activities.ledger.effects import PROVEN, Done
 from starters.postmortem.numbers import times
 from starters.postmortem.paper import text
 from starters.screens.checklist import in_words

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pydantic import JsonValue
 
 from activities.action import Entry, Refused, Role
-from activities.ledger.ledger import PROVEN, Done
+from activities.ledger.effects import PROVEN, Done
 from activities.organisation.business_days import business_days_after, day_of
 from activities.organisation.people import Roster
 from activities.organisation.policy import Policy

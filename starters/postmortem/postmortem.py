@@ -7,7 +7,7 @@ edited. Text outside the marks, and blocks that somebody edited or removed, are 
 from collections.abc import Sequence
 
 from activities.action import Entry, Role
-from activities.ledger.ledger import Done
+from activities.ledger.effects import Done
 from starters.postmortem import attachments, paper
 from starters.postmortem.experience import experience
 from starters.postmortem.numbers import DEFAULTS, House, deadline, impact, times

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pydantic import JsonValue
 
 from activities.kit.words.escape import visible
-from activities.ledger.ledger import PROVEN, Done
+from activities.ledger.effects import PROVEN, Done
 from starters.screens.layout import USUAL
 from starters.screens.questions import to_answer
 from starters.screens.text import plain, span

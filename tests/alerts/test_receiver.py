@@ -20,7 +20,9 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from activities.ledger.ledger import Inbox, Ledger, Record
+from activities.ledger.inbox import Inbox
+from activities.ledger.ledger import Ledger
+from activities.ledger.record import Record
 from starters import steering
 from starters.alerts.receiver import LONGEST_BODY, Receiver
 from starters.errors import CliError, Refusal

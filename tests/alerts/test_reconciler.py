@@ -13,7 +13,8 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 
 from activities.ledger.discrepancies import Discrepancies
-from activities.ledger.ledger import Ledger, Record
+from activities.ledger.ledger import Ledger
+from activities.ledger.record import Record
 from starters.alerts import reconciler
 from starters.alerts.reconciler import Reconciler
 from starters.cli import doctor

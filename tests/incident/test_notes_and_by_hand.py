@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from activities.ledger.ledger import Ledger, Record
+from activities.ledger.ledger import Ledger
+from activities.ledger.record import Record
 from tests import seed
 from tests.incident.mechanisms.outage import LOW_PARITY
 from tests.screens import situations

@@ -12,7 +12,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from activities.action import Call, Effect, Entry, Grant, Order, Refused, Risk, System, action
-from activities.ledger.ledger import OVER, AlertRecord, Delivery, Inbox, Ledger, LedgerDown, Record, tables
+from activities.ledger.database import LedgerDown
+from activities.ledger.inbox import AlertRecord, Delivery, Inbox
+from activities.ledger.ledger import Ledger
+from activities.ledger.record import OVER, Record
+from activities.ledger.tables import tables
 from workflows.incident import State
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)

@@ -23,7 +23,7 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.common import SearchAttributeKey
 from temporalio.testing import WorkflowEnvironment
 
-from activities.ledger.ledger import Inbox
+from activities.ledger.inbox import Inbox
 from practice.http.server import serve
 from practice.world.world import World
 from tests.stage.drill import BIN

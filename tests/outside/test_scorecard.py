@@ -2,18 +2,83 @@
 
 import asyncio
 import json
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+from pydantic import BaseModel
 
+from activities.kit.words import promql
+from activities.metrics import queries
 from activities.organisation.policy import Policy
 from practice.http.server import serve
 from starters.gameday.metrics import Metrics
-from starters.gameday.scorecard import count_effects, from_outside, score
+from starters.gameday.scorecard import Json, count_effects, score
 from starters.gameday.standing import standing_of
 from tests.stage.drill import drill
+
+
+class Outside(BaseModel):
+    """What the effect log and the metrics say on their own, without a word from us."""
+
+    detected_seconds: float | None
+    acknowledged_seconds: float | None
+    mitigated_seconds: float | None
+    resolved_seconds: float | None
+    questions: int
+    error_budget_burnt: float | None
+
+
+def from_outside(
+    log: Sequence[Json], errors: Sequence[tuple[datetime, float]], *, broken_at: datetime, burnt: float | None, limit: float
+) -> Outside:
+    """Recompute the scorecard from the effect log and the error ratio (instant, ratio) over the incident, both in world time.
+
+    Detected: the first page. Acknowledged: the page taken. Mitigated: the first instant after the impact from which the error ratio stays
+    within `limit`. Resolved: the status page says so.
+    """
+    at = {e["n"]: datetime.fromisoformat(e["world_at"]) for e in log}
+    first = _first(log, at)
+    hit = [t for t, ratio in errors if t >= broken_at and ratio > limit]
+    well = [t for t, _ in errors if hit and t > hit[-1]]
+    asked = {e["key"].split("/pager.ask/")[1].split("/")[0] for e in log if "/pager.ask/" in str(e.get("key"))}
+
+    def since(instant: datetime | None) -> float | None:
+        return None if instant is None else (instant - broken_at).total_seconds()
+
+    return Outside(
+        detected_seconds=since(first("pagerduty", "enqueue")), acknowledged_seconds=since(first("pagerduty", '"acknowledged"')),
+        mitigated_seconds=since(well[0] if well else None), resolved_seconds=since(first("statuspage", '"resolved"')),
+        questions=len(asked), error_budget_burnt=burnt,
+    )  # fmt: skip
+
+
+def _first(log: Sequence[Json], at: dict[int, datetime]) -> Any:
+    def first(face: str, says: str) -> datetime | None:
+        found = [at[e["n"]] for e in log if e["face"] == face and e.get("changed") and says in _words(e)]
+        return min(found, default=None)
+
+    return first
+
+
+def _words(effect: Json) -> str:
+    return json.dumps([effect.get("route"), effect.get("after")])
+
+
+def error_ratios(practice: httpx.Client, start: datetime, end: datetime) -> list[tuple[datetime, float]]:
+    """The service's error ratio over two minutes, every 15 world seconds."""
+    failed, total = (promql.increase(queries.requests("chat", **labels), timedelta(minutes=2)) for labels in ({"outcome": "error"}, {}))
+    query: Json = {
+        "query": f"{promql.total(failed)} / {promql.total(total)}",
+        "start": start.timestamp(),
+        "end": end.timestamp(),
+        "step": 15,
+    }
+    found = practice.get("/prom/api/v1/query_range", params=query).raise_for_status().json()["data"]
+    series = found["result"][0]["values"] if found["result"] else []
+    return [(datetime.fromtimestamp(float(at), UTC), float(value)) for at, value in series if value != "NaN"]
 
 
 async def test_the_scorecard_can_be_recomputed_from_the_effect_log_and_the_metrics(tmp_path: Path) -> None:
@@ -32,8 +97,7 @@ async def test_the_scorecard_can_be_recomputed_from_the_effect_log_and_the_metri
 
         def measured() -> tuple[list[Any], float | None]:
             with httpx.Client(base_url=url, timeout=20) as practice:
-                metrics = Metrics(practice, "chat")
-                return metrics.error_ratios(broken_at, end), metrics.budget_burnt(broken_at, end, 1.0)
+                return error_ratios(practice, broken_at, end), Metrics(practice, "chat").budget_burnt(broken_at, end, 1.0)
 
         async with serve(stage.world) as url:
             errors, burnt = await asyncio.to_thread(measured)

@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 
 from activities.action import Call, Effect, Entry, Order, Risk, Role
-from activities.ledger.ledger import Ledger, Record
+from activities.ledger.ledger import Ledger
+from activities.ledger.record import Record
 from workflows.incident import AcceptedAnswer, Phase, Question, QuestionKind, QuestionState, Severity, State
 from workflows.status import InForce, ItemStatus, Planned, Status, Step, StepState, Task
 

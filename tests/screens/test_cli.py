@@ -15,7 +15,8 @@ import sqlalchemy as sa
 import typer
 import typer.main
 
-from activities.ledger.ledger import Ledger, Record
+from activities.ledger.ledger import Ledger
+from activities.ledger.record import Record
 from starters.cli import cli, messages
 from tests.screens import situations
 from workflows.status import Status

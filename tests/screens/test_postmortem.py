@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.action import Entry, Risk, Role
-from activities.ledger.ledger import Done
+from activities.ledger.effects import Done
 from activities.organisation.communications import DASHBOARDS
 from activities.organisation.people import Person, Roster
 from activities.organisation.policy import Policy

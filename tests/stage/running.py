@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.testing import WorkflowEnvironment
 
-from activities.ledger.ledger import Done
+from activities.ledger.effects import Done
 from tests.stage.organisation import ROLES
 from worker.wiring import Fleet
 from workflows.incident import Phase, Question

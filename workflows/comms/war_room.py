@@ -15,6 +15,7 @@ from temporalio import workflow
 from activities.action import Role
 from activities.chat.orders import OpenRoom, Pinned, TellRoom
 from activities.chat.war_room import WarRoom
+from activities.kit.words.shell import command
 from activities.organisation.communications import Communications
 from activities.organisation.people import Person
 from activities.texts import wording
@@ -87,7 +88,8 @@ class Room:
         state, links = self._state, self.words.links
         bridge = " or ".join(filter(None, (links.bridge_number, links.bridge))) or "none is configured: call each other"
         state.note("not sent", f"war room: {why}; it is opened later and backfilled. Meet on the bridge: {bridge}")
-        text = f"Chat is down. Bridge: {bridge}. Commander: {state.commander() or 'nobody yet'}. State: incident status {state.id}"
+        status = command("incident", "status", state.id)
+        text = f"Chat is down. Bridge: {bridge}. Commander: {state.commander() or 'nobody yet'}. State: {status}"
         await self._background.attempt("page", self._commander.note(text))
 
     def say(self, text: str) -> None:
@@ -179,13 +181,14 @@ class Room:
     def _picture(self, at: datetime) -> dict[str, str]:
         """What is pinned, by name: the seed's four, in its order."""
         state, links = self._state, self.words.links
-        runbooks = [f"Playbook §{state.card.section}: {state.card.title}", *links.runbooks_of(state.card.section)]
+        watch = command("incident", "watch", state.id)
+        runbooks = [f"Playbook §{state.card.section}: {state.card.title}", *links.runbooks_of(state.card.section), watch]
         dashboards = [f"{name}: {link}" if name != link else link for name, link in links.dashboards.items()]
         rota = [*state.assignments.rota(), *([] if state.assignments.name(Role.SCRIBE) else [f"Scribe {wording.INTERIM_SCRIBE} (interim)"])]
         offered = [f"{role.title} is offered to {offer.to}" for role, offer in state.assignments.offers.items()]
         alone = [f"{state.assignments.solo} is alone"] if state.assignments.solo else []
         return {
-            "runbooks": "\n".join(("Runbooks", *runbooks, f"incident watch {state.id}")),
+            "runbooks": "\n".join(("Runbooks", *runbooks)),
             "dashboards": "\n".join(("Dashboards", *(dashboards or ["none are configured: [links] dashboards"]))),
             "rota": "\n".join(("On call", *([links.rota] if links.rota else []), *rota, *offered, *alone)),
             "status": "\n".join(

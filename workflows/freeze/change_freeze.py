@@ -17,6 +17,7 @@ from activities.action import Effect, Risk, Role, Verb, action_of
 from activities.freeze.freezes import Freezes
 from activities.freeze.orders import ExemptDeploy, ExemptionPurpose, FreezeOrder, FreezeRequest, FreezeState, Hold, Release
 from activities.identity.codes import Identities, Identity, Sealed
+from activities.kit.words.shell import command
 from activities.organisation.organisation import Organisation, ReadAll
 from workflows.engine.invoker import Invoker
 from workflows.errors import NeedsApproval, NotAccepted, RetriesExhausted
@@ -175,7 +176,8 @@ class ChangeFreeze(FreezeMessages):
             self._take("approve", request.model_copy(update={"question": question.number}), identity)
         except NotAccepted as no:
             asked = f"question {question.number} goes to {' or '.join(role.title for role in question.roles)}"
-            raise NotAccepted(f"{no}; {asked}: incident approve {freeze.id} {question.number} --code CODE") from None
+            approve = command("incident", "approve", freeze.id, str(question.number), "--code", "CODE")
+            raise NotAccepted(f"{no}; {asked}: {approve}") from None
         return await self._outcome(question)
 
     async def _question(self, name: str, order: FreezeOrder, roles: tuple[Role, ...]) -> Question:

@@ -9,6 +9,7 @@ from typing import Any
 from temporalio import workflow
 
 from activities.action import Role
+from activities.kit.words.shell import command
 from activities.organisation.organisation import ReadAll
 from activities.organisation.people import Person
 from activities.organisation.rota import Rota
@@ -48,7 +49,8 @@ class Notices:
         state.assignments.offer(role, to, by, workflow.now())
         holder = state.assignments.name(role) or "nobody"
         state.note("offered", f"{by} offers {role.title} to {to.id}; until it is accepted, {holder} has it", by=by)
-        self.remind((to,), f"{by} offers you {role.title} of {state.id} (now {holder}). To accept: incident ack {state.id}")
+        accept = command("incident", "ack", state.id)
+        self.remind((to,), f"{by} offers you {role.title} of {state.id} (now {holder}). To accept: {accept}")
 
     def remind(self, people: Sequence[Person], text: str) -> None:
         """Tell people something that is no question."""

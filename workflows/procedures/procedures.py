@@ -13,6 +13,7 @@ from activities.edge.gateway import LIMITED, limit
 from activities.edge.regions import DRAINED, Regions, RegionsOf, drain
 from activities.everything import measures
 from activities.flags.flags import SWITCHED_OFF, switch_off
+from activities.kit.words.shell import command
 from activities.organisation.catalogue import Deployed
 from activities.write_gate.values import WriteGateOf
 from activities.write_gate.write_gate import READ_ONLY, WriteGates, read_only
@@ -115,7 +116,7 @@ class Procedures:
         why = f": {asked.reason}" if asked.reason else ""
         self._verbs.state.note("procedure", f"{asked.procedure} {what}{why}", by=asked.by)
         self._running.append(asyncio.create_task(self._run(wanted)))
-        return f"{asked.procedure} has begun; it asks whatever it needs: incident watch {self._verbs.state.id}"
+        return f"{asked.procedure} has begun; it asks whatever it needs: {command('incident', 'watch', self._verbs.state.id)}"
 
     async def stop(self) -> None:
         """Give up what is under way, and wait for its end."""

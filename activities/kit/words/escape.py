@@ -1,6 +1,5 @@
 """Text from outside, as it may stand in each channel: it is read, and never does anything."""
 
-import html as _html
 import re
 
 # Terminal escapes, control characters, and the marks that turn text around: an alert must not draw on the commander's screen.
@@ -37,8 +36,3 @@ def markdown(text: object) -> str:
     """For Markdown (GitHub's): no marks, no HTML, no mention, no link that nobody wrote."""
     said = MARKS.sub(r"\\\1", visible(text).replace("&", "&amp;"))
     return LINK.sub(lambda found: found[0][0] + APART + found[0][1:], MENTION.sub(f"@{APART}", said))
-
-
-def html(text: object) -> str:
-    """For HTML: in text, and in an attribute with quotes."""
-    return _html.escape(visible(text))

@@ -2,8 +2,8 @@
 
 from alembic import context
 
-from activities.ledger import discrepancies as findings  # noqa: F401 - its table belongs to the same ledger
-from activities.ledger.ledger import tables
+from activities.ledger import capabilities, discrepancies  # noqa: F401 - their tables belong to the same ledger
+from activities.ledger.tables import tables
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=tables, transactional_ddl=True)
 with context.begin_transaction():

@@ -16,9 +16,10 @@ from openfeature.contrib.provider.flagd.config import ResolverType
 
 from activities.action import NotYet, Refused
 from activities.flags.flagd import Flagd
-from activities.flags.flags import Flag, FlagReading, Flags, Switch
+from activities.flags.flags import Flag, FlagReading, Flags, Switch, switch_off
 from activities.kit.http import Conflict
 from activities.kit.setting import Change
+from activities.organisation.policy import Policy
 from activities.product.app_plane import AppPlane
 from tests.activities.conftest import MakeCall, MakeClient
 
@@ -185,3 +186,10 @@ async def test_by_hand_refuses_what_the_file_does_not_decide(file: Path, flag: s
         "bash", "-euc", "\n".join(lines), env={**os.environ, "FLAGD_FILE": str(file)}, stderr=asyncio.subprocess.DEVNULL
     )
     assert await shell.wait() != 0 and file.read_text() == TEXT
+
+
+def test_a_store_that_there_is_not_is_refused() -> None:
+    for named, known in (("flagdd", "did you mean flagd?"), ("x", "there are unleash, flagd")):
+        with pytest.raises(Refused) as no:
+            switch_off(HINTS, "", Policy(systems={"flags": named}))
+        assert no.value.message == f"policy.systems.flags: there is no client {named!r}; {known}"

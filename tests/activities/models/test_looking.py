@@ -6,9 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
+from activities.models.candidates import Probe, Split, Survey
+from activities.models.logs import ErrorClass, Log
 from activities.models.model_gateway import classify
 from activities.models.models import Models
-from activities.models.orders import ErrorClass, Log, Probe, Split, Survey
 from practice.world.world import World
 from tests.activities.conftest import MakeCall, break_provider, inject, pass_time
 from tests.activities.models.worlds import movable, sovereign
@@ -71,7 +72,6 @@ async def test_the_survey_finds_who_can_carry_the_load_and_who_only_a_part(model
     best = found.best(headroom=1.2)
     assert best is not None and best.id == "borealis"
     assert best.shared_with_primary == ("region:eu-west",)
-    assert found.next_after("borealis", 1.2) is None
     assert found.fallback(headroom=1.2) == best
 
 

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from activities.action import Call, Lapsed, NotYet, Refused, Risk, action_of
+from activities.models.candidates import Split
+from activities.models.logs import Served
 from activities.models.models import Models, contradiction
 from activities.models.modes import TenantModes, degrade
-from activities.models.orders import Served, Split
 from activities.models.routes import EVERYBODY, RouteOf, Shift
 from practice.world.state import Version
 from practice.world.world import World

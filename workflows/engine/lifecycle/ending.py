@@ -5,6 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 from activities.action import Role
+from activities.kit.words.shell import command
 from workflows.engine.lift import Lifts
 from workflows.engine.measures import lift_question
 from workflows.engine.proof.proof import Proof, minutes
@@ -56,7 +57,8 @@ class Ending:
         if state.shadow and not state.measures.in_force():
             await self._repaired_by_people()
             return
-        self._announcer.say(f"Handed over to {state.commander() or 'the commander'}: {why}. `incident status {state.id}` has the rest.")
+        rest = command("incident", "status", state.id)
+        self._announcer.say(f"Handed over to {state.commander() or 'the commander'}: {why}. `{rest}` has the rest.")
         decision = await self._lifts.confirm_all(f"All in hand? {why}. Approve when the impact has ended: the rest is lifted and closed")
         try:
             await self._lifts.lift_all(state.measures.liftable(), decision)

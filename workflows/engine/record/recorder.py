@@ -7,8 +7,9 @@ from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
 from activities.action import Entry
-from activities.ledger.ledger import BEHIND, Ledger, Record
+from activities.ledger.ledger import Ledger
 from activities.ledger.patch import difference
+from activities.ledger.record import BEHIND, Record
 from workflows.engine.invoker import Invoker
 from workflows.engine.record.details import details
 from workflows.engine.record.view import StatusView

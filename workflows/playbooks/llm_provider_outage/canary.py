@@ -8,10 +8,12 @@ from temporalio import workflow
 from activities.action import Grant, Role, action_of
 from activities.metrics.telemetry import ProviderGate, Telemetry
 from activities.models.canary_core import Verdict, ladder
+from activities.models.candidates import Candidate
+from activities.models.logs import Log
 from activities.models.models import FAILED_OVER, Models
 from activities.models.modes import DEGRADED
-from activities.models.orders import Candidate, Log, Watch, Watched
 from activities.models.routes import EVERYBODY, RouteOf, Shift
+from activities.models.watch import Watch, Watched
 from workflows.engine.proof.proof import Wait, minutes
 from workflows.engine.verbs import Verbs
 from workflows.incident import QuestionDraft, Silence

@@ -9,10 +9,11 @@ from temporalio import workflow
 from activities.action import Role
 from activities.flags.flags import SWITCHED_OFF, switch_off
 from activities.metrics.telemetry import Surface, Telemetry
+from activities.models.candidates import Probe, Split, Survey
 from activities.models.client_policy import BACKED_OFF, back_off
+from activities.models.logs import Log
 from activities.models.models import Models
 from activities.models.modes import DEGRADED, degrade
-from activities.models.orders import Log, Probe, Split, Survey
 from activities.models.routes import RouteOf
 from workflows.incident import Card, Incident, Severity
 from workflows.playbook import Playbook

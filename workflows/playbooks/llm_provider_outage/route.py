@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from temporalio import workflow
 
+from activities.models.logs import Log
 from activities.models.models import FAILED_OVER, Models
-from activities.models.orders import Log
 from activities.models.routes import Shift
 from workflows.engine.measures import Imposed
 from workflows.engine.verbs import Verbs

@@ -8,8 +8,9 @@ from temporalio import workflow
 
 from activities.action import Grant
 from activities.metrics.telemetry import BlastRadius
+from activities.models.candidates import SHED_FIRST, Candidate, Probed, Survey, TenantSplit
+from activities.models.logs import Calls, ErrorClass, Served
 from activities.models.models import FAILED_OVER, Models
-from activities.models.orders import SHED_FIRST, Calls, Candidate, ErrorClass, Probed, Served, Survey, TenantSplit
 from activities.models.routes import Shift
 from workflows.engine.proof.proof import minutes
 from workflows.engine.verbs import Verbs

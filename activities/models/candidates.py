@@ -1,0 +1,178 @@
+"""Who can take over from a provider: live probes, candidates, and the tenants that permit it (spec §9.2).
+
+Shares and ratios are 0 to 1. Loads are requests per second.
+"""
+
+from datetime import datetime
+
+from activities.action import Order, Value
+from activities.kit.words import shell, urls
+from activities.models.logs import ErrorClass, is_slow
+from activities.models.routes import GATEWAY, TOKEN, asked
+
+# Who is degraded first when a provider cannot carry everybody (spec §9.2: shed by tier).
+SHED_FIRST = ("starter", "business", "enterprise", "sovereign")
+
+
+class Probe(Order):
+    """Ask a provider something real, from outside our own network, now."""
+
+    provider: str
+    route: str
+    times: int = 3
+    vantage: str = "second-network"
+
+    def target(self) -> str:
+        return f"provider/{self.provider}"
+
+    def effect(self) -> str:
+        return f"send {self.times} real completions to {self.provider} from {self.vantage}"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """One such completion, by curl."""
+        url, prompt = shell.address(GATEWAY, urls.path("v1", "chat", "completions")), {"role": "user", "content": "ping"}
+        body = {"model": self.route, "messages": [prompt]}
+        return (shell.curl("POST", url, TOKEN, f"X-Provider: {self.provider}", f"X-Vantage: {self.vantage}", body=body),)
+
+
+class Probed(Value):
+    """How a provider answered just now. `quota_headroom` is the free share of what we contracted; None where unknown."""
+
+    provider: str
+    n: int
+    ok_n: int
+    by_class: dict[ErrorClass, int] = {}
+    latency_p95_ms: float | None = None
+    baseline_ms: float | None = None
+    quota_headroom: float | None = None
+    spend_capped: bool = False
+    at: datetime
+
+    @property
+    def ok(self) -> bool:
+        """True when every probe was answered and none was slow. No probe is not ok."""
+        return 0 < self.n == self.ok_n and not is_slow(self.latency_p95_ms, self.baseline_ms)
+
+
+class Needs(Value):
+    """What the route's prompts cannot do without."""
+
+    tools: bool = True
+    json_mode: bool = False
+    context_tokens: int = 16_000
+    modality: tuple[str, ...] = ("text",)
+
+
+class Survey(Order):
+    """Look for a provider that can take over from the primary, by live probes."""
+
+    route: str
+    primary: str
+    needs: Needs = Needs()
+    times: int = 3
+
+    def target(self) -> str:
+        """The route that needs another provider."""
+        return f"route/{self.route}"
+
+    def effect(self) -> str:
+        return f"probe every provider but {self.primary} for route {self.route}"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """The providers with their attributes, by curl."""
+        return (asked(urls.path("v1", "providers")),)
+
+
+class Candidate(Value):
+    """A provider that might take over. `movable_rps` is the primary's load of tenants that permit it; `free_rps` what it can still take."""
+
+    id: str
+    model: str
+    regions: tuple[str, ...]
+    evaluated: bool
+    prompt_profile: str
+    parity: float
+    price_ratio: float
+    capacity_rps: float
+    free_rps: float
+    movable_rps: float
+    capabilities_ok: bool
+    quota_headroom: float | None
+    shared_with_primary: tuple[str, ...]
+    probe: Probed
+
+    @property
+    def healthy(self) -> bool:
+        """Evaluated, with a prompt profile and the needed capabilities, and answering now. Never-evaluated models are never used."""
+        return self.evaluated and bool(self.prompt_profile) and self.capabilities_ok and self.probe.ok
+
+    def carries(self, headroom: float) -> float:
+        """The share of the movable load that it can take with `headroom` to spare, 0 to 1."""
+        wanted = headroom * self.movable_rps
+        return 1.0 if wanted <= 0 else max(0.0, min(1.0, self.free_rps / wanted))
+
+
+class Candidates(Value):
+    """Every provider but the primary, as it was at `at`."""
+
+    found: tuple[Candidate, ...]
+    primary_load_rps: float
+    at: datetime
+
+    def best(self, *, headroom: float) -> Candidate | None:
+        """The one to fail over to: healthy and large enough; no shared dependency first, then parity."""
+        return next(iter(self._ranked(headroom)), None)
+
+    def fallback(self, *, headroom: float) -> Candidate | None:
+        """The best one; where nobody can carry everybody, the healthy one that carries most: it takes tenants by priority tier (A.2 M3)."""
+        small = [c for c in self.found if c.healthy and 0 < c.carries(headroom) < 1]
+        return self.best(headroom=headroom) or max(small, key=lambda c: (c.carries(headroom), c.parity), default=None)
+
+    def of(self, id: str) -> Candidate | None:
+        return next((candidate for candidate in self.found if candidate.id == id), None)
+
+    def _ranked(self, headroom: float) -> list[Candidate]:
+        able = [c for c in self.found if c.healthy and c.carries(headroom) >= 1]
+        return sorted(able, key=lambda c: (len(c.shared_with_primary), -c.parity, c.id))
+
+
+class Split(Order):
+    """Ask which tenants permit another provider (INV-13). `to` may be empty when there is none: then nobody can move."""
+
+    route: str
+    primary: str
+    to: str
+
+    def target(self) -> str:
+        """The route whose tenants are asked about."""
+        return f"route/{self.route}"
+
+    def effect(self) -> str:
+        return f"sort the tenants of route {self.route} by whether they permit {self.to or 'another provider (there is none)'}"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """The tenants with what they allow, by curl."""
+        return (asked(urls.path("v1", "tenants")),)
+
+
+class TenantSplit(Value):
+    """Who may move, and who must be degraded instead, with the reason for each of those."""
+
+    movable: tuple[str, ...]
+    stuck: tuple[str, ...]
+    reasons: dict[str, str] = {}
+    tiers: dict[str, str] = {}
+    rps: dict[str, float] = {}
+    already_degraded: tuple[str, ...] = ()
+    at: datetime
+
+    def by_priority(self, room_rps: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Who of the movable fits into that much room, the highest tier first; and who is crowded out."""
+        left = room_rps
+        carried: set[str] = set()
+        for tenant in sorted(self.movable, key=lambda t: (-SHED_FIRST.index(self.tiers[t]) if self.tiers.get(t) in SHED_FIRST else 0, t)):
+            left -= self.rps[tenant]
+            if left < 0:  # nobody of a lower tier slips in before one of a higher
+                break
+            carried.add(tenant)
+        return tuple(t for t in self.movable if t in carried), tuple(t for t in self.movable if t not in carried)
