@@ -35,7 +35,7 @@ class _Looking(WorkflowInboundInterceptor):
         try:
             return await super().execute_workflow(input)
         finally:
-            ended.append(workflow.instance().state.status())
+            ended.append(workflow.instance().status())
 
 
 class Looking(Interceptor):
