@@ -25,7 +25,7 @@ _WHOLE = tuple(
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
         r"\bey[A-Za-z0-9_-]{8,}\.ey[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",  # a JSON web token
         r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
-        r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[a-z]-|sk-|sk_live_|rk_live_|AIza|ya29\.)[A-Za-z0-9_.-]{10,}",
+        r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[a-z]-|sk-|sk_live_|rk_live_|AIza|ya29\.|hvs\.)[A-Za-z0-9_.-]{10,}",
         r"\b[A-Za-z0-9._%+-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}\b",  # an e-mail address
     )
 )

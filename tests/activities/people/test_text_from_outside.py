@@ -30,6 +30,7 @@ SECRETS = {
     "a user in an address": ("postgres://admin:s3cr3t@db.internal:5432/prod", "s3cr3t"),
     "a token in an address": ("https://hooks.example.com/x?sig=Zm9vYmFy&n=1", "Zm9v"),
     "a cloud key": ("key AKIAIOSFODNN7EXAMPLE was used", "AKIA"),
+    "a vault token": ("hvs.CAESIJ0123456789abcdefghij", "hvs.CA"),
     "a forge token": ("ghp_0123456789abcdefghijABCDEFGHIJ", "ghp_0"),
     "a chat token": ("xoxb-1234567890-abcdefghij", "xoxb-1"),
     "a web token": ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.s1gnature", "eyJzd"),
