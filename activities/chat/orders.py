@@ -15,22 +15,18 @@ class OpenRoom(Order):
     The effect's `after` holds `channel` (its id), `name`, `url` and `pins` (the `ts` by name).
     """
 
+    acts_on = "#{self.name}"
+    undone = "archive #{self.name} when the incident is closed"  # never deleted: what was said in it is evidence
+
     name: str
     topic: str
     people: tuple[Person, ...]
     pins: dict[str, str] = {}
     private: bool = False
 
-    def target(self) -> str:
-        return f"#{self.name}"
-
     def effect(self) -> str:
         kind = "private channel" if self.private else "channel"
         return f"the {kind} #{self.name} is open, with {', '.join(p.name for p in self.people) or 'nobody'} in it"
-
-    def inverse(self) -> str:
-        """Rooms are closed, never deleted: what was said in them is evidence."""
-        return f"archive #{self.name} when the incident is closed"
 
     def by_hand(self) -> tuple[str, ...]:
         """The channel, our marker, its topic, people and pins. `$CHANNEL` is the first answer's id, `$TS` a post's ts."""
@@ -59,6 +55,7 @@ class TellRoom(Order):
     and `not_sent`: what Slack will never take, with its reason.
     """
 
+    acts_on = "room {self.channel}"
     undone = "post a correction"
 
     channel: str
@@ -66,9 +63,6 @@ class TellRoom(Order):
     pins: dict[str, Pinned] = {}
     people: tuple[Person, ...] = ()
     nth: int
-
-    def target(self) -> str:
-        return f"room {self.channel}"
 
     def effect(self) -> str:
         first = _first_line(self.says[0]) if self.says else ""

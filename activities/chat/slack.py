@@ -6,16 +6,19 @@ is `Escaped` before it is sent: only `escaped` and `split` make such text.
 
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from functools import partial
 from html import unescape
 from typing import Any, Literal, NewType
 
 from activities.action import Call, NotYet, Refused, digest
-from activities.kit.http import HttpClient
-from activities.kit.pages import pages
+from activities.kit.create_once import once
+from activities.kit.http import HttpClient, pages
 from activities.kit.words import escape, shell
 
 JSON = dict[str, Any]
 Escaped = NewType("Escaped", str)
+CLOCKS_DIFFER = timedelta(minutes=10)  # at most, ours and Slack's
 EVENT = "incident_playbooks"  # the event_type of our messages' metadata
 LONGEST_MESSAGE, LONGEST_TOPIC = 4_000, 250  # characters
 _SLOW_DOWN = frozenset({"ratelimited", "rate_limited"})
@@ -96,7 +99,6 @@ class Slack:
         return dict(made["channel"]) if made else None
 
     async def channel(self, call: Call, id: str) -> JSON:
-        """`conversations.info`. Refused when there is none with this id that we can see."""
         return dict((await self._read(call, "conversations.info", channel=id))["channel"])
 
     async def channel_named(self, call: Call, name: str) -> JSON | None:
@@ -117,13 +119,25 @@ class Slack:
         """`conversations.setTopic` or `.setPurpose` (at most 250 characters)."""
         await self._write(call, f"conversations.set{what.capitalize()}", channel=channel, **{what: text})
 
+    async def say(self, call: Call, channel: str, text: str, key: str) -> tuple[str, bool]:
+        """Post a text once, in as many messages as it takes: the `ts` of the first one, and whether all of them were there already."""
+        parts = [await self.say_one(call, channel, part, f"{key}.{n}" if n else key) for n, part in enumerate(split(text))]
+        return parts[0][0], all(already for _, already in parts)
+
+    async def say_one(self, call: Call, channel: str, text: Escaped, key: str) -> tuple[str, bool]:
+        """Post one message: its `ts`, and whether it was there already. Slack would take it twice, so that it is looked for by our key."""
+        # No attempt of this call is older than the call; of a person's *retry* an earlier one may be.
+        oldest = None if call.again else f"{(call.at - CLOCKS_DIFFER).timestamp():.6f}"
+        find, make = partial(self.message_of, call, channel, key, oldest), partial(self.post, call, channel, text, key)
+        there = await once(call, f"channel {channel}", find, make, partial(self.message, call, channel))
+        return str(there.found["ts"]), there.adopted
+
     async def post(self, call: Call, channel: str, text: Escaped, key: str) -> str:
         """`chat.postMessage` with our key in its metadata: the message's `ts`. Slack has no idempotency of its own."""
         body: JSON = {"channel": channel, "text": text, "metadata": _metadata(key=key), "unfurl_links": False, "unfurl_media": False}
         return str((await self._write(call, "chat.postMessage", **body))["ts"])
 
     async def message(self, call: Call, channel: str, ts: str) -> JSON | None:
-        """The message with this `ts`, through `conversations.history`; None when it is not there any more."""
         where = {"channel": channel, "oldest": ts, "latest": ts, "inclusive": "true", "include_all_metadata": "true", "limit": 1}
         found = (await self._read(call, "conversations.history", **where))["messages"]
         return next((dict(message) for message in found if message["ts"] == ts), None)
@@ -145,7 +159,6 @@ class Slack:
         return found is not None and _payload(found).get("says") == digest(text)
 
     async def pin(self, call: Call, channel: str, ts: str) -> None:
-        """`pins.add`. Twice is as once."""
         await self._unless(call, "already_pinned", "pins.add", channel=channel, timestamp=ts)
 
     async def pinned(self, call: Call, channel: str) -> tuple[str, ...]:

@@ -81,7 +81,6 @@ class FreezeState(BaseModel):
         return next((holder for holder in self.holders if holder.id == id), None)
 
     def lines(self) -> tuple[str, ...]:
-        """All of it for people, a line each."""
         return (
             *([f"NOT IN FORCE: {self.trouble}"] if self.trouble else []),
             *(f"held by {h.id} since {h.since:%Y-%m-%d %H:%M} UTC ({h.by}): {h.reason}" for h in self.holders),
@@ -114,15 +113,10 @@ class FreezeRequest(Value):
 
 
 class FreezeOf(Order):
-    """The freeze of one service."""
+    acts_on = "freeze/{self.service.name}"
+    does = "see who holds a freeze of {self.service.name}"
 
     service: Deployed
-
-    def target(self) -> str:
-        return f"freeze/{self.service.name}"
-
-    def effect(self) -> str:
-        return f"see who holds a freeze of {self.service.name}"
 
     def by_hand(self) -> tuple[str, ...]:
         return (command("incident", "freeze", "show", self.service.name),)
@@ -143,16 +137,12 @@ class FreezeOrder(FreezeOf):
 class Hold(FreezeOrder, Imposition):
     """Freeze deploys of a service for one holder. Others may hold it too; it ends when nobody does."""
 
+    does = "freeze deploys of {self.service.name} for {self.holder}: {self.reason}"
+    undone = "release it; deploys go on when nobody holds it"
     volatile: ClassVar[frozenset[str]] = frozenset({"prior", "by", "reason"})
 
     by: str = ""  # the commander, if there is one already: who is asked about it when it grows old
     prior: FreezeState | None = None
-
-    def effect(self) -> str:
-        return f"freeze deploys of {self.service.name} for {self.holder}: {self.reason}"
-
-    def inverse(self) -> str:
-        return "release it; deploys go on when nobody holds it"
 
     def by_hand(self) -> tuple[str, ...]:
         """The ruleset: a freeze that starts later finds it, and keeps its holders."""
@@ -175,11 +165,8 @@ class Hold(FreezeOrder, Imposition):
 class Release(FreezeOrder):
     """Hold a freeze no longer. The branches are unlocked when nobody else holds it."""
 
-    def effect(self) -> str:
-        return f"release the freeze of {self.service.name} that {self.holder} holds; deploys go on when nobody holds it"
-
-    def inverse(self) -> str:
-        return f"freeze {self.service.name} again"
+    does = "release the freeze of {self.service.name} that {self.holder} holds; deploys go on when nobody holds it"
+    undone = "freeze {self.service.name} again"
 
     def by_hand(self) -> tuple[str, ...]:
         """By our own command; without a Temporal server by removing the ruleset, which releases it for everybody."""
@@ -191,14 +178,13 @@ class Release(FreezeOrder):
 class ExemptDeploy(FreezeOrder):
     """Let one deploy pass: one artefact (its digest, `sha256:…`), one purpose, once, for half an hour."""
 
+    undone = "it ends when it is used, and after half an hour in any case"
+
     artefact: str = Field(min_length=1)
     purpose: ExemptionPurpose
 
     def effect(self) -> str:
         return f"let one {self.purpose} of {self.artefact[:19]} pass the freeze of {self.service.name}, once"
-
-    def inverse(self) -> str:
-        return "it ends when it is used, and after half an hour in any case"
 
     def by_hand(self) -> tuple[str, ...]:
         what = ("--service", self.service.name, "--digest", self.artefact, "--purpose", self.purpose)

@@ -22,6 +22,4 @@ class Deployed(Value):
 
 
 class Catalogue(Value):
-    """Every service that we may act on."""
-
     services: dict[str, Deployed] = {}

@@ -15,12 +15,9 @@ _HEADERS = (("Authorization: Token token=", Var("PAGERDUTY_TOKEN")), ("From: ", 
 
 
 class OfPage(Order):
-    """Anything about an incident's page."""
+    acts_on = "page {self.incident_id}"
 
     incident_id: str
-
-    def target(self) -> str:
-        return f"page {self.incident_id}"
 
 
 class Page(OfPage):
@@ -71,6 +68,7 @@ class Ask(ToPeople):
     own). `rung`: how far it has been escalated, from 0. `question_digest`: what the answer will be bound to.
     """
 
+    acts_on = "question {self.question}"
     undone = "close the question"
 
     question: int
@@ -79,9 +77,6 @@ class Ask(ToPeople):
     lines: tuple[str, ...]
     options: tuple[str, ...]
     rung: int = 0
-
-    def target(self) -> str:
-        return f"question {self.question}"
 
     def effect(self) -> str:
         return f"{_names(self.people)} asked: {line(self.title)}"
@@ -123,8 +118,7 @@ class NotePage(OfPage):
 
 
 class AcknowledgementOf(OfPage):
-    def effect(self) -> str:
-        return "see who has taken the page"
+    does = "see who has taken the page"
 
 
 class Acknowledgement(Value):
@@ -136,22 +130,18 @@ class Acknowledgement(Value):
 class Acknowledge(OfPage):
     """Take the page in somebody's name, because they told us and not the pager: it must stop waking others."""
 
+    does = "{self.person.name} has taken the page"
     undone = "page again"
 
     person: Person
-
-    def effect(self) -> str:
-        return f"{self.person.name} has taken the page"
 
     def by_hand(self) -> tuple[str, ...]:
         return (_event("acknowledge", self.incident_id),)
 
 
 class ResolvePage(OfPage):
+    does = "the page is resolved"
     undone = "page again"
-
-    def effect(self) -> str:
-        return "the page is resolved"
 
     def by_hand(self) -> tuple[str, ...]:
         return (_event("resolve", self.incident_id),)

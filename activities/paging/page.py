@@ -1,6 +1,7 @@
 """An incident's page at PagerDuty: one under the incident's id, and everybody who is wanted asked in once."""
 
 import asyncio
+from functools import partial
 from typing import NamedTuple
 
 from activities.action import Call, Order, Refused
@@ -18,15 +19,14 @@ class Wanted(NamedTuple):
 class Summons(Order):
     """People called through an incident's page. `wanted`: by our key for each. `again`: also whom PagerDuty has called by itself."""
 
+    acts_on = "page {self.incident_id}"
+
     incident_id: str
     summary: str
     severity: int
     details: dict[str, str] = {}
     wanted: dict[str, Wanted]
     again: bool = False
-
-    def target(self) -> str:
-        return f"page {self.incident_id}"
 
 
 class Pages(CreateOnce[Summons, JSON]):
@@ -56,10 +56,8 @@ class Pages(CreateOnce[Summons, JSON]):
             found = await self._pagerduty.incident(call, page)
             return found if _was_sent(found, key) else None
 
-        async def make() -> None:
-            await self._pagerduty.request_responders(call, page, wanted.user, marked(wanted.message, key))
-
-        await once(call, f"page {page}", find, make)
+        ask = partial(self._pagerduty.request_responders, call, page, wanted.user, marked(wanted.message, key))
+        await once(call, f"page {page}", find, ask)
 
     async def find(self, call: Call, order: Summons) -> JSON | None:
         """A closed page wakes nobody: while somebody is still wanted it counts as none."""

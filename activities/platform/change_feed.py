@@ -15,10 +15,9 @@ KINDS: tuple[Kind, ...] = ("deploy", "config", "flag", "migration", "iam", "prom
 class ChangesSince(Order):
     """Read what was changed in the time before the call's instant, whatever it concerns."""
 
-    look_back: timedelta = timedelta(hours=24)
+    acts_on = "change-feed"
 
-    def target(self) -> str:
-        return "change-feed"
+    look_back: timedelta = timedelta(hours=24)
 
     def effect(self) -> str:
         return f"read everything that was changed in the last {self.look_back.total_seconds() / 3600:g} h"
@@ -57,7 +56,6 @@ class Changes(Value):
 
     @property
     def complete(self) -> bool:
-        """True when no kind of change is missing."""
         return not self.gaps
 
 

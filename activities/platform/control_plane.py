@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from activities.action import Call
-from activities.kit.http import HttpClient
 from activities.kit.rest import RestClient, RestResource
 from activities.kit.words.shell import Command, Var, address, curl
 from activities.kit.words.urls import path, query
@@ -16,15 +15,11 @@ BASE, TOKEN = Var("PLATFORM_URL"), Var("PLATFORM_TOKEN")
 class ControlPlane(RestClient):
     """Settings are written under the etag that was read; where they have an epoch, a lower one loses. Both raise `Conflict`."""
 
-    def __init__(self, door: HttpClient) -> None:
-        super().__init__(door)
-
     async def of_service(self, call: Call, service: str, part: str) -> Json:
         """A part of a service: `regions headroom gateway autoscaler write-gate dependencies schema`. Raises `Refused` for an unknown one."""
         return await self.get(call, of_service(service, part))
 
     async def feeds(self, call: Call, service: str) -> list[Json]:
-        """The feeds that a service reads."""
         said: list[Json] = (await self.get(call, "/v1/feeds", service=service))["feeds"]
         return said
 
@@ -34,8 +29,6 @@ class ControlPlane(RestClient):
 
 
 class PlatformResource(RestResource):
-    """A setting of the control plane."""
-
     base: ClassVar[Var] = BASE
     token: ClassVar[Var] = TOKEN
 
@@ -45,7 +38,6 @@ class PlatformResource(RestResource):
 
 
 def of_service(service: str, part: str) -> str:
-    """The path of one part of a service."""
     return path("v1", "services", service, part)
 
 

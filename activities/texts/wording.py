@@ -1,16 +1,19 @@
-"""What we write to people, filled by pure functions: the public texts, the ticket, the war room's status, the executives' brief."""
+"""What we write to people, filled by pure functions: the public texts, the ticket, the war room's status, the executives' brief, and questions."""
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from activities.kit.words import escape
 from activities.kit.words.redact import redact
+from activities.kit.words.shell import command
 from activities.texts.templates import fill, render, template
 
 INTERIM_SCRIBE = "timeline bot"  # it writes from the first moment on; a person may be assigned beside it
 LONGEST_LINE = 500  # characters
+LONGEST_QUESTION = 12  # lines: a phone's screen
 # Words of a code name: they must suggest nothing.
 _COLOURS = ("amber", "azure", "coral", "ebony", "ivory", "jade", "ochre", "olive", "pearl", "russet", "sepia", "silver", "teal", "umber")
 _BIRDS = ("crane", "dove", "finch", "grebe", "heron", "lark", "linnet", "martin", "osprey", "plover", "robin", "siskin", "swift", "wren")
@@ -101,6 +104,42 @@ def brief(*, at: datetime, severity: int, **known: str) -> str:
     """
     otherwise = {"impact": "not known yet", "doing": "looking", "commander": "nobody yet", "next": "on change"}
     return fill("brief@1", {"at": clock(at), "severity": f"SEV-{severity}", **_known(known, otherwise)})
+
+
+def question(
+    *, incident: str, number: int, title: str, lines: Iterable[str], options: Iterable[str], code: str, rung: int = 0, nth: int = 1
+) -> str:
+    """A question to one person, with the code that is theirs alone and exactly what to type. At most twelve lines: a phone's screen."""
+    again = f" · reminder {nth - 1}" if nth > 1 else ""
+    raised = " · escalated to you" if rung else ""
+    head = f"Question {number} of {incident}{raised}{again}: {escape.line(title, LONGEST_LINE)}"
+    ways = how_to_answer(incident, number, options, code)
+    shown = _folded(lines, LONGEST_QUESTION - 2 - len(ways))
+    return "\n".join((head, *shown, f"Your code, for you alone: {code}", *ways))
+
+
+def _folded(lines: Iterable[str], room: int) -> tuple[str, ...]:
+    """These lines in so many: what is too much goes on in the last line but one, so that the first ones and the last stay as they are."""
+    every = [escape.line(one, LONGEST_LINE) for one in lines]
+    if len(every) <= room:
+        return tuple(every)
+    kept = max(room - 2, 0)
+    return (*every[:kept], escape.line("; ".join(every[kept:-1]), LONGEST_LINE), every[-1])
+
+
+def how_to_answer(incident: str, number: int, options: Iterable[str], code: str) -> tuple[str, ...]:
+    """What to type for each option at a shell, and once for the Temporal UI. An option is the name of a command and of a signal."""
+    every = tuple(options)
+    if every == ("answer",):
+        typed = json.dumps({"question": number, "code": code, "value": "…"}, ensure_ascii=False)
+        return (
+            f"  answer: {command('incident', 'answer', incident, str(number), 'VALUE', '--code', code)}",
+            f"  or in the Temporal UI: signal `answer`, input `{typed}`",
+        )
+    commands = (f"  {option}: {command('incident', option.replace('_', '-'), incident, str(number), '--code', code)}" for option in every)
+    first, *others = (f"`{option}`" for option in every)
+    also = f" ({', '.join(others)})" if others else ""
+    return (*commands, f"  or in the Temporal UI: signal {first}, input `{json.dumps(code)}`{also}")
 
 
 def _known(given: Mapping[str, str], otherwise: Mapping[str, str]) -> dict[str, str]:

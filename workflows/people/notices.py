@@ -136,7 +136,7 @@ class Notices:
         await self._invoker.quietly(Pager.page, page)
 
     def _message(self, question: Question, people: tuple[Person, ...], nth: int) -> Ask:
-        """With its head, the code and what to type it fits on a phone's screen: at most twelve lines (`questions.question`)."""
+        """With its head, the code and what to type it fits on a phone's screen: at most twelve lines (`wording.question`)."""
         lines = (
             f"effect: {shorten(question.effect, LONGEST_EFFECT, placeholder='… (incident status --full)')}" if question.effect else "",
             f"undo: {question.inverse}",

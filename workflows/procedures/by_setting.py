@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from activities.action import Measure
 from activities.everything import measures
 from activities.kit.setting import Change, Reading, Setting
-from activities.organisation.misread import meant
+from activities.organisation.organisation import meant
 from activities.organisation.policy import Policy
 from workflows.errors import NotAccepted
 

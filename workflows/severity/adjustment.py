@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from activities.organisation.severity_policy import SeverityPolicy
+from activities.organisation.numbers import SeverityPolicy
 from activities.values import Role, Value
 from workflows.incident import SEV1, SEV2, SEV3, Severity
 from workflows.severity.classify import classify

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from activities.organisation.severity_policy import Ratio, SeverityPolicy
+from activities.organisation.numbers import Ratio, SeverityPolicy
 from activities.values import Value
 from workflows.incident import SEV2, Severity
 from workflows.severity.facts import Facts

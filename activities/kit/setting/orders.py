@@ -1,8 +1,4 @@
-"""The words of a setting: what it is, how it was read, and the three orders that every setting has.
-
-A system declares two values. A *resource* says which setting is meant, and how a person reads and writes it without us. A *setting value*
-is all that one write sets; `str` says it to people.
-"""
+"""The words of a setting: what it is, how it was read, and the three orders that every setting has."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -15,7 +11,7 @@ from activities.organisation.numbers import MitigationSettings
 
 
 class Resource(Value):
-    """Which setting. `str` says it to people (`the gateway of api`)."""
+    """Which setting, and how a person reads and writes it without us. `str` says it to people (`the gateway of api`)."""
 
     def target(self) -> str:
         """As it stands in keys and on the screen: `service/api/gateway`."""
@@ -43,7 +39,7 @@ class Resource(Value):
 
 
 class SettingValue(Value):
-    """All that one write sets."""
+    """All that one write sets. `str` says it to people."""
 
     volatile: ClassVar[frozenset[str]] = frozenset()  # facts by which it was decided: they may change without asking the approver again
 
@@ -98,7 +94,6 @@ class Reading(Value, Generic[V]):
 
     @property
     def author(self) -> str:
-        """Who wrote it last, in a sentence."""
         return self.changed_by or "somebody"
 
     @property
@@ -108,8 +103,6 @@ class Reading(Value, Generic[V]):
 
 
 class Look(Order, Generic[T]):
-    """Read a setting."""
-
     of: T
 
     def target(self) -> str:

@@ -1,16 +1,14 @@
 """A setting: a value of a system outside that is changed for a while and put back.
 
-A system declares its resource and its value, how it is read and written, and how a change is proven. Looking, comparing, fencing, reading
-back, adopting, telling a conflict, putting back in steps, saying itself, doing it by hand and the measure are derived, once for all.
+A system declares its resource and its value, how it is read and written, and how a change is proven. All the rest is derived, once for all.
 """
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, cast
 
 from typing_extensions import TypeVar
 
-from activities.action import Call, Effect, Limits, Measure, Patience, Refused, Risk, Role, System
+from activities.action import Call, Effect, Measure, Patience, Refused, Risk, RiskOf, Role, System
 from activities.kit.clock import Clock, RealClock
 from activities.kit.fence import attempts, by_now
 from activities.kit.pulse import beating
@@ -24,7 +22,6 @@ LANDS_WITHIN = timedelta(seconds=10)  # real time in which a request that nobody
 T = TypeVar("T", bound=Resource)
 V = TypeVar("V", bound=SettingValue)
 R = TypeVar("R", bound=Reading[Any], default=Reading[Any])
-RiskOf = Risk | Callable[[Any, Limits], Risk]
 
 
 class Setting(System, Generic[T, V, R]):
@@ -89,19 +86,16 @@ class Setting(System, Generic[T, V, R]):
 
     @classmethod
     def order(cls, of: T, wanted: V, *, why: str = "", numbers: MitigationSettings | None = None) -> Change[T, V]:
-        """The order that changes it."""
         made: Any = Change.__class_getitem__((type(of), type(wanted)))
         return cast("Change[T, V]", made(of=of, wanted=wanted, why=why, numbers=numbers or MitigationSettings()))
 
     @classmethod
     def look(cls, of: T) -> Look[T]:
-        """The order that reads it."""
         made: Any = Look.__class_getitem__(type(of))
         return cast("Look[T]", made(of=of))
 
     @classmethod
     def measure(cls, name: str, *, sticky: bool = False, until_stable: bool = False, own_end: bool = False) -> Measure[Change[T, V]]:
-        """Changing it as a temporary measure."""
         kinds = {"sticky": sticky, "until_stable": until_stable, "own_end": own_end}
         return Measure(name, look=cls.read, impose=cls.change, lift=cls.restore, **kinds)
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from activities.organisation.severity_policy import SeverityPolicy
+from activities.organisation.numbers import SeverityPolicy
 from tests.incident.severity.judged import P, judged, just_over
 from workflows.incident import SEV2, SEV5
 from workflows.severity.adjustment import Observation
