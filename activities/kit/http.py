@@ -19,7 +19,7 @@ from activities.action import Call, NotYet, Refused
 from activities.kit.fence import refuse_when_late
 from activities.kit.words.redact import redact
 
-UNAUTHORISED, UNPROCESSABLE = 401, 422
+UNAUTHORISED, NOT_FOUND, UNPROCESSABLE = 401, 404, 422
 CONFLICTS = frozenset({409, 412})
 THROTTLES = frozenset({420, 423, 429})
 UNKNOWN = frozenset({408, 425})
@@ -29,20 +29,18 @@ LONGEST_WAIT = 60.0  # seconds that a vendor may tell us to wait
 P = TypeVar("P")
 
 
-class Conflict(Exception):
+class _Answered(Exception):
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__(_said(response))
+        self.response = response
+
+
+class Conflict(_Answered):
     """The state is not the one that we read: read again, decide again."""
 
-    def __init__(self, response: httpx.Response) -> None:
-        super().__init__(_said(response))
-        self.response = response
 
-
-class Unprocessable(Refused):
+class Unprocessable(_Answered, Refused):
     """422: the vendor understood, and does not take it. An adapter may find out that it is a conflict in fact."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        super().__init__(_said(response))
-        self.response = response
 
 
 class Moved(Refused):
@@ -102,6 +100,11 @@ class HttpClient:
     async def ask(self, call: Call, method: str, path: str, *, headers: Mapping[str, str] | None = None, **kwargs: Any) -> httpx.Response:
         """A request that changes nothing although it is no GET (a probe, a query by POST). The raw response: a probe wants to see errors."""
         return await self._http.request(method, path, headers={**_stamps(call), **(headers or {})}, extensions=self._named, **kwargs)
+
+    async def find(self, call: Call, path: str) -> dict[str, Any] | None:
+        """GET: the JSON; None where there is nothing (404)."""
+        response = await self.ask(call, "GET", path)
+        return None if response.status_code == NOT_FOUND else dict(outcome(response).json())
 
     async def write(self, call: Call, method: str, path: str, *, headers: Mapping[str, str] | None = None, **kwargs: Any) -> httpx.Response:
         """A request with an effect: carries the key, and is refused here when the attempt's time is over (a late zombie must not write)."""

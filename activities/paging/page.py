@@ -72,15 +72,14 @@ class Pages(CreateOnce[Summons, JSON]):
     async def _uncalled(self, call: Call, order: Summons, found: JSON) -> dict[str, Wanted]:
         """Whom this page has not called yet: neither we nor, for a first page, its escalation policy."""
         left = {key: wanted for key, wanted in order.wanted.items() if not _was_sent(found, key)}
-        called = await self._called(call, found) if left and not order.again else set()
-        return {key: wanted for key, wanted in left.items() if wanted.user not in called}
-
-    async def _called(self, call: Call, found: JSON) -> set[str]:
-        """The users whom the escalation policy has called. A closed page has no assignments any more; its log knows."""
+        if not left or order.again:
+            return left
         if found["status"] != "resolved":
-            return {str(assignment["assignee"]["id"]) for assignment in found.get("assignments") or ()}
-        log = await self._pagerduty.log(call, found["id"])
-        return {str(line["user"]["id"]) for line in log if line["type"] == "notify_log_entry" and line.get("user")}
+            called = {str(assignment["assignee"]["id"]) for assignment in found.get("assignments") or ()}
+        else:  # a closed page has no assignments any more; its log knows
+            log = await self._pagerduty.log(call, found["id"])
+            called = {str(line["user"]["id"]) for line in log if line["type"] == "notify_log_entry" and line.get("user")}
+        return {key: wanted for key, wanted in left.items() if wanted.user not in called}
 
 
 def _was_sent(incident: JSON, key: str) -> bool:

@@ -5,14 +5,13 @@ from types import MappingProxyType
 from typing import Any
 
 from activities.action import Call, Refused
-from activities.kit.http import HttpClient, outcome, pages
+from activities.kit.http import HttpClient, pages
 from activities.kit.words import urls
 from activities.kit.words.escape import visible
 
 JSON = dict[str, Any]
 SEVERITY = MappingProxyType({1: "critical", 2: "error", 3: "warning", 4: "info", 5: "info"})
 LONGEST_SUMMARY, LONGEST_MESSAGE = 1024, 5_000  # characters
-NOT_FOUND = 404
 _PAGE = 100  # the most that PagerDuty lists at once; its default is 25
 
 
@@ -76,8 +75,8 @@ class PagerDuty:
         return tuple([line async for line in self._all(call, urls.path("incidents", id, "log_entries"), "log_entries")])
 
     async def user(self, call: Call, id: str) -> JSON | None:
-        response = await self._rest.ask(call, "GET", urls.path("users", id))
-        return None if response.status_code == NOT_FOUND else dict(outcome(response).json()["user"])
+        found = await self._rest.find(call, urls.path("users", id))
+        return dict(found["user"]) if found else None
 
     def _all(self, call: Call, path: str, field: str, **params: Any) -> AsyncIterator[JSON]:
         async def page(offset: int) -> tuple[list[JSON], int | None]:

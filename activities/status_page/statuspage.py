@@ -5,11 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from activities.action import Call
-from activities.kit.http import HttpClient, outcome, pages
+from activities.kit.http import HttpClient, pages
 from activities.kit.words import urls
 
 JSON = dict[str, Any]
-NOT_FOUND = 404
 _PAGE = 100  # the most that Statuspage lists at once
 
 
@@ -31,8 +30,7 @@ class Statuspage:
         return pages("the list of incidents of the status page", 1, page)
 
     async def incident(self, call: Call, id: str) -> JSON | None:
-        response = await self._manage.ask(call, "GET", self._incidents + urls.path(id))
-        return None if response.status_code == NOT_FOUND else dict(outcome(response).json())
+        return await self._manage.find(call, self._incidents + urls.path(id))
 
     async def create(self, call: Call, incident: JSON) -> str:
         """The id of a new incident with its first update."""

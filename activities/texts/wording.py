@@ -19,11 +19,6 @@ _COLOURS = ("amber", "azure", "coral", "ebony", "ivory", "jade", "ochre", "olive
 _BIRDS = ("crane", "dove", "finch", "grebe", "heron", "lark", "linnet", "martin", "osprey", "plover", "robin", "siskin", "swift", "wren")
 
 
-def clock(at: datetime) -> str:
-    """An instant as the seed writes it, `12:36` (UTC)."""
-    return f"{at:%H:%M}"
-
-
 def duration(of: timedelta) -> str:
     """A duration as the seed writes it: `30 minutes`, `60 minutes`, `4 hours`."""
     minutes = max(1, round(of.total_seconds() / 60))
@@ -46,7 +41,7 @@ def _as_name(service: str) -> str:
 
 def public(name: str, services: Iterable[str], at: datetime, period: timedelta, own: str = "") -> dict[str, str]:
     """The fields of a status page template. `period`: until the next update, or how long the service has been stable (policy time)."""
-    known = {"at": clock(at), "services": listing(services), "next": duration(period), "stable": duration(period)}
+    known = {"at": f"{at:%H:%M}", "services": listing(services), "next": duration(period), "stable": duration(period)}
     return {field: known[field] for field in template(name, own).fields if field in known}
 
 
@@ -94,7 +89,7 @@ def room(*, at: datetime, severity: int, measures: Iterable[str] = (), questions
         "next": "on change", "measures": "nothing", "questions": "nobody",
     }  # fmt: skip
     given = {**known, "measures": " · ".join(measures), "questions": " · ".join(questions)}
-    return fill("room-status@1", {"at": clock(at), "severity": f"SEV-{severity}", **_known(given, otherwise)})
+    return fill("room-status@1", {"at": f"{at:%H:%M}", "severity": f"SEV-{severity}", **_known(given, otherwise)})
 
 
 def brief(*, at: datetime, severity: int, **known: str) -> str:
@@ -103,7 +98,7 @@ def brief(*, at: datetime, severity: int, **known: str) -> str:
     `known`: incident, phase, impact, doing, commander, next.
     """
     otherwise = {"impact": "not known yet", "doing": "looking", "commander": "nobody yet", "next": "on change"}
-    return fill("brief@1", {"at": clock(at), "severity": f"SEV-{severity}", **_known(known, otherwise)})
+    return fill("brief@1", {"at": f"{at:%H:%M}", "severity": f"SEV-{severity}", **_known(known, otherwise)})
 
 
 def question(

@@ -11,11 +11,10 @@ from typing import Any
 import httpx
 
 from activities.action import Call, NotYet, Refused
-from activities.kit.http import HttpClient, Moved, outcome, pages
+from activities.kit.http import HttpClient, Moved, pages
 from activities.kit.words import urls
 
 JSON = dict[str, Any]
-NOT_FOUND = 404
 _PAGE = 100  # the most that GitHub lists at once
 _INDEX_LAGS = timedelta(hours=1)  # at most: so old is what the search surely knows
 
@@ -29,11 +28,6 @@ class _Client:
     async def _read(self, call: Call, path: str, **params: Any) -> httpx.Response:
         with _rate_limit_is_no_refusal():
             return await self._client.read(call, path, **params)
-
-    async def _read_if_there(self, call: Call, path: str) -> JSON | None:
-        response = await self._client.ask(call, "GET", path)
-        with _rate_limit_is_no_refusal():
-            return None if response.status_code == NOT_FOUND else dict(outcome(response).json())
 
     async def _write(self, call: Call, method: str, path: str, body: JSON | None = None) -> httpx.Response:
         with _rate_limit_is_no_refusal():
@@ -78,7 +72,8 @@ class GitHub(_Client):
         return int((await self._write(call, "POST", self._issues, {"title": title, "body": body})).json()["number"])
 
     async def issue(self, call: Call, number: int) -> JSON | None:
-        return await self._read_if_there(call, self._issues + urls.path(number))
+        with _rate_limit_is_no_refusal():
+            return await self._client.find(call, self._issues + urls.path(number))
 
     async def rewrite(self, call: Call, number: int, body: str) -> None:
         await self._write(call, "PATCH", self._issues + urls.path(number), {"body": body})

@@ -115,20 +115,16 @@ class Setting(System, Generic[T, V, R]):
 
     async def restore(self, order: Restore[T, V], call: Call) -> Effect:
         """Back step by step, each watched. Raises `Refused` when it is not as we left it, or when a step brought trouble and was taken back."""
-        before, at = await self._where(call, order)
+        await self.look_at(call, order.of)
+        before = await self.look_at(call, order.of)  # twice: nothing else would show that the first reading was stale
+        at = next((n for n in reversed(range(len(order.steps))) if order.steps[n].same(before.value)), -1)  # the step in force; -1: none
         if order.goal.same(order.left):
             if at < 0:
                 raise Refused(f"conflict: {before.author} has changed {order.of}, and we had left it as it was: {before.value}")
             return effect(call, order, before.value, Settled(before, before, wrote=False), "there was nothing to put back")
         made, seen, ended = await self._put_back(order, call, before, at)
         again = await self._look_again(order, call, made.after)
-        return effect(call, order, before.value, made, "; ".join(filter(None, (seen, again))), ended)
-
-    async def _where(self, call: Call, order: Restore[T, V]) -> tuple[R, int]:
-        """What is in force, and which step that is: -1 none. Read twice: nothing else would show that the first reading was stale."""
-        await self.look_at(call, order.of)
-        now = await self.look_at(call, order.of)
-        return now, next((n for n in reversed(range(len(order.steps))) if order.steps[n].same(now.value)), -1)
+        return effect(call, order, before.value, made, _listed(seen, again), ended)
 
     async def _put_back(self, order: Restore[T, V], call: Call, before: R, at: int) -> tuple[Settled[R], str, datetime | None]:
         """What came of it, what was seen, and when watching ended. What people put back is adopted, and not watched."""

@@ -90,10 +90,6 @@ def gcloud(*words: Word) -> Command:
     return command("gcloud", "--quiet", *words)
 
 
-def gh(*words: Word) -> Command:
-    return command("gh", *words)
-
-
 def address(base: Part, path: str = "", query: str = "") -> Word:
     """A URL below a base that the shell may know. `path` and `query`: built by `words.urls`."""
     return (base, path + query)
