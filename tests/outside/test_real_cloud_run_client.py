@@ -14,7 +14,8 @@ from google.oauth2.credentials import Credentials
 
 from activities.action import Call, Effect, Grant, Refused
 from activities.deploys.cloud_run import CloudRun
-from activities.deploys.deploys import Deploys, RevisionsOf, ToRevision
+from activities.deploys.deploys import Deploys
+from activities.deploys.orders import RevisionsOf, ToRevision
 from activities.edge.probe import EdgeProbe
 from activities.kit.http import HttpClient
 from activities.metrics.prometheus import Prometheus
@@ -81,7 +82,7 @@ def judge(url: str) -> Judge:
 async def deploys(url: str) -> AsyncIterator[Deploys]:
     bearer = {"Authorization": "Bearer practice-token"}
     async with HttpClient(f"{url}/run", bearer) as run, HttpClient(f"{url}/edge", {}) as edge, HttpClient(f"{url}/prom", {}) as prom:
-        yield Deploys({"cloud_run": CloudRun(run)}, EdgeProbe(edge), Prometheus(prom))
+        yield Deploys({"cloud_run": CloudRun(run, run)}, EdgeProbe(edge), Prometheus(prom))
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import pytest
 
 from activities.action import Call
 from activities.capacity.scaling import Replicas, ReplicasSeen, scale
-from activities.deploys.deploys import Deploys, RevisionsOf, ToRevision
+from activities.deploys.deploys import Deploys
 from activities.deploys.kubernetes import Kubernetes
+from activities.deploys.orders import RevisionsOf, ToRevision
 from activities.edge.probe import EdgeProbe
 from activities.kit.http import HttpClient
 from activities.metrics.prometheus import Prometheus

@@ -76,6 +76,8 @@ async def test_what_is_wrong_with_one_system_is_said_and_hides_no_other(
     ("route", "product"),
     [
         ("kubernetes.deployments.patch", "kubernetes"),
+        ("kubernetes.deployments.scale.patch", "kubernetes"),
+        ("unleash.feature.off", "unleash"),
         ("run.services.patch", "cloud run"),
         ("github.rulesets.create", "github repositories"),
         ("slack.chat.postMessage", "slack"),
