@@ -46,7 +46,7 @@ class Intake:
             return self._client
 
     async def keep(self, delivery: Delivery) -> int:
-        """Keep a body word for word. Returns how often it was received."""
+        """Keep a body. Returns how often it was received."""
         return await self._book(lambda: self.inbox.keep(delivery), 1)
 
     async def settle(self, delivery: Delivery, cases: Sequence[Case]) -> list[AlertRecord]:

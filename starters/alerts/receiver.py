@@ -1,8 +1,8 @@
 """The alert receiver: webhooks in, incidents out.
 
-Every body is kept word for word before it is read. What can be read opens or joins its incident. What cannot be read joins one `triage`
-incident per source and half hour, which pages once and changes nothing until a person decides. Nothing is dropped: if the Temporal server is
-away, the sender is asked to try again.
+Every body is kept before it is read: word for word, but for the secrets and addresses in it. What can be read opens or joins its incident.
+What cannot be read joins one `triage` incident per source and half hour, which pages once and changes nothing until a person decides. Nothing
+is dropped: if the Temporal server is away, the sender is asked to try again.
 """
 
 import asyncio

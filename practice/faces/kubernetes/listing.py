@@ -17,11 +17,10 @@ def _list(call: Call, kind: Kind) -> Reply:
     cluster = cluster_of(call)
     if call.one("watch") in ("true", "1"):
         return Reply(stream=watch(call, kind.kind, kind.group_version, partial(kind.all, call)))
-    found = selected(call, kind.all(call, call.state, cluster))
-    if wants_table(call):
-        return Reply(table(kind.kind, found, str(cluster.version)))
-    found, rest = _page(call, found)
+    found, rest = _page(call, selected(call, kind.all(call, call.state, cluster)))
     metadata = {"resourceVersion": str(cluster.version), **rest}
+    if wants_table(call):
+        return Reply({**table(kind.kind, found, str(cluster.version)), "metadata": metadata})
     return Reply({"kind": f"{kind.kind}List", "apiVersion": kind.group_version, "metadata": metadata, "items": found})
 
 
