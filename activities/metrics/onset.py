@@ -10,7 +10,8 @@ from itertools import pairwise
 from statistics import median, quantiles
 from typing import NamedTuple
 
-from activities.action import Order, Value
+from activities.action import Value
+from activities.kit.looks import ReadOrder
 from activities.kit.words import shell
 from activities.metrics import queries
 from activities.organisation.numbers import Stability
@@ -33,7 +34,7 @@ class Shape(StrEnum):
     UNKNOWN = "unknown"
 
 
-class OnsetOf(Order):
+class OnsetOf(ReadOrder, target="service/{service}", effect="look for the first bad sample of {service} in the last {within}"):
     """Look for the start of a service's trouble in the time before the call's instant."""
 
     service: str
@@ -41,14 +42,7 @@ class OnsetOf(Order):
     window: timedelta = timedelta(minutes=5)  # over which errors are split by revision and region
     slo_target: float = Stability().slo_target
 
-    def target(self) -> str:
-        return f"service/{self.service}"
-
-    def effect(self) -> str:
-        return f"look for the first bad sample of {self.service} in the last {self.within.total_seconds() / 3600:g} h"
-
     def by_hand(self) -> tuple[str, ...]:
-        """The share of errors over time, by curl."""
         start = shell.command("date", "-u", "-d", f"-{self.within.total_seconds():.0f} seconds", "+%s")
         asked = queries.error_share(self.service, queries.ONE_MINUTE)
         return (

@@ -13,7 +13,6 @@ from activities.metrics import queries
 from activities.metrics.counting import HIT, Counts, agreement, beyond_chance, ratios
 from activities.metrics.onset import WINDOW, Onset, OnsetOf, Shape, Start, start_of
 from activities.metrics.orders import (
-    Baseline,
     BlastRadius,
     BudgetOf,
     EstimateQuality,
@@ -31,7 +30,7 @@ from activities.metrics.slo import Counted, ErrorBudget
 from activities.metrics.spans import Readings, Span, fresh
 
 __all__ = [
-    "FOUR_WEEKS", "HIT", "Baseline", "BlastRadius", "BudgetOf", "EstimateQuality", "FiringAlert", "Gate", "Links", "ProviderGate",
+    "FOUR_WEEKS", "HIT", "BlastRadius", "BudgetOf", "EstimateQuality", "FiringAlert", "Gate", "Links", "ProviderGate",
     "ServiceHealth", "StabilityVerdict", "Surface", "Telemetry", "beyond_chance",
 ]  # fmt: skip
 
@@ -57,7 +56,7 @@ class Telemetry(System):
             error_ratio=None if blind else by.get("error", 0.0) / n,
             degraded_ratio=None if blind else by.get("degraded", 0.0) / n,
             requests=n,
-            p99_seconds=None if blind else await self._number(call, queries.p99(order.service, order.window)),
+            p99_seconds=None if blind else await self._prometheus.number(call, queries.p99(order.service, order.window)),
             blind=blind,
             at=call.at,
         )
@@ -121,11 +120,6 @@ class Telemetry(System):
             month=await self._valid(call, order.service, order.slo.window),
             windows=tuple([await self._valid(call, order.service, window) for window in order.slo.windows]),
         )
-
-    @action("telemetry.baseline")
-    async def baseline(self, order: Surface, call: Call) -> Baseline:
-        """The usual 99th percentile, where the metrics store has it (in a real installation a recording rule)."""
-        return Baseline(p99_seconds=await self._baseline(call, order.service), at=call.at)
 
     @action("telemetry.onset")
     async def onset(self, order: OnsetOf, call: Call) -> Onset:
@@ -197,18 +191,13 @@ class Telemetry(System):
         """How much of the objective's window has data: a hole is none."""
         every, step = f"count({queries.requests(order.service)})", FIVE_MINUTES.total_seconds()
         query = f"count_over_time({every}[{order.slo.window.total_seconds():.0f}s:{step:.0f}s])"
-        return FIVE_MINUTES * (await self._number(call, query) or 0.0)
+        return FIVE_MINUTES * (await self._prometheus.number(call, query) or 0.0)
 
     async def _fresh(self, call: Call, service: str) -> bool:
-        return (await self._number(call, fresh(service)) or 0) > 0
+        return (await self._prometheus.number(call, fresh(service)) or 0) > 0
 
     async def _baseline(self, call: Call, service: str) -> float | None:
-        return await self._number(call, f"max({promql.selector('service_p99_baseline_seconds', service=service)})")
-
-    async def _number(self, call: Call, query: str) -> float | None:
-        """The one number that a query gives; None when there is none."""
-        found = await self._prometheus.query(call, query, call.at)
-        return next((sample.value for sample in found if math.isfinite(sample.value)), None)
+        return await self._prometheus.number(call, f"max({promql.selector('service_p99_baseline_seconds', service=service)})")
 
     def _link(self, query: str, at: datetime, window: timedelta) -> str:
         instant = f"{at:%Y-%m-%d %H:%M:%S}"

@@ -9,7 +9,7 @@ from typing import Self
 from activities.kit.setting import Reading, SettingValue
 from activities.kit.words.shell import comment
 from activities.organisation.numbers import MitigationSettings
-from activities.platform.control_plane import PlatformResource, of_service, read_by_hand
+from activities.platform.control_plane import PartOf, PlatformResource
 
 REFUSED_AS = "read_only"  # the agreed error of a refused write
 
@@ -22,23 +22,17 @@ class WriteSafety(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-class WriteGateOf(PlatformResource):
+class WriteGateOf(PlatformResource, path="services/{service}/write-gate", called="the write gate of {service}"):
     """The write gate of a service. `regions`: where writes are tried, to prove it."""
 
     service: str
     regions: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
-        return f"the write gate of {self.service}"
-
-    def parts(self) -> tuple[str, ...]:
-        return ("services", self.service, "write-gate")
-
     def read_by_hand(self) -> tuple[str, ...]:
-        return (*super().read_by_hand(), read_by_hand(of_service(self.service, "schema")))
+        return (*super().read_by_hand(), *PartOf(service=self.service, part="schema").by_hand())
 
     def watch_by_hand(self, value: "Writes") -> tuple[str, ...]:
-        return (comment("look at the integrity errors:"), read_by_hand(of_service(self.service, "schema")))
+        return (comment("look at the integrity errors:"), *PartOf(service=self.service, part="schema").by_hand())
 
 
 class Writes(SettingValue):

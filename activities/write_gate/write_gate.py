@@ -5,7 +5,6 @@ is sticky: what was closed for the sake of the data is opened by people, in step
 """
 
 import asyncio
-import math
 from collections import Counter
 from datetime import timedelta
 
@@ -19,10 +18,10 @@ from activities.kit.rest import Json, RestSetting
 from activities.kit.setting import Change, Restore
 from activities.kit.setting.write import SOON
 from activities.kit.words.promql import Other, selector
-from activities.metrics.metric_check import MetricCheck, again, blind
+from activities.metrics.counting import again, blind, chance, too_many_errors
 from activities.metrics.prometheus import Prometheus
 from activities.organisation.numbers import MitigationSettings
-from activities.platform.control_plane import ControlPlane
+from activities.platform.control_plane import ControlPlane, PartOf
 from activities.write_gate.values import NO_WRITES, REFUSED_AS, WriteGate, WriteGateOf, Writes
 
 SAMPLE = 6  # writes that are tried in every region
@@ -44,14 +43,13 @@ class WriteGates(
     """The application's write gates."""
 
     def __init__(self, plane: ControlPlane, edge: EdgeProbe, prometheus: Prometheus, clock: Clock) -> None:
-        self.rest = self._plane = plane
-        self.clock, self._edge, self._metrics = clock, edge, MetricCheck(prometheus)
+        self.rest, self.clock, self._edge, self._prometheus = plane, clock, edge, prometheus
 
     async def survey(self, call: Call, of: WriteGateOf) -> WriteGate:
         """The gate, the schema, and whether writes are safe (A.1 T4). What cannot be read after some tries is unknown, and said to be."""
         gate, schema = await self.look_at(call, of), await self._schema(call, of.service)
         try:
-            seen = await self._metrics.grown(call, selector("service_integrity_errors_total", service=of.service), FIVE_MINUTES)
+            seen = await self._prometheus.grown(call, selector("service_integrity_errors_total", service=of.service), FIVE_MINUTES)
         except (httpx.HTTPError, NotYet):
             if _tries() < BLIND_FROM:
                 raise
@@ -73,7 +71,7 @@ class WriteGates(
             if not met["refused"] and not await self._counts_refusals(call, order, region):
                 raise NotYet(f"accepted, but no write in {region} was refused as agreed: {_words(met)}", after=again(call, numbers))
         series = selector("service_writes_total", service=of.service, outcome=Other("refused"))
-        written = await self._metrics.grown(call, series, numbers.settled)
+        written = await self._prometheus.grown(call, series, numbers.settled)
         if written is None and not blind(call, numbers):
             raise NotYet("accepted, but no metrics show yet that writes have stopped", after=again(call, numbers))
         if written is not None and written > STRAYS:
@@ -92,23 +90,23 @@ class WriteGates(
             n = through + met["refused"]
             if not n:
                 raise NotYet(f"accepted, but nothing in {region} says whether writes are taken: {_words(met)}", after=SOON)
-            if _chance(through, n, share) < ABSURD:
+            if chance(through, n, share) < ABSURD:
                 raise NotYet(f"accepted, but {through} of {n} writes in {region} came through, wanted are {share:.0%}", after=SOON)
         return f"writes are taken in {', '.join(order.of.regions)}"
 
     async def trouble(self, call: Call, order: Reopening, step: Writes) -> str:
         service = order.of.service
-        spoilt = await self._metrics.grown(call, selector("service_integrity_errors_total", service=service), order.pause)
+        spoilt = await self._prometheus.grown(call, selector("service_integrity_errors_total", service=service), order.pause)
         if spoilt is None:
             raise NotYet("no metrics: nothing is called healthy on missing data", after=again(call, order.numbers))
         if spoilt >= 1:
             return f"{spoilt:.0f} integrity errors"
         unsafe = await self._unsafe(call, service)
-        return unsafe or await self._metrics.too_many_errors(call, order.pause, order.numbers.step_error_ratio, service=service)
+        return unsafe or await too_many_errors(self._prometheus, call, order.pause, order.numbers.step_error_ratio, service=service)
 
     async def _schema(self, call: Call, service: str) -> Json:
         try:
-            said = await self._plane.of_service(call, service, "schema")
+            said = await self.rest.look(call, PartOf(service=service, part="schema"))
         except (httpx.HTTPError, NotYet):
             if _tries() < BLIND_FROM:
                 raise
@@ -131,7 +129,7 @@ class WriteGates(
     async def _counts_refusals(self, call: Call, order: Closing, region: str) -> bool:
         """Whether the metrics count refused writes in a region where no probe got as far as the gate."""
         series = selector("service_writes_total", service=order.of.service, region=region, outcome="refused")
-        return (await self._metrics.grown(call, series, order.numbers.settled) or 0.0) >= 1
+        return (await self._prometheus.grown(call, series, order.numbers.settled) or 0.0) >= 1
 
 
 READ_ONLY = WriteGates.measure("read-only", sticky=True)
@@ -156,9 +154,3 @@ def _word(met: Met) -> str:
 
 def _words(met: Counter[str]) -> str:
     return ", ".join(f"{n} {word}" for word, n in sorted(met.items())) or "nothing"
-
-
-def _chance(times: int, n: int, share: float) -> float:
-    """How likely it is to meet something at least as far from what is expected, if each is let through with chance `share`."""
-    chance = [math.comb(n, k) * share**k * (1 - share) ** (n - k) for k in range(n + 1)]
-    return sum(c for c in chance if c <= chance[times] * (1 + 1e-9))

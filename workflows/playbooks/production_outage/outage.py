@@ -11,8 +11,7 @@ from temporalio import workflow
 
 from activities.action import Risk
 from activities.capacity.autoscaler import AutoscalerOf, Autoscalers
-from activities.edge.edge import Edge
-from activities.edge.health import DependenciesOf, Vantages
+from activities.edge.health import DependenciesOf, Edge, Vantages
 from activities.feeds.feeds import Feeds, FeedsOf
 from activities.metrics.onset import OnsetOf
 from activities.metrics.telemetry import BlastRadius, ServiceHealth, Surface, Telemetry
