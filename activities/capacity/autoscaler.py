@@ -31,7 +31,10 @@ class AutoscalerOf(PlatformResource, path="services/{service}/autoscaler", calle
         return (*super().read_by_hand(), *PartOf(service=self.service, part="headroom").by_hand())
 
 
-class Bounds(SettingValue):
+class Bounds(
+    SettingValue, effect="keep {self} of {of.service}",
+    back="keep {self} of {of.service}, as before; the autoscaler removes the rest as the load allows",
+):  # fmt: skip
     """At least so many instances per region. `most` and `fullest` (of the dependencies) are the facts by which it was decided."""
 
     volatile: ClassVar[frozenset[str]] = frozenset({"most", "fullest"})
@@ -56,12 +59,6 @@ class Bounds(SettingValue):
     def way_back(self, before: Self, numbers: MitigationSettings, shares: Sequence[float] | None) -> tuple[Self, ...]:
         least = {region: before.least[region] for region in self.least if region in before.least}
         return (self.model_copy(update={"least": least}),)
-
-    def effect(self, of: AutoscalerOf) -> str:
-        return f"keep {self} of {of.service}"
-
-    def back(self, of: AutoscalerOf) -> str:
-        return f"keep {self} of {of.service}, as before; the autoscaler removes the rest as the load allows"
 
     def within(self, numbers: MitigationSettings) -> bool:
         """True inside the autoscaler's bounds, while the dependencies have room."""

@@ -23,7 +23,7 @@ class GatewayOf(PlatformResource, path="services/{service}/gateway", called="the
     service: str
 
 
-class Gateway(SettingValue):
+class Gateway(SettingValue, back="{of.service} again lets {self}"):
     """Requests per second that are let in (None: all), and whether a breaker guards the dependencies."""
 
     rate_limit_rps: float | None = Field(default=None, gt=0)  # a limit of nothing would be an outage of its own
@@ -40,9 +40,6 @@ class Gateway(SettingValue):
     def effect(self, of: GatewayOf) -> str:
         turned = "; who is turned away gets 429 with Retry-After" if self.rate_limit_rps is not None else ""
         return f"{of.service} lets {self}{turned}"
-
-    def back(self, of: GatewayOf) -> str:
-        return f"{of.service} again lets {self}"
 
     def pause(self, numbers: MitigationSettings) -> timedelta:
         return numbers.limit_pause

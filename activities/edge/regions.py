@@ -29,7 +29,9 @@ class RegionsOf(PlatformResource, path="services/{service}/regions", called="the
     region: str = ""
 
 
-class Weights(SettingValue):
+class Weights(
+    SettingValue, effect="drain {of.region}: traffic of {of.service} goes to {self}", back="traffic of {of.service} again goes to {self}"
+):
     """Shares of the traffic by region, at the global balancer: absolute, and all regions."""
 
     weights: dict[str, float]
@@ -55,12 +57,6 @@ class Weights(SettingValue):
         greatest = max((name for name in shares if name != region), key=lambda name: (shares[name], name))
         others = sum(share for name, share in shares.items() if name != greatest)
         return self.model_copy(update={"weights": {**shares, greatest: round(1 - others, 9)}})
-
-    def effect(self, of: RegionsOf) -> str:
-        return f"drain {of.region}: traffic of {of.service} goes to {self}"
-
-    def back(self, of: RegionsOf) -> str:
-        return f"traffic of {of.service} again goes to {self}"
 
     def pause(self, numbers: MitigationSettings) -> timedelta:
         return numbers.return_pause

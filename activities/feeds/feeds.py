@@ -35,7 +35,7 @@ class FeedOf(PlatformResource, path="feeds/{feed}", called="feed {feed}"):
         return (comment("wait until last_good is the newest version:"), *self.read_by_hand())
 
 
-class Feeding(SettingValue):
+class Feeding(SettingValue, effect="stop the generator of {of.feed}, and pin version {pinned}"):
     """Whether the generator runs, and which version is read (None: the newest)."""
 
     running: bool
@@ -44,9 +44,6 @@ class Feeding(SettingValue):
     def __str__(self) -> str:
         reads = "the newest version" if self.pinned is None else f"version {self.pinned}"
         return f"generator {'running' if self.running else 'stopped'}, {reads} read"
-
-    def effect(self, of: FeedOf) -> str:
-        return f"stop the generator of {of.feed}, and pin version {self.pinned}"
 
     def back(self, of: FeedOf) -> str:
         runs = "runs again" if self.running else "stays stopped"

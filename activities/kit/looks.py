@@ -24,9 +24,9 @@ class ReadOrder(Order):
         return filled(self._effect, self)
 
 
-def filled(template: str, of: Value) -> str:
-    """A template with the fields of a value in it. A duration is said as `5 min`, several names as `a, b and c`."""
-    return template.format_map({name: _in_words(value) for name, value in of})
+def filled(template: str, value: Value, **more: object) -> str:
+    """A template with the fields of a value in it, and more. A duration is said as `5 min`, several names as `a, b and c`."""
+    return template.format_map({**{name: _in_words(field) for name, field in value}, **more})
 
 
 def span(duration: timedelta) -> str:
@@ -34,7 +34,7 @@ def span(duration: timedelta) -> str:
     seconds = int(duration.total_seconds())
     if seconds >= 3600 and seconds % 3600 == 0:
         return f"{seconds // 3600} h"
-    return f"{seconds // 60} min" if seconds >= 120 and seconds % 60 == 0 else f"{seconds} s"
+    return f"{seconds // 60} min" if seconds >= 60 and seconds % 60 == 0 else f"{duration.total_seconds():g} s"
 
 
 def listed(names: tuple[str, ...]) -> str:

@@ -33,7 +33,7 @@ class Breaker(Value):
     window_seconds: float
 
 
-class ClientPolicy(SettingValue):
+class ClientPolicy(SettingValue, effect="make clients back off: {self}", back="let clients retry as before: {self}"):
     """`retry_budget` is the most retries, as a share of calls."""
 
     max_attempts: int
@@ -44,12 +44,6 @@ class ClientPolicy(SettingValue):
     def __str__(self) -> str:
         breaker = "on" if self.breaker.enabled else "off"
         return f"{self.max_attempts} attempts, backoff {self.backoff}, at most {self.retry_budget:.0%} retries, breaker {breaker}"
-
-    def effect(self, of: ClientPolicyOf) -> str:
-        return f"make clients back off: {self}"
-
-    def back(self, of: ClientPolicyOf) -> str:
-        return f"let clients retry as before: {self}"
 
 
 class ClientPolicies(

@@ -1,7 +1,7 @@
 """In which mode tenants are answered: as usual, or from retrieval only and labelled so (spec §9.2 M2)."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 
 from activities.action import Call, Limits, NotYet, Refused, Risk, Role
@@ -35,7 +35,7 @@ class ModesOf(RouteResource):
         )
 
 
-class Modes(SettingValue):
+class Modes(SettingValue, back="put the modes of route {of.route} back ({self})"):
     """The mode of each tenant: `normal` or `retrieval_only`."""
 
     modes: dict[str, str]
@@ -60,9 +60,6 @@ class Modes(SettingValue):
 
     def effect(self, of: ModesOf) -> str:
         return f"answer {people(of.tenants)} of route {of.route} from retrieval only, labelled"
-
-    def back(self, of: ModesOf) -> str:
-        return f"put the modes of route {of.route} back ({self})"
 
 
 class ModesReading(Reading[Modes]):
@@ -106,14 +103,9 @@ class TenantModes(
                 if any(over.value.modes[tenant] != mode for tenant in left):
                     return  # reading back says so
 
-    async def prove(self, call: Call, order: Change[ModesOf, Modes], now: ModesReading) -> str:
-        return await self._answered(call, order.wanted.modes)
-
-    async def prove_step(self, call: Call, order: Restore[ModesOf, Modes], step: Modes) -> str:
-        return await self._answered(call, step.modes)
-
-    async def _answered(self, call: Call, wanted: Mapping[str, str]) -> str:
+    async def shown(self, call: Call, of: ModesOf, value: Modes) -> str:
         """Ask the product as these tenants. Raises `NotYet` when too many answers show another mode."""
+        wanted = value.modes
         tenants = spread(sorted(wanted), min(MOST_CHATS, len(wanted)))
         said = await asyncio.gather(*(self._app.chat(call, tenant) for tenant in tenants))
         wrong = [tenant for tenant, answer in zip(tenants, said, strict=True) if answer.headers.get("x-mode") != wanted[tenant]]

@@ -13,8 +13,7 @@ from activities.feeds.feeds import Feeds, FeedsOf
 from activities.metrics.onset import OnsetOf, Point, Shape, start_of
 from activities.metrics.telemetry import Surface, Telemetry
 from activities.platform.change_feed import ChangeFeed, ChangesSince
-from activities.write_gate.values import WriteGateOf
-from activities.write_gate.write_gate import WriteGates
+from activities.write_gate.write_gate import WriteGateOf, WriteGates
 from practice.services.deploying import change, deploy
 from practice.services.fleet import ServiceFault
 from practice.world.world import World
