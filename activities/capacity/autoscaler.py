@@ -32,9 +32,10 @@ class AutoscalerOf(PlatformResource, path="services/{service}/autoscaler", calle
 
 
 class Bounds(
-    SettingValue, effect="keep {self} of {of.service}",
+    SettingValue,
+    effect="keep {self} of {of.service}",
     back="keep {self} of {of.service}, as before; the autoscaler removes the rest as the load allows",
-):  # fmt: skip
+):
     """At least so many instances per region. `most` and `fullest` (of the dependencies) are the facts by which it was decided."""
 
     volatile: ClassVar[frozenset[str]] = frozenset({"most", "fullest"})

@@ -11,7 +11,7 @@ from activities.kit.clock import Clock
 from activities.kit.rest import RestSetting
 from activities.kit.setting import Change, Reading, Restore, SettingValue
 from activities.kit.words.promql import Other, selector
-from activities.metrics.counting import again, beyond_chance, blind, too_many_errors
+from activities.metrics.counting import again, beyond_chance, grown_since, too_many_errors
 from activities.metrics.prometheus import Prometheus
 from activities.organisation.numbers import MitigationSettings
 from activities.platform.control_plane import ControlPlane, PlatformResource
@@ -65,10 +65,9 @@ class Gateways(RestSetting[GatewayOf, Gateway], read="edge.limits", change="edge
         most, window, service = order.wanted.rate_limit_rps, order.numbers.settled, order.of.service
         if most is None:
             return ""
-        n = await self._prometheus.grown(call, selector("service_requests_total", service=service, outcome=Other("limited")), window)
+        served = selector("service_requests_total", service=service, outcome=Other("limited"))
+        n = await grown_since(self._prometheus, call, served, order.numbers, "how much is let in")
         if n is None:
-            if not blind(call, order.numbers):
-                raise NotYet("accepted, but no metrics show yet how much is let in", after=again(call, order.numbers))
             return "the metrics are blind"
         rate = n / window.total_seconds()
         if beyond_chance(n, 1.0, most * window.total_seconds()):

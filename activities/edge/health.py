@@ -82,9 +82,11 @@ class HealthMap(Value):
 
 
 class DependenciesOf(
-    PlatformLook, target="service/{service}", effect="ask what {service} stands on, and whether it holds",
+    PlatformLook,
+    target="service/{service}",
+    effect="ask what {service} stands on, and whether it holds",
     path="services/{service}/dependencies",
-):  # fmt: skip
+):
     """Ask what a service stands on: balancer, names, certificate, database, cache."""
 
     service: str

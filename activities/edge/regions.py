@@ -14,7 +14,7 @@ from activities.kit.rest import RestSetting
 from activities.kit.setting import Change, Reading, Restore, SettingValue
 from activities.kit.setting.write import SOON
 from activities.kit.words.promql import selector
-from activities.metrics.counting import again, blind, too_many_errors
+from activities.metrics.counting import again, grown_since, too_many_errors
 from activities.metrics.prometheus import Prometheus
 from activities.organisation.numbers import MitigationSettings
 from activities.platform.control_plane import ControlPlane, PlatformLook, PlatformResource
@@ -70,9 +70,11 @@ class Weights(
 
 
 class HeadroomOf(
-    PlatformLook, target="service/{service}/regions", path="services/{service}/headroom",
+    PlatformLook,
+    target="service/{service}/regions",
     effect="read whether the other regions of {service} can take over from {region}",
-):  # fmt: skip
+    path="services/{service}/headroom",
+):
     """Read whether the other regions can take over from this one."""
 
     service: str
@@ -122,9 +124,7 @@ class Regions(
         if by[region]:
             raise NotYet(f"accepted, but {by[region]} of {SAMPLE} probes were still answered from {region}", after=SOON)
         counted = selector("service_requests_total", service=order.of.service, region=region)
-        there = await self._prometheus.grown(call, counted, numbers.settled)
-        if there is None and not blind(call, numbers):
-            raise NotYet(f"accepted, but no metrics show yet that {region} is empty", after=again(call, numbers))
+        there = await grown_since(self._prometheus, call, counted, numbers, f"that {region} is empty")
         if there:
             raise NotYet(f"accepted, but {region} still counted {there:.0f} requests lately", after=again(call, numbers))
         if there is None and not by:

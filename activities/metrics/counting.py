@@ -83,9 +83,15 @@ async def too_many_errors(prometheus: Prometheus, call: Call, window: timedelta,
     return f"{errors / every:.2%} of {every:.0f} requests failed" if beyond_chance(errors, every, allowed) else ""
 
 
-def blind(call: Call, numbers: MitigationSettings) -> bool:
-    """Whether metrics that do not answer are taken as blind by now, so that what the probes met must do (INV-20)."""
-    return elapsed() * call.pace >= numbers.settled
+async def grown_since(prometheus: Prometheus, call: Call, series: str, numbers: MitigationSettings, what: str) -> float | None:
+    """How much counters grew since a change settled. None: the metrics are blind by now, so that what the probes met must do (INV-20).
+
+    Raises `NotYet` while the metrics do not answer and may still; `what`: what they do not show.
+    """
+    grown = await prometheus.grown(call, series, numbers.settled)
+    if grown is None and elapsed() * call.pace < numbers.settled:
+        raise NotYet(f"accepted, but no metrics show yet {what}", after=again(call, numbers))
+    return grown
 
 
 def again(call: Call, numbers: MitigationSettings) -> timedelta:

@@ -152,7 +152,7 @@ class CanaryWatch:
             elif (await self.gateway.route(call, order.route)).epoch != order.epoch:
                 return "a newer route change exists"
         except Conflict as conflict:
-            self._lapsed = "no_lease" in conflict.response.text
+            self._lapsed = "no_lease" in str(conflict)
             return "the lease lapsed; the router is back on the safe weights" if self._lapsed else "a newer route change exists"
         except (httpx.HTTPError, NotYet):
             return ""

@@ -31,22 +31,23 @@ class Probe(ReadOrder, target="provider/{provider}", effect="send {times} real c
 
 
 class Probed(Value):
-    """How a provider answered just now. `quota_headroom` is the free share of what we contracted; None where unknown."""
+    """How a provider answered just now: `n` probes, by what they met."""
 
     provider: str
     n: int
-    ok_n: int
     by_class: dict[ErrorClass, int] = {}
     latency_p95_ms: float | None = None
     baseline_ms: float | None = None
-    quota_headroom: float | None = None
-    spend_capped: bool = False
     at: datetime
 
     @property
     def ok(self) -> bool:
         """True when every probe was answered and none was slow. No probe is not ok."""
-        return 0 < self.n == self.ok_n and not is_slow(self.latency_p95_ms, self.baseline_ms)
+        return 0 < self.n == self.by_class.get(ErrorClass.OK, 0) and not is_slow(self.latency_p95_ms, self.baseline_ms)
+
+    @property
+    def spend_capped(self) -> bool:
+        return self.by_class.get(ErrorClass.SPEND_CAP, 0) > 0
 
 
 class Needs(Value):

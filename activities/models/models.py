@@ -140,16 +140,13 @@ class Models(System):
 
     async def _probed(self, call: Call, order: Probe, row: Json, tenants: Sequence[Json]) -> Probed:
         said = await self._gateway.probe(call, order.route, order.provider, permitting(row, tenants), order.times, order.vantage)
-        met, contracted = Counter(one.error_class for one in said), row["quota"].get("contracted_rpm")
+        waited = sorted(one.milliseconds for one in said)
         return Probed(
             provider=order.provider,
             n=len(said),
-            ok_n=met[ErrorClass.OK],
-            by_class=dict(met),
-            latency_p95_ms=_p95([one.milliseconds for one in said]),
+            by_class=Counter(one.error_class for one in said),
+            latency_p95_ms=waited[math.ceil(0.95 * len(waited)) - 1] if waited else None,
             baseline_ms=row["baseline_latency_ms"],
-            quota_headroom=max(0.0, 1 - row["quota"]["used"] / contracted) if contracted else None,
-            spend_capped=met[ErrorClass.SPEND_CAP] > 0,
             at=call.at,
         )
 
@@ -261,22 +258,14 @@ def _candidate(row: Json, primary: Json, needs: Needs, movable_rps: float, seen:
     )
     return Candidate(
         id=row["name"],
-        evaluated=row["evaluated"],
         prompt_profile=row["prompt_profile"] or "",
-        parity=row["parity"],
-        price_ratio=row["price_ratio"],
-        capacity_rps=row["capacity_rps"],
+        **{name: row[name] for name in ("evaluated", "parity", "price_ratio", "capacity_rps")},
         free_rps=max(0.0, room),
         movable_rps=movable_rps,
         capabilities_ok=able,
         shared_with_primary=tuple(sorted(set(row["shared_tags"]) & set(primary["shared_tags"]))),
         probe=seen,
     )
-
-
-def _p95(values: Sequence[float]) -> float | None:
-    ordered = sorted(values)
-    return ordered[math.ceil(0.95 * len(ordered)) - 1] if ordered else None
 
 
 def _routing(route: RouteState, tenants: tuple[str, ...]) -> dict[str, JsonValue]:

@@ -23,7 +23,7 @@ from activities.kit.setting import Change, Reading, Restore, SettingValue
 from activities.kit.setting.write import SOON
 from activities.kit.words.promql import Other, selector
 from activities.kit.words.shell import comment
-from activities.metrics.counting import again, blind, chance, too_many_errors
+from activities.metrics.counting import again, chance, grown_since, too_many_errors
 from activities.metrics.prometheus import Prometheus
 from activities.organisation.numbers import MitigationSettings
 from activities.platform.control_plane import ControlPlane, PartOf, PlatformResource
@@ -154,9 +154,7 @@ class WriteGates(
             if not met["refused"] and not await self._counts_refusals(call, order, region):
                 raise NotYet(f"accepted, but no write in {region} was refused as agreed: {_words(met)}", after=again(call, numbers))
         series = selector("service_writes_total", service=of.service, outcome=Other("refused"))
-        written = await self._prometheus.grown(call, series, numbers.settled)
-        if written is None and not blind(call, numbers):
-            raise NotYet("accepted, but no metrics show yet that writes have stopped", after=again(call, numbers))
+        written = await grown_since(self._prometheus, call, series, numbers, "that writes have stopped")
         if written is not None and written > STRAYS:
             raise NotYet(f"accepted, but {written:.0f} writes were still counted lately", after=again(call, numbers))
         counted = "the metrics are blind" if written is None else f"{written:.0f} writes counted since"
