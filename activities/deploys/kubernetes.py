@@ -121,7 +121,7 @@ class Kubernetes:
         except Unprocessable as no:
             # A failed test is 422, as is a template that makes no sense: only the version tells them apart.
             if (await self._deployment(call, service, region))["metadata"]["resourceVersion"] != version:
-                raise Conflict(no.response) from no
+                raise Conflict(no.message) from no
             raise
 
     async def _look(self, call: Call, service: Deployed, region: str) -> tuple[Json, list[Json]]:
