@@ -16,12 +16,12 @@ class BackgroundTasks:
         self._tasks: list[asyncio.Task[bool]] = []
         self.ending = False
 
-    def run(self, what: str, work: Awaitable[None]) -> None:
+    def run(self, what: str, work: Awaitable[object]) -> None:
         """Start it, and do not wait for it."""
         self._tasks = [task for task in self._tasks if not task.done()]
         self._tasks.append(asyncio.create_task(self.attempt(what, work)))
 
-    async def attempt(self, what: str, work: Awaitable[None]) -> bool:
+    async def attempt(self, what: str, work: Awaitable[object]) -> bool:
         """Wait for it. False, and a line on the timeline, when it cannot be done."""
         try:
             await work

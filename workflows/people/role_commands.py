@@ -57,11 +57,12 @@ class RoleCommands:
         if taken and role is Role.INCIDENT_COMMANDER and person.id != holder:
             raise NotAccepted(f"{holder} commands and can be reached: only {holder} may hand command over")
         if taken and to.id != person.id:
-            self._announcer.offered(role, to, person)
+            self._announcer.offer(role, to, person.id)
             return f"{role.title} of {state.id} is offered to {to.id}; it stays with {holder} until {to.id} acknowledges"
         self._give(role, to)
         state.note("assigned", f"{to.id} is {role.title}", by=person.id)
-        self._announcer.assigned(role, to, person)
+        if to.id != person.id:
+            self._announcer.remind((to,), f"{person.id} made you {role.title} of {state.id}. Say that you are on it: incident ack")
         return f"{to.id} is {role.title} of {state.id}"
 
     def _accept(self, person: Person, role: Role, by: str) -> str:
