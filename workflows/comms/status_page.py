@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from temporalio import workflow
 
-from activities.action import Grant, Risk, Role, action_of
+from activities.action import Grant, Risk, Role
 from activities.status_page.status_page import Publish, StatusPage
 from activities.status_page.status_page import State as PublicState
 from activities.texts import templates, wording
@@ -112,12 +112,10 @@ class StatusPageUpdates(Part):
         if self._declined or self._grant or state.restricted or not state.policy.holding_statement:
             return
         order = self._publication(self.published or "investigating", "holding@1", holding=True)
-        action = action_of(StatusPage.publish)
-        signed = state.policy.standing_authorisation(action.name, workflow.now())
-        if signed is None:
+        grant = state.standing_grant(StatusPage.publish, order)
+        if grant is None:
             state.note("overdue", "no holding statement: policy holds no signed standing authorisation for status_page.publish")
             return
-        grant = state.approvals.standing(action.name, [order], signed, state.policy.approval_valid[Risk.C2], workflow.now())
         async with self._publishing:
             await self._publish(order, grant)
 

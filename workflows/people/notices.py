@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Sequence
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import timedelta
 from textwrap import shorten
 from typing import Any
 
@@ -30,8 +31,7 @@ class Notices:
     """Sends messages to people, beside everything else. What cannot be sent is on the timeline."""
 
     def __init__(self, state: IncidentContext, invoker: VerbInvoker) -> None:
-        self._state = state
-        self._invoker = invoker
+        self._state, self._quietly = state, invoker.quietly
         self._sending: list[asyncio.Task[None]] = []
         self._reminders = 0
 
@@ -41,7 +41,7 @@ class Notices:
 
     def send(self, question: Question, nth: int) -> None:
         """Send a question to whoever may answer it now."""
-        self._start(self._attempt("nobody could be reached", self._ask(question, nth), question))
+        self.start(self._attempt("nobody could be reached", self._ask(question, nth), question))
 
     def offer(self, role: Role, to: Person, by: str) -> None:
         """Offer a role that somebody holds; it changes hands when it is accepted."""
@@ -58,20 +58,17 @@ class Notices:
             self._reminders += 1
             reminder = Remind(incident_id=self._state.id, people=tuple(people), text=text, nth=self._reminders)
             who = ", ".join(person.id for person in people)
-            self._start(self._attempt(who, self._invoker.quietly(Pager.remind, reminder)))
-
-    def find_a_second(self, question: Question) -> None:
-        """When one person is alone with a decision for two: page a second one, and only then let them decide alone."""
-        self._start(self._find_a_second(question))
+            self.start(self._attempt(who, self._quietly(Pager.remind, reminder)))
 
     async def read_the_rota(self, *, fresh: bool = False) -> None:
         """Find out who is on duty, unless that was done within the last minute. Raises `RetriesExhausted` when the roster cannot be read."""
         state = self._state
-        if fresh or not state.assignments.read_since(workflow.now() - state.policy.paced(state.policy.rota_fresh)):
-            for remark in state.assignments.read(await self._invoker.quietly(Rota.now, ReadAll()), workflow.now()):
+        known = state.assignments.read_at
+        if fresh or known is None or known < workflow.now() - state.policy.paced(state.policy.rota_fresh):
+            for remark in state.assignments.read(await self._quietly(Rota.now, ReadAll()), workflow.now()):
                 state.note("rota", remark)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
         self._sending = [*(task for task in self._sending if not task.done()), asyncio.create_task(work)]
 
     async def _attempt(self, what: str, work: Awaitable[Any], question: Question | None = None) -> None:
@@ -81,8 +78,8 @@ class Notices:
         except NotSentInShadow:
             return
         except RetriesExhausted as out:
-            about, number = (f"[{question.number}] ", question.number) if question else ("", None)
-            self._state.note("not sent", f"{about}{what}: {out.why}", question=number)
+            number = question.number if question else None
+            self._state.note("not sent", f"{f'[{number}] ' if number else ''}{what}: {out.why}", question=number)
 
     async def _ask(self, question: Question, nth: int) -> None:
         await self.read_the_rota()
@@ -90,10 +87,11 @@ class Notices:
         if not people:
             self._state.note("nobody", f"[{question.number}] nobody on the roster may answer this; assign a role")
             return
-        await self._invoker.quietly(Pager.ask, self._message(question, people, nth))
+        await self._quietly(Pager.ask, self._message(question, people, nth))
         question.told = tuple(dict.fromkeys((*question.told, *(person.id for person in people))))
 
-    async def _find_a_second(self, question: Question) -> None:
+    async def find_a_second(self, question: Question) -> None:
+        """When one person is alone with a decision for two: page a second one, and only then let them decide alone."""
         state, policy = self._state, self._state.policy
         await workflow.wait_condition(lambda: not question.open or bool(question.answers and state.assignments.solo))
         if not question.open:
@@ -104,50 +102,40 @@ class Notices:
         if others and await self._second_answered(question, alone, others):
             return
         question.alone_from = workflow.now()
+        how = "policy does not allow break-glass: it waits for a second person"
         if policy.break_glass:
             how = "approve again with a reason that begins “break glass:” and says why; it is reviewed afterwards"
-        else:
-            how = "policy does not allow break-glass: it waits for a second person"
         state.note("alone", f"[{question.number}] nobody else can be reached; {how}", question=question.number)
         self.remind([person for person in state.assignments.reachable() if person.id == alone], f"Question {question.number}: {how}")
 
     async def _second_answered(self, question: Question, alone: str, others: tuple[Person, ...]) -> bool:
         """Page them and wait. True when the question was closed meanwhile."""
-        wait = self._state.policy.second_person
-        self._state.note(
-            "alone",
-            f"[{question.number}] {alone} is alone with a {question.risk.label} decision: a second person is paged for "
-            f"{wait.total_seconds() / 60:g} min: {', '.join(person.id for person in others)}",
-            question=question.number,
-        )
-        self._start(self._attempt("a second person could not be reached", self._page_others(question, others), question))
-        try:
+        state, number, wait = self._state, question.number, self._state.policy.second_person
+        paged = f"a second person is paged for {wait.total_seconds() / 60:g} min: {', '.join(person.id for person in others)}"
+        state.note("alone", f"[{number}] {alone} is alone with a {question.risk.label} decision: {paged}", question=number)
+        self.start(self._attempt("a second person could not be reached", self._page_others(question, others), question))
+        with suppress(TimeoutError):
             await workflow.wait_condition(
-                lambda: not question.open, timeout=self._state.policy.for_people(wait), timeout_summary="a second person"
+                lambda: not question.open, timeout=state.policy.for_people(wait), timeout_summary="a second person"
             )
-        except TimeoutError:
-            return False
-        return True
+        return not question.open
 
     async def _page_others(self, question: Question, others: tuple[Person, ...]) -> None:
         text = f"{self._state.display_name} · a second person is needed for question {question.number}"
+        await self._quietly(Pager.ask, self._message(question, others, 1))
         page = Page(incident_id=self._state.id, people=others, summary=text[:500], severity=1, nth=100 + question.number)
-        await self._invoker.quietly(Pager.ask, self._message(question, others, 1))
-        await self._invoker.quietly(Pager.page, page)
+        await self._quietly(Pager.page, page)
 
     def _message(self, question: Question, people: tuple[Person, ...], nth: int) -> Ask:
         """With its head, the code and what to type it fits on a phone's screen: at most twelve lines (`questions.question`)."""
+        expires = f" (from {question.expires_at:%H:%M:%S} UTC)" if question.expires_at else ""
         lines = (
             f"effect: {shorten(question.effect, LONGEST_EFFECT, placeholder='… (incident status --full)')}" if question.effect else "",
             f"undo: {question.inverse}",
             f"facts: {'; '.join(question.facts)}" if question.facts else "",
-            f"no answer: {question.silence.means()}" + _from(question.expires_at),
+            f"no answer: {question.silence.means()}{expires}",
         )
         return Ask(
             incident_id=self._state.id, question=question.number, question_digest=question.digest, people=people, title=question.asks,
-            lines=tuple(line for line in lines if line), options=question.options, rung=question.escalation, nth=nth,
+            lines=tuple(filter(None, lines)), options=question.options, rung=question.escalation, nth=nth,
         )  # fmt: skip
-
-
-def _from(instant: datetime | None) -> str:
-    return f" (from {instant:%H:%M:%S} UTC)" if instant else ""

@@ -6,17 +6,14 @@ from activities.action import Role
 from activities.organisation.people import Person
 from workflows.errors import NotAccepted
 from workflows.incident import Severity
-from workflows.people.access import AccessCheck
 from workflows.people.context import Announcer, IncidentContext
 from workflows.people.messages import Message
-from workflows.people.permissions import Capability
+from workflows.people.permissions import AccessCheck, Capability
 
 
 class RoleCommands:
     def __init__(self, state: IncidentContext, access: AccessCheck, announcer: Announcer) -> None:
-        self._state = state
-        self._access = access
-        self._announcer = announcer
+        self._state, self._access, self._announcer = state, access, announcer
 
     def acknowledge(self, person: Person) -> str:
         """Accept what was offered; else take command, if nobody has; else take up the roles that the rota names."""
