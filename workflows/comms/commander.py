@@ -1,6 +1,5 @@
 """Who commands: the page until somebody takes it, the vacancy ladder, and what changes when one person is alone (spec §4)."""
 
-import contextlib
 from datetime import datetime, timedelta
 from itertools import count
 
@@ -15,6 +14,7 @@ from workflows.errors import NotSentInShadow, RetriesExhausted
 from workflows.incident import Severity
 from workflows.people.notices import SLOW_PAGE, URGENT_PAGES
 from workflows.people.roster import VACANCY
+from workflows.waiting import waited
 
 ASK_PAGER_EVERY = timedelta(minutes=1)
 
@@ -104,16 +104,12 @@ class Commander(Part):
         others = [person for person in assignments.holders((Role.OPS_LEAD, Role.DEPUTY)) if person.id != commander]
         self._questions.notices.remind(others, f"{commander} commands {state.id} and cannot lead operations too: take over as Ops Lead")
 
-    # -- the pager --------------------------------------------------------------------------------------------------------------------
-
     async def _acknowledged(self, wait: timedelta) -> bool:
         """Wait for somebody to take the page, here or in the pager; the pager is asked once a minute."""
         deadline = workflow.now() + wait
         look = max(self._state.policy.paced(ASK_PAGER_EVERY), timedelta(seconds=2), wait / 5)
         while not self._taken() and (left := deadline - workflow.now()) > timedelta(0):
-            with contextlib.suppress(TimeoutError):
-                await workflow.wait_condition(self._taken, timeout=min(left, look), timeout_summary="acknowledgement of the page")
-            if self._taken():
+            if await waited(self._taken, min(left, look), "acknowledgement of the page") or self._taken():
                 break
             for nth, person in enumerate(await self._by_the_pager()):
                 self.spoke(person)
@@ -140,17 +136,12 @@ class Commander(Part):
         if person is not None:
             await self._quietly(Pager.acknowledge, Acknowledge(incident_id=self._state.id, person=person))
 
-    # -- alone ------------------------------------------------------------------------------------------------------------------------
-
     async def _see_who_else(self, until: datetime) -> None:
         """Somebody commands. If nobody else answers until the ladder would have ended, they are alone."""
         state, assignments = self._state, self._state.assignments
         left = until - workflow.now()
         if left > timedelta(0) and not assignments.solo:
-            with contextlib.suppress(TimeoutError):
-                await workflow.wait_condition(
-                    lambda: len(assignments.last_message) > 1 or self._background.ending, timeout=left, timeout_summary="a second person"
-                )
+            await waited(lambda: len(assignments.last_message) > 1 or self._background.ending, left, "a second person")
         if assignments.solo or self._background.ending or len(assignments.last_message) > 1:
             return
         for person in await self._by_the_pager():

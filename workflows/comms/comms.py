@@ -4,7 +4,6 @@ Each part is an object of its own; they are started here, learn here what happen
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
@@ -27,12 +26,13 @@ from workflows.comms.stakeholders import Stakeholders
 from workflows.comms.status_page import StatusPageUpdates
 from workflows.comms.ticket import Ticket
 from workflows.comms.war_room import Room
-from workflows.engine.background import BackgroundTasks
 from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
 from workflows.errors import RetriesExhausted
 from workflows.incident import Phase, State
+from workflows.people.background import BackgroundTasks
 from workflows.people.questions import Questions
+from workflows.waiting import waited
 
 NEWS = ("done", "adopted", "failed", "granted", "declined", "mitigated", "severity")  # kinds of entries
 
@@ -132,8 +132,6 @@ class Comms(Part):
         if state.run_state in (State.RESOLVED, State.STOOD_DOWN):
             await attempt("page", self._quietly(Pager.resolve, ResolvePage(incident_id=state.id)))
 
-    # -- beginning and end ------------------------------------------------------------------------------------------------------------
-
     async def _begin(self) -> None:
         """How this organisation speaks first, because the very first page says where to meet; then everything at once."""
         try:
@@ -147,9 +145,8 @@ class Comms(Part):
         silent = [what for what, verb, _ in parts if self._state.assumes(action_of(verb))]
         if silent:
             self._state.note("shadow", f"nothing is sent by {', '.join(silent)}: they have no write access")
-        for what, _, begin in parts:
-            if what not in silent:
-                self._background.run(what, begin())
+        for what, _, begin in (part for part in parts if part[0] not in silent):
+            self._background.run(what, begin())
         self._background.run("cadence", self._keep_cadence())
 
     async def _open_room(self) -> None:
@@ -162,20 +159,14 @@ class Comms(Part):
         if self._cadence.grid.pop(Duty.TELL, None) is not None:
             await self._first_word()
 
-    # -- the clock --------------------------------------------------------------------------------------------------------------------
-
     async def _keep_cadence(self) -> None:
         while not self._background.ending:
-            self._cadence.approved = self._public.approved is not None
+            self._cadence.approved = bool(self._public.approved)
             self._cadence.classifying = self._severity.active
             due = self._cadence.next_instant()
             wait = max(due - workflow.now(), timedelta(0))
-            with contextlib.suppress(TimeoutError):
-                await workflow.wait_condition(
-                    lambda: self._background.ending or (self._public.approved is not None) is not self._cadence.approved,
-                    timeout=wait,
-                    timeout_summary=f"next duty of the comms cadence, {workflow.now() + wait:%H:%M:%S} UTC",
-                )
+            timer = f"next duty of the comms cadence, {workflow.now() + wait:%H:%M:%S} UTC"
+            await waited(lambda: self._background.ending or bool(self._public.approved) is not self._cadence.approved, wait, timer)
             if not self._background.ending and workflow.now() >= due:
                 await self._tick()
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 from activities.organisation.communications import Communications
 from workflows.comms.cadence import Cadence
-from workflows.engine.background import BackgroundTasks
 from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
+from workflows.people.background import BackgroundTasks
 from workflows.people.questions import Questions
 
 

@@ -136,8 +136,6 @@ class StatusPageUpdates(Part):
             state = str(self.published).capitalize()
             self._state.task(f"The status page still says {state}, and no playbook follows it any more: end it", Role.COMMS_LEAD)
 
-    # -- one post ---------------------------------------------------------------------------------------------------------------------
-
     async def _fill(self) -> bool:
         """True when the page lacks nothing any more that it may still take. What it refuses for ever keeps nothing else waiting."""
         done = 0

@@ -24,6 +24,7 @@ from activities.texts import wording
 from workflows.comms.part import Part, Shared
 from workflows.engine.state import IncidentState
 from workflows.errors import NotSentInShadow, RetriesExhausted
+from workflows.waiting import waited
 
 LATEST_BACKFILLED = 40  # late messages that are sent after an outage; the timeline has all of them
 
@@ -98,12 +99,7 @@ class Room(Part):
             await workflow.wait_condition(lambda: self._background.ending or self._urgent() or self._news())
             settled = (self._told_at or workflow.now()) + policy.paced(policy.room_settles)
             if not self._background.ending and not self._urgent() and settled > workflow.now() and self._told_at:
-                with contextlib.suppress(TimeoutError):
-                    await workflow.wait_condition(
-                        lambda: self._background.ending or self._urgent(),
-                        timeout=settled - workflow.now(),
-                        timeout_summary="the war room's next status",
-                    )
+                await waited(lambda: self._background.ending or self._urgent(), settled - workflow.now(), "the war room's next status")
             if not self._background.ending:
                 await self.tell()
 

@@ -5,7 +5,6 @@ Mitigation never waits for any of it, except that a rollback waits for the verif
 
 import asyncio
 from collections.abc import Awaitable
-from contextlib import suppress
 
 from temporalio import workflow
 
@@ -17,6 +16,7 @@ from workflows.first_minutes.checklist import ITEMS, due_at, ticks
 from workflows.first_minutes.freezes import ServiceFreezes
 from workflows.incident import Severity
 from workflows.status import ItemState
+from workflows.waiting import waited
 
 FROM = Severity.SEV2  # deploys are frozen by automation at SEV-1 and SEV-2; below that people judge (spec §5)
 
@@ -90,11 +90,7 @@ class FirstMinutes:
         due = due_at("checkpoint", state.severity, state.declared_at, self._verbs.policy)
         if due is None:
             return
-        with suppress(TimeoutError):
-            await workflow.wait_condition(
-                lambda: self._ending, timeout=due - workflow.now(), timeout_summary="checkpoint of the first minutes"
-            )
-        if self._ending:
+        if await waited(lambda: self._ending, due - workflow.now(), "checkpoint of the first minutes") or self._ending:
             return
         items = list(zip(ITEMS, ticks(state, self.freezes), strict=True))
         done = sum(status.state in (ItemState.DONE, ItemState.LATE) for _, status in items)

@@ -1,11 +1,8 @@
 """Telling people what they have to know or decide: questions, offers of a role, reminders, and the search for a second person (spec §2.5, §4)."""
 
-import asyncio
-from collections.abc import Awaitable, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from datetime import timedelta
 from textwrap import shorten
-from typing import Any
 
 from temporalio import workflow
 
@@ -16,10 +13,11 @@ from activities.organisation.people import Person
 from activities.organisation.rota import Rota
 from activities.paging.orders import Ask, Page, Remind
 from activities.paging.pager import Pager
-from workflows.errors import NotSentInShadow, RetriesExhausted
 from workflows.incident import Question
+from workflows.people.background import BackgroundTasks
 from workflows.people.context import IncidentContext, VerbInvoker
 from workflows.people.roster import COMMAND
+from workflows.waiting import waited
 
 # After this many pages about one unanswered question the pages come hourly: a pager that rings every five minutes for a week is switched off.
 URGENT_PAGES = 6
@@ -31,17 +29,12 @@ class Notices:
     """Sends messages to people, beside everything else. What cannot be sent is on the timeline."""
 
     def __init__(self, state: IncidentContext, invoker: VerbInvoker) -> None:
-        self._state, self._quietly = state, invoker.quietly
-        self._sending: list[asyncio.Task[None]] = []
+        self._state, self._quietly, self.background = state, invoker.quietly, BackgroundTasks(state)
         self._reminders = 0
-
-    async def settle(self) -> None:
-        """Wait until what was begun is sent."""
-        await asyncio.gather(*self._sending, return_exceptions=True)
 
     def send(self, question: Question, nth: int) -> None:
         """Send a question to whoever may answer it now."""
-        self.start(self._attempt("nobody could be reached", self._ask(question, nth), question))
+        self.background.run("nobody could be reached", self._ask(question, nth), question.number)
 
     def offer(self, role: Role, to: Person, by: str) -> None:
         """Offer a role that somebody holds; it changes hands when it is accepted."""
@@ -57,8 +50,7 @@ class Notices:
         if people:
             self._reminders += 1
             reminder = Remind(incident_id=self._state.id, people=tuple(people), text=text, nth=self._reminders)
-            who = ", ".join(person.id for person in people)
-            self.start(self._attempt(who, self._quietly(Pager.remind, reminder)))
+            self.background.run(", ".join(person.id for person in people), self._quietly(Pager.remind, reminder))
 
     async def read_the_rota(self, *, fresh: bool = False) -> None:
         """Find out who is on duty, unless that was done within the last minute. Raises `RetriesExhausted` when the roster cannot be read."""
@@ -67,19 +59,6 @@ class Notices:
         if fresh or known is None or known < workflow.now() - state.policy.paced(state.policy.rota_fresh):
             for remark in state.assignments.read(await self._quietly(Rota.now, ReadAll()), workflow.now()):
                 state.note("rota", remark)
-
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
-        self._sending = [*(task for task in self._sending if not task.done()), asyncio.create_task(work)]
-
-    async def _attempt(self, what: str, work: Awaitable[Any], question: Question | None = None) -> None:
-        """Wait for it; what does not arrive is noted."""
-        try:
-            await work
-        except NotSentInShadow:
-            return
-        except RetriesExhausted as out:
-            number = question.number if question else None
-            self._state.note("not sent", f"{f'[{number}] ' if number else ''}{what}: {out.why}", question=number)
 
     async def _ask(self, question: Question, nth: int) -> None:
         await self.read_the_rota()
@@ -113,12 +92,8 @@ class Notices:
         state, number, wait = self._state, question.number, self._state.policy.second_person
         paged = f"a second person is paged for {wait.total_seconds() / 60:g} min: {', '.join(person.id for person in others)}"
         state.note("alone", f"[{number}] {alone} is alone with a {question.risk.label} decision: {paged}", question=number)
-        self.start(self._attempt("a second person could not be reached", self._page_others(question, others), question))
-        with suppress(TimeoutError):
-            await workflow.wait_condition(
-                lambda: not question.open, timeout=state.policy.for_people(wait), timeout_summary="a second person"
-            )
-        return not question.open
+        self.background.run("a second person could not be reached", self._page_others(question, others), number)
+        return await waited(lambda: not question.open, state.policy.for_people(wait), "a second person")
 
     async def _page_others(self, question: Question, others: tuple[Person, ...]) -> None:
         text = f"{self._state.display_name} · a second person is needed for question {question.number}"

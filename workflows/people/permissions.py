@@ -20,80 +20,45 @@ from workflows.people.messages import Message
 
 
 class Capability(StrEnum):
-    """What somebody may want to do. The words are those of the table's rows."""
+    """What somebody may want to do: who may (`_COLUMNS`), and the words of the table's row."""
 
-    RAISE = "declare; raise severity"
-    LOWER = "lower severity; close SEV-1/2"
-    ASSIGN = "assign, hand over roles"
-    FREEZE_ON = "freeze on"
-    FREEZE_OFF = "freeze off; exemption token"
-    SHIFT = "rollback, traffic shift"
-    SCALE = "scale, rate-limit, breaker"
-    READ_ONLY = "read-only"
-    PROMOTE = "promote replica"
-    FLAG_OFF = "disable endpoint, flag off"
-    QUARANTINE = "quarantine session, source"
-    LIFT_QUARANTINE = "lift quarantine"
-    REVOKE = "revoke key (single)"
-    REVOKE_MANY = "mass revoke, mass rotation"
-    EVIDENCE_ON = "evidence hold on"
-    EVIDENCE_OFF = "evidence hold off"
-    READ_RESTRICTED = "read restricted data"
-    CLAMP = "tenant clamp (one tenant)"
-    CLAMP_ALL = "global clamp"
-    STATUS_PAGE = "status page (non-security)"
-    SECURITY_TEXT = "customer letter, security text"
-    NOTICE = "regulator, data-subject notice"
-    MATERIALITY = "materiality, high risk"
-    DROP_JOBS = "drop, expire jobs"
-    EDIT_POLICY = "edit policy, approvers"
-    PAUSE = "pause"
-    RESUME = "resume"
-    STAND_DOWN = "stand down"
-    WIDEN = "widen the public cadence"
+    #                  IC   Dep  Ops  Sec  Com  Scr  Leg  AI   DB   Fin  Exe  Auto
+    RAISE = "         R    R    R    R    R    R    R    R    R    R    R    R     declare; raise severity"
+    LOWER = "         A    A1   -    As   -    -    Ad   -    -    -    N    -     lower severity; close SEV-1/2"
+    ASSIGN = "        A    A    -    -    -    -    -    -    -    -    A2   R*    assign, hand over roles"
+    FREEZE_ON = "     R    R    R    R    -    -    -    -    -    -    -    R*    freeze on"
+    FREEZE_OFF = "    A    A1   R    V    -    -    -    -    -    -    -    R*    freeze off; exemption token"
+    SHIFT = "         A    A1   R    V    -    N    -    R    -    -    N    R*    rollback, traffic shift"
+    SCALE = "         N    N    R    -    -    N    -    -    -    -    -    R     scale, rate-limit, breaker"
+    READ_ONLY = "     A    A1   R    A3   N    N    -    -    R    -    N    R*    read-only"
+    PROMOTE = "       A    A1   -    -    -    N    -    -    A    -    N    -     promote replica"
+    FLAG_OFF = "      N    N    R    R    -    N    -    R    -    -    -    R     disable endpoint, flag off"
+    QUARANTINE = "    N    N    R    R    -    N    -    R    -    -    -    R     quarantine session, source"
+    LIFT_QUARANTINE = "A    -    -    A    -    N    -    -    -    -    -    -     lift quarantine"
+    REVOKE = "        N    N    R    A    -    N    -    -    -    -    -    R*    revoke key (single)"
+    REVOKE_MANY = "   A    -    R    A    N    N    N    -    -    -    N    -     mass revoke, mass rotation"
+    EVIDENCE_ON = "   N    -    R    R    -    R    R    -    R    -    -    R     evidence hold on"
+    EVIDENCE_OFF = "  -    -    -    A    -    -    A    -    -    -    -    -     evidence hold off"
+    READ_RESTRICTED = "R    R    N    R    N    R    R    N    N    -    N    R*    read restricted data"
+    CLAMP = "         N    N    R    R    N    N    -    R    -    R    -    R     tenant clamp (one tenant)"
+    CLAMP_ALL = "     A    -    R    -    N    N    -    -    -    A    N    -     global clamp"
+    STATUS_PAGE = "   A    A1   -    -    R    N    -    -    -    -    -    R*    status page (non-security)"
+    SECURITY_TEXT = " A    -    -    A    R    N    A    -    -    -    N    R*    customer letter, security text"
+    NOTICE = "        N    -    -    N    -    N    A    -    -    -    A4   R*    regulator, data-subject notice"
+    MATERIALITY = "   -    -    -    N    -    -    A    -    -    -    A    -     materiality, high risk"
+    DROP_JOBS = "     A    -    R    -    N    N    -    -    -    -    -    -     drop, expire jobs"
+    EDIT_POLICY = "   -    -    -    -    -    -    -    -    -    -    -    -     edit policy, approvers"
+    PAUSE = "         A    A    -    V    -    -    -    -    -    -    V    -     pause"
+    RESUME = "        A    A    -    -    -    -    -    -    -    -    -    -     resume"
+    STAND_DOWN = "    A    A1   -    -    -    -    -    -    -    -    -    -     stand down"
+    WIDEN = "         A    A1   -    -    R    -    -    -    -    -    -    -     widen the public cadence"
 
 
 _COLUMNS: tuple[Role | str, ...] = (
     Role.INCIDENT_COMMANDER, Role.DEPUTY, Role.OPS_LEAD, Role.SECURITY_LEAD, Role.COMMS_LEAD, Role.SCRIBE, Role.LEGAL, Role.AI_ML_LEAD,
     Role.DB_LEAD, Role.FINANCE, Role.DUTY_EXECUTIVE, "automation",
 )  # fmt: skip
-_TABLE = """
-                                 IC   Dep  Ops  Sec  Com  Scr  Leg  AI   DB   Fin  Exe  Auto
-declare; raise severity          R    R    R    R    R    R    R    R    R    R    R    R
-lower severity; close SEV-1/2    A    A1   -    As   -    -    Ad   -    -    -    N    -
-assign, hand over roles          A    A    -    -    -    -    -    -    -    -    A2   R*
-freeze on                        R    R    R    R    -    -    -    -    -    -    -    R*
-freeze off; exemption token      A    A1   R    V    -    -    -    -    -    -    -    R*
-rollback, traffic shift          A    A1   R    V    -    N    -    R    -    -    N    R*
-scale, rate-limit, breaker       N    N    R    -    -    N    -    -    -    -    -    R
-read-only                        A    A1   R    A3   N    N    -    -    R    -    N    R*
-promote replica                  A    A1   -    -    -    N    -    -    A    -    N    -
-disable endpoint, flag off       N    N    R    R    -    N    -    R    -    -    -    R
-quarantine session, source       N    N    R    R    -    N    -    R    -    -    -    R
-lift quarantine                  A    -    -    A    -    N    -    -    -    -    -    -
-revoke key (single)              N    N    R    A    -    N    -    -    -    -    -    R*
-mass revoke, mass rotation       A    -    R    A    N    N    N    -    -    -    N    -
-evidence hold on                 N    -    R    R    -    R    R    -    R    -    -    R
-evidence hold off                -    -    -    A    -    -    A    -    -    -    -    -
-read restricted data             R    R    N    R    N    R    R    N    N    -    N    R*
-tenant clamp (one tenant)        N    N    R    R    N    N    -    R    -    R    -    R
-global clamp                     A    -    R    -    N    N    -    -    -    A    N    -
-status page (non-security)       A    A1   -    -    R    N    -    -    -    -    -    R*
-customer letter, security text   A    -    -    A    R    N    A    -    -    -    N    R*
-regulator, data-subject notice   N    -    -    N    -    N    A    -    -    -    A4   R*
-materiality, high risk           -    -    -    N    -    -    A    -    -    -    A    -
-drop, expire jobs                A    -    R    -    N    N    -    -    -    -    -    -
-edit policy, approvers           -    -    -    -    -    -    -    -    -    -    -    -
-pause                            A    A    -    V    -    -    -    -    -    -    V    -
-resume                           A    A    -    -    -    -    -    -    -    -    -    -
-stand down                       A    A1   -    -    -    -    -    -    -    -    -    -
-widen the public cadence         A    A1   -    -    R    -    -    -    -    -    -    -
-"""
-
-
-TABLE: Mapping[Capability, Mapping[Role | str, str]] = {
-    Capability(row[:33].strip()): dict(zip(_COLUMNS, row[33:].split(), strict=True)) for row in _TABLE.splitlines()[2:]
-}
+TABLE: Mapping[Capability, Mapping[Role | str, str]] = {row: dict(zip(_COLUMNS, row.split()[:12], strict=True)) for row in Capability}
 # The rows that our verbs belong to, by wire name: where the table knows a veto, its holder may decline a question about the verb.
 VERBS: Mapping[str, Capability] = {
     "models.shift": Capability.SHIFT,

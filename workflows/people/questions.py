@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
@@ -17,6 +16,7 @@ from workflows.people.context import IncidentContext, VerbInvoker
 from workflows.people.notices import SLOW_PAGE, URGENT_PAGES, Notices
 from workflows.people.permissions import vetoes
 from workflows.people.roster import FURTHER_ROLES
+from workflows.waiting import waited
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Questions:
         """The incident is over: no answer is waited for any more, and every notice that was begun is sent."""
         self._settled = True
         self.withdraw()
-        await self.notices.settle()
+        await self.notices.background.stop()
 
     def _open(self, draft: QuestionDraft) -> Question:
         state = self._state
@@ -145,7 +145,7 @@ class Questions:
     async def _wait(self, question: Question) -> None:
         """Climb the ladder until somebody answers; then hold and page again, or let silence mean what it means."""
         if question.quorum > 1 and not question.strict:
-            self.notices.start(self.notices.find_a_second(question))
+            self.notices.background.run("a second person", self.notices.find_a_second(question), question.number)
         try:
             await self._climb(question)
         except asyncio.CancelledError:
@@ -182,9 +182,7 @@ class Questions:
         """Send it beside the wait: a chat that hangs must not delay an answer that comes another way."""
         self.notices.send(question, nth)
         summary = f"question {question.number}: {shorten(question.asks, 80, placeholder='…')}"
-        with suppress(TimeoutError):
-            await workflow.wait_condition(lambda: not question.open, timeout=wait, timeout_summary=summary)
-        return not question.open
+        return await waited(lambda: not question.open, wait, summary)
 
     async def _until_commanded(self, question: Question) -> None:
         """While nobody commands (IC_VACANT) a yes is kept and nothing broad is done (spec §4). Answering as commander takes command."""
