@@ -12,8 +12,7 @@ from rich.table import Table
 from starters.cli import facts
 from starters.cli.terminal import draw, group, say, say_json
 from starters.screens.text import typed
-from workflows.severity.classify import Classification, classify
-from workflows.severity.matrix import HEADINGS, MATRIX, RULE_OF_THUMB
+from workflows.severity.classify import HEADINGS, MATRIX, RULE_OF_THUMB, Classification, classify
 
 QUICK_SHEET = (  # seed, Appendix A, word for word
     "Declare → Assign roles → Freeze deploys.",
