@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from starters.cli import documents, freeze, look, messages, options, plan, slo, terminal
-from starters.cli.options import As, AsJson
-from starters.cli.terminal import group, say, say_json
+from starters.cli.options import As
+from starters.cli.terminal import AsJson, group, say, say_json
 from starters.screens import shadow_report, sheets
 from starters.screens.text import typed
 from workflows.incident import Incident

@@ -10,8 +10,8 @@ from pydantic import BaseModel, JsonValue
 
 from starters.cli import options
 from starters.cli.look import provenance
-from starters.cli.options import AsJson, Which
-from starters.cli.terminal import draw, group, say, say_json, width
+from starters.cli.options import Which
+from starters.cli.terminal import AsJson, draw, group, say, say_json, width
 from starters.postmortem import paper
 from starters.reading import IncidentView, Reader, whole
 from starters.screens import by_hand

@@ -11,8 +11,8 @@ import typer
 
 from activities.freeze.orders import ARTEFACT, ExemptionPurpose, FreezeState
 from starters.cli import options
-from starters.cli.options import As, AsJson, Code, Why
-from starters.cli.terminal import group, say, say_json
+from starters.cli.options import As, Code, Why
+from starters.cli.terminal import AsJson, group, say, say_json
 from starters.errors import CliError
 
 if TYPE_CHECKING:

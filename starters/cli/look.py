@@ -14,8 +14,8 @@ from rich.live import Live
 from activities.ledger import capabilities
 from activities.ledger.database import LedgerDown
 from starters.cli import options
-from starters.cli.options import AsJson, Full, Which
-from starters.cli.terminal import draw, group, say, say_json, width
+from starters.cli.options import Full, Which
+from starters.cli.terminal import AsJson, draw, group, say, say_json, width
 from starters.errors import CliError
 from starters.reading import SERVER, IncidentView, Reader
 from starters.screens import lists

@@ -25,7 +25,6 @@ T = TypeVar("T")
 WHICH = "The incident: its id, or the beginning or end of it. Not needed while exactly one is open."
 Which = Annotated[str, typer.Argument(metavar="INCIDENT", help=WHICH, show_default=False)]
 Asked = Annotated[str, typer.Argument(metavar="QUESTION", help="Its number. Needed if several questions wait for you.", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs. The keys do not change.")]
 As = Annotated[str, typer.Option("--as", metavar="NAME", help="Who you are. Default: $INCIDENT_AS, else the user of this machine.")]
 Why = Annotated[str, typer.Option("--reason", "-r", metavar="TEXT", help="Why. It is written on the timeline.")]
 Code = Annotated[

@@ -12,8 +12,7 @@ from rich.text import Text
 from activities.action import Risk
 from activities.ledger import capabilities
 from starters.cli import options
-from starters.cli.options import AsJson
-from starters.cli.terminal import draw, group, say, say_json
+from starters.cli.terminal import AsJson, draw, group, say, say_json
 from starters.errors import CliError
 from starters.screens.text import plain
 from workflows.incident import Incident, Phase, Question

@@ -9,8 +9,7 @@ from pydantic import JsonValue
 
 from activities.metrics.slo import Burning, ErrorBudget, Finding, SloPolicy
 from starters.cli import options
-from starters.cli.options import AsJson
-from starters.cli.terminal import group, say, say_json
+from starters.cli.terminal import AsJson, group, say, say_json
 from starters.errors import CliError
 from starters.reading import Reader, talk
 from starters.screens.text import typed
