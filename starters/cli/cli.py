@@ -38,7 +38,7 @@ def declare(
         severity=options.severity(severity) if severity else None,
     )  # fmt: skip
     steering.playbook(playbook)
-    declared = options.with_client(reader, lambda client: steering.declare(client, reader.ledger, reader.settings, playbook, told))
+    declared = reader.talk(lambda client: steering.declare(client, reader.ledger, reader.settings, playbook, told))
     say(f"{declared.incident_id} {'is declared' if declared.opened else 'is already open for the same thing; nothing new was started'}")
     say(f"watch it: {typed('watch', declared.incident_id)}")
 
