@@ -26,7 +26,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.kit.pulse import beating
-from activities.values import Patience, Risk, Role, Value
+from activities.values import Patience, Risk, Role, Value, filled
 
 __all__ = ["Patience", "Risk", "Role", "Value"]  # most rooms take these from here
 
@@ -66,18 +66,24 @@ class Limits(Value):
 
 
 class Order(Value):
-    """What is wanted of a system. It carries references, never secrets; it can say itself to a person."""
+    """What is wanted of a system. It carries references, never secrets; it can say itself to a person.
+
+    Declared with the class, as templates over its fields (`"ticket {number}"`), where a template can say it: the `target` and the `effect`.
+    """
 
     # Fields that say *from where* we act, not *what* we do: they may change without asking the approver again.
     volatile: ClassVar[frozenset[str]] = frozenset()
-    # What is acted on, what will be different and how it is undone, where a sentence with the order's own fields says it: "ticket {self.number}".
     acts_on: ClassVar[str] = ""
     does: ClassVar[str] = ""
-    undone: ClassVar[str] = "nothing to undo: it only looks"
+    undone: ClassVar[str] = "nothing to undo: it only looks"  # how it is undone, in one sentence; also a template
+
+    def __init_subclass__(cls, *, target: str = "", effect: str = "") -> None:
+        super().__init_subclass__()
+        cls.acts_on, cls.does = target or cls.acts_on, effect or cls.does
 
     def target(self) -> str:
         """What is acted on, as it stands in keys, the effect log and the screen."""
-        return self.acts_on.format(self=self)
+        return filled(self.acts_on, self)
 
     def workloads(self) -> tuple[str, ...]:
         """The workloads that it acts on, each as `name` and as `namespace/name`: none of them may be one of our own."""
@@ -85,11 +91,11 @@ class Order(Value):
 
     def effect(self) -> str:
         """What will be different afterwards, in one sentence."""
-        return self.does.format(self=self)
+        return filled(self.does, self)
 
     def inverse(self) -> str:
         """How it is undone, in one sentence."""
-        return self.undone.format(self=self)
+        return filled(self.undone, self)
 
     def by_hand(self) -> tuple[str, ...]:
         """The exact shell commands, with real values, that do the same without us."""

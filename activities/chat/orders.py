@@ -9,14 +9,13 @@ from activities.organisation.people import Person
 CHANNEL, TS = Var("CHANNEL"), Var("TS")
 
 
-class OpenRoom(Order):
+class OpenRoom(Order, target="#{name}"):
     """Open the incident's channel, invite people, pin texts. `pins`: by a name of their own.
 
     The effect's `after` holds `channel` (its id), `name`, `url` and `pins` (the `ts` by name).
     """
 
-    acts_on = "#{self.name}"
-    undone = "archive #{self.name} when the incident is closed"  # never deleted: what was said in it is evidence
+    undone = "archive #{name} when the incident is closed"  # never deleted: what was said in it is evidence
 
     name: str
     topic: str
@@ -48,14 +47,13 @@ class Pinned(Value):
     text: str
 
 
-class TellRoom(Order):
+class TellRoom(Order, target="room {channel}"):
     """Say what is new in the channel, bring what is pinned there up to date, and let in who is new: all of it at once.
 
     `channel` and each `ts` come from `OpenRoom`'s effect. The effect's `after` holds `pins`: a pin that somebody deleted has a new `ts`;
     and `not_sent`: what Slack will never take, with its reason.
     """
 
-    acts_on = "room {self.channel}"
     undone = "post a correction"
 
     channel: str

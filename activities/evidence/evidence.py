@@ -25,11 +25,13 @@ STEP_SECONDS = 15.0
 LONGEST = 2_000  # points of one series: a longer window is sampled more coarsely
 
 
-class Snapshot(Order):
+class Snapshot(
+    Order,
+    target="evidence/{incident_id}",
+    effect="export the metrics of {service} from {start:%H:%M:%S} to {end:%H:%M:%S} UTC, with a hash",
+):
     """Keep what the metrics said of a service between two real instants."""
 
-    acts_on = "evidence/{self.incident_id}"
-    does = "export the metrics of {self.service} from {self.start:%H:%M:%S} to {self.end:%H:%M:%S} UTC, with a hash"
     undone = "nothing to undo: an export changes nothing at its source"
 
     incident_id: str

@@ -46,19 +46,15 @@ class BranchLock(Value):
     drift: tuple[str, ...] = ()
 
 
-class OfService(Order):
-    acts_on = "branches/{self.service.name}"
-
+class OfService(Order, target="branches/{service.name}"):
     service: Deployed
 
     def url(self, *parts: str) -> str:
         return "https://api.github.com" + path("repos", *self.service.repository.split("/"), *parts)
 
 
-class LockOf(OfService):
+class LockOf(OfService, effect="see whether deploys of {service.name} are frozen, and what was deployed all the same"):
     """Read the lock. `since`: as it was when the freeze began; `exempted`: digests of what might pass meanwhile."""
-
-    does = "see whether deploys of {self.service.name} are frozen, and what was deployed all the same"
 
     since: BranchLock | None = None
     exempted: tuple[str, ...] = ()
@@ -102,10 +98,9 @@ class SetLock(OfService):
         }  # fmt: skip
 
 
-class ProbeDeploy(OfService):
+class ProbeDeploy(OfService, effect="a probe deploy to {service.branch} of {service.repository} is refused"):
     """Try to deploy: an empty commit that no branch points to, and a push of it that must be refused."""
 
-    does = "a probe deploy to {self.service.branch} of {self.service.repository} is refused"
     undone = "nothing to undo: an empty commit that no branch points to"
 
     def by_hand(self) -> tuple[str, ...]:

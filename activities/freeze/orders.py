@@ -112,10 +112,7 @@ class FreezeRequest(Value):
         return {**self.model_dump(mode="json", exclude={"seal"}), "message": message, "service": service}
 
 
-class FreezeOf(Order):
-    acts_on = "freeze/{self.service.name}"
-    does = "see who holds a freeze of {self.service.name}"
-
+class FreezeOf(Order, target="freeze/{service.name}", effect="see who holds a freeze of {service.name}"):
     service: Deployed
 
     def by_hand(self) -> tuple[str, ...]:
@@ -134,10 +131,9 @@ class FreezeOrder(FreezeOf):
         return FreezeRequest(**self.model_dump(include=set(FreezeRequest.model_fields)))
 
 
-class Hold(FreezeOrder, Imposition):
+class Hold(FreezeOrder, Imposition, effect="freeze deploys of {service.name} for {holder}: {reason}"):
     """Freeze deploys of a service for one holder. Others may hold it too; it ends when nobody does."""
 
-    does = "freeze deploys of {self.service.name} for {self.holder}: {self.reason}"
     undone = "release it; deploys go on when nobody holds it"
     volatile: ClassVar[frozenset[str]] = frozenset({"prior", "by", "reason"})
 
@@ -162,11 +158,10 @@ class Hold(FreezeOrder, Imposition):
         return Release(service=self.service, holder=self.holder, reason=f"{self.reason}: over")
 
 
-class Release(FreezeOrder):
+class Release(FreezeOrder, effect="release the freeze of {service.name} that {holder} holds; deploys go on when nobody holds it"):
     """Hold a freeze no longer. The branches are unlocked when nobody else holds it."""
 
-    does = "release the freeze of {self.service.name} that {self.holder} holds; deploys go on when nobody holds it"
-    undone = "freeze {self.service.name} again"
+    undone = "freeze {service.name} again"
 
     def by_hand(self) -> tuple[str, ...]:
         """By our own command; without a Temporal server by removing the ruleset, which releases it for everybody."""

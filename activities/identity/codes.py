@@ -48,11 +48,8 @@ def _as_typed(code: str) -> bytes:
     return re.sub(r"[\s\-‐-―_]", "", code).upper().translate(_MISREAD).encode()
 
 
-class Identify(Order):
+class Identify(Order, target="roster", effect="find out who answers"):
     """Who is it that answers? By code, or by what they claim. `questions`: number and digest of every question ever asked."""
-
-    acts_on = "roster"
-    does = "find out who answers"
 
     incident_id: str
     code: str = ""
@@ -70,10 +67,7 @@ class Identity(Value):
     roster: Roster
 
 
-class Sealed(Order):
-    acts_on = "seal"
-    does = "see whether a message comes from a worker of ours"
-
+class Sealed(Order, target="seal", effect="see whether a message comes from a worker of ours"):
     said: dict[str, JsonValue]
     seal: str
 

@@ -32,11 +32,8 @@ SECTIONS: dict[str, type[BaseModel] | None] = {
 }  # fmt: skip
 
 
-class ReadAll(Order):
+class ReadAll(Order, target="organisation", effect="read the organisation's policy and roster"):
     """All of it: these verbs take no parameter."""
-
-    acts_on = "organisation"
-    does = "read the organisation's policy and roster"
 
 
 class Organisation(System):

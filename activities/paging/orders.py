@@ -14,9 +14,7 @@ _USER = Var("PAGERDUTY_USER")  # whoever types
 _HEADERS = (("Authorization: Token token=", Var("PAGERDUTY_TOKEN")), ("From: ", Var("PAGERDUTY_EMAIL")))
 
 
-class OfPage(Order):
-    acts_on = "page {self.incident_id}"
-
+class OfPage(Order, target="page {incident_id}"):
     incident_id: str
 
 
@@ -61,14 +59,13 @@ class ToPeople(Order):
         return tuple(post_by_hand(person.slack, self.text_by_hand()) for person in self.people)
 
 
-class Ask(ToPeople):
+class Ask(ToPeople, target="question {question}"):
     """Put a question to people, each with their own code. The first person, the primary, is paged too.
 
     `lines`: its effect, its inverse, what silence means. `options`: what can be answered (`approve`, `decline`, or words of the question's
     own). `rung`: how far it has been escalated, from 0. `question_digest`: what the answer will be bound to.
     """
 
-    acts_on = "question {self.question}"
     undone = "close the question"
 
     question: int
@@ -117,8 +114,8 @@ class NotePage(OfPage):
         return (_of_incident("notes", {"note": {"content": visible(self.text)}}),)
 
 
-class AcknowledgementOf(OfPage):
-    does = "see who has taken the page"
+class AcknowledgementOf(OfPage, effect="see who has taken the page"):
+    """Nothing but the incident: its page is under its id."""
 
 
 class Acknowledgement(Value):
@@ -127,10 +124,9 @@ class Acknowledgement(Value):
     emails: tuple[str, ...] = ()
 
 
-class Acknowledge(OfPage):
+class Acknowledge(OfPage, effect="{person.name} has taken the page"):
     """Take the page in somebody's name, because they told us and not the pager: it must stop waking others."""
 
-    does = "{self.person.name} has taken the page"
     undone = "page again"
 
     person: Person
@@ -139,8 +135,7 @@ class Acknowledge(OfPage):
         return (_event("acknowledge", self.incident_id),)
 
 
-class ResolvePage(OfPage):
-    does = "the page is resolved"
+class ResolvePage(OfPage, effect="the page is resolved"):
     undone = "page again"
 
     def by_hand(self) -> tuple[str, ...]:

@@ -16,10 +16,8 @@ class Wanted(NamedTuple):
     message: str
 
 
-class Summons(Order):
+class Summons(Order, target="page {incident_id}"):
     """People called through an incident's page. `wanted`: by our key for each. `again`: also whom PagerDuty has called by itself."""
-
-    acts_on = "page {self.incident_id}"
 
     incident_id: str
     summary: str

@@ -5,13 +5,14 @@ from types import MappingProxyType
 from typing import Any
 
 from activities.action import Call, Refused
-from activities.kit.http import HttpClient, pages
+from activities.kit.http import HttpClient, outcome, pages
 from activities.kit.words import urls
 from activities.kit.words.escape import visible
 
 JSON = dict[str, Any]
 SEVERITY = MappingProxyType({1: "critical", 2: "error", 3: "warning", 4: "info", 5: "info"})
 LONGEST_SUMMARY, LONGEST_MESSAGE = 1024, 5_000  # characters
+NOBODYS = 400
 _PAGE = 100  # the most that PagerDuty lists at once; its default is 25
 
 
@@ -77,6 +78,11 @@ class PagerDuty:
     async def user(self, call: Call, id: str) -> JSON | None:
         found = await self._rest.find(call, urls.path("users", id))
         return dict(found["user"]) if found else None
+
+    async def own_role(self, call: Call) -> str | None:
+        """`GET /users/me`: the role of the user whose token we have. None for a token of the account, which is nobody's."""
+        response = await self._rest.ask(call, "GET", "/users/me")
+        return None if response.status_code == NOBODYS else str(outcome(response).json()["user"].get("role", ""))
 
     def _all(self, call: Call, path: str, field: str, **params: Any) -> AsyncIterator[JSON]:
         async def page(offset: int) -> tuple[list[JSON], int | None]:

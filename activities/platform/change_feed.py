@@ -12,15 +12,10 @@ Kind = Literal["deploy", "config", "flag", "migration", "iam", "prompt", "model"
 KINDS: tuple[Kind, ...] = ("deploy", "config", "flag", "migration", "iam", "prompt", "model", "scheduler", "vendor")
 
 
-class ChangesSince(Order):
+class ChangesSince(Order, target="change-feed", effect="read everything that was changed in the last {look_back}"):
     """Read what was changed in the time before the call's instant, whatever it concerns."""
 
-    acts_on = "change-feed"
-
     look_back: timedelta = timedelta(hours=24)
-
-    def effect(self) -> str:
-        return f"read everything that was changed in the last {self.look_back.total_seconds() / 3600:g} h"
 
     def by_hand(self) -> tuple[str, ...]:
         since = command("date", "-u", "-d", f"-{self.look_back.total_seconds():.0f} seconds", "+%Y-%m-%dT%H:%M:%SZ")

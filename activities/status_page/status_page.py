@@ -18,7 +18,7 @@ _TOKEN = ("Authorization: OAuth ", Var("STATUSPAGE_TOKEN"))
 _KEYS_KEPT = 50
 
 
-class Publish(Order):
+class Publish(Order, target="status page"):  # on whichever host: one approval is for both
     """Tell customers. `body` is `templates.render(template, fields)`, and `fields` come from `wording.public`.
 
     An approval covers services, state, title, template and the organisation's own text for it (`own`): every later update that says the
@@ -27,7 +27,6 @@ class Publish(Order):
     then shows that time and wakes nobody. `page_incident`: the id that an earlier post on this host returned.
     """
 
-    acts_on = "status page"  # on whichever host: one approval is for both
     undone = "publish a correcting update; messages that subscribers have received cannot be unsent"
     volatile: ClassVar[frozenset[str]] = frozenset({"nth", "body", "fields", "host", "at", "page_incident"})
 

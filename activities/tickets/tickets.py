@@ -12,11 +12,9 @@ _ISSUES = ("https://api.github.com/repos/", Var("GITHUB_REPOSITORY"), "/issues")
 _TOKEN = ("Authorization: Bearer ", Var("GITHUB_TOKEN"))
 
 
-class OpenTicket(Order):
+class OpenTicket(Order, target="ticket of {incident_id}", effect="a ticket “{title}” is open"):
     """Open the incident's ticket. `body`: `wording.ticket(...)`. The effect's `after` holds `number` and `url`."""
 
-    acts_on = "ticket of {self.incident_id}"
-    does = "a ticket “{self.title}” is open"
     undone = "close the ticket with a comment"
 
     incident_id: str
@@ -28,11 +26,9 @@ class OpenTicket(Order):
         return (curl("POST", _ISSUES, _TOKEN, body={"title": line(self.title), "body": body}),)
 
 
-class RewriteTicket(Order):
+class RewriteTicket(Order, target="ticket {number}", effect="ticket {number} is up to date"):
     """Bring our part of the ticket's body up to date."""
 
-    acts_on = "ticket {self.number}"
-    does = "ticket {self.number} is up to date"
     undone = "choose an earlier version in the ticket's edit history"
 
     number: int

@@ -70,13 +70,17 @@ class Setting(System, Generic[T, V, R]):
     async def check(self, call: Call, order: Change[T, V] | Restore[T, V], to: V) -> None:
         """Just before a write: raises `Refused` when it must not be made, `NotYet` when it may be later."""
 
+    async def shown(self, call: Call, of: T, value: V) -> str:
+        """See a value outside, and say where; where a change and a step back are proven alike. Raises `NotYet` until it shows."""
+        return ""
+
     async def prove(self, call: Call, order: Change[T, V], now: R) -> str:
         """See the change outside, and say where. Raises `NotYet` until it shows."""
-        return ""
+        return await self.shown(call, order.of, order.wanted)
 
     async def prove_step(self, call: Call, order: Restore[T, V], step: V) -> str:
         """See a step back outside, and say where. Raises `NotYet` until it shows."""
-        return ""
+        return await self.shown(call, order.of, step)
 
     async def trouble(self, call: Call, order: Restore[T, V], step: V) -> str:
         """What is wrong after a step back was watched; empty when nothing is."""
