@@ -28,7 +28,7 @@ from workflows.incident import Card, Incident, Joined, Phase, State
 from workflows.people.commands import IncidentCommands
 from workflows.people.messages import MessageHandlers, alert_of, incident_of
 from workflows.people.questions import Questions
-from workflows.procedures.procedures import ProcedureRequest, Procedures
+from workflows.procedures.procedures import Procedures
 from workflows.status import Outcome, Status
 
 # Who may have a universal procedure run (spec §4: whoever runs things; the question that it asks goes to whoever may approve it).
@@ -160,7 +160,7 @@ class Playbook(Verbs, MessageHandlers):
         await workflow.wait_condition(lambda: self._declared)
         if name == "do":
             person, message = await self._commands.holder("do", tuple(given), MAY_RUN_PROCEDURES)
-            return self.procedures.begin(ProcedureRequest.of(message, person.id))
+            return self.procedures.begin(message.model_copy(update={"by": person.id}))
         state = self.state
         severity, notes = state.severity, (state.hypotheses, state.impact, state.scope)
         reply = await self._commands.receive(name, tuple(given))

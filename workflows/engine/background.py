@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from typing import Any
 
 from activities.action import Refused
 from workflows.engine.state import IncidentState
@@ -39,3 +40,10 @@ class BackgroundTasks:
         """Start nothing more, and wait until everything that was started has ended. Nothing is cancelled in the middle of a call."""
         self.ending = True
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def stopped(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel these, and wait until they have ended, however they end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -3,9 +3,8 @@
 What is unknown is never in a revision's favour: a target that cannot be shown to be safe is none.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import NamedTuple
 
 from activities.action import Value
 from activities.deploys.deploys import Revision, Rollout
@@ -20,19 +19,6 @@ class Targets(Value):
 
     def best(self) -> Revision | None:
         return self.eligible[0] if self.eligible else None
-
-
-class _Scene(NamedTuple):
-    """What a revision is held against."""
-
-    serving: frozenset[str]
-    newest_serving: tuple[datetime, str]
-    tried: frozenset[str]
-    blocked: frozenset[str]
-    disabled_secrets: frozenset[str]
-    schema: int | None
-    irreversible: tuple[datetime, ...]
-    rule: RollBack
 
 
 def roll_back_targets(
@@ -52,23 +38,21 @@ def roll_back_targets(
     are the instants of its irreversible migrations. `serving` is what is to be left (all that has traffic anywhere, unless given),
     `tried` what was tried in this incident and did not help.
     """
-    left = frozenset(in_traffic(rollout) if serving is None else serving)
-    known = [_age(one) for one in rollout.revisions if one.id in left]
-    scene = _Scene(
-        serving=left,
-        newest_serving=max(known, default=_age(rollout.revisions[0]) if rollout.revisions else (datetime.max, "")),
-        tried=frozenset(tried),
-        blocked=frozenset(blocked),
-        disabled_secrets=frozenset(disabled_secrets),
-        schema=schema,
-        irreversible=tuple(irreversible),
-        rule=rule,
-    )
-    against = {one.id: tuple(why for check in CHECKS for why in check(one, scene)) for one in rollout.revisions}
+    left = in_traffic(rollout) if serving is None else serving
     newest_first = sorted(rollout.revisions, key=_age, reverse=True)
+    newest_left = next((one for one in newest_first if one.id in left), None)
+    against = {
+        one.id: (
+            *_is_no_way_back(one, left, newest_left, tried),
+            *_cannot_start(one, rule, blocked, disabled_secrets),
+            *_cannot_read(one, schema, irreversible),
+            *_has_not_served_well(one, rule),
+        )
+        for one in newest_first
+    }
     return Targets(
         eligible=tuple(one for one in newest_first if not against[one.id]),
-        ineligible={name: reasons for name, reasons in against.items() if reasons},
+        ineligible={one.id: against[one.id] for one in rollout.revisions if against[one.id]},
     )
 
 
@@ -81,56 +65,44 @@ def _age(one: Revision) -> tuple[datetime, str]:
     return one.created_at, one.id
 
 
-# ---- the checks: each yields what speaks against a revision ----
-
-
-def _is_a_way_back(one: Revision, scene: _Scene) -> Iterable[str]:
-    if one.id in scene.serving:
+def _is_no_way_back(one: Revision, left: Collection[str], newest_left: Revision | None, tried: Collection[str]) -> Iterable[str]:
+    if one.id in left:
         yield "it serves now"
-    elif _age(one) > scene.newest_serving:
+    elif newest_left is not None and _age(one) > _age(newest_left):
         yield "it is newer than what serves: not a way back"
-    if one.id in scene.tried:
+    if one.id in tried:
         yield "it was tried in this incident and did not help"
 
 
-def _can_start(one: Revision, scene: _Scene) -> Iterable[str]:
+def _cannot_start(one: Revision, rule: RollBack, blocked: Collection[str], disabled_secrets: Collection[str]) -> Iterable[str]:
     if not one.ready:
         yield "it is not ready in every region"
     if one.image_present is False:
         yield "its image is gone"
-    if one.image_present is None and scene.rule.image_vouched_for:
+    if one.image_present is None and rule.image_vouched_for:
         yield "nobody can say whether its image is still there"
-    gone = sorted(f"{name}:{version}" for name, version in one.secrets.items() if f"{name}:{version}" in scene.disabled_secrets)
-    if gone:
+    if gone := sorted({f"{name}:{version}" for name, version in one.secrets.items()} & set(disabled_secrets)):
         yield f"it needs {', '.join(gone)}, which is disabled"
-
-
-def _is_not_blocked(one: Revision, scene: _Scene) -> Iterable[str]:
     if not one.digest:
         yield "its digest is unknown, so the blocklist cannot clear it"
-    elif one.digest in scene.blocked:
+    elif one.digest in blocked:
         yield "its digest is on the blocklist"
 
 
-def _knows_the_schema(one: Revision, scene: _Scene) -> Iterable[str]:
-    if scene.schema is None:
+def _cannot_read(one: Revision, schema: int | None, irreversible: Collection[datetime]) -> Iterable[str]:
+    if schema is None:
         yield "the version of the database schema is unknown"
     elif one.schema_min is None or one.schema_max is None:
         yield "it does not say which database schemas it works with"
-    elif not one.schema_min <= scene.schema <= one.schema_max:
-        yield f"it works with database schemas {one.schema_min} to {one.schema_max}, and {scene.schema} is in force"
-    since = [at for at in scene.irreversible if at >= one.created_at]
-    if since:
+    elif not one.schema_min <= schema <= one.schema_max:
+        yield f"it works with database schemas {one.schema_min} to {one.schema_max}, and {schema} is in force"
+    if since := [at for at in irreversible if at >= one.created_at]:
         yield f"an irreversible migration ran since it was built, at {min(since):%Y-%m-%d %H:%M} UTC"
 
 
-def _has_served_well(one: Revision, scene: _Scene) -> Iterable[str]:
-    wanted = scene.rule.green.total_seconds() / 60
+def _has_not_served_well(one: Revision, rule: RollBack) -> Iterable[str]:
+    wanted = rule.green.total_seconds() / 60
     if one.green_minutes is None:
         yield "nobody can say how long it has served well"
     elif not one.green_minutes >= wanted:
         yield f"it has served well for {one.green_minutes:.0f} min only, {wanted:.0f} min are wanted"
-
-
-Check = Callable[[Revision, _Scene], Iterable[str]]
-CHECKS: tuple[Check, ...] = (_is_a_way_back, _can_start, _is_not_blocked, _knows_the_schema, _has_served_well)

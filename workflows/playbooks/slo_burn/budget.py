@@ -7,7 +7,6 @@ the question comes again a day later.
 
 import asyncio
 from contextlib import suppress
-from typing import Any
 
 from temporalio import workflow
 
@@ -17,6 +16,7 @@ from activities.freeze.orders import BUDGET, Hold
 from activities.metrics.slo import ErrorBudget
 from activities.metrics.telemetry import BudgetOf, Telemetry
 from activities.organisation.catalogue import Deployed
+from workflows.engine.background import stopped
 from workflows.engine.measures import Imposed, lift_question
 from workflows.engine.verbs import Verbs
 from workflows.incident import Silence
@@ -60,9 +60,9 @@ class SpentBudget:
                 asks = f"The error budget of {name} is positive again. Release its change freeze?"
                 decision = await self._ask(measures, asks, Silence.HOLD)
         except (Exception, asyncio.CancelledError):
-            await _stopped(back)
+            await stopped(back)
             raise
-        await _stopped(back)
+        await stopped(back)
         for imposed in measures:
             if decision.granted:
                 await verbs.lift(imposed, decision.grant)
@@ -78,10 +78,10 @@ class SpentBudget:
             try:
                 await workflow.wait((back, asked), return_when=asyncio.FIRST_COMPLETED)
             except asyncio.CancelledError:
-                await _stopped(asked)
+                await stopped(asked)
                 raise
             if not asked.done():
-                await _stopped(asked)
+                await stopped(asked)
                 return None
             if (decision := await asked).granted:
                 return decision
@@ -116,8 +116,3 @@ class SpentBudget:
 
     def _order(self) -> BudgetOf:
         return BudgetOf(service=self.service.name, slo_target=self._verbs.policy.stability.slo_target, slo=self._policy)
-
-
-async def _stopped(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
