@@ -10,6 +10,12 @@ from activities.kit.words.redact import Redacted, RedactedLabels
 from activities.values import Risk, Role, Value
 
 
+class Shown(BaseModel):
+    """What is shown of an incident, and changes while it runs. Unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class Severity(IntEnum):
     """SEV-1 … SEV-5, P0 … P4 (seed §0.1). Worse is smaller."""
 
@@ -90,9 +96,7 @@ class Card(Value):
     floor: Severity
     lead: tuple[Role, ...]
     triggers: tuple[str, ...]
-    sure: bool = (
-        False  # what triggers it leaves nothing to be unsure of: it begins at its floor, not at SEV-2 until somebody knows (seed §0.1)
-    )
+    sure: bool = False  # what triggers it leaves nothing to be unsure of: it begins at its floor, not at SEV-2 (seed §0.1)
     public: bool = True  # whether customers may read of it on the status page
     restricted: bool = False  # need to know only: a private room under a code name, and no word outside without Legal and the commander
 
@@ -192,10 +196,8 @@ class AcceptedAnswer(Value):
     value: JsonValue = None
 
 
-class QuestionDraft(BaseModel):
+class QuestionDraft(Shown):
     """What is asked, of whom, and what a yes would do."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: QuestionKind = QuestionKind.CONFIRMATION
     asks: str

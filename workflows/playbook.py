@@ -6,11 +6,12 @@ A playbook file is its docstring, its card and its `run`; what `run` says is in 
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
+from functools import partialmethod
 from typing import Any, ClassVar
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, ChildWorkflowError
+from temporalio.exceptions import ApplicationError
 
 from activities.action import Role
 from workflows.comms.comms import Comms
@@ -85,7 +86,7 @@ class Playbook(Verbs, MessageHandlers):
         recording = asyncio.create_task(self._recorder.run())
         self._comms.start()
         self.first_minutes.start()
-        planning = asyncio.create_task(self._plan_ahead())
+        planning = asyncio.create_task(plan_ahead(self.state))
         work = asyncio.create_task(self._follow(body))
         try:
             await workflow.wait_condition(lambda: work.done() or self._commands.stand_down is not None)
@@ -94,7 +95,10 @@ class Playbook(Verbs, MessageHandlers):
         if not work.done():
             self._invoker.stopping = work
             work.cancel()
-        await self._settled(work)
+        try:
+            await work
+        except asyncio.CancelledError:
+            self.state.note("stopped", "the playbook was stopped; its work has ended")
         planning.cancel()
         # One after another, without new tasks: this runs at cache eviction too, where none may be made.
         await self.first_minutes.stop()
@@ -117,15 +121,6 @@ class Playbook(Verbs, MessageHandlers):
         await self._comms.stop()
         return self._view.ended(rehearsed=self._view.status())
 
-    async def _plan_ahead(self) -> None:
-        """A plan is a help, never a condition: why there is none is noted."""
-        if not self.policy.plan_ahead:
-            return
-        try:
-            await plan_ahead(self.state)
-        except ChildWorkflowError as failed:
-            self.state.note("no plan", str(failed.cause or failed))
-
     async def _follow(self, body: Run) -> None:
         try:
             if not self.state.incident.service:
@@ -133,12 +128,6 @@ class Playbook(Verbs, MessageHandlers):
             await body(self, self.state.incident)
         except HandOver as why:
             await self._ending.hand_over(str(why))
-
-    async def _settled(self, work: asyncio.Task[None]) -> None:
-        try:
-            await work
-        except asyncio.CancelledError:
-            self.state.note("stopped", "the playbook was stopped; its work has ended")
 
     async def _close(self, recording: asyncio.Task[None]) -> None:
         state = self.state
@@ -200,25 +189,6 @@ class Playbook(Verbs, MessageHandlers):
 
     # -- phase blocks -----------------------------------------------------------------------------------------------------------------
 
-    def triage(self) -> AbstractAsyncContextManager[None]:
-        """What is it, and how far does it reach?"""
-        return self._block(Phase.TRIAGE)
-
-    @asynccontextmanager
-    async def mitigation(self) -> AsyncIterator[None]:
-        """End the customers' impact. The block ends when the metrics say that it has ended, on no verb's word."""
-        async with self._block(Phase.MITIGATION):
-            yield
-        await self._proof.until_mitigated()
-
-    def recovery(self) -> AbstractAsyncContextManager[None]:
-        """Return to normal, step by step."""
-        return self._block(Phase.RECOVERY)
-
-    def post_incident(self) -> AbstractAsyncContextManager[None]:
-        """What must not be forgotten afterwards."""
-        return self._block(Phase.POST_INCIDENT)
-
     @asynccontextmanager
     async def _block(self, phase: Phase) -> AsyncIterator[None]:
         self.state.phase = phase
@@ -226,6 +196,17 @@ class Playbook(Verbs, MessageHandlers):
         self.state.note("phase", phase.title)
         self._comms.entered(phase)
         yield
+
+    triage = partialmethod(_block, Phase.TRIAGE)  # what is it, and how far does it reach?
+    recovery = partialmethod(_block, Phase.RECOVERY)  # return to normal, step by step
+    post_incident = partialmethod(_block, Phase.POST_INCIDENT)  # what must not be forgotten afterwards
+
+    @asynccontextmanager
+    async def mitigation(self) -> AsyncIterator[None]:
+        """End the customers' impact. The block ends when the metrics say that it has ended, on no verb's word."""
+        async with self._block(Phase.MITIGATION):
+            yield
+        await self._proof.until_mitigated()
 
 
 def _keyed(incident: Incident, playbook: type[Playbook]) -> Incident:

@@ -3,10 +3,8 @@
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
-
 from activities.action import Risk, Role, Value
-from workflows.incident import Phase, Question, Severity, State
+from workflows.incident import Phase, Question, Severity, Shown, State
 
 
 class StepState(StrEnum):
@@ -22,10 +20,8 @@ class StepState(StrEnum):
     TASK = "task"  # handed to a person, because no system of ours can do it
 
 
-class Step(BaseModel):
+class Step(Shown):
     """One durable step of the playbook, as it is shown."""
-
-    model_config = ConfigDict(extra="forbid")
 
     number: int
     phase: Phase
@@ -42,10 +38,8 @@ class Step(BaseModel):
     owner: Role | None = None
 
 
-class InForce(BaseModel):
+class InForce(Shown):
     """A temporary measure that is imposed, with how to lift it."""
-
-    model_config = ConfigDict(extra="forbid")
 
     number: int
     name: str
@@ -58,10 +52,8 @@ class InForce(BaseModel):
     held_by: str = ""  # a named person who took it over
 
 
-class Task(BaseModel):
+class Task(Shown):
     """Work for a person, stated in plan, status and timeline; never silent."""
-
-    model_config = ConfigDict(extra="forbid")
 
     number: int
     text: str
@@ -71,10 +63,8 @@ class Task(BaseModel):
     due: str = ""
 
 
-class Planned(BaseModel):
+class Planned(Shown):
     """A step that is still to come, as far as the playbook can say now: enough to do it by hand."""
-
-    model_config = ConfigDict(extra="forbid")
 
     number: int
     phase: Phase
@@ -93,10 +83,8 @@ class ItemState(StrEnum):
     NOT_APPLICABLE = "not applicable"  # its condition does not hold
 
 
-class ItemStatus(BaseModel):
+class ItemStatus(Shown):
     """The state of one checklist item, and the evidence."""
-
-    model_config = ConfigDict(extra="forbid")
 
     key: str
     state: ItemState
@@ -105,10 +93,8 @@ class ItemStatus(BaseModel):
     evidence: str = ""
 
 
-class Status(BaseModel):
+class Status(Shown):
     """Everything that is true of an incident now: what `status` and `watch` show, and what the ledger keeps."""
-
-    model_config = ConfigDict(extra="forbid")
 
     incident_id: str
     version: int = 0

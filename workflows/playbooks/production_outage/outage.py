@@ -70,7 +70,7 @@ class Outage:
             service=name, at=workflow.now(), pace=verbs.policy.pace, onset=onset, health=health, radius=radius, changes=changes,
             dependencies=dependencies, capacity=capacity, gate=gate, feeds=feeds, mitigation=mitigation,
         )  # fmt: skip
-        self.writes.gate = gate
+        self.writes.gate = self.findings.gate
 
     def facts(self) -> Facts:
         """What triage found, as the severity function reads it."""
@@ -183,7 +183,8 @@ class Outage:
 
     def pause(self, found: Diagnosis) -> Change[FeedOf, Feeding]:
         """Stop the feed, and pin its last good version."""
-        return pin(found.which, found.feed.last_good if found.feed else None, self._mitigation)
+        assert found.feed is not None  # noqa: S101 - narrows the type; an artefact that is suspected is a feed
+        return pin(found.which, found.feed.last_good, self._mitigation)
 
     async def drain(self, found: Diagnosis) -> Change[RegionsOf, Weights] | None:
         """Send a region's traffic to the others, by absolute weights. None, and the reason on the timeline, where that may not be done."""
