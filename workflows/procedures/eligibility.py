@@ -3,7 +3,7 @@
 What is unknown is never in a revision's favour: a target that cannot be shown to be safe is none.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime
 
 from activities.action import Value
@@ -39,21 +39,36 @@ def roll_back_targets(
     `tried` what was tried in this incident and did not help.
     """
     left = in_traffic(rollout) if serving is None else serving
-    newest_first = sorted(rollout.revisions, key=_age, reverse=True)
-    newest_left = next((one for one in newest_first if one.id in left), None)
-    against = {
-        one.id: (
-            *_is_no_way_back(one, left, newest_left, tried),
-            *_cannot_start(one, rule, blocked, disabled_secrets),
-            *_cannot_read(one, schema, irreversible),
-            *_has_not_served_well(one, rule),
+    newest_left = max((_age(one) for one in rollout.revisions if one.id in left), default=None)
+
+    def against(one: Revision) -> tuple[str, ...]:
+        green, wanted = one.green_minutes, rule.green.total_seconds() / 60
+        gone = sorted({f"{name}:{version}" for name, version in one.secrets.items()} & set(disabled_secrets))
+        since = [at for at in irreversible if at >= one.created_at]
+        silent = one.schema_min is None or one.schema_max is None
+        fits = schema is None or one.schema_min is None or one.schema_max is None or one.schema_min <= schema <= one.schema_max
+        flaws = (
+            (one.id in left, "it serves now"),
+            (one.id not in left and newest_left and _age(one) > newest_left, "it is newer than what serves: not a way back"),
+            (one.id in tried, "it was tried in this incident and did not help"),
+            (not one.ready, "it is not ready in every region"),
+            (one.image_present is False, "its image is gone"),
+            (one.image_present is None and rule.image_vouched_for, "nobody can say whether its image is still there"),
+            (gone, f"it needs {', '.join(gone)}, which is disabled"),
+            (not one.digest, "its digest is unknown, so the blocklist cannot clear it"),
+            (one.digest and one.digest in blocked, "its digest is on the blocklist"),
+            (schema is None, "the version of the database schema is unknown"),
+            (schema is not None and silent, "it does not say which database schemas it works with"),
+            (not fits, f"it works with database schemas {one.schema_min} to {one.schema_max}, and {schema} is in force"),
+            (since, f"an irreversible migration ran since it was built, at {min(since, default=one.created_at):%Y-%m-%d %H:%M} UTC"),
+            (green is None, "nobody can say how long it has served well"),
+            (green is not None and not green >= wanted, f"it has served well for {green or 0:.0f} min only, {wanted:.0f} min are wanted"),
         )
-        for one in newest_first
-    }
-    return Targets(
-        eligible=tuple(one for one in newest_first if not against[one.id]),
-        ineligible={one.id: against[one.id] for one in rollout.revisions if against[one.id]},
-    )
+        return tuple(why for bars, why in flaws if bars)
+
+    ineligible = {one.id: reasons for one in rollout.revisions if (reasons := against(one))}
+    eligible = [one for one in rollout.revisions if one.id not in ineligible]
+    return Targets(eligible=tuple(sorted(eligible, key=_age, reverse=True)), ineligible=ineligible)
 
 
 def in_traffic(rollout: Rollout) -> frozenset[str]:
@@ -63,46 +78,3 @@ def in_traffic(rollout: Rollout) -> frozenset[str]:
 
 def _age(one: Revision) -> tuple[datetime, str]:
     return one.created_at, one.id
-
-
-def _is_no_way_back(one: Revision, left: Collection[str], newest_left: Revision | None, tried: Collection[str]) -> Iterable[str]:
-    if one.id in left:
-        yield "it serves now"
-    elif newest_left is not None and _age(one) > _age(newest_left):
-        yield "it is newer than what serves: not a way back"
-    if one.id in tried:
-        yield "it was tried in this incident and did not help"
-
-
-def _cannot_start(one: Revision, rule: RollBack, blocked: Collection[str], disabled_secrets: Collection[str]) -> Iterable[str]:
-    if not one.ready:
-        yield "it is not ready in every region"
-    if one.image_present is False:
-        yield "its image is gone"
-    if one.image_present is None and rule.image_vouched_for:
-        yield "nobody can say whether its image is still there"
-    if gone := sorted({f"{name}:{version}" for name, version in one.secrets.items()} & set(disabled_secrets)):
-        yield f"it needs {', '.join(gone)}, which is disabled"
-    if not one.digest:
-        yield "its digest is unknown, so the blocklist cannot clear it"
-    elif one.digest in blocked:
-        yield "its digest is on the blocklist"
-
-
-def _cannot_read(one: Revision, schema: int | None, irreversible: Collection[datetime]) -> Iterable[str]:
-    if schema is None:
-        yield "the version of the database schema is unknown"
-    elif one.schema_min is None or one.schema_max is None:
-        yield "it does not say which database schemas it works with"
-    elif not one.schema_min <= schema <= one.schema_max:
-        yield f"it works with database schemas {one.schema_min} to {one.schema_max}, and {schema} is in force"
-    if since := [at for at in irreversible if at >= one.created_at]:
-        yield f"an irreversible migration ran since it was built, at {min(since):%Y-%m-%d %H:%M} UTC"
-
-
-def _has_not_served_well(one: Revision, rule: RollBack) -> Iterable[str]:
-    wanted = rule.green.total_seconds() / 60
-    if one.green_minutes is None:
-        yield "nobody can say how long it has served well"
-    elif not one.green_minutes >= wanted:
-        yield f"it has served well for {one.green_minutes:.0f} min only, {wanted:.0f} min are wanted"

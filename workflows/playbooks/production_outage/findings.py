@@ -20,7 +20,6 @@ CLOCKS = timedelta(seconds=60)  # so far behind the first bad sample a change ma
 FADES = timedelta(minutes=15)  # a change so long before the start is half as suspect
 CREEPS = 4  # times as long, where the errors came slowly
 HALF = 0.5  # of a region's traffic: a revision that serves so much is to be judged by that region
-NEAR = 0.4  # the score from which a change counts as near the start
 
 
 class SuspectedChange(Value):
@@ -86,6 +85,22 @@ class TriageFindings(Value):
     def serving(self, revision: str) -> frozenset[str]:
         """The regions in which a revision serves at least half of the traffic."""
         return frozenset(region for region, seen in self.inside.items() if seen.revisions.get(revision, 0.0) >= HALF)
+
+    def missing(self) -> tuple[str, ...]:
+        """What could not be found out, in words."""
+        onset, health, changes, found = self.onset, self.health, self.changes, []
+        if onset is None or onset.blind:
+            found.append("no fresh metrics say how it began")
+        if health is None:
+            found.append("nobody looked from inside and outside")
+        elif not health.believed:
+            found.append(f"only {health.answered} of {health.wanted} vantage points got an answer")
+        if changes is None:
+            found.append("the change feed was not read")
+        elif changes.gaps:
+            found.append(f"the change feed cannot see {listed(changes.gaps)}")
+        rest = {"dependencies": self.dependencies, "capacity": self.capacity, "write gate": self.gate, "feeds": self.feeds}
+        return (*found, *(f"{name} unknown" for name, value in rest.items() if value is None))
 
 
 def rank(findings: TriageFindings) -> tuple[SuspectedChange, ...]:

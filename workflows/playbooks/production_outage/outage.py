@@ -25,9 +25,8 @@ from activities.write_gate.values import WriteGateOf
 from activities.write_gate.write_gate import WriteGates
 from workflows.engine.proof.mitigated import in_words
 from workflows.engine.verbs import Verbs
-from workflows.playbooks.production_outage.diagnosis import Diagnosis, diagnose
+from workflows.playbooks.production_outage.diagnosis import Cause, Diagnosis, diagnose
 from workflows.playbooks.production_outage.findings import TriageFindings
-from workflows.playbooks.production_outage.hypotheses import Cause
 from workflows.playbooks.production_outage.writes import WriteGuard
 from workflows.procedures.rollback import Rollback, better
 from workflows.severity.facts import Facts, Scope, Slo

@@ -15,7 +15,7 @@ from activities.feeds.feeds import PAUSED
 from activities.flags.flags import SWITCHED_OFF, switch_off
 from workflows.incident import Card, Incident, Severity
 from workflows.playbook import Playbook
-from workflows.playbooks.production_outage.hypotheses import Cause
+from workflows.playbooks.production_outage.diagnosis import Cause
 from workflows.playbooks.production_outage.outage import Outage
 
 
