@@ -46,7 +46,6 @@ SEV1, SEV2, SEV3, SEV4, SEV5 = Severity
 
 
 def worst(first: Severity, *others: Severity) -> Severity:
-    """Return the most severe of them."""
     return min((first, *others))
 
 
@@ -83,7 +82,6 @@ class State(StrEnum):
 
     @property
     def over(self) -> bool:
-        """True when nothing of ours runs any more."""
         return self in (State.RESOLVED, State.STOOD_DOWN, State.CLOSED)
 
 
@@ -141,8 +139,6 @@ class Joined(Value):
 
 
 class QuestionKind(StrEnum):
-    """What sort of answer is wanted."""
-
     APPROVAL = "approval"  # approve | decline
     REPAIR = "repair"  # retry | done by hand | skip | hand over
     CONFIRMATION = "confirmation"  # approve | decline, nothing is imposed by it

@@ -21,8 +21,6 @@ class StepState(StrEnum):
 
 
 class Step(Shown):
-    """One durable step of the playbook, as it is shown."""
-
     number: int
     phase: Phase
     verb: str
@@ -53,8 +51,6 @@ class InForce(Shown):
 
 
 class Task(Shown):
-    """Work for a person, stated in plan, status and timeline; never silent."""
-
     number: int
     text: str
     owner: Role
@@ -84,8 +80,6 @@ class ItemState(StrEnum):
 
 
 class ItemStatus(Shown):
-    """The state of one checklist item, and the evidence."""
-
     key: str
     state: ItemState
     done_at: datetime | None = None
@@ -157,7 +151,6 @@ class Status(Shown):
 
     @property
     def asking(self) -> list[Question]:
-        """The questions that wait for an answer."""
         return [q for q in self.questions if q.open]
 
 

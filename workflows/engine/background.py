@@ -1,12 +1,15 @@
 """Work beside the playbook: mitigation never waits for it, and a vendor that is down is noted and never stops an incident."""
 
 import asyncio
-from collections.abc import Awaitable
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 from activities.action import Refused
 from workflows.engine.state import IncidentState
 from workflows.errors import NotSentInShadow, RetriesExhausted
+
+T = TypeVar("T")
 
 
 class BackgroundTasks:
@@ -40,6 +43,18 @@ class BackgroundTasks:
         """Start nothing more, and wait until everything that was started has ended. Nothing is cancelled in the middle of a call."""
         self.ending = True
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]]:
+    """Run this beside the block. What has not ended when the block does is cancelled, and waited for."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    except (Exception, asyncio.CancelledError):
+        await stopped(task)
+        raise
+    await stopped(task)
 
 
 async def stopped(*tasks: asyncio.Task[Any]) -> None:

@@ -106,8 +106,6 @@ class Holding:
         freeze.note("exempted", sentence, by=by.names)
         return self.effect(sentence, proven_by, adopted, known)
 
-    # -- what it does by itself -------------------------------------------------------------------------------------------------------
-
     async def tend(self) -> None:
         """Whatever is due. What fails is noted, and due again."""
         due, chores = self._record.due, {"look": self._look, "close": self._close, "ask": self._ask}
@@ -175,8 +173,6 @@ class Holding:
         else:
             freeze.later("ask", policy.freeze.ask_again)
             freeze.note("asked", f"still needed? {'; '.join(record.lines())} ({', '.join(people) or 'nobody on the roster'})")
-
-    # -- the branches -----------------------------------------------------------------------------------------------------------------
 
     async def place(self) -> Deployed:
         """Where the service's source is: as the catalogue says now, or as it said last. Raises `NotAccepted`."""

@@ -56,7 +56,6 @@ class Freeze(IncidentState):
         return FreezeState(**{name: getattr(self.record, name) for name in FreezeState.model_fields})
 
     def renewed(self, counts: dict[str, int]) -> dict[str, Any]:
-        """The input of the next run."""
         kept = {name: getattr(self.record, name)[-KEEPS:] for name in ("exemptions", "entries", "done")}
         return {"kept": self.record.model_copy(update={**kept, "counts": counts}).model_dump(mode="json")}
 
@@ -65,7 +64,6 @@ class Freeze(IncidentState):
 
     @property
     def live(self) -> list[Exemption]:
-        """What may come through a branch now."""
         return [e for e in self.record.exemptions if not e.ended]
 
     def exemption(self, order: ExemptDeploy) -> Exemption | None:

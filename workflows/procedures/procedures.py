@@ -118,8 +118,6 @@ def _read(text: str) -> Any:
 
 
 class Procedures:
-    """Starts a procedure when a person says so, and lets it run beside the playbook."""
-
     def __init__(self, verbs: Verbs, freezes: ServiceFreezes) -> None:
         self._verbs = verbs
         self._freezes = freezes
@@ -144,7 +142,6 @@ class Procedures:
         return f"{asked.procedure} has begun; it asks whatever it needs: {command('incident', 'watch', self._verbs.state.id)}"
 
     async def stop(self) -> None:
-        """Give up what is under way, and wait for its end."""
         await stopped(*self._running)
 
     def rollback_of(self, service: Deployed) -> Rollback:

@@ -66,7 +66,8 @@ class Rollback:
                 )  # fmt: skip
                 target = targets.best()
                 if target is None:
-                    self._verbs.note(f"{self._service.name}: no revision may be rolled back to ({_why_not(targets)})")
+                    why = "; ".join(f"{name}: {', '.join(reasons)}" for name, reasons in targets.ineligible.items())[:400]
+                    self._verbs.note(f"{self._service.name}: no revision may be rolled back to ({why or 'there is no older one'})")
                     return
                 ended = await self._to(target, rollout, because + _passed_over(targets, rollout, target))
                 if ended is Attempt.DID_NOT_HELP:
@@ -184,10 +185,6 @@ def better(before: ServiceHealth, now: ServiceHealth, improvement: float) -> boo
     if before.error_ratio is None or now.error_ratio is None or now.blind:
         return False
     return now.error_ratio <= before.error_ratio * (1 - improvement)
-
-
-def _why_not(targets: Targets) -> str:
-    return "; ".join(f"{name}: {', '.join(reasons)}" for name, reasons in targets.ineligible.items())[:400] or "there is no older one"
 
 
 def _passed_over(targets: Targets, rollout: Rollout, target: Revision) -> tuple[str, ...]:

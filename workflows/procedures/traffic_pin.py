@@ -8,7 +8,7 @@ it on the screen.
 from itertools import pairwise
 from typing import Any, ClassVar, Self, cast
 
-from activities.action import Grant, Imposition, Measure, Role
+from activities.action import Imposition, Measure, Role
 from activities.deploys.deploys import LATEST, Deploys, Revision, RevisionsOf, Rollout, Split, ToRevision
 from activities.kit.words import shell
 from activities.metrics.telemetry import Surface, Telemetry
@@ -49,7 +49,6 @@ class Pin(Imposition):
         return all(serving.resolved() == {self.revision: 1.0} for serving in now.regions.values())
 
     def begun(self, now: Rollout) -> bool:
-        """Some region is."""
         return any(serving.resolved() == {self.revision: 1.0} for serving in now.regions.values())
 
     def given(self, prior: Rollout) -> Self:
@@ -138,14 +137,14 @@ class TrafficPin:
 
     async def _canary_to(self, fixed: Revision, rollout: Rollout) -> bool:
         """Step by step to the fixed build, then let the service follow the latest. False: it was not approved, or it was put back."""
-        verbs, numbers = self._verbs, self._numbers
+        verbs, numbers, name = self._verbs, self._numbers, self._service.name
         steps = numbers.canary_steps if self._service.platform == "cloud_run" else (1.0,)
         splits = [rollout.splits(), *(_share(fixed, rollout, share) for share in steps)]
         shifts = [{"split": wanted, "before": before} for before, wanted in pairwise(splits)]
         orders = [ToRevision(service=self._service, purpose="return to latest", **shift) for shift in shifts]
         backs = [ToRevision(service=self._service, split=splits[0], purpose="restore", before=order.split) for order in orders]
         terms = ApprovalTerms(
-            asks=f"Return {self._service.name} to {fixed.id}?",
+            asks=f"Return {name} to {fixed.id}?",
             facts=(f"in steps of {', '.join(f'{s:.0%}' for s in steps)}, {minutes(numbers.canary_step)} each",
                    f"back at once when it fails {numbers.canary_more_errors:.0%} more of its requests than the service may"),
             lasting=2 * numbers.canary_step * len(steps),
@@ -153,23 +152,16 @@ class TrafficPin:
         decision = await verbs.approve_all(Deploys.shift, [*orders, *backs], terms)
         if decision.grant is None:
             return False
+        allowed = 1 - verbs.policy.stability.slo_target + numbers.canary_more_errors
         for order, back in zip(orders, backs, strict=True):
-            if not await self._stands(order, decision.grant):
-                await verbs.propose(Deploys.shift, back, under=decision.grant)
-                return False
-        return True
-
-    async def _stands(self, order: ToRevision, grant: Grant) -> bool:
-        """Carry out one step, and watch it."""
-        verbs = self._verbs
-        fresh = await verbs.read(Deploys.survey, RevisionsOf(service=self._service))
-        if not await verbs.propose(Deploys.shift, order.model_copy(update={"versions": fresh.versions()}), under=grant):
-            return False
-        await verbs.rest(self._numbers.canary_step, f"watch: {order.effect()}")
-        health = await verbs.read(Telemetry.impact, Surface(service=self._service.name, window=self._numbers.canary_step))
-        allowed = 1 - verbs.policy.stability.slo_target + self._numbers.canary_more_errors
-        if not health.at_most(allowed):
-            verbs.note(f"the canary of {self._service.name} is put back: {in_words(health)}")
+            fresh = await verbs.read(Deploys.survey, RevisionsOf(service=self._service))
+            if await verbs.propose(Deploys.shift, order.model_copy(update={"versions": fresh.versions()}), under=decision.grant):
+                await verbs.rest(numbers.canary_step, f"watch: {order.effect()}")
+                health = await verbs.read(Telemetry.impact, Surface(service=name, window=numbers.canary_step))
+                if health.at_most(allowed):
+                    continue
+                verbs.note(f"the canary of {name} is put back: {in_words(health)}")
+            await verbs.propose(Deploys.shift, back, under=decision.grant)
             return False
         return True
 
@@ -237,7 +229,6 @@ class SafeTrial:
             self._verbs.unregister(imposed)
 
     def superseded(self) -> None:
-        """Everything is on the target now."""
         self._verbs.unregister(self._imposed)
         self._imposed = None
 

@@ -1,6 +1,5 @@
 """Returning to the primary in small steps, each proven by a sequential test; and staying away from it in a person's name (spec §7.1)."""
 
-import asyncio
 from collections.abc import Sequence
 
 from temporalio import workflow
@@ -14,7 +13,7 @@ from activities.models.models import FAILED_OVER, Models
 from activities.models.modes import DEGRADED
 from activities.models.routes import EVERYBODY, RouteOf, Shift
 from activities.models.watch import Watch, Watched
-from workflows.engine.background import stopped
+from workflows.engine.background import beside
 from workflows.engine.proof.proof import Wait, minutes
 from workflows.engine.verbs import Verbs
 from workflows.incident import QuestionDraft, Silence
@@ -45,8 +44,6 @@ class CanaryBack:
         facts = ("all are on retrieval only: no traffic moves by this",)
         return await self._returned(bool(await verbs.impose(FAILED_OVER, back, onto=traffic.imposed, facts=facts)), fallback)
 
-    # -- waiting for the primary ------------------------------------------------------------------------------------------------------
-
     async def _primary_healthy(self, fallback: Candidate | None) -> bool:
         """Wait until the flap lock is over, and the primary was healthy long enough.
 
@@ -76,8 +73,6 @@ class CanaryBack:
         if self.fallback_failed:
             self._verbs.note(f"{fallback.id} fails too")
         return self.fallback_failed
-
-    # -- the return -------------------------------------------------------------------------------------------------------------------
 
     async def _canary_back(self, tenants: Sequence[str], fallback: Candidate) -> bool:
         """False: we stay where we are, because a person decided so."""
@@ -179,11 +174,11 @@ class CanaryBack:
         verbs, state = self._verbs, self._verbs.state
         route = await verbs.read(Models.route, RouteOf(route=order.route))
         state.alarm = ""
-        watch = asyncio.create_task(verbs.do(Models.watch, order.model_copy(update={"epoch": route.epoch})))
-        await workflow.wait_condition(lambda: watch.done() or bool(state.alarm))
-        if watch.done():
-            return await watch
-        await stopped(watch)
+        async with beside(verbs.do(Models.watch, order.model_copy(update={"epoch": route.epoch}))) as watch:
+            await workflow.wait_condition(lambda: watch.done() or bool(state.alarm))
+            watched = watch.done()
+        if watched:
+            return watch.result()
         watching = next(s for s in reversed(state.steps) if s.verb == action_of(Models.watch).name)
         state.end(watching, StepState.FAILED, f"vetoed: {state.alarm}")
         return None

@@ -52,7 +52,6 @@ class Traffic:
 
     @property
     def imposed(self) -> Imposed | None:
-        """The failover that is in force."""
         return next(iter(self._verbs.in_force(FAILED_OVER)), None)
 
     def lock(self, duration: timedelta) -> None:
@@ -68,11 +67,8 @@ class Traffic:
         return Log(route=self.route, window=self._policy.ramp_step)
 
     async def fall_back(self, tenants: Sequence[str], weights: dict[str, float], onto: Imposed | None) -> None:
-        """Take the last step back."""
         back = Shift(route=self.route, tenants=tuple(tenants), weights=weights, purpose="fall back")
         await self._verbs.impose(FAILED_OVER, back, onto=onto)
-
-    # -- triage -----------------------------------------------------------------------------------------------------------------------
 
     def not_an_outage(self, calls: Calls) -> str:
         """Why this is another playbook's incident (spec §9.2, error classes), or "" when the provider itself is failing."""
@@ -110,7 +106,6 @@ class Traffic:
         return ("tenants: " + ", ".join(f"{n} {tier}" for tier, n in counted.items() if n),) if any(counted.values()) else ()
 
     def reasons(self, tenants: TenantSplit, no_room: Sequence[str], by: Candidate | None) -> tuple[str, ...]:
-        """Why tenants are degraded and not moved."""
         permission = "; ".join(sorted({tenants.reasons.get(t, "not permitted") for t in tenants.stuck}))[:200]
         room = (f"{', '.join(no_room)}: {by.id} has room for {by.free_rps:g} requests/s only",) if by and no_room else ()
         return ((f"{', '.join(tenants.stuck)}: {permission}",) if tenants.stuck else ()) + room
@@ -122,8 +117,6 @@ class Traffic:
             if found and len(found) < len(among):
                 return found
         return tuple(among)
-
-    # -- to the fallback provider -----------------------------------------------------------------------------------------------------
 
     async def fail_over(self, tenants: Sequence[str], to: Candidate | None, facts: tuple[str, ...] = ()) -> RampResult:
         """Ramp these tenants to a candidate, because a step change can overload it. One question for the whole ramp, unless within limits."""

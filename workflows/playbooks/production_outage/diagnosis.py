@@ -98,7 +98,6 @@ class Diagnosis:
 
 
 def diagnose(findings: TriageFindings) -> Diagnosis:
-    """The cause that the evidence speaks for most, with its rivals. UNKNOWN when it does not amount to much."""
     suspects = rank(findings)
     hypotheses = [*_artefacts(findings, suspects), *_regions(findings, suspects), _load(findings), *_dependencies(findings)]
     hypotheses.append(_spoilt_data(findings, suspects))

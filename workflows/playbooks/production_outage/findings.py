@@ -87,7 +87,6 @@ class TriageFindings(Value):
         return frozenset(region for region, seen in self.inside.items() if seen.revisions.get(revision, 0.0) >= HALF)
 
     def missing(self) -> tuple[str, ...]:
-        """What could not be found out, in words."""
         onset, health, changes, found = self.onset, self.health, self.changes, []
         if onset is None or onset.blind:
             found.append("no fresh metrics say how it began")

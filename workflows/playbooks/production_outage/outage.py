@@ -5,6 +5,8 @@ tried. The latest change is a suspect like any other: an innocent one is cleared
 """
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 from temporalio import workflow
 
@@ -50,29 +52,24 @@ class Outage:
         self._acted: tuple[Diagnosis, ServiceHealth] | None = None
         self._acted_from = 0  # how many steps there were before
 
-    # -- triage -----------------------------------------------------------------------------------------------------------------------
-
     async def survey(self) -> None:
         """Everything that can be known in a few minutes, side by side; what cannot be read is unknown, and shown as such (A.1 T1 to T4)."""
         verbs, name, mitigation = self._verbs, self._service.name, self._mitigation
-        health, dependencies, changes, onset, radius, capacity, gate, feeds = await asyncio.gather(
-            verbs.look(Edge.health, Vantages(service=name, regions=self._service.regions, numbers=mitigation)),
-            verbs.look(Edge.dependencies, DependenciesOf(service=name)),
-            verbs.look(ChangeFeed.since, ChangesSince(look_back=self._numbers.look_back)),
-            verbs.look(Telemetry.onset, OnsetOf(service=name, slo_target=verbs.policy.stability.slo_target)),
-            verbs.look(Telemetry.blast_radius, Surface(service=name)),
-            verbs.look(Autoscalers.read, Autoscalers.look(AutoscalerOf(service=name))),
-            verbs.look(WriteGates.read, WriteGates.look(WriteGateOf(service=name))),
-            verbs.look(Feeds.of_service, FeedsOf(service=name)),
-        )
-        self.findings = TriageFindings(
-            service=name, at=workflow.now(), pace=verbs.policy.pace, onset=onset, health=health, radius=radius, changes=changes,
-            dependencies=dependencies, capacity=capacity, gate=gate, feeds=feeds, mitigation=mitigation,
-        )  # fmt: skip
+        looks: dict[str, Coroutine[Any, Any, Any]] = {
+            "health": verbs.look(Edge.health, Vantages(service=name, regions=self._service.regions, numbers=mitigation)),
+            "dependencies": verbs.look(Edge.dependencies, DependenciesOf(service=name)),
+            "changes": verbs.look(ChangeFeed.since, ChangesSince(look_back=self._numbers.look_back)),
+            "onset": verbs.look(Telemetry.onset, OnsetOf(service=name, slo_target=verbs.policy.stability.slo_target)),
+            "radius": verbs.look(Telemetry.blast_radius, Surface(service=name)),
+            "capacity": verbs.look(Autoscalers.read, Autoscalers.look(AutoscalerOf(service=name))),
+            "gate": verbs.look(WriteGates.read, WriteGates.look(WriteGateOf(service=name))),
+            "feeds": verbs.look(Feeds.of_service, FeedsOf(service=name)),
+        }
+        found = dict(zip(looks, await asyncio.gather(*looks.values()), strict=True))
+        self.findings = TriageFindings(service=name, at=workflow.now(), pace=verbs.policy.pace, mitigation=mitigation, **found)
         self.writes.gate = self.findings.gate
 
     def facts(self) -> Facts:
-        """What triage found, as the severity function reads it."""
         errors, radius = self.findings.errors_by_region(), self.findings.radius
         lasted = (workflow.now() - (self.findings.began() or self._verbs.state.declared_at)).total_seconds() * self._verbs.policy.pace
         return Facts(
@@ -80,8 +77,6 @@ class Outage:
             tenant_ratio=radius.tenant_ratio if radius else None, tenant_count=len(radius.tenants) if radius else None,
             slo=Slo.LIKELY if self.findings.hit_regions() else Slo.UNKNOWN,
         )  # fmt: skip
-
-    # -- the next cause to act on -----------------------------------------------------------------------------------------------------
 
     async def next_cause(self) -> Diagnosis | None:
         """Judge what was done last; then the likeliest cause that is not ruled out. None: the symptom has ended, or got much better."""
@@ -148,8 +143,6 @@ class Outage:
             verbs.note(f"no better: {in_words(now)}, before {in_words(before)}")
             return False
 
-    # -- what may be done about it ----------------------------------------------------------------------------------------------------
-
     async def undo_change(self, found: Diagnosis) -> None:
         """A deploy is rolled back; a flag is ours to switch; any other change is a task for the person who made it, and the metrics judge it."""
         verbs, change = self._verbs, found.change
@@ -203,10 +196,8 @@ class Outage:
         return limit(self._service.name, served or None, self._mitigation)
 
     def guard(self) -> Change[GatewayOf, Gateway]:
-        """A breaker towards the dependencies, and no limit."""
         return limit(self._service.name, None, self._mitigation)
 
     async def scale(self) -> Change[AutoscalerOf, Bounds]:
-        """More instances, within the autoscaler's bounds."""
         capacity = await self._verbs.do(Autoscalers.read, Autoscalers.look(AutoscalerOf(service=self._service.name)))
         return capacity.scaled(self._numbers.scale_by, self._mitigation)

@@ -1,6 +1,5 @@
 """Writes are stopped when they are not safe, beside everything else that is done (spec §9.1, A.1 T4 and M5)."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,7 +8,7 @@ from temporalio import workflow
 from activities.organisation.catalogue import Deployed
 from activities.write_gate.values import WriteGate, WriteGateOf, WriteSafety
 from activities.write_gate.write_gate import READ_ONLY, WriteGates, read_only
-from workflows.engine.background import stopped
+from workflows.engine.background import beside
 from workflows.engine.verbs import Verbs
 from workflows.errors import HandOver
 
@@ -32,18 +31,12 @@ class WriteGuard:
     @asynccontextmanager
     async def guarded(self) -> AsyncIterator[None]:
         """While the block lasts: ask for read-only, or set it, as soon as writes are not safe."""
-        guard = asyncio.create_task(self._guard())
-        try:
+        async with beside(self._guard()) as guard:
             yield
-        except (Exception, asyncio.CancelledError):
-            await stopped(guard)
-            raise
-        if self._verbs.in_force(READ_ONLY):
-            await guard  # what was begun comes to its end
-        else:
-            await stopped(guard)  # a question that is still open is withdrawn
-            if not guard.cancelled():
-                guard.result()  # what broke the guard is not lost
+            if self._verbs.in_force(READ_ONLY):
+                await guard  # what was begun comes to its end; a question that is still open is withdrawn
+        if not guard.cancelled():
+            guard.result()  # what broke the guard is not lost
 
     async def decided(self) -> None:
         """Data is repaired only once it is decided whether writes go on (spec §9.1, Order)."""
@@ -53,10 +46,18 @@ class WriteGuard:
     async def _guard(self) -> None:
         """Unsafe, or unknown for ten minutes, which counts as unsafe (A.1 T4). A *no* is final: it is asked once."""
         verbs = self._verbs
+        every = None if verbs.state.rehearsing else verbs.policy.paced(self._numbers.writes_looked_at)
         unknown_until = verbs.state.declared_at + verbs.policy.paced(self._numbers.unknown_is_unsafe_after)
         try:
             while not (self.unsafe or self._data_suspected):
-                if await self._unknown() and workflow.now() >= unknown_until:
+                try:
+                    await workflow.wait_condition(
+                        lambda: self.unsafe or self._data_suspected, timeout=every, timeout_summary="whether writes are safe"
+                    )
+                except TimeoutError:
+                    self.gate = await verbs.try_to_read(WriteGates.read, WriteGates.look(WriteGateOf(service=self._service.name)))
+                unknown = self.gate is None or self.gate.safety is WriteSafety.UNKNOWN
+                if unknown and workflow.now() >= unknown_until:
                     break
             why = "; ".join(self.gate.why_unsafe() if self.gate else ()) or "nobody can say whether writes are safe"
             order = read_only(self._service.name, self._service.regions, why, verbs.policy.mitigation)
@@ -65,15 +66,3 @@ class WriteGuard:
             verbs.note(f"read-only: {by_hand}", "by hand")
         finally:
             self._decided = True
-
-    async def _unknown(self) -> bool:
-        """Wait until writes are known to be unsafe, or read the gate again after a while. True: nobody can say whether they are safe."""
-        verbs = self._verbs
-        every = None if verbs.state.rehearsing else verbs.policy.paced(self._numbers.writes_looked_at)
-        try:
-            await workflow.wait_condition(
-                lambda: self.unsafe or self._data_suspected, timeout=every, timeout_summary="whether writes are safe"
-            )
-        except TimeoutError:
-            self.gate = await verbs.try_to_read(WriteGates.read, WriteGates.look(WriteGateOf(service=self._service.name)))
-        return self.gate is None or self.gate.safety is WriteSafety.UNKNOWN
