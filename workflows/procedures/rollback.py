@@ -6,7 +6,7 @@ What was moved is a measure from the moment at which the platform is asked (`tra
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from enum import Enum
+from typing import Literal
 
 from temporalio import workflow
 
@@ -25,14 +25,7 @@ from workflows.people.questions import ApprovalTerms
 from workflows.procedures.eligibility import Targets, in_traffic, roll_back_targets
 from workflows.procedures.traffic_pin import SafeTrial, TrafficPin, still_begun
 
-
-class Attempt(Enum):
-    """What became of one attempt. Only `HELPED` means that the service runs on an older revision and the symptom has improved."""
-
-    HELPED = 1
-    DID_NOT_HELP = 2
-    DECLINED = 3
-    UNANSWERED = 4
+Attempt = Literal["helped", "did not help", "declined", "unanswered"]  # what became of it
 
 
 class Rollback:
@@ -70,14 +63,14 @@ class Rollback:
                     self._verbs.note(f"{self._service.name}: no revision may be rolled back to ({why or 'there is no older one'})")
                     return
                 ended = await self._to(target, rollout, because + _passed_over(targets, rollout, target))
-                if ended is Attempt.DID_NOT_HELP:
+                if ended == "did not help":
                     self._tried += 1
                     self._pin.left.add(target.id)
-                if ended in (Attempt.DID_NOT_HELP, Attempt.DECLINED):
+                if ended in ("did not help", "declined"):
                     await self._trial.end()
-                if ended in (Attempt.HELPED, Attempt.DECLINED):
+                if ended in ("helped", "declined"):
                     return
-                if ended is Attempt.UNANSWERED:
+                if ended == "unanswered":
                     self._safe = False  # what was authorised beforehand is done; from here on somebody must say so
             self._verbs.note(f"{self._tried} rollbacks of {self._service.name} did not help: the cause is probably not the code")
 
@@ -90,7 +83,7 @@ class Rollback:
         """One attempt: asked, carried out, proven three times, or put back."""
         verbs, service = self._verbs, self._service
         if not await self._freezes.wait_for(service):
-            return Attempt.DECLINED
+            return "declined"
         before = await verbs.do(Telemetry.impact, Surface(service=service.name, window=verbs.policy.mitigated_window))
         order = ToRevision(
             service=service, split={region: {target.id: 1.0} for region in rollout.regions}, purpose="roll back",
@@ -110,23 +103,23 @@ class Rollback:
         if decision.grant is None:
             if decision.unanswered:
                 await self._trial.begin(order, rollout)
-            return Attempt.UNANSWERED if decision.unanswered else Attempt.DECLINED
+            return "unanswered" if decision.unanswered else "declined"
         self._pin.left |= in_traffic(rollout) - {target.id}
         if exempted:
             await verbs.propose(Freezes.exempt, exemption, under=decision.grant)
         pin = self._pin.announce(target.id, rollout)
         if not await verbs.propose(Deploys.shift, order, under=decision.grant):
             await still_begun(verbs, pin)
-            return Attempt.DID_NOT_HELP
+            return "did not help"
         self._pin.took(pin)
         if await self._serves(target.id) and await self._helped(before):
             self._pin.proven(pin, target.id, rollout)
             self._trial.superseded()
-            return Attempt.HELPED
+            return "helped"
         verbs.note(f"the rollback to {target.id} did not help: the split from before serves again")
         if await verbs.propose(Deploys.shift, order.undo(), under=decision.grant):
             verbs.unregister(pin)
-        return Attempt.DID_NOT_HELP
+        return "did not help"
 
     def _silence(self, order: ToRevision) -> Silence:
         """SAFE only where two people signed it beforehand, and a small share can be moved at all (A.1 M3)."""

@@ -93,8 +93,8 @@ class Diagnosis:
 
     def of(self, found: Hypothesis, confidence: float) -> "Diagnosis":
         """The same evidence, and this hypothesis as the cause."""
-        what = {"cause": found.cause, "which": found.which, "change": found.change, "feed": found.feed}
-        return replace(self, confidence=confidence, reasons=tuple(found.reasons), **what)
+        cause, which, reasons = found.cause, found.which, tuple(found.reasons)
+        return replace(self, cause=cause, which=which, confidence=confidence, reasons=reasons, change=found.change, feed=found.feed)
 
 
 def diagnose(findings: TriageFindings) -> Diagnosis:
