@@ -112,7 +112,7 @@ class Rollback:
             await still_begun(verbs, pin)
             return "did not help"
         self._pin.took(pin)
-        if await self._serves(target.id) and await self._helped(before):
+        if verbs.assumes(Deploys.shift) or (await self._serves(target.id) and await self._helped(before)):
             self._pin.proven(pin, target.id, rollout)
             self._trial.superseded()
             return "helped"
@@ -133,8 +133,6 @@ class Rollback:
     async def _serves(self, revision: str) -> bool:
         """Second proof: what customers meet carries this build's header, in every region (another path than the one that shifted)."""
         verbs, numbers = self._verbs, self._numbers
-        if verbs.assumes(Deploys.shift):
-            return True
         deadline = workflow.now() + verbs.policy.paced(numbers.proven_within)
         while True:
             sampled = await verbs.do(Deploys.served_by, ServedBy(service=self._service, revision=revision, samples=numbers.samples))
@@ -147,23 +145,18 @@ class Rollback:
 
     async def _helped(self, before: ServiceHealth) -> bool:
         """Third proof: the share of requests that fail has dropped enough. Without data there is no claim, and a person decides."""
-        verbs, numbers = self._verbs, self._numbers
-        if verbs.assumes(Deploys.shift):
-            return True
+        verbs, numbers, service = self._verbs, self._numbers, self._service.name
         deadline, now = workflow.now() + verbs.policy.paced(numbers.proven_within), before
-        surface = Surface(service=self._service.name, window=verbs.policy.mitigated_window)
+        surface = Surface(service=service, window=verbs.policy.mitigated_window)
         while workflow.now() < deadline:
             await verbs.rest(verbs.policy.mitigated_window, "whether the rollback helps")
             now = await verbs.read(Telemetry.impact, surface)
             if better(before, now, numbers.improvement):
                 verbs.note(f"the rollback helps: {in_words(now)}, before {in_words(before)}")
                 return True
-        return (now.blind or before.blind) and await self._kept_unseen()
-
-    async def _kept_unseen(self) -> bool:
-        """Neither better nor worse can be seen: what customers say decides, in the words of a person."""
-        service = self._service.name
-        decision = await self._verbs.confirm(
+        if not (now.blind or before.blind):
+            return False
+        decision = await verbs.confirm(  # neither better nor worse can be seen: what customers say decides
             QuestionDraft(
                 asks=f"Keep the rollback of {service}? The metrics are blind: nobody can see whether it helps",
                 roles=(Role.INCIDENT_COMMANDER, Role.DEPUTY), effect="it stays; nothing is called mitigated before the metrics are back",

@@ -166,7 +166,17 @@ class CanaryBack:
             if watched.verdict is Verdict.ADVANCE:
                 return True
             verbs.note(f"canary {watched.verdict}: {watched.reason}")
-            if watched.verdict is Verdict.ABORT or not await self._watch_on(order.weight, watched):
+            if watched.verdict is Verdict.ABORT:
+                return False
+            # HOLD is a durable state with an owner and two exits: a named person goes on, or it is aborted (spec §7.1: never promote in doubt).
+            decision = await verbs.confirm(
+                QuestionDraft(
+                    asks=f"The canary is undecided at {order.weight:.1%}: {watched.reason}. Watch on?",
+                    roles=(Role.AI_ML_LEAD, Role.INCIDENT_COMMANDER), effect="stay on this step and gather more evidence",
+                    inverse="decline: return to the fallback provider", silence=Silence.ABORT,
+                )
+            )  # fmt: skip
+            if not decision.granted:
                 return False
 
     async def _watch(self, order: Watch) -> Watched | None:
@@ -182,14 +192,3 @@ class CanaryBack:
         watching = next(s for s in reversed(state.steps) if s.verb == action_of(Models.watch).name)
         state.end(watching, StepState.FAILED, f"vetoed: {state.alarm}")
         return None
-
-    async def _watch_on(self, weight: float, watched: Watched) -> bool:
-        """HOLD is a durable state with an owner and two exits: a named person goes on, or it is aborted (spec §7.1: never promote in doubt)."""
-        decision = await self._verbs.confirm(
-            QuestionDraft(
-                asks=f"The canary is undecided at {weight:.1%}: {watched.reason}. Watch on?",
-                roles=(Role.AI_ML_LEAD, Role.INCIDENT_COMMANDER), effect="stay on this step and gather more evidence",
-                inverse="decline: return to the fallback provider", silence=Silence.ABORT,
-            )
-        )  # fmt: skip
-        return decision.granted
