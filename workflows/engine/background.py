@@ -54,7 +54,8 @@ async def beside(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]]
     except (Exception, asyncio.CancelledError):
         await stopped(task)
         raise
-    await stopped(task)
+    if not task.done():
+        await stopped(task)
 
 
 async def stopped(*tasks: asyncio.Task[Any]) -> None:
