@@ -11,7 +11,6 @@ from functools import partialmethod
 from typing import Any, ClassVar
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
 
 from activities.action import Role
 from workflows.comms.comms import Comms
@@ -23,7 +22,7 @@ from workflows.engine.record.recorder import Recorder
 from workflows.engine.record.view import StatusView
 from workflows.engine.state import IncidentState
 from workflows.engine.verbs import Verbs
-from workflows.errors import HandOver, NotAccepted
+from workflows.errors import HandOver
 from workflows.first_minutes.first_minutes import FirstMinutes
 from workflows.incident import Card, Incident, Joined, Phase, State
 from workflows.people.commands import IncidentCommands
@@ -144,8 +143,10 @@ class Playbook(Verbs, MessageHandlers):
 
     # -- messages ---------------------------------------------------------------------------------------------------------------------
 
-    async def receive(self, name: str, given: Sequence[object]) -> str:
-        """Act on one message. A message may come before the first activity has read the policy: it waits for that."""
+    async def receive(self, name: str, given: Sequence[object]) -> str | Joined:
+        """Act on one message. A person's may come before the first activity has read the policy: it waits for that."""
+        if name == "alert":
+            return self.state.count_alert(alert_of(given))
         await workflow.wait_condition(lambda: self._declared)
         if name == "do":
             person, message = await self._commands.holder("do", tuple(given), MAY_RUN_PROCEDURES)
@@ -162,22 +163,6 @@ class Playbook(Verbs, MessageHandlers):
     def refuse(self, name: str, given: Sequence[object], why: str) -> None:
         """Note what was not accepted. What was sent is not repeated: it may be somebody's code."""
         self.state.note("refused", f"{name}: {why}")
-
-    @workflow.update(name="alert", description="One more delivery of an alert, from the receiver")
-    def alert(self, *given: Any) -> Joined:
-        """Count an alert that came for this incident; say so when it is not ours."""
-        try:
-            return self.state.count_alert(alert_of(given))
-        except NotAccepted as no:
-            self.refuse("alert", given, str(no))
-            return Joined(mine=True, alerts=self.state.alerts)
-
-    @alert.validator
-    def _is_an_alert(self, *given: Any) -> None:
-        try:
-            alert_of(given)
-        except NotAccepted as no:
-            raise ApplicationError(str(no), type="NotAccepted", non_retryable=True) from None
 
     @workflow.query(description="Everything that is true of this incident now")
     def status(self, *given: Any) -> Status:

@@ -216,11 +216,10 @@ class Procedures:
                 roles=(task.owner, Role.INCIDENT_COMMANDER),
                 example='{"exported": "gs://evidence/before.rdb", "before": 120000, "after": 0}, or "not done"',
             )
-            if answer == "not done":
-                verbs.note(f"{task.title}: not done", "attested")
-                return
+            counted = ""
             if isinstance(answer, dict) and all(answer.get(key) not in (None, "") for key in ("exported", "before", "after")):
                 counted = f"exported to {answer['exported']}, {answer['before']} before, {answer['after']} after"
-                verbs.note(f"{task.title}: {counted}", "attested")
+            if counted or answer == "not done":
+                verbs.note(f"{task.title}: {counted or 'not done'}", "attested")
                 return
             verbs.note(f"{task.title}: the answer lacks exported, before or after; asked again")
