@@ -186,8 +186,6 @@ class TrafficPin:
 
 
 class SafeTrial:
-    """The share that was moved while nobody answered, for one incident."""
-
     def __init__(self, verbs: Verbs) -> None:
         self._verbs = verbs
         self._imposed: Imposed | None = None
