@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from activities.action import Value
-from activities.deploys.deploys import Revision, Rollout
+from activities.deploys.orders import Revision, Rollout, alike
 from activities.organisation.numbers import RollBack
 
 
@@ -43,7 +43,11 @@ def roll_back_targets(
 
     def against(one: Revision) -> tuple[str, ...]:
         green, wanted = one.green_minutes, rule.green.total_seconds() / 60
-        gone = sorted({f"{name}:{version}" for name, version in one.secrets.items()} & set(disabled_secrets))
+        gone = sorted(set(disabled_secrets).intersection(one.secrets))
+        unsure = {alike(name.removesuffix(":")) for name in one.secrets if name.endswith(":")}
+        perhaps = sorted(name for name in disabled_secrets if alike(name.partition(":")[0]) in unsure)
+        another, beside = "the image of a container beside the application's", set(one.images) - {one.digest}
+        bad = beside.intersection(blocked)
         since = [at for at in irreversible if at >= one.created_at]
         silent = one.schema_min is None or one.schema_max is None
         fits = schema is None or one.schema_min is None or one.schema_max is None or one.schema_min <= schema <= one.schema_max
@@ -55,8 +59,11 @@ def roll_back_targets(
             (one.image_present is False, "its image is gone"),
             (one.image_present is None and rule.image_vouched_for, "nobody can say whether its image is still there"),
             (gone, f"it needs {', '.join(gone)}, which is disabled"),
+            (perhaps, f"nobody can say whether it needs {', '.join(perhaps)}, which is disabled"),
             (not one.digest, "its digest is unknown, so the blocklist cannot clear it"),
             (one.digest and one.digest in blocked, "its digest is on the blocklist"),
+            (bad, f"{another} is on the blocklist"),
+            (not bad and "" in beside and blocked, f"{another} is not named by digest, so the blocklist cannot clear it"),
             (schema is None, "the version of the database schema is unknown"),
             (schema is not None and silent, "it does not say which database schemas it works with"),
             (not fits, f"it works with database schemas {one.schema_min} to {one.schema_max}, and {schema} is in force"),

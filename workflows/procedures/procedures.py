@@ -25,12 +25,11 @@ from activities.kit.words.shell import command
 from activities.organisation.catalogue import Deployed
 from activities.organisation.misread import meant
 from activities.organisation.policy import Policy
-from activities.write_gate.values import WriteGateOf
-from activities.write_gate.write_gate import READ_ONLY, WriteGates, read_only
-from workflows.engine.background import stopped
+from activities.write_gate.write_gate import READ_ONLY, WriteGateOf, WriteGates, read_only
 from workflows.engine.verbs import Verbs
 from workflows.errors import HandOver, NotAccepted, RetriesExhausted
 from workflows.first_minutes.freezes import ServiceFreezes
+from workflows.people.background import stopped
 from workflows.people.messages import Message
 from workflows.procedures.rollback import Rollback
 

@@ -4,14 +4,15 @@ What was moved is a measure from the moment at which the platform is asked (`tra
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Literal, cast
 
 from temporalio import workflow
 
 from activities.action import Role, action_of
-from activities.deploys.deploys import Deploys, Revision, RevisionsOf, Rollout, ServedBy, ToRevision
+from activities.deploys.deploys import Deploys
+from activities.deploys.orders import LATEST, Revision, RevisionsOf, Rollout, ServedBy, Split, ToRevision
 from activities.freeze.freezes import Freezes
 from activities.freeze.orders import ExemptDeploy, ExemptionPurpose
 from activities.metrics.telemetry import ServiceHealth, Surface, Telemetry
@@ -108,16 +109,18 @@ class Rollback:
         if exempted:
             await verbs.propose(Freezes.exempt, exemption, under=decision.grant)
         pin = self._pin.announce(target.id, rollout)
-        if not await verbs.propose(Deploys.shift, order, under=decision.grant):
+        effect = (await verbs.propose(Deploys.shift, order, under=decision.grant)).effect
+        if effect is None:
             await still_begun(verbs, pin)
             return "did not help"
+        left = {region: cast("Split", split) for region, split in effect.after.items()}
         self._pin.took(pin)
-        if verbs.assumes(Deploys.shift) or (await self._serves(target.id) and await self._helped(before)):
+        if verbs.assumes(Deploys.shift) or (await self._serves(target.id, left) and await self._helped(before)):
             self._pin.proven(pin, target.id, rollout)
             self._trial.superseded()
             return "helped"
         verbs.note(f"the rollback to {target.id} did not help: the split from before serves again")
-        if await verbs.propose(Deploys.shift, order.undo(), under=decision.grant):
+        if await verbs.propose(Deploys.shift, order.undo().model_copy(update={"left_as": left}), under=decision.grant):
             verbs.unregister(pin)
         return "did not help"
 
@@ -130,12 +133,17 @@ class Rollback:
         """What has traffic and is to be left; a target that was only moved to while nobody answered is still a target."""
         return in_traffic(rollout) - (self._trial.moved_to - self._pin.left)
 
-    async def _serves(self, revision: str) -> bool:
-        """Second proof: what customers meet carries this build's header, in every region (another path than the one that shifted)."""
+    async def _serves(self, revision: str, left: Mapping[str, Split]) -> bool:
+        """Second proof: what customers meet carries this build's header, in every region (another path than the one that shifted).
+
+        `left`: what serves by the platform's word; where others altered the revision on its way it has another name.
+        """
         verbs, numbers = self._verbs, self._numbers
         deadline = workflow.now() + verbs.policy.paced(numbers.proven_within)
+        also = tuple(sorted({name for split in left.values() for name in split} - {revision, LATEST}))
+        asked = ServedBy(service=self._service, revision=revision, also=also, samples=numbers.samples)
         while True:
-            sampled = await verbs.do(Deploys.served_by, ServedBy(service=self._service, revision=revision, samples=numbers.samples))
+            sampled = await verbs.do(Deploys.served_by, asked)
             if sampled.everywhere(numbers.served_share, numbers.least_answers):
                 return True
             if workflow.now() >= deadline:

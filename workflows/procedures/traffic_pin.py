@@ -9,7 +9,8 @@ from itertools import pairwise
 from typing import Any, ClassVar, Self, cast
 
 from activities.action import Imposition, Measure, Role
-from activities.deploys.deploys import LATEST, Deploys, Revision, RevisionsOf, Rollout, Split, ToRevision
+from activities.deploys.deploys import Deploys
+from activities.deploys.orders import LATEST, Revision, RevisionsOf, Rollout, Split, ToRevision
 from activities.kit.words import shell
 from activities.metrics.telemetry import Surface, Telemetry
 from activities.organisation.catalogue import Deployed
@@ -60,18 +61,32 @@ class Pin(Imposition):
         return ToRevision(service=self.service, split=latest, purpose="return to latest", before=pinned)
 
 
-class Trial(ToRevision, Imposition):
+class Trial(Imposition):
     """A small share of one region goes to an older revision."""
 
+    moved: ToRevision
+
+    def target(self) -> str:
+        return self.moved.target()
+
+    def effect(self) -> str:
+        return self.moved.effect()
+
+    def inverse(self) -> str:
+        return self.moved.inverse()
+
     def look(self) -> RevisionsOf:
-        return RevisionsOf(service=self.service)
+        return RevisionsOf(service=self.moved.service)
 
     def begun(self, now: Rollout) -> bool:
-        return all(now.regions[region].resolved() == split for region, split in self.split.items() if region in now.regions)
+        return all(now.regions[region].resolved() == split for region, split in self.moved.split.items() if region in now.regions)
+
+    def undo(self) -> ToRevision:
+        return self.moved.undo()
 
 
 PINNED: Measure[Any] = Measure("traffic pinned", Deploys.survey, cast("Any", Deploys.shift), Deploys.shift, sticky=True, own_end=True)
-TRIED: Measure[Any] = Measure("trial of an older revision", Deploys.survey, Deploys.shift, Deploys.shift)
+TRIED: Measure[Any] = Measure("trial of an older revision", Deploys.survey, cast("Any", Deploys.shift), Deploys.shift)
 
 
 class TrafficPin:
@@ -195,23 +210,25 @@ class SafeTrial:
         """The revisions that have traffic only because of this trial."""
         if self._imposed is None:
             return set()
-        trial = cast("Trial", self._imposed.order)
-        return {name for split in trial.split.values() for name in split} - {name for split in trial.before.values() for name in split}
+        moved = cast("Trial", self._imposed.order).moved
+        return {name for split in moved.split.values() for name in split} - {name for split in moved.before.values() for name in split}
 
     async def begin(self, order: ToRevision, rollout: Rollout) -> None:
         """A tenth of the traffic of one region goes to the target, where that was authorised."""
         region, wanted = next(iter(order.split.items()))
         target = next(iter(wanted))
         split = {revision: round(share * (1 - TRIAL_SHARE), 2) for revision, share in rollout.regions[region].resolved().items()}
-        trial = Trial(
-            service=order.service, split={region: {**split, target: round(1 - sum(split.values()), 2)}}, purpose="canary",
-            before={region: order.before[region]}, versions={region: order.versions[region]},
+        canary = order.model_copy(
+            update={
+                "split": {region: {**split, target: round(1 - sum(split.values()), 2)}},
+                "before": {region: order.before[region]}, "versions": {region: order.versions[region]}, "purpose": "canary",
+            }
         )  # fmt: skip
-        grant = self._verbs.standing_grant(Deploys.shift, trial)
+        grant = self._verbs.standing_grant(Deploys.shift, canary)
         if grant is None:
             return
-        imposed = self._verbs.register(TRIED, trial)
-        if await self._verbs.propose(Deploys.shift, trial, under=grant):
+        imposed = self._verbs.register(TRIED, Trial(moved=canary))
+        if await self._verbs.propose(Deploys.shift, canary, under=grant):
             imposed.certain = True
         elif not await still_begun(self._verbs, imposed):
             return

@@ -11,12 +11,11 @@ from activities.models.candidates import Candidate
 from activities.models.logs import Log
 from activities.models.models import FAILED_OVER, Models
 from activities.models.modes import DEGRADED
-from activities.models.routes import EVERYBODY, RouteOf, Shift
-from activities.models.watch import Watch, Watched
-from workflows.engine.background import beside
+from activities.models.routes import EVERYBODY, RouteOf, Shift, Watch, Watched
 from workflows.engine.proof.proof import Wait, minutes
 from workflows.engine.verbs import Verbs
 from workflows.incident import QuestionDraft, Silence
+from workflows.people.background import beside
 from workflows.people.questions import ApprovalTerms
 from workflows.playbooks.llm_provider_outage.traffic import Traffic
 from workflows.status import StepState

@@ -12,9 +12,8 @@ from temporalio import workflow
 
 from activities.action import Risk, Role
 from activities.capacity.autoscaler import AutoscalerOf, Autoscalers, Bounds
-from activities.edge.edge import Edge
 from activities.edge.gateway import Gateway, GatewayOf, limit
-from activities.edge.health import DependenciesOf, Vantages
+from activities.edge.health import DependenciesOf, Edge, Vantages
 from activities.edge.regions import HeadroomOf, Regions, RegionsOf, Weights, drain
 from activities.feeds.feeds import Feeding, FeedOf, Feeds, FeedsOf, pin
 from activities.flags.flags import SWITCHED_OFF, switch_off
@@ -23,8 +22,7 @@ from activities.metrics.onset import OnsetOf
 from activities.metrics.telemetry import ServiceHealth, Surface, Telemetry
 from activities.organisation.catalogue import Deployed
 from activities.platform.change_feed import ChangeFeed, ChangesSince
-from activities.write_gate.values import WriteGateOf
-from activities.write_gate.write_gate import WriteGates
+from activities.write_gate.write_gate import WriteGateOf, WriteGates
 from workflows.engine.proof.mitigated import in_words
 from workflows.engine.verbs import Verbs
 from workflows.playbooks.production_outage.diagnosis import Cause, Diagnosis, diagnose

@@ -6,11 +6,10 @@ from contextlib import asynccontextmanager
 from temporalio import workflow
 
 from activities.organisation.catalogue import Deployed
-from activities.write_gate.values import WriteGate, WriteGateOf, WriteSafety
-from activities.write_gate.write_gate import READ_ONLY, WriteGates, read_only
-from workflows.engine.background import beside
+from activities.write_gate.write_gate import READ_ONLY, WriteGate, WriteGateOf, WriteGates, WriteSafety, read_only
 from workflows.engine.verbs import Verbs
 from workflows.errors import HandOver
+from workflows.people.background import beside
 
 
 class WriteGuard:

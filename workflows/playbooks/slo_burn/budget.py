@@ -6,7 +6,6 @@ the question comes again a day later.
 """
 
 import asyncio
-from contextlib import suppress
 
 from temporalio import workflow
 
@@ -16,11 +15,12 @@ from activities.freeze.orders import BUDGET, Hold
 from activities.metrics.slo import ErrorBudget
 from activities.metrics.telemetry import BudgetOf, Telemetry
 from activities.organisation.catalogue import Deployed
-from workflows.engine.background import beside
 from workflows.engine.measures import Imposed, lift_question
 from workflows.engine.verbs import Verbs
 from workflows.incident import Silence
+from workflows.people.background import beside
 from workflows.people.questions import Decision
+from workflows.waiting import waited
 
 
 class SpentBudget:
@@ -76,8 +76,7 @@ class SpentBudget:
                 return None
             if (decision := asked.result()).granted:
                 return decision
-            with suppress(TimeoutError):
-                await workflow.wait_condition(back.done, timeout=pause, timeout_summary=f"ask again for a waiver of {name}")
+            await waited(back.done, pause, f"ask again for a waiver of {name}")
         return None
 
     async def _until_back(self) -> None:
