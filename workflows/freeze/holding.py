@@ -37,10 +37,8 @@ class Holding:
     """The verbs of one freeze. They raise `RetriesExhausted` when patience is over, and `NotAccepted` when it may not be."""
 
     def __init__(self, freeze: Freeze, invoker: Invoker, questions: Questions) -> None:
-        self._freeze = freeze
-        self._record = freeze.record
-        self._invoker = invoker
-        self._questions = questions
+        self._freeze, self._record = freeze, freeze.record
+        self._invoker, self._questions = invoker, questions
 
     async def hold(self, order: Hold, by: Authority) -> Effect:
         """The holder is in the set before anything is touched: what is half done must be released by somebody."""

@@ -118,8 +118,7 @@ def _read(text: str) -> Any:
 
 class Procedures:
     def __init__(self, verbs: Verbs, freezes: ServiceFreezes) -> None:
-        self._verbs = verbs
-        self._freezes = freezes
+        self._verbs, self._freezes = verbs, freezes
         self._running: list[asyncio.Task[None]] = []
         self._rollbacks: dict[str, Rollback] = {}
 

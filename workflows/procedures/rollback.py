@@ -33,17 +33,13 @@ class Rollback:
     """Rolls back one service of one incident, and brings it back to the latest in the end."""
 
     def __init__(self, verbs: Verbs, freezes: ServiceFreezes, service: Deployed) -> None:
-        self._verbs = verbs
-        self._freezes = freezes
-        self._numbers = verbs.policy.roll_back
-        self._service = service
+        self._verbs, self._freezes, self._service, self._numbers = verbs, freezes, service, verbs.policy.roll_back
         self._schema: int | None = None
         self._irreversible: tuple[datetime, ...] = ()
-        self._pin = TrafficPin(verbs, service)
+        self._pin, self._trial = TrafficPin(verbs, service), SafeTrial(verbs)
         self._one_at_a_time = asyncio.Lock()
         self._tried = 0
-        self._safe = True
-        self._trial = SafeTrial(verbs)
+        self._safe = True  # whether silence may mean the safe trial
 
     def knows(self, schema: int | None, irreversible: Sequence[datetime] = ()) -> None:
         """The version of the database schema now, and when a migration was made that has no way back."""

@@ -93,9 +93,7 @@ class TrafficPin:
     """What holds one service on a revision, for one incident."""
 
     def __init__(self, verbs: Verbs, service: Deployed) -> None:
-        self._verbs = verbs
-        self._numbers = verbs.policy.roll_back
-        self._service = service
+        self._verbs, self._service, self._numbers = verbs, service, verbs.policy.roll_back
         self.left: set[str] = set()  # revisions that we left, or that did not help
 
     @property

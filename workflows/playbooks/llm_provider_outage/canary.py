@@ -23,9 +23,7 @@ from workflows.status import StepState
 
 class CanaryBack:
     def __init__(self, verbs: Verbs, traffic: Traffic) -> None:
-        self._verbs = verbs
-        self._policy = verbs.policy.provider_outage
-        self._traffic = traffic
+        self._verbs, self._traffic, self._policy = verbs, traffic, verbs.policy.provider_outage
         self.fallback_failed = False  # whether the latest return ended because the fallback provider fails
 
     async def back_on_the_primary(self, tenants: Sequence[str], fallback: Candidate | None) -> bool:

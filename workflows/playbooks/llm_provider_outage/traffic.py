@@ -44,10 +44,8 @@ class Traffic:
     """One route between its primary and its fallback provider: what is in force, and how soon traffic may return."""
 
     def __init__(self, verbs: Verbs, route: str, primary: str) -> None:
-        self._verbs = verbs
-        self._policy = verbs.policy.provider_outage
-        self.route = route
-        self.primary = primary
+        self._verbs, self._policy = verbs, verbs.policy.provider_outage
+        self.route, self.primary = route, primary
         self.no_return_before = workflow.now()
 
     @property

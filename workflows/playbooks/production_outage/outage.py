@@ -39,11 +39,8 @@ class Outage:
     """One service that fails, what we know of it, and what has been tried."""
 
     def __init__(self, verbs: Verbs, service: Deployed, rollback: Rollback) -> None:
-        self._verbs = verbs
-        self._numbers = verbs.policy.production_outage
-        self._mitigation = verbs.policy.mitigation
-        self._service = service
-        self._rollback = rollback
+        self._verbs, self._service, self._rollback = verbs, service, rollback
+        self._numbers, self._mitigation = verbs.policy.production_outage, verbs.policy.mitigation
         self.findings = TriageFindings(service=service.name, at=workflow.now(), pace=verbs.policy.pace)
         self.writes = WriteGuard(verbs, service)
         self._ruled_out: set[tuple[Cause, str]] = set()

@@ -14,12 +14,9 @@ from workflows.people.background import beside
 
 class WriteGuard:
     def __init__(self, verbs: Verbs, service: Deployed) -> None:
-        self._verbs = verbs
-        self._numbers = verbs.policy.production_outage
-        self._service = service
+        self._verbs, self._service, self._numbers = verbs, service, verbs.policy.production_outage
         self.gate: WriteGate | None = None  # as it was read last; None: unknown
-        self._data_suspected = False
-        self._decided = False
+        self._data_suspected = self._decided = False
 
     @property
     def unsafe(self) -> bool:

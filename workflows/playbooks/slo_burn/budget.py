@@ -27,9 +27,7 @@ class SpentBudget:
     """The error budget of one service, as the incident about it sees it."""
 
     def __init__(self, verbs: Verbs, service: Deployed) -> None:
-        self._verbs = verbs
-        self._policy = verbs.policy.slo
-        self.service = service
+        self._verbs, self._policy, self.service = verbs, verbs.policy.slo, service
         self._order = BudgetOf(service=service.name, slo_target=verbs.policy.stability.slo_target, slo=verbs.policy.slo)
 
     async def count(self) -> ErrorBudget:
