@@ -36,7 +36,6 @@ class Cadence:
     """One merged tick for everything that is due by the clock. What has a period stays on its grid, so that duties fall together."""
 
     def __init__(self, policy: Policy, severity: Severity, at: datetime, *, public: bool = True) -> None:
-        """The clock of an incident declared at `at`."""
         self.policy, self.severity, self.started_at, self.public = policy, severity, at, public
         rhythm = policy.rhythm(severity)
         waits = {Duty.ROOM: rhythm.room, Duty.RECLASSIFY: rhythm.reclassify, Duty.TELL: rhythm.told, Duty.BRIEF: rhythm.brief}
@@ -52,7 +51,6 @@ class Cadence:
 
     @property
     def rhythm(self) -> Rhythm:
-        """The numbers at this severity."""
         return self.policy.rhythm(self.severity)
 
     @property

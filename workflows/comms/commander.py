@@ -20,8 +20,6 @@ ASK_PAGER_EVERY = timedelta(minutes=1)
 
 
 class Commander(Part):
-    """Pages until somebody commands, and knows whether that person is alone."""
-
     _pages = 0
 
     async def until_acknowledged(self) -> None:

@@ -25,8 +25,6 @@ DOING = {
 
 
 class Stakeholders(Part):
-    """Those who have to know and do not work on it."""
-
     def __init__(self, shared: Shared) -> None:
         super().__init__(shared)
         self.page_link = ""  # the address of the public post, once the status page has returned it

@@ -67,7 +67,6 @@ class RoleAssignments:
         return nobody or person.id == self.solo or self.role_of(person, COMMAND) is not None
 
     def assign(self, role: Role, person: Person) -> None:
-        """Give a role to a person for this incident."""
         self.assigned[role] = person.id
         self.offers.pop(role, None)
 
