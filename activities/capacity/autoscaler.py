@@ -18,8 +18,6 @@ LATELY = timedelta(minutes=1)  # over which the 99th percentile is said
 
 
 class AutoscalerOf(PlatformResource, path="services/{service}/autoscaler", called="the autoscaler of {service}"):
-    """The autoscaler of a service."""
-
     epochs = False
 
     service: str
@@ -89,7 +87,6 @@ class Capacity(Reading[Bounds]):
         return max((_ratio(self.used_rps.get(r, 0.0), c) for r, c in self.capacity_rps.items()), default=0.0)
 
     def fullest(self) -> float:
-        """How full the fullest dependency is."""
         return max(self.saturation.values(), default=0.0)
 
     def scaled(self, factor: float, numbers: MitigationSettings | None = None) -> Change[AutoscalerOf, Bounds]:
@@ -146,7 +143,6 @@ class Autoscalers(
             raise Refused(f"the {full} is {now.fullest():.0%} full by now: more instances would push the trouble there. Read it again")
 
     async def prove(self, call: Call, order: Change[AutoscalerOf, Bounds], now: Capacity) -> str:
-        """The instances that are ready, by region."""
         ready = {region: row.ready for region, row in (await self.look_at(call, order.of)).regions.items()}
         short = {region: n for region, n in order.wanted.least.items() if ready.get(region, 0) < n}
         if short:

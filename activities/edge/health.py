@@ -21,8 +21,6 @@ WELL = 0.95  # of the probes answered well: below, a region or a vantage point c
 
 
 class Vantages(ReadOrder, target="service/{service}"):
-    """Look at a service from inside every region, and from outside through the balancer, from several networks."""
-
     service: str
     regions: tuple[str, ...]
     numbers: MitigationSettings = MitigationSettings()
@@ -32,7 +30,6 @@ class Vantages(ReadOrder, target="service/{service}"):
         return f"look at {self.service} from inside {listed(self.regions)} and from outside ({', '.join(self.numbers.vantages)})"
 
     def by_hand(self) -> tuple[str, ...]:
-        """Inside and outside of each region, by curl."""
         outside = address(EDGE, path(self.service, "healthz"))
         inside = ((region, address(EDGE, path(self.service, "regions", region, "status"))) for region in self.regions)
         return tuple(chain.from_iterable((curl("GET", url), curl("GET", outside, ("X-Region: ", region))) for region, url in inside))
@@ -81,14 +78,7 @@ class HealthMap(Value):
         return not self.ill_inside() and bool(self.outside) and set(self.ill_outside()) == set(self.outside)
 
 
-class DependenciesOf(
-    PlatformLook,
-    target="service/{service}",
-    effect="ask what {service} stands on, and whether it holds",
-    path="services/{service}/dependencies",
-):
-    """Ask what a service stands on: balancer, names, certificate, database, cache."""
-
+class DependenciesOf(PlatformLook, effect="ask what {service} stands on, and whether it holds", path="services/{service}/dependencies"):
     service: str
 
 
@@ -104,8 +94,6 @@ class Dependencies(Value):
 
 
 class Edge(System):
-    """What inside and outside say of a service."""
-
     def __init__(self, plane: ControlPlane, edge: EdgeProbe) -> None:
         self._plane, self._edge = plane, edge
 
@@ -138,7 +126,7 @@ class Edge(System):
     async def _from(self, call: Call, order: Vantages, vantage: str) -> tuple[list[Met], dict[str, list[Met]]]:
         """What one network meets: through the balancer, and pinned to every region."""
         asked = ["" for _ in range(order.times)] + [region for region in order.regions for _ in range(order.times)]
-        said = await asyncio.gather(*(self._edge.health(call, order.service, region, vantage) for region in asked))
+        said = await asyncio.gather(*(self._edge.meet(call, order.service, region, vantage, "healthz") for region in asked))
         pinned: dict[str, list[Met]] = {region: [] for region in order.regions}
         for region, met in zip(asked[order.times :], said[order.times :], strict=True):
             pinned[region].append(met)

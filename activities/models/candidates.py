@@ -16,15 +16,12 @@ SHED_FIRST = ("starter", "business", "enterprise", "sovereign")
 
 
 class Probe(ReadOrder, target="provider/{provider}", effect="send {times} real completions to {provider} from {vantage}"):
-    """Ask a provider something real, from outside our own network, now."""
-
     provider: str
     route: str
     times: int = 3
     vantage: str = "second-network"
 
     def by_hand(self) -> tuple[str, ...]:
-        """One such completion, by curl."""
         url, prompt = shell.address(GATEWAY, urls.path("v1", "chat", "completions")), {"role": "user", "content": "ping"}
         body = {"model": self.route, "messages": [prompt]}
         return (shell.curl("POST", url, AUTH, f"X-Provider: {self.provider}", f"X-Vantage: {self.vantage}", body=body),)
@@ -59,9 +56,7 @@ class Needs(Value):
     modality: tuple[str, ...] = ("text",)
 
 
-class Survey(GatewayLook, target="route/{route}", effect="probe every provider but {primary} for route {route}", path="providers"):
-    """Look for a provider that can take over from the primary, by live probes."""
-
+class Survey(GatewayLook, effect="probe every provider but {primary} for route {route}", path="providers"):
     route: str
     primary: str
     needs: Needs = Needs()
@@ -114,7 +109,7 @@ class Candidates(Value):
         return next((candidate for candidate in self.found if candidate.id == id), None)
 
 
-class Split(GatewayLook, target="route/{route}", path="tenants"):
+class Split(GatewayLook, path="tenants"):
     """Ask which tenants permit another provider (INV-13). `to` may be empty when there is none: then nobody can move."""
 
     route: str
