@@ -114,13 +114,8 @@ class Autoscalers(
     async def survey(self, call: Call, of: AutoscalerOf) -> Capacity:
         """How much runs, what it could carry, how full the dependencies are."""
         now, room = await self.look_at(call, of), await self.rest.look(call, PartOf(service=of.service, part="headroom"))
-        return now.model_copy(
-            update={
-                "capacity_rps": {region: float(row["capacity_rps"]) for region, row in room["regions"].items()},
-                "used_rps": {region: float(row["used_rps"]) for region, row in room["regions"].items()},
-                "saturation": room["dependencies"],
-            }
-        )
+        rates = {name: {region: float(row[name]) for region, row in room["regions"].items()} for name in ("capacity_rps", "used_rps")}
+        return now.model_copy(update={**rates, "saturation": room["dependencies"]})
 
     def understood(self, of: AutoscalerOf, said: Mapping[str, Any]) -> Capacity:
         rows = {region: Instances.model_validate(row) for region, row in said["regions"].items()}

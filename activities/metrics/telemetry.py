@@ -16,7 +16,6 @@ from activities.metrics.orders import (
     BlastRadius,
     BudgetOf,
     EstimateQuality,
-    FiringAlert,
     Gate,
     Links,
     ProviderGate,
@@ -31,7 +30,7 @@ from activities.metrics.spans import Readings
 from activities.organisation.numbers import Stability
 
 __all__ = [
-    "FOUR_WEEKS", "HIT", "BlastRadius", "BudgetOf", "EstimateQuality", "FiringAlert", "Gate", "Links", "ProviderGate",
+    "FOUR_WEEKS", "HIT", "BlastRadius", "BudgetOf", "EstimateQuality", "Gate", "Links", "ProviderGate",
     "ServiceHealth", "StabilityVerdict", "Surface", "Telemetry", "beyond_chance",
 ]  # fmt: skip
 
@@ -158,21 +157,6 @@ class Telemetry(System):
         }
         graph = f"{self._prometheus.ui}/graph"
         return Links(links=tuple((title, graph + urls.query({"g0.expr": query, **when})) for title, query in shown.items()))
-
-    @action("telemetry.alerts")
-    async def alerts(self, order: Surface, call: Call) -> tuple[FiringAlert, ...]:
-        """What fires for the service, and what fires without naming any service."""
-        return tuple(
-            FiringAlert(
-                name=alert["labels"].get("alertname", ""),
-                state=alert["state"],
-                since=alert.get("activeAt"),
-                summary=alert.get("annotations", {}).get("summary", ""),
-                labels=alert["labels"],
-            )
-            for alert in await self._prometheus.alerts(call)
-            if alert["state"] == "firing" and alert["labels"].get("service", order.service) == order.service
-        )
 
     async def _counted(self, call: Call, series: str, window: timedelta, *by: str) -> Counts:
         """How much the counters grew over the window, by labels; what is no number is left out."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from activities.action import Value
 from activities.kit.looks import ReadOrder
 from activities.kit.words import shell, urls
-from activities.models.logs import ErrorClass, is_slow
+from activities.models.logs import SLOW_MS, ErrorClass
 from activities.models.routes import AUTH, GATEWAY, GatewayLook
 
 # Who is degraded first when a provider cannot carry everybody (spec §9.2: shed by tier).
@@ -39,8 +39,9 @@ class Probed(Value):
 
     @property
     def ok(self) -> bool:
-        """True when every probe was answered and none was slow. No probe is not ok."""
-        return 0 < self.n == self.by_class.get(ErrorClass.OK, 0) and not is_slow(self.latency_p95_ms, self.baseline_ms)
+        """True when every probe was answered, and not slowly by the seed's rule: above max(5 s, 2 × baseline). No probe is not ok."""
+        slow = self.latency_p95_ms is not None and self.latency_p95_ms > max(SLOW_MS, 2 * (self.baseline_ms or 0.0))
+        return 0 < self.n == self.by_class.get(ErrorClass.OK, 0) and not slow
 
     @property
     def spend_capped(self) -> bool:

@@ -75,11 +75,6 @@ class Calls(Value):
         return sum((Counter(line.by_class) for line in self.lines if line.provider == provider), Counter())
 
 
-def is_slow(latency_ms: float | None, baseline_ms: float | None) -> bool:
-    """The seed's rule for slow, in milliseconds: above max(5 s, 2 × baseline). Not measured is not slow."""
-    return latency_ms is not None and latency_ms > max(SLOW_MS, 2 * (baseline_ms or 0.0))
-
-
 class Served(GatewayLook, effect="read who served route {route} in the last {window}", path="served", asks=("route", "window")):
     route: str
     window: timedelta
