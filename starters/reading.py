@@ -204,7 +204,6 @@ def _seen(known: Recorded) -> IncidentView:
 
 
 def _from_server(one: "WorkflowExecution") -> IncidentView:
-    """What the server itself knows: search attributes. No steps, no questions."""
     told = {pair.key.name: pair.value for pair in one.typed_search_attributes.search_attributes}
     severity = Severity.parse(told.get("IncidentSeverity") or "SEV-2")
     now = datetime.now(UTC)

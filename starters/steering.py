@@ -54,13 +54,6 @@ class Declared(NamedTuple):
     opened: bool
 
 
-class Delivered(NamedTuple):
-    """Where an alert ended, and how many that incident has heard of by now."""
-
-    incident_id: str
-    alerts: int
-
-
 async def connect(settings: Settings) -> Client:
     """A client of the configured server. Raises `CliError` after five seconds."""
     who = f"incident:{getpass.getuser()}@{socket.gethostname()}"
@@ -107,8 +100,10 @@ async def declare(client: Client, ledger: Ledger, settings: Settings, name: str,
 
 async def deliver(
     client: Client, ledger: Ledger, settings: Settings, info: PlaybookInfo, incident: Incident, alert: Alert, ids: Sequence[str] = ()
-) -> Delivered:
+) -> tuple[str, int]:
     """Bring an alert to its incident; start that incident if there is none. One request, so that a thousand at once start one incident.
+
+    Returns the incident, and how many alerts it has heard of by now.
 
     `ids`: the ids that the incident may have, if not the usual ones. An incident that is over accepts no new alert: the next id is tried.
     """
@@ -129,7 +124,7 @@ async def deliver(
             with suppress(Exception):  # the SDK keeps the same failure there too, and logs it when nobody reads it
                 await asyncio.wait_for(start.workflow_handle(), 0.1)
         if joined.mine:
-            return Delivered(candidate, joined.alerts)
+            return candidate, joined.alerts
     raise CliError(f"{NAMESAKES} incidents have the name {candidate} today", "incident list --all")
 
 

@@ -16,7 +16,6 @@ class TolerantConverter(PydanticPayloadConverter):
     """
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
-        """As the base class; but without type hints nothing is refused."""
         if type_hints is not None:
             return super().from_payloads(payloads, type_hints)
         return [self._read(payload) for payload in payloads]

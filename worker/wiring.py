@@ -15,8 +15,7 @@ from activities.ledger.ledger import Ledger
 from activities.organisation.organisation import Organisation
 from activities.systems import Build
 from worker.converter import data_converter
-from worker.credentials import resolve
-from worker.settings import Settings
+from worker.settings import Settings, resolve
 from worker.systems import chosen, complete, systems
 
 Transport = httpx.AsyncBaseTransport | None
@@ -24,14 +23,11 @@ Transport = httpx.AsyncBaseTransport | None
 
 @dataclass(frozen=True)
 class Fleet:
-    """Every system a worker can act on."""
-
     systems: tuple[System, ...]
     ledger: Ledger
 
     @property
     def activities(self) -> Sequence[Callable[..., Any]]:
-        """The bound verbs, as Temporal wants them."""
         marked = [(system, name) for system in self.systems for name in dir(type(system))]
         return [getattr(system, name) for system, name in marked if hasattr(getattr(type(system), name), "__action__")]
 

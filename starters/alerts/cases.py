@@ -50,7 +50,6 @@ def one_line(text: object, longest: int) -> str:
 
 
 def cases_of(delivery: Delivery, reports: Iterable[Report]) -> list[Case]:
-    """Each alert with its incident."""
     found: list[Case] = []
     keys: set[str] = set()
     for report in reports:

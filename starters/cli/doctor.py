@@ -28,9 +28,8 @@ from starters import steering
 from starters.alerts.reconciler import compare
 from starters.errors import CliError
 from starters.screens.text import typed
-from worker.credentials import NoCredential, resolve
 from worker.probes import probe_all
-from worker.settings import FILE, Settings
+from worker.settings import FILE, NoCredential, Settings, resolve
 from worker.systems import chosen, clients, settings_class
 
 WANTED = {
@@ -44,8 +43,6 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class Check(NamedTuple):
-    """One thing that was looked at."""
-
     name: str
     state: str  # good | warning | broken
     said: str

@@ -83,7 +83,6 @@ def _states(*services: str) -> list[FreezeState]:
 
 
 def _order(service: str, message: str, as_: str, **words: str) -> None:
-    """Send one order to a freeze and print the sentence it answers with."""
     reader = options.reader()
     by = options.speaker(reader, as_)
     if not _states(service)[0].holders:

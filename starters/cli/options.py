@@ -86,7 +86,6 @@ def policy(looked_up: Reader) -> "Policy":
 
 
 def severity(typed: str) -> Severity:
-    """A severity as people write it. Raises `CliError`."""
     try:
         return Severity.parse(typed)
     except ValueError as wrong:

@@ -70,7 +70,6 @@ async def _rehearse(client: "Client", settings: "Settings", name: str, told: Inc
 
 
 def picture(outcome: Outcome) -> Group:
-    """The plan, phase by phase."""
     status = outcome.rehearsed
     return Group(*_lines(status) if status else [Text("there is no plan")])
 

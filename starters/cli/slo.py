@@ -38,7 +38,6 @@ def slo(
 
 
 def picture(budget: ErrorBudget, policy: SloPolicy) -> list[str]:
-    """The lines: the budget, one for each pair of windows, and what follows."""
     lines = [
         f"the objective of {budget.service}: {budget.slo_target:.2%} of its requests over {span(policy.window)}",
         budget.in_words(policy),
@@ -95,10 +94,9 @@ def _burn(one: Burning) -> dict[str, JsonValue]:
 
 
 async def _count(reader: Reader, policy: "Policy", service: str) -> ErrorBudget:
-    """Ask the metrics store. Raises `CliError` when it does not answer."""
     from activities.action import Call  # noqa: PLC0415 - the SDK is slow to import, and the help needs none of it
     from activities.metrics.telemetry import BudgetOf, Telemetry  # noqa: PLC0415
-    from worker.credentials import NoCredential  # noqa: PLC0415
+    from worker.settings import NoCredential  # noqa: PLC0415
     from worker.systems import complete  # noqa: PLC0415
     from worker.wiring import building  # noqa: PLC0415
 

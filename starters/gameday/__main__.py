@@ -12,7 +12,6 @@ from rich.console import Console
 
 from activities.ledger.ledger import Ledger
 from starters import steering
-from starters.cli.terminal import leave
 from starters.errors import CliError
 from starters.gameday import result
 from starters.gameday.cast import Cast
@@ -21,6 +20,7 @@ from starters.gameday.processes import DidNotStart
 from starters.gameday.scenario import SCENARIOS, Options, Scenario, service_names
 from starters.gameday.scorecard import standing_of
 from starters.gameday.stage import Stage, raise_stage
+from worker.process import leave
 
 HOME = Path(".incident/demo")
 

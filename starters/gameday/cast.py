@@ -54,7 +54,6 @@ class Cast:
         return lines
 
     async def say(self, status: Status, message: str, by: str, **words: JsonValue) -> str:
-        """Send one message, and return what it was answered with."""
         try:
             return await steering.say(self.client, status.incident_id, message, by=by, **words)
         except CliError as refused:

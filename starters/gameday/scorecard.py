@@ -26,8 +26,6 @@ STEP = 15  # world seconds between two samples
 
 
 class Scorecard(BaseModel):
-    """The result, as people and machines read it."""
-
     playbook: str
     incident_id: str
     pace: float

@@ -40,8 +40,6 @@ class Would(BaseModel):
 
 
 class Asked(BaseModel):
-    """A question that would have been put."""
-
     number: int
     asks: str
     of: tuple[Role, ...]

@@ -10,8 +10,8 @@ import pytest
 
 from starters.errors import CliError
 from starters.screens import lists
-from starters.screens.changes import changes
 from starters.screens.incident import render
+from starters.screens.lists import changes
 from starters.screens.shadow_report import compare, lines
 from tests.screens import situations
 from tests.screens.test_screens import drawn
