@@ -18,8 +18,7 @@ from activities.ledger.discrepancies import LOST_KINDS, Discrepancies
 from activities.ledger.effects import Done
 from activities.ledger.ledger import Ledger
 from activities.ledger.record import Recorded
-from starters.errors import CliError
-from starters.screens.text import typed
+from starters.screens.text import CliError, typed
 from workflows.incident import Phase, Severity, State
 from workflows.status import Status
 

@@ -31,9 +31,8 @@ from temporalio.service import RPCStatusCode
 from activities.ledger.database import LedgerDown
 from activities.ledger.ledger import Ledger
 from activities.ledger.record import OVER
-from starters.errors import CliError, Refusal
-from starters.screens.text import typed
-from worker.converter import data_converter
+from starters.screens.text import CliError, Refusal, typed
+from worker import converter
 from worker.playbooks import PlaybookInfo, discover
 from worker.settings import Settings
 from workflows.incident import UNSURE, Alert, Incident, Joined, incident_id, worst
@@ -57,9 +56,8 @@ class Declared(NamedTuple):
 async def connect(settings: Settings) -> Client:
     """A client of the configured server. Raises `CliError` after five seconds."""
     who = f"incident:{getpass.getuser()}@{socket.gethostname()}"
-    opening = Client.connect(settings.temporal_address, namespace=settings.temporal_namespace, data_converter=data_converter, identity=who)
     try:
-        return await asyncio.wait_for(opening, CONNECT_WITHIN)
+        return await asyncio.wait_for(converter.connect(settings, identity=who), CONNECT_WITHIN)
     except (RuntimeError, TimeoutError, RPCError):
         raise _unreachable(settings.temporal_address) from None
 

@@ -14,7 +14,7 @@ from temporalio.worker import Worker, WorkflowInstance, WorkflowInstanceDetails
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 import workflows
-from worker.converter import data_converter
+from worker.converter import connect
 from worker.playbooks import discover, lasting
 from worker.probes import keep_probing
 from worker.round_trip import RoundTrip, round_trip
@@ -77,11 +77,6 @@ def runner() -> SandboxedWorkflowRunner:
 
 def workflow_types() -> Sequence[type]:
     return [*(info.cls for info in discover().values()), *lasting(), RoundTrip]
-
-
-async def connect(settings: Settings) -> Client:
-    """A client that speaks as the worker does. Raises `RuntimeError` when the server cannot be reached."""
-    return await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace, data_converter=data_converter)
 
 
 def worker(

@@ -14,7 +14,7 @@ from activities.kit.clock import Clock, RealClock
 from activities.ledger.ledger import Ledger
 from activities.organisation.organisation import Organisation
 from activities.systems import Build
-from worker.converter import data_converter
+from worker.converter import connect
 from worker.settings import Settings, resolve
 from worker.systems import chosen, complete, systems
 
@@ -37,10 +37,7 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
     ledger = Ledger(settings.ledger_url)
     ledger.migrate()
     # A freeze is a workflow. Nothing is connected before the first message: systems are wired before there is a server to speak to.
-    temporal = await Client.connect(
-        settings.temporal_address, namespace=settings.temporal_namespace, data_converter=data_converter, lazy=True
-    )
-    build = building(settings, stack, {Ledger: ledger, Client: temporal}, clock, transport)
+    build = building(settings, stack, {Ledger: ledger, Client: await connect(settings, lazy=True)}, clock, transport)
     fleet = Fleet(tuple(build.system(cls) for cls in verbs()), ledger)
     for system in fleet.systems:
         if system is not ledger:

@@ -12,7 +12,7 @@ from activities.ledger.inbox import AlertRecord, Delivery, Inbox
 from activities.ledger.ledger import Ledger
 from starters import steering
 from starters.alerts.cases import OBSERVE_BELOW, Case, grouped, unreadable
-from starters.errors import CliError
+from starters.screens.text import CliError
 from worker.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -24,10 +24,10 @@ from activities.ledger.inbox import Delivery
 from activities.ledger.ledger import Ledger
 from activities.paging.pager import Pager
 from starters.alerts import alertmanager
-from starters.alerts.cases import Unreadable, cases_of, several
+from starters.alerts.cases import Unreadable, cases_of
 from starters.alerts.intake import Intake
 from starters.alerts.reconciler import Reconciler
-from starters.errors import CliError
+from starters.screens.text import CliError
 from worker import process
 from worker.settings import Settings, resolve
 from worker.wiring import building
@@ -84,7 +84,8 @@ class Receiver:
             return _told(413 if delivery.truncated else 400, str(why), delivery.id, incident=triage.incident_id)
         settled = await self.intake.settle(delivery, await asyncio.to_thread(cases_of, delivery, reports))
         if strange:
-            settled.append(await self.intake.to_triage(delivery, several(strange), times))
+            more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
+            settled.append(await self.intake.to_triage(delivery, "; ".join(strange[:3]) + more, times))
         if any(one.disposition == "unreachable" for one in settled):
             raise CliError("the Temporal server did not accept everything", unreachable=True)
         incidents = list(dict.fromkeys(one.incident_id for one in settled if one.incident_id))

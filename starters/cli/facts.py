@@ -10,7 +10,7 @@ import typer
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from starters.errors import CliError
+from starters.screens.text import CliError
 from workflows.severity.facts import Cve, Facts
 
 FIX = "incident severity --help"

@@ -13,7 +13,7 @@ from activities.freeze.orders import ARTEFACT, ExemptionPurpose, FreezeState
 from starters.cli import options
 from starters.cli.options import As, Code, Why
 from starters.cli.terminal import AsJson, group, say, say_json
-from starters.errors import CliError
+from starters.screens.text import CliError
 
 if TYPE_CHECKING:
     from temporalio.client import Client

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import JsonValue
 
-from activities.metrics.slo import Burning, ErrorBudget, Finding, SloPolicy
+from activities.metrics.slo import ErrorBudget, Finding, SloPolicy
 from starters.cli import options
 from starters.cli.terminal import AsJson, group, say, say_json
-from starters.errors import CliError
 from starters.reading import Reader
-from starters.screens.text import typed
+from starters.screens.text import CliError, typed
 
 if TYPE_CHECKING:
     from activities.organisation.policy import Policy
@@ -71,10 +70,17 @@ def follows(budget: ErrorBudget, policy: SloPolicy) -> list[tuple[str, str]]:
 
 def told(budget: ErrorBudget, policy: SloPolicy) -> dict[str, JsonValue]:
     """The same for programs. Windows in seconds; None: unknown."""
+    burning: list[JsonValue] = [
+        {
+            "says": one.alert.says, "factor": one.alert.factor, "long_seconds": one.alert.long.total_seconds(),
+            "short_seconds": one.alert.short.total_seconds(), "long": one.long, "short": one.short, "finding": one.finding.name.lower(),
+        }
+        for one in budget.burning(policy)
+    ]  # fmt: skip
     return {
         "service": budget.service, "slo_target": budget.slo_target, "window_seconds": policy.window.total_seconds(),
         "fresh": budget.fresh, "history_seconds": budget.history.total_seconds(), "requests": budget.month.total, "failed": budget.month.bad,
-        "remaining": budget.remaining, "exhausted": budget.exhausted(policy), "burn": [_burn(one) for one in budget.burning(policy)],
+        "remaining": budget.remaining, "exhausted": budget.exhausted(policy), "burn": burning,
         "follows": [{"sentence": sentence, "command": fix} for sentence, fix in follows(budget, policy)],
     }  # fmt: skip
 
@@ -83,14 +89,6 @@ def span(window: timedelta) -> str:
     seconds = window.total_seconds()
     size, unit = next(((size, unit) for size, unit in ((86400, "d"), (3600, "h"), (60, "min")) if seconds >= size), (1, "s"))
     return f"{seconds / size:g} {unit}"
-
-
-def _burn(one: Burning) -> dict[str, JsonValue]:
-    alert = one.alert
-    return {
-        "says": alert.says, "factor": alert.factor, "long_seconds": alert.long.total_seconds(), "short_seconds": alert.short.total_seconds(),
-        "long": one.long, "short": one.short, "finding": one.finding.name.lower(),
-    }  # fmt: skip
 
 
 async def _count(reader: Reader, policy: "Policy", service: str) -> ErrorBudget:

@@ -13,8 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from starters.errors import CliError
-from starters.screens.text import plain
+from starters.screens.text import CliError, plain
 
 NAME = "incident"
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs. The keys do not change.")]

@@ -9,8 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from starters.errors import CliError
-from starters.screens.text import plain
+from starters.screens.text import CliError, plain
 
 BLOCK = re.compile(
     r"<!-- generated:(?P<name>[\w-]+) -->(?P<eol>\r?\n)(?P<body>.*?)(?:\r?\n)?<!-- /generated:(?P=name) (?P<hash>[0-9a-f]{12}) -->",

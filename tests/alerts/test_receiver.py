@@ -25,7 +25,7 @@ from activities.ledger.ledger import Ledger
 from activities.ledger.record import Record
 from starters import steering
 from starters.alerts.receiver import LONGEST_BODY, Receiver
-from starters.errors import CliError, Refusal
+from starters.screens.text import CliError, Refusal
 from tests.screens import situations
 from worker.converter import data_converter
 from worker.settings import Settings
