@@ -27,7 +27,7 @@ from activities.ledger.record import Record
 from activities.ledger.tables import alerts
 from starters import steering
 from starters.alerts.receiver import LONGEST_BODY, Receiver
-from starters.errors import CliError, Refusal
+from starters.screens.text import CliError, Refusal
 from tests.screens import situations
 from worker.converter import data_converter
 from worker.settings import Settings
