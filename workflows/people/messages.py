@@ -179,8 +179,9 @@ def _update(name: str, description: str, parse: Callable[[str, Sequence[object]]
     return declared
 
 
-class MessageHandlers(MessageReceiver):
-    """The messages of an incident. The playbook decides what the messages do, in `receive`."""
+class MessageHandlers(MessageReceiver): ...  # an incident's; the playbook decides what they do
+
+    alert_update = _update("alert", "One more delivery of an alert, from the receiver", lambda _, given: alert_of(given))
 
 
 add_message_handlers(MessageHandlers, MESSAGES, message_of)
