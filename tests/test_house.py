@@ -19,6 +19,7 @@ from temporalio.converter import WithSerializationContext
 
 import activities
 from activities.action import Imposition, Order, Risk, action_of
+from activities.kit.looks import ReadOrder
 from activities.kit.setting import Change
 from activities.models.routes import Shift
 from tests.stage.organisation import stage_settings
@@ -241,6 +242,8 @@ def test_every_order_says_itself_to_a_person(verb: object) -> None:
     assert issubclass(order, Order)
     for name in ("target", "effect"):
         assert getattr(order, name) is not getattr(Order, name), f"{order.__name__}.{name}"
+        declared = getattr(order, f"_{name}", "") or getattr(order, name) is not getattr(ReadOrder, name)
+        assert declared, f"class {order.__name__}(…, {name}=…): say it as a template"
     if action_of(verb).writes:  # type: ignore[arg-type]
         assert (order.inverse, order.undone) != (Order.inverse, Order.undone) and order.by_hand is not Order.by_hand, order.__name__
 
