@@ -31,8 +31,7 @@ from tests.stage.organisation import ORGANISATION, stage_settings
 from tests.stage.overheard import LISTENER
 from tests.stage.running import RunningIncident, until
 from worker.converter import data_converter
-from worker.sandbox import ContextFree
-from worker.service import worker
+from worker.service import ContextFree, worker
 from worker.settings import Settings
 from worker.wiring import Fleet, wire
 
