@@ -147,11 +147,8 @@ class Playbook(Verbs, MessageHandlers):
         state.note("closed", state.outcome)
         await self._questions.settle()
         await self._comms.stop()
-        await self._recorder.stop(recording)
         await workflow.wait_condition(workflow.all_handlers_finished)
-        await self._recorder.flush()
-        while state.timeline.unrecorded:
-            await self._recorder.flush()
+        await self._recorder.stop(recording)
 
     # -- messages ---------------------------------------------------------------------------------------------------------------------
 

@@ -49,8 +49,14 @@ class Invoker:
         self._keys = keys or context.id
         self.counts: dict[str, int] = defaultdict(int, counts or {})
         self.stopping: asyncio.Task[None] | None = None  # a task that was cancelled: an activity that completes must not let it go on
+        self._short = 0  # how many activities are under way that end in a moment
         # One change at a time per system: two of our own branches must not race for the same route or policy.
         self.one_at_a_time: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is under way but waits: timers, people, and activities that may take minutes."""
+        return not self._short
 
     def risk(self, verb: Verb[O, Any], order: Order) -> Risk:
         """The class of this very order, raised to a question's when automation's own caps are used up (spec §2.4)."""
@@ -121,6 +127,8 @@ class Invoker:
             limits=context.policy.limits, observe_only=context.policy.observe_only,
             write_access=context.policy.may_write_to,
         )  # fmt: skip
+        short = action.patience in (Patience.READ, Patience.CHANGE)
+        self._short += short
         try:
             answer = await workflow.execute_activity(
                 verb,
@@ -138,6 +146,8 @@ class Invoker:
             if is_cancelled_exception(failure):
                 raise asyncio.CancelledError from failure
             raise _retries_exhausted(failure) from failure
+        finally:
+            self._short -= short
         if self.stopping is not None and asyncio.current_task() is self.stopping:
             raise asyncio.CancelledError
         return answer

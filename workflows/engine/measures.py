@@ -1,7 +1,7 @@
 """Temporary measures: what this incident imposed and has not lifted (design §4, spec §2.7)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,19 @@ class Imposed:
     assumed: bool = False  # only noted: a plan, or shadow mode
     held_by: str = ""
     lifted_at: datetime | None = None
+    _shown: tuple[Imposition, InForce] | None = field(default=None, repr=False)
+
+    def shown(self) -> InForce:
+        """As it is shown. Its commands are built only once for an order: it is asked for at every turn."""
+        if self._shown is None or self._shown[0] is not self.order:
+            order = self.order
+            self._shown = order, InForce(
+                number=self.number, name=self.name, target=order.target(), since=self.since, sticky=self.measure.sticky, certain=self.certain,
+                lifts_by=order.inverse(), by_hand=self.undo.by_hand(), held_by=self.held_by,
+            )  # fmt: skip
+        shown = self._shown[1]
+        shown.certain, shown.held_by = self.certain, self.held_by
+        return shown
 
     @property
     def undo(self) -> Order:
@@ -103,11 +116,4 @@ class Measures:
 
     def in_force(self) -> list[InForce]:
         """As it is shown, oldest first."""
-        return [
-            InForce(
-                number=i.number, name=i.measure.name, target=i.order.target(), since=i.since, sticky=i.measure.sticky, certain=i.certain,
-                lifts_by=i.order.inverse(), by_hand=i.undo.by_hand(), held_by=i.held_by,
-            )
-            for i in reversed(self.standing)
-            if not i.assumed
-        ]  # fmt: skip
+        return [imposed.shown() for imposed in reversed(self.standing) if not imposed.assumed]

@@ -203,7 +203,7 @@ class IncidentState:
 
     @property
     def anything_in_force(self) -> bool:
-        return bool(self.measures.in_force())
+        return any(not imposed.assumed for imposed in self.measures.standing)
 
     @property
     def lasting_measures(self) -> bool:

@@ -1,6 +1,7 @@
 """Keeps the record, the search attributes and the Temporal UI's details in step with the state, beside everything else."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from temporalio import workflow
@@ -26,7 +27,11 @@ ATTRIBUTES = (SEVERITY, PHASE, STATE, PLAYBOOK, COMMANDER, WAITING)
 
 
 class Recorder:
-    """Writes in batches, one after another: what happens while a batch is under way goes into the next."""
+    """Writes in batches, one after another, as few as the screens allow.
+
+    While short activities are under way, more will have happened in a moment: what happened meanwhile goes in one batch, when the last of
+    them has ended. Never later than `policy.record_within`, and at once when somebody is asked or what everybody looks for has changed.
+    """
 
     def __init__(self, state: IncidentState, view: StatusView, invoker: Invoker) -> None:
         self._state = state
@@ -36,20 +41,43 @@ class Recorder:
         self._batches = 0
         self._ending = False
         self._kept: dict[str, Any] = {}  # the status as the ledger has it
+        self._told: object = None  # what may not wait, as the latest batch told it
 
     async def run(self) -> None:
-        while not self._ending:
+        """Until everything is written after `stop` was called."""
+        while True:
             await workflow.wait_condition(lambda: self._ending or self._view.changed())
-            await self.flush()
+            await self._hold_back()
+            if self._view.changed() or self._state.timeline.unrecorded:
+                await self._flush()
+            elif self._ending:
+                return
+
+    async def _hold_back(self) -> None:
+        await workflow.sleep(0)  # what woke us has woken others too: they begin what comes next
+        if self._due():
+            return  # no timer
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._state.policy.paced(self._state.policy.record_within).total_seconds()):
+                while not self._due():
+                    await workflow.wait_condition(self._due)
+                    await workflow.sleep(0)
 
     async def stop(self, running: asyncio.Task[None]) -> None:
         """Let the batch that is under way come to its end, then write the rest."""
         self._ending = True
         await running
 
-    async def flush(self) -> None:
-        """Write what is new: the entries, and what changed of the status since the last batch that the ledger has."""
+    def _due(self) -> bool:
+        return self._ending or self._invoker.at_rest or self._urgent() != self._told
+
+    def _urgent(self) -> object:
         state = self._state
+        return state.severity, state.phase, len(state.approvals.questions)
+
+    async def _flush(self) -> None:
+        """Write what is new: the entries, and what changed of the status since the last batch that the ledger has."""
+        state, self._told = self._state, self._urgent()
         entries = state.timeline.unrecorded[:200]
         status = self._view.snapshot()
         self._show(status.asking != [])

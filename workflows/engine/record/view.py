@@ -1,11 +1,13 @@
 """An incident's state as others see it: its status, versioned, and the outcome of its workflow."""
 
+from datetime import datetime
+
 from temporalio import workflow
 
 from activities.action import Role
 from activities.texts.wording import INTERIM_SCRIBE
 from workflows.engine.state import IncidentState
-from workflows.status import Outcome, Planned, Status
+from workflows.status import ItemState, Outcome, Planned, Status
 
 
 class StatusView:
@@ -13,16 +15,19 @@ class StatusView:
         self._state = state
         self._version = 0
         self._published: object = None  # what the latest snapshot was made of
+        self._missed_at: datetime | None = None  # when time alone changes it: the next deadline of the first minutes that is open
 
     def changed(self) -> bool:
         """True when the status differs from the one last given out."""
-        return self._fingerprint() != self._published
+        return self._fingerprint() != self._published or (self._missed_at is not None and workflow.now() > self._missed_at)
 
     def snapshot(self) -> Status:
         """The status now, under a new version number."""
         self._published = self._fingerprint()
         self._version += 1
-        return self.status()
+        status = self.status()
+        self._missed_at = min((one.due_at for one in status.checklist if one.state is ItemState.OPEN and one.due_at), default=None)
+        return status
 
     def status(self) -> Status:
         """The status now. It is a view of what changes: turn it into JSON before the next step."""
@@ -72,5 +77,5 @@ class StatusView:
             state.restricted, state.assignments.solo, state.traces,
             tuple(s.state for s in state.steps), tuple((q.state, q.escalation, len(q.answers)) for q in state.approvals.questions),
             tuple((i.number, i.certain, i.held_by) for i in state.measures.standing),
-            tuple((t.key, t.state) for t in state.checklist()), tuple((p.number, p.says) for p in state.plan),
+            len(state.plan),
         )  # fmt: skip
