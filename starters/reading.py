@@ -4,13 +4,13 @@ Everything that is shown says where it comes from and how old it is.
 """
 
 import asyncio
-import copy
 import re
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from activities.action import Entry
 from activities.ledger.database import LedgerDown
@@ -66,22 +66,16 @@ class Reader:
                 return meant[0]
             if meant:
                 raise CliError(f"{part!r} may mean {', '.join(meant[:5])}: give more of the id", "incident list")
-        if FULL.fullmatch(part) and self._on_server(part):
-            return part
+        with suppress(CliError):
+            if FULL.fullmatch(part) and self.status(part, live=True):  # a new incident may not be in the ledger yet
+                return part
         raise CliError(f"there is no incident {part!r}", "incident list --all")
 
-    def _on_server(self, incident: str) -> bool:
-        """A new incident may not be in the ledger yet."""
-        try:
-            return bool(talk(self._ask(incident)))
-        except CliError:
-            return False
-
     def status(self, incident: str, live: bool = False) -> IncidentView:
-        known = None if live else self._recorded(incident)
-        if known is not None:
-            return known
-        return talk(self._ask(incident))
+        known = None
+        with suppress(LedgerDown):
+            known = None if live else self.ledger.status(incident)
+        return _seen(known) if known else self.talk(lambda client: _ask(client, incident))
 
     def incidents(self, open_only: bool = True) -> list[IncidentView]:
         """Every incident we know of, newest first."""
@@ -102,10 +96,7 @@ class Reader:
         try:
             return [_seen(known) for known in self.ledger.holding()]
         except LedgerDown as down:
-            asked = [self.status(seen.status.incident_id, live=True) for seen in self._listed(True, down)]
-        for seen in asked:
-            whole(seen)
-        return asked
+            return [whole(self.status(seen.status.incident_id, live=True)) for seen in self._listed(True, down)]
 
     def effects(self, incident: str) -> list[Done]:
         """What was attempted and done; nothing without a ledger."""
@@ -122,19 +113,29 @@ class Reader:
             kept, known = [], False
         if kept:
             return kept, LEDGER
+        from starters import steering  # noqa: PLC0415 - the ledger usually answers, and the SDK is slow to import
+
         try:
-            return talk(self._ask_timeline(incident)), WORKER
+            return self.talk(lambda client: steering.ask(client, incident, "timeline", list[Entry])), WORKER
         except CliError:
             if known:
                 return [], LEDGER
             raise
 
-    def _recorded(self, incident: str) -> IncidentView | None:
-        try:
-            known = self.ledger.status(incident)
-        except LedgerDown:
-            return None
-        return _seen(known) if known else None
+    def talk(self, conversation: "Callable[[Client], Awaitable[T]]") -> T:
+        """One conversation with the Temporal server. Raises `CliError`."""
+        from starters import steering  # noqa: PLC0415 - as above
+
+        async def connected() -> T:
+            return await conversation(await steering.connect(self.settings))
+
+        return asyncio.run(connected())
+
+    def say(self, incident: str, message: str, by: str, **words: JsonValue) -> str:
+        """Send one message, and return the sentence it is answered with. Raises `CliError`."""
+        from starters import steering  # noqa: PLC0415 - as above
+
+        return self.talk(lambda client: steering.say(client, incident, message, by=by, **words))
 
     def _ids(self, open_only: bool) -> list[str]:
         try:
@@ -145,36 +146,30 @@ class Reader:
     def _listed(self, open_only: bool, down: LedgerDown) -> list[IncidentView]:
         """What the server knows, when the ledger does not answer."""
         try:
-            return talk(self._list(open_only))
+            return self.talk(lambda client: _list(client, open_only))
         except CliError as also:
             raise CliError(f"{down}; and {also.sentence}", "incident doctor") from None
 
-    async def _ask(self, incident: str) -> IncidentView:
-        from starters import steering  # noqa: PLC0415 - the ledger usually answers, and the SDK is slow to import
 
-        client = await steering.connect(self.settings)
+async def _ask(client: "Client", incident: str) -> IncidentView:
+    from starters import steering  # noqa: PLC0415 - as above
+
+    try:
+        return IncidentView(await steering.ask(client, incident, "status", Status), WORKER, datetime.now(UTC))
+    except CliError as silent:
         try:
-            return IncidentView(await steering.ask_status(client, incident), WORKER, datetime.now(UTC))
-        except CliError as silent:
-            try:
-                async with steering.plainly(client, incident):
-                    described = await client.get_workflow_handle(incident).describe()
-            except CliError:
-                raise silent from None
-            return _from_server(described)
+            async with steering.plainly(client, incident):
+                return _from_server(await client.get_workflow_handle(incident).describe())
+        except CliError:
+            raise silent from None
 
-    async def _ask_timeline(self, incident: str) -> list[Entry]:
-        from starters import steering  # noqa: PLC0415
 
-        return await steering.ask_timeline(await steering.connect(self.settings), incident)
+async def _list(client: "Client", open_only: bool) -> list[IncidentView]:
+    from starters import steering  # noqa: PLC0415 - as above
 
-    async def _list(self, open_only: bool) -> list[IncidentView]:
-        from starters import steering  # noqa: PLC0415
-
-        client: Client = await steering.connect(self.settings)
-        query = "WorkflowId STARTS_WITH 'inc-'" + (" AND ExecutionStatus = 'Running'" if open_only else "")
-        async with steering.plainly(client, "the list of incidents"):
-            return [_from_server(one) async for one in client.list_workflows(query, limit=500)]
+    query = "WorkflowId STARTS_WITH 'inc-'" + (" AND ExecutionStatus = 'Running'" if open_only else "")
+    async with steering.plainly(client, "the list of incidents"):
+        return [_from_server(one) async for one in client.list_workflows(query, limit=500)]
 
 
 def whole(seen: IncidentView) -> IncidentView:
@@ -184,11 +179,6 @@ def whole(seen: IncidentView) -> IncidentView:
             f"what is in force for {seen.status.incident_id} is not known: neither the ledger nor a worker answers", "incident doctor"
         )
     return seen
-
-
-def talk(conversation: Coroutine[Any, Any, T]) -> T:
-    """Run one conversation with the server to its end."""
-    return asyncio.run(conversation)
 
 
 def _only_open(ids: list[str]) -> str:
@@ -203,24 +193,14 @@ def _seen(known: Recorded) -> IncidentView:
     try:
         return IncidentView(Status.model_validate(known.status), LEDGER, known.updated_at)
     except ValidationError as wrong:
-        unknown = [tuple(error["loc"]) for error in wrong.errors()]
         if all(error["type"] == "extra_forbidden" for error in wrong.errors()):
-            return _without_unknown_fields(known, unknown)
+            # A newer worker wrote fields that this version does not know. The rest is read: reading must not stop during an upgrade.
+            status = Status.model_validate(known.status, extra="ignore")
+            return IncidentView(status, f"{LEDGER} (a newer version wrote it)", known.updated_at)
         raise CliError(
             f"the ledger's status of {known.incident_id} was written by another version of this product ({wrong.errors()[0]['msg']})",
             typed("status", "--live", known.incident_id),
         ) from None
-
-
-def _without_unknown_fields(known: Recorded, unknown: Iterable[tuple[int | str, ...]]) -> IncidentView:
-    """A newer worker wrote fields that this version does not know. The rest is read: reading must not stop during an upgrade."""
-    told: Any = copy.deepcopy(known.status)
-    for *path, last in unknown:
-        inside = told
-        for key in path:
-            inside = inside[key]
-        del inside[last]
-    return IncidentView(Status.model_validate(told), f"{LEDGER} (a newer version wrote it)", known.updated_at)
 
 
 def _from_server(one: "WorkflowExecution") -> IncidentView:

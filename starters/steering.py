@@ -8,12 +8,12 @@ import asyncio
 import getpass
 import socket
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import JsonValue, ValidationError
 from temporalio.client import (
     Client,
     RPCError,
@@ -28,7 +28,6 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCStatusCode
 
-from activities.action import Entry
 from activities.ledger.database import LedgerDown
 from activities.ledger.ledger import Ledger
 from activities.ledger.record import OVER
@@ -38,12 +37,14 @@ from worker.converter import data_converter
 from worker.playbooks import PlaybookInfo, discover
 from worker.settings import Settings
 from workflows.incident import UNSURE, Alert, Incident, Joined, incident_id, worst
-from workflows.status import Status
 
 ANSWER_WITHIN = timedelta(seconds=15)  # an incident may look up who somebody is before it answers
 JOIN_WITHIN = timedelta(seconds=8)  # Alertmanager gives up after ten
 CONNECT_WITHIN = 5.0  # seconds
 NAMESAKES = 50  # how many incidents may share a short name on one day
+FAIL, USE_EXISTING = WorkflowIDConflictPolicy.FAIL, WorkflowIDConflictPolicy.USE_EXISTING
+
+T = TypeVar("T")
 
 
 class Declared(NamedTuple):
@@ -95,11 +96,7 @@ async def declare(client: Client, ledger: Ledger, settings: Settings, name: str,
             continue
         try:
             async with plainly(client, candidate):
-                await client.start_workflow(
-                    info.type, told, id=candidate, task_queue=queue_of(settings, info, told), task_timeout=settings.task_patience,
-                    static_summary=summary(info, told),
-                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL, id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                )  # fmt: skip
+                await client.start_workflow(info.type, told, id_conflict_policy=FAIL, **once(settings, info, told, candidate))
         except WorkflowAlreadyStartedError:
             if await _same(client, info, candidate, told.dedup_key):
                 return Declared(candidate, opened=False)
@@ -119,10 +116,8 @@ async def deliver(
         if await asyncio.to_thread(over, ledger, candidate):
             continue
         start = WithStartWorkflowOperation[Any, Any](
-            info.type, incident, id=candidate, task_queue=queue_of(settings, info, incident), task_timeout=settings.task_patience,
-            static_summary=summary(info, incident), id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-        )  # fmt: skip
+            info.type, incident, id_conflict_policy=USE_EXISTING, **once(settings, info, incident, candidate)
+        )
         try:
             async with plainly(client, candidate):
                 joined = await client.execute_update_with_start_workflow(
@@ -154,17 +149,11 @@ async def say(client: Client, incident: str, message: str, **words: JsonValue) -
         return str(await handle.execute_update(message, spoken, id=str(uuid.uuid4()), result_type=str, rpc_timeout=ANSWER_WITHIN))
 
 
-async def ask_status(client: Client, incident: str) -> Status:
-    """The status of an incident, from its own workflow."""
+async def ask(client: Client, incident: str, what: str, kind: type[T]) -> T:
+    """What an incident's own workflow says to one of its queries: its `status` or its `timeline`. Raises `CliError`."""
     async with plainly(client, incident):
-        told: Status = await client.get_workflow_handle(incident).query("status", result_type=Status, rpc_timeout=timedelta(seconds=5))
+        told: T = await client.get_workflow_handle(incident).query(what, result_type=kind, rpc_timeout=timedelta(seconds=5))
     return told
-
-
-async def ask_timeline(client: Client, incident: str) -> list[Entry]:
-    async with plainly(client, incident):
-        told: Any = await client.get_workflow_handle(incident).query("timeline", rpc_timeout=timedelta(seconds=5))
-    return TypeAdapter(list[Entry]).validate_python(told)
 
 
 def names(info: PlaybookInfo, incident: Incident) -> list[str]:
@@ -173,12 +162,14 @@ def names(info: PlaybookInfo, incident: Incident) -> list[str]:
     return [incident_id(day, info.card.short, incident.service, nth) for nth in range(1, NAMESAKES + 1)]
 
 
-def queue_of(settings: Settings, info: PlaybookInfo, incident: Incident) -> str:
-    return settings.task_queue(worst(info.card.floor, incident.severity or UNSURE))
-
-
-def summary(info: PlaybookInfo, incident: Incident) -> str:
-    return f"§{info.card.section} {incident.title or info.card.title}: {incident.service or 'scope not known'}"[:200]
+def once(settings: Settings, info: PlaybookInfo, incident: Incident, name: str) -> dict[str, Any]:
+    """How a playbook is started: under this id, once, on the queue of its severity."""
+    said = f"§{info.card.section} {incident.title or info.card.title}: {incident.service or 'scope not known'}"
+    return {
+        "id": name, "task_queue": settings.task_queue(worst(info.card.floor, incident.severity or UNSURE)),
+        "task_timeout": settings.task_patience, "static_summary": f"{'plan: ' if incident.rehearsal else ''}{said[:200]}",
+        "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
+    }  # fmt: skip
 
 
 def over(ledger: Ledger, candidate: str) -> bool:
@@ -222,17 +213,16 @@ async def plainly(client: Client, incident: str) -> AsyncIterator[None]:
 
 
 def _explained(client: Client, incident: str, failed: RPCError) -> CliError:
-    sentences: dict[RPCStatusCode, Callable[[], CliError]] = {
-        RPCStatusCode.NOT_FOUND: lambda: CliError(
-            f"{incident} is not running on the server: it is over, or it never existed", "incident list --all"
-        ),
-        RPCStatusCode.UNAVAILABLE: lambda: _unreachable(client.service_client.config.target_host),
-        RPCStatusCode.DEADLINE_EXCEEDED: lambda: _silent(incident),
-        RPCStatusCode.CANCELLED: lambda: _silent(incident),
-        RPCStatusCode.FAILED_PRECONDITION: lambda: _silent(incident),
-        RPCStatusCode.PERMISSION_DENIED: lambda: CliError("the Temporal server denied access", "incident doctor"),
-    }
-    return sentences.get(failed.status, lambda: CliError(f"the Temporal server refused: {failed.message}", "incident doctor"))()
+    match failed.status:
+        case RPCStatusCode.NOT_FOUND:
+            return CliError(f"{incident} is not running on the server: it is over, or it never existed", "incident list --all")
+        case RPCStatusCode.UNAVAILABLE:
+            return _unreachable(client.service_client.config.target_host)
+        case RPCStatusCode.DEADLINE_EXCEEDED | RPCStatusCode.CANCELLED | RPCStatusCode.FAILED_PRECONDITION:
+            return _silent(incident)
+        case RPCStatusCode.PERMISSION_DENIED:
+            return CliError("the Temporal server denied access", "incident doctor")
+    return CliError(f"the Temporal server refused: {failed.message}", "incident doctor")
 
 
 def _unreachable(address: str) -> CliError:

@@ -12,9 +12,7 @@ from activities.action import Refused, System
 from activities.everything import verbs
 from activities.kit.clock import Clock, RealClock
 from activities.ledger.ledger import Ledger
-from activities.metrics.telemetry import Telemetry
 from activities.organisation.organisation import Organisation
-from activities.paging.pager import Pager
 from activities.systems import Build
 from worker.converter import data_converter
 from worker.credentials import resolve
@@ -34,13 +32,8 @@ class Fleet:
     @property
     def activities(self) -> Sequence[Callable[..., Any]]:
         """The bound verbs, as Temporal wants them."""
-        return [
-            verb
-            for system in self.systems
-            for name in dir(type(system))
-            if hasattr(getattr(type(system), name), "__action__")
-            for verb in [getattr(system, name)]
-        ]
+        marked = [(system, name) for system in self.systems for name in dir(type(system))]
+        return [getattr(system, name) for system, name in marked if hasattr(getattr(type(system), name), "__action__")]
 
 
 async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = None, transport: Transport = None) -> Fleet:
@@ -70,13 +63,3 @@ def building(
         unknown = wrong.message
     own: Mapping[type, Any] = {Organisation: organisation, Clock: clock or RealClock(), **parts}
     return Build(complete(settings), stack, resolve, systems().values(), own, choice, unknown, transport)
-
-
-async def wire_pager(settings: Settings, stack: AsyncExitStack) -> Pager:
-    """Only what pages people: the reconciler's, in the alert receiver. Raises as `wire` does."""
-    return building(settings, stack).system(Pager)
-
-
-async def telemetry(settings: Settings, stack: AsyncExitStack) -> Telemetry:
-    """The metrics alone, for whoever only reads them. Raises as `wire` does."""
-    return building(settings, stack).system(Telemetry)

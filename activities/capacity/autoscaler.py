@@ -9,35 +9,33 @@ from activities.action import Call, Limits, NotYet, Refused, Risk, Role, Value
 from activities.kit.rest import Json, RestSetting
 from activities.kit.setting import Change, Reading, Restore, SettingValue
 from activities.kit.words.promql import quantile, selector
-from activities.metrics.metric_check import MetricCheck, again
+from activities.metrics.counting import again
 from activities.metrics.prometheus import Prometheus
 from activities.organisation.numbers import MitigationSettings
-from activities.platform.control_plane import ControlPlane, PlatformResource, of_service, read_by_hand
+from activities.platform.control_plane import ControlPlane, PartOf, PlatformResource
 
 LATELY = timedelta(minutes=1)  # over which the 99th percentile is said
 
 
-class AutoscalerOf(PlatformResource):
+class AutoscalerOf(PlatformResource, path="services/{service}/autoscaler", called="the autoscaler of {service}"):
     """The autoscaler of a service."""
 
-    epochs: ClassVar[bool] = False
+    epochs = False
 
     service: str
-
-    def __str__(self) -> str:
-        return f"the autoscaler of {self.service}"
-
-    def parts(self) -> tuple[str, ...]:
-        return ("services", self.service, "autoscaler")
 
     def body(self, value: "Bounds") -> Json:
         return {"regions": {region: {"least": n} for region, n in value.least.items()}}
 
     def read_by_hand(self) -> tuple[str, ...]:
-        return (*super().read_by_hand(), read_by_hand(of_service(self.service, "headroom")))
+        return (*super().read_by_hand(), *PartOf(service=self.service, part="headroom").by_hand())
 
 
-class Bounds(SettingValue):
+class Bounds(
+    SettingValue,
+    effect="keep {self} of {of.service}",
+    back="keep {self} of {of.service}, as before; the autoscaler removes the rest as the load allows",
+):
     """At least so many instances per region. `most` and `fullest` (of the dependencies) are the facts by which it was decided."""
 
     volatile: ClassVar[frozenset[str]] = frozenset({"most", "fullest"})
@@ -62,12 +60,6 @@ class Bounds(SettingValue):
     def way_back(self, before: Self, numbers: MitigationSettings, shares: Sequence[float] | None) -> tuple[Self, ...]:
         least = {region: before.least[region] for region in self.least if region in before.least}
         return (self.model_copy(update={"least": least}),)
-
-    def effect(self, of: AutoscalerOf) -> str:
-        return f"keep {self} of {of.service}"
-
-    def back(self, of: AutoscalerOf) -> str:
-        return f"keep {self} of {of.service}, as before; the autoscaler removes the rest as the load allows"
 
     def within(self, numbers: MitigationSettings) -> bool:
         """True inside the autoscaler's bounds, while the dependencies have room."""
@@ -120,12 +112,11 @@ class Autoscalers(
     """The autoscalers, proven by the instances that are ready."""
 
     def __init__(self, plane: ControlPlane, prometheus: Prometheus) -> None:
-        self.rest = self._plane = plane
-        self._metrics = MetricCheck(prometheus)
+        self.rest, self._prometheus = plane, prometheus
 
     async def survey(self, call: Call, of: AutoscalerOf) -> Capacity:
         """How much runs, what it could carry, how full the dependencies are."""
-        now, room = await self.look_at(call, of), await self._plane.of_service(call, of.service, "headroom")
+        now, room = await self.look_at(call, of), await self.rest.look(call, PartOf(service=of.service, part="headroom"))
         return now.model_copy(
             update={
                 "capacity_rps": {region: float(row["capacity_rps"]) for region, row in room["regions"].items()},
@@ -161,7 +152,7 @@ class Autoscalers(
         if short:
             said = ", ".join(f"{region} {ready.get(region, 0)} of {n}" for region, n in sorted(short.items()))
             raise NotYet(f"accepted, but not all are ready yet: {said}", after=again(call, order.numbers))
-        p99 = await self._metrics.number(
+        p99 = await self._prometheus.number(
             call, quantile(0.99, selector("service_request_duration_seconds_bucket", service=order.of.service), LATELY)
         )
         counted = f"{_counts({region: ready[region] for region in order.wanted.least})} are ready"

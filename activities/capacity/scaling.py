@@ -7,7 +7,7 @@ from pydantic import Field
 
 from activities.action import Call, NotYet, Refused, Risk, Role
 from activities.deploys.kubernetes import Kubernetes
-from activities.kit.setting import Change, Reading, Resource, Restore, Setting, SettingValue
+from activities.kit.setting import Change, Reading, Resource, Setting, SettingValue
 from activities.kit.setting.write import SOON
 from activities.kit.words.shell import Command, kubectl
 from activities.organisation.catalogue import Deployed
@@ -40,13 +40,10 @@ class ReplicasOf(Resource):
         return kubectl(self.region, self.service.namespace, verb, f"deployment/{self.service.name}", *options)
 
 
-class Replicas(SettingValue):
+class Replicas(SettingValue, says="{replicas} replicas"):
     """How many pods are wanted; 0 stops the service there."""
 
     replicas: int = Field(ge=0)
-
-    def __str__(self) -> str:
-        return f"{self.replicas} replicas"
 
     def effect(self, of: ReplicasOf) -> str:
         return f"scale {of} to {self.replicas}" if self.replicas else f"stop {of}"
@@ -81,21 +78,15 @@ class Scaling(
     async def write(self, call: Call, of: ReplicasOf, wanted: Replicas, over: ReplicasSeen, epoch: int) -> None:
         await self._kubernetes.scale(call, of.service, of.region, wanted.replicas, over.version)
 
-    async def prove(self, call: Call, order: Change[ReplicasOf, Replicas], now: ReplicasSeen) -> str:
-        return _counted(order.of, order.wanted, now)
-
-    async def prove_step(self, call: Call, order: Restore[ReplicasOf, Replicas], step: Replicas) -> str:
-        return _counted(order.of, step, await self.look_at(call, order.of))
+    async def shown(self, call: Call, of: ReplicasOf, value: Replicas) -> str:
+        """What the controller counts, once it has seen the change and the pods are there, or gone."""
+        now = await self.look_at(call, of)
+        if not now.observed or now.there != value.replicas or now.ready > value.replicas:
+            raise NotYet(f"accepted, but there are {now.there} replicas", after=SOON)
+        return f"the controller in {of.region} counts {now.there} replicas, of which {now.ready} are ready"
 
 
 SCALED_DEPLOYMENT = Scaling.measure("scaled deployment")
-
-
-def _counted(of: ReplicasOf, wanted: Replicas, now: ReplicasSeen) -> str:
-    """What the controller counts. Raises `NotYet` until it has seen it and the pods are there, or gone."""
-    if not now.observed or now.there != wanted.replicas or now.ready > wanted.replicas:
-        raise NotYet(f"accepted, but there are {now.there} replicas", after=SOON)
-    return f"the controller in {of.region} counts {now.there} replicas, of which {now.ready} are ready"
 
 
 def scale(service: Deployed, region: str, replicas: int, why: str = "") -> Change[ReplicasOf, Replicas]:

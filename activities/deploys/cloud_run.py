@@ -7,23 +7,26 @@ A write is conditional on the service's etag and is answered by an operation, wh
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 import httpx
 
-from activities.action import Call, Refused
-from activities.deploys.orders import LATEST, Revision, Rollout, Serving, Split, ToRevision, merged, percents
+from activities.action import Call, NotYet, Refused
+from activities.deploys.orders import LATEST, Revision, Rollout, Serving, Split, ToRevision, digest_of, merged, percents
 from activities.kit.http import HttpClient, outcome
+from activities.kit.pages import pages
+from activities.kit.words import urls
+from activities.kit.words.redact import redact
 from activities.organisation.catalogue import Deployed
 
 Json = dict[str, Any]
 
 BY_LATEST, BY_REVISION = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"
 SUCCEEDED, FAILED = "CONDITION_SUCCEEDED", "CONDITION_FAILED"
+PASSING = frozenset({1, 2, 4, 8, 10, 13, 14})  # google.rpc.Code: cancelled, unknown, too late, exhausted, aborted, internal, unavailable
 SCHEMA = "incident-playbooks/schema-"  # annotations of a revision: the database schemas that it works with
-UNPINNED = 0  # the version of a secret that follows the latest
 PAGE = 100
 POLLED_EVERY = 0.3  # seconds
 
@@ -31,8 +34,9 @@ POLLED_EVERY = 0.3  # seconds
 class CloudRun:
     """Services of any project. `patience` is how many seconds an operation is waited for; with the door's timeout it stays below a try's."""
 
-    def __init__(self, door: HttpClient, *, patience: float = 3.0) -> None:
+    def __init__(self, door: HttpClient, iam: HttpClient, *, patience: float = 3.0) -> None:
         self._client = door
+        self._iam = iam
         self._patience = patience
 
     async def survey(self, call: Call, service: Deployed) -> Rollout:
@@ -47,10 +51,15 @@ class CloudRun:
         return {region: _serving(one) for region, one in zip(service.regions, said, strict=True)}
 
     async def may_change(self, call: Call, service: Deployed, region: str) -> bool:
-        """Whether we may update the service, as IAM says (it changes nothing). Whether we may act as its identity is not asked here."""
-        wanted = ["run.services.update"]
-        said = await self._client.ask(call, "POST", f"{_path(service, region)}:testIamPermissions", json={"permissions": wanted})
-        return bool(outcome(said).json().get("permissions") == wanted)
+        """Whether we may update the service, as IAM says (it changes nothing)."""
+        return await _may(self._client, call, _path(service, region), "run.services.update")
+
+    async def may_act_as(self, call: Call, service: Deployed, region: str) -> tuple[str, bool | None]:
+        """The service account that its revisions run as, and whether we may let them. None: the service names none, so that nobody can say."""
+        account = str((await self._get(call, _path(service, region))).get("template", {}).get("serviceAccount", ""))
+        project, named, _ = account.partition("@")[2].partition(".iam.gserviceaccount.com")
+        path = urls.path("v1", "projects", project if named else service.project, "serviceAccounts", account)
+        return account, await _may(self._iam, call, path, "iam.serviceAccounts.actAs") if account else None
 
     async def shift(self, call: Call, order: ToRevision, region: str) -> None:
         """Ask for the region's split under the etag that was read, keeping tagged addresses, and wait for the operation."""
@@ -61,7 +70,8 @@ class CloudRun:
         await self._finished(call, said)
 
     async def _finished(self, call: Call, operation: Json) -> None:
-        """Poll while patience lasts. Raises `Refused` when it failed. One that cannot be read says nothing: the caller reads back."""
+        """Poll while patience lasts. Raises `Refused` when it failed, `NotYet` when only the answer was lost. One that cannot be read says
+        nothing: the caller reads back."""
         until = time.monotonic() + self._patience
         while not operation.get("done") and time.monotonic() < until:
             with contextlib.suppress(httpx.TransportError):
@@ -69,18 +79,18 @@ class CloudRun:
                 operation = said.json() if said.is_success else operation
             if not operation.get("done"):
                 await asyncio.sleep(POLLED_EVERY)
-        if "error" in operation:
-            raise Refused(f"accepted, but Cloud Run gave it up: {operation['error'].get('message', operation['error'])}")
+        if error := operation.get("error"):
+            why = redact(str(error.get("message", error)))
+            if error.get("code") in PASSING:
+                raise NotYet(f"accepted, and Cloud Run does not say what became of it: {why}")
+            raise Refused(f"accepted, but Cloud Run gave it up: {why}")
 
     async def _revisions(self, call: Call, service: Deployed, region: str) -> list[Revision]:
-        found: list[Revision] = []
-        token: str | None = None
-        while True:
-            said = await self._get(call, f"{_path(service, region)}/revisions", pageSize=PAGE, pageToken=token)
-            found += [_revision(one) for one in said.get("revisions", [])]
-            token = said.get("nextPageToken")
-            if not token:
-                return found
+        async def page(token: str) -> tuple[list[Json], str | None]:
+            said = await self._get(call, f"{_path(service, region)}/revisions", pageSize=PAGE, pageToken=token or None)
+            return said.get("revisions", []), said.get("nextPageToken") or None
+
+        return [_revision(one, service.container) async for one in pages(f"the list of revisions of {service.name}", "", page)]
 
     async def _get(self, call: Call, path: str, **params: Any) -> Json:
         said: Json = (await self._client.read(call, path, **params)).json()
@@ -95,7 +105,7 @@ def _path(service: Deployed, region: str) -> str:
 
 def _serving(said: Json) -> Serving:
     asked, in_force = _split(said.get("traffic", [])), _split(said.get("trafficStatuses", []))
-    up_to_date = not said.get("reconciling") and said.get("observedGeneration") == said.get("generation")
+    up_to_date = not said.get("reconciling") and "generation" in said and said.get("observedGeneration") == said["generation"]
     condition = said.get("terminalCondition", {})
     broke = up_to_date and condition.get("state") == FAILED and percents(asked) != percents(in_force)
     return Serving(
@@ -127,17 +137,37 @@ def _without_traffic(target: Json) -> Json:
     return {name: target[name] for name in ("type", "revision", "tag") if name in target}
 
 
-def _revision(said: Json) -> Revision:
-    container = said.get("containers", [{}])[0]
+async def _may(client: HttpClient, call: Call, path: str, permission: str) -> bool:
+    said = await client.ask(call, "POST", f"{path}:testIamPermissions", json={"permissions": [permission]})
+    return permission in outcome(said).json().get("permissions", [])
+
+
+def _app(containers: list[Json], named: str) -> Json:
+    """The application's own container: the one that is configured, else the one that takes the requests. Empty: nobody can say which."""
+    found = [one for one in containers if len(containers) == 1 or (one.get("name") == named if named else one.get("ports"))]
+    return found[0] if len(found) == 1 else {}
+
+
+def _secrets(said: Json) -> Iterator[str]:
+    """Those that any container is given, and those in volumes. A version that is not said follows the latest."""
+    for source in (env.get("valueSource", {}) for one in said.get("containers", []) for env in one.get("env", [])):
+        if key := source.get("secretKeyRef"):
+            yield f"{_last(key['secret'])}:{key.get('version') or 'latest'}"
+    for secret in (volume["secret"] for volume in said.get("volumes", []) if "secret" in volume):
+        yield from (f"{_last(secret['secret'])}:{item.get('version') or 'latest'}" for item in secret.get("items") or [{}])
+
+
+def _revision(said: Json, container: str) -> Revision:
+    containers = said.get("containers", [])
     conditions = {one["type"]: one for one in said.get("conditions", [])}
     notes = said.get("annotations", {})
-    keys = [env["valueSource"]["secretKeyRef"] for env in container.get("env", []) if "secretKeyRef" in env.get("valueSource", {})]
     return Revision(
         id=_last(said["name"]),
-        digest=container.get("image", "").partition("@")[2],
+        digest=digest_of(_app(containers, container)),
+        images=tuple(map(digest_of, containers)),
         created_at=datetime.fromisoformat(said["createTime"].replace("Z", "+00:00")),
         ready=conditions.get("Ready", {}).get("state") == SUCCEEDED,
-        secrets={_last(key["secret"]): _number(key.get("version", "")) or UNPINNED for key in keys},
+        secrets=tuple(dict.fromkeys(_secrets(said))),
         schema_min=_number(notes.get(f"{SCHEMA}min", "")),
         schema_max=_number(notes.get(f"{SCHEMA}max", "")),
         image_present=_image_present(conditions.get("ContainerReady", {})),

@@ -15,19 +15,15 @@ from temporalio import activity
 
 from activities.action import Call, Effect, Limits, NotYet, Patience, Refused, Risk, Role, System, action
 from activities.deploys.orders import (
-    LATEST,
-    Revision,
     RevisionsOf,
     Rollout,
     Sampled,
     ServedBy,
     Serving,
-    Split,
     ToRevision,
     everywhere,
     in_words,
     listed,
-    percents,
     same,
     whole,
 )
@@ -36,11 +32,6 @@ from activities.kit.http import Conflict
 from activities.kit.words import promql
 from activities.metrics.prometheus import Prometheus
 from activities.organisation.catalogue import Deployed
-
-__all__ = [
-    "LATEST", "Deploys", "NotKnown", "Platform", "Revision", "RevisionsOf", "Rollout", "Sampled", "ServedBy", "Serving", "Split",
-    "ToRevision", "percents", "same", "whole",
-]  # fmt: skip
 
 DEPLOYING = (Role.INCIDENT_COMMANDER, Role.DEPUTY)
 ROUNDS = 3  # read, decide, write: as often before somebody else is plainly at work on the same thing
@@ -112,7 +103,7 @@ class Deploys(System):
             return await _serving(platform, call, order.service, region)
 
         found = await _each(order.split, look)
-        _refuse_if_theirs(order, {r: now for r, now in found.items() if isinstance(now, Serving)})
+        _refuse_if_theirs(order, call.key, {r: now for r, now in found.items() if isinstance(now, Serving)})
 
         async def bring(region: str) -> tuple[Serving, bool]:
             now = found[region]
@@ -125,7 +116,7 @@ class Deploys(System):
         after = {region: one for region, one in done.items() if isinstance(one, tuple)}
         return Effect(
             target=order.target(),
-            summary=order.effect(),
+            summary=order.effect() + _altered({region: serving for region, (serving, _) in after.items()}),
             proven_by=f"{order.service.platform.replace('_', ' ')} shows {everywhere({r: s.split for r, (s, _) in after.items()})} in force",
             adopted=not any(wrote for _, wrote in after.values()),
             before={region: {**split} for region, split in order.before.items()},
@@ -152,9 +143,10 @@ class Deploys(System):
                     probe.cancel()
             return [revision for probe in done if (revision := probe.result())]
 
+        names = {order.revision, *order.also}
         said = dict(zip(order.service.regions, await asyncio.gather(*map(sample, order.service.regions)), strict=True))
         return Sampled(
-            by_region={r: revisions.count(order.revision) / len(revisions) if revisions else 0.0 for r, revisions in said.items()},
+            by_region={r: sum(one in names for one in revisions) / len(revisions) if revisions else 0.0 for r, revisions in said.items()},
             answered={r: len(revisions) for r, revisions in said.items()},
         )
 
@@ -200,8 +192,8 @@ async def _bring_about(
     own = call.model_copy(update={"key": f"{call.key}/{region}"})
     wrote = False
     for _ in range(ROUNDS):
-        _refuse_if_theirs(order, {region: now})
-        if _asked_for(order, region, now) and not (now.failed and call.again and not wrote):
+        _refuse_if_theirs(order, call.key, {region: now})
+        if now.heads_for(order.split[region], own.key) and not (now.failed and call.again and not wrote):
             break
         try:
             await platform.shift(own, order.model_copy(update={"versions": {region: now.version}}), region)
@@ -215,22 +207,22 @@ async def _bring_about(
     after = await _settled(platform, call, order.service, region, patience)
     if after.failed:
         raise Refused(f"accepted, but the platform gave it up: {after.failed}")
-    if after.settling or not after.heads_for(order.split[region]):
+    if after.settling or not after.heads_for(order.split[region], own.key):
         raise NotYet(f"accepted, but {in_words(after.split)} still serves", after=SOON)
     return after, wrote
 
 
-def _asked_for(order: ToRevision, region: str, now: Serving) -> bool:
-    return now.heads_for(order.split[region])
+def _altered(found: Mapping[str, Serving]) -> str:
+    altered = [f"in {region} {listed(now.asked)} runs in its place ({now.altered.how})" for region, now in found.items() if now.altered]
+    return f"; others altered it on its way: {'; '.join(altered)}" if altered else ""
 
 
-def _refuse_if_theirs(order: ToRevision, found: Mapping[str, Serving]) -> None:
-    theirs = {
-        region: now.asked for region, now in found.items() if not _asked_for(order, region, now) and not now.heads_for(order.before[region])
-    }
+def _refuse_if_theirs(order: ToRevision, key: str, found: Mapping[str, Serving]) -> None:
+    ours = [region for region, now in found.items() if now.heads_for(order.split[region], f"{key}/{region}")]
+    left = {region for region, now in found.items() if region in order.left_as and same(now.asked, order.left_as[region])}
+    theirs = {r: now.asked for r, now in found.items() if r not in {*ours, *left} and not now.heads_for(order.before[r])}
     if not theirs:
         return
-    ours = [region for region, now in found.items() if _asked_for(order, region, now)]
     done = f" {listed(ours)} already serves as wanted." if ours else ""
     raise Refused(
         f"somebody else has changed what {order.service.name} serves: {everywhere(theirs)} now; "

@@ -9,26 +9,30 @@ the build works with), `secrets.incident-playbooks/NAME` (the pinned version of 
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from activities.action import Call, Refused, Value
-from activities.deploys.orders import Revision, Rollout, Serving, Split, ToRevision, merged, percents
+from activities.action import Call, NotYet, Refused, Value
+from activities.deploys.orders import Altered, Revision, Rollout, Serving, Split, ToRevision, merged, percents
+from activities.deploys.pod_template import app_digest, asked_template, changes, digests, notes_of, secrets
 from activities.kit.http import Conflict, HttpClient, Unprocessable, outcome
+from activities.kit.pages import pages
 from activities.organisation.catalogue import Deployed
 
 Json = dict[str, Any]
 
 REVISION = "deployment.kubernetes.io/revision"
-TEMPLATE_HASH = "pod-template-hash"
-CAUSE = "/metadata/annotations/kubernetes.io~1change-cause"  # what `kubectl rollout history` shows
+CHANGE_CAUSE = "kubernetes.io/change-cause"  # what `kubectl rollout history` shows
+OURS = re.compile(r".* to (?P<revision>\S+) \[(?P<key>.+)\]")  # our own, with the key of the shift
 SCHEMA = "incident-playbooks/schema-"
-SECRET = "secrets.incident-playbooks/"  # noqa: S105 - followed by a secret's name; the value is its pinned version
 DONE, GIVEN_UP = "NewReplicaSetAvailable", "ProgressDeadlineExceeded"
 UNSEEN = "(a template that is not rolled out yet)"
 PATCH = {"Content-Type": "application/json-patch+json"}
 MANAGER = {"fieldManager": "incident-playbooks"}
+PAGE = 500  # as kubectl
+GONE = 410  # the rest of a list is no longer there to be read
 
 
 class Replicated(Value):
@@ -52,14 +56,14 @@ class Kubernetes:
         """ReplicaSets as revisions, newest first, and what serves where. A revision is ready when it is so in every region."""
         seen = await asyncio.gather(*(self._look(call, service, region) for region in service.regions))
         images = await asyncio.gather(*(self._images(call, region) for region in service.regions))
-        serving = {region: _serving(*one) for region, one in zip(service.regions, seen, strict=True)}
-        listed = [[_revision(service.name, one, held) for one in sets] for (_, sets), held in zip(seen, images, strict=True)]
+        serving = {region: _serving(service, *one) for region, one in zip(service.regions, seen, strict=True)}
+        listed = [[_revision(service, one, held) for one in sets] for (_, sets), held in zip(seen, images, strict=True)]
         return Rollout(service=service.name, regions=serving, revisions=merged(listed))
 
     async def regions(self, call: Call, service: Deployed) -> dict[str, Serving]:
         """What serves in every region, by the status of the rollout."""
         seen = await asyncio.gather(*(self._look(call, service, region) for region in service.regions))
-        return {region: _serving(*one) for region, one in zip(service.regions, seen, strict=True)}
+        return {region: _serving(service, *one) for region, one in zip(service.regions, seen, strict=True)}
 
     async def shift(self, call: Call, order: ToRevision, region: str) -> None:
         """Set the template to that of the revision's ReplicaSet, if the Deployment is still at the version that was read."""
@@ -74,16 +78,24 @@ class Kubernetes:
             )
         if deployment["spec"].get("paused"):
             raise Refused(f"{order.service.name} is paused in {region}; resume its rollout first")
-        cause = f"{call.incident_id}: {order.purpose} to {wanted[0]}"
-        template = {"op": "replace", "path": "/spec/template", "value": _asked_template(found)}
-        await self._patch(call, order.service, region, order.versions[region], [template, _annotate(deployment, cause)])
+        cause = f"{call.incident_id}: {order.purpose} to {wanted[0]} [{call.key}]"
+        template = {"op": "replace", "path": "/spec/template", "value": asked_template(found)}
+        notes = {
+            "op": "add",
+            "path": "/metadata/annotations",
+            "value": {**(deployment["metadata"].get("annotations") or {}), CHANGE_CAUSE: cause},
+        }
+        await self._patch(call, order.service, region, order.versions[region], [template, notes])
 
     async def may_change(self, call: Call, service: Deployed, region: str) -> bool:
-        """Whether we may patch Deployments there, as the cluster itself says (SelfSubjectAccessReview: it changes nothing)."""
-        asked = {"namespace": service.namespace, "verb": "patch", "group": "apps", "resource": "deployments"}
-        body = {"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "spec": {"resourceAttributes": asked}}
+        """Whether we may patch Deployments and their scale, as the cluster itself says (SelfSubjectAccessReview: it changes nothing)."""
         path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-        return bool(outcome(await self._client(region).ask(call, "POST", path, json=body)).json()["status"]["allowed"])
+        for part in ("", "scale"):
+            asked = {"namespace": service.namespace, "verb": "patch", "group": "apps", "resource": "deployments", "subresource": part}
+            body = {"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "spec": {"resourceAttributes": asked}}
+            if not outcome(await self._client(region).ask(call, "POST", path, json=body)).json()["status"]["allowed"]:
+                return False
+        return True
 
     async def replicas(self, call: Call, service: Deployed, region: str) -> Replicated:
         """How many pods a region's Deployment has."""
@@ -109,7 +121,7 @@ class Kubernetes:
         except Unprocessable as no:
             # A failed test is 422, as is a template that makes no sense: only the version tells them apart.
             if (await self._deployment(call, service, region))["metadata"]["resourceVersion"] != version:
-                raise Conflict(no.response) from no
+                raise Conflict(no.message) from no
             raise
 
     async def _look(self, call: Call, service: Deployed, region: str) -> tuple[Json, list[Json]]:
@@ -117,7 +129,7 @@ class Kubernetes:
         deployment = await self._deployment(call, service, region)
         labels = ",".join(f"{key}={value}" for key, value in deployment["spec"]["selector"].get("matchLabels", {}).items())
         path = f"/apis/apps/v1/namespaces/{service.namespace}/replicasets"
-        listed = (await self._client(region).read(call, path, labelSelector=labels or None)).json()["items"]
+        listed = await self._list(call, region, path, **({"labelSelector": labels} if labels else {}))
         uid = deployment["metadata"]["uid"]
         return deployment, [one for one in listed if any(o["uid"] == uid for o in one["metadata"].get("ownerReferences", []))]
 
@@ -128,11 +140,24 @@ class Kubernetes:
     async def _images(self, call: Call, region: str) -> frozenset[str]:
         """The digests of the images that nodes hold. Who may not list nodes knows of none."""
         try:
-            nodes = (await self._client(region).read(call, "/api/v1/nodes")).json()["items"]
+            nodes = await self._list(call, region, "/api/v1/nodes")
         except Refused:
             return frozenset()
         names = [name for node in nodes for image in node.get("status", {}).get("images", []) for name in image.get("names") or []]
         return frozenset(digest for name in names if (digest := name.partition("@")[2]))
+
+    async def _list(self, call: Call, region: str, path: str, **params: str) -> list[Json]:
+        """All pages. Raises `NotYet` when the rest was dropped meanwhile: then it is read from its beginning."""
+
+        async def page(token: str) -> tuple[list[Json], str | None]:
+            asked = {**params, "limit": str(PAGE), **({"continue": token} if token else {})}
+            said = await self._client(region).ask(call, "GET", path, params=asked)
+            if said.status_code == GONE:
+                raise NotYet(f"{path}: the list went on changing while it was read")
+            found = outcome(said).json()
+            return found.get("items") or [], found["metadata"].get("continue") or None
+
+        return [one async for one in pages(f"{path} in {region}", "", page)]
 
     def _client(self, region: str) -> HttpClient:
         if region not in self._clients:
@@ -144,12 +169,6 @@ def _path(service: Deployed) -> str:
     return f"/apis/apps/v1/namespaces/{service.namespace}/deployments/{service.name}"
 
 
-def _annotate(deployment: Json, cause: str) -> Json:
-    if deployment["metadata"].get("annotations"):
-        return {"op": "add", "path": CAUSE, "value": cause}
-    return {"op": "add", "path": "/metadata/annotations", "value": {"kubernetes.io/change-cause": cause}}
-
-
 # ---- reading ----
 
 
@@ -158,22 +177,14 @@ def _observed(deployment: Json) -> bool:
     return bool(seen >= deployment["metadata"]["generation"])
 
 
-def _asked_template(replica_set: Json) -> Json:
-    """The template as a Deployment asks for it: without the label that the controller adds."""
-    template: Json = replica_set["spec"]["template"]
-    metadata = template.get("metadata", {})
-    labels = {key: value for key, value in metadata.get("labels", {}).items() if key != TEMPLATE_HASH}
-    return {**template, "metadata": {**metadata, "labels": labels}}
-
-
 def _wanted(deployment: Json, sets: list[Json]) -> str:
     """The ReplicaSet of the template that the Deployment asks for; of twins the newest, as the controller chooses."""
     template = deployment["spec"]["template"]
-    alike = [one for one in sets if _asked_template(one) == template]
+    alike = [one for one in sets if asked_template(one) == template]
     return max(alike, key=_number)["metadata"]["name"] if alike else UNSEEN
 
 
-def _serving(deployment: Json, sets: list[Json]) -> Serving:
+def _serving(service: Deployed, deployment: Json, sets: list[Json]) -> Serving:
     """By the status, as `kubectl rollout status` reads it."""
     status, wanted = deployment.get("status", {}), _wanted(deployment, sets)
     conditions = {one["type"]: one for one in status.get("conditions", [])}
@@ -191,7 +202,18 @@ def _serving(deployment: Json, sets: list[Json]) -> Serving:
         settling={} if over else {wanted: 1.0},
         failed=progressing.get("message") or GIVEN_UP if gave_up else "",
         pins=False,
+        altered=_altered(service, deployment, sets),
     )
+
+
+def _altered(service: Deployed, deployment: Json, sets: list[Json]) -> Altered | None:
+    """Ours, by change-cause and image, although its template is none that we wrote: an admission controller adds to it what it likes."""
+    cause = OURS.fullmatch((deployment["metadata"].get("annotations") or {}).get(CHANGE_CAUSE, ""))
+    meant = next((asked_template(one) for one in sets if cause and one["metadata"]["name"] == cause["revision"]), None)
+    template = deployment["spec"]["template"]
+    if not cause or meant is None or meant == template or app_digest(service, template) not in {app_digest(service, meant)} - {""}:
+        return None
+    return Altered(revision=cause["revision"], key=cause["key"], how=changes(meant, template))
 
 
 def _ready_shares(sets: list[Json]) -> Split:
@@ -200,23 +222,21 @@ def _ready_shares(sets: list[Json]) -> Split:
     return {name: round(count / total, 6) for name, count in ready.items() if count}
 
 
-def _revision(service: str, replica_set: Json, images: frozenset[str]) -> Revision:
+def _revision(service: Deployed, replica_set: Json, held: frozenset[str]) -> Revision:
     template, metadata = replica_set["spec"]["template"], replica_set["metadata"]
-    containers = template["spec"]["containers"]
-    image = next((one for one in containers if one["name"] == service), containers[0]).get("image", "")
-    digest = image.partition("@")[2]
-    notes = template.get("metadata", {}).get("annotations") or {}
+    images, notes = digests(template), notes_of(template)
     status = replica_set.get("status", {})
     return Revision(
         id=metadata["name"],
-        digest=digest,
+        digest=app_digest(service, template),
+        images=images,
         created_at=datetime.fromisoformat(metadata["creationTimestamp"].replace("Z", "+00:00")),
         ready=status.get("readyReplicas", 0) > 0
         or not replica_set["spec"].get("replicas", 0),  # of one without pods nobody says anything else
-        secrets={key.removeprefix(SECRET): int(value) for key, value in notes.items() if key.startswith(SECRET) and value.isdigit()},
+        secrets=secrets(template),
         schema_min=_whole(notes.get(f"{SCHEMA}min", "")),
         schema_max=_whole(notes.get(f"{SCHEMA}max", "")),
-        image_present=digest in images or None,
+        image_present=held.issuperset(images) or None,
     )
 
 

@@ -6,7 +6,7 @@ Shares are 0 to 1; the revision `LATEST` follows the newest one that is ready.
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import chain
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from activities.action import Order, Value
 from activities.kit.words import shell, urls
@@ -41,14 +41,23 @@ class Revision(Value):
     """One build of a service, as its platform knows it. What nobody knows is `None`."""
 
     id: str
-    digest: str  # of its image, sha256:…; empty when unknown, or when regions differ
+    digest: str  # of the application's image, sha256:…; empty when unknown, or when regions differ
     created_at: datetime
     ready: bool  # in every region of the service
+    images: tuple[str, ...] = ()  # digests of all its containers; an empty one is not known
     green_minutes: float | None = None  # how long it has served with errors inside the SLO
-    secrets: dict[str, int] = {}  # secret → pinned version
+    secrets: tuple[str, ...] = ()  # NAME:version, of all its containers and volumes; `NAME:` where nobody can say which version
     schema_min: int | None = None
     schema_max: int | None = None
     image_present: bool | None = None
+
+
+class Altered(Value):
+    """What we wrote, as others made it on its way (an admission controller). It runs under another name than the revision that we meant."""
+
+    revision: str  # that was meant
+    key: str  # of our shift, for this region
+    how: str  # what they added, removed and changed
 
 
 class Serving(Value):
@@ -58,15 +67,17 @@ class Serving(Value):
     settling: Split = {}  # the split that was accepted and is being brought about; empty when it is in force
     failed: str = ""  # why the platform gave up on bringing it about
     pins: bool = True  # false: the platform pins nothing, the next deploy serves at once whatever the split says
+    altered: Altered | None = None
 
     @property
     def asked(self) -> Split:
         """The split that was asked for last, in force or not."""
         return self.settling or self.split
 
-    def heads_for(self, wanted: Split) -> bool:
-        """Whether this very split was asked for. Where nothing is pinned, `LATEST` is what serves anyhow."""
-        return same(self.asked, wanted) or (not self.pins and set(percents(wanted)) == {LATEST})
+    def heads_for(self, wanted: Split, key: str = "") -> bool:
+        """Whether this very split was asked for; by the shift with this key also if it was altered. Unpinned, `LATEST` is what serves anyhow."""
+        ours = self.altered is not None and self.altered.key == key and same({self.altered.revision: 1.0}, wanted)
+        return ours or same(self.asked, wanted) or (not self.pins and set(percents(wanted)) == {LATEST})
 
     def resolved(self, *, asked: bool = False) -> Split:
         """The split in force (or the one that was asked for) by revision, with LATEST named."""
@@ -100,15 +111,17 @@ class ToRevision(Order):
     """Let a service serve by these splits. It names every region that it is for; on Kubernetes one revision takes all.
 
     `before` is what was asked for when it was decided: a region that shows anything else by now was changed by somebody else.
+    `left_as`: what the shift that is to be undone has left there, where others altered it on its way.
     """
 
-    volatile: ClassVar[frozenset[str]] = frozenset({"versions"})
+    volatile: ClassVar[frozenset[str]] = frozenset({"versions", "left_as"})
 
     service: Deployed
     split: dict[str, Split]  # region → wanted
     purpose: Purpose
     before: dict[str, Split]
     versions: dict[str, str] = {}
+    left_as: dict[str, Split] = {}
     exemption: str = ""  # the permit of the change freeze under which it runs
     schema_crossing: bool = False  # a schema change lies between: hard to reverse
 
@@ -130,21 +143,15 @@ class ToRevision(Order):
         return tuple(_shift_by_hand(self.service, region, wanted) for region, wanted in self.split.items())
 
     def undo(self) -> "ToRevision":
-        return ToRevision(
-            service=self.service,
-            split=self.before,
-            purpose="restore",
-            before=self.split,
-            exemption=self.exemption,
-            schema_crossing=self.schema_crossing,
-        )
+        return self.model_copy(update={"split": self.before, "purpose": "restore", "before": self.split, "versions": {}, "left_as": {}})
 
 
 class ServedBy(Order):
-    """Ask the data plane, from outside and in every region, which build answers."""
+    """Ask the data plane, from outside and in every region, which build answers. `also`: other names under which it runs."""
 
     service: Deployed
     revision: str
+    also: tuple[str, ...] = ()
     samples: int  # per region
 
     def target(self) -> str:
@@ -182,6 +189,16 @@ def merged(by_region: Iterable[Iterable[Revision]]) -> tuple[Revision, ...]:
     return tuple(sorted(found, key=lambda one: (one.created_at, one.id), reverse=True))
 
 
+def digest_of(container: Mapping[str, Any]) -> str:
+    """Of a container's image; empty where it is not named by digest."""
+    return str(container.get("image", "")).partition("@")[2]
+
+
+def alike(secret: str) -> str:
+    """A secret's name in one spelling: `DATABASE_URL` in the store is `database-url` in a cluster."""
+    return secret.lower().replace("_", "-")
+
+
 def _worst(found: list[Revision], regions: int) -> Revision:
     one, digests, images = found[0], {each.digest for each in found}, {each.image_present for each in found}
     image = False if False in images else None if None in images else True
@@ -191,7 +208,8 @@ def _worst(found: list[Revision], regions: int) -> Revision:
             "digest": one.digest if len(digests) == 1 else "",
             "ready": len(found) == regions and all(each.ready for each in found),
             "image_present": image,
-            "secrets": {name: version for each in found for name, version in each.secrets.items()},
+            "images": tuple(sorted({image for each in found for image in each.images})),
+            "secrets": tuple(sorted({secret for each in found for secret in each.secrets})),
         }
     )
 

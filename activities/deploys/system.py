@@ -17,6 +17,7 @@ class RolloutSettings(ClientSettings):
 class CloudRunSettings(RolloutSettings):
     cloud_run_url: str = setting("https://run.googleapis.com", practice="{url}/run")
     cloud_run_token: str = secret("or adc: Google's Application Default Credentials, which renew themselves")
+    google_iam_url: str = setting("https://iam.googleapis.com", "asked whether we may act as the services' accounts", practice="{url}/iam")
 
 
 class KubernetesSettings(RolloutSettings):
@@ -27,12 +28,21 @@ class KubernetesSettings(RolloutSettings):
     kubernetes_token: str = secret("read again when it is refused; or adc")
 
 
+def _cloud_run(opening: Opening) -> CloudRun:
+    return CloudRun(opening.http("cloud_run"), opening.http("google_iam", token="cloud_run_token"))  # noqa: S106 - the name of a setting
+
+
 async def _probe_cloud_run(run: CloudRun, look: Look) -> Seen:
     services = look.on("cloud_run")
     for service in services:
         await run.regions(look.call, service)
-    may = [await run.may_change(look.call, service, region) for service in services for region in service.regions]
-    return Seen(f"{', '.join(service.name for service in services)} read in every region", may_write=all(may))
+    places = [(look.call, service, region) for service in services for region in service.regions]
+    may = [await run.may_change(*place) for place in places]
+    accounts = dict([await run.may_act_as(*place) for place in places])
+    said = [f"{', '.join(service.name for service in services)} read in every region"]
+    said += [f"iam.serviceAccounts.actAs is missing on {account}" for account, allowed in accounts.items() if allowed is False]
+    said += ["not probed whether we may act as the default service account"] if None in accounts.values() else []
+    return Seen("; ".join(said), may_write=all(may) and False not in accounts.values())
 
 
 def _kubernetes(opening: Opening) -> Kubernetes:
@@ -48,7 +58,7 @@ async def _probe_kubernetes(kubernetes: Kubernetes, look: Look) -> Seen:
     return Seen(f"{', '.join(service.name for service in services)} read in {', '.join(sorted(regions))}", may_write=all(may))
 
 
-CLOUD_RUN = ClientInfo("cloud run", CloudRun, CloudRunSettings, _probe_cloud_run)
+CLOUD_RUN = ClientInfo("cloud run", CloudRun, CloudRunSettings, _probe_cloud_run, _cloud_run)
 KUBERNETES = ClientInfo("kubernetes", Kubernetes, KubernetesSettings, _probe_kubernetes, _kubernetes)
 
 

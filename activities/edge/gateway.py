@@ -8,29 +8,22 @@ from pydantic import Field
 
 from activities.action import Call, NotYet, Risk
 from activities.kit.clock import Clock
-from activities.kit.rest import RestClient, RestSetting
+from activities.kit.rest import RestSetting
 from activities.kit.setting import Change, Reading, Restore, SettingValue
 from activities.kit.words.promql import Other, selector
-from activities.metrics.counting import beyond_chance
-from activities.metrics.metric_check import MetricCheck, again, blind
+from activities.metrics.counting import again, beyond_chance, grown_since, too_many_errors
 from activities.metrics.prometheus import Prometheus
 from activities.organisation.numbers import MitigationSettings
-from activities.platform.control_plane import PlatformResource
+from activities.platform.control_plane import ControlPlane, PlatformResource
 
 
-class GatewayOf(PlatformResource):
+class GatewayOf(PlatformResource, path="services/{service}/gateway", called="the gateway of {service}"):
     """The gateway of a service."""
 
     service: str
 
-    def __str__(self) -> str:
-        return f"the gateway of {self.service}"
 
-    def parts(self) -> tuple[str, ...]:
-        return ("services", self.service, "gateway")
-
-
-class Gateway(SettingValue):
+class Gateway(SettingValue, back="{of.service} again lets {self}"):
     """Requests per second that are let in (None: all), and whether a breaker guards the dependencies."""
 
     rate_limit_rps: float | None = Field(default=None, gt=0)  # a limit of nothing would be an outage of its own
@@ -47,9 +40,6 @@ class Gateway(SettingValue):
     def effect(self, of: GatewayOf) -> str:
         turned = "; who is turned away gets 429 with Retry-After" if self.rate_limit_rps is not None else ""
         return f"{of.service} lets {self}{turned}"
-
-    def back(self, of: GatewayOf) -> str:
-        return f"{of.service} again lets {self}"
 
     def pause(self, numbers: MitigationSettings) -> timedelta:
         return numbers.limit_pause
@@ -68,26 +58,25 @@ class Gateway(SettingValue):
 class Gateways(RestSetting[GatewayOf, Gateway], read="edge.limits", change="edge.limit", restore="edge.loosen", risk=Risk.C1, watched=True):
     """The gateways of all services, proven by what the metrics say is let in."""
 
-    def __init__(self, plane: RestClient, prometheus: Prometheus, clock: Clock) -> None:
-        self.rest, self.clock, self._metrics = plane, clock, MetricCheck(prometheus)
+    def __init__(self, plane: ControlPlane, prometheus: Prometheus, clock: Clock) -> None:
+        self.rest, self.clock, self._prometheus = plane, clock, prometheus
 
     async def prove(self, call: Call, order: Change[GatewayOf, Gateway], now: Reading[Gateway]) -> str:
         most, window, service = order.wanted.rate_limit_rps, order.numbers.settled, order.of.service
         if most is None:
             return ""
-        n = await self._metrics.grown(call, selector("service_requests_total", service=service, outcome=Other("limited")), window)
+        served = selector("service_requests_total", service=service, outcome=Other("limited"))
+        n = await grown_since(self._prometheus, call, served, order.numbers, "how much is let in")
         if n is None:
-            if not blind(call, order.numbers):
-                raise NotYet("accepted, but no metrics show yet how much is let in", after=again(call, order.numbers))
             return "the metrics are blind"
         rate = n / window.total_seconds()
         if beyond_chance(n, 1.0, most * window.total_seconds()):
             raise NotYet(f"accepted, but {rate:.1f} requests per second are still let in", after=again(call, order.numbers))
-        turned = await self._metrics.grown(call, selector("service_limited_total", service=service), window) or 0.0
+        turned = await self._prometheus.grown(call, selector("service_limited_total", service=service), window) or 0.0
         return f"{rate:.1f} requests per second are let in, {turned / window.total_seconds():.1f} turned away"
 
     async def trouble(self, call: Call, order: Restore[GatewayOf, Gateway], step: Gateway) -> str:
-        return await self._metrics.too_many_errors(call, order.pause, order.numbers.step_error_ratio, service=order.of.service)
+        return await too_many_errors(self._prometheus, call, order.pause, order.numbers.step_error_ratio, service=order.of.service)
 
 
 LIMITED = Gateways.measure("limited")

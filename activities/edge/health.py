@@ -1,21 +1,26 @@
-"""The words of health at the edge: a service as it is seen from inside its regions and from outside, and what it stands on.
+"""The health of a service at the edge: from inside its regions, from outside by several networks, and what it stands on (A.1 T1, T3).
 
 Shares are 0 to 1.
 """
 
+import asyncio
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import chain
 
-from activities.action import Order, Value
+from activities.action import Call, System, Value, action
+from activities.edge.probe import EdgeProbe, Met
+from activities.kit.looks import ReadOrder, listed
 from activities.kit.words.shell import Var, address, curl
 from activities.kit.words.urls import path
 from activities.organisation.numbers import MitigationSettings
-from activities.platform.control_plane import of_service, read_by_hand
+from activities.platform.control_plane import ControlPlane, PlatformLook
 
 EDGE = Var("EDGE_URL")
 WELL = 0.95  # of the probes answered well: below, a region or a vantage point counts as ill
 
 
-class Vantages(Order):
+class Vantages(ReadOrder, target="service/{service}"):
     """Look at a service from inside every region, and from outside through the balancer, from several networks."""
 
     service: str
@@ -23,22 +28,14 @@ class Vantages(Order):
     numbers: MitigationSettings = MitigationSettings()
     times: int = 4
 
-    def target(self) -> str:
-        return f"service/{self.service}"
-
     def effect(self) -> str:
-        return f"look at {self.service} from inside {_and(self.regions)} and from outside ({', '.join(self.numbers.vantages)})"
+        return f"look at {self.service} from inside {listed(self.regions)} and from outside ({', '.join(self.numbers.vantages)})"
 
     def by_hand(self) -> tuple[str, ...]:
         """Inside and outside of each region, by curl."""
-        return tuple(
-            command
-            for region in self.regions
-            for command in (
-                curl("GET", address(EDGE, path(self.service, "regions", region, "status"))),
-                curl("GET", address(EDGE, path(self.service, "healthz")), ("X-Region: ", region)),
-            )
-        )
+        outside = address(EDGE, path(self.service, "healthz"))
+        inside = ((region, address(EDGE, path(self.service, "regions", region, "status"))) for region in self.regions)
+        return tuple(chain.from_iterable((curl("GET", url), curl("GET", outside, ("X-Region: ", region))) for region, url in inside))
 
 
 class Inside(Value):
@@ -84,19 +81,15 @@ class HealthMap(Value):
         return not self.ill_inside() and bool(self.outside) and set(self.ill_outside()) == set(self.outside)
 
 
-class DependenciesOf(Order):
+class DependenciesOf(
+    PlatformLook,
+    target="service/{service}",
+    effect="ask what {service} stands on, and whether it holds",
+    path="services/{service}/dependencies",
+):
     """Ask what a service stands on: balancer, names, certificate, database, cache."""
 
     service: str
-
-    def target(self) -> str:
-        return f"service/{self.service}"
-
-    def effect(self) -> str:
-        return f"ask what {self.service} stands on, and whether it holds"
-
-    def by_hand(self) -> tuple[str, ...]:
-        return (read_by_hand(of_service(self.service, "dependencies")),)
 
 
 class Dependencies(Value):
@@ -110,5 +103,55 @@ class Dependencies(Value):
         return tuple(sorted(name for name, up in self.up.items() if not up))
 
 
-def _and(names: tuple[str, ...]) -> str:
-    return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
+class Edge(System):
+    """What inside and outside say of a service."""
+
+    def __init__(self, plane: ControlPlane, edge: EdgeProbe) -> None:
+        self._plane, self._edge = plane, edge
+
+    @action("edge.health")
+    async def health(self, order: Vantages, call: Call) -> HealthMap:
+        """The service from inside every region and from outside, by several networks (A.1 T1). No answer is a finding, not an error."""
+        vantages = order.numbers.vantages
+        inside, outside = await asyncio.gather(
+            asyncio.gather(*(self._edge.status(call, order.service, region) for region in order.regions)),
+            asyncio.gather(*(self._from(call, order, vantage) for vantage in vantages)),
+        )
+        pinned = {r: [met for _, by_region in outside for met in by_region[r]] for r in order.regions}
+        return HealthMap(
+            service=order.service,
+            inside={region: _inside(said) for region, said in zip(order.regions, inside, strict=True)},
+            outside={region: _well(met) for region, met in pinned.items()},
+            vantages={vantage: _well(balanced) for vantage, (balanced, _) in zip(vantages, outside, strict=True)},
+            answered=sum(any(met.status for met in chain(balanced, *pins.values())) for balanced, pins in outside),
+            wanted=order.numbers.least_vantages,
+            at=call.at,
+        )
+
+    @action("edge.dependencies")
+    async def dependencies(self, order: DependenciesOf, call: Call) -> Dependencies:
+        """What the service stands on, as the control plane knows it (A.1 T3)."""
+        said = (await self._plane.look(call, order))["dependencies"]
+        up = {name: bool(row["up"]) for name, row in said.items()}
+        return Dependencies(up=up, detail={name: str(row.get("detail", "")) for name, row in said.items()}, at=call.at)
+
+    async def _from(self, call: Call, order: Vantages, vantage: str) -> tuple[list[Met], dict[str, list[Met]]]:
+        """What one network meets: through the balancer, and pinned to every region."""
+        asked = ["" for _ in range(order.times)] + [region for region in order.regions for _ in range(order.times)]
+        said = await asyncio.gather(*(self._edge.health(call, order.service, region, vantage) for region in asked))
+        pinned: dict[str, list[Met]] = {region: [] for region in order.regions}
+        for region, met in zip(asked[order.times :], said[order.times :], strict=True):
+            pinned[region].append(met)
+        return said[: order.times], pinned
+
+
+def _inside(said: dict[str, object] | None) -> Inside:
+    if said is None:
+        return Inside(ok=None)
+    return Inside.model_validate({name: said.get(name) for name in Inside.model_fields if said.get(name) is not None})
+
+
+def _well(met: Sequence[Met]) -> float | None:
+    """The share of probes that were answered well; those that were turned away or met nothing at all say nothing of the service."""
+    said = [one for one in met if one.status and one.status != 429]
+    return sum(one.ok for one in said) / len(said) if said else None

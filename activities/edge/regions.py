@@ -7,35 +7,31 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Self
 
-from activities.action import Call, NotYet, Order, Refused, Role, Value, action
+from activities.action import Call, NotYet, Refused, Role, Value, action
 from activities.edge.probe import EdgeProbe
 from activities.kit.clock import Clock
 from activities.kit.rest import RestSetting
 from activities.kit.setting import Change, Reading, Restore, SettingValue
 from activities.kit.setting.write import SOON
 from activities.kit.words.promql import selector
-from activities.metrics.metric_check import MetricCheck, again, blind
+from activities.metrics.counting import again, grown_since, too_many_errors
 from activities.metrics.prometheus import Prometheus
 from activities.organisation.numbers import MitigationSettings
-from activities.platform.control_plane import ControlPlane, PlatformResource, of_service, read_by_hand
+from activities.platform.control_plane import ControlPlane, PlatformLook, PlatformResource
 
 SAMPLE = 24  # probes of the data plane that prove where traffic goes
 
 
-class RegionsOf(PlatformResource):
+class RegionsOf(PlatformResource, path="services/{service}/regions", called="the weights of {service}"):
     """The region weights of a service. `region`: the one that is drained, and gets its traffic back."""
 
     service: str
     region: str = ""
 
-    def __str__(self) -> str:
-        return f"the weights of {self.service}"
 
-    def parts(self) -> tuple[str, ...]:
-        return ("services", self.service, "regions")
-
-
-class Weights(SettingValue):
+class Weights(
+    SettingValue, effect="drain {of.region}: traffic of {of.service} goes to {self}", back="traffic of {of.service} again goes to {self}"
+):
     """Shares of the traffic by region, at the global balancer: absolute, and all regions."""
 
     weights: dict[str, float]
@@ -62,12 +58,6 @@ class Weights(SettingValue):
         others = sum(share for name, share in shares.items() if name != greatest)
         return self.model_copy(update={"weights": {**shares, greatest: round(1 - others, 9)}})
 
-    def effect(self, of: RegionsOf) -> str:
-        return f"drain {of.region}: traffic of {of.service} goes to {self}"
-
-    def back(self, of: RegionsOf) -> str:
-        return f"traffic of {of.service} again goes to {self}"
-
     def pause(self, numbers: MitigationSettings) -> timedelta:
         return numbers.return_pause
 
@@ -79,21 +69,17 @@ class Weights(SettingValue):
         return self.model_copy(update={"weights": {r: round(here[r] + share * (to - here[r]), 9) for r, to in before.weights.items()}})
 
 
-class HeadroomOf(Order):
+class HeadroomOf(
+    PlatformLook,
+    target="service/{service}/regions",
+    effect="read whether the other regions of {service} can take over from {region}",
+    path="services/{service}/headroom",
+):
     """Read whether the other regions can take over from this one."""
 
     service: str
     region: str
     numbers: MitigationSettings = MitigationSettings()
-
-    def target(self) -> str:
-        return RegionsOf(service=self.service).target()
-
-    def effect(self) -> str:
-        return f"read whether the other regions of {self.service} can take over from {self.region}"
-
-    def by_hand(self) -> tuple[str, ...]:
-        return (read_by_hand(of_service(self.service, "headroom")),)
 
 
 class Headroom(Value):
@@ -105,7 +91,6 @@ class Headroom(Value):
 
     @property
     def summary(self) -> str:
-        """In one line."""
         return "; ".join(self.against) or f"the other regions can take over from {self.region}"
 
 
@@ -116,8 +101,7 @@ class Regions(
     """The global balancer, proven by who answers and by what the metrics count."""
 
     def __init__(self, plane: ControlPlane, edge: EdgeProbe, prometheus: Prometheus, clock: Clock) -> None:
-        self.rest = self._plane = plane
-        self.clock, self._edge, self._metrics = clock, edge, MetricCheck(prometheus)
+        self.rest, self.clock, self._edge, self._prometheus = plane, clock, edge, prometheus
 
     @action("edge.headroom")
     async def headroom(self, order: HeadroomOf, call: Call) -> Headroom:
@@ -140,9 +124,7 @@ class Regions(
         if by[region]:
             raise NotYet(f"accepted, but {by[region]} of {SAMPLE} probes were still answered from {region}", after=SOON)
         counted = selector("service_requests_total", service=order.of.service, region=region)
-        there = await self._metrics.grown(call, counted, numbers.settled)
-        if there is None and not blind(call, numbers):
-            raise NotYet(f"accepted, but no metrics show yet that {region} is empty", after=again(call, numbers))
+        there = await grown_since(self._prometheus, call, counted, numbers, f"that {region} is empty")
         if there:
             raise NotYet(f"accepted, but {region} still counted {there:.0f} requests lately", after=again(call, numbers))
         if there is None and not by:
@@ -152,13 +134,12 @@ class Regions(
         return f"of {SAMPLE} probes these were answered: {answered}; {said}"
 
     async def trouble(self, call: Call, order: Restore[RegionsOf, Weights], step: Weights) -> str:
-        return await self._metrics.too_many_errors(
-            call, order.pause, order.numbers.step_error_ratio, service=order.of.service, region=order.of.region
-        )
+        most = order.numbers.step_error_ratio
+        return await too_many_errors(self._prometheus, call, order.pause, most, service=order.of.service, region=order.of.region)
 
     async def _against(self, call: Call, order: HeadroomOf) -> tuple[str, ...]:
         """Never more than half of the capacity, never onto regions that cannot take it (spec §9.1)."""
-        said = (await self._plane.of_service(call, order.service, "headroom"))["regions"]
+        said = (await self.rest.look(call, order))["regions"]
         capacity = {region: float(row["capacity_rps"]) for region, row in said.items()}
         asked, every = sum(float(row["used_rps"]) for row in said.values()), sum(capacity.values())
         here = capacity.get(order.region, 0.0)

@@ -8,49 +8,34 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from activities.action import Call, NotYet, Order, Refused, Risk, Role, Value, action
+from activities.action import Call, NotYet, Refused, Risk, Role, Value, action
 from activities.kit.fence import by_now
 from activities.kit.rest import RestSetting
 from activities.kit.setting import Change, Reading, Restore, SettingValue
-from activities.kit.words.promql import selector
+from activities.kit.words.promql import selector, total
 from activities.kit.words.shell import comment
-from activities.metrics.metric_check import MetricCheck, again
+from activities.metrics.counting import again
 from activities.metrics.prometheus import Prometheus
 from activities.organisation.numbers import MitigationSettings
-from activities.platform.control_plane import ControlPlane, PlatformResource, read_by_hand
+from activities.platform.control_plane import ControlPlane, PlatformLook, PlatformResource
 
 
-class FeedsOf(Order):
+class FeedsOf(PlatformLook, target="service/{service}", effect="read the feeds of {service}", path="feeds", asks=("service",)):
     """Read which feeds a service reads."""
 
     service: str
 
-    def target(self) -> str:
-        return f"service/{self.service}"
 
-    def effect(self) -> str:
-        return f"read the feeds of {self.service}"
-
-    def by_hand(self) -> tuple[str, ...]:
-        return (read_by_hand("/v1/feeds", service=self.service),)
-
-
-class FeedOf(PlatformResource):
+class FeedOf(PlatformResource, path="feeds/{feed}", called="feed {feed}"):
     """One feed."""
 
     feed: str
-
-    def __str__(self) -> str:
-        return f"feed {self.feed}"
-
-    def parts(self) -> tuple[str, ...]:
-        return ("feeds", self.feed)
 
     def watch_by_hand(self, value: "Feeding") -> tuple[str, ...]:
         return (comment("wait until last_good is the newest version:"), *self.read_by_hand())
 
 
-class Feeding(SettingValue):
+class Feeding(SettingValue, effect="stop the generator of {of.feed}, and pin version {pinned}"):
     """Whether the generator runs, and which version is read (None: the newest)."""
 
     running: bool
@@ -59,9 +44,6 @@ class Feeding(SettingValue):
     def __str__(self) -> str:
         reads = "the newest version" if self.pinned is None else f"version {self.pinned}"
         return f"generator {'running' if self.running else 'stopped'}, {reads} read"
-
-    def effect(self, of: FeedOf) -> str:
-        return f"stop the generator of {of.feed}, and pin version {self.pinned}"
 
     def back(self, of: FeedOf) -> str:
         runs = "runs again" if self.running else "stays stopped"
@@ -113,23 +95,15 @@ class Feeds(
     """Generators of artefacts, proven by the version that services say they read."""
 
     def __init__(self, plane: ControlPlane, prometheus: Prometheus) -> None:
-        self.rest = self._plane = plane
-        self._metrics = MetricCheck(prometheus)
+        self.rest, self._prometheus = plane, prometheus
 
     @action("feeds.of_service")
     async def of_service(self, order: FeedsOf, call: Call) -> FeedList:
         """The feeds that a service reads."""
-        return FeedList(feeds=tuple(map(self._feed, await self._plane.feeds(call, order.service))), at=call.at)
+        return FeedList(feeds=tuple(map(_feed, (await self.rest.look(call, order))["feeds"])), at=call.at)
 
     def understood(self, of: FeedOf, said: Mapping[str, Any]) -> Feed:
-        return self._feed(said)
-
-    def _feed(self, said: Mapping[str, Any]) -> Feed:
-        facts = {name: said[name] for name in ("name", "services", "read", "last_good", "period_seconds", "made_at")}
-        value = Feeding(running=said["running"], pinned=said["pinned"])
-        return Feed(
-            value=value, version=said["etag"], epoch=said["epoch"], changed_by=said["changed_by"], newest=said["version"], **facts
-        )  # fmt: skip
+        return _feed(said)
 
     async def check(self, call: Call, order: Change[FeedOf, Feeding] | Restore[FeedOf, Feeding], to: Feeding) -> None:
         """No version is read that is not known to be good; on the way back a good one is waited for."""
@@ -148,7 +122,7 @@ class Feeds(
     async def prove(self, call: Call, order: Change[FeedOf, Feeding], now: Feed) -> str:
         """What services read; where nothing says that, no new version for some intervals."""
         feed, pinned = order.of.feed, order.wanted.pinned
-        read = await self._metrics.value(call, selector("artefact_read_version", feed=feed))
+        read = await self._prometheus.number(call, total(selector("artefact_read_version", feed=feed)))
         if read == pinned:
             return f"services read version {pinned}"
         if read is not None:
@@ -173,3 +147,9 @@ PAUSED = Feeds.measure("paused")
 def pin(feed: str, version: int, numbers: MitigationSettings | None = None) -> Change[FeedOf, Feeding]:
     """The order that stops a feed's generator, and lets everybody read this version whatever is newest."""
     return Feeds.order(FeedOf(feed=feed), Feeding(running=False, pinned=version), numbers=numbers)
+
+
+def _feed(said: Mapping[str, Any]) -> Feed:
+    facts = {name: said[name] for name in ("name", "services", "read", "last_good", "period_seconds", "made_at", "epoch", "changed_by")}
+    value = Feeding(running=said["running"], pinned=said["pinned"])
+    return Feed(value=value, version=said["etag"], newest=said["version"], **facts)

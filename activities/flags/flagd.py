@@ -30,13 +30,6 @@ LARGEST = 4 * 1024 * 1024  # bytes; a flag file is some kilobytes
 MILLISECOND = 1_000_000  # ns; the Python provider compares times as floats, which cannot tell less than 0.3 microseconds apart
 
 
-class Replaced(Conflict):
-    """The file is not what was read."""
-
-    def __init__(self, why: str) -> None:
-        Exception.__init__(self, why)
-
-
 @dataclass(frozen=True)
 class _Held:
     text: str
@@ -80,7 +73,7 @@ class Flagd:
             with _locked(path, self._lock_wait):
                 held = _held(path)
                 if held.version != version:
-                    raise Replaced(f"{path.name} has changed since it was read")
+                    raise Conflict(f"{path.name} has changed since it was read")
                 new = _switched(held.text, flag, on)
                 refuse_when_late()  # once more: we may have waited for the lock
                 if new != held.text:
@@ -94,8 +87,9 @@ class Flagd:
             return f"{path.parent} is mounted read-only"
         if not os.access(path.parent, os.W_OK | os.X_OK):
             return f"{path.parent} may not be written to"
-        if str(path) in _mount_points():
-            return f"{path} is mounted by itself, so it cannot be replaced; mount its folder"
+        with suppress(OSError):  # there is no /proc; and `Path.is_mount` does not know that files can be mount points too
+            if str(path) in (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()):
+                return f"{path} is mounted by itself, so it cannot be replaced; mount its folder"
         return ""
 
     def _real(self) -> Path:
@@ -103,14 +97,6 @@ class Flagd:
             return self._file.resolve(strict=True)
         except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
             raise Refused(f"{self._file} cannot be read: {error}") from error
-
-
-def _mount_points() -> set[str]:
-    """Files can be mount points too, which `Path.is_mount` does not know. Empty where there is no /proc."""
-    try:
-        return {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()}
-    except OSError:
-        return set()
 
 
 def _held(path: Path) -> _Held:
@@ -196,7 +182,11 @@ def _replace(path: Path, text: str, before: os.stat_result) -> None:
         new.unlink(missing_ok=True)
         raise
     with suppress(OSError):  # it is replaced by now; only a power cut could still bring the old file back
-        _sync(path.parent)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _write_copy(new: Path, like: Path, text: str, before: os.stat_result) -> None:
@@ -210,32 +200,20 @@ def _write_copy(new: Path, like: Path, text: str, before: os.stat_result) -> Non
         os.fsync(file.fileno())
 
 
-def _sync(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
-
-
 @contextmanager
 def _locked(path: Path, wait: float) -> Iterator[None]:
     """Hold the lock beside the file; `flock(1)` takes the same one. It is never removed: whoever waits for it holds it open."""
     lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o664)
     try:
         until = time.monotonic() + wait
-        while not _taken(lock):
-            if time.monotonic() >= until:
-                raise NotYet(f"{path.name} is locked by somebody else")
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    raise NotYet(f"{path.name} is locked by somebody else") from None
             time.sleep(0.02)
         yield
     finally:
         os.close(lock)  # gives the lock back
-
-
-def _taken(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

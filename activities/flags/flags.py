@@ -1,18 +1,46 @@
 """Feature flags: switch a feature off, prove it where a customer would meet it, and restore it (S-FLAG)."""
 
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Literal, Protocol
 
 from activities.action import Call, NotYet, Risk
-from activities.flags.by_hand import READ, WRITE
-from activities.kit.setting import Change, Reading, Resource, Restore, Setting, SettingValue
+from activities.kit.setting import Change, Reading, Resource, Setting, SettingValue
 from activities.kit.setting.write import SOON
+from activities.kit.words.shell import Command, Var, command, curl
+from activities.kit.words.urls import segment
 from activities.organisation.policy import Policy
 from activities.product.app_plane import AppPlane
 
 HIGH_PSU = "tools.high_psu"
 # What the product runs by itself while a flag is on.
 PARTS = MappingProxyType({"scheduler.enabled": "scheduler", "batch.enabled": "batch", "orchestrator.autonomy": "autonomy"})
+
+FLAGD = Var("FLAGD_FILE")
+# The file is locked as we lock it, and replaced at once; what stands beside the flag stays as it is.
+SHOW = "import json,sys; f=json.load(open(sys.argv[1]))['flags'][sys.argv[2]]; print(f['state'],f['variants'][f['defaultVariant']])"
+SWITCH = (
+    "import json,os,shutil,sys; p=os.path.realpath(sys.argv[1]); d=json.load(open(p)); f=d['flags'][sys.argv[2]]; on=sys.argv[3]=='on'; "
+    "assert f['state']=='ENABLED' and not f.get('targeting'), 'its state or its targeting decides'; "
+    "f['defaultVariant']=next(n for n,v in f['variants'].items() if v is on); n=p+'.by-hand'; "
+    "open(n,'w').write(json.dumps(d,indent=2,ensure_ascii=False)); shutil.copymode(p,n); os.replace(n,p)"
+)
+
+
+def _by_unleash(flag: str, on: bool | None) -> Command:
+    way = () if on is None else ("/environments/", Var("UNLEASH_ENVIRONMENT"), "/on" if on else "/off")
+    url = (Var("UNLEASH_URL"), "/api/admin/projects/", Var("UNLEASH_PROJECT"), f"/features/{segment(flag)}", *way)
+    return curl("GET" if on is None else "POST", url, ("Authorization: ", Var("UNLEASH_TOKEN")))
+
+
+def _by_flagd(flag: str, on: bool | None) -> Command:
+    if on is None:
+        return command("python3", "-c", SHOW, FLAGD, flag)
+    return command("flock", "-w", "10", (FLAGD, ".lock"), "python3", "-c", SWITCH, FLAGD, flag, "on" if on else "off")
+
+
+# How a person reads a flag (None) or switches it without us, for each flag store.
+BY_HAND: Mapping[str, Callable[[str, bool | None], Command]] = MappingProxyType({"unleash": _by_unleash, "flagd": _by_flagd})
 
 
 class Flag(Resource):
@@ -28,22 +56,19 @@ class Flag(Resource):
         return f"flag/{self.flag}"
 
     def read_by_hand(self) -> tuple[str, ...]:
-        return READ[self.store](self.flag)
+        return (BY_HAND[self.store](self.flag, None),)
 
     def write_by_hand(self, value: "Switch", prior: object = None) -> tuple[str, ...]:
-        return WRITE[self.store](self.flag, value.on)
+        return (BY_HAND[self.store](self.flag, value.on),)
 
 
-class Switch(SettingValue):
+class Switch(SettingValue, effect="switch {of} {self} in production"):
     """On or off for everybody in one environment."""
 
     on: bool
 
     def __str__(self) -> str:
         return "on" if self.on else "off"
-
-    def effect(self, of: Flag) -> str:
-        return f"switch {of} {self} in production"
 
     def back(self, of: Flag) -> str:
         return f"switch {of} on again" if self.on else f"leave {of} off, as it was"
@@ -80,20 +105,14 @@ class Flags(Setting[Flag, Switch, FlagReading], read="flags.read", change="flags
     async def write(self, call: Call, of: Flag, wanted: Switch, over: FlagReading, epoch: int) -> None:
         await self._store.write(call, of.flag, over, on=wanted.on)
 
-    async def prove(self, call: Call, order: Change[Flag, Switch], now: FlagReading) -> str:
-        return await self._shown(call, order.of.flag, order.wanted)
-
-    async def prove_step(self, call: Call, order: Restore[Flag, Switch], step: Switch) -> str:
-        return await self._shown(call, order.of.flag, step)
-
-    async def _shown(self, call: Call, flag: str, wanted: Switch) -> str:
+    async def shown(self, call: Call, of: Flag, value: Switch) -> str:
         """Where it was seen. Raises `NotYet` while the product behaves otherwise (A.2 M4, R3)."""
-        met, where = await self._outside(call, flag)
+        met, where = await self._outside(call, of.flag)
         if met is None:
             return "nothing outside the flag store shows it"
-        if met != wanted.on:
-            raise NotYet(f"{flag} is {wanted}, but {where} still shows it {Switch(on=met)}", after=SOON)
-        return f"{where} shows it {wanted}"
+        if met != value.on:
+            raise NotYet(f"{of} is {value}, but {where} still shows it {Switch(on=met)}", after=SOON)
+        return f"{where} shows it {value}"
 
     async def _outside(self, call: Call, flag: str) -> tuple[bool | None, str]:
         if flag == HIGH_PSU:
@@ -113,4 +132,4 @@ def switch_off(flag: str, why: str, policy: Policy) -> Change[Flag, Switch]:
     not fail a playbook for it.
     """
     named = policy.systems.get("flags", "unleash")
-    return Flags.order(Flag(flag=flag, store=named if named in READ else "unleash"), Switch(on=False), why=why)
+    return Flags.order(Flag(flag=flag, store=named if named in BY_HAND else "unleash"), Switch(on=False), why=why)

@@ -30,7 +30,10 @@ def _unleash(opening: Opening) -> Unleash:
 
 
 async def _probe_unleash(unleash: Unleash, look: Look) -> Seen:
-    return Seen(f"tells applications {len(await unleash.told(look.call))} flags")
+    said, may = f"tells applications {len(await unleash.told(look.call))} flags", await unleash.may_switch(look.call)
+    return Seen(
+        said if may is not None else f"{said}; not probed whether we may write: this Unleash tells nothing of our token", may_write=may
+    )
 
 
 def _flagd(opening: Opening) -> Flagd:

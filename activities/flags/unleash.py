@@ -7,8 +7,11 @@ from typing import Any
 
 from activities.action import Call, NotYet, Refused
 from activities.flags.flags import FlagReading, Switch
-from activities.kit.http import HttpClient
+from activities.kit.http import HttpClient, outcome
 from activities.kit.words.urls import path
+
+FORBIDDEN, NOT_FOUND = 403, 404
+SWITCHES = frozenset(["ADMIN", "UPDATE_FEATURE_ENVIRONMENT"])  # either permission will do
 
 
 class Unleash:
@@ -34,6 +37,22 @@ class Unleash:
     async def write(self, call: Call, flag: str, over: FlagReading, *, on: bool) -> None:
         """Switch the flag on or off in the environment."""
         await self._admin.write(call, "POST", self._path(flag, "environments", self._environment, "on" if on else "off"))
+
+    async def may_switch(self, call: Call) -> bool | None:
+        """`GET /api/admin/user`: whether our token may switch flags in our environment. None where Unleash does not say."""
+        response = await self._admin.ask(call, "GET", "/api/admin/user")
+        if response.status_code == FORBIDDEN:  # a token for applications
+            return False
+        told = None if response.status_code == NOT_FOUND else outcome(response).json().get("permissions")
+        if told is None:
+            return None
+        here = (None, "", "*")  # what a permission for everything says
+        return any(
+            one["permission"] in SWITCHES
+            and one.get("project") in (*here, self._project)
+            and one.get("environment") in (*here, self._environment)
+            for one in told
+        )
 
     async def told(self, call: Call) -> list[dict[str, Any]]:
         """What applications are told: their flags."""

@@ -10,6 +10,7 @@ before a later attempt makes anything, by a second look after `shows_within`: a 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
 
 from activities.action import Call, Effect, Limits, NotYet, Order, Patience, Refused, Risk, Role, System
@@ -22,7 +23,6 @@ SOON = timedelta(seconds=1)
 
 O = TypeVar("O", bound=Order)
 X = TypeVar("X")
-Find = Callable[[], Awaitable[X | None]]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,45 @@ class There(Generic[X]):
 
     found: X
     adopted: bool
+
+
+async def once(
+    call: Call,
+    what: str,
+    find: Callable[[], Awaitable[X | None]],
+    make: Callable[[], Awaitable[Any]],
+    fetch: Callable[[Any], Awaitable[X | None]] | None = None,
+    *,
+    missing: Callable[[X], str] = lambda _: "",
+    look_later: Callable[[], Awaitable[None]] | None = None,
+) -> There[X]:
+    """Find a thing, or make it and read it back, by the id that `make` returned where there is `fetch`. `what`: what it is, for people.
+
+    `look_later`: how a later attempt waits, before it looks again and makes anything. Raises `Refused` when the vendor says no, `NotYet`
+    when it took it and does not show it.
+    """
+    found = await find()
+    if found is None and look_later is not None and attempts(call) > 1:
+        await look_later()
+        found = await find()
+    adopted = found is not None
+    if found is None:
+        refuse_when_late()
+        try:
+            id = await make()
+        except (Refused, NotYet):
+            raise
+        except Exception:
+            found = await find()
+            if found is None:
+                raise
+        else:
+            found = await (fetch(id) if fetch else find())
+    if found is None:
+        raise NotYet(f"accepted, but {what} does not show it", after=SOON)
+    if wrong := missing(found):
+        raise NotYet(f"accepted, but {wrong}", after=SOON)
+    return There(found, adopted)
 
 
 class CreateOnce(System, Generic[O, X]):
@@ -50,7 +89,7 @@ class CreateOnce(System, Generic[O, X]):
         super().__init_subclass__()
         if name:
             order = arguments(cls, CreateOnce)[0]
-            derive(cls, "create", CreateOnce._create, name, order, Effect, risk=risk, asks=asks, patience=patience, writes=True)
+            derive(cls, "create", CreateOnce.create, name, order, Effect, risk=risk, asks=asks, patience=patience, writes=True)
 
     # ---- what a system declares ----
 
@@ -72,79 +111,20 @@ class CreateOnce(System, Generic[O, X]):
 
     async def describe(self, call: Call, order: O, there: There[X]) -> Effect:
         """The effect; by default the order's own sentence."""
-        return Effect(target=order.target(), summary=order.effect(), proven_by=self.proof(order, there.found), adopted=there.adopted)
-
-    def proof(self, order: O, found: X) -> str:
-        """Where it was seen."""
-        return "read back"
+        return Effect(target=order.target(), summary=order.effect(), proven_by="read back", adopted=there.adopted)
 
     # ---- what is derived ----
 
     async def create(self, order: O, call: Call) -> Effect:
-        """Make it, once."""
-        raise NotImplementedError
-
-    async def _create(self, order: O, call: Call) -> Effect:
         """There, once, and read back. Raises `Refused` when the vendor says no, `NotYet` when it took it and does not show it."""
         return await self.describe(call, order, await self.once(call, order))
 
     async def once(self, call: Call, order: O) -> There[X]:
         """Find it, or make it and read it back."""
-        found = await self._ours(call, order)
-        if found is not None:
-            return self._checked(order, found, adopted=True)
-        refuse_when_late()
-        try:
-            id = await self.make(call, order)
-        except (Refused, NotYet):
-            raise
-        except Exception:
-            found = await self.find(call, order)
-            if found is None:
-                raise
-            return self._checked(order, found, adopted=False)
-        made = await self.fetch(call, order, id)
-        if made is None:
-            raise NotYet(f"accepted, but {order.target()} does not show it", after=SOON)
-        return self._checked(order, made, adopted=False)
+        find, make, fetch = (partial(step, call, order) for step in (self.find, self.make, self.fetch))
+        later = self._wait if self.shows_within and not self.keyed else None
+        return await once(call, order.target(), find, make, fetch, missing=partial(self.missing, order), look_later=later)
 
-    async def _ours(self, call: Call, order: O) -> X | None:
-        found = await self.find(call, order)
-        if found is None and not self.keyed and self.shows_within and attempts(call) > 1:
-            async with beating():
-                await self.clock.sleep(self.shows_within)
-            found = await self.find(call, order)
-        return found
-
-    def _checked(self, order: O, found: X, *, adopted: bool) -> There[X]:
-        if wrong := self.missing(order, found):
-            raise NotYet(f"accepted, but {wrong}", after=SOON)
-        return There(found, adopted)
-
-
-class _Named(Order):
-    name: str
-
-    def target(self) -> str:
-        return self.name
-
-
-class _Inline(CreateOnce[_Named, X]):
-    def __init__(self, find: Find[X], make: Callable[[], Awaitable[Any]], fetch: Callable[[Any], Awaitable[X | None]] | None) -> None:
-        self._find, self._make, self._fetch = find, make, fetch
-
-    async def find(self, call: Call, order: _Named) -> X | None:
-        return await self._find()
-
-    async def make(self, call: Call, order: _Named) -> Any:
-        return await self._make()
-
-    async def fetch(self, call: Call, order: _Named, id: Any) -> X | None:
-        return await (self._fetch(id) if self._fetch else self._find())
-
-
-async def once(
-    call: Call, what: str, find: Find[X], make: Callable[[], Awaitable[Any]], fetch: Callable[[Any], Awaitable[X | None]] | None = None
-) -> There[X]:
-    """A thing that needs no class of its own: `what` it is, and how it is found, made and, by the id that `make` returned, fetched."""
-    return await _Inline(find, make, fetch).once(call, _Named(name=what))
+    async def _wait(self) -> None:
+        async with beating():
+            await self.clock.sleep(self.shows_within)

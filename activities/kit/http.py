@@ -29,17 +29,9 @@ LONGEST_WAIT = 60.0  # seconds that a vendor may tell us to wait
 class Conflict(Exception):
     """The state is not the one that we read: read again, decide again."""
 
-    def __init__(self, response: httpx.Response) -> None:
-        super().__init__(_said(response))
-        self.response = response
-
 
 class Unprocessable(Refused):
     """422: the vendor understood, and does not take it. An adapter may find out that it is a conflict in fact."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        super().__init__(_said(response))
-        self.response = response
 
 
 class Moved(Refused):
@@ -128,9 +120,9 @@ def outcome(response: httpx.Response) -> httpx.Response:
     if response.status_code in THROTTLES:
         raise NotYet(f"{where}: asked to slow down ({response.status_code})", after=_retry_after(response))
     if response.status_code in CONFLICTS:
-        raise Conflict(response)
+        raise Conflict(_said(response))
     if response.status_code == UNPROCESSABLE:
-        raise Unprocessable(response)
+        raise Unprocessable(_said(response))
     if response.is_redirect:
         raise Moved(response)
     if 300 <= response.status_code < 500 and response.status_code not in UNKNOWN:

@@ -7,6 +7,7 @@ polling with a heartbeat that carries where we are, going on after a crash, veri
 from collections.abc import Callable
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import JsonValue
@@ -14,11 +15,10 @@ from temporalio import activity
 
 from activities.action import Call, Effect, Limits, NotYet, Order, Patience, Refused, Risk, Role, System, Value
 from activities.kit.clock import Clock, RealClock
+from activities.kit.create_once import SOON, once
 from activities.kit.fence import by_now, refuse_when_late
 from activities.kit.pulse import beating
 from activities.kit.verbs import arguments, derive
-
-SOON = timedelta(seconds=1)
 
 O = TypeVar("O", bound=Order)
 
@@ -54,7 +54,7 @@ class Operation(System, Generic[O]):
         super().__init_subclass__()
         if name:
             order = arguments(cls, Operation)[0]
-            derive(cls, "run", Operation._run, name, order, Effect, risk=risk, asks=asks, patience=patience, writes=True)
+            derive(cls, "run", Operation.run, name, order, Effect, risk=risk, asks=asks, patience=patience, writes=True)
 
     # ---- what a system declares ----
 
@@ -80,10 +80,6 @@ class Operation(System, Generic[O]):
     # ---- what is derived ----
 
     async def run(self, order: O, call: Call) -> Effect:
-        """Run it, once."""
-        raise NotImplementedError
-
-    async def _run(self, order: O, call: Call) -> Effect:
         """Started once, done, and verified. Raises `Refused` when it failed, `NotYet` when nobody can say how far it is."""
         known: list[Any] = list(activity.info().heartbeat_details) if activity.in_activity() else []
         async with beating(lambda: tuple(known[:1])):
@@ -101,20 +97,17 @@ class Operation(System, Generic[O]):
 
     async def _begun(self, call: Call, order: O) -> tuple[str, bool]:
         """The id of our run, and whether it had been started before."""
-        found = await self.find(call, order)
-        if found is not None:
-            return found, True
-        await self.precondition(by_now(call), order)
-        refuse_when_late()
-        try:
-            return await self.start(call, order), False
-        except (Refused, NotYet):
-            raise
-        except Exception:
-            found = await self.find(call, order)
-            if found is None:
-                raise
-            return found, False
+
+        async def start() -> str:
+            await self.precondition(by_now(call), order)
+            refuse_when_late()
+            return await self.start(call, order)
+
+        async def started(id: str) -> str:
+            return id
+
+        there = await once(call, order.target(), partial(self.find, call, order), start, started)
+        return there.found, there.adopted
 
     async def _done(self, call: Call, order: O, id: str) -> Progress:
         """Look until it is over."""

@@ -1,15 +1,18 @@
 """Settings of our own REST contract: read with an etag (and an epoch, where there is one), written by PUT under both."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, ClassVar, Generic, cast
 
 from typing_extensions import TypeVar
 
 from activities.action import Call
 from activities.kit.http import HttpClient
+from activities.kit.looks import ReadOrder, filled
 from activities.kit.setting import Reading, Resource, Setting, SettingValue
 from activities.kit.words.shell import Command, Var, address, curl, field_of, keep
-from activities.kit.words.urls import path
+from activities.kit.words.urls import path, query
+from activities.values import Value
 
 Json = dict[str, Any]
 
@@ -25,27 +28,68 @@ class RestClient:
         said: Json = (await self._http.read(call, path, **asked)).json()
         return said
 
+    async def look(self, call: Call, order: "RestLook") -> Json:
+        """What an order wants to see."""
+        return await self.get(call, order.path, **order.asked())
+
     async def put(self, call: Call, path: str, etag: str, body: Json) -> None:
         """Write it, if it still has this etag."""
         await self._http.write(call, "PUT", path, headers={"If-Match": etag}, json=body)
 
 
-class RestResource(Resource):
-    """A resource of a REST contract. A subclass has the names that its path is made of."""
+class RestLook(ReadOrder):
+    """What a REST contract shows, for us and by hand. Declared with the class: `path`, a template; `asks`: the fields of the query."""
 
     base: ClassVar[Var]
     token: ClassVar[Var]
-    version: ClassVar[str] = "v1"
+    _path: ClassVar[str] = ""
+    _asks: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, *, target: str = "", effect: str = "", path: str = "", asks: tuple[str, ...] = ()) -> None:
+        super().__init_subclass__(target=target, effect=effect)
+        cls._path, cls._asks = path or cls._path, asks or cls._asks
+
+    @property
+    def path(self) -> str:
+        return path("v1", *_parts(self._path, self))
+
+    def asked(self) -> Json:
+        """The query."""
+        asked = {name: getattr(self, name) for name in self._asks}
+        return {name: f"{value.total_seconds():g}" if isinstance(value, timedelta) else value for name, value in asked.items()}
+
+    def command(self) -> Command:
+        """The same, by curl."""
+        return curl("GET", address(self.base, self.path, query(self.asked())), ("Authorization: Bearer ", self.token))
+
+    def by_hand(self) -> tuple[str, ...]:
+        return (self.command(),)
+
+
+class RestResource(Resource):
+    """A resource of a REST contract. Declared with the class: its `path` below the version and how people call it, as templates."""
+
+    base: ClassVar[Var]
+    token: ClassVar[Var]
     epochs: ClassVar[bool] = True
+    _path: ClassVar[str] = ""
+    _called: ClassVar[str] = ""
+
+    def __init_subclass__(cls, *, path: str = "", called: str = "") -> None:
+        super().__init_subclass__()
+        cls._path, cls._called = path or cls._path, called or cls._called
+
+    def __str__(self) -> str:
+        return filled(self._called, self)
 
     def parts(self) -> tuple[str, ...]:
         """The parts of its path: `("services", "api", "gateway")`."""
-        raise NotImplementedError
+        return _parts(self._path, self)
 
     @property
     def path(self) -> str:
         """Its path, below the address of the system."""
-        return path(self.version, *self.parts())
+        return path("v1", *self.parts())
 
     def target(self) -> str:
         return "/".join(self.parts())
@@ -70,13 +114,14 @@ class RestResource(Resource):
         return (*read, *((keep("EPOCH", field_of("STATE", "epoch", plus_one=True)),) if self.epochs else ()), put)
 
     def _get(self) -> Command:
-        return curl("GET", self._url(), self._auth())
+        return curl("GET", address(self.base, self.path), self._auth())
 
-    def _url(self) -> Any:
-        return address(self.base, self.path)
-
-    def _auth(self) -> Any:
+    def _auth(self) -> tuple[str, Var]:
         return ("Authorization: Bearer ", self.token)
+
+
+def _parts(template: str, of: Value) -> tuple[str, ...]:
+    return tuple(filled(part, of) for part in template.split("/"))
 
 
 T = TypeVar("T", bound=RestResource)

@@ -1,4 +1,4 @@
-"""The inbox: what was delivered to us, word for word, and what became of it. Kept in the same database as the record."""
+"""The inbox: what was delivered to us, and what became of it. Kept in the same database as the record, without secrets and addresses."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,12 +7,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from activities.action import Value
+from activities.kit.words.redact import redact_body
 from activities.ledger.database import Database, insert_into
 from activities.ledger.tables import alerts, deliveries
 
 
 class Delivery(Value):
-    """A body that somebody posted to us, kept word for word before anybody tries to understand it."""
+    """A body that somebody posted to us, kept before anybody tries to understand it."""
 
     id: str
     source: str
@@ -42,9 +43,9 @@ class Inbox:
         self.ledger = ledger
 
     def keep(self, delivery: Delivery) -> int:
-        """Keep a body before anybody reads it; returns how often exactly this body came."""
+        """Keep a body before anybody reads it, without secrets and addresses; returns how often exactly this body came."""
         untouched = {"last_at": delivery.received_at, "count": 1, "disposition": "received", "why": "", "incident_id": ""}
-        row = delivery.model_dump() | untouched
+        row = delivery.model_dump() | untouched | {"raw": redact_body(delivery.raw)}
         with self.ledger.writing() as connection:
             again = {"count": deliveries.c.count + 1, "last_at": delivery.received_at}
             insert = insert_into(connection, deliveries).values(row).on_conflict_do_update(index_elements=["id"], set_=again)

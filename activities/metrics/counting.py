@@ -1,10 +1,16 @@
-"""Counted requests: what share of them failed, who is hit by it, and whether that is more than chance. Pure."""
+"""Counted requests: what share of them failed, who is hit by it, and whether that is more than chance. No answer is not zero."""
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
+from activities.action import Call, NotYet
+from activities.kit.fence import elapsed
+from activities.kit.words.promql import selector
 from activities.metrics.orders import EstimateQuality
+from activities.metrics.prometheus import Prometheus
+from activities.organisation.numbers import MitigationSettings
 
 HIT, LEAST_ERRORS = 0.05, 2  # who is hit: at least so great a share of requests failed, and at least so many
 Counts = list[tuple[dict[str, str], float]]  # labels, and how many requests
@@ -36,6 +42,12 @@ def beyond_chance(errors: float, n: float, allowed: float) -> bool:
     return errors > expected + 4 * math.sqrt(expected) + 1
 
 
+def chance(times: int, n: int, share: float) -> float:
+    """How likely it is to meet something at least as far from what is expected, if each of `n` is so with this chance (exact, two-sided)."""
+    each = [math.comb(n, k) * share**k * (1 - share) ** (n - k) for k in range(n + 1)]
+    return sum(one for one in each if one <= each[times] * (1 + 1e-9))
+
+
 def met(counted: Counts) -> Met:
     return Met(sum(n for _, n in counted), sum(n for labels, n in counted if labels.get("outcome") == "error"))
 
@@ -57,3 +69,31 @@ def agreement(tenants: Iterable[Met], regions: Iterable[Met]) -> EstimateQuality
     if abs(first - second) > 0.2 * max(first, second):
         return EstimateQuality.LOW
     return EstimateQuality.HIGH if sum(met.n for met in one) >= 200 else EstimateQuality.MED
+
+
+async def too_many_errors(prometheus: Prometheus, call: Call, window: timedelta, allowed: float, **labels: str) -> str:
+    """What is wrong with the requests that have these labels: more errors than allowed, beyond chance. Empty when nothing is.
+
+    Raises `NotYet` when the metrics do not say: nothing is called healthy on missing data.
+    """
+    every = await prometheus.grown(call, selector("service_requests_total", **labels), window)
+    if every is None:
+        raise NotYet("no metrics: nothing is called healthy on missing data", after=timedelta(seconds=5))
+    errors = await prometheus.grown(call, selector("service_requests_total", **labels, outcome="error"), window) or 0.0
+    return f"{errors / every:.2%} of {every:.0f} requests failed" if beyond_chance(errors, every, allowed) else ""
+
+
+async def grown_since(prometheus: Prometheus, call: Call, series: str, numbers: MitigationSettings, what: str) -> float | None:
+    """How much counters grew since a change settled. None: the metrics are blind by now, so that what the probes met must do (INV-20).
+
+    Raises `NotYet` while the metrics do not answer and may still; `what`: what they do not show.
+    """
+    grown = await prometheus.grown(call, series, numbers.settled)
+    if grown is None and elapsed() * call.pace < numbers.settled:
+        raise NotYet(f"accepted, but no metrics show yet {what}", after=again(call, numbers))
+    return grown
+
+
+def again(call: Call, numbers: MitigationSettings) -> timedelta:
+    """When to look for a change again that does not show yet, in real time."""
+    return numbers.look_again / call.pace

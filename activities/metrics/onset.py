@@ -3,14 +3,15 @@
 A *step* points at a change, a *ramp* at load or a leak, *periodic* trouble at a bad artefact that is made again and again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from statistics import median, quantiles
 from typing import NamedTuple
 
-from activities.action import Order, Value
+from activities.action import Value
+from activities.kit.looks import ReadOrder
 from activities.kit.words import shell
 from activities.metrics import queries
 from activities.organisation.numbers import Stability
@@ -24,6 +25,7 @@ LEAST_SAMPLES = 4  # bad ones, before a shape can be told
 RISEN = 0.7  # of the usual height: then the start is over
 LIKE = 1.6  # intervals that differ by less are regular
 TIMES = 3  # so often is periodic
+Run = tuple[float, float]  # first and last instant of bad samples
 
 
 class Shape(StrEnum):
@@ -33,7 +35,7 @@ class Shape(StrEnum):
     UNKNOWN = "unknown"
 
 
-class OnsetOf(Order):
+class OnsetOf(ReadOrder, target="service/{service}", effect="look for the first bad sample of {service} in the last {within}"):
     """Look for the start of a service's trouble in the time before the call's instant."""
 
     service: str
@@ -41,14 +43,7 @@ class OnsetOf(Order):
     window: timedelta = timedelta(minutes=5)  # over which errors are split by revision and region
     slo_target: float = Stability().slo_target
 
-    def target(self) -> str:
-        return f"service/{self.service}"
-
-    def effect(self) -> str:
-        return f"look for the first bad sample of {self.service} in the last {self.within.total_seconds() / 3600:g} h"
-
     def by_hand(self) -> tuple[str, ...]:
-        """The share of errors over time, by curl."""
         start = shell.command("date", "-u", "-d", f"-{self.within.total_seconds():.0f} seconds", "+%s")
         asked = queries.error_share(self.service, queries.ONE_MINUTE)
         return (
@@ -94,23 +89,15 @@ class Start(NamedTuple):
 def start_of(points: Sequence[Point]) -> Start:
     """The first bad sample of the latest trouble, and the shape of its start. The order of the points does not matter."""
     ordered = sorted(points)
-    bad = _no_blips([point for point in ordered if point.bad], ordered[-1].at if ordered else 0.0)
-    if not bad:
+    runs = _joined(((point.at, point.at) for point in ordered if point.bad), CALM)
+    # Of hundreds of samples one is bad by chance: runs that were over at once do not count. What goes on at the end has only begun.
+    lasting = [run for run in runs if run[1] - run[0] >= BLIP.total_seconds() or ordered[-1].at - run[1] <= CALM.total_seconds()]
+    if not lasting:
         return Start(None, Shape.UNKNOWN)
-    every, since = _period(ordered, bad)
-    if every is not None:
-        return Start(since, Shape.PERIODIC, every)
-    first = _episodes([point.at for point in bad], SAME_EPISODE.total_seconds())[-1][0]
+    if regular := _regular(ordered, lasting):
+        return Start(regular[0][0], Shape.PERIODIC, median(_gaps(regular)))
+    first = _joined(lasting, SAME_EPISODE)[-1][0]
     return Start(first, _shape([point for point in ordered if point.at >= first]))
-
-
-def _no_blips(bad: list[Point], end: float) -> list[Point]:
-    """Without the runs that were over at once: of hundreds of samples one is bad by chance. What goes on at the end has only begun."""
-    kept = [
-        run for run in _episodes([point.at for point in bad], CALM.total_seconds())
-        if run[1] - run[0] >= BLIP.total_seconds() or end - run[1] <= CALM.total_seconds()
-    ]  # fmt: skip
-    return [point for point in bad if any(first <= point.at <= last for first, last in kept)]
 
 
 def _shape(points: list[Point]) -> Shape:
@@ -124,36 +111,27 @@ def _shape(points: list[Point]) -> Shape:
     return Shape.RAMP if risen >= SLOW.total_seconds() else Shape.UNKNOWN
 
 
-def _period(points: list[Point], bad: list[Point]) -> tuple[float | None, float | None]:
-    """The period of the trouble and when it began; nothing when it does not come back regularly."""
-    episodes = _episodes([point.at for point in bad], CALM.total_seconds())
-    if len(episodes) < TIMES:
-        return None, None
-    regular = [episodes[-1]]
-    gaps: list[float] = []
-    for before, after in reversed(list(pairwise(episodes))):
-        gap = after[0] - before[0]
-        if gaps and max(*gaps, gap) > LIKE * min(*gaps, gap):
-            break
-        gaps.append(gap)
-        regular.append(before)
-    if len(regular) < TIMES or not _alike(points, regular):
-        return None, None
-    return median(gaps), regular[-1][0]
+def _regular(points: list[Point], runs: list[Run]) -> list[Run]:
+    """The latest runs that come back regularly and are about as high; none when they do not: a start that flickers grows."""
+    n = len(runs)
+    while n >= TIMES and max(gaps := _gaps(runs[-n:])) > LIKE * min(gaps):
+        n -= 1
+    if n < TIMES:
+        return []
+    peaks = [max(point.height for point in points if first <= point.at <= last) for first, last in runs[-n:]]
+    return runs[-n:] if max(peaks) <= 2 * min(peaks) else []
 
 
-def _alike(points: list[Point], episodes: list[tuple[float, float]]) -> bool:
-    """Whether the episodes are about as high: a start that flickers grows from one to the next."""
-    peaks = [max(p.height for p in points if first <= p.at <= last) for first, last in episodes]
-    return max(peaks) <= 2 * min(peaks)
+def _gaps(runs: list[Run]) -> list[float]:
+    return [after[0] - before[0] for before, after in pairwise(runs)]
 
 
-def _episodes(times: list[float], calm: float) -> list[tuple[float, float]]:
-    """First and last instant of each run of bad samples, as far as less than `calm` lies between two."""
-    found: list[tuple[float, float]] = []
-    for at in times:
-        if found and at - found[-1][1] <= calm:
-            found[-1] = (found[-1][0], at)
+def _joined(runs: Iterable[Run], calm: timedelta) -> list[Run]:
+    """One run of those between which no more than `calm` lies."""
+    found: list[Run] = []
+    for first, last in runs:
+        if found and first - found[-1][1] <= calm.total_seconds():
+            found[-1] = (found[-1][0], last)
         else:
-            found.append((at, at))
+            found.append((first, last))
     return found

@@ -6,43 +6,31 @@ Durations are policy time; ratios are 0 to 1. None is unknown, and never nothing
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from activities.action import Order, Value
+from activities.action import Value
+from activities.kit.looks import ReadOrder
 from activities.kit.words import promql, shell
 from activities.metrics import queries
 from activities.metrics.slo import SloPolicy
 from activities.organisation.numbers import Stability
 
 
-class Surface(Order):
+class Surface(ReadOrder, target="service/{service}", effect="read the metrics of {service}"):
     """A service, over the window before the call's instant."""
 
     service: str
     window: timedelta = timedelta(minutes=5)
 
-    def target(self) -> str:
-        return f"service/{self.service}"
-
-    def effect(self) -> str:
-        return f"read the metrics of {self.service}"
-
     def by_hand(self) -> tuple[str, ...]:
-        """Requests by outcome, by curl."""
         query = promql.total(promql.increase(queries.requests(self.service), self.window), "outcome")
         return (queries.by_hand("query", query=query),)
 
 
-class BudgetOf(Order):
+class BudgetOf(ReadOrder, target="service/{service}", effect="count what is left of the error budget of {service}"):
     """The error budget of a service, over the window of its objective."""
 
     service: str
     slo_target: float = Stability().slo_target
     slo: SloPolicy = SloPolicy()
-
-    def target(self) -> str:
-        return f"service/{self.service}"
-
-    def effect(self) -> str:
-        return f"count what is left of the error budget of {self.service}"
 
     def by_hand(self) -> tuple[str, ...]:
         return (shell.command("incident", "slo", self.service),)
@@ -84,7 +72,7 @@ class BlastRadius(Value):
     at: datetime
 
 
-class Gate(Order):
+class Gate(ReadOrder, target="service/{service}", effect="ask whether {service} was stable from {start:%H:%M:%S} to {end:%H:%M:%S}"):
     """Was a service stable between two real instants (spec §7.1)?"""
 
     service: str
@@ -94,14 +82,10 @@ class Gate(Order):
     baseline_error_ratio: float | None = None
     baseline_p99_seconds: float | None = None
 
-    def target(self) -> str:
-        return f"service/{self.service}"
 
-    def effect(self) -> str:
-        return f"ask whether {self.service} was stable from {self.start:%H:%M:%S} to {self.end:%H:%M:%S}"
-
-
-class ProviderGate(Order):
+class ProviderGate(
+    ReadOrder, target="provider/{provider}", effect="ask whether {provider} was healthy from {start:%H:%M:%S} to {end:%H:%M:%S}"
+):
     """Was a provider healthy between two real instants, by probes and by what little traffic it had?"""
 
     provider: str
@@ -109,12 +93,6 @@ class ProviderGate(Order):
     end: datetime
     most_errors: float = 0.01
     longest_gap: timedelta = timedelta(seconds=120)
-
-    def target(self) -> str:
-        return f"provider/{self.provider}"
-
-    def effect(self) -> str:
-        return f"ask whether {self.provider} was healthy from {self.start:%H:%M:%S} to {self.end:%H:%M:%S}"
 
 
 class StabilityVerdict(Value):
@@ -125,13 +103,6 @@ class StabilityVerdict(Value):
     blind_at: datetime | None = None
     why: str = ""
     watched: timedelta
-
-
-class Baseline(Value):
-    """What is usual for a service; None where nobody has said so."""
-
-    p99_seconds: float | None
-    at: datetime
 
 
 class Links(Value):

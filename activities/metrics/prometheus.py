@@ -1,12 +1,14 @@
 """The Prometheus HTTP API (prometheus.io/docs/prometheus/latest/querying/api). Every query names its instants; no answer is not zero."""
 
-from datetime import datetime
+import math
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel
 
 from activities.action import Call
 from activities.kit.http import HttpClient
+from activities.kit.words import promql
 
 
 class Sample(BaseModel):
@@ -34,6 +36,14 @@ class Prometheus:
         """An instant vector. Empty means that there is no such series, or none that is fresh."""
         found = await self._ask(call, "/api/v1/query", query=expression, time=f"{at.timestamp():.6f}")
         return [Sample(labels=one["metric"], value=float(one["value"][1])) for one in found["result"]]
+
+    async def number(self, call: Call, query: str) -> float | None:
+        """The one number that a query gives at the call's instant; None when there is none."""
+        return next((sample.value for sample in await self.query(call, query, call.at) if math.isfinite(sample.value)), None)
+
+    async def grown(self, call: Call, series: str, window: timedelta) -> float | None:
+        """How much counters grew in the window (policy time) before the call's instant; None where there are no samples of them."""
+        return await self.number(call, promql.total(promql.increase(series, window)))
 
     async def query_range(self, call: Call, expression: str, start: datetime, end: datetime, step: float) -> list[Series]:
         asked = {"start": f"{start.timestamp():.6f}", "end": f"{end.timestamp():.6f}", "step": f"{step:g}"}

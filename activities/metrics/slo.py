@@ -99,23 +99,20 @@ class ErrorBudget(Value):
         return tuple(self._burning(alert, policy) for alert in policy.alerts)
 
     def _burning(self, alert: BurnAlert, policy: SloPolicy) -> Burning:
-        long, short = (self._over(window) for window in (alert.long, alert.short))
-        rates = burn(long, self.slo_target), burn(short, self.slo_target)
-        return Burning(alert=alert, long=rates[0], short=rates[1], finding=self._finding(alert, long, short, policy))
+        uncounted = Counted(window=alert.long, bad=None, total=None)
+        counted = [next((one for one in self.windows if one.window == window), uncounted) for window in (alert.long, alert.short)]
+        long, short = (burn(one, self.slo_target) for one in counted)
+        return Burning(alert=alert, long=long, short=short, finding=self._finding(alert, counted, long, short, policy))
 
-    def _finding(self, alert: BurnAlert, long: Counted, short: Counted, policy: SloPolicy) -> Finding:
-        rates = [burn(counted, self.slo_target) for counted in (long, short)]
-        if not self.fresh or None in rates:
+    def _finding(self, alert: BurnAlert, counted: list[Counted], long: float | None, short: float | None, policy: SloPolicy) -> Finding:
+        if not self.fresh or long is None or short is None:
             return Finding.UNKNOWN
-        if min(long.total or 0, short.total or 0) < policy.least_requests:
+        if min(one.total or 0 for one in counted) < policy.least_requests:
             return Finding.TOO_LITTLE
-        if any(rate is None or rate < alert.factor for rate in rates):
+        if min(long, short) < alert.factor:
             return Finding.WITHIN
         young = alert.says == "ticket" and self.history < min(alert.long, policy.least_history)
-        return Finding.TOO_LITTLE if young or (long.bad or 0) < policy.least_errors else Finding(alert.says)
-
-    def _over(self, window: timedelta) -> Counted:
-        return next((counted for counted in self.windows if counted.window == window), Counted(window=window, bad=None, total=None))
+        return Finding.TOO_LITTLE if young or (counted[0].bad or 0) < policy.least_errors else Finding(alert.says)
 
     def in_words(self, policy: SloPolicy) -> str:
         """What is left, in a few words."""

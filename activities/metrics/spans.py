@@ -27,23 +27,24 @@ At = tuple[float, str]  # when (Unix seconds, real), and what was wrong
 
 
 @dataclass(frozen=True)
-class Span:
-    """The time that is asked about: real instants, and the policy time between them."""
+class Readings:
+    """Reads the metrics store over one span: real instants, and the policy time between them."""
 
+    prometheus: Prometheus
+    call: Call
     start: datetime
     end: datetime
-    pace: float
 
     @property
     def length(self) -> timedelta:
-        return max(timedelta(0), self.end - self.start) * self.pace
+        return max(timedelta(0), self.end - self.start) * self.call.pace
+
+    def policy(self, seconds: float) -> timedelta:
+        return timedelta(seconds=seconds) * self.call.pace
 
     def since(self, instant: float) -> float:
         """Policy seconds from the span's start to a real instant."""
         return self.policy(instant - self.start.timestamp()).total_seconds()
-
-    def policy(self, seconds: float) -> timedelta:
-        return timedelta(seconds=seconds) * self.pace
 
     def verdict(self, found: list[At], gaps: list[At]) -> StabilityVerdict:
         """Stable when nothing was found, nothing was missing, and there was anything to look at."""
@@ -58,28 +59,18 @@ class Span:
             watched=self.length,
         )
 
-
-class Readings:
-    """Reads the metrics store over one span."""
-
-    def __init__(self, prometheus: Prometheus, call: Call, span: Span) -> None:
-        self._prometheus = prometheus
-        self._call = call
-        self.span = span
-
     async def series(self, query: str, first: timedelta) -> list[Series]:
         """The query at every step of the span, from the first step whose window lies within it."""
-        span = self.span
-        if first > span.length:
+        if first > self.length:
             return []
-        return await self._prometheus.query_range(self._call, query, span.start + first / span.pace, span.end, STEP.total_seconds())
+        return await self.prometheus.query_range(self.call, query, self.start + first / self.call.pace, self.end, STEP.total_seconds())
 
     async def errors(
         self, metric: str, labels: dict[str, Wanted], outcome: Wanted, allowed: float, windows: tuple[timedelta, ...]
     ) -> list[At]:
         """The instants at which the share of bad outcomes over a window was above what is allowed, beyond chance."""
         found: list[At] = []
-        for window in dict.fromkeys(min(window, self.span.length) for window in windows):
+        for window in dict.fromkeys(min(window, self.length) for window in windows):
             for t, n, bad in await self._shares(metric, labels, outcome, window):
                 if beyond_chance(bad, n, allowed):
                     found.append((t, f"{bad / n:.2%} errors over {window.total_seconds():.0f}s, allowed {allowed:.2%}"))
@@ -89,7 +80,7 @@ class Readings:
         """The share of errors at every step of the span, and whether it says that the SLO is broken."""
         allowed = 1 - slo_target
         return [
-            Point(self.span.since(t), bad / n, bad >= LEAST_BAD and beyond_chance(bad, n, allowed))
+            Point(self.since(t), bad / n, bad >= LEAST_BAD and beyond_chance(bad, n, allowed))
             for t, n, bad in await self._shares("service_requests_total", {"service": service}, "error", window)
             if n > 0
         ]
@@ -99,7 +90,7 @@ class Readings:
         if not usual:
             return []
         return [
-            Point(self.span.since(t), value / usual, value > SLOW_RATIO * usual)
+            Point(self.since(t), value / usual, value > SLOW_RATIO * usual)
             for series in await self.series(p99(service, 2 * WINDOW), 2 * WINDOW)
             for t, value in series.points
             if math.isfinite(value)
@@ -108,29 +99,28 @@ class Readings:
     async def synthetics(self, service: str) -> list[At]:
         """The instants at which a synthetic user failed twice running, or two vantage points failed at once: one failure is chance."""
         failed = [[t for t, value in series.points if value < 1] for series in await self._least("synthetic_ok", service=service)]
-        twice = {b for times in failed for a, b in pairwise(times) if self.span.policy(b - a) <= 1.5 * STEP}
+        twice = {b for times in failed for a, b in pairwise(times) if self.policy(b - a) <= 1.5 * STEP}
         at_once = {t for t, vantages in Counter(t for times in failed for t in times).items() if vantages > 1}
         return [(t, "synthetic users failed") for t in sorted(twice | at_once)]
 
     async def failed_probes(self, provider: str) -> list[At]:
         """The instants at which a probe of the provider failed less than 5 min after another one: one lost probe is chance."""
         lost = sorted(t for series in await self._least("llm_probe_success", provider=provider) for t, value in series.points if value < 1)
-        return [(b, "two probes failed within 5 min") for a, b in pairwise(lost) if self.span.policy(b - a) <= FIVE_MINUTES]
+        return [(b, "two probes failed within 5 min") for a, b in pairwise(lost) if self.policy(b - a) <= FIVE_MINUTES]
 
     async def latency(self, service: str, most: float) -> list[At]:
         """The instants at which the 99th percentile was above so many seconds."""
-        window = min(FIVE_MINUTES, self.span.length)
+        window = min(FIVE_MINUTES, self.length)
         slow = [(t, value) for series in await self.series(p99(service, window), window) for t, value in series.points if value > most]
         return [(t, f"p99 was {value:.2f} s, allowed {most:.2f} s") for t, value in slow]
 
     async def gaps(self, counters: str, longest: timedelta) -> list[At]:
         """The instants at which there had been no sample for longer than allowed."""
-        span = self.span
         seen = await self.series(f"sum(count_over_time({promql.over(counters, 2 * STEP)}))", 2 * STEP)
         present = sorted(t for series in seen for t, value in series.points if value > 0)
-        ends = [span.start.timestamp(), *present, span.end.timestamp()]
+        ends = [self.start.timestamp(), *present, self.end.timestamp()]
         # A point says that there was a sample within two steps before it; so much longer a gap may really have been.
-        return [(b, "no metrics") for a, b in pairwise(ends) if span.policy(b - a) - STEP > longest or not present]
+        return [(b, "no metrics") for a, b in pairwise(ends) if self.policy(b - a) - STEP > longest or not present]
 
     async def _shares(self, metric: str, labels: dict[str, Wanted], outcome: Wanted, window: timedelta) -> list[tuple[float, float, float]]:
         """At every step: when, how many requests, and how many of them were bad."""

@@ -4,7 +4,7 @@ Instants are real; durations inside PromQL are policy seconds and never scaled. 
 """
 
 import math
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from activities.action import Call, System, action
 from activities.kit.words import promql, urls
@@ -13,7 +13,6 @@ from activities.metrics import queries
 from activities.metrics.counting import HIT, Counts, agreement, beyond_chance, ratios
 from activities.metrics.onset import WINDOW, Onset, OnsetOf, Shape, Start, start_of
 from activities.metrics.orders import (
-    Baseline,
     BlastRadius,
     BudgetOf,
     EstimateQuality,
@@ -28,10 +27,10 @@ from activities.metrics.orders import (
 from activities.metrics.prometheus import Prometheus
 from activities.metrics.queries import FIVE_MINUTES, ONE_MINUTE
 from activities.metrics.slo import Counted, ErrorBudget
-from activities.metrics.spans import Readings, Span, fresh
+from activities.metrics.spans import Readings, fresh
 
 __all__ = [
-    "FOUR_WEEKS", "HIT", "Baseline", "BlastRadius", "BudgetOf", "EstimateQuality", "FiringAlert", "Gate", "Links", "ProviderGate",
+    "FOUR_WEEKS", "HIT", "BlastRadius", "BudgetOf", "EstimateQuality", "FiringAlert", "Gate", "Links", "ProviderGate",
     "ServiceHealth", "StabilityVerdict", "Surface", "Telemetry", "beyond_chance",
 ]  # fmt: skip
 
@@ -57,7 +56,7 @@ class Telemetry(System):
             error_ratio=None if blind else by.get("error", 0.0) / n,
             degraded_ratio=None if blind else by.get("degraded", 0.0) / n,
             requests=n,
-            p99_seconds=None if blind else await self._number(call, queries.p99(order.service, order.window)),
+            p99_seconds=None if blind else await self._prometheus.number(call, queries.p99(order.service, order.window)),
             blind=blind,
             at=call.at,
         )
@@ -88,7 +87,7 @@ class Telemetry(System):
         Only windows that lie wholly between the instants count, so that what was before the gate cannot fail it.
         """
         policy, service = order.stability, order.service
-        over = Readings(self._prometheus, call, Span(order.start, order.end, call.pace))
+        over = Readings(self._prometheus, call, order.start, order.end)
         gaps = await over.gaps(queries.requests(service), policy.longest_gap)
         allowed = 1 - policy.slo_target
         if order.baseline_error_ratio is not None:
@@ -99,16 +98,16 @@ class Telemetry(System):
         ]
         if order.baseline_p99_seconds is not None:
             found += await over.latency(service, policy.latency_ratio * order.baseline_p99_seconds)
-        return over.span.verdict(found, gaps)
+        return over.verdict(found, gaps)
 
     @action("telemetry.provider_health")
     async def provider_health(self, order: ProviderGate, call: Call) -> StabilityVerdict:
         """Whether probes of the provider succeeded, and its calls, if it had any. One lost probe is chance, two in 5 min are not."""
-        over, provider = Readings(self._prometheus, call, Span(order.start, order.end, call.pace)), order.provider
+        over, provider = Readings(self._prometheus, call, order.start, order.end), order.provider
         gaps = await over.gaps(promql.selector("llm_probe_success", provider=provider), order.longest_gap)
         probes = await over.failed_probes(provider)
         calls = await over.errors("llm_requests_total", {"provider": provider}, Other("ok"), order.most_errors, (FIVE_MINUTES,))
-        return over.span.verdict([*probes, *calls], gaps)
+        return over.verdict([*probes, *calls], gaps)
 
     @action("telemetry.slo")
     async def slo(self, order: BudgetOf, call: Call) -> ErrorBudget:
@@ -122,23 +121,17 @@ class Telemetry(System):
             windows=tuple([await self._valid(call, order.service, window) for window in order.slo.windows]),
         )
 
-    @action("telemetry.baseline")
-    async def baseline(self, order: Surface, call: Call) -> Baseline:
-        """The usual 99th percentile, where the metrics store has it (in a real installation a recording rule)."""
-        return Baseline(p99_seconds=await self._baseline(call, order.service), at=call.at)
-
     @action("telemetry.onset")
     async def onset(self, order: OnsetOf, call: Call) -> Onset:
         """The first bad sample, the shape of the start, and the errors by revision and region. Blind when there are no fresh samples."""
-        service, span = order.service, Span(call.at - order.within / call.pace, call.at, call.pace)
-        over = Readings(self._prometheus, call, span)
+        service, over = order.service, Readings(self._prometheus, call, call.at - order.within / call.pace, call.at)
         start = start_of(await over.error_points(service, WINDOW, order.slo_target))
         slow = start.at is None and (start := start_of(await over.slow_points(service, await self._baseline(call, service)))).at is not None
         if start.at is None:  # few errors show only in a longer window; that they are there is certain then, how they began is not
             start = Start(start_of(await over.error_points(service, FIVE_MINUTES, order.slo_target)).at, Shape.UNKNOWN)
         return Onset(
             service=service,
-            first_bad=None if start.at is None else span.start + timedelta(seconds=start.at) / call.pace,
+            first_bad=None if start.at is None else over.start + timedelta(seconds=start.at) / call.pace,
             shape=start.shape,
             slow=slow,
             every=None if start.every is None else timedelta(seconds=start.every),
@@ -151,13 +144,15 @@ class Telemetry(System):
     @action("telemetry.links")
     async def links(self, order: Surface, call: Call) -> Links:
         """Links to the metrics UI over the window, at absolute instants."""
-        requests = promql.total(promql.rate(queries.requests(order.service), ONE_MINUTE), "outcome")
-        shown = (
-            ("Requests by outcome", requests),
-            ("Provider calls by outcome", queries.provider_calls(ONE_MINUTE)),
-            ("99th percentile", queries.p99(order.service, FIVE_MINUTES)),
-        )
-        return Links(links=tuple((title, self._link(query, call.at, order.window / call.pace)) for title, query in shown))
+        instant, seconds = f"{call.at:%Y-%m-%d %H:%M:%S}", max(1, math.floor((order.window / call.pace).total_seconds()))
+        when = {"g0.tab": "0", "g0.range_input": f"{seconds}s", "g0.end_input": instant, "g0.moment_input": instant}
+        shown = {
+            "Requests by outcome": promql.total(promql.rate(queries.requests(order.service), ONE_MINUTE), "outcome"),
+            "Provider calls by outcome": queries.provider_calls(ONE_MINUTE),
+            "99th percentile": queries.p99(order.service, FIVE_MINUTES),
+        }
+        graph = f"{self._prometheus.ui}/graph"
+        return Links(links=tuple((title, graph + urls.query({"g0.expr": query, **when})) for title, query in shown.items()))
 
     @action("telemetry.alerts")
     async def alerts(self, order: Surface, call: Call) -> tuple[FiringAlert, ...]:
@@ -197,21 +192,10 @@ class Telemetry(System):
         """How much of the objective's window has data: a hole is none."""
         every, step = f"count({queries.requests(order.service)})", FIVE_MINUTES.total_seconds()
         query = f"count_over_time({every}[{order.slo.window.total_seconds():.0f}s:{step:.0f}s])"
-        return FIVE_MINUTES * (await self._number(call, query) or 0.0)
+        return FIVE_MINUTES * (await self._prometheus.number(call, query) or 0.0)
 
     async def _fresh(self, call: Call, service: str) -> bool:
-        return (await self._number(call, fresh(service)) or 0) > 0
+        return (await self._prometheus.number(call, fresh(service)) or 0) > 0
 
     async def _baseline(self, call: Call, service: str) -> float | None:
-        return await self._number(call, f"max({promql.selector('service_p99_baseline_seconds', service=service)})")
-
-    async def _number(self, call: Call, query: str) -> float | None:
-        """The one number that a query gives; None when there is none."""
-        found = await self._prometheus.query(call, query, call.at)
-        return next((sample.value for sample in found if math.isfinite(sample.value)), None)
-
-    def _link(self, query: str, at: datetime, window: timedelta) -> str:
-        instant = f"{at:%Y-%m-%d %H:%M:%S}"
-        seconds = f"{max(1, math.floor(window.total_seconds()))}s"
-        shown = {"g0.expr": query, "g0.tab": "0", "g0.range_input": seconds, "g0.end_input": instant, "g0.moment_input": instant}
-        return f"{self._prometheus.ui}/graph{urls.query(shown)}"
+        return await self._prometheus.number(call, f"max({promql.selector('service_p99_baseline_seconds', service=service)})")

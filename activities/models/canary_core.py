@@ -9,13 +9,11 @@ import math
 from datetime import timedelta
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from activities.values import Value
 
 
-class CanaryPolicy(BaseModel):
+class CanaryPolicy(Value):
     """How careful we are. `alpha` bounds P(promote | bad), `beta` bounds P(abort | good), each over the whole ladder."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     p_good: float = 0.01  # the share of bad answers of a healthy target
     p_bad: float = 0.05  # the share that must not be let through
@@ -50,10 +48,8 @@ class Verdict(StrEnum):
     HOLD = "hold"
 
 
-class Tick(BaseModel):
+class Tick(Value):
     """What was measured in one window: `n` trials of the canary, `bad` of them; and the same of the other arm."""
-
-    model_config = ConfigDict(frozen=True)
 
     n: int = 0
     bad: int = 0
@@ -64,17 +60,15 @@ class Tick(BaseModel):
     veto: str = ""
 
 
-class Evidence(BaseModel):
+class Evidence(Value):
     """What is known on one step of the ladder so far."""
-
-    model_config = ConfigDict(frozen=True)
 
     llr: float = 0.0
     dwell: float = 0.0
     n: int = 0
     bad: int = 0
     blind: int = 0
-    recent: tuple[tuple[int, int], ...] = Field(default=())
+    recent: tuple[tuple[int, int], ...] = ()
 
 
 def bounds(policy: CanaryPolicy, steps: int) -> tuple[float, float]:
@@ -91,7 +85,8 @@ def weigh(policy: CanaryPolicy, steps: int, weight: float, so_far: Evidence, tic
     if tick.blind or not 0 <= tick.bad <= tick.n:
         seen = so_far.model_copy(update={"dwell": dwell, "blind": so_far.blind + 1})
         return (Verdict.HOLD if seen.blind > policy.max_blind_ticks else Verdict.CONTINUE), seen, "no data: blind"
-    llr = so_far.llr + _gain(policy, tick)
+    per_bad, per_good = math.log(policy.p_good / policy.p_bad), math.log((1 - policy.p_good) / (1 - policy.p_bad))
+    llr = so_far.llr + tick.bad * per_bad + (tick.n - tick.bad) * per_good
     recent = (*so_far.recent, (tick.n, tick.bad))[-policy.guard_ticks :]
     seen = Evidence(llr=min(llr, promote), dwell=dwell, n=so_far.n + tick.n, bad=so_far.bad + tick.bad, blind=0, recent=recent)
     if _mostly_bad(policy, sum(n for n, _ in recent), sum(bad for _, bad in recent)):
@@ -100,7 +95,7 @@ def weigh(policy: CanaryPolicy, steps: int, weight: float, so_far: Evidence, tic
         return Verdict.ABORT, seen, f"{tick.bad} of {tick.n} answers were bad"
     if llr <= abort:
         return Verdict.ABORT, seen, f"{seen.bad} of {seen.n} answers were bad: worse than {policy.p_bad:.0%}"
-    if seen.llr >= promote and dwell >= _least_dwell(policy, weight).total_seconds():
+    if seen.llr >= promote and dwell >= (policy.bake if weight >= 1 else policy.min_dwell).total_seconds():
         return Verdict.ADVANCE, seen, f"{seen.bad} of {seen.n} answers were bad: healthy"
     if dwell >= policy.max_dwell.total_seconds():
         return Verdict.HOLD, seen, f"undecided after {seen.n} answers"
@@ -118,14 +113,5 @@ def ladder(policy: CanaryPolicy, requests_per_second: float) -> tuple[float, ...
     return (*climb, 1.0)
 
 
-def _gain(policy: CanaryPolicy, tick: Tick) -> float:
-    good = tick.n - tick.bad
-    return tick.bad * math.log(policy.p_good / policy.p_bad) + good * math.log((1 - policy.p_good) / (1 - policy.p_bad))
-
-
 def _mostly_bad(policy: CanaryPolicy, n: int, bad: int) -> bool:
     return n >= policy.guard_least and bad / n >= policy.guard_rate
-
-
-def _least_dwell(policy: CanaryPolicy, weight: float) -> timedelta:
-    return policy.bake if weight >= 1 else policy.min_dwell

@@ -7,21 +7,22 @@ of the counters at the window's two ends, per series: no extrapolation, nothing 
 import asyncio
 import math
 import re
+from collections import defaultdict
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import httpx
-from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
-from activities.action import Call, NotYet, Refused
+from activities.action import Call, NotYet, Refused, Value
 from activities.kit.clock import Clock
 from activities.kit.http import Conflict
 from activities.kit.words import promql
 from activities.metrics.prometheus import Prometheus
 from activities.models.canary_core import Evidence, Tick, Verdict, weigh
-from activities.models.logs import ErrorClass
-from activities.models.model_gateway import ModelGateway
-from activities.models.watch import Watch, Watched
+from activities.models.logs import SLOW_MS, ErrorClass
+from activities.models.model_gateway import ModelGateway, permitting
+from activities.models.routes import Watch, Watched
 
 LONGEST_SILENCE = timedelta(seconds=1)  # between heartbeats
 FRESH = 60  # policy seconds: metrics without a newer sample are stale, and stale is blind
@@ -34,10 +35,8 @@ _TROUBLE = (httpx.HTTPError, NotYet, Refused, Conflict)
 Counters = dict[tuple[tuple[str, str], ...], float]
 
 
-class Arm(BaseModel):
+class Arm(Value):
     """What one provider did: calls, bad ones among them, quality samples, and cost."""
-
-    model_config = ConfigDict(frozen=True)
 
     n: int = 0
     bad: int = 0
@@ -48,16 +47,9 @@ class Arm(BaseModel):
     def and_(self, more: "Arm") -> "Arm":
         return Arm(**{name: getattr(self, name) + getattr(more, name) for name in Arm.model_fields})
 
-    @property
-    def quality(self) -> float | None:
-        """The share of quality samples that passed; None without samples."""
-        return self.quality_pass / self.quality_n if self.quality_n else None
 
-
-class Progress(BaseModel):
+class Progress(Value):
     """How far the watch is: what a heartbeat carries, and what the next attempt resumes from."""
-
-    model_config = ConfigDict(frozen=True)
 
     ticks: int = 0
     evidence: Evidence = Evidence()
@@ -65,23 +57,23 @@ class Progress(BaseModel):
     control: Arm = Arm()
 
 
+@dataclass
 class CanaryWatch:
     """Watches one step until the core has decided."""
 
-    def __init__(self, gateway: ModelGateway, prometheus: Prometheus, clock: Clock, order: Watch, call: Call) -> None:
-        self._gateway = gateway
-        self._prometheus = prometheus
-        self._clock = clock
-        self._order = order
-        self._call = call
-        self._tick = order.policy.tick / call.pace
-        self._last: tuple[datetime, Counters] | None = None
-        self._permitting: list[str] = []
-        self._lapsed = False
+    gateway: ModelGateway
+    prometheus: Prometheus
+    clock: Clock
+    order: Watch
+    call: Call
+    _last: tuple[datetime, Counters] | None = None
+    _permitting: tuple[str, ...] = ()
+    _lapsed: bool = False
 
     async def until_decided(self) -> Watched:
         """Tick until the core says more than *continue*."""
-        progress = _resumed()
+        details = activity.info().heartbeat_details if activity.in_activity() else ()
+        progress = Progress.model_validate(details[0]) if details else Progress()
         behind = self._behind(progress.ticks)
         verdict, reason = Verdict.CONTINUE, ""
         while verdict is Verdict.CONTINUE:
@@ -97,14 +89,16 @@ class CanaryWatch:
             ticks=progress.ticks,
             ended_at=self._instant(progress.ticks),
             control_n=progress.control.n,
-            control_bad=progress.control.bad,
-            quality=progress.canary.quality,
             cost_ratio=_cost_ratio(progress.canary, progress.control),
             lapsed=self._lapsed,
         )
 
+    @property
+    def _tick(self) -> timedelta:
+        return self.order.policy.tick / self.call.pace
+
     def _instant(self, ticks: int) -> datetime:
-        return self._call.at + ticks * self._tick
+        return self.call.at + ticks * self._tick
 
     def _behind(self, ticks: int) -> timedelta:
         """By how much a resumed watch is late: the windows that it missed lie in the past, and need no waiting for."""
@@ -118,16 +112,15 @@ class CanaryWatch:
         left = self._tick - caught_up
         while left > timedelta(0):
             pause = min(left, LONGEST_SILENCE)
-            await self._clock.sleep(pause)
+            await self.clock.sleep(pause)
             _heartbeat(progress)
             left -= pause
         return behind - caught_up
 
     async def _look(self, progress: Progress) -> tuple[Verdict, str, Progress]:
         """One tick: renew the lease, measure, weigh."""
-        order, number = self._order, progress.ticks + 1
-        at = self._instant(number)
-        call = self._call.model_copy(update={"at": at, "key": f"{self._call.key}/lease-{number}"})
+        order, number = self.order, progress.ticks + 1
+        call = self.call.model_copy(update={"at": self._instant(number), "key": f"{self.call.key}/lease-{number}"})
         veto = await self._renew(call)
         measured = await (self._traffic(call) if order.weight else self._probes(call))
         canary, control = measured or (Arm(), Arm())
@@ -142,7 +135,7 @@ class CanaryWatch:
         )
         verdict, evidence, reason = weigh(order.policy, order.steps, order.weight, progress.evidence, tick)
         seen = Progress(ticks=number, evidence=evidence, canary=progress.canary.and_(canary), control=progress.control.and_(control))
-        worse = self._regression(seen)
+        worse = _regression(order, seen.canary, seen.control)
         return (Verdict.ABORT, worse, seen) if worse and verdict is not Verdict.ABORT else (verdict, reason, seen)
 
     async def _renew(self, call: Call) -> str:
@@ -150,15 +143,16 @@ class CanaryWatch:
 
         At weight 0 the route is not ours yet, and the whole is nobody's loan: there only the epoch is compared.
         """
-        order = self._order
+        order = self.order
         try:
-            if order.weight >= 1 or not order.lease_ticks:
-                ours = not order.weight or (await self._gateway.route(call, order.route)).epoch == order.epoch
-                return "" if ours else "a newer route change exists"
-            if order.weight:
-                await self._gateway.renew_lease(call, order.route, order.epoch, order.lease_seconds)
+            if not order.weight:
+                return ""
+            if order.weight < 1 and order.lease_ticks:
+                await self.gateway.renew_lease(call, order.route, order.epoch, order.lease_seconds)
+            elif (await self.gateway.route(call, order.route)).epoch != order.epoch:
+                return "a newer route change exists"
         except Conflict as conflict:
-            self._lapsed = "no_lease" in conflict.response.text
+            self._lapsed = "no_lease" in str(conflict)
             return "the lease lapsed; the router is back on the safe weights" if self._lapsed else "a newer route change exists"
         except (httpx.HTTPError, NotYet):
             return ""
@@ -166,30 +160,18 @@ class CanaryWatch:
 
     async def _probes(self, call: Call) -> tuple[Arm, Arm] | None:
         """Weight 0: nobody's traffic, our own probes, pinned. None when nothing answered at all: then we know nothing of the provider."""
-        order = self._order
+        order = self.order
         times = max(1, round(order.policy.tick.total_seconds() * order.policy.probes_per_second))
         try:
-            self._permitting = self._permitting or await self._who_permits(call)
-        except _TROUBLE:
+            if not self._permitting:
+                providers, tenants = await self.gateway.known(call)
+                self._permitting = permitting(providers[order.provider], tenants)
+        except (*_TROUBLE, KeyError):
             return None
-        if not self._permitting:
-            return None
-        said = await asyncio.gather(
-            *(
-                self._gateway.complete(
-                    call, order.route, self._permitting[i % len(self._permitting)], provider=order.provider, vantage="second-network"
-                )
-                for i in range(times)
-            )
-        )
+        said = await self.gateway.probe(call, order.route, order.provider, self._permitting, times)
         if not any(one.reached for one in said):
             return None
-        bad = sum(one.error_class is not ErrorClass.OK or one.milliseconds > 5_000 for one in said)
-        return Arm(n=len(said), bad=bad), Arm()
-
-    async def _who_permits(self, call: Call) -> list[str]:
-        mark = f"{self._order.provider}@"
-        return [t["name"] for t in await self._gateway.tenants(call) if any(place.startswith(mark) for place in t["allowed"])]
+        return Arm(n=len(said), bad=sum(one.error_class is not ErrorClass.OK or one.milliseconds > SLOW_MS for one in said)), Arm()
 
     async def _traffic(self, call: Call) -> tuple[Arm, Arm] | None:
         """What both arms did in the window that ends at the call's instant; None when the metrics do not say."""
@@ -202,35 +184,18 @@ class CanaryWatch:
         except _TROUBLE:
             return None
         self._last = (call.at, now)
-        canary, control = _arm(self._order.provider, before, now), _arm(self._order.control, before, now)
+        canary, control = _arm(self.order.provider, before, now), _arm(self.order.control, before, now)
         return (canary, control or Arm()) if fresh and canary is not None else None
 
     async def _counters(self, call: Call, at: datetime) -> Counters:
-        arms = promql.text("|".join(map(re.escape, (self._order.provider, self._order.control))))
-        found = await self._prometheus.query(call, f"{{__name__=~{_FAMILIES},provider=~{arms},le=~{_BUCKETS}}}", at)
+        arms = promql.text("|".join(map(re.escape, (self.order.provider, self.order.control))))
+        found = await self.prometheus.query(call, f"{{__name__=~{_FAMILIES},provider=~{arms},le=~{_BUCKETS}}}", at)
         return {tuple(sorted(sample.labels.items())): sample.value for sample in found}
 
     async def _fresh(self, call: Call) -> bool:
-        window = timedelta(seconds=max(FRESH, math.ceil(self._order.policy.tick.total_seconds())))
-        calls = promql.over(promql.selector("llm_requests_total", provider=self._order.provider), window)
-        query = f"sum(count_over_time({calls}))"
-        return any(sample.value > 0 for sample in await self._prometheus.query(call, query, call.at))
-
-    def _regression(self, seen: Progress) -> str:
-        """Why the canary is worse than the control in what the core does not weigh: quality and cost."""
-        order, canary, control = self._order, seen.canary, seen.control
-        drop = _drop(canary, control)
-        if drop is not None and drop >= order.quality_drop:
-            return f"quality is {drop:.1%} below {order.control}'s"
-        ratio = _cost_ratio(canary, control)
-        if ratio is not None and ratio > order.cost_ratio:
-            return f"an answer costs {ratio:.2f} times what it costs at {order.control}"
-        return ""
-
-
-def _resumed() -> Progress:
-    details = activity.info().heartbeat_details if activity.in_activity() else ()
-    return Progress.model_validate(details[0]) if details else Progress()
+        window = timedelta(seconds=max(FRESH, math.ceil(self.order.policy.tick.total_seconds())))
+        calls = promql.over(promql.selector("llm_requests_total", provider=self.order.provider), window)
+        return (await self.prometheus.number(call, f"sum(count_over_time({calls}))") or 0) > 0
 
 
 def _heartbeat(progress: Progress) -> None:
@@ -244,31 +209,36 @@ def _arm(provider: str, before: Counters, now: Counters) -> Arm | None:
     calls = [series for series in mine if ("__name__", "llm_requests_total") in series]
     if not any(series in before for series in calls) or any(math.isnan(value) for value in mine.values()):
         return None
-    gained: dict[tuple[str, str], float] = {}
+    gained: defaultdict[tuple[str, str], float] = defaultdict(float)
     for series, value in mine.items():
         labels, was = dict(series), before.get(series, 0.0)
-        kind = labels["__name__"], labels.get("outcome") or labels.get("verdict") or labels.get("le") or ""
-        gained[kind] = gained.get(kind, 0.0) + (value - was if value >= was else value)
-    return _summed(gained)
+        kind = labels.get("outcome") or labels.get("verdict") or labels.get("le") or ""
+        gained[labels["__name__"], kind] += value - was if value >= was else value
+    n = round(sum(gain for (family, _), gain in gained.items() if family == "llm_requests_total"))
+    in_time = [gain for (_, le), gain in gained.items() if le in ("5", "5.0")]
+    slow = gained["llm_request_duration_seconds_bucket", "+Inf"] - in_time[0] if in_time else 0.0
+    slow = max(0.0, slow - gained["llm_requests_total", "timeout"])  # a timeout is slow too; it is not counted twice
+    passed, failed = (gained["llm_quality_samples_total", kind] for kind in ("pass", "fail"))
+    bad = min(n, round(n - gained["llm_requests_total", "ok"] + slow + failed))
+    return Arm(n=n, bad=bad, quality_n=round(passed + failed), quality_pass=round(passed), usd=gained["llm_cost_usd_total", ""])
 
 
-def _summed(gained: dict[tuple[str, str], float]) -> Arm:
-    by_outcome = {kind: gain for (family, kind), gain in gained.items() if family == "llm_requests_total"}
-    n = round(sum(by_outcome.values()))
-    buckets = {kind: gain for (family, kind), gain in gained.items() if family == "llm_request_duration_seconds_bucket"}
-    slow = buckets.get("+Inf", 0.0) - buckets.get("5", buckets.get("5.0", buckets.get("+Inf", 0.0)))
-    slow_answers = max(0.0, slow - by_outcome.get("timeout", 0.0))  # a timeout is slow too; it is not counted twice
-    passed, failed = gained.get(("llm_quality_samples_total", "pass"), 0.0), gained.get(("llm_quality_samples_total", "fail"), 0.0)
-    bad = min(n, round(n - by_outcome.get("ok", 0.0) + slow_answers + failed))
-    usd = gained.get(("llm_cost_usd_total", ""), 0.0)
-    return Arm(n=n, bad=bad, quality_n=round(passed + failed), quality_pass=round(passed), usd=usd)
+def _regression(order: Watch, canary: Arm, control: Arm) -> str:
+    """Why the canary is worse than the control in what the core does not weigh: quality and cost."""
+    drop = _drop(canary, control)
+    if drop is not None and drop >= order.quality_drop:
+        return f"quality is {drop:.1%} below {order.control}'s"
+    ratio = _cost_ratio(canary, control)
+    if ratio is not None and ratio > order.cost_ratio:
+        return f"an answer costs {ratio:.2f} times what it costs at {order.control}"
+    return ""
 
 
 def _drop(canary: Arm, control: Arm) -> float | None:
     """By how much quality is below the control's; None when there is too little to say, or when it may be chance."""
     if min(canary.quality_n, control.quality_n) < LEAST_SAMPLES:
         return None
-    drop = (control.quality or 0.0) - (canary.quality or 0.0)
+    drop = control.quality_pass / control.quality_n - canary.quality_pass / canary.quality_n
     both = (canary.quality_pass + control.quality_pass) / (canary.quality_n + control.quality_n)
     error = math.sqrt(both * (1 - both) * (1 / canary.quality_n + 1 / control.quality_n))
     return drop if drop > SIGMAS * error else None

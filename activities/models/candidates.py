@@ -5,16 +5,17 @@ Shares and ratios are 0 to 1. Loads are requests per second.
 
 from datetime import datetime
 
-from activities.action import Order, Value
+from activities.action import Value
+from activities.kit.looks import ReadOrder
 from activities.kit.words import shell, urls
 from activities.models.logs import ErrorClass, is_slow
-from activities.models.routes import GATEWAY, TOKEN, asked
+from activities.models.routes import AUTH, GATEWAY, GatewayLook
 
 # Who is degraded first when a provider cannot carry everybody (spec §9.2: shed by tier).
 SHED_FIRST = ("starter", "business", "enterprise", "sovereign")
 
 
-class Probe(Order):
+class Probe(ReadOrder, target="provider/{provider}", effect="send {times} real completions to {provider} from {vantage}"):
     """Ask a provider something real, from outside our own network, now."""
 
     provider: str
@@ -22,36 +23,31 @@ class Probe(Order):
     times: int = 3
     vantage: str = "second-network"
 
-    def target(self) -> str:
-        return f"provider/{self.provider}"
-
-    def effect(self) -> str:
-        return f"send {self.times} real completions to {self.provider} from {self.vantage}"
-
     def by_hand(self) -> tuple[str, ...]:
         """One such completion, by curl."""
         url, prompt = shell.address(GATEWAY, urls.path("v1", "chat", "completions")), {"role": "user", "content": "ping"}
         body = {"model": self.route, "messages": [prompt]}
-        return (shell.curl("POST", url, TOKEN, f"X-Provider: {self.provider}", f"X-Vantage: {self.vantage}", body=body),)
+        return (shell.curl("POST", url, AUTH, f"X-Provider: {self.provider}", f"X-Vantage: {self.vantage}", body=body),)
 
 
 class Probed(Value):
-    """How a provider answered just now. `quota_headroom` is the free share of what we contracted; None where unknown."""
+    """How a provider answered just now: `n` probes, by what they met."""
 
     provider: str
     n: int
-    ok_n: int
     by_class: dict[ErrorClass, int] = {}
     latency_p95_ms: float | None = None
     baseline_ms: float | None = None
-    quota_headroom: float | None = None
-    spend_capped: bool = False
     at: datetime
 
     @property
     def ok(self) -> bool:
         """True when every probe was answered and none was slow. No probe is not ok."""
-        return 0 < self.n == self.ok_n and not is_slow(self.latency_p95_ms, self.baseline_ms)
+        return 0 < self.n == self.by_class.get(ErrorClass.OK, 0) and not is_slow(self.latency_p95_ms, self.baseline_ms)
+
+    @property
+    def spend_capped(self) -> bool:
+        return self.by_class.get(ErrorClass.SPEND_CAP, 0) > 0
 
 
 class Needs(Value):
@@ -63,7 +59,7 @@ class Needs(Value):
     modality: tuple[str, ...] = ("text",)
 
 
-class Survey(Order):
+class Survey(GatewayLook, target="route/{route}", effect="probe every provider but {primary} for route {route}", path="providers"):
     """Look for a provider that can take over from the primary, by live probes."""
 
     route: str
@@ -71,24 +67,11 @@ class Survey(Order):
     needs: Needs = Needs()
     times: int = 3
 
-    def target(self) -> str:
-        """The route that needs another provider."""
-        return f"route/{self.route}"
-
-    def effect(self) -> str:
-        return f"probe every provider but {self.primary} for route {self.route}"
-
-    def by_hand(self) -> tuple[str, ...]:
-        """The providers with their attributes, by curl."""
-        return (asked(urls.path("v1", "providers")),)
-
 
 class Candidate(Value):
     """A provider that might take over. `movable_rps` is the primary's load of tenants that permit it; `free_rps` what it can still take."""
 
     id: str
-    model: str
-    regions: tuple[str, ...]
     evaluated: bool
     prompt_profile: str
     parity: float
@@ -97,7 +80,6 @@ class Candidate(Value):
     free_rps: float
     movable_rps: float
     capabilities_ok: bool
-    quota_headroom: float | None
     shared_with_primary: tuple[str, ...]
     probe: Probed
 
@@ -116,12 +98,12 @@ class Candidates(Value):
     """Every provider but the primary, as it was at `at`."""
 
     found: tuple[Candidate, ...]
-    primary_load_rps: float
     at: datetime
 
     def best(self, *, headroom: float) -> Candidate | None:
         """The one to fail over to: healthy and large enough; no shared dependency first, then parity."""
-        return next(iter(self._ranked(headroom)), None)
+        able = [c for c in self.found if c.healthy and c.carries(headroom) >= 1]
+        return min(able, key=lambda c: (len(c.shared_with_primary), -c.parity, c.id), default=None)
 
     def fallback(self, *, headroom: float) -> Candidate | None:
         """The best one; where nobody can carry everybody, the healthy one that carries most: it takes tenants by priority tier (A.2 M3)."""
@@ -131,28 +113,16 @@ class Candidates(Value):
     def of(self, id: str) -> Candidate | None:
         return next((candidate for candidate in self.found if candidate.id == id), None)
 
-    def _ranked(self, headroom: float) -> list[Candidate]:
-        able = [c for c in self.found if c.healthy and c.carries(headroom) >= 1]
-        return sorted(able, key=lambda c: (len(c.shared_with_primary), -c.parity, c.id))
 
-
-class Split(Order):
+class Split(GatewayLook, target="route/{route}", path="tenants"):
     """Ask which tenants permit another provider (INV-13). `to` may be empty when there is none: then nobody can move."""
 
     route: str
     primary: str
     to: str
 
-    def target(self) -> str:
-        """The route whose tenants are asked about."""
-        return f"route/{self.route}"
-
     def effect(self) -> str:
         return f"sort the tenants of route {self.route} by whether they permit {self.to or 'another provider (there is none)'}"
-
-    def by_hand(self) -> tuple[str, ...]:
-        """The tenants with what they allow, by curl."""
-        return (asked(urls.path("v1", "tenants")),)
 
 
 class TenantSplit(Value):
@@ -163,7 +133,6 @@ class TenantSplit(Value):
     reasons: dict[str, str] = {}
     tiers: dict[str, str] = {}
     rps: dict[str, float] = {}
-    already_degraded: tuple[str, ...] = ()
     at: datetime
 
     def by_priority(self, room_rps: float) -> tuple[tuple[str, ...], tuple[str, ...]]:

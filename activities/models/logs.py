@@ -3,13 +3,13 @@
 Windows are policy time. Shares are 0 to 1.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from activities.action import Order, Value
-from activities.kit.words import urls
-from activities.models.routes import EVERYBODY, asked
+from activities.action import Value
+from activities.models.routes import EVERYBODY, GatewayLook
 
 SLOW_MS = 5_000.0  # the seed's own number: an answer that takes longer is a bad one
 
@@ -28,21 +28,13 @@ class ErrorClass(StrEnum):
     UNCLASSIFIED = "UNCLASSIFIED"
 
 
-class Log(Order):
+class Log(
+    GatewayLook, target="route/{route}", effect="read the last {window} of calls on route {route}", path="calls", asks=("route", "window")
+):
     """Read the gateway's own log of calls to providers."""
 
     route: str
     window: timedelta
-
-    def target(self) -> str:
-        """The route whose calls are read."""
-        return f"route/{self.route}"
-
-    def effect(self) -> str:
-        return f"read the last {_span(self.window)} of calls on route {self.route}"
-
-    def by_hand(self) -> tuple[str, ...]:
-        return (asked(urls.path("v1", "calls"), _within(self.route, self.window)),)
 
 
 class CallLine(Value):
@@ -70,16 +62,11 @@ class Calls(Value):
 
     def n(self, provider: str) -> int:
         """How many calls went to the provider."""
-        return sum(line.n for line in self._of(provider))
-
-    def share(self, provider: str, *classes: ErrorClass) -> float:
-        """The share of the provider's calls that met one of the classes; 0 where there were no calls (ask `n` too)."""
-        met = sum(line.by_class.get(c, 0) for line in self._of(provider) for c in classes)
-        return met / self.n(provider) if self.n(provider) else 0.0
+        return sum(line.n for line in self.lines if line.provider == provider)
 
     def failed_share(self, provider: str) -> float:
-        """The share of the provider's calls that were anything but OK; 0 where there were no calls."""
-        return 1 - self.share(provider, ErrorClass.OK) if self.n(provider) else 0.0
+        """The share of the provider's calls that were anything but OK; 0 where there were no calls (ask `n` too)."""
+        return 1 - self._met(provider)[ErrorClass.OK] / self.n(provider) if self.n(provider) else 0.0
 
     def classified_share(self) -> float:
         """The share of all failures whose class is known; 1 where nothing failed."""
@@ -89,16 +76,11 @@ class Calls(Value):
 
     def dominant(self, provider: str) -> ErrorClass:
         """The class that most of the provider's failures have; OK where none failed."""
-        met = {c: sum(line.by_class.get(c, 0) for line in self._of(provider)) for c in ErrorClass if c is not ErrorClass.OK}
-        worst = max(met, key=lambda c: met[c])
-        return worst if met[worst] else ErrorClass.OK
+        return next((met for met, _ in self._met(provider).most_common() if met is not ErrorClass.OK), ErrorClass.OK)
 
-    def slow(self, provider: str) -> bool:
-        """True when a model's 95th percentile is above max(5 s, 2 × its baseline) in some region."""
-        return any(line.n and is_slow(line.latency_p95_ms, line.baseline_ms) for line in self._of(provider))
-
-    def _of(self, provider: str) -> tuple[CallLine, ...]:
-        return tuple(line for line in self.lines if line.provider == provider)
+    def _met(self, provider: str) -> Counter[ErrorClass]:
+        """How many of the provider's calls met each class; without those that none met."""
+        return sum((Counter(line.by_class) for line in self.lines if line.provider == provider), Counter())
 
 
 def is_slow(latency_ms: float | None, baseline_ms: float | None) -> bool:
@@ -106,59 +88,48 @@ def is_slow(latency_ms: float | None, baseline_ms: float | None) -> bool:
     return latency_ms is not None and latency_ms > max(SLOW_MS, 2 * (baseline_ms or 0.0))
 
 
-class Served(Order):
+class Served(
+    GatewayLook,
+    target="route/{route}",
+    effect="read who served route {route} in the last {window}",
+    path="served",
+    asks=("route", "window"),
+):
     """Read who was really served by whom."""
 
     route: str
     window: timedelta
 
-    def target(self) -> str:
-        return f"route/{self.route}"
-
-    def effect(self) -> str:
-        return f"read who served route {self.route} in the last {_span(self.window)}"
-
-    def by_hand(self) -> tuple[str, ...]:
-        return (asked(urls.path("v1", "served"), _within(self.route, self.window)),)
-
 
 class TenantServed(Value):
-    """What one tenant got: `n` answers, `ok` of them good; by provider; by mode; quality samples and how many passed."""
+    """What one tenant got: `n` answers, `ok` of them good, by provider. `sampled` were looked at for quality, and so many `passed`."""
 
     n: int
     ok: int
     by: dict[str, int] = {}
-    modes: dict[str, int] = {}
-    quality_n: int = 0
-    quality_pass: int = 0
+    sampled: int = 0
+    passed: int = 0
 
 
 class ServedBy(Value):
-    """The data plane's served-by log. Shares are of these tenants' answers; no answers give 0, because nothing was shown."""
+    """The data plane's served-by log."""
 
     tenants: dict[str, TenantServed]
     cost_per_hour: float | None
     at: datetime
 
-    def n(self, tenants: Iterable[str]) -> int:
-        """How many answers these tenants got."""
-        return sum(line.n for line in self._of(tenants))
-
     def share(self, provider: str, tenants: Iterable[str]) -> float:
-        """Served by this provider, of all that a provider served."""
-        lines = self._of(tenants)
+        """Served by this provider, of all answers of a provider to these tenants; no answers give 0, because nothing was shown."""
+        wanted = tuple(tenants)
+        lines = [line for tenant, line in self.tenants.items() if wanted == EVERYBODY or tenant in wanted]
         served = sum(sum(line.by.values()) for line in lines)
         return sum(line.by.get(provider, 0) for line in lines) / served if served else 0.0
 
-    def _of(self, tenants: Iterable[str]) -> tuple[TenantServed, ...]:
-        wanted = tuple(tenants)
-        return tuple(line for tenant, line in self.tenants.items() if wanted == EVERYBODY or tenant in wanted)
-
-
-def _span(window: timedelta) -> str:
-    seconds = int(window.total_seconds())
-    return f"{seconds // 60} min" if seconds % 60 == 0 and seconds >= 120 else f"{seconds} s"
-
-
-def _within(route: str, window: timedelta) -> str:
-    return urls.query({"route": route, "window": int(window.total_seconds())})
+    @property
+    def summary(self) -> str:
+        """Success, quality and cost, in one line (spec §9.2, Verify)."""
+        n, sampled = (sum(getattr(line, name) for line in self.tenants.values()) for name in ("n", "sampled"))
+        ok, passed = (sum(getattr(line, name) for line in self.tenants.values()) for name in ("ok", "passed"))
+        quality = f"{passed / sampled:.0%} of {sampled} samples passed" if sampled else "no sample of quality"
+        cost = "" if self.cost_per_hour is None else f"; {self.cost_per_hour:.2f} USD per hour"
+        return f"{ok / n:.1%} of {n} answers were good; {quality}{cost}" if n else "nobody was served"

@@ -1,18 +1,20 @@
 """The model gateway and its ModelSelector: our own product's API in front of the model providers (docs/practice-platform.md)."""
 
+import asyncio
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
 from pydantic import BaseModel
 
 from activities.action import Call
-from activities.kit.http import HttpClient
+from activities.kit.rest import Json, RestClient
 from activities.kit.words import urls
 from activities.models.logs import ErrorClass
 from activities.models.routes import RouteState
 
-Json = dict[str, Any]
+VANTAGE = "second-network"  # the network that probes come from: not our own
 
 
 class Completion(BaseModel):
@@ -25,48 +27,38 @@ class Completion(BaseModel):
     reached: bool = True
 
 
-class ModelGateway:
+class ModelGateway(RestClient):
     """Routes, client policy, the gateway's logs, and completions. Windows and leases are in policy seconds."""
-
-    def __init__(self, door: HttpClient) -> None:
-        self._client = door
 
     async def route(self, call: Call, alias: str) -> RouteState:
         """A route, with its version and epoch."""
-        said = await self._get(call, urls.path("v1", "routes", alias))
+        said = await self.get(call, urls.path("v1", "routes", alias))
         lease = said.pop("lease") or {}
         said.pop("changed_by", None)
         return RouteState(**said, leased_until=lease.get("expires_at"), safe_weights=lease.get("safe_weights", {}))
 
-    async def put_weights(self, call: Call, alias: str, etag: str, body: Json) -> None:
-        """Write weights. Raises `Conflict` when the version or the epoch is not the one that we read."""
-        await self._put(call, urls.path("v1", "routes", alias, "weights"), etag, body)
-
-    async def put_modes(self, call: Call, alias: str, etag: str, body: Json) -> None:
-        """Write modes. Raises `Conflict` as `put_weights` does."""
-        await self._put(call, urls.path("v1", "routes", alias, "modes"), etag, body)
+    async def put_route(self, call: Call, alias: str, part: str, etag: str, body: Json) -> None:
+        """Write the `weights` or the `modes`. Raises `Conflict` when the version or the epoch is not the one that we read."""
+        await self.put(call, urls.path("v1", "routes", alias, part), etag, body)
 
     async def renew_lease(self, call: Call, alias: str, epoch: int, seconds: float) -> None:
         """Renew the lease of an epoch. Raises `Conflict` when the epoch is not the route's, or when nothing is leased (any more)."""
-        await self._client.write(call, "POST", urls.path("v1", "routes", alias, "lease"), json={"epoch": epoch, "seconds": seconds})
+        await self._http.write(call, "POST", urls.path("v1", "routes", alias, "lease"), json={"epoch": epoch, "seconds": seconds})
 
-    async def providers(self, call: Call) -> list[Json]:
-        """Every provider with its attributes."""
-        said: list[Json] = (await self._get(call, "/v1/providers"))["providers"]
-        return said
+    async def known(self, call: Call) -> tuple[dict[str, Json], list[Json]]:
+        """Every provider with its attributes, by name; and every tenant with what it allows."""
+        providers, tenants = await asyncio.gather(self.get(call, "/v1/providers"), self.get(call, "/v1/tenants"))
+        return {row["name"]: row for row in providers["providers"]}, tenants["tenants"]
 
-    async def tenants(self, call: Call) -> list[Json]:
-        """Every tenant with what it allows."""
-        said: list[Json] = (await self._get(call, "/v1/tenants"))["tenants"]
-        return said
-
-    async def calls(self, call: Call, route: str, window: float) -> Json:
-        """The gateway's own log of calls to providers, over a window."""
-        return await self._get(call, "/v1/calls", route=route, window=f"{window:g}")
-
-    async def served(self, call: Call, route: str, window: float) -> Json:
-        """The data plane's log of who was served by whom, over a window."""
-        return await self._get(call, "/v1/served", route=route, window=f"{window:g}")
+    async def probe(
+        self, call: Call, route: str, provider: str, tenants: Sequence[str], times: int, vantage: str = VANTAGE
+    ) -> list[Completion]:
+        """Completions pinned to a provider, as these tenants in turn. Without tenants there is none: a probe is a request too (INV-13)."""
+        asked = (
+            self.complete(call, route, tenants[i % len(tenants)], provider=provider, vantage=vantage)
+            for i in range(times if tenants else 0)
+        )
+        return await asyncio.gather(*asked)
 
     async def complete(self, call: Call, route: str, tenant: str, *, provider: str = "", vantage: str = "") -> Completion:
         """A small real completion for a tenant; `provider` pins it, `vantage` is the network that it comes from. Never raises."""
@@ -75,19 +67,18 @@ class ModelGateway:
         prompt = {"model": route, "messages": [{"role": "user", "content": "ping"}]}
         began = time.monotonic()
         try:
-            said = await self._client.ask(call, "POST", "/v1/chat/completions", headers=headers, json=prompt)
+            said = await self._http.ask(call, "POST", "/v1/chat/completions", headers=headers, json=prompt)
         except httpx.TransportError as broke:
             met = ErrorClass.TIMEOUT if isinstance(broke, httpx.TimeoutException) else ErrorClass.OVERLOAD
             return Completion(error_class=met, milliseconds=_since(began), reached=False)
         by = said.headers.get("x-served-by", "").partition("@")[0]
         return Completion(error_class=classify(said), milliseconds=_since(began), served_by=by, mode=said.headers.get("x-mode", ""))
 
-    async def _get(self, call: Call, path: str, **params: Any) -> Json:
-        said: Json = (await self._client.read(call, path, **params)).json()
-        return said
 
-    async def _put(self, call: Call, path: str, etag: str, body: Json) -> None:
-        await self._client.write(call, "PUT", path, headers={"If-Match": etag}, json=body)
+def permitting(provider: Json, tenants: Sequence[Json]) -> tuple[str, ...]:
+    """The tenants that allow the provider in a region that it has."""
+    places = {f"{provider['name']}@{region}" for region in provider["regions"]}
+    return tuple(tenant["name"] for tenant in tenants if places & set(tenant["allowed"]))
 
 
 def classify(said: httpx.Response) -> ErrorClass:
@@ -108,10 +99,9 @@ def classify(said: httpx.Response) -> ErrorClass:
     return ErrorClass.OVERLOAD if status >= 500 else ErrorClass.UNCLASSIFIED
 
 
-def _code(said: httpx.Response) -> str:
+def _code(said: httpx.Response) -> Any:
     try:
-        error = said.json()["error"]
-        return str(error["code"])
+        return said.json()["error"]["code"]
     except (ValueError, KeyError, TypeError):
         return ""  # an error page of something in between: the status alone must do
 

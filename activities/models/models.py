@@ -1,37 +1,34 @@
 """Who answers our customers: the model gateway and its ModelSelector (playbook 2.2).
 
 Every write: compare with what is wanted, write under the version that was read, read back from the control plane, and then from the data
-plane: who served, and in which mode, as the answers themselves say. Only then is it an `Effect`.
+plane: who served, as the answers themselves say. Only then is it an `Effect`. `shift` is not on the kit, because it holds a lease that lapses
+to safe weights by itself, and covers tenants of a route that others share; `watch` is not, because its only write is to renew that lease.
 """
 
 import asyncio
 import math
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import Any
 
 from pydantic import JsonValue
 
 from activities.action import Call, Effect, Lapsed, Limits, Measure, NotYet, Patience, Refused, Risk, Role, System, action
 from activities.kit.clock import Clock
 from activities.kit.http import Conflict
+from activities.kit.rest import Json
+from activities.kit.setting.write import ROUNDS, SOON
+from activities.metrics.counting import chance
 from activities.metrics.prometheus import Prometheus
 from activities.models.canary_watch import CanaryWatch
 from activities.models.candidates import Candidate, Candidates, Needs, Probe, Probed, Split, Survey, TenantSplit
 from activities.models.logs import CallLine, Calls, ErrorClass, Log, Served, ServedBy, TenantServed
-from activities.models.model_gateway import Completion, ModelGateway
-from activities.models.routes import EVERYBODY, RouteOf, RouteState, Shift, spread
-from activities.models.watch import Watch, Watched
-
-Json = dict[str, Any]
+from activities.models.model_gateway import ModelGateway, permitting
+from activities.models.routes import EVERYBODY, RouteOf, RouteState, Shift, Watch, Watched, spread
 
 ROUTING = (Role.INCIDENT_COMMANDER, Role.AI_ML_LEAD)
-ROUNDS = 3  # read, decide, write: as often before somebody else is plainly at work on the same thing
 SAMPLE = 24  # probes of the data plane that prove a shift
 INTENDED = 0.99  # the share of answers that must be as intended (spec §9.2, Verify)
 ABSURD = 0.001  # a partial weight is contradicted when what was served would be rarer than this
-SOON = timedelta(seconds=1)
 
 
 def _risk_of_shift(order: Shift, limits: Limits) -> Risk:
@@ -43,61 +40,48 @@ class Models(System):
     """The model gateway, proven by its data plane."""
 
     def __init__(self, gateway: ModelGateway, prometheus: Prometheus, clock: Clock) -> None:
-        self._gateway = gateway
-        self._prometheus = prometheus
-        self._clock = clock
+        self._gateway, self._prometheus, self._clock = gateway, prometheus, clock
 
     # ---- looking ----
 
     @action("models.calls")
     async def calls(self, order: Log, call: Call) -> Calls:
         """What calls to providers met, by class (A.2 T1)."""
-        said = await self._gateway.calls(call, order.route, order.window.total_seconds())
+        said = await self._gateway.look(call, order)
         lines = tuple(_line(row) for row in said["calls"])
         return Calls(lines=lines, inflight_runs=said["inflight_runs"], breaker=said["breaker"], retry_share=said["retry_share"], at=call.at)
 
     @action("models.probe")
     async def probe(self, order: Probe, call: Call) -> Probed:
         """Real completions pinned to one provider, for tenants that permit it (A.2 T2). Raises `Refused` for a provider nobody knows."""
-        providers, tenants = await asyncio.gather(self._gateway.providers(call), self._gateway.tenants(call))
-        row = next((row for row in providers if row["name"] == order.provider), None)
-        if row is None:
-            raise Refused(f"the gateway knows no provider {order.provider}")
-        return await self._probed(call, row, tenants, order.route, order.times, order.vantage)
+        providers, tenants = await self._gateway.known(call)
+        return await self._probed(call, order, _named(providers, order.provider), tenants)
 
     @action("models.survey")
     async def survey(self, order: Survey, call: Call) -> Candidates:
         """Every other provider, live: health, room, permission, shared dependencies (A.2 T3)."""
-        providers, tenants = await asyncio.gather(self._gateway.providers(call), self._gateway.tenants(call))
-        route = await self._gateway.route(call, order.route)
-        primary = next((row for row in providers if row["name"] == order.primary), None)
-        if primary is None:
-            raise Refused(f"the gateway knows no provider {order.primary}")
-        others = [row for row in providers if row["name"] != order.primary]
-        probed = await asyncio.gather(*(self._probed(call, row, tenants, order.route, order.times) for row in others))
+        (providers, tenants), route = await asyncio.gather(self._gateway.known(call), self._gateway.route(call, order.route))
+        primary = _named(providers, order.primary)
+        others = [row for row in providers.values() if row is not primary]
+        probes = (Probe(provider=row["name"], route=order.route, times=order.times) for row in others)
+        probed = await asyncio.gather(*(self._probed(call, probe, row, tenants) for probe, row in zip(probes, others, strict=True)))
         load = {tenant["name"]: tenant["rps"] * route.weights_for(tenant["name"]).get(order.primary, 0.0) for tenant in tenants}
-        found = []
-        for row, seen in zip(others, probed, strict=True):
-            movable = sum(load[tenant["name"]] for tenant in tenants if _permits(tenant, row))
-            found.append(_candidate(row, primary, order.needs, movable, seen))
-        return Candidates(found=tuple(found), primary_load_rps=sum(load.values()), at=call.at)
+        movable = [sum(load[tenant] for tenant in permitting(row, tenants)) for row in others]
+        found = (_candidate(row, primary, order.needs, rps, seen) for row, rps, seen in zip(others, movable, probed, strict=True))
+        return Candidates(found=tuple(found), at=call.at)
 
     @action("models.split")
     async def split(self, order: Split, call: Call) -> TenantSplit:
         """Which tenants permit the other provider, and which do not (A.2 T4, INV-13)."""
-        providers, tenants = await asyncio.gather(self._gateway.providers(call), self._gateway.tenants(call))
-        route = await self._gateway.route(call, order.route)
-        to = next((row for row in providers if row["name"] == order.to), None)
-        if to is None and order.to:
-            raise Refused(f"the gateway knows no provider {order.to}")
-        stuck = [tenant for tenant in tenants if to is None or not _permits(tenant, to)]
+        providers, tenants = await self._gateway.known(call)
+        movable = permitting(_named(providers, order.to), tenants) if order.to else ()
+        stuck = {tenant["name"]: tenant for tenant in tenants if tenant["name"] not in movable}
         return TenantSplit(
-            movable=tuple(tenant["name"] for tenant in tenants if tenant not in stuck),
-            stuck=tuple(tenant["name"] for tenant in stuck),
-            reasons={tenant["name"]: f"permits only {', '.join(tenant['allowed']) or 'nobody'}" for tenant in stuck},
+            movable=movable,
+            stuck=tuple(stuck),
+            reasons={name: f"permits only {', '.join(tenant['allowed']) or 'nobody'}" for name, tenant in stuck.items()},
             tiers={tenant["name"]: tenant["tier"] for tenant in tenants},
             rps={tenant["name"]: tenant["rps"] for tenant in tenants},
-            already_degraded=tuple(tenant["name"] for tenant in tenants if route.mode(tenant["name"]) == "retrieval_only"),
             at=call.at,
         )
 
@@ -108,17 +92,10 @@ class Models(System):
 
     @action("models.served")
     async def served(self, order: Served, call: Call) -> ServedBy:
-        """Who was really served by whom, in which mode, how well, at what cost."""
-        said = await self._gateway.served(call, order.route, order.window.total_seconds())
+        """Who was really served by whom, how well, at what cost."""
+        said = await self._gateway.look(call, order)
         tenants = {
-            tenant: TenantServed(
-                n=row["n"],
-                ok=row["ok"],
-                by=row["by"],
-                modes=row["modes"],
-                quality_n=row["quality"]["n"],
-                quality_pass=row["quality"]["pass"],
-            )
+            tenant: TenantServed(n=row["n"], ok=row["ok"], by=row["by"], sampled=row["quality"]["n"], passed=row["quality"]["pass"])
             for tenant, row in said["tenants"].items()
         }
         return ServedBy(tenants=tenants, cost_per_hour=said["cost_usd_per_hour"], at=call.at)
@@ -141,9 +118,9 @@ class Models(System):
             before = order.prior or before or now
             if _as_ordered(order, now):
                 return await self._shifted(order, call, before, adopted=not conflicted)
-            epoch = _epoch_to_write(order, now, conflicted)
+            body = {"epoch": _epoch_to_write(order, now, conflicted), **order.body()}
             try:
-                await self._gateway.put_weights(call, order.route, now.etag, order.body(epoch))
+                await self._gateway.put_route(call, order.route, "weights", now.etag, body)
             except Conflict:
                 conflicted = True
                 if not order.epoch:
@@ -161,26 +138,15 @@ class Models(System):
 
     # ---- how it is done ----
 
-    async def _probed(
-        self, call: Call, row: Json, tenants: Sequence[Json], route: str, times: int, vantage: str = "second-network"
-    ) -> Probed:
-        """Ask a provider directly. Only for tenants that permit it: a probe is a request too (INV-13)."""
-        permitting = [tenant["name"] for tenant in tenants if _permits(tenant, row)]
-        asked = (
-            self._gateway.complete(call, route, permitting[i % len(permitting)], provider=row["name"], vantage=vantage)
-            for i in range(times if permitting else 0)
-        )
-        said: list[Completion] = await asyncio.gather(*asked)
-        met = Counter(one.error_class for one in said)
+    async def _probed(self, call: Call, order: Probe, row: Json, tenants: Sequence[Json]) -> Probed:
+        said = await self._gateway.probe(call, order.route, order.provider, permitting(row, tenants), order.times, order.vantage)
+        waited = sorted(one.milliseconds for one in said)
         return Probed(
-            provider=row["name"],
+            provider=order.provider,
             n=len(said),
-            ok_n=met[ErrorClass.OK],
-            by_class=dict(met),
-            latency_p95_ms=_p95([one.milliseconds for one in said]),
+            by_class=Counter(one.error_class for one in said),
+            latency_p95_ms=waited[math.ceil(0.95 * len(waited)) - 1] if waited else None,
             baseline_ms=row["baseline_latency_ms"],
-            quota_headroom=_quota_headroom(row["quota"]),
-            spend_capped=met[ErrorClass.SPEND_CAP] > 0,
             at=call.at,
         )
 
@@ -203,7 +169,7 @@ class Models(System):
         """Probe the data plane as these tenants, and compare who served with who should have. Raises `NotYet` when they differ."""
         named = order.tenants
         if named == EVERYBODY:
-            named = tuple(tenant["name"] for tenant in await self._gateway.tenants(call))
+            named = tuple(tenant["name"] for tenant in (await self._gateway.known(call))[1])
         answered = [tenant for tenant in named if route.mode(tenant) == "normal"]
         if not answered:
             return "no answer can show it: all of them are on retrieval only"
@@ -241,15 +207,10 @@ def contradiction(weights: dict[str, float], served: Counter[str]) -> str:
         share, times = weights.get(provider, 0.0), served[provider]
         short = share >= INTENDED and times < INTENDED * n
         stray = share <= 0 and times > 0
-        absurd = 0 < share < INTENDED and _binomial_p(times, n, share) < ABSURD
+        absurd = 0 < share < INTENDED and chance(times, n, share) < ABSURD
         if short or stray or absurd:
             return f"{times} of {n} probes were served by {provider}, whose share is {share:.4g}"
     return ""
-
-
-def _binomial_p(times: int, n: int, share: float) -> float:
-    chance = [math.comb(n, k) * share**k * (1 - share) ** (n - k) for k in range(n + 1)]
-    return sum(c for c in chance if c <= chance[times] * (1 + 1e-9))
 
 
 def _as_ordered(order: Shift, now: RouteState) -> bool:
@@ -280,9 +241,10 @@ def _line(row: Json) -> CallLine:
     return CallLine(**{**{field: row.get(field) for field in CallLine.model_fields}, "by_class": dict(met)})
 
 
-def _permits(tenant: Json, provider: Json) -> bool:
-    """True when the tenant allows the provider in a region that the provider has."""
-    return any(f"{provider['name']}@{region}" in tenant["allowed"] for region in provider["regions"])
+def _named(providers: dict[str, Json], name: str) -> Json:
+    if name not in providers:
+        raise Refused(f"the gateway knows no provider {name}")
+    return providers[name]
 
 
 def _candidate(row: Json, primary: Json, needs: Needs, movable_rps: float, seen: Probed) -> Candidate:
@@ -296,30 +258,14 @@ def _candidate(row: Json, primary: Json, needs: Needs, movable_rps: float, seen:
     )
     return Candidate(
         id=row["name"],
-        model=row["model"],
-        regions=tuple(row["regions"]),
-        evaluated=row["evaluated"],
         prompt_profile=row["prompt_profile"] or "",
-        parity=row["parity"],
-        price_ratio=row["price_ratio"],
-        capacity_rps=row["capacity_rps"],
+        **{name: row[name] for name in ("evaluated", "parity", "price_ratio", "capacity_rps")},
         free_rps=max(0.0, room),
         movable_rps=movable_rps,
         capabilities_ok=able,
-        quota_headroom=seen.quota_headroom,
         shared_with_primary=tuple(sorted(set(row["shared_tags"]) & set(primary["shared_tags"]))),
         probe=seen,
     )
-
-
-def _quota_headroom(quota: Json) -> float | None:
-    contracted = quota.get("contracted_rpm")
-    return max(0.0, 1 - quota["used"] / contracted) if contracted else None
-
-
-def _p95(values: Sequence[float]) -> float | None:
-    ordered = sorted(values)
-    return ordered[math.ceil(0.95 * len(ordered)) - 1] if ordered else None
 
 
 def _routing(route: RouteState, tenants: tuple[str, ...]) -> dict[str, JsonValue]:

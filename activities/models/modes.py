@@ -1,17 +1,14 @@
 """In which mode tenants are answered: as usual, or from retrieval only and labelled so (spec §9.2 M2)."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
-from typing import ClassVar
 
 from activities.action import Call, Limits, NotYet, Refused, Risk, Role
-from activities.kit.rest import RestResource
 from activities.kit.setting import Change, Reading, Restore, Setting, SettingValue
 from activities.kit.setting.write import SOON
-from activities.kit.words.shell import Var
 from activities.models.model_gateway import ModelGateway
-from activities.models.routes import people, spread
+from activities.models.routes import RouteResource, people, spread
 from activities.organisation.numbers import MitigationSettings
 from activities.product.app_plane import AppPlane
 
@@ -20,26 +17,16 @@ MOST_CHATS = 20  # tenants that are asked to prove a mode
 INTENDED = 0.99  # the share of answers that must be as intended (spec §9.2, Verify)
 
 
-class ModesOf(RestResource):
+class ModesOf(RouteResource):
     """The modes of some tenants of a route."""
 
-    base: ClassVar[Var] = Var("MODEL_GATEWAY_URL")
-    token: ClassVar[Var] = Var("MODEL_GATEWAY_TOKEN")
-
-    route: str
     tenants: tuple[str, ...]
 
     def __str__(self) -> str:
         return f"the mode of {people(self.tenants)} of route {self.route}"
 
-    def parts(self) -> tuple[str, ...]:
-        return ("routes", self.route)
-
     def concerns_nobody(self) -> bool:
         return not self.tenants
-
-    def target(self) -> str:
-        return f"route/{self.route}"
 
     def write_by_hand(self, value: "Modes", prior: object = None) -> tuple[str, ...]:
         """One request for each mode."""
@@ -48,7 +35,7 @@ class ModesOf(RestResource):
         )
 
 
-class Modes(SettingValue):
+class Modes(SettingValue, back="put the modes of route {of.route} back ({self})"):
     """The mode of each tenant: `normal` or `retrieval_only`."""
 
     modes: dict[str, str]
@@ -74,14 +61,10 @@ class Modes(SettingValue):
     def effect(self, of: ModesOf) -> str:
         return f"answer {people(of.tenants)} of route {of.route} from retrieval only, labelled"
 
-    def back(self, of: ModesOf) -> str:
-        return f"put the modes of route {of.route} back ({self})"
-
 
 class ModesReading(Reading[Modes]):
-    """As it was read; `etag` and `route_epoch` are the whole route's, which other changes raise too."""
+    """As it was read; its version and `route_epoch` are the whole route's, which other changes raise too."""
 
-    etag: str = ""
     route_epoch: int = 0
 
 
@@ -103,7 +86,7 @@ class TenantModes(
     async def look_at(self, call: Call, of: ModesOf) -> ModesReading:
         route = await self._gateway.route(call, of.route)
         value = Modes(modes={tenant: route.mode(tenant) for tenant in of.tenants})
-        return ModesReading(value=value, version=route.etag, etag=route.etag, route_epoch=route.epoch)
+        return ModesReading(value=value, version=route.etag, route_epoch=route.epoch)
 
     async def check(self, call: Call, order: Change[ModesOf, Modes] | Restore[ModesOf, Modes], to: Modes) -> None:
         if not order.of.tenants:
@@ -115,19 +98,14 @@ class TenantModes(
             left = [tenant for tenant in tenants if over.value.modes[tenant] != mode]
             if left:
                 body = {"epoch": over.route_epoch + 1, "tenants": left, "mode": mode}
-                await self._gateway.put_modes(call, of.route, over.etag, body)
+                await self._gateway.put_route(call, of.route, "modes", over.version, body)
                 over = await self.look_at(call, of)
                 if any(over.value.modes[tenant] != mode for tenant in left):
                     return  # reading back says so
 
-    async def prove(self, call: Call, order: Change[ModesOf, Modes], now: ModesReading) -> str:
-        return await self._answered(call, order.wanted.modes)
-
-    async def prove_step(self, call: Call, order: Restore[ModesOf, Modes], step: Modes) -> str:
-        return await self._answered(call, step.modes)
-
-    async def _answered(self, call: Call, wanted: Mapping[str, str]) -> str:
+    async def shown(self, call: Call, of: ModesOf, value: Modes) -> str:
         """Ask the product as these tenants. Raises `NotYet` when too many answers show another mode."""
+        wanted = value.modes
         tenants = spread(sorted(wanted), min(MOST_CHATS, len(wanted)))
         said = await asyncio.gather(*(self._app.chat(call, tenant) for tenant in tenants))
         wrong = [tenant for tenant, answer in zip(tenants, said, strict=True) if answer.headers.get("x-mode") != wanted[tenant]]

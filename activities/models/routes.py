@@ -1,6 +1,6 @@
-"""The words of routing: where calls go (spec §9.2).
+"""The words of routing: where calls go, and the watch over one step of the canary back to a provider (spec §9.2).
 
-Leases are policy time. Shares are 0 to 1. An order is written under the version that was read, and under an epoch of its own.
+Leases are policy time. Shares and ratios are 0 to 1.
 """
 
 import math
@@ -9,30 +9,37 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal, Self
 
 from activities.action import Imposition, Order, Value
+from activities.kit.rest import RestLook, RestResource
 from activities.kit.words import shell, urls
-from activities.kit.words.shell import Command, Var
+from activities.kit.words.shell import Var
+from activities.models.canary_core import CanaryPolicy, Evidence, Verdict
 
 EVERYBODY = ("*",)
-GATEWAY, TOKEN = Var("MODEL_GATEWAY_URL"), ("Authorization: Bearer ", Var("MODEL_GATEWAY_TOKEN"))
-EPOCH = Var("EPOCH", number=True)
+GATEWAY, TOKEN = Var("MODEL_GATEWAY_URL"), Var("MODEL_GATEWAY_TOKEN")
+AUTH = ("Authorization: Bearer ", TOKEN)
 
 
-# ---- routes ----
+class GatewayLook(RestLook):
+    """What the model gateway shows."""
+
+    base, token = GATEWAY, TOKEN
 
 
-class RouteOf(Order):
-    """Read a route as the ModelSelector has it."""
+class RouteResource(RestResource, path="routes/{route}"):
+    """A route, to be written under its version and the next epoch."""
+
+    base, token = GATEWAY, TOKEN
 
     route: str
 
     def target(self) -> str:
         return f"route/{self.route}"
 
-    def effect(self) -> str:
-        return f"read route {self.route}"
 
-    def by_hand(self) -> tuple[str, ...]:
-        return (asked(urls.path("v1", "routes", self.route)),)
+class RouteOf(GatewayLook, target="route/{route}", effect="read route {route}", path="routes/{route}"):
+    """Read a route as the ModelSelector has it."""
+
+    route: str
 
 
 class RouteState(Value):
@@ -61,14 +68,13 @@ class RouteState(Value):
 
     def routes_like(self, other: "RouteState") -> bool:
         """True when the other sends everybody as this one does; modes aside."""
-        leased = self.leased_until, self.safe_weights
-        return (self.weights, self.overrides, *leased) == (other.weights, other.overrides, other.leased_until, other.safe_weights)
+        routing = {"weights", "overrides", "leased_until", "safe_weights"}
+        return self.model_dump(include=routing) == other.model_dump(include=routing)
 
     def sends(self, tenants: tuple[str, ...], weights: dict[str, float]) -> bool:
         """True when these tenants are sent by exactly these weights. `("*",)`: everybody, without exception."""
-        if tenants == EVERYBODY:
-            return same_weights(self.weights, weights) and all(same_weights(own, weights) for own in self.overrides.values())
-        return all(same_weights(self.weights_for(tenant), weights) for tenant in tenants)
+        everybody = (self.weights, *self.overrides.values())
+        return all(same_weights(own, weights) for own in (everybody if tenants == EVERYBODY else map(self.weights_for, tenants)))
 
 
 def same_weights(one: dict[str, float], other: dict[str, float]) -> bool:
@@ -116,13 +122,12 @@ class Shift(Imposition):
         return f"put {_shares(before)} back for {people(self.tenants)} of route {self.route}" if before else "put the weights before back"
 
     def by_hand(self) -> tuple[str, ...]:
-        """Read the version, then write, by curl."""
-        return (*_version(self.route), _put(("routes", self.route, "weights"), self.body(EPOCH)))
+        return RouteResource(route=self.route).put_by_hand(self.body(), "weights")
 
-    def body(self, epoch: int | Var) -> dict[str, Any]:
+    def body(self) -> dict[str, Any]:
+        """What is sent, without the epoch."""
         lease = {"seconds": self.lease_seconds, "safe_weights": self.safe_weights} if self.lease_seconds else None
-        tenants: str | list[str] = "*" if self.tenants == EVERYBODY else list(self.tenants)
-        return {"epoch": epoch, "tenants": tenants, "weights": self.weights, "lease": lease}
+        return {"tenants": "*" if self.tenants == EVERYBODY else list(self.tenants), "weights": self.weights, "lease": lease}
 
     def look(self) -> Order:
         return RouteOf(route=self.route)
@@ -153,7 +158,60 @@ class Shift(Imposition):
         return max(had, key=had.count, default=self.prior.weights)
 
 
-# ---- how orders say themselves ----
+class Watch(Order):
+    """Watch one step of the way back to `provider`, and renew the route's lease while it goes well."""
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"epoch"})
+
+    route: str
+    provider: str
+    control: str
+    weight: float
+    step: int
+    steps: int
+    epoch: int
+    lease_ticks: int = 3
+    policy: CanaryPolicy = CanaryPolicy()
+    cost_ratio: float = 1.3
+    quality_drop: float = 0.03
+
+    def target(self) -> str:
+        return f"route/{self.route}"
+
+    def effect(self) -> str:
+        share = f"{self.weight:.0%} of the traffic" if self.weight else "probes only"
+        return f"watch step {self.step} of {self.steps} of the canary back to {self.provider} ({share}), renewing the lease"
+
+    def inverse(self) -> str:
+        """What happens when nobody watches."""
+        return "stop watching: the lease lapses and the router returns to the safe weights by itself"
+
+    def by_hand(self) -> tuple[str, ...]:
+        """The lease, by curl, to be repeated before it lapses."""
+        url = shell.address(GATEWAY, urls.path("v1", "routes", self.route, "lease"))
+        lease = {"epoch": self.epoch, "seconds": self.lease_seconds}
+        return (shell.curl("POST", url, AUTH, body=lease),) if self.weight else ()
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long the lease is renewed for, in policy seconds."""
+        return self.lease_ticks * self.policy.tick.total_seconds()
+
+
+class Watched(Value):
+    """How a step of the canary ended. `cost_ratio` is the cost of an answer against the control's; None where one has no traffic.
+
+    `lapsed`: the lease ran out while nobody renewed it, and the router is back on the safe weights: the step must be taken again.
+    """
+
+    verdict: Verdict
+    reason: str
+    evidence: Evidence
+    ticks: int
+    ended_at: datetime
+    control_n: int = 0
+    cost_ratio: float | None = None
+    lapsed: bool = False
 
 
 def _shares(weights: dict[str, float]) -> str:
@@ -166,23 +224,6 @@ def people(tenants: tuple[str, ...]) -> str:
     if len(tenants) > 4:
         return f"{len(tenants)} tenants ({', '.join(tenants[:3])}, …)"
     return ("tenant " if len(tenants) == 1 else "tenants ") + ", ".join(tenants)
-
-
-def asked(path: str, query: str = "") -> Command:
-    """Ask the gateway, by curl. `path` and `query`: built by `words.urls`."""
-    return shell.curl("GET", shell.address(GATEWAY, path, query), TOKEN)
-
-
-def _version(route: str) -> tuple[str, ...]:
-    return (
-        shell.keep("ROUTE", asked(urls.path("v1", "routes", route))),
-        shell.keep("ETAG", shell.field_of("ROUTE", "etag")),
-        shell.keep("EPOCH", shell.field_of("ROUTE", "epoch", plus_one=True)),
-    )
-
-
-def _put(part: tuple[str, ...], body: dict[str, Any]) -> str:
-    return shell.curl("PUT", shell.address(GATEWAY, urls.path("v1", *part)), TOKEN, ("If-Match: ", Var("ETAG")), body=body)
 
 
 def spread(tenants: Sequence[str], n: int) -> list[str]:

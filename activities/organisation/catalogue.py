@@ -13,6 +13,7 @@ class Deployed(Value):
     regions: tuple[str, ...]  # Cloud Run locations, or the regions of the clusters
     project: str = ""  # Cloud Run: the Google Cloud project
     namespace: str = "default"  # Kubernetes
+    container: str = ""  # the application's own, where side-cars stand beside it and neither ports (Cloud Run) nor its name tell
     repository: str = ""  # owner/name; a push to `branch` is deployed: what a change freeze locks
     branch: str = "main"
 

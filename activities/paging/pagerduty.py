@@ -13,7 +13,7 @@ from activities.kit.words.escape import visible
 JSON = dict[str, Any]
 SEVERITY = MappingProxyType({1: "critical", 2: "error", 3: "warning", 4: "info", 5: "info"})
 LONGEST_SUMMARY, LONGEST_MESSAGE = 1024, 5_000  # characters
-NOT_FOUND = 404
+NOBODYS, NOT_FOUND = 400, 404
 _PAGE = 100  # the most that PagerDuty lists at once; its default is 25
 
 
@@ -91,6 +91,11 @@ class PagerDuty:
         """`GET /users/{id}`; None when nobody has this id (any more)."""
         response = await self._rest.ask(call, "GET", urls.path("users", id))
         return None if response.status_code == NOT_FOUND else dict(outcome(response).json()["user"])
+
+    async def own_role(self, call: Call) -> str | None:
+        """`GET /users/me`: the role of the user whose token we have. None for a token of the account, which is nobody's."""
+        response = await self._rest.ask(call, "GET", "/users/me")
+        return None if response.status_code == NOBODYS else str(outcome(response).json()["user"].get("role", ""))
 
     def _all(self, call: Call, path: str, field: str, **params: Any) -> AsyncIterator[JSON]:
         async def page(offset: int) -> tuple[list[JSON], int | None]:

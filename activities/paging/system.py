@@ -27,12 +27,18 @@ def _pagerduty(opening: Opening) -> PagerDuty:
     )
 
 
+READERS = frozenset({"observer", "read_only_user", "read_only_limited_user"})  # roles of users who change nothing
+
+
 async def _probe(pagerduty: PagerDuty, look: Look) -> Seen:
     ours = look.settings.pagerduty_requester
     user = await pagerduty.user(look.call, ours)
     if user is None:
         raise Refused(f"INCIDENT_PAGERDUTY_REQUESTER is {ours!r}: no user has this id")
-    return Seen(f"pages in the name of {user.get('name')}; the routing key is set, and only a real page would prove it")
+    said, role = f"pages in the name of {user.get('name')}; the routing key is set, and only a real page would prove it", user.get("role")
+    if role not in READERS and (role := await pagerduty.own_role(look.call)) is None:
+        return Seen(f"{said}; not probed whether the token may write: it is the account's, and PagerDuty tells nothing of such a token")
+    return Seen(said, may_write=role not in READERS)
 
 
 SYSTEM = SystemInfo(ClientInfo("pagerduty", PagerDuty, PagerDutySettings, _probe, _pagerduty))

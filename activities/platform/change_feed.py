@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Literal
 
-from activities.action import Call, Order, System, Value, action
+from activities.action import Call, System, Value, action
+from activities.kit.looks import ReadOrder
 from activities.kit.words.redact import Redacted, RedactedFields
 from activities.kit.words.shell import Var, command, curl, keep
 from activities.platform.control_plane import BASE, TOKEN, ControlPlane
@@ -12,16 +13,10 @@ Kind = Literal["deploy", "config", "flag", "migration", "iam", "prompt", "model"
 KINDS: tuple[Kind, ...] = ("deploy", "config", "flag", "migration", "iam", "prompt", "model", "scheduler", "vendor")
 
 
-class ChangesSince(Order):
+class ChangesSince(ReadOrder, target="change-feed", effect="read everything that was changed in the last {look_back}"):
     """Read what was changed in the time before the call's instant, whatever it concerns."""
 
     look_back: timedelta = timedelta(hours=24)
-
-    def target(self) -> str:
-        return "change-feed"
-
-    def effect(self) -> str:
-        return f"read everything that was changed in the last {self.look_back.total_seconds() / 3600:g} h"
 
     def by_hand(self) -> tuple[str, ...]:
         since = command("date", "-u", "-d", f"-{self.look_back.total_seconds():.0f} seconds", "+%Y-%m-%dT%H:%M:%SZ")

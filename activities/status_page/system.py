@@ -29,7 +29,9 @@ def _statuspage(opening: Opening, which: str) -> Statuspage:
 async def _probe(page: Statuspage, look: Look) -> Seen:
     known = [one async for one in page.incidents(look.call)]
     await page.public_incident(look.call, "doctor")
-    return Seen(f"{len(known)} incidents, and customers can read the page")
+    return Seen(
+        f"{len(known)} incidents, and customers can read the page; not probed whether we may write: Statuspage offers no way to ask"
+    )
 
 
 STATUSPAGE = ClientInfo("statuspage", Statuspage, StatuspageSettings, _probe, lambda opening: _statuspage(opening, "statuspage"))

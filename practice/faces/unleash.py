@@ -10,6 +10,10 @@ class FlagEvents(list[JSON]):
     """What was switched, oldest first."""
 
 
+class FlagPermissions(list[JSON]):
+    """What the token may do; all, where nothing is said."""
+
+
 def _refused(status: int, message: str) -> Reply:
     name = {400: "BadDataError", 404: "NotFoundError"}.get(status, "InternalError")
     return Reply({"id": "practice", "name": name, "message": message, "details": [{"message": message}]}, status)
@@ -54,6 +58,14 @@ def client_features(call: Call) -> Reply:
         {**_described(name), "enabled": on, "strategies": [_everyone(name)], "variants": []} for name, on in call.state.flags.items()
     ]
     return Reply({"version": 2, "features": features, "query": {"environment": "production"}})
+
+
+@FACE.reads("user", "/unleash/api/admin/user")
+def user(call: Call) -> Reply:
+    """Whose token it is, and what it may do. An API token's permissions name no project and no environment."""
+    may = call.may("feature.off") and call.may("feature.on")
+    permissions = list(call.state.part(FlagPermissions)) or ([{"permission": "ADMIN"}] if may else [])
+    return Reply({"user": {"id": -42, "username": "practice"}, "permissions": permissions, "feedback": [], "splash": {}})
 
 
 @FACE.reads("events", "/unleash/api/admin/events")

@@ -51,6 +51,7 @@ class Cluster:
     rolling: dict[str, Rolling] = field(default_factory=dict)
     born: dict[str, int] = field(default_factory=dict)  # uid → the version at which it appeared
     made: dict[str, float] = field(default_factory=dict, compare=False)  # uid → when
+    admission: JSON = field(default_factory=dict)  # what a mutating webhook puts into every deployment that is written: a strategic patch
 
     def add(self, objects: dict[str, JSON], manifest: JSON, made: float) -> None:
         metadata = manifest["metadata"]
@@ -90,20 +91,36 @@ def number(replica_set: JSON) -> int:
 
 def template_of(service: Service, revision: Revision) -> JSON:
     """The pod template by which a revision is deployed."""
-    secrets = sorted(revision.secrets.items())
-    env = [
-        {"name": name, "valueFrom": {"secretKeyRef": {"name": name.lower().replace("_", "-"), "key": str(version)}}}
-        for name, version in secrets
-    ]
-    pinned = {f"{SECRET}{name}": str(version) for name, version in secrets}
+    pinned = {f"{SECRET}{name}": str(version) for name, version in {**revision.secrets, **revision.mounted}.items()}
     container: JSON = {"name": service.name, "image": f"{REGISTRY}/{service.repository}:{revision.name}@{revision.digest}"}
+    beside = [{"name": one.name, "image": f"{REGISTRY}/mesh/{one.name}@{one.digest}", **_env(one.secrets)} for one in revision.side_cars]
+    volumes = [{"name": _object(name), "secret": {"secretName": _object(name)}} for name in revision.mounted]
     return {
         "metadata": {
             "labels": {"app": service.name},
             "annotations": {f"{SCHEMA}min": str(revision.schema_min), f"{SCHEMA}max": str(revision.schema_max), **pinned},
         },
-        "spec": {"containers": [container | ({"env": env} if env else {})]},
+        "spec": {"containers": [*beside, container | _env(revision.secrets)], **({"volumes": volumes} if volumes else {})},
     }
+
+
+def _env(secrets: dict[str, int]) -> JSON:
+    keys = [
+        {"name": name, "valueFrom": {"secretKeyRef": {"name": _object(name), "key": str(version)}}}
+        for name, version in sorted(secrets.items())
+    ]
+    return {"env": keys} if keys else {}
+
+
+def _object(secret: str) -> str:
+    """What a secret's object is called in a cluster."""
+    return secret.lower().replace("_", "-")
+
+
+def app_container(template: JSON, service: str) -> JSON:
+    """The application's own container."""
+    containers: list[JSON] = template["spec"]["containers"]
+    return next((one for one in containers if one["name"] == service), containers[0])
 
 
 def hashed(template: JSON, replica_set: str, service: str) -> JSON:

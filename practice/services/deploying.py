@@ -39,7 +39,7 @@ def deploy(
     name = revision_name(service, before.number + 1)
     revision = Revision(
         name, before.number + 1, digest or image_digest(world.seed, name), world.clock.now(), actor,
-        dict(before.secrets if secrets is None else secrets), schema_min, schema_max, image_present,
+        dict(before.secrets if secrets is None else secrets), schema_min=schema_min, schema_max=schema_max, image_present=image_present,
         error_rate=error_rate, latency_factor=latency_factor,
     )  # fmt: skip
     known.revisions[name] = revision

@@ -50,7 +50,7 @@ class DeploymentInCluster:
         revision = self.service.revisions[replica_set]
         if not revision.image_present:
             return "ImagePullBackOff"
-        if any(f"{name}:{version}" in self.fleet.disabled_secrets for name, version in revision.secrets.items()):
+        if revision.needs().intersection(self.fleet.disabled_secrets):
             return "CreateContainerConfigError"
         return "" if runs(self.fleet, self.service, revision) else "CrashLoopBackOff"
 

@@ -22,6 +22,15 @@ EVERY_SERVICE = "*"
 
 
 @dataclass
+class SideCar:
+    """A container that stands before the application's own."""
+
+    name: str
+    digest: str
+    secrets: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
 class Revision:
     """One build of a service. `error_rate` and `latency_factor` are what is wrong with it."""
 
@@ -31,6 +40,8 @@ class Revision:
     created: float = field(compare=False)
     actor: str = "ci"
     secrets: dict[str, int] = field(default_factory=dict)  # secret → pinned version
+    mounted: dict[str, int] = field(default_factory=dict)  # the same, of those in volumes
+    side_cars: list[SideCar] = field(default_factory=list)
     schema_min: int = 1
     schema_max: int = 9
     image_present: bool = True
@@ -39,10 +50,19 @@ class Revision:
     error_rate: float = 0.0
     latency_factor: float = 1.0
 
+    def needs(self) -> set[str]:
+        """`NAME:version` of every secret of every container and volume."""
+        held = [self.secrets, self.mounted, *(one.secrets for one in self.side_cars)]
+        return {f"{name}:{version}" for secrets in held for name, version in secrets.items()}
+
+    def content(self) -> tuple[object, ...]:
+        """What tells its template from another one's."""
+        beside = [(one.name, one.digest) for one in self.side_cars]
+        return self.digest, sorted(self.needs()), beside, self.schema_min, self.schema_max
+
     def fits(self, schema: int, disabled_secrets: list[str]) -> bool:
         """Whether instances of it can run at all: its image is there, its secrets are enabled, it knows the schema."""
-        secrets = any(f"{name}:{version}" in disabled_secrets for name, version in self.secrets.items())
-        return self.image_present and not secrets and self.schema_min <= schema <= self.schema_max
+        return self.image_present and not self.needs().intersection(disabled_secrets) and self.schema_min <= schema <= self.schema_max
 
 
 @dataclass

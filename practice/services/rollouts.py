@@ -19,6 +19,7 @@ from practice.services.cluster import (
     SECRET,
     Cluster,
     Rolling,
+    app_container,
     deployment_manifest,
     number,
     plain,
@@ -26,7 +27,7 @@ from practice.services.cluster import (
     template_of,
 )
 from practice.services.deployment import DeploymentInCluster, report
-from practice.services.fleet import Revision
+from practice.services.fleet import Revision, SideCar
 from practice.services.fleet_cast import revision_name
 from practice.world.state import State
 
@@ -182,7 +183,7 @@ class Controller(DeploymentInCluster):
         revision = self._built(template, now)
         here = {one["metadata"]["name"] for one in owned}
         twin = next(
-            (r for r in reversed(self.service.revisions.values()) if r.name not in here and _content(r) == _content(revision)), None
+            (r for r in reversed(self.service.revisions.values()) if r.name not in here and r.content() == revision.content()), None
         )
         revision = twin or self.service.revisions.setdefault(revision.name, revision)
         manifest = replica_set_manifest(self.deployment, revision.name, template, 1 + max(map(number, owned), default=0))
@@ -191,7 +192,8 @@ class Controller(DeploymentInCluster):
 
     def _built(self, template: JSON, now: float) -> Revision:
         """What a template describes. An image that no revision has is not in the registry."""
-        image = str(next(iter(template["spec"]["containers"]))["image"])
+        app = app_container(template, self.service.name)
+        image = str(app["image"])
         tag, _, digest = image.rpartition("/")[2].partition("@")
         tag = tag.partition(":")[2]
         known = [r for r in self.service.revisions.values() if r.digest == digest or (not digest and r.name == tag)]
@@ -206,6 +208,8 @@ class Controller(DeploymentInCluster):
             actor="kubernetes",
             green_minutes=0.0,
             secrets={key.removeprefix(SECRET): _whole(value, 0) for key, value in notes.items() if key.startswith(SECRET)},
+            mounted={},
+            side_cars=[SideCar(one["name"], one["image"].partition("@")[2]) for one in template["spec"]["containers"] if one is not app],
             schema_min=_whole(notes.get(f"{SCHEMA}min", ""), 1),
             schema_max=_whole(notes.get(f"{SCHEMA}max", ""), 9),
         )
@@ -213,7 +217,3 @@ class Controller(DeploymentInCluster):
 
 def _whole(text: str, otherwise: int) -> int:
     return int(text) if text.isdigit() else otherwise
-
-
-def _content(revision: Revision) -> tuple[str, dict[str, int], int, int]:
-    return revision.digest, revision.secrets, revision.schema_min, revision.schema_max

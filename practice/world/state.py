@@ -147,6 +147,7 @@ class Person:
     name: str
     role: str
     inbox: list[JSON] = field(default_factory=list)
+    pagerduty_role: str = "user"
 
     @property
     def slack_id(self) -> str:

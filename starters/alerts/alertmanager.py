@@ -35,56 +35,44 @@ class PostedAlert(BaseModel):
 
 def read(raw: bytes) -> tuple[list[Report], list[str]]:
     """The alerts of a body, and a sentence about each that cannot be read. Raises `Unreadable` if the body is no webhook of version 4."""
-    posted = _posted(raw)
-    found: list[Report] = []
-    strange = [f"{posted.truncatedAlerts} alerts were cut off by Alertmanager (max_alerts)"] if posted.truncatedAlerts > 0 else []
-    for nth, one in enumerate(posted.alerts):
-        try:
-            found.append(_report(PostedAlert.model_validate(one)))
-        except (ValidationError, RecursionError) as wrong:
-            strange.append(f"alert {nth + 1}: {_reason(wrong)}")
-    return found, strange
-
-
-def _posted(raw: bytes) -> Posted:
     try:
-        return Posted.model_validate(json.loads(raw, parse_constant=_no_number))
+        posted = Posted.model_validate(json.loads(raw, parse_constant=_no_number))
     except RecursionError:
         raise Unreadable("the JSON is nested too deep") from None
     except ValidationError as wrong:
         raise Unreadable(f"this is no Alertmanager webhook of version 4: {_reason(wrong)}") from None
     except ValueError as wrong:
         raise Unreadable(f"the body is not JSON: {wrong}") from None
+    found: list[Report] = []
+    strange = [f"{posted.truncatedAlerts} alerts were cut off by Alertmanager (max_alerts)"] if posted.truncatedAlerts > 0 else []
+    for nth, one in enumerate(posted.alerts):
+        try:
+            found.append(_report(PostedAlert.model_validate(one)))
+        except ValidationError as wrong:
+            strange.append(f"alert {nth + 1}: {_reason(wrong)}")
+        except RecursionError:
+            strange.append(f"alert {nth + 1}: nested too deep")
+    return found, strange
 
 
 def _report(alert: PostedAlert) -> Report:
+    """With its trace ids as labels: rules write them as annotations because as labels they would make a series of each."""
+    said = (alert.annotations.get("summary"), alert.annotations.get("description"), alert.labels.get("alertname"), "an unnamed alert")
+    traced = {name: alert.annotations[name] for name in ("trace_id", "trace_ids") if alert.annotations.get(name)}
+    kept = [*list(alert.labels.items())[:MOST_LABELS], *traced.items()]
     return Report(
         status=alert.status,
-        labels=_labels(alert),
-        summary=_summary(alert),
+        labels=redact_fields({one_line(name, 100): one_line(value, 300) for name, value in kept}),
+        summary=one_line(next(filter(None, said)), 200),
         starts_at=alert.startsAt,
         fingerprint=alert.fingerprint or json.dumps(alert.labels, sort_keys=True),
     )
-
-
-def _labels(alert: PostedAlert) -> dict[str, str]:
-    """Its labels; and its trace ids, which rules write as annotations because as labels they would make a series of each."""
-    traced = {name: alert.annotations[name] for name in ("trace_id", "trace_ids") if alert.annotations.get(name)}
-    kept = [*list(alert.labels.items())[:MOST_LABELS], *traced.items()]
-    return redact_fields({one_line(name, 100): one_line(value, 300) for name, value in kept})
-
-
-def _summary(alert: PostedAlert) -> str:
-    said = (alert.annotations.get("summary"), alert.annotations.get("description"), alert.labels.get("alertname"), "an unnamed alert")
-    return one_line(next(filter(None, said)), 200)
 
 
 def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no number")
 
 
-def _reason(wrong: ValidationError | RecursionError) -> str:
-    if isinstance(wrong, RecursionError):
-        return "nested too deep"
+def _reason(wrong: ValidationError) -> str:
     first = wrong.errors(include_url=False, include_input=False)[0]
     return one_line(f"{'.'.join(map(str, first['loc'])) or 'body'}: {first['msg']}", 200)

@@ -54,7 +54,7 @@ def cases_of(delivery: Delivery, reports: Iterable[Report]) -> list[Case]:
     found: list[Case] = []
     keys: set[str] = set()
     for report in reports:
-        case = _case(delivery, report)
+        case = _case_of(delivery, report)
         if case.alert.dedup_key not in keys and len(keys) >= MOST_AT_ONCE:
             case = _unknown(delivery, report, f"more than {MOST_AT_ONCE} incidents in one delivery")
         keys.add(case.alert.dedup_key)
@@ -72,7 +72,8 @@ def grouped(cases: Iterable[Case]) -> list[list[Case]]:
 
 def unreadable(delivery: Delivery, why: str) -> Case:
     """The triage incident that is told of what cannot be read."""
-    return _triage(delivery, UNREADABLE, why)
+    report = Report("firing", {}, one_line(why, 300), delivery.received_at, delivery.id)
+    return _triage(delivery, report, delivery.id, why, UNREADABLE)
 
 
 def several(sentences: Sequence[str]) -> str:
@@ -80,7 +81,7 @@ def several(sentences: Sequence[str]) -> str:
     return "; ".join(sentences[:3]) + (f" and {len(sentences) - 3} more" if len(sentences) > 3 else "")
 
 
-def _case(delivery: Delivery, report: Report) -> Case:
+def _case_of(delivery: Delivery, report: Report) -> Case:
     """The incident of an alert: its label `playbook` names the playbook, its other labels the scope."""
     labels = report.labels
     try:
@@ -89,43 +90,46 @@ def _case(delivery: Delivery, report: Report) -> Case:
         return _unknown(delivery, report, "the alert names no playbook")
     except CliError as unknown:
         return _unknown(delivery, report, unknown.sentence)
+    # A clock that is far off is not believed, because the incident's id carries the day.
+    plausible = delivery.received_at - timedelta(days=14) < report.starts_at < delivery.received_at + timedelta(minutes=5)
     incident = Incident(
         service=labels.get("service", ""), provider=labels.get("provider", ""), region=labels.get("region", ""),
-        source=delivery.source, title=report.summary, confidence=_confidence(labels), started_at=_onset(report, delivery),
-        delivery=_alert_id(delivery, report), labels=labels,
+        source=delivery.source, title=report.summary, confidence=_confidence(labels),
+        started_at=report.starts_at.astimezone(UTC) if plausible else delivery.received_at, labels=labels,
     )  # fmt: skip
-    key = steering.dedup_key(info, incident)
-    alert = _alert(delivery, report, key)
-    return Case(info, incident.model_copy(update={"dedup_key": key}), alert, _record(delivery, report, alert))
+    return _case(delivery, report, _alert_id(delivery, report), info, incident, steering.dedup_key(info, incident))
 
 
 def _unknown(delivery: Delivery, report: Report, why: str) -> Case:
     """A readable alert that no playbook knows."""
-    labels = report.labels
-    case = _triage(delivery, labels.get("alertname", "UnnamedAlert"), f"{report.summary} ({why})")
-    alert = _alert(delivery, report, case.alert.dedup_key)
-    service = {"service": labels.get("service") or "unknown", "labels": labels, "delivery": alert.delivery}
-    return case._replace(incident=case.incident.model_copy(update=service), alert=alert, record=_record(delivery, report, alert))
+    return _triage(delivery, report, _alert_id(delivery, report), f"{report.summary} ({why})")
 
 
-def _triage(delivery: Delivery, name: str, why: str) -> Case:
+def _triage(delivery: Delivery, report: Report, name: str, why: str, called: str = "") -> Case:
     """The triage incident of this source and half hour."""
     since = datetime.fromtimestamp(delivery.received_at.timestamp() // BUCKET.total_seconds() * BUCKET.total_seconds(), UTC)
     key = f"triage/{delivery.source}/{since:%Y-%m-%dT%H:%M}"
-    alert = Alert(
-        delivery=delivery.id, dedup_key=key, status="firing", name=name, summary=one_line(why, 300), starts_at=delivery.received_at
-    )
     incident = Incident(
-        service="unknown", title=one_line(why, 200), source=delivery.source, dedup_key=key, delivery=delivery.id,
+        service=report.labels.get("service") or "unknown", title=one_line(why, 200), source=delivery.source, labels=report.labels,
         refused_input=f"delivery {delivery.id}",
-    )  # fmt: skip
-    record = AlertRecord(
-        id=delivery.id, source=delivery.source, fingerprint=delivery.id, starts_at=delivery.received_at, name=name, dedup_key=key,
-        status="firing", delivery=delivery.id,
     )  # fmt: skip
     info = discover()["triage"]
     ids = tuple(incident_id(since, info.card.short, f"{delivery.source}-{since:%H%M}", nth) for nth in range(1, 10))
-    return Case(info, incident, alert, record, ids)
+    return _case(delivery, report, name, info, incident, key, called)._replace(ids=ids)
+
+
+def _case(delivery: Delivery, report: Report, name: str, info: PlaybookInfo, incident: Incident, key: str, called: str = "") -> Case:
+    """`name`: of this alert since this instant. `called`: what it is called, where no label says it."""
+    alert = Alert(
+        delivery=name if report.status == "firing" else f"{name}-resolved", dedup_key=key, status=report.status,
+        name=called or report.labels.get("alertname", "UnnamedAlert"), summary=report.summary, labels=report.labels,
+        starts_at=report.starts_at,
+    )  # fmt: skip
+    record = AlertRecord(
+        id=name, source=delivery.source, fingerprint=one_line(report.fingerprint, 100), starts_at=report.starts_at,
+        name=alert.name, dedup_key=key, status=report.status, delivery=delivery.id,
+    )  # fmt: skip
+    return Case(info, incident.model_copy(update={"dedup_key": key, "delivery": alert.delivery}), alert, record)
 
 
 def _confidence(labels: dict[str, str]) -> float:
@@ -137,28 +141,7 @@ def _confidence(labels: dict[str, str]) -> float:
     return said if 0 <= said <= 1 else OBSERVE_BELOW
 
 
-def _onset(report: Report, delivery: Delivery) -> datetime:
-    """When it began. A clock that is far off is not believed, because the incident's id carries the day."""
-    plausible = delivery.received_at - timedelta(days=14) < report.starts_at < delivery.received_at + timedelta(minutes=5)
-    return report.starts_at.astimezone(UTC) if plausible else delivery.received_at
-
-
 def _alert_id(delivery: Delivery, report: Report) -> str:
     """One alert since one instant, whatever else was in the body that brought it."""
     told = json.dumps([delivery.source, report.fingerprint, report.starts_at.isoformat()])
     return f"a-{hashlib.sha256(told.encode()).hexdigest()[:20]}"
-
-
-def _alert(delivery: Delivery, report: Report, key: str) -> Alert:
-    name = _alert_id(delivery, report)
-    return Alert(
-        delivery=name if report.status == "firing" else f"{name}-resolved", dedup_key=key, status=report.status,
-        name=report.labels.get("alertname", "UnnamedAlert"), summary=report.summary, labels=report.labels, starts_at=report.starts_at,
-    )  # fmt: skip
-
-
-def _record(delivery: Delivery, report: Report, alert: Alert) -> AlertRecord:
-    return AlertRecord(
-        id=_alert_id(delivery, report), source=delivery.source, fingerprint=one_line(report.fingerprint, 100), starts_at=report.starts_at,
-        name=alert.name, dedup_key=alert.dedup_key, status=report.status, delivery=delivery.id,
-    )  # fmt: skip

@@ -46,40 +46,41 @@ class Intake:
             return self._client
 
     async def keep(self, delivery: Delivery) -> int:
-        """Keep a body word for word. Returns how often it was received."""
+        """Keep a body. Returns how often it was received."""
         return await self._book(lambda: self.inbox.keep(delivery), 1)
-
-    async def settle(self, delivery: Delivery, cases: Sequence[Case]) -> list[AlertRecord]:
-        """Bring every alert of a delivery to its incident, and record what became of each."""
-        return [one for group in grouped(cases) for one in await self._settle(delivery, group)]
 
     async def to_triage(self, delivery: Delivery, why: str, times: int) -> AlertRecord:
         """Tell the triage incident of what cannot be read. The same body again is only counted. Raises `CliError`."""
         case = unreadable(delivery, why)
         known = (await self._known([case])).get(case.record.id) if times > 1 else None
-        if known is not None and known.disposition not in WAITING:
-            return _became(case, "triage", known.incident_id)
-        async with self._alone(case.alert.dedup_key):
-            settled = await self._bring(case)
-        await self._book(lambda: self.inbox.settle(delivery.id, "triage", why, settled.incident_id, [settled]), None)
-        if settled.disposition == "unreachable":
-            raise CliError("the Temporal server does not answer", unreachable=True)
-        return _became(case, "triage", settled.incident_id)
+        if known is None or known.disposition in WAITING:
+            async with self._alone(case.alert.dedup_key):
+                known = await self._bring(case)
+            await self._settled(delivery, "triage", why, [known])
+            if known.disposition == "unreachable":
+                raise CliError("the Temporal server does not answer", unreachable=True)
+        return _became(case, "triage", known.incident_id)
 
-    async def _settle(self, delivery: Delivery, group: Sequence[Case]) -> list[AlertRecord]:
-        """Bring the alerts of one incident to it, one sender at a time, and record what became of each."""
-        async with self._alone(group[0].alert.dedup_key):
-            known = await self._known(group)
-            settled: list[AlertRecord] = []
-            told: list[str] = []
-            for case in group:
-                record = await self._decide(case, known.get(case.record.id), told[-1] if len(told) >= MOST_TOLD else "")
-                known[record.id] = record
-                settled.append(record)
-                told += [record.incident_id] if record.disposition in ("opened", "joined") else []
-            said = "unreachable" if any(one.disposition == "unreachable" for one in settled) else settled[0].disposition
-            await self._book(lambda: self.inbox.settle(delivery.id, said, "", settled[0].incident_id, settled), None)
-        return settled
+    async def settle(self, delivery: Delivery, cases: Sequence[Case]) -> list[AlertRecord]:
+        """Bring the alerts of each incident to it, one sender at a time, and record what became of each."""
+        everything: list[AlertRecord] = []
+        for group in grouped(cases):
+            async with self._alone(group[0].alert.dedup_key):
+                known = await self._known(group)
+                settled: list[AlertRecord] = []
+                told: list[str] = []
+                for case in group:
+                    record = await self._decide(case, known.get(case.record.id), told[-1] if len(told) >= MOST_TOLD else "")
+                    known[record.id] = record
+                    settled.append(record)
+                    told += [record.incident_id] if record.disposition in ("opened", "joined") else []
+                waits = any(one.disposition == "unreachable" for one in settled)
+                await self._settled(delivery, "unreachable" if waits else settled[0].disposition, "", settled)
+            everything += settled
+        return everything
+
+    async def _settled(self, delivery: Delivery, disposition: str, why: str, records: Sequence[AlertRecord]) -> None:
+        await self._book(lambda: self.inbox.settle(delivery.id, disposition, why, records[0].incident_id, records), None)
 
     async def _known(self, cases: Sequence[Case]) -> dict[str, AlertRecord]:
         """What is on record of these alerts."""

@@ -1,8 +1,8 @@
 """The alert receiver: webhooks in, incidents out.
 
-Every body is kept word for word before it is read. What can be read opens or joins its incident. What cannot be read joins one `triage`
-incident per source and half hour, which pages once and changes nothing until a person decides. Nothing is dropped: if the Temporal server is
-away, the sender is asked to try again.
+Every body is kept before it is read: word for word, but for the secrets and addresses in it. What can be read opens or joins its incident.
+What cannot be read joins one `triage` incident per source and half hour, which pages once and changes nothing until a person decides. Nothing
+is dropped: if the Temporal server is away, the sender is asked to try again.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections import Counter
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 
@@ -23,17 +23,18 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from activities.ledger.inbox import AlertRecord, Delivery
+from activities.ledger.inbox import Delivery
 from activities.ledger.ledger import Ledger
 from activities.paging.pager import Pager
 from starters.alerts import alertmanager
 from starters.alerts.cases import Unreadable, cases_of, several
 from starters.alerts.intake import Intake
 from starters.alerts.reconciler import Reconciler
+from starters.cli.terminal import leave
 from starters.errors import CliError
 from worker.credentials import NoCredential, resolve
 from worker.settings import Settings
-from worker.wiring import wire_pager
+from worker.wiring import building
 
 log = logging.getLogger(__name__)
 
@@ -49,12 +50,8 @@ class Receiver:
         self.token = resolve(settings.alert_token, "INCIDENT_ALERT_TOKEN")
 
     def app(self) -> Starlette:
-        return Starlette(
-            routes=[
-                Route("/alerts/alertmanager", self.alertmanager, methods=["POST"]),
-                Route("/healthz", self.healthz, methods=["GET"]),
-            ]
-        )
+        alerts = Route("/alerts/alertmanager", self.alertmanager, methods=["POST"])
+        return Starlette(routes=[alerts, Route("/healthz", self.healthz, methods=["GET"])])
 
     async def healthz(self, request: Request) -> Response:
         """Alive, and whether the Temporal server answers."""
@@ -69,7 +66,8 @@ class Receiver:
         if self.token and not hmac.compare_digest(request.headers.get("authorization", "").encode(), f"Bearer {self.token}".encode()):
             return _told(401, "this receiver needs its bearer token: set http_config.authorization in Alertmanager")
         raw, truncated = await _body(request)
-        delivery = _delivery(alertmanager.SOURCE, raw, truncated)
+        name = hashlib.sha256(alertmanager.SOURCE.encode() + b"\0" + raw).hexdigest()[:20]
+        delivery = Delivery(id=f"d-{name}", source=alertmanager.SOURCE, raw=raw, received_at=datetime.now(UTC), truncated=truncated)
         try:
             return await self._take_in(delivery)
         except CliError as trouble:
@@ -93,7 +91,9 @@ class Receiver:
             settled.append(await self.intake.to_triage(delivery, several(strange), times))
         if any(one.disposition == "unreachable" for one in settled):
             raise CliError("the Temporal server did not accept everything", unreachable=True)
-        return _accepted(delivery, settled)
+        incidents = list(dict.fromkeys(one.incident_id for one in settled if one.incident_id))
+        counts = Counter(one.disposition for one in settled)
+        return JSONResponse({"delivery": delivery.id, "alerts": counts, "incidents": incidents}, 202)
 
 
 async def _body(request: Request) -> tuple[bytes, bool]:
@@ -110,17 +110,6 @@ async def _body(request: Request) -> tuple[bytes, bool]:
     return bytes(kept), False
 
 
-def _delivery(source: str, raw: bytes, truncated: bool) -> Delivery:
-    name = hashlib.sha256(source.encode() + b"\0" + raw).hexdigest()[:20]
-    return Delivery(id=f"d-{name}", source=source, raw=raw, received_at=datetime.now(UTC), truncated=truncated)
-
-
-def _accepted(delivery: Delivery, settled: Sequence[AlertRecord]) -> Response:
-    counts = {name: sum(one.disposition == name for one in settled) for name in dict.fromkeys(one.disposition for one in settled)}
-    incidents = list(dict.fromkeys(one.incident_id for one in settled if one.incident_id))
-    return JSONResponse({"delivery": delivery.id, "alerts": counts, "incidents": incidents}, 202)
-
-
 def _told(code: int, sentence: str, delivery: str = "", incident: str = "", again: bool = False) -> Response:
     told = {"error": sentence, "delivery": delivery, "incident": incident}
     return JSONResponse({name: said for name, said in told.items() if said}, code, {"Retry-After": "5"} if again else None)
@@ -132,20 +121,16 @@ async def serve(settings: Settings) -> None:
     receiver = Receiver(settings, ledger)
     config = uvicorn.Config(receiver.app(), host=settings.alert_host, port=settings.alert_port, log_level="warning", access_log=False)
     async with AsyncExitStack() as stack:
-        comparing = asyncio.create_task(Reconciler(settings, ledger, receiver.intake.connected, await _pager(settings, stack)).run())
+        pager: Pager | None = None
+        try:
+            pager = building(settings, stack).system(Pager)
+        except (NoCredential, ValueError) as missing:  # the receiver accepts alerts, whatever else is not configured
+            log.warning("nobody can be paged from here about lost incidents; they are only recorded: %s", missing)
+        comparing = asyncio.create_task(Reconciler(settings, ledger, receiver.intake.connected, pager).run())
         try:
             await _Announced(config).serve()
         finally:
             comparing.cancel()
-
-
-async def _pager(settings: Settings, stack: AsyncExitStack) -> Pager | None:
-    """What pages people about lost incidents. Without its credentials they are only recorded."""
-    try:
-        return await wire_pager(settings, stack)
-    except (NoCredential, ValueError) as missing:  # the receiver accepts alerts, whatever else is not configured
-        log.warning("nobody can be paged from here about lost incidents: %s", missing)
-        return None
 
 
 class _Announced(uvicorn.Server):
@@ -159,7 +144,7 @@ class _Announced(uvicorn.Server):
 
 
 def main() -> None:
-    """`python -m starters.alerts.receiver`. Ends with `os._exit`, as everything that used the Temporal SDK."""
+    """`python -m starters.alerts.receiver`."""
     logging.basicConfig(level=os.environ.get("INCIDENT_LOG", "WARNING").upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
     code = 0
     try:
@@ -169,9 +154,7 @@ def main() -> None:
         code = 1
     except (KeyboardInterrupt, SystemExit) as ended:
         code = ended.code if isinstance(ended, SystemExit) and isinstance(ended.code, int) else 0
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    leave(code)
 
 
 if __name__ == "__main__":

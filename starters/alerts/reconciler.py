@@ -5,9 +5,9 @@ and nothing lifts them. People are paged, once per finding and day, with the com
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
@@ -45,39 +45,41 @@ ENDED = {
 }
 
 
+@dataclass(frozen=True)
 class Reconciler:
     """Compares, records what it finds, and pages. One per receiver; several side by side page once."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, connected: Callable[[], Awaitable[Client]], pager: Pager | None) -> None:
-        self._settings = settings
-        self._ledger = ledger
-        self._findings = Discrepancies(ledger)
-        self._connected = connected
-        self._pager = pager
+    settings: Settings
+    ledger: Ledger
+    connected: Callable[[], Awaitable[Client]]
+    pager: Pager | None
+
+    @property
+    def findings(self) -> Discrepancies:
+        return Discrepancies(self.ledger)
 
     async def run(self) -> None:
         """Until cancelled. An error in one comparison does not stop the next one."""
         while True:
-            with contextlib.suppress(TimeoutError):
-                try:
-                    await asyncio.wait_for(self.once(), EVERY)
-                except (LedgerDown, RPCError, CliError) as away:
-                    log.warning("nothing was compared: %s", away)
-                except Exception:
-                    log.exception("the comparison of ledger and server failed; the next one is in a minute")
+            try:
+                await asyncio.wait_for(self.once(), EVERY)
+            except (LedgerDown, RPCError, CliError, TimeoutError) as away:
+                log.warning("nothing was compared: %s", away)
+            except Exception:
+                log.exception("the comparison of ledger and server failed; the next one is in a minute")
             await asyncio.sleep(EVERY)
 
     async def once(self) -> list[Discrepancy]:
         """One comparison, with what follows from it."""
-        found = await compare(await self._connected(), self._ledger)
-        await asyncio.to_thread(self._findings.keep, found)
+        found = await compare(await self.connected(), self.ledger)
+        await asyncio.to_thread(self.findings.keep, found)
         for finding in found:
-            if await asyncio.to_thread(self._findings.take, finding):
+            if await asyncio.to_thread(self.findings.take, finding):
                 await self._tell(finding)
         return found
 
     async def _tell(self, finding: Discrepancy) -> None:
-        book = Organisation(self._settings.organisation)
+        book = Organisation(self.settings.organisation)
         try:
             policy, roster = book.read_policy(), book.read_roster()
         except Refused as wrong:
@@ -86,34 +88,30 @@ class Reconciler:
         log.error("%s: %s", finding.incident_id, finding.text)
         people = roster.holders(HOLDERS)
         if policy.may_write_to is not None and "pager" not in policy.may_write_to:
-            await asyncio.to_thread(self._findings.told, finding, "nobody: shadow mode")
+            await asyncio.to_thread(self.findings.told, finding, "nobody: shadow mode")
             return
-        if self._pager is None or not people:
+        if self.pager is None or not people:
             return  # it stays untold: `incident doctor` says so, and another receiver may be able to
-        if await self._page(self._pager, finding, people, policy):
-            await asyncio.to_thread(self._findings.told, finding, ", ".join(person.id for person in people))
+        if await self._page(self.pager, finding, people, policy):
+            await asyncio.to_thread(self.findings.told, finding, ", ".join(person.id for person in people))
 
     async def _page(self, pager: Pager, finding: Discrepancy, people: tuple[Person, ...], policy: Policy) -> bool:
         """Page for this finding, under a key of its own: a page that people have resolved must not hide it."""
         now = datetime.now(UTC)
         key = finding.key(now)
         order = Page(incident_id=key, people=people, summary=finding.text[:500], severity=finding.severity)
-        call = Call(
-            incident_id=finding.incident_id, key=f"{finding.incident_id}/pager.page/{key}", at=now, write_access=policy.may_write_to
-        )
-        for attempt in range(TRIES):
+        known = finding.incident_id
+        call = Call(incident_id=known, key=f"{known}/pager.page/{key}", at=now, write_access=policy.may_write_to)
+        for pause in (PAUSE,) * (TRIES - 1) + (0.0,):
             try:
                 await pager.page(order, call)
-            except ApplicationError as no:
-                log.warning("the page about %s is not out: %s", finding.incident_id, no.message)
-                if no.non_retryable:
-                    return False
             except Exception as broke:
-                log.warning("the page about %s is not out: %s", finding.incident_id, broke)
+                log.warning("the page about %s is not out: %s", known, broke)
+                if isinstance(broke, ApplicationError) and broke.non_retryable:
+                    return False
+                await asyncio.sleep(pause)
             else:
                 return True
-            if attempt + 1 < TRIES:
-                await asyncio.sleep(PAUSE)
         return False
 
 
@@ -125,7 +123,12 @@ async def compare(client: Client, ledger: Ledger) -> list[Discrepancy]:
 
 
 async def _judged(client: Client, ledger: Ledger, known: Recorded) -> Discrepancy | None:
-    described = await _described(client, known.incident_id)
+    described: WorkflowExecutionDescription | None = None
+    try:
+        described = await client.get_workflow_handle(known.incident_id).describe(rpc_timeout=timedelta(seconds=5))
+    except RPCError as failed:
+        if failed.status is not RPCStatusCode.NOT_FOUND:
+            raise
     if described is None or described.status in ENDED:
         # It may have ended, and closed its record, between our two looks.
         again = await asyncio.to_thread(ledger.status, known.incident_id)
@@ -153,15 +156,6 @@ def _lost(known: Recorded, kind: str, why: str) -> Discrepancy:
 
 def _by_hand(known: Recorded) -> str:
     return f"{typed('measures', known.incident_id, '--by-hand')} | {typed('by-hand', known.incident_id)}"
-
-
-async def _described(client: Client, incident: str) -> WorkflowExecutionDescription | None:
-    try:
-        return await client.get_workflow_handle(incident).describe(rpc_timeout=timedelta(seconds=5))
-    except RPCError as failed:
-        if failed.status is RPCStatusCode.NOT_FOUND:
-            return None
-        raise
 
 
 async def _was_reset(client: Client, described: WorkflowExecutionDescription) -> bool:

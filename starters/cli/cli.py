@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from starters.cli import documents, freeze, look, messages, options, plan, slo, terminal
-from starters.cli.options import As, AsJson
-from starters.cli.terminal import group, say, say_json
+from starters.cli.options import As
+from starters.cli.terminal import AsJson, group, say, say_json
 from starters.screens import shadow_report, sheets
 from starters.screens.text import typed
 from workflows.incident import Incident
@@ -38,7 +38,7 @@ def declare(
         severity=options.severity(severity) if severity else None,
     )  # fmt: skip
     steering.playbook(playbook)
-    declared = options.with_client(reader, lambda client: steering.declare(client, reader.ledger, reader.settings, playbook, told))
+    declared = reader.talk(lambda client: steering.declare(client, reader.ledger, reader.settings, playbook, told))
     say(f"{declared.incident_id} {'is declared' if declared.opened else 'is already open for the same thing; nothing new was started'}")
     say(f"watch it: {typed('watch', declared.incident_id)}")
 

@@ -4,7 +4,6 @@ import asyncio
 import sysconfig
 import time
 import uuid
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +17,6 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.action import Refused
-from activities.kit.words.shell import command
 from activities.ledger.capabilities import Capability, Standing
 from activities.ledger.database import LedgerDown
 from activities.ledger.discrepancies import Discrepancies
@@ -29,6 +27,7 @@ from activities.organisation.organisation import Organisation
 from starters import steering
 from starters.alerts.reconciler import compare
 from starters.errors import CliError
+from starters.screens.text import typed
 from worker.credentials import NoCredential, resolve
 from worker.probes import probe_all
 from worker.settings import FILE, Settings
@@ -41,6 +40,7 @@ WANTED = {
 SHIPPED = Path(sysconfig.get_path("data")) / "share" / "incident-playbooks"  # what a wheel brings beside the packages
 SLOW = 30.0  # milliseconds; above this the server's task dispatch is throttled or its disk is slow
 TRIPS = 5
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class Check(NamedTuple):
@@ -65,34 +65,30 @@ def examine() -> list[Check]:
         key = "INCIDENT_" + ".".join(map(str, first["loc"])).upper()
         return [Check("settings", "broken", f"{key}: {first['msg']} (got {first['input']!r})", f"set {key} right in {FILE}")]
     found = Check("settings", "good", f"read from {FILE}" if FILE.exists() else f"defaults and the environment; there is no {FILE}")
-    return [
-        found, _organisation(settings), *_mode(settings), *_dashboards(settings), *_ledger(settings), _alert_token(settings),
-        *asyncio.run(_outside(settings)),
-    ]  # fmt: skip
+    here = [found, _organisation(settings), *_mode(settings), *_dashboards(settings), *_ledger(settings), _alert_token(settings)]
+    return [*here, *asyncio.run(_outside(settings))]
 
 
 async def _outside(settings: Settings) -> list[Check]:
-    """The Temporal server first, because nothing goes without it; then every system that is acted on."""
-    return [*await _temporal(settings), *await _systems(settings)]
-
-
-async def _systems(settings: Settings) -> list[Check]:
-    """One harmless look at each product, with our own credentials."""
-    return [_product(one) for one in await probe_all(settings)]
+    """The Temporal server first, because nothing goes without it; then one harmless look at every product, with our own credentials."""
+    return [*await _temporal(settings), *(_product(one) for one in await probe_all(settings))]
 
 
 def _product(one: Capability) -> Check:
-    at = ", ".join(
-        f"INCIDENT_{name.upper()}" for client in clients() if client.name == one.product for name in client.settings.model_fields
-    )
-    states = {Standing.READY: "good", Standing.UNUSED: "good", Standing.BROKEN: "broken"}
-    fixes = {
-        Standing.MISSING: f"what needs it becomes a task for a person. To set it up: {at}",
-        Standing.READ_ONLY: f"what changes it becomes a task for a person. To let it write: give {at} the right, or another token",
-        Standing.BROKEN: f"look at {at} in the settings; a token must be a reference that this machine can read",
-    }
-    said = one.said if one.standing in (Standing.READY, Standing.BROKEN) else f"{one.standing}: {one.said}"
-    return Check(one.product, states.get(one.standing, "warning"), said, fixes.get(one.standing, ""))
+    names = [name for client in clients() if client.name == one.product for name in client.settings.model_fields]
+    at = ", ".join(f"INCIDENT_{name.upper()}" for name in names)
+    state, prefix, fix = {
+        Standing.READY: ("good", "", ""),
+        Standing.UNUSED: ("good", f"{one.standing}: ", ""),
+        Standing.MISSING: ("warning", f"{one.standing}: ", f"what needs it becomes a task for a person. To set it up: {at}"),
+        Standing.READ_ONLY: (
+            "warning",
+            f"{one.standing}: ",
+            f"what changes it becomes a task for a person. To let it write: give {at} the right, or another token",
+        ),
+        Standing.BROKEN: ("broken", "", f"look at {at} in the settings; a token must be a reference that this machine can read"),
+    }[one.standing]
+    return Check(one.product, state, prefix + one.said, fix)
 
 
 def _mode(settings: Settings) -> list[Check]:
@@ -110,7 +106,8 @@ def _mode(settings: Settings) -> list[Check]:
 
 
 def _organisation(settings: Settings) -> Check:
-    book = Organisation(settings.organisation)
+    where = settings.organisation
+    book = Organisation(where)
     try:
         policy = book.read_policy()
         people = book.read_roster().people
@@ -121,18 +118,14 @@ def _organisation(settings: Settings) -> Check:
         book.read_whole()
         chosen(book)
     except Refused as wrong:
-        return Check("organisation", "broken", wrong.message, _begin_or_mend(settings.organisation))
+        # Where there is no file yet: copy the example, which a checkout has at its root and an installed wheel brings along.
+        example, installed = Path("organisation.example.toml"), SHIPPED / "organisation.example.toml"
+        found = example if example.exists() or not installed.exists() else installed
+        fix = f"mend it there; {found} shows how it is written" if where.exists() else f"cp {found} {where}"
+        return Check("organisation", "broken", wrong.message, fix)
     if not people:
-        said = f"{settings.organisation} names nobody: no question could be answered"
-        return Check("organisation", "broken", said, "add a [people.NAME] section")
-    return Check("organisation", "good", f"{settings.organisation}: policy is valid, {len(people)} people on the roster")
-
-
-def _begin_or_mend(organisation: Path) -> str:
-    """Where there is no file yet: copy the example, which a checkout has at its root and an installed wheel brings along."""
-    example, installed = Path("organisation.example.toml"), SHIPPED / "organisation.example.toml"
-    found = example if example.exists() or not installed.exists() else installed
-    return f"mend it there; {found} shows how it is written" if organisation.exists() else f"cp {found} {organisation}"
+        return Check("organisation", "broken", f"{where} names nobody: no question could be answered", "add a [people.NAME] section")
+    return Check("organisation", "good", f"{where}: policy is valid, {len(people)} people on the roster")
 
 
 def _dashboards(settings: Settings) -> list[Check]:
@@ -141,10 +134,10 @@ def _dashboards(settings: Settings) -> list[Check]:
         missing = Organisation(settings.organisation).read_communications().links.missing_dashboards()
     except Refused:
         return []
-    if missing:
-        said = f"not linked: {', '.join(missing)}; in the war room and the post-mortem they will be missing"
-        return [Check("dashboards", "warning", said, f'{settings.organisation}: [links.dashboards] "{missing[0]}" = "https://…"')]
-    return [Check("dashboards", "good", f"all {len(DASHBOARDS)} are linked")]
+    if not missing:
+        return [Check("dashboards", "good", f"all {len(DASHBOARDS)} are linked")]
+    said = f"not linked: {', '.join(missing)}; in the war room and the post-mortem they will be missing"
+    return [Check("dashboards", "warning", said, f'{settings.organisation}: [links.dashboards] "{missing[0]}" = "https://…"')]
 
 
 def _ledger(settings: Settings) -> list[Check]:
@@ -160,11 +153,11 @@ def _ledger(settings: Settings) -> list[Check]:
     if now != newest:
         return [Check("ledger", "broken", f"its tables are at version {now or 'none'}, not {newest}", "start the worker: it migrates them")]
     broken = [f"{one} at entry {chain.broken_at}" for one in ids if not (chain := ledger.verify(one)).intact]
-    reached = Check("ledger", "good", f"{ledger.engine.url.render_as_string()}, version {now}, {len(ids)} incidents")
+    record = Check("record", "good", "every hash chain is intact")
     if broken:
         fix = "compare with the workflow's own timeline: incident timeline; then find out who writes to the ledger"
-        return [reached, Check("record", "broken", f"entries are missing or were altered: {', '.join(broken[:5])}", fix)]
-    return [reached, Check("record", "good", "every hash chain is intact")]
+        record = Check("record", "broken", f"entries are missing or were altered: {', '.join(broken[:5])}", fix)
+    return [Check("ledger", "good", f"{ledger.engine.url.render_as_string()}, version {now}, {len(ids)} incidents"), record]
 
 
 def _alert_token(settings: Settings) -> Check:
@@ -173,8 +166,7 @@ def _alert_token(settings: Settings) -> Check:
             return Check("alert token", "good", "the receiver asks for a bearer token")
     except NoCredential as missing:
         return Check("alert token", "broken", str(missing), "INCIDENT_ALERT_TOKEN=file:/path/to/token")
-    local = settings.alert_host in ("127.0.0.1", "::1", "localhost")
-    if local:
+    if settings.alert_host in LOOPBACK:
         return Check("alert token", "good", "none is set; the receiver listens on this machine only")
     fix = "INCIDENT_ALERT_TOKEN=file:/path/to/token, and the same in Alertmanager's http_config"
     return Check("alert token", "broken", "none is set: whoever reaches the receiver may open incidents", fix)
@@ -187,25 +179,21 @@ async def _temporal(settings: Settings) -> list[Check]:
     except CliError as trouble:
         fix = "start the server (make demo starts one; temporal server start-dev), or set INCIDENT_TEMPORAL_ADDRESS"
         return [Check("temporal", "broken", trouble.sentence, fix)]
-    reached = Check("temporal", "good", f"{settings.temporal_address}, namespace {settings.temporal_namespace}")
-    checks: list[tuple[str, Callable[[Client, Settings], Awaitable[Check]]]] = [
-        ("search attributes", _attributes), ("workers", _workers), ("round trip", _round_trip), ("incidents", _incidents),
-    ]  # fmt: skip
-    return [reached, _transport(settings), *[await _guarded(name, check(client, settings)) for name, check in checks]]
-
-
-async def _guarded(name: str, check: Awaitable[Check]) -> Check:
-    try:
-        return await asyncio.wait_for(check, 15)
-    except RPCError as failed:
-        return Check(name, "broken", f"the server refused: {failed.message}", "look at the server's log")
-    except TimeoutError:
-        return Check(name, "broken", "no answer within 15 s", "is a worker running? incident-worker starts one")
+    found = [Check("temporal", "good", f"{settings.temporal_address}, namespace {settings.temporal_namespace}"), _transport(settings)]
+    checks = {"search attributes": _attributes, "workers": _workers, "round trip": _round_trip, "incidents": _incidents}
+    for name, check in checks.items():
+        try:
+            found.append(await asyncio.wait_for(check(client, settings), 15))
+        except RPCError as failed:
+            found.append(Check(name, "broken", f"the server refused: {failed.message}", "look at the server's log"))
+        except TimeoutError:
+            found.append(Check(name, "broken", "no answer within 15 s", "is a worker running? incident-worker starts one"))
+    return found
 
 
 def _transport(settings: Settings) -> Check:
-    host = settings.temporal_address.rsplit(":", 1)[0]
-    if host in ("127.0.0.1", "localhost", "[::1]"):
+    host = settings.temporal_address.rsplit(":", 1)[0].strip("[]")
+    if host in LOOPBACK:
         return Check("transport", "good", "loopback without TLS: who can log in here can steer incidents; answers prove themselves by code")
     fix = "put TLS and an authorizer before the server (docs: Temporal, security), and keep its port from everybody else"
     return Check("transport", "warning", f"{host} is not this machine, and we connect without TLS or sign-in", fix)
@@ -235,7 +223,7 @@ async def _incidents(client: Client, settings: Settings) -> Check:
     untold = [one.incident_id for one in Discrepancies(ledger).open() if one.told_at is None]
     more = f"; nobody was paged about {', '.join(untold)}: is a receiver running? (incident-alerts)" if untold else ""
     said = "; ".join(one.text.partition(". incident")[0] for one in found[:5])
-    return Check("incidents", "broken", said + more, command("incident", "measures", found[0].incident_id, "--by-hand"))
+    return Check("incidents", "broken", said + more, typed("measures", found[0].incident_id, "--by-hand"))
 
 
 async def _workers(client: Client, settings: Settings) -> Check:
@@ -244,8 +232,9 @@ async def _workers(client: Client, settings: Settings) -> Check:
     pollers: set[str] = set()
     for queue in settings.queues:
         for kind in (TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY):
-            request = DescribeTaskQueueRequest(namespace=settings.temporal_namespace, task_queue=TaskQueue(name=queue))
-            request.task_queue_type = kind
+            request = DescribeTaskQueueRequest(
+                namespace=settings.temporal_namespace, task_queue=TaskQueue(name=queue), task_queue_type=kind
+            )
             seen = (await client.workflow_service.describe_task_queue(request)).pollers
             alive = {poller.identity for poller in seen if time.time() - poller.last_access_time.seconds < 65}
             pollers |= alive
@@ -257,17 +246,15 @@ async def _workers(client: Client, settings: Settings) -> Check:
 
 async def _round_trip(client: Client, settings: Settings) -> Check:
     """How long the server takes to dispatch one step: what every step of every incident pays."""
-    name, queue = f"round-trip-{uuid.uuid4()}", settings.queues[0]
-    handle = await client.start_workflow(
-        "RoundTrip", TRIPS, id=name, task_queue=queue, execution_timeout=timedelta(seconds=12), result_type=float
-    )
+    name, queue, within = f"round-trip-{uuid.uuid4()}", settings.queues[0], timedelta(seconds=12)
+    handle = await client.start_workflow("RoundTrip", TRIPS, id=name, task_queue=queue, execution_timeout=within, result_type=float)
     try:
-        median = float(await asyncio.wait_for(handle.result(), 12))
+        median = float(await asyncio.wait_for(handle.result(), within.total_seconds()))
     except Exception:
         fix = "start the worker, or look at its log: incident-worker"
         return Check("round trip", "broken", f"no worker did one step on {queue} within 12 s", fix)
     said = f"{median:.1f} ms, median of {TRIPS} steps on {queue}"
-    if median > SLOW:
-        fix = "start the server with the settings we ship (history.transferProcessorMaxPollRPS; SQLite WAL), or look at its disk"
-        return Check("round trip", "warning", f"{said}: more than {SLOW:.0f} ms", fix)
-    return Check("round trip", "good", said)
+    if median <= SLOW:
+        return Check("round trip", "good", said)
+    fix = "start the server with the settings we ship (history.transferProcessorMaxPollRPS; SQLite WAL), or look at its disk"
+    return Check("round trip", "warning", f"{said}: more than {SLOW:.0f} ms", fix)

@@ -1,26 +1,24 @@
 """`incident postmortem`, `checklist`, `by-hand` and `measures`: what is printed, kept and followed. From the record: no server, no worker."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel
 
+from activities.action import Refused
 from starters.cli import options
 from starters.cli.look import provenance
-from starters.cli.options import AsJson, Which
-from starters.cli.terminal import draw, group, say, say_json, width
+from starters.cli.options import Which
+from starters.cli.terminal import AsJson, draw, group, say, say_json, width
 from starters.postmortem import paper
-from starters.reading import IncidentView, Reader, whole
+from starters.reading import whole
 from starters.screens import by_hand
 from starters.screens import checklist as checklists
 from starters.screens.text import ago
-from workflows.status import Status
-
-if TYPE_CHECKING:
-    from starters.postmortem.numbers import House
 
 app = group()
 
@@ -38,7 +36,10 @@ def postmortem(
     reader = options.reader()
     seen = reader.status(reader.find(incident))
     entries, _ = reader.timeline(seen.status.incident_id)
-    effects, house = reader.effects(seen.status.incident_id), _house(reader)
+    effects, dashboards = reader.effects(seen.status.incident_id), {}
+    with suppress(Refused):
+        dashboards = dict(options.organisation(reader).read_communications().links.dashboards)
+    house = numbers.House(options.policy(reader), options.roster(reader), dashboards)
     if as_json:
         return say_json({**provenance(seen), **numbers.facts(seen.status, entries, effects, house)})
     source = f"{seen.source}, as of {seen.as_of:%Y-%m-%d %H:%M:%S} UTC"
@@ -64,13 +65,14 @@ def checklist(
     reader = options.reader()
     policy = options.policy(reader)
     if not incident:
-        return say_json({"items": checklists.items(policy)}) if as_json else _print(checklists.sheet(policy, width()))
+        return say_json({"items": checklists.items(policy)}) if as_json else print("\n".join(checklists.sheet(policy, width())))
     seen = reader.status(reader.find(incident))
     status = seen.status
     if as_json:
-        return say_json({**provenance(seen), "items": checklists.items(policy, status), "ticks": _dumped(status.checklist)})
+        ticks = [tick.model_dump(mode="json") for tick in status.checklist]
+        return say_json({**provenance(seen), "items": checklists.items(policy, status), "ticks": ticks})
     if not status.checklist:
-        return _print(checklists.sheet(policy, width(), status))
+        return print("\n".join(checklists.sheet(policy, width(), status)))
     draw(checklists.ticks(status, datetime.now(UTC), width()))
     return say(f"from {seen.source}, {ago(datetime.now(UTC) - seen.as_of)}")
 
@@ -81,9 +83,12 @@ def rest_by_hand(incident: Which = "", as_json: AsJson = False) -> None:
     reader = options.reader()
     seen = whole(reader.status(reader.find(incident)))
     if as_json:
-        return say_json({**provenance(seen), **_remaining(seen.status)})
+        status = seen.status
+        parts: dict[str, Sequence[BaseModel]] = {"in_force": status.in_force, "steps": by_hand.under_way(status)}
+        parts |= {"questions": status.asking, "tasks": status.tasks, "plan": status.plan}
+        return say_json({**provenance(seen), **{name: [one.model_dump(mode="json") for one in part] for name, part in parts.items()}})
     effects = reader.effects(seen.status.incident_id)
-    return _print(by_hand.rest(seen.status, effects, datetime.now(UTC), seen.source, seen.as_of))
+    return print("\n".join(by_hand.rest(seen.status, effects, datetime.now(UTC), seen.source, seen.as_of)))
 
 
 @app.command()
@@ -98,33 +103,8 @@ def measures(
     found = by_hand.standing(one.status for one in seen)
     if as_json:
         return say_json({"read": [provenance(one) for one in seen], "in_force": [by_hand.told(one) for one in found]})
-    _print(by_hand.everywhere(found, datetime.now(UTC), commands))
-    _print([line for one in seen if found and one.status.in_force for line in _read(one)])
-    return None
-
-
-def _house(reader: Reader) -> "House":
-    from starters.postmortem.numbers import House  # noqa: PLC0415
-
-    return House(options.policy(reader), options.roster(reader), options.dashboards(reader))
-
-
-def _remaining(status: Status) -> dict[str, JsonValue]:
-    parts: dict[str, Sequence[BaseModel]] = {
-        "in_force": status.in_force, "steps": by_hand.under_way(status), "questions": status.asking, "tasks": status.tasks,
-        "plan": status.plan,
-    }  # fmt: skip
-    return {name: _dumped(part) for name, part in parts.items()}
-
-
-def _read(seen: IncidentView) -> list[str]:
-    return by_hand.comment(f"{seen.status.incident_id}: from {seen.source}, {ago(datetime.now(UTC) - seen.as_of)}")
-
-
-def _print(lines: Sequence[str]) -> None:
-    if lines:
-        print("\n".join(lines))
-
-
-def _dumped(parts: Sequence[BaseModel]) -> list[JsonValue]:
-    return [part.model_dump(mode="json") for part in parts]
+    lines = by_hand.everywhere(found, datetime.now(UTC), commands)
+    for one in seen:
+        if one.status.in_force:
+            lines += by_hand.comment(f"{one.status.incident_id}: from {one.source}, {ago(datetime.now(UTC) - one.as_of)}")
+    return print("\n".join(lines))

@@ -72,9 +72,16 @@ def fields() -> dict[str, Any]:
 
 
 def options() -> list[Parameter]:
-    """A command-line option for each."""
+    """A command-line option for each; and how to say that one is unknown, or that all of them are unsure."""
+    unsure = Annotated[bool, typer.Option("--unsure", help="You are unsure how bad it is.")]
+    looked_for = "A fact that you looked for and do not know. May be repeated."
+    unknown = Annotated[list[str], typer.Option("--unknown", metavar="FACT", help=looked_for)]
     known = fields()
-    return [_option(name, known[name], HELP[name]) for name in HELP]
+    return [*(_option(name, known[name]) for name in HELP), option("unsure", unsure, False), option("unknown", unknown, [])]
+
+
+def option(name: str, annotation: Any, default: object) -> Parameter:
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 def facts_of(said: Mapping[str, Any], unknown: list[str], unsure: bool) -> Facts:
@@ -94,22 +101,16 @@ def facts_of(said: Mapping[str, Any], unknown: list[str], unsure: bool) -> Facts
         raise CliError(f"{where}: {first['msg']} (got {first['input']!r})", FIX) from None
 
 
-def _option(name: str, kind: Any, help_: str) -> Parameter:
-    flag = "--" + name.replace("_", "-")
-    also = [ALSO[name]] if name in ALSO else []
-    if _is(kind, bool):
-        declared = typer.Option(f"{flag}/--no-{flag[2:]}", help=f"{help_}.", show_default=False)
-        return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[bool | None, declared])
+def _option(name: str, kind: Any) -> Parameter:
+    flag, also = "--" + name.replace("_", "-"), [ALSO[name]] if name in ALSO else []
+    if bool in (kind, *get_args(kind)):
+        return option(
+            name, Annotated[bool | None, typer.Option(f"{flag}/--no-{flag[2:]}", help=f"{HELP[name]}.", show_default=False)], None
+        )
     many = get_origin(kind) in (dict, frozenset)
-    metavar = _metavar(name, kind)
-    declared = typer.Option(flag, *also, metavar=metavar, help=f"{help_}{'; may be repeated' if many else ''}.", show_default=False)
-    if many:
-        return Parameter(name, Parameter.KEYWORD_ONLY, default=[], annotation=Annotated[list[str], declared])
-    return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, declared])
-
-
-def _is(kind: Any, wanted: type) -> bool:
-    return kind is wanted or wanted in get_args(kind)
+    help_ = f"{HELP[name]}{'; may be repeated' if many else ''}."
+    declared = typer.Option(flag, *also, metavar=_metavar(name, kind), help=help_, show_default=False)
+    return option(name, Annotated[list[str], declared], []) if many else option(name, Annotated[str | None, declared], None)
 
 
 def _ordered(kind: Any) -> type[StrEnum] | None:
@@ -134,29 +135,22 @@ def _read(name: str, typed: Any) -> Any:
         return str(typed).strip().upper().replace("-", "_").replace(" ", "_")
     if get_origin(kind) is frozenset:
         return frozenset(typed)
-    if get_origin(kind) is dict:
-        return dict(_pair(name, each) for each in typed)
-    return _number(str(typed), seconds=name.endswith("_s"))
-
-
-def _pair(name: str, typed: str) -> tuple[str, Any]:
-    region, equals, value = typed.partition("=")
-    if not equals or not region:
-        raise CliError(f"--{name.replace('_', '-')} wants REGION=NUMBER, not {typed!r}", FIX)
-    return region.strip(), _number(value)
+    if get_origin(kind) is not dict:
+        return _number(str(typed), seconds=name.endswith("_s"))
+    pairs = [each.partition("=") for each in typed]
+    for region, equals, value in pairs:
+        if not equals or not region:
+            raise CliError(f"--{name.replace('_', '-')} wants REGION=NUMBER, not {region + equals + value!r}", FIX)
+    return {region.strip(): _number(value) for region, _, value in pairs}
 
 
 def _number(typed: str, *, seconds: bool = False) -> str | float:
     """`0.6` and `60%` are the same, and so are `360` and `6m`; what is neither goes on as it is, and the model refuses it."""
-    found = re.fullmatch(r"([\d.]+)\s*([%smhd]?)", typed.strip().lower())
-    try:
-        number = float(found[1]) if found else 0.0
-    except ValueError:
-        return typed
+    found = re.fullmatch(r"(\d+\.?\d*|\.\d+)\s*([%smhd])", typed.strip().lower())
     if found and found[2] == "%":
-        return number / 100
-    if found and found[2] and seconds:
-        return number * SECONDS[found[2]]
+        return float(found[1]) / 100
+    if found and seconds:
+        return float(found[1]) * SECONDS[found[2]]
     return typed.strip()
 
 

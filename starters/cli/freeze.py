@@ -11,8 +11,8 @@ import typer
 
 from activities.freeze.orders import ARTEFACT, ExemptionPurpose, FreezeState
 from starters.cli import options
-from starters.cli.options import As, AsJson, Code, Why
-from starters.cli.terminal import group, say, say_json
+from starters.cli.options import As, Code, Why
+from starters.cli.terminal import AsJson, group, say, say_json
 from starters.errors import CliError
 
 if TYPE_CHECKING:
@@ -71,27 +71,24 @@ def release(service: Service, incident: Holding, as_: As = "", reason: Why = "",
 
 def _states(*services: str) -> list[FreezeState]:
     """How these freezes are; without names, those that run."""
+    from activities.freeze.freezes import PREFIX, state_of  # noqa: PLC0415 - the SDK is slow to import
+    from starters import steering  # noqa: PLC0415
 
     async def ask(client: "Client") -> list[FreezeState]:
-        from activities.freeze.freezes import PREFIX, state_of  # noqa: PLC0415 - the SDK is slow to import
-        from starters import steering  # noqa: PLC0415
-
         async with steering.plainly(client, "the list of freezes"):
             running = client.list_workflows(f"WorkflowId STARTS_WITH '{PREFIX}' AND ExecutionStatus = 'Running'")
             return [await state_of(client, name) for name in services or [one.id.removeprefix(PREFIX) async for one in running]]
 
-    return options.with_client(options.reader(), ask)
+    return options.reader().talk(ask)
 
 
 def _order(service: str, message: str, as_: str, **words: str) -> None:
     """Send one order to a freeze and print the sentence it answers with."""
-    from starters import steering  # noqa: PLC0415 - the SDK is slow to import
-
-    looked_up = options.reader()
-    by = options.speaker(looked_up, as_)
+    reader = options.reader()
+    by = options.speaker(reader, as_)
     if not _states(service)[0].holders:
         raise CliError(f"{service} is not frozen", "incident freeze list")
-    say(options.with_client(looked_up, lambda client: steering.say(client, f"freeze-{service}", message, by=by, **words)))
+    say(reader.say(f"freeze-{service}", message, by, **words))
 
 
 def _json(one: FreezeState) -> dict[str, object]:

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -14,10 +15,10 @@ from rich.live import Live
 from activities.ledger import capabilities
 from activities.ledger.database import LedgerDown
 from starters.cli import options
-from starters.cli.options import AsJson, Full, Which
-from starters.cli.terminal import draw, group, say, say_json, width
+from starters.cli.options import Full, Which
+from starters.cli.terminal import AsJson, draw, group, say, say_json, width
 from starters.errors import CliError
-from starters.reading import SERVER, IncidentView, Reader
+from starters.reading import IncidentView, Reader
 from starters.screens import lists
 from starters.screens.changes import changes
 from starters.screens.incident import render
@@ -93,11 +94,9 @@ def timeline(incident: Which = "", as_json: AsJson = False) -> None:
     reader = options.reader()
     which = reader.find(incident)
     entries, source = reader.timeline(which)
-    try:
-        chain = reader.ledger.verify(which)
-    except LedgerDown:
-        chain = None
-    broken = chain.broken_at if chain else None
+    broken = None
+    with suppress(LedgerDown):
+        broken = reader.ledger.verify(which).broken_at
     if as_json:
         told = [entry.model_dump(mode="json") for entry in entries]
         return say_json({"incident_id": which, "source": source, "intact": broken is None, "broken_at": broken, "entries": told})
@@ -118,18 +117,16 @@ def provenance(seen: IncidentView) -> dict[str, JsonValue]:
 def _follow(reader: Reader, which: str, as_json: bool) -> None:
     """One line per change, for logs and pipes."""
     before: Status | None = None
-    while True:
+    while before is None or before.state not in FINAL:
+        time.sleep(1 / LOOKS_PER_SECOND if before else 0)
         seen = reader.status(which)
-        if before is None or seen.status.version != before.version or seen.source == SERVER:
+        if before is None or seen.status.version != before.version or seen.partial:
             if as_json:
                 print(json.dumps({**provenance(seen), "status": seen.status.model_dump(mode="json")}), flush=True)
             else:
                 for line in changes(before, seen.status):
                     print(f"{seen.status.updated_at:%H:%M:%S} {line}", flush=True)
         before = seen.status
-        if seen.status.state in FINAL:
-            return
-        time.sleep(1 / LOOKS_PER_SECOND)
 
 
 def _picture(seen: IncidentView, columns: int, full: bool) -> Group:

@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Sequence
-from typing import Annotated, cast
+from contextlib import suppress
+from typing import Annotated
 
 import typer
 from pydantic import JsonValue
@@ -30,7 +31,7 @@ ANSWERS = {
 app = group()
 
 
-def _answer_command(name: str, help_: str) -> None:
+def _declare(name: str, help_: str) -> None:
     """Declare a command that gives one answer to a question."""
 
     def answer_with(incident: Which = "", question: Asked = "", as_: As = "", reason: Why = "", code: Code = "") -> None:
@@ -40,7 +41,7 @@ def _answer_command(name: str, help_: str) -> None:
 
 
 for _name, _help in ANSWERS.items():
-    _answer_command(_name, _help)
+    _declare(_name, _help)
 
 
 @app.command("do")
@@ -90,9 +91,8 @@ def note(
         raise CliError(f"a note is about a hypothesis, an impact or a scope, not about {about!r}", "incident note --help")
     said = {name for name, flag in zip(ABOUT, (hypothesis, impact, scope), strict=True) if flag} | ({about} - {""})
     if len(said) > 1:
-        raise CliError(
-            f"one note is about one thing, not about {' and '.join(sorted(said))}: send one note for each", "incident note --help"
-        )
+        both = " and ".join(sorted(said))
+        raise CliError(f"one note is about one thing, not about {both}: send one note for each", "incident note --help")
     if not which and len(words) > 1 and words[0].startswith("inc-"):
         which, words = words[0], words[1:]
     _say(which, "note", as_, text=" ".join(words), about="".join(said))
@@ -168,11 +168,9 @@ def _answer(name: str, words: Sequence[str], as_: str, reason: str, code: str, *
 
 def _say(which: str, message: str, as_: str, **words: JsonValue) -> None:
     """Send one message to one incident and print its answer."""
-    from starters import steering  # noqa: PLC0415 - the SDK is slow to import, and reading does not need it
-
     reader = options.reader()
     incident, by = reader.find(which, open_only=message == "do"), options.speaker(reader, as_)
-    say(options.with_client(reader, lambda client: steering.say(client, incident, message, by=by, **words)))
+    say(reader.say(incident, message, by, **words))
 
 
 def _question(command: str, words: list[str]) -> tuple[str, int | None]:
@@ -191,7 +189,7 @@ def _exactly(words: Sequence[str], count: int, command: str, wanted: str) -> lis
 
 
 def _value(text: str) -> JsonValue:
-    try:
-        return cast(JsonValue, json.loads(text))
-    except ValueError:
-        return text
+    value: JsonValue = text
+    with suppress(ValueError):
+        value = json.loads(text)
+    return value

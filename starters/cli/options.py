@@ -1,31 +1,26 @@
-"""The options that commands share, and what they need: the reader, the speaker, one conversation with the server."""
+"""The options that commands share, and what they need: the reader, the speaker, the organisation."""
 
 import getpass
 import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import ValidationError
 
 from activities.action import Refused
 from starters.errors import CliError
-from starters.reading import Reader, talk
+from starters.reading import Reader
 from workflows.incident import Severity
 
 if TYPE_CHECKING:
-    from temporalio.client import Client
-
+    from activities.organisation.organisation import Organisation
     from activities.organisation.people import Roster
     from activities.organisation.policy import Policy
-
-T = TypeVar("T")
 
 WHICH = "The incident: its id, or the beginning or end of it. Not needed while exactly one is open."
 Which = Annotated[str, typer.Argument(metavar="INCIDENT", help=WHICH, show_default=False)]
 Asked = Annotated[str, typer.Argument(metavar="QUESTION", help="Its number. Needed if several questions wait for you.", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs. The keys do not change.")]
 As = Annotated[str, typer.Option("--as", metavar="NAME", help="Who you are. Default: $INCIDENT_AS, else the user of this machine.")]
 Why = Annotated[str, typer.Option("--reason", "-r", metavar="TEXT", help="Why. It is written on the timeline.")]
 Code = Annotated[
@@ -63,49 +58,31 @@ def on_roster(looked_up: Reader, name: str) -> None:
         raise CliError(f"{name!r} is not on the roster; the people on it are {', '.join(known.people)}", "incident doctor")
 
 
+def organisation(looked_up: Reader) -> "Organisation":
+    from activities.organisation.organisation import Organisation  # noqa: PLC0415
+
+    return Organisation(Path(looked_up.settings.organisation))
+
+
 def roster(looked_up: Reader) -> "Roster":
     """Who holds which role, as far as this machine knows. Empty if there is no file: the incident has its own roster."""
-    from activities.organisation.organisation import Organisation  # noqa: PLC0415
     from activities.organisation.people import Roster  # noqa: PLC0415
 
     try:
-        return Organisation(Path(looked_up.settings.organisation)).read_roster()
+        return organisation(looked_up).read_roster()
     except Refused:
         return Roster()
 
 
 def policy(looked_up: Reader) -> "Policy":
     """The organisation's policy; the spec's defaults if there is no organisation's file. Raises `CliError` if the file is wrong."""
-    from activities.organisation.organisation import Organisation  # noqa: PLC0415
     from activities.organisation.policy import Policy  # noqa: PLC0415
 
-    where = Path(looked_up.settings.organisation)
-    if not where.exists():
-        return Policy()
+    book = organisation(looked_up)
     try:
-        return Organisation(where).read_policy()
+        return book.read_policy() if book.path.exists() else Policy()
     except Refused as wrong:
         raise CliError(wrong.message, "incident doctor") from None
-
-
-def dashboards(looked_up: Reader) -> dict[str, str]:
-    """The dashboards that the organisation has linked, by name. None if there is no such file, or if it is wrong."""
-    from activities.organisation.organisation import Organisation  # noqa: PLC0415
-
-    try:
-        return dict(Organisation(Path(looked_up.settings.organisation)).read_communications().links.dashboards)
-    except Refused:
-        return {}
-
-
-def with_client(looked_up: Reader, conversation: "Callable[[Client], Awaitable[T]]") -> T:
-    """One conversation with the Temporal server. Raises `CliError`."""
-    from starters import steering  # noqa: PLC0415 - the SDK is slow to import, and reading does not need it
-
-    async def talk_to_it() -> T:
-        return await conversation(await steering.connect(looked_up.settings))
-
-    return talk(talk_to_it())
 
 
 def severity(typed: str) -> Severity:

@@ -12,12 +12,12 @@ from rich.text import Text
 from activities.action import Risk
 from activities.ledger import capabilities
 from starters.cli import options
-from starters.cli.options import AsJson
-from starters.cli.terminal import draw, group, say, say_json
+from starters.cli.terminal import AsJson, draw, group, say, say_json
 from starters.errors import CliError
+from starters.screens.layout import roles
 from starters.screens.text import plain
-from workflows.incident import Incident, Phase, Question
-from workflows.status import Outcome, Status, Step
+from workflows.incident import Incident, Phase
+from workflows.status import Outcome, Status
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -40,7 +40,7 @@ def plan(
     """Show what a playbook would do now: steps, effects, undo, questions, blast radius, and the commands to do it by hand. It only reads."""
     reader = options.reader()
     told = Incident(service=service, provider=provider, region=region, declared_by=options.speaker(reader, ""), rehearsal=True)
-    outcome = options.with_client(reader, lambda client: rehearse(client, reader.settings, playbook, told))
+    outcome = reader.talk(lambda client: _rehearse(client, reader.settings, playbook, told))
     lacking = capabilities.lacking(reader.ledger)
     if as_json:
         return say_json({**outcome.model_dump(mode="json"), "lacking": [one.model_dump(mode="json") for one in lacking]})
@@ -50,7 +50,7 @@ def plan(
     return None
 
 
-async def rehearse(client: "Client", settings: "Settings", name: str, told: Incident) -> Outcome:
+async def _rehearse(client: "Client", settings: "Settings", name: str, told: Incident) -> Outcome:
     """Run a playbook as a rehearsal: real reads, and every change is only described. Raises `CliError`."""
     from temporalio.client import WorkflowFailureError  # noqa: PLC0415 - the SDK is slow to import
 
@@ -58,10 +58,7 @@ async def rehearse(client: "Client", settings: "Settings", name: str, told: Inci
 
     info, which = steering.playbook(name), f"plan-{uuid.uuid4().hex[:12]}"
     async with steering.plainly(client, which):
-        handle = await client.start_workflow(
-            info.type, told, id=which, task_queue=steering.queue_of(settings, info, told), task_timeout=settings.task_patience,
-            static_summary=f"plan: {steering.summary(info, told)}", result_type=Outcome,
-        )  # fmt: skip
+        handle = await client.start_workflow(info.type, told, result_type=Outcome, **steering.once(settings, info, told, which))
         try:
             outcome: Outcome = await asyncio.wait_for(handle.result(), PLAN_WITHIN)
         except TimeoutError:
@@ -88,45 +85,32 @@ def _lines(status: Status) -> Iterator[Text]:
         yield from _phase(status, phase)
     if status.questions:
         yield Text("\nQuestions it would ask", style="bold")
-        for question in status.questions:
-            yield from _question(question)
+    for question in status.questions:
+        yield _line("  ", f"[{question.number}] {question.asks} ({question.risk.label}, {roles(question)})")
+        for said in (f"effect: {question.effect}" if question.effect else "", f"undo: {question.inverse}", *question.facts):
+            yield from [_line("      ", said, "dim")] if said else []
+        yield from _commands(question.by_hand)
     if status.outcome:
         yield Text("")
         yield _line("", f"it would end like this: {status.outcome}", "yellow")
 
 
 def _phase(status: Status, phase: Phase) -> Iterator[Text]:
-    looked = [s for s in status.steps if s.phase is phase and s.risk is Risk.C0]
-    if looked:
-        yield _line("  ", f"looked: {', '.join(dict.fromkeys(s.verb for s in looked))}", "dim")
-    for step in status.steps:
-        if step.phase is phase and step.risk >= Risk.C1:
-            yield from _step(step)
+    steps = [step for step in status.steps if step.phase is phase]
+    if looked := dict.fromkeys(step.verb for step in steps if step.risk is Risk.C0):
+        yield _line("  ", f"looked: {', '.join(looked)}", "dim")
+    for step in steps:
+        if step.risk >= Risk.C1:
+            yield _line("  ", f"{step.number} {step.risk.label} {step.says}")
+            yield from _commands(step.by_hand)
     for task in status.tasks:
         if task.phase is phase:
             yield _line("  ", f"☐ {task.owner.title}: {task.text}")
             yield from _commands(task.by_hand)
 
 
-def _step(step: Step) -> Iterator[Text]:
-    yield _line("  ", f"{step.number} {step.risk.label} {step.says}")
-    yield from _commands(step.by_hand)
-
-
-def _question(question: Question) -> Iterator[Text]:
-    who = " or ".join(role.title for role in question.roles)
-    yield _line("  ", f"[{question.number}] {question.asks} ({question.risk.label}, {who})")
-    if question.effect:
-        yield _line("      ", f"effect: {question.effect}", "dim")
-    yield _line("      ", f"undo: {question.inverse}", "dim")
-    for fact in question.facts:
-        yield _line("      ", fact, "dim")
-    yield from _commands(question.by_hand)
-
-
-def _commands(lines: Sequence[str]) -> Iterator[Text]:
-    for line in lines:
-        yield _line("      ", f"$ {line}", "cyan")
+def _commands(commands: Sequence[str]) -> Iterator[Text]:
+    return (_line("      ", f"$ {command}", "cyan") for command in commands)
 
 
 def _line(indent: str, said: str, style: str = "") -> Text:

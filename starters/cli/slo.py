@@ -1,5 +1,6 @@
 """`incident slo`: what is left of a service's error budget, how fast it burns, and what follows. Read from the metrics store itself."""
 
+import asyncio
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -9,10 +10,9 @@ from pydantic import JsonValue
 
 from activities.metrics.slo import Burning, ErrorBudget, Finding, SloPolicy
 from starters.cli import options
-from starters.cli.options import AsJson
-from starters.cli.terminal import group, say, say_json
+from starters.cli.terminal import AsJson, group, say, say_json
 from starters.errors import CliError
-from starters.reading import Reader, talk
+from starters.reading import Reader
 from starters.screens.text import typed
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def slo(
     """Show a service's error budget, how fast it burns, and what follows. Needs only the metrics store: no server, no worker."""
     reader = options.reader()
     policy = options.policy(reader)
-    budget = talk(_count(reader, policy, service))
+    budget = asyncio.run(_count(reader, policy, service))
     if as_json:
         return say_json(told(budget, policy.slo))
     for line in picture(budget, policy.slo):
@@ -39,14 +39,17 @@ def slo(
 
 def picture(budget: ErrorBudget, policy: SloPolicy) -> list[str]:
     """The lines: the budget, one for each pair of windows, and what follows."""
-    objective = f"the objective of {budget.service}: {budget.slo_target:.2%} of its requests over {span(policy.window)}"
-    burning = [
-        f"    burn over {span(one.alert.long)} {_rate(one.long)}, over {span(one.alert.short)} {_rate(one.short)}"
-        f" — {one.alert.says} from {one.alert.factor:g} on both: {one.finding}"
-        for one in budget.burning(policy)
+    lines = [
+        f"the objective of {budget.service}: {budget.slo_target:.2%} of its requests over {span(policy.window)}",
+        budget.in_words(policy),
     ]
-    sentences = [line for sentence, fix in follows(budget, policy) for line in (sentence, *([f"    → {fix}"] if fix else []))]
-    return [objective, budget.in_words(policy), *burning, *sentences]
+    for one in budget.burning(policy):
+        alert, (long, short) = one.alert, ("unknown" if rate is None else f"{rate:.2f}" for rate in (one.long, one.short))
+        burn = f"    burn over {span(alert.long)} {long}, over {span(alert.short)} {short}"
+        lines.append(f"{burn} — {alert.says} from {alert.factor:g} on both: {one.finding}")
+    for sentence, fix in follows(budget, policy):
+        lines += [sentence, *([f"    → {fix}"] if fix else [])]
+    return lines
 
 
 def follows(budget: ErrorBudget, policy: SloPolicy) -> list[tuple[str, str]]:
@@ -91,17 +94,13 @@ def _burn(one: Burning) -> dict[str, JsonValue]:
     }  # fmt: skip
 
 
-def _rate(rate: float | None) -> str:
-    return "unknown" if rate is None else f"{rate:.2f}"
-
-
 async def _count(reader: Reader, policy: "Policy", service: str) -> ErrorBudget:
     """Ask the metrics store. Raises `CliError` when it does not answer."""
     from activities.action import Call  # noqa: PLC0415 - the SDK is slow to import, and the help needs none of it
-    from activities.metrics.telemetry import BudgetOf  # noqa: PLC0415
+    from activities.metrics.telemetry import BudgetOf, Telemetry  # noqa: PLC0415
     from worker.credentials import NoCredential  # noqa: PLC0415
     from worker.systems import complete  # noqa: PLC0415
-    from worker.wiring import telemetry  # noqa: PLC0415
+    from worker.wiring import building  # noqa: PLC0415
 
     settings = complete(reader.settings)
     if not settings.prometheus_url:
@@ -110,7 +109,7 @@ async def _count(reader: Reader, policy: "Policy", service: str) -> ErrorBudget:
     call = Call(incident_id="cli", key=f"cli/telemetry.slo/{service}", at=datetime.now(UTC), pace=policy.pace)
     async with AsyncExitStack() as stack:
         try:
-            return await (await telemetry(settings, stack)).slo(order, call)
+            return await building(settings, stack).system(Telemetry).slo(order, call)
         except NoCredential as missing:
             raise CliError(str(missing), "incident doctor") from None
         except Exception as broke:  # whatever a store that is away, or is none, answers with

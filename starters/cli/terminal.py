@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -18,6 +18,7 @@ from starters.errors import CliError
 from starters.screens.text import plain
 
 NAME = "incident"
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs. The keys do not change.")]
 
 
 def group(about: str = "") -> typer.Typer:

@@ -1,9 +1,7 @@
 """`make demo`: the first incident, end to end, on your own machine."""
 
 import asyncio
-import contextlib
 import json
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,19 +12,17 @@ from rich.console import Console
 
 from activities.ledger.ledger import Ledger
 from starters import steering
+from starters.cli.terminal import leave
 from starters.errors import CliError
 from starters.gameday import result
 from starters.gameday.cast import Cast
-from starters.gameday.day import COMMANDER, Day, Options
-from starters.gameday.kills import kill_at_random
-from starters.gameday.processes import DidNotStart, Processes
-from starters.gameday.scenario import SCENARIOS, Scenario, service_names
+from starters.gameday.day import Day
+from starters.gameday.processes import DidNotStart
+from starters.gameday.scenario import SCENARIOS, Options, Scenario, service_names
+from starters.gameday.scorecard import standing_of
 from starters.gameday.stage import Stage, raise_stage
-from starters.gameday.standing import standing_of
-from workflows.status import Status
 
 HOME = Path(".incident/demo")
-RULES = sorted(Path("alerts").glob("*.yml"))
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -34,43 +30,30 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 async def play(options: Options, console: Console) -> int:
     """The whole day. Returns the exit code."""
     services = service_names(options.seed)
-    scenario = SCENARIOS[options.playbook].named(services)
-    least_wait = 60.0 if options.mine else 20.0
-    processes: Processes | None = None
+    pace = f"pace ×{options.pace:g} (one real second is {options.pace:g} s of policy time)"
+    console.print(f"[bold]Incident Playbooks[/] · game day · {options.playbook} · {pace}")
+    stage = raise_stage(HOME, options, services)
+    ui = f"Temporal UI   http://127.0.0.1:{stage.ports['ui']}/namespaces/default/workflows"
     try:
-        pace = f"pace ×{options.pace:g} (one real second is {options.pace:g} s of policy time)"
-        console.print(f"[bold]Incident Playbooks[/] · game day · {options.playbook} · {pace}")
-        stage = raise_stage(
-            HOME, scenario, services, RULES, pace=options.pace, seed=options.seed, least_wait=least_wait, shadow=options.shadow
-        )
-        processes = stage.processes
-        day = await _break(options, scenario, stage, console)
+        console.print(ui)
+        day = await _break(options, SCENARIOS[options.playbook].named(services), stage, console)
         status = await day.opens()
         detected = result.span_of(result.card_of(day, status).detected_seconds)
         console.print(f"[bold]{status.incident_id}[/] was opened by the alert, {detected} of world time after the fault")
-        killing = asyncio.create_task(kill_at_random(day)) if options.kill else None
-        try:
-            status = await day.runs()
-        finally:
-            if killing is not None:
-                killing.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await killing
-        await day.ended()
-        card = result.card_of(day, status)
-        result.write(day, status, card)
-        passed = result.show_shadow(day, status, card) if options.shadow else result.show(day, status, card)
-        _farewell(options, stage, status, console)
+        status = await day.runs()
+        passed = result.show(day, status, result.card_of(day, status))
+        console.print(f"{ui}/{status.incident_id}", soft_wrap=True)
+        pids = " ".join(str(pid) for pid in stage.processes.pids().values())
+        kept = f"still running, because of KEEP=1; stop it with: kill {pids}"
+        console.print(kept if options.keep else "nothing is left running; KEEP=1 make demo leaves it up", soft_wrap=True)
         return 0 if passed else 1
     finally:
-        if not options.keep and processes is not None:
-            processes.stop_all()
+        if not options.keep:
+            stage.processes.stop_all()
 
 
 async def _break(options: Options, scenario: Scenario, stage: Stage, console: Console) -> Day:
     client = await steering.connect(stage.settings)
-    ledger = Ledger(stage.settings.ledger_url)
-    console.print(f"Temporal UI   {stage.ui_url}/namespaces/default/workflows")
     console.print(f"another shell export INCIDENT_SETTINGS={stage.home / 'settings.env'} && incident watch", soft_wrap=True)
     before = standing_of(stage.world())
     if scenario.edits:
@@ -82,18 +65,9 @@ async def _break(options: Options, scenario: Scenario, stage: Stage, console: Co
         if deed.when is None:
             stage.do(deed.lasting() if options.shadow else deed)
     console.print(f"\n{scenario.story}\nWaiting for the alert to fire, from the metrics …\n")
-    cast = Cast(stage, client, "auto" if options.mine else options.answers, COMMANDER if options.mine else frozenset())
+    cast = Cast(stage, client, "auto" if options.mine else options.answers, options.mine)
     later = [deed for deed in scenario.deeds if deed.when is not None]
-    return Day(options, scenario, stage, client, ledger, console, cast, broken_at, before, later=later)
-
-
-def _farewell(options: Options, stage: Stage, status: Status, console: Console) -> None:
-    console.print(f"Temporal UI   {stage.ui_url}/namespaces/default/workflows/{status.incident_id}", soft_wrap=True)
-    if options.keep:
-        pids = " ".join(str(pid) for pid in stage.processes.pids().values())
-        console.print(f"still running, because of KEEP=1; stop it with: kill {pids}", soft_wrap=True)
-    else:
-        console.print("nothing is left running; KEEP=1 make demo leaves it up", soft_wrap=True)
+    return Day(options, scenario, stage, client, Ledger(stage.settings.ledger_url), console, cast, broken_at, before, later)
 
 
 @app.command()
@@ -118,35 +92,28 @@ def game_day(
     ):  # fmt: skip
         if value not in known:
             raise typer.BadParameter(f"{name} is one of {', '.join(filter(None, known))}, not {value!r}")
+    here = sys.stdin.isatty() and sys.stdout.isatty()
     options = Options(
-        playbook=playbook, answers=answers or ("me" if sys.stdin.isatty() and sys.stdout.isatty() else "auto"), kill=wanted, kills=kills,
-        keep=keep not in ("", "0"), pace=pace or SCENARIOS[playbook].pace, seed=seed, faults=tuple(json.loads(one) for one in fault),
-        shadow=shadow not in ("", "0"),
+        playbook=playbook, answers=answers or ("me" if here else "auto"), kill=wanted, kills=kills, keep=keep not in ("", "0"),
+        pace=pace or SCENARIOS[playbook].pace, seed=seed, faults=tuple(json.loads(one) for one in fault), shadow=shadow not in ("", "0"),
     )  # fmt: skip
-    raise typer.Exit(_run(options))
-
-
-def _run(options: Options) -> int:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
     try:
-        return asyncio.run(play(options, console))
+        raise typer.Exit(asyncio.run(play(options, console)))
     except (DidNotStart, CliError) as trouble:
         console.print(f"the game day stopped: {trouble}", style="red", markup=False)
     except KeyboardInterrupt:
         console.print("stopped; nothing is left running")
-    return 1
+    raise typer.Exit(1)
 
 
 def main() -> None:
-    """Ends with `os._exit`: a process that used temporalio may abort at interpreter exit (sdk-python#300)."""
     code = 1
     try:
         app(prog_name="python -m starters.gameday")
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    leave(code)
 
 
 if __name__ == "__main__":

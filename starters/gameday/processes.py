@@ -70,9 +70,6 @@ class Processes:
         """Start it again, as it was started."""
         self.start(name, self._commands[name])
 
-    def alive(self, name: str) -> bool:
-        return name in self._running and self._running[name].poll() is None
-
     def tail(self, name: str, lines: int = 15) -> str:
         log = self.logs / f"{name}.log"
         return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""

@@ -7,11 +7,8 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from activities.ledger.effects import Done
 from starters.gameday.day import Day
-from starters.gameday.metrics import Metrics
-from starters.gameday.scorecard import Scorecard, score
-from starters.gameday.standing import standing_of
+from starters.gameday.scorecard import Scorecard, budget_burnt, score, standing_of
 from starters.postmortem import postmortem
 from starters.screens import shadow_report
 from workflows.incident import State
@@ -19,51 +16,39 @@ from workflows.status import Status
 
 
 def card_of(day: Day, status: Status) -> Scorecard:
-    pace = day.options.pace
-    metrics = Metrics(day.stage.practice, day.scenario.service)
-    end = status.closed_at or datetime.now(UTC)
-    heard = day.ledger.incidents(open_only=False)
+    pace, end = day.options.pace, status.closed_at or datetime.now(UTC)
+    done = [*day.ledger.effects(day.incident), *day.ledger.effects(f"freeze-{status.service}")]  # and of the freeze that it held
     return score(
-        status, day.stage.effects(), _done(day, status), broken_at=day.broken_at,
-        detected_at=status.declared_at if heard else None, pace=pace, burnt=metrics.budget_burnt(day.broken_at, end, pace),
+        status, day.stage.effects(), done, broken_at=day.broken_at, detected_at=status.declared_at, pace=pace,
+        burnt=budget_burnt(day.stage.practice, day.scenario.service, day.broken_at, end, pace),
         restored=standing_of(day.stage.world()) == day.before, killed="; ".join(day.killed),
         recovered=median(day.recovered) if day.recovered else None,
         spared=day.options.kills - len(day.killed) if day.options.kill else 0,
     )  # fmt: skip
 
 
-def _done(day: Day, status: Status) -> list[Done]:
-    """What is on record: of the incident, and of the freeze that it held."""
-    return [*day.ledger.effects(day.incident), *day.ledger.effects(f"freeze-{status.service}")]
-
-
-def write(day: Day, status: Status, card: Scorecard) -> None:
-    """The scorecard and the draft post-mortem, beside each other."""
-    (day.stage.home / "scorecard.json").write_text(card.model_dump_json(indent=2) + "\n")
-    entries = day.ledger.timeline(day.incident)
-    (day.stage.home / "postmortem.md").write_text(postmortem.draft(status, entries, day.ledger.effects(day.incident)))
-
-
-def show_shadow(day: Day, status: Status, card: Scorecard) -> bool:
-    """What would have been done beside what people did. True when it was resolved and no target saw anything of us."""
-    if not day.console.is_terminal:
-        day.console.print(day.screen(status))
-    for line in shadow_report.lines(shadow_report.compare(status, day.ledger.timeline(day.incident))):
-        day.say(line)
-    day.say(f"effects: {card.effects}")
-    return card.effects == 0 and status.state is State.RESOLVED
-
-
 def show(day: Day, status: Status, card: Scorecard) -> bool:
-    """Whether it passed."""
+    """Write the scorecard and the draft post-mortem beside each other, and show them. Whether it passed.
+
+    In shadow mode: what would have been done beside what people did; passed when it was resolved and no target saw anything of us.
+    """
+    written, draft, entries = day.stage.home / "scorecard.json", day.stage.home / "postmortem.md", day.ledger.timeline(day.incident)
+    written.write_text(card.model_dump_json(indent=2) + "\n")
+    draft.write_text(postmortem.draft(status, entries, day.ledger.effects(day.incident)))
     if not day.console.is_terminal:
         day.console.print(day.screen(status))
+    if day.options.shadow:
+        for line in (*shadow_report.lines(shadow_report.compare(status, entries)), f"effects: {card.effects}"):
+            day.say(line)
+        return card.effects == 0 and status.state is State.RESOLVED
     day.console.print(Panel(_table(card), title=f"{card.incident_id}  {'PASSED' if card.passed else 'NOT PASSED'}", expand=False))
-    day.say(f"effects at the targets: {card.effects}, lost {card.effects_lost}, doubled {card.effects_doubled}")
-    for why in card.why_not:
-        day.say(f"  not passed: {why}")
-    day.say(f"scorecard     {day.stage.home / 'scorecard.json'}")
-    day.say(f"post-mortem   {day.stage.home / 'postmortem.md'} (draft)")
+    for line in (
+        f"effects at the targets: {card.effects}, lost {card.effects_lost}, doubled {card.effects_doubled}",
+        *(f"  not passed: {why}" for why in card.why_not),
+        f"scorecard     {written}",
+        f"post-mortem   {draft} (draft)",
+    ):
+        day.say(line)
     return card.passed
 
 

@@ -1,6 +1,7 @@
 """What a game day breaks, by playbook: data. The world is set so that a question is really asked."""
 
 import random
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
@@ -9,6 +10,26 @@ from workflows.incident import Phase
 
 USUAL_SEED = 7  # the names of this one are the plain ones that the documents use
 NAMES = ("ledger", "search", "billing", "gateway", "profile", "catalog", "uploads", "payments", "alerts", "agents")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a game day runs, as `make demo` passes it on."""
+
+    playbook: str
+    answers: str  # auto | decline | me
+    kill: str  # "" | worker | temporal
+    kills: int
+    keep: bool
+    pace: float
+    seed: int
+    faults: tuple[dict[str, Any], ...] = ()
+    shadow: bool = False  # the playbook only says what it would do; people mend the world by hand
+
+    @property
+    def mine(self) -> bool:
+        """True when a person at this terminal is the commander."""
+        return self.answers == "me"
 
 
 class Deed(BaseModel):

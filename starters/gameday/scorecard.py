@@ -1,4 +1,4 @@
-"""How a game day went, from the record and the effect log.
+"""How a game day went, from the record, the effect log, the metrics, and how the world stands before and after.
 
 Times are world seconds, from the instant at which something was broken.
 """
@@ -8,15 +8,21 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import httpx
 from pydantic import BaseModel
 
+from activities.kit.words import promql
 from activities.ledger.effects import PROVEN, Done
+from activities.metrics import queries
 from workflows.incident import State
 from workflows.status import Status, StepState
 
 Json = dict[str, Any]
 OUR_OWN = frozenset({"evidence", "freezes"})  # a folder of ours, and a workflow of ours: what that one does outside has keys of its own
 LEASES = "llm.routes.lease"  # renewing a lease is no change of the world
+SLO = 0.999
+FOUR_WEEKS = timedelta(days=28)
+STEP = 15  # world seconds between two samples
 
 
 class Scorecard(BaseModel):
@@ -75,19 +81,58 @@ def score(
         *([f"{spared} of the kills never came: the incident was over before"] if spared else []),
         *[f"step {s.verb} {s.target}: {s.state}" for s in status.steps if s.state in (StepState.FAILED, StepState.SKIPPED)],
     ]
-    since = _since(broken_at, pace)
+    reached = {
+        "detected": detected_at,
+        "acknowledged": status.acknowledged_at,
+        "mitigated": status.mitigated_at,
+        "resolved": status.resolved_at,
+    }
     return Scorecard(
-        playbook=status.playbook, incident_id=status.incident_id, pace=pace, detected_seconds=since(detected_at),
-        acknowledged_seconds=since(status.acknowledged_at), mitigated_seconds=since(status.mitigated_at),
-        resolved_seconds=since(status.resolved_at), questions=len(status.questions),
+        playbook=status.playbook, incident_id=status.incident_id, pace=pace, questions=len(status.questions),
+        **{f"{name}_seconds": round((at - broken_at).total_seconds() * pace, 1) if at else None for name, at in reached.items()},
         answered_verified=sum(bool(q.answers) and all(g.verified for g in q.answers) for q in status.questions), error_budget_burnt=burnt,
         measures_in_force=in_force, world_restored=restored, effects=effects, effects_lost=len(lost), effects_doubled=len(doubled),
         killed=killed, recovered_seconds=recovered, state=str(status.state), why_not=why_not, passed=not why_not,
     )  # fmt: skip
 
 
-def _since(start: datetime, pace: float) -> Any:
-    def since(instant: datetime | None) -> float | None:
-        return None if instant is None else round((instant - start) / timedelta(seconds=1) * pace, 1)
+def budget_burnt(practice: httpx.Client, service: str, start: datetime, end: datetime, pace: float) -> float | None:
+    """The share of four weeks' error budget that failed requests between two real instants used up; asked of the Prometheus face."""
+    world_seconds = max(int((end - start).total_seconds() * pace), STEP)
 
-    return since
+    def grown(**labels: str) -> float | None:
+        query = promql.total(promql.increase(queries.requests(service, **labels), timedelta(seconds=world_seconds)))
+        answer = practice.get("/prom/api/v1/query", params={"query": query, "time": end.timestamp()}).raise_for_status().json()
+        found = answer["data"]["result"]
+        return float(found[0]["value"][1]) if found else None
+
+    failed, total = grown(outcome="error"), grown()
+    return failed / (total / world_seconds * FOUR_WEEKS.total_seconds() * (1 - SLO)) if failed is not None and total else None
+
+
+def standing_of(world: Json) -> Json:
+    """What a recovery must put back: routes, modes, flags and the clients' policy; splits, weights, limits, gates and feeds of the services."""
+    route = world["route"]
+    weights = _shares(route["weights"])
+    return {
+        "weights": weights, "overrides": {t: w for t, w in route["overrides"].items() if _shares(w) != weights},
+        "modes": {t: m for t, m in route["modes"].items() if m != "normal"}, "flags": world["flags"],
+        "policy": {k: v for k, v in world["policy"].items() if k not in ("etag", "version")},
+        "services": {name: _service(service) for name, service in world["fleet"]["services"].items()},
+        "feeds": {name: (feed["running"], feed["pinned"]) for name, feed in world["fleet"]["feeds"].items()},
+        "rulesets": sorted(str(rule.get("name")) for rules in world.get("rulesets", {}).values() for rule in rules),
+    }  # fmt: skip
+
+
+def _service(service: Json) -> Json:
+    places, cloud = service["places"], service["platform"] == "cloud_run"
+    return {
+        "split": {region: _shares(place["split"]) for region, place in places.items()} if cloud else {},
+        "least": {region: place["least"] for region, place in places.items()}, "weights": service["weights"],
+        "gateway": {k: v for k, v in service["gateway"].items() if k in ("rate_limit_rps", "breaker")},
+        "gate": service["gate"]["admitted"],
+    }  # fmt: skip
+
+
+def _shares(weights: dict[str, float]) -> dict[str, float]:
+    return {provider: share for provider, share in weights.items() if share}

@@ -23,8 +23,13 @@ def renewed(before: str, blocks: Mapping[str, str], skeleton: str, title: str) -
 
     Where nothing of ours is left in it, the whole draft is put below what they have. `skeleton` has `{title}` and a `{name}` for each block.
     """
+
+    def renew(found: re.Match[str]) -> str:
+        name, untouched = found["name"], _seal(found["body"]) == found["hash"]
+        return _marked(name, blocks[name], found["eol"]) if untouched and name in blocks else found[0]
+
     if BLOCK.search(before):
-        return BLOCK.sub(lambda found: _renewed(found, blocks), before)
+        return BLOCK.sub(renew, before)
     fresh = skeleton.format_map({name: _marked(name, body, "\n") for name, body in blocks.items()} | {"title": title})
     if not before.strip():
         return fresh
@@ -87,11 +92,6 @@ def listing(lines: list[str], kind: str) -> str:
 def _fence(shown: str, least: int) -> str:
     """One mark more than the longest run of them inside."""
     return "`" * max(max(map(len, re.findall(r"`+", shown)), default=0) + 1, least)
-
-
-def _renewed(found: re.Match[str], blocks: Mapping[str, str]) -> str:
-    untouched = _seal(found["body"]) == found["hash"]
-    return _marked(found["name"], blocks[found["name"]], found["eol"]) if untouched and found["name"] in blocks else found[0]
 
 
 def _marked(name: str, body: str, eol: str) -> str:

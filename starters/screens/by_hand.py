@@ -15,11 +15,10 @@ from pydantic import JsonValue
 
 from activities.kit.words.escape import visible
 from activities.ledger.effects import PROVEN, Done
-from starters.screens.layout import USUAL
-from starters.screens.questions import to_answer
+from starters.screens.layout import USUAL, roles, to_answer
 from starters.screens.text import plain, span
-from workflows.incident import Phase, Question, State
-from workflows.status import InForce, Planned, Status, Step, StepState, Task
+from workflows.incident import Phase, State
+from workflows.status import InForce, Status, Step, StepState
 
 WIDTH = 100  # of comments; commands are never broken
 HARMLESS = re.compile(r"[\w \[\]:./=?%,@+·×–→§…-]*")  # no shell runs anything of these, even where it takes no comments
@@ -47,17 +46,16 @@ def under_way(status: Status) -> list[Step]:
 
 def rest(status: Status, effects: Sequence[Done], now: datetime, source: str, as_of: datetime) -> list[str]:
     """The rest of a playbook, to be done by hand: comments and commands, one a line."""
-    steps = under_way(status)
-    return list(
-        _spaced(
-            _head(status, now, source, as_of),
-            _section("in force, latest first, and how to lift it", lifting(standing([status]), now), "nothing is in force"),
-            _section("under way: check before you repeat", _steps(status, steps, effects, now), "no step is under way"),
-            _section("waiting for people", _questions(status, now), "no question is open"),
-            _section("tasks for people", _tasks(status.tasks), "no task is open"),
-            _section("still to come", _plan(status), "nothing: the playbook is over" if status.state.over else ""),
-        )
-    )
+    lines = list(_head(status, now, source, as_of))
+    for title, part, otherwise in (
+        ("in force, latest first, and how to lift it", lifting(standing([status]), now), "nothing is in force"),
+        ("under way: check before you repeat", _steps(status, effects, now), "no step is under way"),
+        ("waiting for people", _questions(status, now), "no question is open"),
+        ("tasks for people", _tasks(status), "no task is open"),
+        ("still to come", _plan(status), "nothing: the playbook is over" if status.state.over else ""),
+    ):
+        lines += ["", f"# -- {title} --", *(list(part) or comment(otherwise))]
+    return lines
 
 
 def everywhere(found: Sequence[Standing], now: datetime, by_hand: bool) -> list[str]:
@@ -70,16 +68,16 @@ def everywhere(found: Sequence[Standing], now: datetime, by_hand: bool) -> list[
     return [line for one in found for line in _listed(one, now)]
 
 
-def lifting(found: Sequence[Standing], now: datetime, named: bool = False) -> list[str]:
+def lifting(found: Sequence[Standing], now: datetime, named: bool = False) -> Iterator[str]:
     """The commands that lift measures, in this order, each under what it is."""
-    lines: list[str] = []
-    for status, measure in found:
+    for status, one in found:
         whose = f"{status.incident_id}: " if named else ""
-        since = f"since {_at(measure.since)}, for {span(now - measure.since)}"
-        lines += comment(f"[{measure.number}] {whose}{measure.name} {measure.target}, {since}")
-        lines += comment(f"    {' · '.join(_about(measure))}")
-        lines += _commands(measure.by_hand) or comment(f"    {NO_COMMAND}: {measure.lifts_by}")
-    return lines
+        yield from comment(f"[{one.number}] {whose}{one.name} {one.target}, since {_at(one.since)}, for {span(now - one.since)}")
+        sure = [] if one.certain else ["not certain whether it is in force, its call never returned: check first"]
+        sticky = ["sticky: automation never lifts it, ask the person responsible"] if one.sticky else []
+        held = [f"held by {one.held_by}: ask them first"] if one.held_by else []
+        yield from comment(f"    {' · '.join([f'lift: {one.lifts_by}', *sure, *sticky, *held])}")
+        yield from _commands(one.by_hand, f"    {NO_COMMAND}: {one.lifts_by}")
 
 
 def told(one: Standing) -> dict[str, JsonValue]:
@@ -87,55 +85,44 @@ def told(one: Standing) -> dict[str, JsonValue]:
     return {"incident_id": one.incident.incident_id, "service": one.incident.service, "state": one.incident.state.value, **measure}
 
 
-def _about(measure: InForce) -> list[str]:
-    return [
-        f"lift: {measure.lifts_by}",
-        *(["not certain whether it is in force, its call never returned: check first"] if not measure.certain else []),
-        *(["sticky: automation never lifts it, ask the person responsible"] if measure.sticky else []),
-        *([f"held by {measure.held_by}: ask them first"] if measure.held_by else []),
-    ]
-
-
 def _listed(one: Standing, now: datetime) -> list[str]:
     status, measure = one
-    held = f"held by {plain(measure.held_by)}" if measure.held_by else "sticky" if measure.sticky else ""
     sure = "" if measure.certain else "not certain, its call never returned"
-    ended = f"the incident is {status.state}" if status.state.over else ""
-    more = " · ".join(filter(None, [sure, held, ended]))
+    held = f"held by {plain(measure.held_by)}" if measure.held_by else "sticky" if measure.sticky else ""
+    more = " · ".join(filter(None, [sure, held, f"the incident is {status.state}" if status.state.over else ""]))
+    said = f"{_at(measure.since)} {span(now - measure.since):>7}  {plain(measure.name)} {plain(measure.target)}"
     return [
-        f"{_at(measure.since)} {span(now - measure.since):>7}  {plain(measure.name)} {plain(measure.target)}"
-        + (f"  ({more})" if more else ""),
+        said + (f"  ({more})" if more else ""),
         f"    {status.incident_id} [{measure.number}] · lift: {plain(measure.lifts_by)}",
     ]
 
 
-def _head(status: Status, now: datetime, source: str, as_of: datetime) -> list[str]:
+def _head(status: Status, now: datetime, source: str, as_of: datetime) -> Iterator[str]:
     outcome = f" · {status.outcome}" if status.outcome else ""
-    return [
-        *comment(f"{status.incident_id} §{status.section} {status.title}, by hand"),
-        *comment(f"{status.severity.label} · {status.phase.title} · {status.state}{outcome} · commander: {status.commander or 'nobody'}"),
-        *comment(f"from {source}, true at {as_of:%Y-%m-%d %H:%M:%S} UTC, {span(now - as_of)} ago. Later changes are not in it"),
-        *(comment(f"the playbook waits for: {status.waiting_for}") if status.waiting_for else []),
-        *comment("This is not a script: read, decide, run one command at a time, and check the service after each."),
-        *comment("A playbook that runs again looks before it acts: what you did by hand is adopted, not repeated."),
-    ]
+    for said in (
+        f"{status.incident_id} §{status.section} {status.title}, by hand",
+        f"{status.severity.label} · {status.phase.title} · {status.state}{outcome} · commander: {status.commander or 'nobody'}",
+        f"from {source}, true at {as_of:%Y-%m-%d %H:%M:%S} UTC, {span(now - as_of)} ago. Later changes are not in it",
+        f"the playbook waits for: {status.waiting_for}" if status.waiting_for else "",
+        "This is not a script: read, decide, run one command at a time, and check the service after each.",
+        "A playbook that runs again looks before it acts: what you did by hand is adopted, not repeated.",
+    ):
+        yield from comment(said)
 
 
-def _steps(status: Status, steps: Sequence[Step], effects: Sequence[Done], now: datetime) -> list[str]:
+def _steps(status: Status, effects: Sequence[Done], now: datetime) -> Iterator[str]:
     tried = {done.key: done for done in effects}
     asked = {command: question.number for question in status.asking for command in question.by_hand}
-    lines: list[str] = []
-    for step in steps:
-        lines += comment(f"{step.number}. {step.state}: {step.says} · {step.verb} {step.target} · {_since(step.started_at, now)}")
+    for step in under_way(status):
+        yield from comment(f"{step.number}. {step.state}: {step.says} · {step.verb} {step.target} · {_since(step.started_at, now)}")
         if step.result:
-            lines += comment(f"    {step.result}")
-        if (done := tried.get(step.key)) and step.key:
-            lines += comment(f"    {_tried(done)}")
+            yield from comment(f"    {step.result}")
+        if step.key and (done := tried.get(step.key)):
+            yield from comment(f"    {_tried(done)}")
         if step.by_hand and all(command in asked for command in step.by_hand):
-            lines += comment(f"    its commands are below, at question {asked[step.by_hand[0]]}")
+            yield from comment(f"    its commands are below, at question {asked[step.by_hand[0]]}")
         else:
-            lines += _commands(step.by_hand) or comment(f"    {NO_COMMAND}")
-    return lines
+            yield from _commands(step.by_hand)
 
 
 def _tried(done: Done) -> str:
@@ -145,59 +132,34 @@ def _tried(done: Done) -> str:
     return f"attempts: {done.attempts}, the last at {_at(done.last_at)}: {done.outcome}{why}. It may have reached its target"
 
 
-def _questions(status: Status, now: datetime) -> list[str]:
-    lines: list[str] = []
-    for question in status.asking:
-        roles = " or ".join(role.title for role in question.roles)
-        lines += comment(f"[{question.number}] {question.asks} · {question.risk.label} · {roles} · {_since(question.asked_at, now)}")
-        lines += comment(f"    effect: {question.effect}")
-        lines += comment(f"    undo: {question.inverse}")
-        lines += comment(f"    when server and worker run again: {_answers(status, question)}")
-        lines += _commands(question.by_hand) or comment(f"    {NO_COMMAND}")
-    return lines
+def _questions(status: Status, now: datetime) -> Iterator[str]:
+    for q in status.asking:
+        answers = " or ".join(to_answer(status.incident_id, q, option) for option in q.options)
+        yield from comment(f"[{q.number}] {q.asks} · {q.risk.label} · {roles(q)} · {_since(q.asked_at, now)}")
+        for said in (f"effect: {q.effect}", f"undo: {q.inverse}", f"when server and worker run again: {answers}"):
+            yield from comment(f"    {said}")
+        yield from _commands(q.by_hand)
 
 
-def _answers(status: Status, question: Question) -> str:
-    return " or ".join(to_answer(status.incident_id, question, option) for option in question.options)
+def _tasks(status: Status) -> Iterator[str]:
+    for task in status.tasks:
+        yield from comment(f"{task.number}. {task.owner.title}: {task.text}" + (f" · due {task.due}" if task.due else ""))
+        yield from map(visible, task.by_hand)
 
 
-def _tasks(tasks: Sequence[Task]) -> list[str]:
-    lines: list[str] = []
-    for task in tasks:
-        due = f" · due {task.due}" if task.due else ""
-        lines += [*comment(f"{task.number}. {task.owner.title}: {task.text}{due}"), *_commands(task.by_hand)]
-    return lines
-
-
-def _plan(status: Status) -> list[str]:
-    if status.plan:
-        return [line for phase in dict.fromkeys(p.phase for p in status.plan) for line in _planned(phase, status.plan)]
-    if status.state.over:
-        return []
-    order = list(Phase)
-    ahead = [phase.title for phase in USUAL if order.index(phase) > order.index(status.phase)]
-    lines = comment("the playbook has not yet said what comes next. Its section of the document says it")
-    by_hand = " · the playbook was handed over: people continue" if status.state is State.HANDED_OVER else ""
-    return [*lines, *comment(f"§{status.section} {status.title}: {' → '.join(ahead) or 'nothing after this phase'}{by_hand}")]
-
-
-def _planned(phase: Phase, plan: Sequence[Planned]) -> Iterator[str]:
-    yield from comment(f"{phase.title}:")
-    for step in plan:
-        if step.phase is phase:
+def _plan(status: Status) -> Iterator[str]:
+    for phase in dict.fromkeys(step.phase for step in status.plan):
+        yield from comment(f"{phase.title}:")
+        for step in (step for step in status.plan if step.phase is phase):
             name = " ".join(filter(None, (step.verb, step.target)))
             yield from comment(f"{step.number}. {step.says}" + (f" · {name}" if name else ""))
-            yield from _commands(step.by_hand) or comment(f"    {NO_COMMAND}: for people")
-
-
-def _section(title: str, lines: Sequence[str], otherwise: str) -> list[str]:
-    return [f"# -- {title} --", *(lines or comment(otherwise))]
-
-
-def _spaced(*parts: Sequence[str]) -> Iterator[str]:
-    for nth, part in enumerate(parts):
-        yield from [""] * bool(nth)
-        yield from part
+            yield from _commands(step.by_hand, f"    {NO_COMMAND}: for people")
+    if not status.plan and not status.state.over:
+        order = list(Phase)
+        ahead = [phase.title for phase in USUAL if order.index(phase) > order.index(status.phase)]
+        by_hand = " · the playbook was handed over: people continue" if status.state is State.HANDED_OVER else ""
+        yield from comment("the playbook has not yet said what comes next. Its section of the document says it")
+        yield from comment(f"§{status.section} {status.title}: {' → '.join(ahead) or 'nothing after this phase'}{by_hand}")
 
 
 def comment(said: str) -> list[str]:
@@ -207,9 +169,9 @@ def comment(said: str) -> list[str]:
     return [f"# {indent}{line if HARMLESS.fullmatch(line) else shlex.quote(line)}" for line in lines]
 
 
-def _commands(commands: Sequence[str]) -> list[str]:
+def _commands(commands: Sequence[str], otherwise: str = f"    {NO_COMMAND}") -> list[str]:
     """Whole and as they are: a command that somebody has to put together again is none. Only what would draw on the screen is taken out."""
-    return [visible(command) for command in commands]
+    return [visible(command) for command in commands] or comment(otherwise)
 
 
 def _at(instant: datetime) -> str:

@@ -1,7 +1,7 @@
 """The first-15-minutes checklist as people see it: the printable sheet, and the ticks of an incident. Pure: values and an instant in, lines out."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from textwrap import wrap
 
 from pydantic import JsonValue
@@ -22,8 +22,6 @@ BOXES = {
     ItemState.DONE: ("[x]", "green"), ItemState.LATE: ("[x]", "yellow"), ItemState.MISSED: ("[!]", "bold red"), ItemState.OPEN: ("[ ]", ""),
     ItemState.NOT_DUE: ("[ ]", "dim"), ItemState.NOT_APPLICABLE: ("[-]", "dim"),
 }  # fmt: skip
-OWNER = 6  # columns
-COLUMN = 7
 
 
 def sheet(policy: Policy, width: int, status: Status | None = None) -> list[str]:
@@ -31,13 +29,19 @@ def sheet(policy: Policy, width: int, status: Status | None = None) -> list[str]
 
     Without an incident: minutes after the declaration at each severity. With one: the instants for it, in UTC.
     """
-    columns = [f"SEV-{severity}" for severity in SEVERITIES] if status is None else ["by (UTC)"]
-    lines = [*_row(TITLE, ["owner", *columns], width), *([] if status is None else [_of(status)]), ""]
+    columns = ["by (UTC)"] if status else [f"SEV-{severity}" for severity in SEVERITIES]
+    lines = [*_row(TITLE, ["owner", *columns], width), *([_of(status)] if status else []), ""]
     for item in ITEMS:
-        due = [_minutes(policy.first_minutes.due(item.key, s)) for s in SEVERITIES] if status is None else [_instant(item, status, policy)]
+        if status:
+            due = _due(item, status, policy)
+            cells = [f"{due:%H:%M:%S}" if due else "–"]
+        else:
+            within = [policy.first_minutes.due(item.key, severity) for severity in SEVERITIES]
+            cells = [f"{one.total_seconds() / 60:g} min" if one is not None else "–" for one in within]
         box = "      - [ ] " if item.part_of else "- [ ] "
-        lines += _row(unmarked(item.text), [SHORT.get(item.owner, item.owner.title), *due], width, box)
-    return [*lines, "", _legend(status)]
+        lines += _row(unmarked(item.text), [SHORT.get(item.owner, item.owner.title), *cells], width, box)
+    ticked = "The playbook has ticked nothing yet: tick by hand."
+    return [*lines, "", ticked if status else "–: no deadline at that severity; people judge whether it is needed."]
 
 
 def items(policy: Policy, status: Status | None = None) -> list[JsonValue]:
@@ -47,7 +51,7 @@ def items(policy: Policy, status: Status | None = None) -> list[JsonValue]:
         within: dict[str, JsonValue] = {
             f"SEV-{s}": due.total_seconds() for s in SEVERITIES if (due := policy.first_minutes.due(item.key, s))
         }
-        instant = due_at(item.key, int(status.severity), status.declared_at, _at_the_pace_of(status, policy)) if status else None
+        instant = _due(item, status, policy) if status else None
         told.append({**item.model_dump(mode="json"), "within_seconds": within, "due_at": instant.isoformat() if instant else None})
     return told
 
@@ -55,11 +59,10 @@ def items(policy: Policy, status: Status | None = None) -> list[JsonValue]:
 def ticks(status: Status, now: datetime, width: int) -> Group:
     """The checklist of an incident as it stands: what is done, late, missed and open, with the evidence."""
     known = {tick.key: tick for tick in status.checklist}
-    named = {item.key for item in ITEMS}
     lines = [Text(f"{TITLE} · {_of(status)}", style="bold"), Text(counted(status.checklist)), Text("")]
     for item in ITEMS:
-        lines += _ticked(item, known.get(item.key), now, width)
-    strangers = [tick for tick in status.checklist if tick.key not in named]  # another version of ours wrote them
+        lines += _ticked(item, known.pop(item.key, None), now, width)
+    strangers = known.values()  # another version of ours wrote them
     return Group(*lines, *(Text(f"{BOXES[tick.state][0]} {plain(tick.key)}: {_said(tick, now)}") for tick in strangers))
 
 
@@ -81,14 +84,12 @@ def in_words(tick: ItemStatus, now: datetime | None = None) -> str:
 def _ticked(item: Item, tick: ItemStatus | None, now: datetime, width: int) -> list[Text]:
     indent = "      " if item.part_of else ""
     box, style = BOXES[tick.state] if tick else ("[?]", "yellow")
-    said = _said(tick, now) if tick else "unknown"
-    lines = wrap(unmarked(item.text), width - len(indent) - 4)
-    detail = f"{SHORT.get(item.owner, item.owner.title)} · {said}" + (f" · {plain(tick.evidence)}" if tick and tick.evidence else "")
-    head, *rest = lines
+    evidence = f" · {plain(tick.evidence)}" if tick and tick.evidence else ""
+    detail = f"{SHORT.get(item.owner, item.owner.title)} · {_said(tick, now) if tick else 'unknown'}{evidence}"
+    room = width - len(indent) - 4
     return [
-        Text(f"{indent}{box} {head}", style=style),
-        *(Text(f"{indent}    {line}", style=style) for line in rest),
-        *(Text(f"{indent}    {line}", style="dim") for line in wrap(detail, width - len(indent) - 4)),
+        *(Text(f"{indent}{'   ' if nth else box} {line}", style=style) for nth, line in enumerate(wrap(unmarked(item.text), room))),
+        *(Text(f"{indent}    {line}", style="dim") for line in wrap(detail, room)),
     ]
 
 
@@ -111,30 +112,17 @@ def _said(tick: ItemStatus, now: datetime | None) -> str:
 
 
 def _row(text: str, cells: list[str], width: int, box: str = "") -> list[str]:
-    right = f"{cells[0]:<{OWNER}}" + "".join(f"{cell:>{max(COLUMN, 10 if len(cells) == 2 else COLUMN)}}" for cell in cells[1:])
+    column = 10 if len(cells) == 2 else 7
+    right = f"{cells[0]:<6}" + "".join(f"{cell:>{column}}" for cell in cells[1:])
     room = max(width - len(right) - len(box) - 2, 20)
     head, *rest = wrap(text, room) or [""]
     return [f"{box}{head:<{room}}  {right}".rstrip(), *(" " * len(box) + line for line in rest)]
 
 
-def _minutes(within: timedelta | None) -> str:
-    return f"{within.total_seconds() / 60:g} min" if within is not None else "–"
-
-
-def _instant(item: Item, status: Status, policy: Policy) -> str:
-    due = due_at(item.key, int(status.severity), status.declared_at, _at_the_pace_of(status, policy))
-    return f"{due:%H:%M:%S}" if due else "–"
-
-
-def _at_the_pace_of(status: Status, policy: Policy) -> Policy:
-    return policy.model_copy(update={"pace": status.pace})
+def _due(item: Item, status: Status, policy: Policy) -> datetime | None:
+    """At the pace that the incident has."""
+    return due_at(item.key, int(status.severity), status.declared_at, policy.model_copy(update={"pace": status.pace}))
 
 
 def _of(status: Status) -> str:
     return f"{status.incident_id} · {status.severity.label} · declared {status.declared_at:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _legend(status: Status | None) -> str:
-    if status is None:
-        return "–: no deadline at that severity; people judge whether it is needed."
-    return "The playbook has ticked nothing yet: tick by hand."

@@ -1,6 +1,7 @@
 """What an incident looks like. Pure: a status and an instant in, lines to print out. Readable at 3 a.m., at 80 columns, without colour."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rich.cells import cell_len, set_cell_size
@@ -8,12 +9,11 @@ from rich.console import Group
 from rich.text import Text
 
 from starters.screens.checklist import counted
-from starters.screens.layout import USUAL, Page, cut, ends, row
-from starters.screens.questions import Questions
+from starters.screens.layout import USUAL, continued, cut, ends, roles, row, to_answer, wrapped
 from starters.screens.text import ago, clock, plain, span, typed
 from workflows.engine.record.details import ICONS, banner
-from workflows.incident import Phase
-from workflows.status import InForce, ItemState, Planned, Status, Step, StepState, Task
+from workflows.incident import Phase, Question, State
+from workflows.status import ItemState, Status, Step, StepState, Task
 
 STYLES = {
     StepState.RUNNING: "cyan", StepState.ASKING: "yellow", StepState.PAUSED: "yellow", StepState.DONE: "green", StepState.ADOPTED: "green",
@@ -24,176 +24,201 @@ WORDS = {
     StepState.ADOPTED: "adopted: ", StepState.DECLINED: "declined: ", StepState.SKIPPED: "skipped: ", StepState.PAUSED: "paused: ",
     StepState.ASKING: "waits for an answer: ", StepState.ASSUMED: "would: ",
 }  # fmt: skip
+QUESTION_LINES = 12
+ALL = 99  # lines: nothing is cut
 
 
 def render(
     status: Status, now: datetime, width: int, source: str = "the ledger", as_of: datetime | None = None, full: bool = False
 ) -> Group:
     """The whole screen. `full` shows every step and every word; otherwise what is old or long is cut, and the cut is shown."""
-    page = _Incident(status, now, width, full)
+    screen = _Screen(status, now, max(width, 60), full)
+    age = ago(now - (as_of or status.updated_at))
     return Group(
-        *page.header(),
-        *page.people(),
-        *Questions(status, now, width, full).questions(),
-        *page.steps(),
-        *page.ahead(),
-        *page.waiting(),
-        *page.measures(),
-        *page.tasks("tasks for people", status.tasks),
-        *page.tasks("follow-ups", status.follow_ups),
-        page.foot(source, as_of or status.updated_at),
+        *screen.header(),
+        *screen.people(),
+        *(line for question in status.asking for line in screen.question(question)),
+        *screen.would_ask(),
+        *screen.steps(),
+        *screen.ahead(),
+        *([row(f"now: {plain(status.waiting_for)}", screen.width, "cyan")] if status.waiting_for else []),
+        *screen.measures(),
+        *screen.tasks("tasks for people", status.tasks),
+        *screen.tasks("follow-ups", status.follow_ups),
+        row(f"from {source}, {age} · version {status.version} · {status.entries} entries", screen.width, "dim"),
     )
 
 
-class _Incident(Page):
-    """Everything about an incident but its questions."""
+@dataclass(frozen=True)
+class _Screen:
+    """One incident, laid out in lines for one width and one instant. `full`: nothing is cut."""
 
-    def header(self) -> list[Text]:
-        """Which incident, how bad and why, how far and for how long."""
-        status = self.status
-        over = status.closed_at or (status.resolved_at if status.state.over else None)
-        elapsed = clock((over or self.now) - (status.started_at or status.declared_at))
+    status: Status
+    now: datetime
+    width: int
+    full: bool
+
+    def lines(self, said: str, most: int = 2, indent: str = "") -> list[Text]:
+        lines = wrapped(said, self.width - len(indent), ALL if self.full else most) if said else []
+        return [Text(indent + line) for line in lines]
+
+    def named(self, name: str, lines: Sequence[str], style: str = "") -> list[Text]:
+        """Lines with a name at the left of the first one."""
+        return [Text.assemble(("    " + ("" if nth else name).ljust(8), "dim"), (line, style)) for nth, line in enumerate(lines)]
+
+    def pair(self, name: str, said: str, most: int = 1) -> list[Text]:
+        return self.named(name, wrapped(said, self.width - 12, ALL if self.full else most) if said else [])
+
+    def commands(self, name: str, commands: Sequence[str], room: int = ALL) -> list[Text]:
+        """Commands are for copying: whole, continued with backslashes where they are long, or not at all."""
+        lines = [part for command in commands for part in continued(command, self.width - 12)]
+        if len(lines) > room:
+            many = f"{len(commands)} command{'s' if len(commands) > 1 else ''}"
+            lines = [f"{many}: {typed('status', self.status.incident_id, '--full')}"]
+        return self.named(name, lines)
+
+    def header(self) -> Iterator[Text]:
+        """Which incident, how bad and why, how far and for how long; and what people say that it is, whom it hits and how."""
+        status, over = self.status, self.status.state.over
+        elapsed = (status.closed_at or (status.resolved_at if over else None) or self.now) - (status.started_at or status.declared_at)
+        yield ends(f"{status.incident_id}  {plain(status.title)} §{status.section}", clock(elapsed), self.width, "bold")
+        if status.shadow:
+            yield row(f"▒ {banner(status)}", self.width, "bold reverse")
         worse = f", was {status.peak_severity.label}" if status.peak_severity < status.severity else ""
         pace = f" · pace ×{status.pace:g}" if status.pace != 1 else ""
-        first = f"{status.incident_id}  {plain(status.title)} §{status.section}"
         state = f"{status.severity.label}{worse} · {status.phase.title} · {status.state}{pace}"
-        because = f"because {'; '.join(map(plain, status.because))}" if status.because else ""
-        return [
-            ends(first, elapsed, self.width, "bold"),
-            *([row(f"▒ {banner(status)}", self.width, "bold reverse")] if status.shadow else []),
-            row(state, self.width, "bold red" if status.severity <= 2 and not status.state.over else "bold"),
-            *self.lines(because, most=2),
-            *self._said(),
-            *([row(f"॥ PAUSED by {plain(status.paused_by)}: automation watches and sends updates, and changes nothing", self.width, "yellow")]
-              if status.paused_by else []),
-            *([row("SOLO: nobody else can be reached; the commander decides C2, for C3 a second person is paged", self.width, "yellow")]
-              if status.solo else []),
-        ]  # fmt: skip
+        yield row(state, self.width, "bold red" if status.severity <= 2 and not over else "bold")
+        if status.because:
+            yield from self.lines(f"because {'; '.join(map(plain, status.because))}")
+        guesses = status.hypotheses if self.full else status.hypotheses[-1:]
+        more = f" (and {len(status.hypotheses) - 1} earlier: --full)" if not self.full and len(status.hypotheses) > 1 else ""
+        for name, said in (("scope", status.scope), ("impact", status.impact), *(("hypothesis", guess) for guess in guesses)):
+            if said:
+                yield from self.lines(f"{name}: {plain(said)}{more if name == 'hypothesis' else ''}", most=1)
+        if status.paused_by:
+            yield row(
+                f"॥ PAUSED by {plain(status.paused_by)}: automation watches and sends updates, and changes nothing", self.width, "yellow"
+            )
+        if status.solo:
+            yield row("SOLO: nobody else can be reached; the commander decides C2, for C3 a second person is paged", self.width, "yellow")
 
-    def _said(self) -> list[Text]:
-        """What people say that it is, whom it hits and how."""
-        newest = self.status.hypotheses if self.full else self.status.hypotheses[-1:]
-        more = len(self.status.hypotheses) - len(newest)
-        guesses = [f"hypothesis: {plain(said)}" + (f" (and {more} earlier: --full)" if more else "") for said in newest]
-        about = [f"{name}: {plain(said)}" for name, said in (("scope", self.status.scope), ("impact", self.status.impact)) if said]
-        return [line for said in (*about, *guesses) for line in self.lines(said, most=1)]
-
-    def people(self) -> list[Text]:
+    def people(self) -> Iterator[Text]:
         """Who commands, who does what, what the public reads, and when they hear more."""
         status = self.status
-        assignments = [f"{role.title} {plain(who)}" for role, who in status.roles.items() if who and who != status.commander]
-        assignments += [f"{role.title} offered to {plain(who)}" for role, who in status.offers.items()]
         commander = f"IC {plain(status.commander)}" if status.commander else f"NO COMMANDER: {typed('ack', status.incident_id)}"
-        places = [f"room {plain(status.room)}" if status.room else "", f"ticket {plain(status.ticket)}" if status.ticket else ""]
-        public = f"status page: {plain(status.status_page) or 'nothing published'}"
-        return [
-            *self.lines(" · ".join([commander, *assignments])),
-            *self.lines(" · ".join(filter(None, [public, *places, f"{status.alerts} alerts" if status.alerts else ""]))),
-            *self._due(),
-            *([row(f"outcome: {plain(status.outcome)}", self.width, "bold")] if status.outcome else []),
+        assigned = [f"{role.title} {plain(who)}" for role, who in status.roles.items() if who and who != status.commander]
+        offered = [f"{role.title} offered to {plain(who)}" for role, who in status.offers.items()]
+        yield from self.lines(" · ".join([commander, *assigned, *offered]))
+        places = [f"{name} {plain(where)}" for name, where in (("room", status.room), ("ticket", status.ticket)) if where]
+        alerts = [f"{status.alerts} alerts"] if status.alerts else []
+        yield from self.lines(" · ".join([f"status page: {plain(status.status_page) or 'nothing published'}", *places, *alerts]))
+        due = status.next_update_due
+        if due and not status.state.over:
+            late = self.now - due
+            if late > timedelta(0):
+                yield row(f"UPDATE OVERDUE by {span(late)} (was due {due:%H:%M:%S} UTC)", self.width, "bold red")
+            else:
+                yield row(f"next update in {span(-late)} ({due:%H:%M:%S} UTC)", self.width)
+        if status.outcome:
+            yield row(f"outcome: {plain(status.outcome)}", self.width, "bold")
+
+    def question(self, q: Question) -> list[Text]:
+        """What it does, who may answer, what silence means, and exactly what to type."""
+        ways = [to_answer(self.status.incident_id, q, option) for option in q.options]
+        ways = [" | ".join(ways)] if cell_len(" | ".join(ways)) <= self.width - 12 else ways
+        ui = f'Temporal UI: signal {q.options[0]}, input (your code): "{q.number}-XXXX-XXXX"'
+        to_type = [self.named("or" if nth else "type", [cut(way, self.width - 12)], "bold")[0] for nth, way in enumerate(ways)]
+        to_type += self.pair("or", ui)
+        most = 2 if len(to_type) < 4 else 1
+        given = f" · {len(q.answers)} of {q.quorum} answers" if q.quorum > 1 else ""
+        told = f" · sent to {', '.join(map(plain, q.told))}" if q.told else ""
+        when = f", from {q.expires_at:%H:%M:%S} UTC (in {span(q.expires_at - self.now)})" if q.expires_at else ""
+        lines = [
+            *self.pair("who", f"{roles(q)} · {q.risk.label} · open for {span(self.now - q.asked_at)}{given}{told}"),
+            *self.pair("effect", plain(q.effect), most),
+            *self.pair("undo", plain(q.inverse)),
+            *self.pair("facts", "; ".join(map(plain, q.facts)), most),
+            *self.pair("silence", f"no answer means: {q.silence.means()}{when}"),
         ]
+        room = ALL if self.full else QUESTION_LINES - 1 - len(to_type) - len(lines)
+        asks = row(f"॥ [{q.number}] {plain(q.asks)}", self.width, "bold yellow")
+        return [Text(""), asks, *lines, *self.commands("by hand", q.by_hand, max(room, 1)), *to_type]
 
-    def _due(self) -> list[Text]:
-        due = self.status.next_update_due
-        if due is None or self.status.state.over:
-            return []
-        late = self.now - due
-        if late > timedelta(0):
-            return [row(f"UPDATE OVERDUE by {span(late)} (was due {due:%H:%M:%S} UTC)", self.width, "bold red")]
-        return [row(f"next update in {span(-late)} ({due:%H:%M:%S} UTC)", self.width)]
+    def would_ask(self) -> Iterator[Text]:
+        """The questions that were not put to anybody, because it is shadow mode."""
+        would = self.status.would_ask if self.full else self.status.would_ask[-3:]
+        yield from [Text("")] if would else []
+        yield from (row(f"○ [{q.number}] would ask {roles(q)}: {plain(q.asks)}", self.width, "blue") for q in would)
+        if more := len(self.status.would_ask) - len(would):
+            yield row(f"  and {more} earlier: --full", self.width, "dim")
 
-    def steps(self) -> list[Text]:
+    def steps(self) -> Iterator[Text]:
         """The tree of phases and steps; what is over and was long is folded."""
-        lines = [Text("")]
+        yield Text("")
         for phase in self._phases():
             mine = [step for step in self.status.steps if step.phase is phase]
-            icon, style = self._phase_icon(phase, mine)
             shown = self._unfolded(phase, mine)
-            folded = len(mine) - len(shown)
-            more = f"  ({folded} more: --full)" if folded else ""
-            lines += [row(f"{icon} {phase.title}{more}", self.width, style), *(self._step(step) for step in shown)]
-        return lines
+            more = f"  ({len(mine) - len(shown)} more: --full)" if len(mine) > len(shown) else ""
+            icon, style = ("✖", "red") if any(step.state is StepState.FAILED for step in mine) else ("✔", "green")
+            if phase not in self.status.phases and not mine:
+                icon, style = "•", "dim"
+            elif phase is self.status.phase and self.status.closed_at is None:
+                icon, style = "◌", "bold cyan"
+            yield row(f"{icon} {phase.title}{more}", self.width, style)
+            yield from map(self._step, shown)
 
     def _phases(self) -> list[Phase]:
+        """Those that were entered, then the usual ones that are still ahead."""
         entered = [phase for phase in self.status.phases if phase not in (Phase.DECLARED, Phase.CLOSED)]
-        stepped = dict.fromkeys(step.phase for step in self.status.steps)
-        seen = list(dict.fromkeys([*(p for p in stepped if p not in entered), *entered]))
+        seen = [*(step.phase for step in self.status.steps if step.phase not in entered), *entered]
         order = list(Phase)
-        latest = max((order.index(phase) for phase in entered), default=0)
-        ahead = [] if self.status.closed_at or self.status.state.value == "handed over" else [p for p in USUAL if order.index(p) > latest]
-        return [*seen, *(phase for phase in ahead if phase not in seen)]
-
-    def _phase_icon(self, phase: Phase, mine: Sequence[Step]) -> tuple[str, str]:
-        if phase not in self.status.phases and not mine:
-            return "•", "dim"
-        if phase is self.status.phase and self.status.closed_at is None:
-            return "◌", "bold cyan"
-        return ("✖", "red") if any(step.state is StepState.FAILED for step in mine) else ("✔", "green")
+        latest = max(map(order.index, entered), default=0)
+        over = self.status.closed_at or self.status.state is State.HANDED_OVER
+        return list(dict.fromkeys([*seen, *(phase for phase in USUAL if order.index(phase) > latest and not over)]))
 
     def _unfolded(self, phase: Phase, mine: Sequence[Step]) -> list[Step]:
         """Everything in the present phase that is not done, its last few done ones, and what went wrong before."""
-        if self.full:
-            return list(mine)
         last = 6 if phase is self.status.phase else 2
-        odd = (StepState.DONE, StepState.ADOPTED, StepState.SKIPPED)
-        return [step for nth, step in enumerate(mine) if step.state not in odd or nth >= len(mine) - last]
+        settled = (StepState.DONE, StepState.ADOPTED, StepState.SKIPPED)
+        return [step for nth, step in enumerate(mine) if self.full or step.state not in settled or nth >= len(mine) - last]
 
     def _step(self, step: Step) -> Text:
         took = (step.ended_at or self.now) - step.started_at
         said = WORDS.get(step.state, "") + plain(step.result if step.ended_at else step.result or step.says)
         name = f"  {ICONS[step.state]} {step.verb} {plain(step.target)}"
-        spare = max(self.width - 46 - 8, 20)
-        left = f"{set_cell_size(name, 44) if cell_len(name) < 44 else cut(name, 44)}  {cut(said, spare)}"
+        left = f"{set_cell_size(cut(name, 44), 44)}  {cut(said, max(self.width - 54, 20))}"
         return ends(left, span(took) if step.ended_at or took > timedelta(seconds=1) else "", self.width, STYLES[step.state])
 
-    def ahead(self) -> list[Text]:
+    def ahead(self) -> Iterator[Text]:
         """How far the first 15 minutes are, while anything of them is open or was missed; and how much is still to come."""
-        status, lines = self.status, []
-        unsettled = (ItemState.OPEN, ItemState.MISSED, ItemState.LATE)
-        if any(tick.state in unsettled for tick in status.checklist) and (not status.state.over or self.full):
-            missed = any(tick.state is ItemState.MISSED for tick in status.checklist)
+        status, states = self.status, {tick.state for tick in self.status.checklist}
+        if states & {ItemState.OPEN, ItemState.MISSED, ItemState.LATE} and (not status.state.over or self.full):
             said = f"first 15 minutes: {counted(status.checklist)}"
-            lines.append(ends(said, "incident checklist INCIDENT", self.width, "red" if missed else ""))
+            yield ends(said, "incident checklist INCIDENT", self.width, "red" if ItemState.MISSED in states else "")
         if status.plan and not status.state.over:
             said = f"still to come: {len(status.plan)} · next: {plain(status.plan[0].says)}"
-            lines.append(ends(said, "incident by-hand", self.width))
-            lines += [line for step in status.plan if self.full for line in self._planned(step)]
-        return lines
+            yield ends(said, "incident by-hand", self.width)
+            for step in status.plan if self.full else ():
+                yield from self.lines(f"• {step.number} {step.phase.title}: {plain(step.says)}", indent="  ")
+                yield from self.commands("by hand", step.by_hand)
 
-    def _planned(self, step: Planned) -> list[Text]:
-        lines = self.lines(f"• {step.number} {step.phase.title}: {plain(step.says)}", most=2, indent="  ")
-        return lines + self.commands("by hand", step.by_hand, 99)
-
-    def waiting(self) -> list[Text]:
-        """What the playbook waits for, in words."""
-        return [row(f"now: {plain(self.status.waiting_for)}", self.width, "cyan")] if self.status.waiting_for else []
-
-    def measures(self) -> list[Text]:
+    def measures(self) -> Iterator[Text]:
         """What is imposed, since when, who holds it and how it is lifted."""
-        if not self.status.in_force:
-            return [row("in force: nothing", self.width)]
-        return [row("in force", self.width, "bold"), *(line for measure in self.status.in_force for line in self._measure(measure))]
+        yield row("in force", self.width, "bold") if self.status.in_force else row("in force: nothing", self.width)
+        for one in self.status.in_force:
+            held = (
+                f"held by {plain(one.held_by)}" if one.held_by else "sticky: only people lift it" if one.sticky else "lifted by automation"
+            )
+            sure = "" if one.certain else "not certain: its call never returned · "
+            said = f"  {one.number} {one.name} {plain(one.target)}  {sure}{held}"
+            yield ends(said, span(self.now - one.since), self.width, "" if one.certain else "yellow")
+            yield from self.commands("lift", one.by_hand) if self.full else ()
 
-    def _measure(self, measure: InForce) -> list[Text]:
-        ours = "sticky: only people lift it" if measure.sticky else "lifted by automation"
-        held = f"held by {plain(measure.held_by)}" if measure.held_by else ours
-        sure = "" if measure.certain else "not certain: its call never returned · "
-        name = f"  {measure.number} {measure.name} {plain(measure.target)}"
-        lines = [ends(f"{name}  {sure}{held}", span(self.now - measure.since), self.width, "" if measure.certain else "yellow")]
-        return lines + (self.commands("lift", measure.by_hand, 99) if self.full else [])
-
-    def tasks(self, title: str, tasks: Sequence[Task]) -> list[Text]:
+    def tasks(self, title: str, tasks: Sequence[Task]) -> Iterator[Text]:
         """Work that no system of ours can do."""
-        lines = [line for task in tasks for line in self._task(task)]
-        return [row(title, self.width, "bold"), *lines] if lines else []
-
-    def _task(self, task: Task) -> list[Text]:
-        who = self.status.roles.get(task.owner, "")
-        owner = task.owner.title + (f" ({plain(who)})" if who else "")
-        lines = self.lines(f"☐ {owner}: {plain(task.text)}" + (f" · due {plain(task.due)}" if task.due else ""), most=2, indent="  ")
-        return lines + (self.commands("by hand", task.by_hand, 99) if self.full else [])
-
-    def foot(self, source: str, as_of: datetime) -> Text:
-        """Who says so, and how long ago it was true."""
-        status = self.status
-        return row(f"from {source}, {ago(self.now - as_of)} · version {status.version} · {status.entries} entries", self.width, "dim")
+        yield from [row(title, self.width, "bold")] if tasks else []
+        for task in tasks:
+            who = self.status.roles.get(task.owner, "")
+            owner, due = task.owner.title + (f" ({plain(who)})" if who else ""), f" · due {plain(task.due)}" if task.due else ""
+            yield from self.lines(f"☐ {owner}: {plain(task.text)}{due}", indent="  ")
+            yield from self.commands("by hand", task.by_hand) if self.full else ()

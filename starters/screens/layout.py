@@ -1,57 +1,36 @@
-"""How lines are laid out: for one width, readable at 80 columns and without colour."""
+"""How lines are laid out: for one width, readable at 80 columns and without colour. And what is typed to answer a question."""
 
 import re
-from collections.abc import Sequence
-from datetime import datetime
 from textwrap import wrap
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from activities.action import Risk
 from activities.kit.words.escape import visible
 from starters.screens.text import typed
-from workflows.incident import Phase
-from workflows.status import Status
+from workflows.incident import Phase, Question, QuestionKind
 
 USUAL = (Phase.TRIAGE, Phase.MITIGATION, Phase.RECOVERY, Phase.POST_INCIDENT)
 
 
-class Page:
-    """One incident, laid out in lines for one width and one instant. `full`: nothing is cut."""
+def roles(q: Question) -> str:
+    return " or ".join(role.title for role in q.roles)
 
-    def __init__(self, status: Status, now: datetime, width: int, full: bool) -> None:
-        self.status = status
-        self.now = now
-        self.width = max(width, 60)
-        self.full = full
 
-    def lines(self, said: str, most: int = 2, indent: str = "") -> list[Text]:
-        if not said:
-            return []
-        return [Text(indent + line) for line in wrapped(said, self.width - len(indent), 99 if self.full else most)]
-
-    def pair(self, name: str, said: str, style: str = "", most: int = 1) -> list[Text]:
-        if not said:
-            return []
-        lines = wrapped(said, self.width - 12, 99 if self.full else most)
-        return [Text.assemble(("    " + (name if nth == 0 else "").ljust(8), "dim"), (line, style)) for nth, line in enumerate(lines)]
-
-    def commands(self, name: str, commands: Sequence[str], room: int) -> list[Text]:
-        """Commands are for copying: whole, continued with backslashes where they are long, or not at all."""
-        lines = [part for command in commands for part in continued(command, self.width - 12)]
-        if len(lines) > room:
-            many = f"{len(commands)} command{'s' if len(commands) > 1 else ''}"
-            lines = [f"{many}: {typed('status', self.status.incident_id, '--full')}"]
-        return [Text.assemble(("    " + (name if nth == 0 else "").ljust(8), "dim"), line) for nth, line in enumerate(lines)]
+def to_answer(incident: str, q: Question, option: str) -> str:
+    """The command that gives one answer to a question. From C2 on it needs the personal code that was sent."""
+    verb, value = ("answer", ("VALUE",)) if q.kind is QuestionKind.FACT else (option.replace("_", "-"), ())
+    code = ("--code", "CODE") if q.risk >= Risk.C2 and option != "decline" else ()
+    return typed(verb, incident, str(q.number), *value, *code)
 
 
 def continued(command: str, width: int) -> list[str]:
     """A command as lines that can be copied: broken only at spaces outside quotes, with a backslash."""
     lines: list[str] = []
     for line in command.splitlines():
-        words = re.findall(r"""(?:[^\s"']|"(?:\\.|[^"])*"|'[^']*'|["'])+""", visible(line))
         current = ""
-        for word in words:
+        for word in re.findall(r"""(?:[^\s"']|"(?:\\.|[^"])*"|'[^']*'|["'])+""", visible(line)):
             if current and cell_len(current) + 3 + cell_len(word) > width:
                 lines.append(current + " \\")
                 current = "  " + word

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 
 from activities.action import Entry, Risk, Role
 from starters.cli import options
-from starters.cli.options import AsJson, Which
-from starters.cli.terminal import group, say_json
+from starters.cli.options import Which
+from starters.cli.terminal import AsJson, group, say_json
 from starters.errors import CliError
 from starters.screens.text import plain, span
 from workflows.engine.proof.shadow import DID, DID_NOT, UNKNOWN
@@ -73,18 +73,15 @@ class ShadowReport(BaseModel):
 def compare(status: Status, entries: Sequence[Entry]) -> ShadowReport:
     """The comparison. Raises `CliError` for an incident that ran in live mode: there is nothing to compare."""
     if not status.shadow:
-        raise CliError(
-            f"{status.incident_id} ran in {status.mode or 'an unknown'} mode: it acted, there is nothing to compare",
-            "incident postmortem",
-        )
+        mode = status.mode or "an unknown"
+        raise CliError(f"{status.incident_id} ran in {mode} mode: it acted, there is nothing to compare", "incident postmortem")
     steps = [_would(step, entries, status) for step in status.steps if step.state is StepState.ASSUMED and step.phase in MITIGATES]
     first = next((step for step in steps if not step.verb.startswith(FREEZE)), None)
     began = status.started_at or status.declared_at
-
-    def after(instant: datetime | None) -> float | None:
-        return None if instant is None else round((instant - began).total_seconds() * status.pace, 1)
-
-    ours, theirs = after(first.at if first else None), after(status.mitigated_at)
+    ours, theirs = (
+        round((instant - began).total_seconds() * status.pace, 1) if instant else None
+        for instant in (first.at if first else None, status.mitigated_at)
+    )
     return ShadowReport(
         incident_id=status.incident_id, playbook=status.playbook, state=status.state, may_write=status.may_write, began_at=began,
         first_would_be_at=first.at if first else None, first_would_be=first.says if first else "",
@@ -93,7 +90,10 @@ def compare(status: Status, entries: Sequence[Entry]) -> ShadowReport:
         questions=[
             Asked(number=q.number, asks=plain(q.asks), of=q.roles, risk=q.risk.label, at=q.asked_at) for q in status.would_ask
         ],
-        people=[f"{e.at:%H:%M:%S} {e.kind}: {plain(e.text)}" for e in entries if e.kind in (DID, "alert") or _a_person(e.by)],
+        people=[
+            f"{e.at:%H:%M:%S} {e.kind}: {plain(e.text)}" for e in entries
+            if e.kind in (DID, "alert") or e.by not in ("automation", "alertmanager", "")
+        ],
     )  # fmt: skip
 
 
@@ -103,7 +103,9 @@ def _would(step: Step, entries: Sequence[Entry], status: Status) -> Would:
         number=step.number, verb=step.verb, target=step.target, says=plain(step.says), risk=step.risk.label,
         at=step.ended_at or step.started_at, verdict=VERDICTS[UNKNOWN],
     )  # fmt: skip
-    seen = next((e for e in entries if e.kind in VERDICTS and e.step == _leader(step, status).number), None)
+    same = (s.number for s in status.steps if s.state is StepState.ASSUMED and (s.verb, s.target) == (step.verb, step.target))
+    leader = next(same, step.number)  # the first step of a measure carries the verdict for all of them
+    seen = next((e for e in entries if e.kind in VERDICTS and e.step == leader), None)
     if seen is None:
         told.why = "it was not checked again" if step.risk >= Risk.C1 else "a message: other ways of sending it are not seen"
         return told
@@ -117,26 +119,20 @@ def _would(step: Step, entries: Sequence[Entry], status: Status) -> Would:
     return told
 
 
-def _leader(step: Step, status: Status) -> Step:
-    """The first assumed step of the same measure: it carries the verdict for all of them."""
-    same = (s for s in status.steps if s.state is StepState.ASSUMED and (s.verb, s.target) == (step.verb, step.target))
-    return next(same, step)
-
-
-def _a_person(by: str) -> bool:
-    return by not in ("automation", "alertmanager", "")
-
-
 def lines(report: ShadowReport) -> list[str]:
     but = f" but {', '.join(report.may_write)}" if report.may_write else ""
+    acted = f": {report.first_would_be}" if report.first_would_be else ""
+    ahead = "no comparison: one of the two never came"
+    if report.ahead_seconds is not None:
+        said = span(timedelta(seconds=abs(report.ahead_seconds)))
+        ahead = f"our first mitigation would have come {said} {'before' if report.ahead_seconds >= 0 else 'after'} the end of the impact"
     return [
         f"{report.incident_id}: shadow mode, nothing was changed{but}; now {report.state}",
         "",
         f"first bad sample     {report.began_at:%H:%M:%S} UTC",
-        f"we would have acted  {_when(report.first_would_be_at, report.first_would_be_seconds)}"
-        + (f": {report.first_would_be}" if report.first_would_be else ""),
+        f"we would have acted  {_when(report.first_would_be_at, report.first_would_be_seconds)}{acted}",
         f"the impact ended     {_when(report.impact_ended_at, report.impact_ended_seconds)}, by the metrics",
-        _ahead(report.ahead_seconds),
+        ahead,
         "",
         f"what we would have done ({len(report.steps)})",
         *(line for step in report.steps for line in _step(step)),
@@ -151,13 +147,6 @@ def lines(report: ShadowReport) -> list[str]:
 
 def _when(instant: datetime | None, seconds: float | None) -> str:
     return "never" if instant is None or seconds is None else f"{instant:%H:%M:%S} UTC, after {span(timedelta(seconds=seconds))}"
-
-
-def _ahead(seconds: float | None) -> str:
-    if seconds is None:
-        return "no comparison: one of the two never came"
-    said = span(timedelta(seconds=abs(seconds)))
-    return f"our first mitigation would have come {said} {'before' if seconds >= 0 else 'after'} the end of the impact"
 
 
 def _step(step: Would) -> list[str]:

@@ -4,16 +4,14 @@ They start at once: they import neither the Temporal SDK nor a database.
 """
 
 import inspect
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.table import Table
 
 from starters.cli import facts
-from starters.cli.terminal import draw, group, say, say_json
+from starters.cli.terminal import AsJson, draw, group, say, say_json
 from starters.screens.text import typed
-from workflows.severity.classify import Classification, classify
-from workflows.severity.matrix import HEADINGS, MATRIX, RULE_OF_THUMB
+from workflows.severity.classify import HEADINGS, MATRIX, RULE_OF_THUMB, Classification, classify
 
 QUICK_SHEET = (  # seed, Appendix A, word for word
     "Declare → Assign roles → Freeze deploys.",
@@ -35,17 +33,14 @@ BASIS = {"seed": "seed", "dflt": "default"}
 app = group()
 
 
-def quicksheet(as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs. The keys do not change.")] = False) -> None:
+def quicksheet(as_json: AsJson = False) -> None:
     """Print the one-page quick sheet, made for paper (seed, Appendix A)."""
+    numbered = list(enumerate(zip(QUICK_SHEET, COMMANDS, strict=True), start=1))
     if as_json:
-        lines = [{"number": n, "text": text, "commands": commands} for n, text, commands in _quick_lines()]
-        return say_json({"lines": lines, "severities": _matrix(), "rule_of_thumb": unmarked(RULE_OF_THUMB)})
+        return say_json({"lines": [{"number": n, "text": text, "commands": commands} for n, (text, commands) in numbered], **_matrix()})
     print("One‑page quick sheet\n")
-    for number, text, commands in _quick_lines():
-        print(f"{number}. {text}")
-        for command in commands:
-            print(f"     {command}")
-        print()
+    for number, (text, commands) in numbered:
+        print(f"{number}. {text}", *(f"     {command}" for command in commands), "", sep="\n")
     for row in MATRIX:
         print(f"{row.name} {row.impact}:\n     {row.examples}")
     print(f"\n{unmarked(RULE_OF_THUMB)}")
@@ -57,20 +52,23 @@ def quicksheet(as_json: Annotated[bool, typer.Option("--json", help="As JSON, fo
 def severity(**said: Any) -> None:
     """Print the severity matrix. With facts: the severity that the rules give them, and why. Declares nothing."""
     as_json, unsure, unknown = said.pop("as_json"), said.pop("unsure"), said.pop("unknown")
-    given = {name: typed for name, typed in said.items() if typed not in (None, [])}
-    if not given and not unsure and not unknown:
+    if not unsure and not unknown and all(typed in (None, []) for typed in said.values()):
         if as_json:
-            return say_json({"severities": _matrix(), "rule_of_thumb": unmarked(RULE_OF_THUMB)})
-        draw(_drawn_matrix())
+            return say_json(_matrix())
+        table = Table(*HEADINGS, show_lines=False, padding=(0, 1), header_style="bold")
+        for row in MATRIX:
+            table.add_row(*row[1:])
+        draw(table)
         say(unmarked(RULE_OF_THUMB))
         return say("to classify facts: incident severity --help")
     known = facts.facts_of(said, unknown, unsure)
     found = classify(known)
     if as_json:
-        return say_json(_told(found) | {"facts": known.model_dump(mode="json", exclude_defaults=True)})
-    for line in explained(found):
-        print(line)
-    return None
+        rules = [rule.model_dump(mode="json") | {"label": rule.severity.label} for rule in found.rules]
+        level = {"severity": int(found.severity), "label": found.severity.label, "priority": found.severity.priority}
+        told = known.model_dump(mode="json", exclude_defaults=True)
+        return say_json({**level, "confidence": found.confidence, "unsure": unsure_of(found), "rules": rules, "facts": told})
+    return print("\n".join(explained(found)))
 
 
 def explained(found: Classification) -> list[str]:
@@ -96,40 +94,11 @@ def unmarked(text: str) -> str:
     return text.replace("**", "").replace("`", "")
 
 
-def _told(found: Classification) -> dict[str, Any]:
-    return {
-        "severity": int(found.severity), "label": found.severity.label, "priority": found.severity.priority,
-        "confidence": found.confidence, "unsure": unsure_of(found),
-        "rules": [rule.model_dump(mode="json") | {"label": rule.severity.label} for rule in found.rules],
-    }  # fmt: skip
-
-
-def _matrix() -> list[dict[str, Any]]:
-    return [row._asdict() | {"severity": int(row.severity)} for row in MATRIX]
-
-
-def _drawn_matrix() -> Table:
-    table = Table(*HEADINGS, show_lines=False, padding=(0, 1), header_style="bold")
-    for row in MATRIX:
-        table.add_row(row.name, row.impact, row.scope, row.slo, row.examples)
-    return table
-
-
-def _quick_lines() -> list[tuple[int, str, tuple[str, ...]]]:
-    return [(n, text, commands) for n, (text, commands) in enumerate(zip(QUICK_SHEET, COMMANDS, strict=True), start=1)]
-
-
-def _severity_options() -> inspect.Signature:
-    own = [
-        ("unsure", bool, False, typer.Option("--unsure", help="You are unsure how bad it is.")),
-        ("unknown", list[str], [], typer.Option("--unknown", metavar="FACT", help="A fact that you looked for and do not know. May be repeated.")),
-        ("as_json", bool, False, typer.Option("--json", help="As JSON, for programs. The keys do not change.")),
-    ]  # fmt: skip
-    mine = [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=d, annotation=Annotated[kind, o]) for n, kind, d, o in own]
-    return inspect.Signature([*facts.options(), *mine])
+def _matrix() -> dict[str, Any]:
+    return {"severities": [row._asdict() | {"severity": int(row.severity)} for row in MATRIX], "rule_of_thumb": unmarked(RULE_OF_THUMB)}
 
 
 # One option for every field of `Facts`: the signature that typer reads is made from the model, so that none can be forgotten.
-severity.__signature__ = _severity_options()  # type: ignore[attr-defined]
+severity.__signature__ = inspect.Signature([*facts.options(), facts.option("as_json", AsJson, False)])  # type: ignore[attr-defined]
 app.command()(severity)
 app.command()(quicksheet)

@@ -13,13 +13,12 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.action import Call, Effect, Grant, Order, Refused, Risk, Verb, action_of
 from activities.capacity.autoscaler import Autoscalers
-from activities.edge.edge import Edge
+from activities.edge.health import Edge
 from activities.edge.probe import EdgeProbe
 from activities.feeds.feeds import Feeds
 from activities.flags.flags import Flags
 from activities.flags.unleash import Unleash
 from activities.kit.http import HttpClient
-from activities.kit.rest import RestClient
 from activities.metrics.prometheus import Prometheus
 from activities.metrics.telemetry import Telemetry
 from activities.models.client_policy import ClientPolicies
@@ -126,8 +125,8 @@ def modes(gateway: ModelGateway, door: MakeClient) -> TenantModes:
 
 
 @pytest.fixture
-def client_policy(gateway: ModelGateway, door: MakeClient) -> ClientPolicies:
-    return ClientPolicies(RestClient(door("/llm", timeout=PATIENCE)), gateway)
+def client_policy(gateway: ModelGateway) -> ClientPolicies:
+    return ClientPolicies(gateway)
 
 
 @pytest.fixture

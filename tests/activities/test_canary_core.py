@@ -13,8 +13,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.action import Call, Refused
 from activities.models.canary_core import CanaryPolicy, Evidence, Tick, Verdict, bounds, ladder, weigh
 from activities.models.models import Models
-from activities.models.routes import RouteOf, Shift
-from activities.models.watch import Watch
+from activities.models.routes import RouteOf, Shift, Watch
 from practice.world.world import World
 from tests.activities.conftest import MakeCall, break_provider, effects, granted, inject
 

@@ -8,14 +8,12 @@ import pytest
 
 from activities.action import Call
 from activities.capacity.autoscaler import AutoscalerOf, Autoscalers
-from activities.edge.edge import Edge
-from activities.edge.health import DependenciesOf, Vantages
+from activities.edge.health import DependenciesOf, Edge, Vantages
 from activities.feeds.feeds import Feeds, FeedsOf
 from activities.metrics.onset import OnsetOf, Point, Shape, start_of
 from activities.metrics.telemetry import Surface, Telemetry
 from activities.platform.change_feed import ChangeFeed, ChangesSince
-from activities.write_gate.values import WriteGateOf
-from activities.write_gate.write_gate import WriteGates
+from activities.write_gate.write_gate import WriteGateOf, WriteGates
 from practice.services.deploying import change, deploy
 from practice.services.fleet import ServiceFault
 from practice.world.world import World
@@ -98,11 +96,6 @@ async def test_slow_answers_are_trouble_too(world: World, telemetry: Telemetry, 
     found = await telemetry.onset(API, call())
     assert found.slow and found.first_bad is not None
     assert -15 <= found.first_bad.timestamp() - began <= 90
-
-
-async def test_what_is_usual_is_known_where_somebody_said_it(telemetry: Telemetry, call: MakeCall) -> None:
-    assert (await telemetry.baseline(Surface(service="api"), call())).p99_seconds == pytest.approx(0.4)
-    assert (await telemetry.baseline(Surface(service="nobody"), call())).p99_seconds is None
 
 
 async def test_blind_metrics_say_nothing_of_a_start(world: World, telemetry: Telemetry, call: MakeCall) -> None:

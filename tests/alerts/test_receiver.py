@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+import sqlalchemy as sa
 from temporalio import workflow
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.testing import WorkflowEnvironment
@@ -23,6 +24,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from activities.ledger.inbox import Inbox
 from activities.ledger.ledger import Ledger
 from activities.ledger.record import Record
+from activities.ledger.tables import alerts
 from starters import steering
 from starters.alerts.receiver import LONGEST_BODY, Receiver
 from starters.errors import CliError, Refusal
@@ -258,6 +260,19 @@ async def test_what_cannot_be_read_is_kept_refused_in_a_sentence_and_joins_one_t
     again = await desk.post(BAD["torn"])
     assert again.json() == answers["torn"].json()
     assert len((await desk.told(again.json()["incident"]))[1]) == len(BAD)
+
+
+async def test_secrets_and_addresses_in_an_alert_go_no_further_than_the_door(desk: Desk) -> None:
+    """Neither into what is kept of the delivery, nor into what is shown of the incident."""
+    loud = desk.alert(fingerprint="", db_password="hunter2", owner="dana@example.com")
+    loud["annotations"] = {"summary": "login with token=hunter2 fails for dana@example.com", "description": "https://u:hunter2@x"}
+    answer = await desk.post(webhook(loud, {"status": "firing", "labels": {"password": "hunter2"}}))  # the second one cannot be read
+    incidents = answer.json()["incidents"]
+    assert answer.status_code == 202 and len(incidents) == 2
+    told = [f"{await desk.told(incident)}" for incident in incidents]
+    kept = [f"{row}" for row in [*desk.inbox.deliveries(), *desk.ledger.read(sa.select(alerts))]]
+    assert not [text for text in [answer.text, *told, *kept] if "hunter2" in text or "dana@example.com" in text]
+    assert any("[redacted]" in text for text in told) and all(json.loads(row["raw"]) for row in desk.inbox.deliveries())
 
 
 async def test_too_long_a_body_is_kept_as_far_as_it_goes(desk: Desk) -> None:

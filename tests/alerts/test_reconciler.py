@@ -15,6 +15,7 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from activities.ledger.discrepancies import Discrepancies
 from activities.ledger.ledger import Ledger
 from activities.ledger.record import Record
+from activities.paging.pager import Pager
 from starters.alerts import reconciler
 from starters.alerts.reconciler import Reconciler
 from starters.cli import doctor
@@ -22,7 +23,7 @@ from starters.reading import Reader
 from tests.screens import situations
 from tests.stage.real_server import RealServer, Running, real_server
 from tests.stage.running import until
-from worker.wiring import wire_pager
+from worker.wiring import building
 
 pytestmark = pytest.mark.processes
 
@@ -41,7 +42,7 @@ class Watched:
         async def connected() -> Any:
             return self.stage.client
 
-        return Reconciler(self.stage.settings, self.ledger, connected, await wire_pager(self.stage.settings, self.stack))
+        return Reconciler(self.stage.settings, self.ledger, connected, building(self.stage.settings, self.stack).system(Pager))
 
     async def woken(self) -> dict[str, int]:
         """How often each person was paged about an incident that is lost."""

@@ -136,7 +136,7 @@ def test_silence_on_c3_may_only_hold_or_be_safe(silence: Silence) -> None:
 def test_silence_grants_nothing() -> None:
     approvals = Approvals("inc-1")
     question = put(approvals, silence=Silence.SAFE)
-    approvals.expire(question, LATER)
+    approvals.close(question, QuestionState.EXPIRED, LATER)
     assert question.state is QuestionState.EXPIRED
     assert "is closed: expired" in refused(approvals, "dana")
     with pytest.raises(NotAccepted):

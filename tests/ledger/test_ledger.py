@@ -13,7 +13,6 @@ from alembic.migration import MigrationContext
 
 from activities.action import Call, Effect, Entry, Grant, Order, Refused, Risk, System, action
 from activities.ledger.database import LedgerDown
-from activities.ledger.inbox import AlertRecord, Delivery, Inbox
 from activities.ledger.ledger import Ledger
 from activities.ledger.record import OVER, Record
 from activities.ledger.tables import tables
@@ -217,17 +216,3 @@ def test_processes_that_start_at_once_all_find_their_tables(tmp_path: Path) -> N
     for process in started:
         out, err = process.communicate(timeout=60)
         assert (process.returncode, out.strip()) == (0, b"0003"), err.decode()
-
-
-def test_a_body_that_comes_again_is_counted_not_kept_twice(ledger: Ledger) -> None:
-    inbox = Inbox(ledger)
-    body = Delivery(id="d-1", source="alertmanager", raw=b"\x00{", received_at=NOON)
-    assert [inbox.keep(body), inbox.keep(body)] == [1, 2]
-    alert = {"id": "a-1", "source": "alertmanager", "fingerprint": "f", "starts_at": NOON, "name": "Errors", "dedup_key": "k"}
-    joined = AlertRecord.model_validate(alert | {"status": "firing", "delivery": "d-1", "disposition": "joined", "incident_id": INCIDENT})
-    for status in ("firing", "resolved"):
-        inbox.settle("d-1", "joined", heard=[joined.model_copy(update={"status": status})])
-    (kept,) = inbox.deliveries()
-    assert (kept["raw"], kept["count"], kept["disposition"]) == (b"\x00{", 2, "joined")
-    known = inbox.known(["a-1", "a-2"])
-    assert (known["a-1"].count, known["a-1"].status, inbox.told(INCIDENT)) == (2, "resolved", 1)

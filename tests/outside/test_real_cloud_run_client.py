@@ -14,12 +14,14 @@ from google.oauth2.credentials import Credentials
 
 from activities.action import Call, Effect, Grant, Refused
 from activities.deploys.cloud_run import CloudRun
-from activities.deploys.deploys import Deploys, RevisionsOf, ToRevision
+from activities.deploys.deploys import Deploys
+from activities.deploys.orders import RevisionsOf, ToRevision
 from activities.edge.probe import EdgeProbe
 from activities.kit.http import HttpClient
 from activities.metrics.prometheus import Prometheus
 from activities.organisation.catalogue import Deployed
 from practice.http.server import serve
+from practice.services.fleet import SideCar
 from practice.world.world import World
 
 REGION = "eu-west"
@@ -81,7 +83,7 @@ def judge(url: str) -> Judge:
 async def deploys(url: str) -> AsyncIterator[Deploys]:
     bearer = {"Authorization": "Bearer practice-token"}
     async with HttpClient(f"{url}/run", bearer) as run, HttpClient(f"{url}/edge", {}) as edge, HttpClient(f"{url}/prom", {}) as prom:
-        yield Deploys({"cloud_run": CloudRun(run)}, EdgeProbe(edge), Prometheus(prom))
+        yield Deploys({"cloud_run": CloudRun(run, run)}, EdgeProbe(edge), Prometheus(prom))
 
 
 @pytest.fixture
@@ -181,8 +183,30 @@ async def test_the_official_client_reads_revisions_and_rotates_a_secret(world: W
     assert (newest.name, newest.secrets["SIGNING_KEY"], newest.digest) == ("api-00042", 3, (await _digest(judge, "api-00041")))
 
 
+async def test_the_official_client_and_we_see_the_same_containers_secrets_and_account(
+    world: World, deploys: Deploys, judge: Judge, call: Callable[[], Call]
+) -> None:
+    """Side-cars first: the application is the container that takes the requests."""
+    for one in world.state.fleet.services["api"].revisions.values():
+        one.side_cars, one.mounted = [SideCar("mesh", f"sha256:{'a' * 64}", {"MESH_KEY": 7})], {"CERTIFICATE": 5}
+    shown = await judge.revision("api-00040")
+    beside, app = shown.containers
+    assert (beside.name, [port.container_port for port in app.ports], app.name) == ("mesh", [8080], "")
+    found = (await deploys.survey(RevisionsOf(service=API), call())).revision("api-00040")
+    assert found is not None and found.digest == app.image.partition("@")[2] == (await _digest(judge, "api-00040"))
+    keys = [env.value_source.secret_key_ref for one in shown.containers for env in one.env]
+    items = [(volume.secret.secret, item.version) for volume in shown.volumes for item in volume.secret.items]
+    assert set(found.secrets) == {f"{name}:{version}" for name, version in [*((key.secret, key.version) for key in keys), *items]}
+    service = await judge.service()
+    assert service.template.service_account == "api@acme.iam.gserviceaccount.com"
+    service.template.containers[0].image = "images.example.com/mesh@sha256:" + "b" * 64
+    await judge.update(service, "template")
+    newest = world.state.fleet.services["api"].newest()
+    assert (newest.name, newest.side_cars[0].digest, newest.needs()) == ("api-00042", f"sha256:{'b' * 64}", {*found.secrets})
+
+
 async def _digest(judge: Judge, revision: str) -> str:
-    image: str = (await judge.revision(revision)).containers[0].image
+    image: str = (await judge.revision(revision)).containers[-1].image
     return image.partition("@")[2]
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from activities.action import Call
+from activities.action import Call, Refused
 from activities.capacity.scaling import Replicas, ReplicasSeen, scale
-from activities.deploys.deploys import Deploys, RevisionsOf, ToRevision
+from activities.deploys.deploys import Deploys
 from activities.deploys.kubernetes import Kubernetes
+from activities.deploys.orders import RevisionsOf, ToRevision
 from activities.edge.probe import EdgeProbe
 from activities.kit.http import HttpClient
 from activities.metrics.prometheus import Prometheus
@@ -126,6 +127,31 @@ async def test_kubectl_sees_what_our_adapter_rolled_back(run: Kubectl, deploys: 
         assert await numbers(run, region) == ["34", "35", "36", "37", "38", "39", "41", "42"], "the same replica set, newly numbered"
     current: Any = json.loads(await run("get", DEPLOYMENT, "-o", "json"))
     assert "orchestrator-00040@sha256:" in current["spec"]["template"]["spec"]["containers"][0]["image"]
+
+
+async def test_kubectl_sees_the_side_car_that_a_controller_added_to_our_roll_back(run: Kubectl, world: World, deploys: Deploys) -> None:
+    """And what kubectl then sets is somebody else's, although our change-cause still stands there."""
+    side_car = {"name": "mesh", "image": f"registry.example.com/mesh@sha256:{'a' * 64}"}
+    for cluster in world.state.clusters.values():
+        cluster.admission = {"spec": {"template": {"spec": {"containers": [side_car]}}}}
+    order = await back(deploys, "orchestrator-00040")
+    effect = await deploys.shift(order, granted(Deploys.shift, order, made()))
+    assert "orchestrator-00042 runs in its place (added container mesh)" in effect.summary
+    await run("rollout", "status", DEPLOYMENT, "--timeout=30s")
+    images = await run("get", DEPLOYMENT, "-o", "jsonpath={.spec.template.spec.containers[*].name}")
+    assert sorted(images.split()) == ["mesh", "orchestrator"]
+    digest = service(world).revisions["orchestrator-00038"].digest
+    await run("set", "image", DEPLOYMENT, f"orchestrator=registry.example.com/acme/orchestrator@{digest}")
+    assert "[key/eu-west]" in await run("rollout", "history", DEPLOYMENT)
+    with pytest.raises(Refused, match="somebody else has changed"):
+        await deploys.shift(order, granted(Deploys.shift, order, made()))
+
+
+async def test_kubectl_reads_our_lists_page_by_page(run: Kubectl, world: World) -> None:
+    said = await run("get", "replicasets", "--chunk-size=2", "-o", "name")
+    assert len(said.split()) == 8 and sum(one["route"] == "kubernetes.replicasets.list" for one in world.requests) == 4
+    table = await run("get", "nodes", "--chunk-size=2", "--no-headers")
+    assert len(table.splitlines()) == 3 and sum(one["route"] == "kubernetes.nodes.list" for one in world.requests) == 2
 
 
 async def test_what_an_order_says_to_do_by_hand_does_the_same_at_any_time(run: Kubectl, world: World, deploys: Deploys) -> None:

@@ -14,9 +14,7 @@ from activities.kit.words import promql
 from activities.metrics import queries
 from activities.organisation.policy import Policy
 from practice.http.server import serve
-from starters.gameday.metrics import Metrics
-from starters.gameday.scorecard import Json, count_effects, score
-from starters.gameday.standing import standing_of
+from starters.gameday.scorecard import Json, budget_burnt, count_effects, score, standing_of
 from tests.stage.drill import drill
 
 
@@ -97,7 +95,7 @@ async def test_the_scorecard_can_be_recomputed_from_the_effect_log_and_the_metri
 
         def measured() -> tuple[list[Any], float | None]:
             with httpx.Client(base_url=url, timeout=20) as practice:
-                return error_ratios(practice, broken_at, end), Metrics(practice, "chat").budget_burnt(broken_at, end, 1.0)
+                return error_ratios(practice, broken_at, end), budget_burnt(practice, "chat", broken_at, end, 1.0)
 
         async with serve(stage.world) as url:
             errors, burnt = await asyncio.to_thread(measured)

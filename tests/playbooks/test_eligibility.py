@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities.deploys.deploys import Revision, Rollout, Serving
+from activities.deploys.orders import Revision, Rollout, Serving
 from activities.organisation.numbers import RollBack
 from activities.organisation.policy import Policy
 from workflows.procedures.eligibility import Targets, in_traffic, roll_back_targets
@@ -20,7 +20,7 @@ def revision(number: int, **more: Any) -> Revision:
     """A revision that is fit, unless said otherwise. One is built a day, the 41st yesterday."""
     fit: dict[str, Any] = {
         "id": f"api-{number:05d}", "digest": f"sha256:{number:02x}", "created_at": NOON - timedelta(days=42 - number), "ready": True,
-        "green_minutes": 600.0, "secrets": {"SIGNING_KEY": 2}, "schema_min": 3, "schema_max": 5, "image_present": True,
+        "green_minutes": 600.0, "secrets": ("SIGNING_KEY:2",), "schema_min": 3, "schema_max": 5, "image_present": True,
     }  # fmt: skip
     return Revision.model_validate({**fit, **more})
 
@@ -60,6 +60,21 @@ def test_the_newest_fit_one_before_what_serves_comes_first() -> None:
         ({"digest": ""}, {}, "its digest is unknown, so the blocklist cannot clear it"),
         ({}, {"blocked": ["sha256:28"]}, "its digest is on the blocklist"),
         ({}, {"disabled_secrets": ["SIGNING_KEY:2"]}, "it needs SIGNING_KEY:2, which is disabled"),
+        (
+            {"secrets": ("signing-key:",)},
+            {"disabled_secrets": ["SIGNING_KEY:2"]},
+            "nobody can say whether it needs SIGNING_KEY:2, which is disabled",
+        ),
+        (
+            {"images": ("sha256:28", "sha256:77")},
+            {"blocked": ["sha256:77"]},
+            "the image of a container beside the application's is on the blocklist",
+        ),
+        (
+            {"images": ("sha256:28", "")},
+            {"blocked": ["sha256:77"]},
+            "the image of a container beside the application's is not named by digest, so the blocklist cannot clear it",
+        ),
         ({"schema_max": 4}, {}, "it works with database schemas 3 to 4, and 5 is in force"),
         ({"schema_min": 6, "schema_max": 9}, {}, "it works with database schemas 6 to 9, and 5 is in force"),
         ({"schema_min": None}, {}, "it does not say which database schemas it works with"),
@@ -115,7 +130,7 @@ def test_a_service_without_revisions_has_no_targets() -> None:
 FLAWS: list[dict[str, Any]] = [
     {"digest": ""}, {"ready": False}, {"image_present": False}, {"image_present": None}, {"green_minutes": None}, {"green_minutes": 0.0},
     {"green_minutes": 30.0}, {"green_minutes": float("nan")}, {"schema_min": 6}, {"schema_min": None}, {"schema_max": 4}, {"schema_max": None},
-    {"secrets": {}}, {"secrets": {"SIGNING_KEY": 1, "DATABASE_URL": 3}},
+    {"secrets": ()}, {"secrets": ("SIGNING_KEY:1", "DATABASE_URL:3")},
 ]  # fmt: skip
 BARS: list[dict[str, Any]] = [
     {"schema": 4}, {"schema": 6}, {"schema": None}, {"blocked": frozenset({"sha256:26", "sha256:28"})}, {"blocked": frozenset({""})},
@@ -151,7 +166,7 @@ def test_every_target_is_safe_as_far_as_anybody_knows(drawn: tuple[Rollout, dict
         assert one.id not in in_traffic(of) | against["tried"]
         assert one.ready and one.image_present is True
         assert one.digest and one.digest not in against["blocked"]
-        assert not {f"{name}:{version}" for name, version in one.secrets.items()} & against["disabled_secrets"]
+        assert not {*one.secrets} & against["disabled_secrets"]
         assert one.schema_min is not None and one.schema_max is not None and against["schema"] is not None
         assert one.schema_min <= against["schema"] <= one.schema_max
         assert all(at < one.created_at for at in against["irreversible"])

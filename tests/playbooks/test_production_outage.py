@@ -37,6 +37,23 @@ async def test_a_service_on_kubernetes_is_rolled_back_to_an_explicit_revision(tm
         assert await failing(stage, "orchestrator") < 0.01
 
 
+async def test_a_rollback_that_an_admission_controller_altered_is_still_ours(tmp_path: Path) -> None:
+    """It runs under another name: it is proven by that name, kept, and what was altered is on the record."""
+    async with outage(tmp_path, service="orchestrator", error_rate=0.5) as (stage, incident):
+        for cluster in stage.world.state.clusters.values():
+            cluster.admission = {"spec": {"template": {"metadata": {"annotations": {"mesh.example.com/injected": "true"}}}}}
+        status = await incident.ends()
+        lines = await incident.timeline()
+        assert status.state is State.RESOLVED, story(lines)
+        assert any("others altered it on its way" in line and "added annotation mesh.example.com/injected" in line for line in lines), (
+            story(lines)
+        )
+        assert len(incident.done("deploys.shift")) == 1, "it was not put back"
+        revisions = stage.world.state.fleet.services["orchestrator"].revisions
+        assert revisions["orchestrator-00043"].digest == revisions["orchestrator-00041"].digest
+        assert await failing(stage, "orchestrator") < 0.01
+
+
 async def test_a_target_that_is_bad_too_is_left_again_and_the_next_older_one_helps(tmp_path: Path) -> None:
     """Verify fails → the saved split serves again, that revision is bad, try the next; two failures and we stop."""
     async with drill(tmp_path, policy=quick()) as stage:

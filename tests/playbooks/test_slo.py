@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from activities.action import Call
 from activities.metrics.slo import Burning, Counted, ErrorBudget, Finding, SloPolicy, burn, remaining
-from activities.metrics.telemetry import BudgetOf
+from activities.metrics.telemetry import BudgetOf, Telemetry
 from activities.organisation.communications import DASHBOARDS, Links
 from activities.organisation.policy import Policy
 from practice.http.server import serve
@@ -19,7 +19,7 @@ from practice.world.world import World
 from starters.cli import cli, doctor
 from starters.cli import slo as screen
 from tests.stage.organisation import stage_settings
-from worker.wiring import telemetry
+from worker.wiring import building
 
 POLICY = SloPolicy()
 TARGET = 0.999
@@ -159,7 +159,7 @@ async def test_it_is_counted_from_the_metrics_of_a_service(tmp_path: Path) -> No
     world.clock.show(now + 3600)
     world.advance()
     async with serve(world) as url, AsyncExitStack() as stack:
-        store = await telemetry(stage_settings(url, tmp_path, tmp_path / "organisation.toml"), stack)
+        store = building(stage_settings(url, tmp_path, tmp_path / "organisation.toml"), stack).system(Telemetry)
         at = datetime.fromtimestamp(world.clock.now(), UTC)
         call = Call(incident_id="cli", key="cli/telemetry.slo/api", at=at)
         counted = await store.slo(BudgetOf(service="api"), call)

@@ -14,7 +14,7 @@ from activities.feeds.feeds import Feed, Feeding, FeedList
 from activities.metrics.onset import Onset, Shape
 from activities.metrics.telemetry import BlastRadius, EstimateQuality
 from activities.platform.change_feed import KINDS, Change, Changes
-from activities.write_gate.values import WriteGate, Writes
+from activities.write_gate.write_gate import WriteGate, Writes
 from workflows.playbooks.production_outage.diagnosis import diagnose
 from workflows.playbooks.production_outage.findings import TriageFindings, rank
 from workflows.playbooks.production_outage.hypotheses import Cause

@@ -76,6 +76,8 @@ async def test_what_is_wrong_with_one_system_is_said_and_hides_no_other(
     ("route", "product"),
     [
         ("kubernetes.deployments.patch", "kubernetes"),
+        ("kubernetes.deployments.scale.patch", "kubernetes"),
+        ("unleash.feature.off", "unleash"),
         ("run.services.patch", "cloud run"),
         ("github.rulesets.create", "github repositories"),
         ("slack.chat.postMessage", "slack"),
@@ -94,7 +96,7 @@ async def test_a_missing_permission_to_write_is_found_without_writing(settings: 
 
 
 async def test_doctor_says_what_each_is_for_when_it_is_missing(settings: Any) -> None:
-    checks = {check.name: check for check in await doctor._systems(settings.model_copy(update={"edge_url": ""}))}
+    checks = {check.name: check for check in map(doctor._product, (await probed(settings.model_copy(update={"edge_url": ""}))).values())}
     assert checks["edge"].state == "warning" and "a task for a person" in checks["edge"].fix
     assert checks["slack"].state == "good"
 

@@ -16,7 +16,7 @@ from tests import seed
 from tests.screens import situations
 from workflows.first_minutes.checklist import ITEMS
 from workflows.incident import Severity, incident_id
-from workflows.severity.matrix import HEADINGS, MATRIX, RULE_OF_THUMB
+from workflows.severity.classify import HEADINGS, MATRIX, RULE_OF_THUMB
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "severity_golden" / "seed_matrix.json").read_text("utf-8"))
 AT = datetime(2026, 11, 23, 12, 34, 56, tzinfo=UTC)

@@ -11,9 +11,8 @@ import pytest
 from starters.cli import facts, terminal
 from starters.screens import sheets
 from workflows.incident import Severity
-from workflows.severity.classify import classify
+from workflows.severity.classify import MATRIX, classify
 from workflows.severity.facts import Cve, Facts
-from workflows.severity.matrix import MATRIX
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = json.loads((ROOT / "tests" / "severity_golden" / "seed_matrix.json").read_text("utf-8"))

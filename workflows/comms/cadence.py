@@ -1,6 +1,5 @@
 """When the next update is due, to whom, and who is told that it is overdue. Pure: instants in, duties out (spec §6)."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -33,39 +32,23 @@ OVERDUE = (
 FAR = timedelta(days=3650)  # when nothing is due at all
 
 
-@dataclass
 class Cadence:
     """One merged tick for everything that is due by the clock. What has a period stays on its grid, so that duties fall together."""
 
-    policy: Policy
-    severity: Severity
-    started_at: datetime
-    reclassify_due: datetime
-    room_due: datetime | None = None
-    tell_due: datetime | None = None
-    brief_due: datetime | None = None
-    public_due: datetime | None = None
-    holding_due: datetime | None = None  # only for the first post: it has an instant of its own
-    public: bool = True
-    first: bool = True  # nothing was published so far
-    widened: bool = False
-    approved: bool = False  # the wording is approved: the update goes out, and nobody has to be reminded
-    classifying: bool = True  # until the impact has ended
-    _overdue_steps: int = 0
-
-    @classmethod
-    def started(cls, policy: Policy, severity: Severity, at: datetime, *, public: bool = True) -> "Cadence":
+    def __init__(self, policy: Policy, severity: Severity, at: datetime, *, public: bool = True) -> None:
         """The clock of an incident declared at `at`."""
+        self.policy, self.severity, self.started_at, self.public = policy, severity, at, public
         rhythm = policy.rhythm(severity)
-
-        def after(wait: timedelta | None) -> datetime | None:
-            return at + policy.paced(wait) if wait else None
-
-        return cls(
-            policy, severity, at, at + policy.paced(rhythm.reclassify), room_due=after(rhythm.room), tell_due=after(rhythm.told),
-            brief_due=after(rhythm.brief), public_due=after(rhythm.first_public) if public else None,
-            holding_due=after(rhythm.holding) if public else None, public=public,
-        )  # fmt: skip
+        waits = {Duty.ROOM: rhythm.room, Duty.RECLASSIFY: rhythm.reclassify, Duty.TELL: rhythm.told, Duty.BRIEF: rhythm.brief}
+        self.grid = {duty: at + policy.paced(wait) for duty, wait in waits.items() if wait}  # when each of these is due
+        first, holding = (rhythm.first_public, rhythm.holding) if public else (None, None)
+        self.public_due = at + policy.paced(first) if first else None
+        self.holding_due = at + policy.paced(holding) if holding else None  # only for the first post: it has an instant of its own
+        self.first = True  # nothing was published so far
+        self.widened = False
+        self.approved = False  # the wording is approved: the update goes out, and nobody has to be reminded
+        self.classifying = True  # until the impact has ended
+        self._overdue_steps = 0
 
     @property
     def rhythm(self) -> Rhythm:
@@ -81,20 +64,19 @@ class Cadence:
 
     def start(self, policy: Policy, severity: Severity, at: datetime, *, public: bool) -> None:
         """Begin anew, in place: others hold on to this clock."""
-        vars(self).update(vars(Cadence.started(policy, severity, at, public=public)))
+        vars(self).update(vars(Cadence(policy, severity, at, public=public)))
 
     def quicken(self, severity: Severity, at: datetime) -> None:
         """A graver severity shortens every wait from now."""
-        fresh = Cadence.started(self.policy, severity, at, public=self.public)
+        fresh = Cadence(self.policy, severity, at, public=self.public)
         self.severity, self.widened = severity, False
-        self.reclassify_due = min(self.reclassify_due, fresh.reclassify_due)
-        self.room_due = _earlier(self.room_due, fresh.room_due)
-        self.brief_due = _earlier(self.brief_due, fresh.brief_due)
+        for duty, due in fresh.grid.items():
+            if duty is not Duty.TELL or self.first:
+                self.grid[duty] = min(self.grid.get(duty, due), due)
         if self.public and not self.first and self.rhythm.public:
             fresh.public_due = at + self.policy.paced(self.rhythm.public)
         self.public_due = _earlier(self.public_due, fresh.public_due)
         if self.first:
-            self.tell_due = _earlier(self.tell_due, fresh.tell_due)
             self.holding_due = _earlier(self.holding_due, fresh.holding_due)
 
     def widen(self, at: datetime, *, known: bool, why: str) -> timedelta:
@@ -118,10 +100,6 @@ class Cadence:
         period = self.period
         self.public_due, self._overdue_steps, self.first = (at + self.policy.paced(period) if period else None), 0, False
 
-    def told(self) -> None:
-        """Support and executives know of it."""
-        self.tell_due = None
-
     def ended(self) -> None:
         """Nothing more is owed to the public."""
         self.public, self.public_due = False, None
@@ -136,20 +114,19 @@ class Cadence:
         An approved update goes out on the last tick before it is due, so that it costs none of its own. If it does not get through, the
         ladder goes on from there the next time.
         """
-        duties: list[Duty] = []
-        if self.room_due and self.rhythm.room and at >= self.room_due:
-            duties.append(Duty.ROOM)
-            self.room_due = self._after(self.room_due, self.rhythm.room, at)
-        if self.classifying and at >= self.reclassify_due:
-            duties.append(Duty.RECLASSIFY)
-        if at >= self.reclassify_due:
-            self.reclassify_due = self._after(self.reclassify_due, self.rhythm.reclassify, at)
-        if self.tell_due and at >= self.tell_due:
-            duties.append(Duty.TELL)
-            self.tell_due = None
-        if self.brief_due and at >= self.brief_due:
-            duties.append(Duty.BRIEF)
-            self.brief_due = self._after(self.brief_due, self.rhythm.briefs, at) if self.rhythm.briefs else None
+        periods = {Duty.ROOM: self.rhythm.room, Duty.RECLASSIFY: self.rhythm.reclassify, Duty.BRIEF: self.rhythm.briefs}
+        duties = []
+        for duty in (Duty.ROOM, Duty.RECLASSIFY, Duty.TELL, Duty.BRIEF):
+            due = self.grid.get(duty)
+            if due is None or at < due:
+                continue
+            if duty is not Duty.RECLASSIFY or self.classifying:
+                duties.append(duty)
+            if period := periods.get(duty):  # the next instant of the grid that lies ahead
+                step = self.policy.paced(period)
+                self.grid[duty] = due + step * ((at - due) // step + 1)
+            else:
+                del self.grid[duty]
         return [*self._public_duties(at), *duties]
 
     def _public_duties(self, at: datetime) -> list[Duty]:
@@ -166,13 +143,7 @@ class Cadence:
         return self.approved and self._overdue_steps == 0 and due - at <= early and all(tick > due for tick in self._ticks())
 
     def _ticks(self) -> list[datetime]:
-        every = (self.room_due, self.reclassify_due if self.classifying else None, self.tell_due, self.brief_due)
-        return [tick for tick in every if tick is not None]
-
-    def _after(self, due: datetime, period: timedelta, at: datetime) -> datetime:
-        """The next instant of the grid that lies ahead."""
-        step = self.policy.paced(period)
-        return due + step * ((at - due) // step + 1)
+        return [due for duty, due in self.grid.items() if duty is not Duty.RECLASSIFY or self.classifying]
 
     def _next_step(self) -> tuple[Duty, datetime] | None:
         if self.public_due is None or self._overdue_steps >= len(OVERDUE):

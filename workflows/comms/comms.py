@@ -4,54 +4,66 @@ Each part is an object of its own; they are started here, learn here what happen
 """
 
 import asyncio
-import contextlib
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 
 from temporalio import workflow
 
 from activities.action import Role, action_of
 from activities.chat.war_room import WarRoom
-from activities.organisation.communications import Communications
 from activities.organisation.organisation import Organisation, ReadAll
 from activities.organisation.people import Person
+from activities.paging.orders import ResolvePage
 from activities.paging.pager import Pager
 from activities.status_page.status_page import StatusPage
 from activities.tickets.tickets import Tickets
 from workflows.comms.cadence import Cadence, Duty
 from workflows.comms.commander import Commander
+from workflows.comms.part import Part, Shared
 from workflows.comms.severity_watch import SeverityWatch
 from workflows.comms.stakeholders import Stakeholders
 from workflows.comms.status_page import StatusPageUpdates
 from workflows.comms.ticket import Ticket
 from workflows.comms.war_room import Room
-from workflows.engine.background import BackgroundTasks
 from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
 from workflows.errors import RetriesExhausted
 from workflows.incident import Phase, State
+from workflows.people.background import BackgroundTasks
 from workflows.people.questions import Questions
+from workflows.waiting import waited
+
+NEWS = ("done", "adopted", "failed", "granted", "declined", "mitigated", "severity")  # kinds of entries
 
 
-class Comms:
+class Comms(Part):
     """Keeps everybody posted on time."""
 
     def __init__(self, state: IncidentState, invoker: Invoker, questions: Questions) -> None:
-        self._state = state
-        self._invoker = invoker
-        self._questions = questions
-        self._cadence = Cadence.started(state.policy, state.severity, workflow.now())
-        self._background = BackgroundTasks(state)
-        self._commander = Commander(state, invoker, questions, self._background)
-        self._room = Room(state, invoker, self._commander, self._background)
-        self._stakeholders = Stakeholders(state, invoker, self._cadence)
-        self._public = StatusPageUpdates(state, invoker, questions, self._cadence, self._stakeholders, self._background)
+        cadence = Cadence(state.policy, state.severity, workflow.now())
+        shared = Shared(state, invoker, questions, cadence, BackgroundTasks(state))
+        super().__init__(shared)
+        self._commander, self._room, self._ticket = Commander(shared), Room(shared), Ticket(shared)
+        self._stakeholders = Stakeholders(shared)
+        self._public = StatusPageUpdates(shared, self._stakeholders)
+        self._severity = SeverityWatch(shared, self.severity_raised)
         self._noted = 0  # entries of the timeline at the last status that was due
-        self._severity = SeverityWatch(state, invoker, questions, self._background, self.severity_raised)
-        self._ticket = Ticket(state, invoker, self._background)
+        self._first_word = partial(self._stakeholders.tell, support="first word", executives=True)
+        self._duties: dict[Duty, Callable[[], Awaitable[None]]] = {
+            Duty.PUBLIC: self._public.update,
+            Duty.RECLASSIFY: self._severity.classify_again,
+            Duty.TELL: self._first_word,
+            Duty.BRIEF: partial(self._stakeholders.tell, executives=True),
+            Duty.REMIND: self._remind,
+            Duty.PAGE_COMMS: partial(self._overdue, Role.COMMS_LEAD),
+            Duty.PAGE_COMMANDER: partial(self._overdue, Role.INCIDENT_COMMANDER),
+            Duty.HOLDING: self._public.publish_holding_statement,
+        }  # the room's own status is posted when everything else that is due is done
         # What is told to one part only: something for the room; a hypothesis, the impact or the scope; who sent a message; who took command.
         self.say, self.notes_changed = self._room.say, self._ticket.update
         self.spoke, self.role_taken = self._commander.spoke, self._commander.separate_operations
-        self.stop = self._background.stop
+        self.offer, self.remind, self.stop = questions.notices.offer, questions.notices.remind, self._background.stop
 
     def start(self) -> None:
         """Begin everything that runs beside the playbook."""
@@ -93,17 +105,6 @@ class Comms:
         """Wake whoever holds these roles, beside everything else."""
         self._background.run("page", self._commander.page(roles, why))
 
-    def offered(self, role: Role, to: Person, by: Person) -> None:
-        """A role that somebody holds is offered to somebody else."""
-        self._questions.notices.offer(role, to, by.id)
-
-    def assigned(self, role: Role, to: Person, by: Person) -> None:
-        """Somebody was given a role that was free; they are told."""
-        if to.id != by.id:
-            self._questions.notices.remind(
-                (to,), f"{by.id} made you {role.title} of {self._state.id}. Say that you are on it: incident ack"
-            )
-
     def widen(self, person: Person, why: str) -> str:
         """The commander lets public updates come less often; it is announced in the room and to the public. Raises `NotAccepted`."""
         state = self._state
@@ -118,22 +119,25 @@ class Comms:
         """The last words: Resolved on the page, in the room, on the ticket, to support and executives."""
         self._public.wanted = "resolved"
         await self._background.attempt("status page", self._public.publish_wanted())
-        await self._finish("Resolved")
+        await self.closed("Resolved")
 
     async def closed(self, word: str) -> None:
-        """The incident ended without being resolved: our own people are told; the public reads what the status page allows."""
-        await self._finish(word)
-
-    # -- beginning and end ------------------------------------------------------------------------------------------------------------
+        """The incident ended: our own people are told. Without being resolved, the public reads what the status page allows."""
+        state, attempt = self._state, self._background.attempt
+        self._room.say(f"{word}: {state.outcome}")
+        await attempt("war room", self._room.tell())
+        await attempt("ticket", self._ticket.rewrite())
+        self._public.hand_over()
+        await attempt("support and executives", self._stakeholders.over(word))
+        if state.run_state in (State.RESOLVED, State.STOOD_DOWN):
+            await attempt("page", self._quietly(Pager.resolve, ResolvePage(incident_id=state.id)))
 
     async def _begin(self) -> None:
         """How this organisation speaks first, because the very first page says where to meet; then everything at once."""
         try:
-            words = await self._invoker.quietly(Organisation.communications, ReadAll())
+            self._shared.words = await self._quietly(Organisation.communications, ReadAll())
         except RetriesExhausted as out:
             self._state.note("configuration", f"{out.why}; the standard wording holds, without links and channels")
-            words = Communications()
-        self._commander.links, self._room.words, self._stakeholders.words, self._public.words = words.links, words, words, words
         parts = (
             ("page", Pager.page, self._commander.until_acknowledged), ("war room", WarRoom.open, self._open_room),
             ("ticket", Tickets.open, self._ticket.open), ("status page", StatusPage.publish, self._public.ask),
@@ -141,9 +145,8 @@ class Comms:
         silent = [what for what, verb, _ in parts if self._state.assumes(action_of(verb))]
         if silent:
             self._state.note("shadow", f"nothing is sent by {', '.join(silent)}: they have no write access")
-        for what, _, begin in parts:
-            if what not in silent:
-                self._background.run(what, begin())
+        for what, _, begin in (part for part in parts if part[0] not in silent):
+            self._background.run(what, begin())
         self._background.run("cadence", self._keep_cadence())
 
     async def _open_room(self) -> None:
@@ -153,34 +156,17 @@ class Comms:
 
     async def _tell_first(self) -> None:
         """Support and executives, once there is something to say, and in time in any case."""
-        if self._cadence.tell_due is not None:
-            self._cadence.told()
-            await self._stakeholders.tell(support="first word", executives=True)
-
-    async def _finish(self, word: str) -> None:
-        state = self._state
-        self._room.say(f"{word}: {state.outcome}")
-        await self._background.attempt("war room", self._room.tell())
-        await self._background.attempt("ticket", self._ticket.rewrite())
-        self._public.hand_over()
-        await self._background.attempt("support and executives", self._stakeholders.over(word))
-        if state.run_state in (State.RESOLVED, State.STOOD_DOWN):
-            await self._background.attempt("page", self._commander.end_the_page())
-
-    # -- the clock --------------------------------------------------------------------------------------------------------------------
+        if self._cadence.grid.pop(Duty.TELL, None) is not None:
+            await self._first_word()
 
     async def _keep_cadence(self) -> None:
         while not self._background.ending:
-            self._cadence.approved = self._public.approved
+            self._cadence.approved = bool(self._public.approved)
             self._cadence.classifying = self._severity.active
             due = self._cadence.next_instant()
             wait = max(due - workflow.now(), timedelta(0))
-            with contextlib.suppress(TimeoutError):
-                await workflow.wait_condition(
-                    lambda: self._background.ending or self._public.approved is not self._cadence.approved,
-                    timeout=wait,
-                    timeout_summary=f"next duty of the comms cadence, {workflow.now() + wait:%H:%M:%S} UTC",
-                )
+            timer = f"next duty of the comms cadence, {workflow.now() + wait:%H:%M:%S} UTC"
+            await waited(lambda: self._background.ending or bool(self._public.approved) is not self._cadence.approved, wait, timer)
             if not self._background.ending and workflow.now() >= due:
                 await self._tick()
 
@@ -188,8 +174,8 @@ class Comms:
         """Everything that is due at one instant, at once; then the room gets it in one message."""
         with self._room.holding():
             await self._try_again()
-            duties = self._cadence.due(workflow.now())
-            await asyncio.gather(*(self._background.attempt(duty.value, self._carry_out(duty)) for duty in duties))
+            duties, attempt = self._cadence.due(workflow.now()), self._background.attempt
+            await asyncio.gather(*(attempt(duty.value, self._duties[duty]()) for duty in duties if duty is not Duty.ROOM))
             if Duty.ROOM in duties:
                 self._ticket.update()
         if Duty.ROOM in duties:
@@ -204,35 +190,10 @@ class Comms:
         if self._public.lapsed:
             self._background.run("status page", self._public.ask())
 
-    async def _carry_out(self, duty: Duty) -> None:
-        match duty:
-            case Duty.PUBLIC:
-                await self._public.update()
-            case Duty.RECLASSIFY:
-                await self._severity.classify_again()
-            case Duty.TELL:
-                await self._stakeholders.tell(support="first word", executives=True)
-            case Duty.BRIEF:
-                await self._stakeholders.tell(executives=True)
-            case Duty.REMIND:
-                self._remind()
-            case Duty.PAGE_COMMS:
-                await self._overdue(Role.COMMS_LEAD)
-            case Duty.PAGE_COMMANDER:
-                await self._overdue(Role.INCIDENT_COMMANDER)
-            case Duty.HOLDING:
-                await self._public.publish_holding_statement()
-            case Duty.ROOM:
-                pass  # posted when everything else that is due is done
-
     def _still_here(self) -> str:
         """The status that is due: one line, because the whole of it is pinned above."""
         state, entries = self._state, self._state.timeline.entries
-        news = [
-            e.text
-            for e in entries[self._noted :]
-            if e.kind in ("done", "adopted", "failed", "granted", "declined", "mitigated", "severity")
-        ]
+        news = [entry.text for entry in entries[self._noted :] if entry.kind in NEWS]
         self._noted = len(entries)
         new = f"since the last one: {'; '.join(news[-3:])}" if news else "nothing new"
         due = f" · next public update {state.next_update_due:%H:%M} UTC" if state.next_update_due else ""
@@ -242,12 +203,11 @@ class Comms:
     def _owner(self, role: Role) -> str:
         return f"{role.title} {' or '.join(person.id for person in self._state.assignments.holders((role,))) or '(nobody on the roster)'}"
 
-    def _remind(self) -> None:
+    async def _remind(self) -> None:
         due = f"{self._cadence.public_due:%H:%M:%S} UTC" if self._cadence.public_due else "soon"
-        owner = self._owner(Role.COMMS_LEAD)
-        self._state.note("reminded", f"the status page update is due at {due}, and it is {owner}'s")
+        self._state.note("reminded", f"the status page update is due at {due}, and it is {self._owner(Role.COMMS_LEAD)}'s")
         people = self._state.assignments.holders((Role.COMMS_LEAD,))
-        self._questions.notices.remind(people, f"{self._state.id}: the status page update is due at {due}; the question to you is open")
+        self.remind(people, f"{self._state.id}: the status page update is due at {due}; the question to you is open")
 
     async def _overdue(self, role: Role) -> None:
         owner = self._owner(role)

@@ -7,25 +7,17 @@ from temporalio import workflow
 
 from activities.action import Risk, Role
 from activities.metrics.telemetry import Surface, Telemetry
-from workflows.engine.background import BackgroundTasks
-from workflows.engine.invoker import Invoker
-from workflows.engine.state import IncidentState
+from workflows.comms.part import Part, Shared
 from workflows.incident import QuestionDraft, Severity
-from workflows.people.questions import Questions
 from workflows.severity.adjustment import Proposal, raise_if_not_mitigated
 from workflows.severity.facts import Facts, Quality, Scope
 
 AFTER_MITIGATION = timedelta(hours=4)  # a lowering asks for half an hour only, and an incident may stay open for weeks
 
 
-class SeverityWatch:
-    def __init__(
-        self, state: IncidentState, invoker: Invoker, questions: Questions, background: BackgroundTasks, raised: Callable[[], None]
-    ) -> None:
-        self._state = state
-        self._invoker = invoker
-        self._questions = questions
-        self._background = background
+class SeverityWatch(Part):
+    def __init__(self, shared: Shared, raised: Callable[[], None]) -> None:
+        super().__init__(shared)
         self._raised = raised
         self._proposed: set[Severity] = set()  # what was proposed to the commander so far
 
@@ -39,7 +31,7 @@ class SeverityWatch:
         state = self._state
         if state.run_state.over or not state.incident.service:
             return
-        radius = await self._invoker.quietly(Telemetry.blast_radius, Surface(service=state.incident.service))
+        radius = await self._quietly(Telemetry.blast_radius, Surface(service=state.incident.service))
         facts = Facts(
             err_ratio=radius.error_ratio_by_region, regions_total=len(radius.error_ratio_by_region) or None, scope=Scope.FEATURE,
             tenant_ratio=radius.tenant_ratio, tenant_count=len(radius.tenants),
@@ -47,13 +39,10 @@ class SeverityWatch:
         )  # fmt: skip
         if state.classify(facts, Quality(radius.quality)):
             self._raised()
-        self._propose_to_raise()
-
-    def _propose_to_raise(self) -> None:
-        """What has gone unmitigated for too long is proposed at a higher severity, once for each level (spec §3, escalation)."""
-        state, history = self._state, self._state.severity_history
         if state.mitigated_at is not None:
             return
+        # What has gone unmitigated for too long is proposed at a higher severity, once for each level (spec §3, escalation).
+        history = state.severity_history
         numbers = state.policy.severity.paced(state.policy.pace)
         proposal = raise_if_not_mitigated(state.severity, history.since, workflow.now(), history.growing, numbers)
         if proposal is not None and proposal.severity not in self._proposed:

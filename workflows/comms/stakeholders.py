@@ -4,18 +4,16 @@ Support gets the seed's macro, word for word or in the organisation's own words,
 Nobody here learns of a restricted incident: need to know only, and its texts are Legal's and the commander's.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from temporalio import workflow
 
 from activities.action import Refused, Role
 from activities.chat.orders import Announce
 from activities.chat.war_room import WarRoom
-from activities.organisation.communications import Communications
 from activities.texts import wording
-from workflows.comms.cadence import Cadence
-from workflows.engine.invoker import Invoker
-from workflows.engine.state import IncidentState
+from workflows.comms.cadence import Duty
+from workflows.comms.part import Part, Shared
 from workflows.errors import RetriesExhausted
 from workflows.incident import Phase
 
@@ -26,14 +24,11 @@ DOING = {
 }  # fmt: skip
 
 
-class Stakeholders:
+class Stakeholders(Part):
     """Those who have to know and do not work on it."""
 
-    def __init__(self, state: IncidentState, invoker: Invoker, cadence: Cadence) -> None:
-        self._state = state
-        self._invoker = invoker
-        self._cadence = cadence
-        self.words = Communications()
+    def __init__(self, shared: Shared) -> None:
+        super().__init__(shared)
         self.page_link = ""  # the address of the public post, once the status page has returned it
         self._announcements = 0
         self._untold: dict[str, str] = {}  # the latest text for each channel that could not be reached
@@ -43,20 +38,20 @@ class Stakeholders:
 
     async def tell(self, *, support: str = "", executives: bool = False) -> None:
         """Tell them the current state. `support`: what the new macro is for; empty: support is not told."""
-        state, contacts = self._state, self.words.contacts
-        if state.restricted:
+        contacts = self._shared.words.contacts
+        if self._state.restricted:
             self._in_person()
             return
-        wanted = {"support": contacts.support_channel if support else "", "executives": contacts.executives_channel if executives else ""}
-        unnamed = [who for who, told in (("support", support), ("executives", executives)) if told and not wanted[who]]
-        self._by_hand([who for who in unnamed if who not in self._by_person])
+        told = (("support", contacts.support_channel, support), ("executives", contacts.executives_channel, executives))
+        wanted = {who: channel for who, channel, wish in told if wish}
+        self._by_hand([who for who, channel in wanted.items() if not channel and who not in self._by_person])
         self._know = True
         texts = {"support": lambda: self._for_support(support), "executives": self._brief}
         await self._announce({channel: texts[who]() for who, channel in wanted.items() if channel})
 
     async def refresh(self, fresh_for: str) -> None:
         """The macro again, with every public post (spec §6). The post is on the timeline; this only when it does not arrive."""
-        channel = self.words.contacts.support_channel
+        channel = self._shared.words.contacts.support_channel
         if channel and not self._state.restricted:
             self._know = True
             await self._announce({channel: self._for_support(fresh_for)}, quiet=True)
@@ -68,7 +63,7 @@ class Stakeholders:
 
     async def say(self, text: str) -> None:
         """Something both have to know now, in these words."""
-        contacts = self.words.contacts
+        contacts = self._shared.words.contacts
         if not self._state.restricted:
             await self._announce({channel: text for channel in (contacts.support_channel, contacts.executives_channel) if channel})
 
@@ -79,22 +74,19 @@ class Stakeholders:
 
     def tenants(self) -> None:
         """Writing to the tenants concerned is Comms' work: stated, with its deadline; again only when the deadline is an earlier one."""
-        state, (first, others) = self._state, self._cadence.rhythm.tenants
+        state, customers, (first, others) = self._state, self._shared.words.contacts.customers, self._cadence.rhythm.tenants
         if first is None or not state.card.public:
             return
         by = state.declared_at + state.policy.paced(first)
         if self._tenants_by is not None and by >= self._tenants_by:
             return
         self._tenants_by = by
-        rest = f", the others by {self._by(others)}" if others else ""
+        rest = f", the others by {state.declared_at + state.policy.paced(others):%H:%M} UTC" if others else ""
         how = "only in words that Legal and the Incident Commander have approved" if state.restricted else "in the words of the macro"
-        whom = f" ({', '.join(self.words.contacts.customers)})" if self.words.contacts.customers else ""
+        whom = f" ({', '.join(customers)})" if customers else ""
         text = f"Tell the affected tenants directly{whom}, {how}: those of the first tier by {by:%H:%M} UTC{rest}"
         state.task(text, Role.COMMS_LEAD)
         state.tasks[-1] = state.tasks[-1].model_copy(update={"due": f"{by:%H:%M} UTC"})
-
-    def _by(self, wait: timedelta) -> str:
-        return f"{self._state.declared_at + self._state.policy.paced(wait):%H:%M} UTC"
 
     async def _announce(self, to: dict[str, str], *, quiet: bool = False) -> None:
         if not to:
@@ -102,7 +94,7 @@ class Stakeholders:
         self._announcements += 1
         where = " and ".join(f"#{channel}" for channel in to)
         try:
-            told = await self._invoker.quietly(WarRoom.announce, Announce(to=to, nth=self._announcements))
+            told = await self._quietly(WarRoom.announce, Announce(to=to, nth=self._announcements))
         except RetriesExhausted as out:
             if out.refused:  # for ever: it must not wait before what comes next
                 self._state.note("not sent", f"{where}: {out.why}")
@@ -117,35 +109,31 @@ class Stakeholders:
         """Without a channel a person must pass it on: stated once."""
         if whom:
             self._by_person |= set(whom)
-            keys = " and ".join(f"{who}_channel" for who in whom)
-            self._state.task(
-                f"Tell {' and '.join(whom)} the current state, now and at every update: [contacts] names no {keys}", Role.COMMS_LEAD
-            )
+            unnamed = f"[contacts] names no {' and '.join(f'{who}_channel' for who in whom)}"
+            self._state.task(f"Tell {' and '.join(whom)} the current state, now and at every update: {unnamed}", Role.COMMS_LEAD)
 
     def _in_person(self) -> None:
         if "in person" not in self._by_person:
             self._by_person.add("in person")
-            counsel = f" ({', '.join(self.words.contacts.legal)})" if self.words.contacts.legal else ""
-            text = (
-                f"Restricted: tell the Duty Executive and Legal{counsel} in person what they need to know; write nothing outside the room"
-            )
+            legal = self._shared.words.contacts.legal
+            whom = f"the Duty Executive and Legal ({', '.join(legal)})" if legal else "the Duty Executive and Legal"
+            text = f"Restricted: tell {whom} in person what they need to know; write nothing outside the room"
             self._state.task(text, Role.INCIDENT_COMMANDER)
 
     def _for_support(self, fresh_for: str) -> str:
-        state, link = self._state, self.words.links.status_page or self.page_link
+        state, link = self._state, self._shared.words.links.status_page or self.page_link
         head = f"{state.id} at {workflow.now():%H:%M} UTC, {fresh_for}."
         if state.run_state.over:
             return f"{head} It is over: stop using the macro."
         try:
-            macro = wording.macro(state.incident.service, link, self.words.own("support@1"))
+            macro = wording.macro(state.incident.service, link, self._shared.words.own("support@1"))
         except Refused as no:
             return f"{head} There is no macro ({no.message}): name [links] status_page"
         return f"{head} For customers who ask:\n> {macro}"
 
     def _brief(self) -> str:
-        state = self._state
-        due = self._cadence.brief_due
-        forced = [f"{measure.name}" for measure in state.measures.in_force()]
+        state, due = self._state, self._cadence.grid.get(Duty.BRIEF)
+        forced = [measure.name for measure in state.measures.in_force()]
         open_now = [question.asks for question in state.approvals.questions if question.open]
         doing = (
             DOING.get(state.phase, state.phase.title),

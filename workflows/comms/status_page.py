@@ -9,18 +9,14 @@ from datetime import timedelta
 
 from temporalio import workflow
 
-from activities.action import Grant, Risk, Role, action_of
-from activities.organisation.communications import Communications
+from activities.action import Grant, Risk, Role
 from activities.status_page.status_page import Publish, StatusPage
 from activities.status_page.status_page import State as PublicState
 from activities.texts import templates, wording
-from workflows.comms.cadence import Cadence
+from workflows.comms.part import Part, Shared
 from workflows.comms.stakeholders import Stakeholders
-from workflows.engine.background import BackgroundTasks
-from workflows.engine.invoker import Invoker
-from workflows.engine.state import IncidentState
 from workflows.errors import RetriesExhausted
-from workflows.people.questions import ApprovalTerms, Questions
+from workflows.people.questions import ApprovalTerms
 
 # What may be published under one approval: the four states, and the plain updates between them (spec §6).
 WORDINGS: tuple[tuple[PublicState, str], ...] = (
@@ -32,35 +28,21 @@ WORDINGS: tuple[tuple[PublicState, str], ...] = (
     ("resolved", "resolved@1"),
     ("resolved", "resolved-by-hand@1"),
 )
-FIRST = {"investigating": "investigating@1", "identified": "identified@1", "monitoring": "monitoring@1", "resolved": "resolved@1"}
+LATER = "later, without another question: Identified, Monitoring, Resolved and the updates between; other words are asked again"
 UPDATES = {"investigating": "update@1", "identified": "update@1", "monitoring": "still-monitoring@1"}
 FINAL_WITHIN = timedelta(minutes=60)  # the seed's own promise in its Monitoring sentence
 APPROVED_FOR = timedelta(days=30)
 MOST_MISSED = 20  # posts that are kept for the page while it is down
 
 
-class StatusPageUpdates:
-    def __init__(
-        self,
-        state: IncidentState,
-        invoker: Invoker,
-        questions: Questions,
-        cadence: Cadence,
-        stakeholders: Stakeholders,
-        background: BackgroundTasks,
-    ) -> None:
-        self._state = state
-        self._invoker = invoker
-        self._questions = questions
-        self._cadence = cadence
+class StatusPageUpdates(Part):
+    def __init__(self, shared: Shared, stakeholders: Stakeholders) -> None:
+        super().__init__(shared)
         self._stakeholders = stakeholders
-        self._background = background
-        self.words = Communications()
         self.wanted: PublicState = "investigating"
         self.published: PublicState | None = None
         self._grant: Grant | None = None
-        self._asked = False
-        self._declined = False
+        self._asked = self._declined = False
         self._under_restriction = False  # whether the grant is Legal's and the commander's
         self._missed: list[tuple[Publish, Grant]] = []
         self._second_host = True  # until it says that there is none
@@ -69,9 +51,14 @@ class StatusPageUpdates:
         self._publishing = asyncio.Lock()
 
     @property
-    def approved(self) -> bool:
-        """True while the standard wording may be published. A yes from before it was restricted does not count after that."""
-        return self._grant is not None and (self._under_restriction or not self._state.restricted)
+    def approved(self) -> Grant | None:
+        """What the standard wording is published under. A yes from before it was restricted does not count after that."""
+        return self._grant if self._under_restriction or not self._state.restricted else None
+
+    @property
+    def lapsed(self) -> bool:
+        """It was restricted after the yes: that yes is no more."""
+        return self._grant is not None and self.approved is None
 
     async def ask(self) -> None:
         """One question for the standard wording of this incident: the texts are fixed, so nobody is asked at every update.
@@ -90,10 +77,7 @@ class StatusPageUpdates:
         terms = ApprovalTerms(
             asks="Publish this incident on the status page under the standard wording?",
             effect=f"the public reads first: “{orders[0].body}”",
-            facts=(
-                "later, without another question: Identified, Monitoring, Resolved and the updates between; other words are asked again",
-                *(("it is restricted: only what customers notice, never a cause",) if restricted else ()),
-            ),
+            facts=(LATER, *(("it is restricted: only what customers notice, never a cause",) if restricted else ())),
             lasting=APPROVED_FOR,
             roles=(Role.LEGAL, Role.INCIDENT_COMMANDER) if restricted else (),
             least=Risk.C3 if restricted else Risk.C2,
@@ -107,22 +91,20 @@ class StatusPageUpdates:
             state.note("not public", f"{decision.by or 'nobody'} does not want it published: the status page says nothing of it")
         await self.publish_wanted()
 
-    @property
-    def lapsed(self) -> bool:
-        """It was restricted after the yes: that yes is no more."""
-        return self._state.restricted and not self._under_restriction and self._grant is not None
-
     async def publish_wanted(self) -> None:
         """The state that is wanted, unless it is what the public knows."""
         async with self._publishing:
-            if self.approved and self.published != self.wanted and self._grant:
-                await self._publish(self._publication(self.wanted, self._first_words()), self._grant)
+            if (grant := self.approved) and self.published != self.wanted:
+                # It says that a service *has been stable* only when that was proven.
+                by_hand = self.wanted == "resolved" and self._state.stable_for is None
+                template = "resolved-by-hand@1" if by_hand else f"{self.wanted}@1"
+                await self._publish(self._publication(self.wanted, template), grant)
 
     async def update(self) -> None:
         """The plain update that is due."""
         async with self._publishing:
-            if self.approved and self.published in UPDATES and self._grant:
-                await self._publish(self._publication(self.published, UPDATES[self.published]), self._grant)
+            if (grant := self.approved) and self.published in UPDATES:
+                await self._publish(self._publication(self.published, UPDATES[self.published]), grant)
 
     async def publish_holding_statement(self) -> None:
         """Silence of our own people is not a reason for silence towards customers; a *no* is, and so is a restriction (spec §6)."""
@@ -130,12 +112,10 @@ class StatusPageUpdates:
         if self._declined or self._grant or state.restricted or not state.policy.holding_statement:
             return
         order = self._publication(self.published or "investigating", "holding@1", holding=True)
-        action = action_of(StatusPage.publish)
-        signed = state.policy.standing_authorisation(action.name, workflow.now())
-        if signed is None:
+        grant = state.standing_grant(StatusPage.publish, order)
+        if grant is None:
             state.note("overdue", "no holding statement: policy holds no signed standing authorisation for status_page.publish")
             return
-        grant = state.approvals.standing(action.name, [order], signed, state.policy.approval_valid[Risk.C2], workflow.now())
         async with self._publishing:
             await self._publish(order, grant)
 
@@ -155,8 +135,6 @@ class StatusPageUpdates:
         elif self.published not in (None, "resolved"):
             state = str(self.published).capitalize()
             self._state.task(f"The status page still says {state}, and no playbook follows it any more: end it", Role.COMMS_LEAD)
-
-    # -- one post ---------------------------------------------------------------------------------------------------------------------
 
     async def _fill(self) -> bool:
         """True when the page lacks nothing any more that it may still take. What it refuses for ever keeps nothing else waiting."""
@@ -203,7 +181,7 @@ class StatusPageUpdates:
     async def _send(self, order: Publish, grant: Grant) -> None:
         self._posts += 1
         numbered = order.model_copy(update={"nth": self._posts, "page_incident": self._on_page.get(order.host, "")})
-        effect = await self._invoker.quietly(StatusPage.publish, numbered, grant=grant)
+        effect = await self._quietly(StatusPage.publish, numbered, grant=grant)
         self._on_page[order.host] = str(effect.after.get("id", ""))
         self._stakeholders.page_link = str(effect.after.get("url") or "") or self._stakeholders.page_link
 
@@ -224,21 +202,12 @@ class StatusPageUpdates:
         await self._stakeholders.say(f"{state.id}: the status page is down. {read}; for customers who ask: “{order.body}”")
         return where
 
-    def _first_words(self) -> str:
-        """The first text of a state. It says that a service *has been stable* only when that was proven."""
-        if self.wanted == "resolved" and self._state.stable_for is None:
-            return "resolved-by-hand@1"
-        return FIRST[self.wanted]
-
     def _publication(self, said: PublicState, template: str, *, holding: bool = False) -> Publish:
-        state = self._state
+        state, own = self._state, self._shared.words.own(template)
         services = (state.incident.service or "our platform",)
-        own = self.words.own(template)
-        period = self._cadence.period or FINAL_WITHIN
+        period = FINAL_WITHIN if template == "monitoring@1" else self._cadence.period or FINAL_WITHIN
         if said == "resolved":
             period = state.stable_for or state.policy.stability.window
-        elif template == "monitoring@1":
-            period = FINAL_WITHIN
         fields = wording.public(template, services, workflow.now(), period, own)
         return Publish(
             incident_id=state.id, services=services, state=said, title=f"Elevated errors affecting {wording.listing(services)}",

@@ -5,27 +5,22 @@ import asyncio
 from activities.action import Role
 from activities.texts import wording
 from activities.tickets.tickets import OpenTicket, RewriteTicket, Tickets
-from workflows.engine.background import BackgroundTasks
-from workflows.engine.invoker import Invoker
-from workflows.engine.state import IncidentState
+from workflows.comms.part import Part, Shared
 from workflows.status import StepState
 
 ACTIONS = (StepState.DONE, StepState.ADOPTED, "granted", "declined", "mitigated", "traces", "break-glass")
 
 
-class Ticket:
-    def __init__(self, state: IncidentState, invoker: Invoker, background: BackgroundTasks) -> None:
-        self._state = state
-        self._invoker = invoker
-        self._background = background
+class Ticket(Part):
+    def __init__(self, shared: Shared) -> None:
+        super().__init__(shared)
         self._number: int | None = None
-        self._opening = False
         self._written = ""
-        self._in_turn = asyncio.Lock()
+        self._opening, self._in_turn = asyncio.Lock(), asyncio.Lock()
 
     def try_again(self) -> None:
         """Open it, if that has failed so far."""
-        if self._number is None and not self._opening:
+        if self._number is None and not self._opening.locked():
             self._background.run("ticket", self.open())
 
     def update(self) -> None:
@@ -37,11 +32,8 @@ class Ticket:
         state = self._state
         title = f"[SEV‑{int(state.severity)}] {state.display_name.partition(' ')[2]}"[:250]
         body = self._body()
-        self._opening = True
-        try:
-            opened = await self._invoker.quietly(Tickets.open, OpenTicket(incident_id=state.id, title=title, body=body))
-        finally:
-            self._opening = False
+        async with self._opening:
+            opened = await self._quietly(Tickets.open, OpenTicket(incident_id=state.id, title=title, body=body))
         self._number, self._written = int(str(opened.after.get("number", 0))), body
         state.ticket = str(opened.after.get("url", self._number))
         state.note("ticket", f"ticket {state.ticket}")
@@ -51,7 +43,7 @@ class Ticket:
         async with self._in_turn:
             body = self._body()
             if self._number is not None and body != self._written:
-                await self._invoker.quietly(Tickets.rewrite, RewriteTicket(number=self._number, body=body))
+                await self._quietly(Tickets.rewrite, RewriteTicket(number=self._number, body=body))
                 self._written = body
 
     def _body(self) -> str:

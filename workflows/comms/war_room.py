@@ -4,6 +4,7 @@ What is pinned is edited and never posted again: runbooks, dashboards, the on-ca
 said. Both go out together, at most once a minute unless something has to be said.
 """
 
+import asyncio
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
@@ -16,14 +17,14 @@ from activities.action import Role
 from activities.chat.orders import OpenRoom, Pinned, TellRoom
 from activities.chat.war_room import WarRoom
 from activities.kit.words.shell import command
-from activities.organisation.communications import Communications
 from activities.organisation.people import Person
+from activities.paging.orders import NotePage
+from activities.paging.pager import Pager
 from activities.texts import wording
-from workflows.comms.commander import Commander
-from workflows.engine.background import BackgroundTasks
-from workflows.engine.invoker import Invoker
+from workflows.comms.part import Part, Shared
 from workflows.engine.state import IncidentState
 from workflows.errors import NotSentInShadow, RetriesExhausted
+from workflows.waiting import waited
 
 LATEST_BACKFILLED = 40  # late messages that are sent after an outage; the timeline has all of them
 
@@ -36,61 +37,49 @@ class RoomMessage(NamedTuple):
     late: bool = False
 
 
-class Room:
+class Room(Part):
     """One channel and its pins."""
 
-    def __init__(self, state: IncidentState, invoker: Invoker, commander: Commander, background: BackgroundTasks) -> None:
-        self._state = state
-        self._invoker = invoker
-        self._commander = commander
-        self._background = background
-        self.words = Communications()
+    def __init__(self, shared: Shared) -> None:
+        super().__init__(shared)
         self._channel = ""
         self._pins: dict[str, str] = {}  # `ts` by name
         self._shown: dict[str, str] = {}  # what each pin says, without the time
         self._in: set[str] = set()  # who was let in
         self._unsent: list[RoomMessage] = []
         self._told_at: datetime | None = None
-        self._down = False
-        self._opening = False
-        self._held = False
+        self._opening = asyncio.Lock()
+        self._down = self._held = False
         self._tells = 0
-
-    # -- the room ---------------------------------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
         """Open it and pin what belongs there. Where chat is down the page says so, and where to meet instead."""
-        state, name = self._state, room_name(self._state)
-        people = self._people()
-        pins = self._picture(workflow.now())
+        state, name, people, pins = self._state, room_name(self._state), self._people(), self._picture()
         order = OpenRoom(name=name, topic=state.display_name[:250], people=people, pins=pins, private=state.restricted)
-        self._opening = True
-        try:
-            opened = await self._invoker.quietly(WarRoom.open, order)
-        except NotSentInShadow:
-            raise
-        except RetriesExhausted as out:
-            self._unsent = [line._replace(late=True) for line in self._unsent]
-            if not self._down:
-                self._down = True
-                await self._meet_elsewhere(out.why)
-            return
-        finally:
-            self._opening = False
-        after = opened.after
-        self._channel = str(after.get("channel", ""))
-        self._pins = _texts(after.get("pins"))
-        self._shown, self._in, self._down = self._still(pins), {person.id for person in people}, False
+        async with self._opening:
+            try:
+                after = (await self._quietly(WarRoom.open, order)).after
+            except NotSentInShadow:
+                raise
+            except RetriesExhausted as out:
+                self._unsent = [line._replace(late=True) for line in self._unsent]
+                if not self._down:
+                    self._down = True
+                    await self._meet_elsewhere(out.why)
+                return
+        self._channel, self._pins = str(after.get("channel", "")), _texts(after.get("pins"))
+        self._shown, self._in, self._down = _still(pins), {person.id for person in people}, False
         state.room = f"#{after.get('name', name)}"
         state.note("room", f"war room {state.room} is open")
 
     async def _meet_elsewhere(self, why: str) -> None:
-        state, links = self._state, self.words.links
+        """A note on the page reaches everybody on it also while chat is down. This happens once: a room that is open stays."""
+        state, links = self._state, self._shared.words.links
         bridge = " or ".join(filter(None, (links.bridge_number, links.bridge))) or "none is configured: call each other"
         state.note("not sent", f"war room: {why}; it is opened later and backfilled. Meet on the bridge: {bridge}")
         status = command("incident", "status", state.id)
         text = f"Chat is down. Bridge: {bridge}. Commander: {state.commander() or 'nobody yet'}. State: {status}"
-        await self._background.attempt("page", self._commander.note(text))
+        await self._background.attempt("page", self._quietly(Pager.note, NotePage(incident_id=state.id, text=text, nth=1)))
 
     def say(self, text: str) -> None:
         """Something people in the room should read now. While there is no room, it is kept until there is one."""
@@ -100,7 +89,7 @@ class Room:
         """What could not be sent may be tried once more."""
         if self._channel:
             self._down = False
-        elif self._down and not self._opening:
+        elif self._down and not self._opening.locked():
             self._background.run("war room", self.open())
 
     async def keep(self) -> None:
@@ -110,12 +99,7 @@ class Room:
             await workflow.wait_condition(lambda: self._background.ending or self._urgent() or self._news())
             settled = (self._told_at or workflow.now()) + policy.paced(policy.room_settles)
             if not self._background.ending and not self._urgent() and settled > workflow.now() and self._told_at:
-                with contextlib.suppress(TimeoutError):
-                    await workflow.wait_condition(
-                        lambda: self._background.ending or self._urgent(),
-                        timeout=settled - workflow.now(),
-                        timeout_summary="the war room's next status",
-                    )
+                await waited(lambda: self._background.ending or self._urgent(), settled - workflow.now(), "the war room's next status")
             if not self._background.ending:
                 await self.tell()
 
@@ -132,27 +116,22 @@ class Room:
         return bool(self._channel and self._unsent and not self._down)
 
     def _news(self) -> bool:
-        return bool(self._channel and not self._down and not self._held and self._still(self._picture(workflow.now())) != self._shown)
+        return bool(self._channel and not self._down and not self._held and _still(self._picture()) != self._shown)
 
     async def tell(self) -> None:
         """Say what is unsaid and bring the pins up to date; what does not arrive is kept."""
         if not self._channel:
             return
         lines, self._unsent = self._unsent, []
-        pins = self._picture(workflow.now())
-        still, people = self._still(pins), self._people()
-        changed = {
-            name: Pinned(ts=self._pins[name], text=pins[name])
-            for name in pins
-            if name in self._pins and still[name] != self._shown.get(name)
-        }
+        pins, people = self._picture(), self._people()
+        still = _still(pins)
+        fresh = [name for name in pins if name in self._pins and still[name] != self._shown.get(name)]
+        changed = {name: Pinned(ts=self._pins[name], text=pins[name]) for name in fresh}
         newcomers = tuple(person for person in people if person.id not in self._in)
         self._tells += 1
         try:
-            told = await self._invoker.quietly(
-                WarRoom.tell,
-                TellRoom(channel=self._channel, says=self._lines(lines), pins=changed, people=newcomers, nth=self._tells),
-            )
+            order = TellRoom(channel=self._channel, says=self._lines(lines), pins=changed, people=newcomers, nth=self._tells)
+            told = await self._quietly(WarRoom.tell, order)
         except RetriesExhausted as out:
             self._unsent, self._down = [line._replace(late=True) for line in (*lines, *self._unsent)], True
             self._state.note("not sent", f"war room: {out.why}; it is backfilled when chat is back")
@@ -178,44 +157,38 @@ class Room:
         roles = (Role.INCIDENT_COMMANDER, *lead, Role.SCRIBE, *((Role.LEGAL, Role.SECURITY_LEAD) if self._state.restricted else ()))
         return assignments.holders((*roles, Role.OPS_LEAD, Role.COMMS_LEAD, *assignments.assigned))
 
-    def _picture(self, at: datetime) -> dict[str, str]:
+    def _picture(self) -> dict[str, str]:
         """What is pinned, by name: the seed's four, in its order."""
-        state, links = self._state, self.words.links
-        watch = command("incident", "watch", state.id)
-        runbooks = [f"Playbook §{state.card.section}: {state.card.title}", *links.runbooks_of(state.card.section), watch]
+        state, links, assignments = self._state, self._shared.words.links, self._state.assignments
+        runbooks = (f"Playbook §{state.card.section}: {state.card.title}", *links.runbooks_of(state.card.section))
         dashboards = [f"{name}: {link}" if name != link else link for name, link in links.dashboards.items()]
-        rota = [*state.assignments.rota(), *([] if state.assignments.name(Role.SCRIBE) else [f"Scribe {wording.INTERIM_SCRIBE} (interim)"])]
-        offered = [f"{role.title} is offered to {offer.to}" for role, offer in state.assignments.offers.items()]
-        alone = [f"{state.assignments.solo} is alone"] if state.assignments.solo else []
-        return {
-            "runbooks": "\n".join(("Runbooks", *runbooks)),
-            "dashboards": "\n".join(("Dashboards", *(dashboards or ["none are configured: [links] dashboards"]))),
-            "rota": "\n".join(("On call", *([links.rota] if links.rota else []), *rota, *offered, *alone)),
-            "status": "\n".join(
-                (
-                    "Latest status",
-                    self._status(at),
-                    *([f"Traces: {', '.join(state.traces)}"] if state.traces else []),
-                    *([f"Bridge: {links.bridge or links.bridge_number}"] if links.bridge or links.bridge_number else []),
-                    *([f"Ticket: {state.ticket}"] if state.ticket else []),
-                )
-            ),
+        scribe = "" if assignments.name(Role.SCRIBE) else f"Scribe {wording.INTERIM_SCRIBE} (interim)"
+        offered = [f"{role.title} is offered to {offer.to}" for role, offer in assignments.offers.items()]
+        alone = f"{assignments.solo} is alone" if assignments.solo else ""
+        bridge = links.bridge or links.bridge_number
+        details = {"Traces": ", ".join(state.traces), "Bridge": bridge, "Ticket": state.ticket}
+        pins = {
+            "runbooks": ("Runbooks", *runbooks, command("incident", "watch", state.id)),
+            "dashboards": ("Dashboards", *(dashboards or ["none are configured: [links] dashboards"])),
+            "rota": ("On call", links.rota, *assignments.rota(), scribe, *offered, alone),
+            "status": ("Latest status", self._status(), *(f"{name}: {text}" for name, text in details.items() if text)),
         }
+        return {name: "\n".join(filter(None, lines)) for name, lines in pins.items()}
 
-    def _status(self, at: datetime) -> str:
+    def _status(self) -> str:
         state = self._state
         return wording.room(
-            at=at, severity=int(state.severity), phase=f"{state.phase.title} ({state.run_state})", commander=state.commander(),
+            at=workflow.now(), severity=int(state.severity), phase=f"{state.phase.title} ({state.run_state})", commander=state.commander(),
             radius=state.because[0] if state.because else "blast radius not known yet",
             scribe=state.assignments.name(Role.SCRIBE), measures=[f"{m.name}: {m.target}" for m in state.measures.in_force()],
             questions=[f"[{q.number}] {q.asks}" for q in state.approvals.questions if q.open], public=state.status_page,
             next=f"{state.next_update_due:%H:%M:%S} UTC" if state.next_update_due else "",
         )  # fmt: skip
 
-    @staticmethod
-    def _still(pins: dict[str, str]) -> dict[str, str]:
-        """What the pins say apart from the time at which they say it."""
-        return {name: re.sub(r"^\d\d:\d\d UTC", "", text, flags=re.MULTILINE) for name, text in pins.items()}
+
+def _still(pins: dict[str, str]) -> dict[str, str]:
+    """What the pins say apart from the time at which they say it."""
+    return {name: re.sub(r"^\d\d:\d\d UTC", "", text, flags=re.MULTILINE) for name, text in pins.items()}
 
 
 def room_name(state: IncidentState) -> str:

@@ -4,8 +4,7 @@ Mitigation never waits for any of it, except that a rollback waits for the verif
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable
 
 from temporalio import workflow
 
@@ -13,11 +12,11 @@ from activities.evidence.evidence import Evidence, Snapshot
 from activities.metrics.telemetry import Surface, Telemetry
 from workflows.engine.verbs import Verbs
 from workflows.errors import HandOver, RetriesExhausted
-from workflows.first_minutes.checklist import ITEMS, Item, due_at
+from workflows.first_minutes.checklist import ITEMS, due_at, ticks
 from workflows.first_minutes.freezes import ServiceFreezes
-from workflows.first_minutes.progress import ChecklistProgress
 from workflows.incident import Severity
 from workflows.status import ItemState
+from workflows.waiting import waited
 
 FROM = Severity.SEV2  # deploys are frozen by automation at SEV-1 and SEV-2; below that people judge (spec §5)
 
@@ -29,16 +28,14 @@ class FirstMinutes:
         self._verbs = verbs
         self._state = verbs.state
         self.freezes = ServiceFreezes(verbs)
-        self._progress = ChecklistProgress(verbs.state, self.freezes)
         self._tasks: list[asyncio.Task[None]] = []
         self._ending = False
-        self._state.checklist = self._progress.items
+        self._state.checklist = lambda: ticks(verbs.state, self.freezes)
 
     def start(self) -> None:
         """Begin everything that is due at T0."""
-        self._run("change freeze", self._freeze)
-        self._run("telemetry snapshot", self._snapshot)
-        self._run("checkpoint", self._checkpoint)
+        for what, work in (("change freeze", self._freeze()), ("telemetry snapshot", self._snapshot()), ("checkpoint", self._checkpoint())):
+            self._tasks.append(asyncio.create_task(self._attempt(what, work)))
 
     async def stop(self) -> None:
         """Start nothing more; what is under way (a freeze that nobody could prove so far) is given up and comes to rest."""
@@ -47,16 +44,13 @@ class FirstMinutes:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _run(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
-        async def attempt() -> None:
-            try:
-                await work()
-            except RetriesExhausted as out:
-                self._state.note("not done", f"{what}: {out.why}")
-            except HandOver as by_hand:
-                self._state.note("by hand", f"{what}: {by_hand}")
-
-        self._tasks.append(asyncio.create_task(attempt()))
+    async def _attempt(self, what: str, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except RetriesExhausted as out:
+            self._state.note("not done", f"{what}: {out.why}")
+        except HandOver as by_hand:
+            self._state.note("by hand", f"{what}: {by_hand}")
 
     async def _freeze(self) -> None:
         """Hold the freeze of the services in the blast radius, from the severity at which automation may."""
@@ -79,9 +73,11 @@ class FirstMinutes:
         await workflow.wait_condition(lambda: self._ending or bool(state.incident.service))
         if self._ending:
             return
-        service, now = state.incident.service, workflow.now()
+        service = state.incident.service
         start = state.declared_at - policy.paced(policy.stability.window)
-        effect = await self._verbs.quietly(Evidence.snapshot, Snapshot(incident_id=state.id, service=service, start=start, end=now))
+        effect = await self._verbs.quietly(
+            Evidence.snapshot, Snapshot(incident_id=state.id, service=service, start=start, end=workflow.now())
+        )
         state.note(
             "snapshot", f"telemetry kept: {effect.summary}", sha256=str(effect.after["sha256"]), location=str(effect.after["location"])
         )
@@ -94,22 +90,18 @@ class FirstMinutes:
         due = due_at("checkpoint", state.severity, state.declared_at, self._verbs.policy)
         if due is None:
             return
-        with suppress(TimeoutError):
-            await workflow.wait_condition(
-                lambda: self._ending, timeout=due - workflow.now(), timeout_summary="checkpoint of the first minutes"
-            )
-        if self._ending:
+        if await waited(lambda: self._ending, due - workflow.now(), "checkpoint of the first minutes") or self._ending:
             return
-        items = list(zip(ITEMS, self._progress.items(), strict=True))
+        items = list(zip(ITEMS, ticks(state, self.freezes), strict=True))
         done = sum(status.state in (ItemState.DONE, ItemState.LATE) for _, status in items)
-        missed = [item for item, status in items if status.state is ItemState.MISSED and item.key != "checkpoint"]
-        listed = "; ".join(f"{_plain(item)} ({item.owner.title})" for item in missed)
+        missed = [
+            (item.owner, item.text.replace("**", "").replace("`", "").rstrip("."))
+            for item, status in items
+            if status.state is ItemState.MISSED and item.key != "checkpoint"
+        ]
+        listed = "; ".join(f"{text} ({owner.title})" for owner, text in missed)
         state.note("checkpoint", f"first minutes: {done} done" + (f"; not done: {listed}" if listed else ", nothing is missing"))
         self._verbs.say(f"Checkpoint of the first minutes: {done} done." + (f" Not done: {listed}." if listed else ""))
-        for role in dict.fromkeys(item.owner for item in missed):
-            owed = ", ".join(_plain(item) for item in missed if item.owner is role)
+        for role in dict.fromkeys(owner for owner, _ in missed):
+            owed = ", ".join(text for owner, text in missed if owner is role)
             self._verbs.page((role,), f"not done in the first minutes: {owed}")
-
-
-def _plain(item: Item) -> str:
-    return item.text.replace("**", "").replace("`", "").rstrip(".")

@@ -1,6 +1,5 @@
 """The change freeze of each service in the blast radius, held by this incident (spec §5, §7.2)."""
 
-from contextlib import suppress
 from datetime import datetime
 
 from temporalio import workflow
@@ -12,6 +11,7 @@ from activities.organisation.catalogue import Deployed
 from workflows.engine.verbs import Verbs
 from workflows.errors import HandOver
 from workflows.incident import QuestionDraft
+from workflows.waiting import waited
 
 
 class ServiceFreezes:
@@ -47,12 +47,8 @@ class ServiceFreezes:
         if self._verbs.state.rehearsing:
             return await self.freeze(service)
         policy = self._verbs.policy
-        with suppress(TimeoutError):
-            await workflow.wait_condition(
-                lambda: service.name in self.since or service.name in self.without,
-                timeout=policy.paced(policy.roll_back.freeze_within),
-                timeout_summary=f"the verified freeze of {service.name}",
-            )
+        within, timer = policy.paced(policy.roll_back.freeze_within), f"the verified freeze of {service.name}"
+        await waited(lambda: service.name in self.since or service.name in self.without, within, timer)
         if service.name in self.since or not service.repository:
             return True
         decision = await self._verbs.confirm(

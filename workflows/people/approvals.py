@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from activities.action import Grant, Order, Risk, Role, digest
 from activities.identity.codes import Identity
+from activities.organisation.people import Person
 from activities.organisation.policy import Policy, StandingAuthorisation
 from workflows.errors import NotAccepted
 from workflows.incident import AcceptedAnswer, Answer, Question, QuestionDraft, QuestionKind, QuestionState, Silence
@@ -42,60 +43,51 @@ class Approvals:
 
     def take(self, answer: Answer, identity: Identity, assignments: RoleAssignments, policy: Policy, at: datetime) -> Question:
         """Count one answer. Raises `NotAccepted` with the reason; then nothing has changed."""
-        person = identity.person
-        if person is None:
+        if identity.person is None:
             raise NotAccepted(identity.why or "nobody by that name is on the roster")
-        question = self._meant(answer, identity, assignments)
-        role = assignments.role_of(person, question.roles, alone=not question.strict)
+        who, question = identity.person.id, self._meant(answer, identity, identity.person, assignments)
+        role = assignments.role_of(identity.person, question.roles, alone=not question.strict)
         if role is None and answer.verdict == "decline":
-            role = assignments.role_of(person, question.vetoes, alone=False)
-        alone = any(answer.by == person.id for answer in question.answers)
-        self._check(question, answer, identity, role, policy, at, assignments)
+            role = assignments.role_of(identity.person, question.vetoes, alone=False)
+        _check(question, answer, who, role, at)
+        if question.risk >= policy.verified_from and not identity.verified and answer.verdict in GRANTING:
+            raise NotAccepted(f"a {question.risk.label} answer must be verified: send your personal code for question {question.number}")
+        again = any(given.by == who for given in question.answers)
+        if again:
+            _check_the_glass(question, answer, who, assignments.solo, policy, at)
+        elif question.risk >= Risk.C3 and question.kind is QuestionKind.APPROVAL and answer.verdict == "approve":
+            _check_two_pairs_of_eyes(question, who, role, assignments.solo)
         question.answers.append(
             AcceptedAnswer(
-                verdict=answer.verdict, by=person.id, role=role, verified=identity.verified, at=at, reason=answer.reason, value=answer.value
+                verdict=answer.verdict, by=who, role=role, verified=identity.verified, at=at, reason=answer.reason, value=answer.value
             )
         )
         if answer.verdict == "decline":
-            self._close(question, QuestionState.DECLINED, at)
-        elif alone:
-            question.broke_glass = True
-            self._close(question, QuestionState.GRANTED, at)
-        elif len({answer.by for answer in question.answers}) >= question.quorum:
-            self._close(question, QuestionState.GRANTED, at)
+            self.close(question, QuestionState.DECLINED, at)
+        elif again or len({given.by for given in question.answers}) >= question.quorum:
+            question.broke_glass = again
+            self.close(question, QuestionState.GRANTED, at)
         return question
 
-    def expire(self, question: Question, at: datetime) -> None:
-        """Nobody answered in time; what that means is the question's `silence`."""
+    def close(self, question: Question, state: QuestionState, at: datetime) -> None:
+        """Answered; or expired, which means what the question's `silence` says; or withdrawn, because it need not be answered any more."""
         if question.open:
-            self._close(question, QuestionState.EXPIRED, at)
-
-    def withdraw(self, question: Question, at: datetime) -> None:
-        """It need not be answered any more."""
-        if question.open:
-            self._close(question, QuestionState.WITHDRAWN, at)
+            question.state, question.closed_at = state, at
 
     def grant(self, question: Question, lasting: timedelta, at: datetime) -> Grant:
         """What a granted question authorises. Raises when it was not granted."""
         if question.state is not QuestionState.GRANTED:
             raise NotAccepted(f"question {question.number} was not granted")
-        return Grant(
-            question=question.number,
-            covers=question.covers,
-            by=tuple(dict.fromkeys(answer.by for answer in question.answers)),
-            verified=all(answer.verified for answer in question.answers),
-            at=at,
-            expires_at=at + lasting,
-            basis="break-glass" if question.broke_glass else "answer",
-        )
+        by, verified = tuple(dict.fromkeys(given.by for given in question.answers)), all(given.verified for given in question.answers)
+        basis, until = "break-glass" if question.broke_glass else "answer", at + lasting
+        return Grant(question=question.number, covers=question.covers, by=by, verified=verified, at=at, expires_at=until, basis=basis)
 
     def assume(self, question: Question, lasting: timedelta, at: datetime) -> Grant:
         """What a plan or shadow mode goes on with. It authorises nothing: every verb refuses it (`activities/action.py`)."""
         question.assumed = True
-        self._close(question, QuestionState.GRANTED, at)
-        return Grant(
-            question=question.number, covers=question.covers, by=(), verified=False, at=at, expires_at=at + lasting, basis="assumed"
-        )
+        self.close(question, QuestionState.GRANTED, at)
+        covers, until = question.covers, at + lasting
+        return Grant(question=question.number, covers=covers, by=(), verified=False, at=at, expires_at=until, basis="assumed")
 
     def standing(self, verb: str, orders: Sequence[Order], signed: StandingAuthorisation, lasting: timedelta, at: datetime) -> Grant:
         """What a standing policy, signed by two people beforehand, authorises without asking (spec §2.5.6)."""
@@ -108,75 +100,51 @@ class Approvals:
         """What a commander's order authorises: to stand down, lifting what this incident imposed; otherwise what `basis` says; nothing else."""
         return Grant(question=0, covers=tuple(covers), by=(who,), verified=verified, at=at, expires_at=at + lasting, basis=basis)
 
-    def _meant(self, answer: Answer, identity: Identity, assignments: RoleAssignments) -> Question:
+    def _meant(self, answer: Answer, identity: Identity, person: Person, assignments: RoleAssignments) -> Question:
         number = identity.question or answer.question
         if number is not None:
             if not 1 <= number <= len(self.questions):
                 asked = f"questions 1 to {len(self.questions)} exist" if self.questions else "nothing was asked so far"
                 raise NotAccepted(f"there is no question {number}; {asked}")
             return self.questions[number - 1]
-        assert identity.person is not None  # noqa: S101 - narrows the type; take() checked it
-        mine = [q for q in self.questions if q.open and assignments.role_of(identity.person, q.roles) and answer.verdict in q.options]
+        mine = [q for q in self.questions if q.open and assignments.role_of(person, q.roles) and answer.verdict in q.options]
         if len(mine) == 1:
             return mine[0]
         waiting = ", ".join(str(q.number) for q in mine) or "none"
         raise NotAccepted(f"say which question you mean; waiting for you: {waiting}")
 
-    def _check(
-        self,
-        question: Question,
-        answer: Answer,
-        identity: Identity,
-        role: Role | None,
-        policy: Policy,
-        at: datetime,
-        assignments: RoleAssignments,
-    ) -> None:
-        person = identity.person
-        assert person is not None  # noqa: S101 - narrows the type; take() checked it
-        wanted = " or ".join(r.title for r in question.roles)
-        if answer.question is not None and answer.question != question.number:
-            raise NotAccepted(f"this code is for question {question.number}, not for {answer.question}")
-        if not question.open:
-            raise NotAccepted(f"question {question.number} is closed: {question.state}" + _when_and_who(question))
-        if question.expires_at is not None and at > question.expires_at:
-            raise NotAccepted(f"question {question.number} expired at {question.expires_at:%H:%M:%S} UTC")
-        if answer.verdict not in question.options:
-            raise NotAccepted(f"question {question.number} takes {' | '.join(question.options)}, not {answer.verdict}")
-        if role is None:
-            raise NotAccepted(f"{person.id} is not {wanted}; question {question.number} is for {wanted}")
-        if question.risk >= policy.verified_from and not identity.verified and answer.verdict in GRANTING:
-            raise NotAccepted(f"a {question.risk.label} answer must be verified: send your personal code for question {question.number}")
-        if any(answer.by == person.id for answer in question.answers):
-            self._check_the_glass(question, answer, person.id, policy, at, assignments)
-        elif question.risk >= Risk.C3 and question.kind is QuestionKind.APPROVAL and answer.verdict == "approve":
-            self._check_two_pairs_of_eyes(question, person.id, role, assignments)
 
-    def _check_two_pairs_of_eyes(self, question: Question, who: str, role: Role, assignments: RoleAssignments) -> None:
-        if who == question.proposer and who != assignments.solo:
-            raise NotAccepted(f"{who} chose this option and may not grant it too ({question.risk.label})")
-        if any(answer.role is role for answer in question.answers):
-            raise NotAccepted(f"the second approval of question {question.number} must come from another role than {role.title}")
-
-    def _check_the_glass(
-        self, question: Question, answer: Answer, who: str, policy: Policy, at: datetime, assignments: RoleAssignments
-    ) -> None:
-        """One person decides alone what takes two: only who is alone, after a second person was waited for, where policy allows it."""
-        answered = f"{who} has answered question {question.number} already"
-        if question.quorum < 2 or question.strict or assignments.solo != who or answer.verdict != "approve":
-            raise NotAccepted(answered)
-        if not policy.break_glass:
-            raise NotAccepted(f"{answered}, and {question.risk.label} takes a second person: policy does not allow break-glass")
-        if question.alone_from is None or at < question.alone_from:
-            raise NotAccepted(f"{answered}; a second person is being paged, for {policy.second_person.total_seconds() / 60:g} minutes")
-        if not BREAK_GLASS.match(answer.reason):
-            raise NotAccepted(f"{answered}; to decide alone, approve again with a reason that begins “break glass:” and says why")
-
-    def _close(self, question: Question, state: QuestionState, at: datetime) -> None:
-        question.state, question.closed_at = state, at
+def _check(question: Question, answer: Answer, who: str, role: Role | None, at: datetime) -> None:
+    number, wanted = question.number, " or ".join(r.title for r in question.roles)
+    if answer.question is not None and answer.question != number:
+        raise NotAccepted(f"this code is for question {number}, not for {answer.question}")
+    if not question.open:
+        by = ", ".join(given.by for given in question.answers)
+        when = f" at {question.closed_at:%H:%M:%S} UTC" if question.closed_at else ""
+        raise NotAccepted(f"question {number} is closed: {question.state}{when}{f' by {by}' if by else ''}")
+    if question.expires_at is not None and at > question.expires_at:
+        raise NotAccepted(f"question {number} expired at {question.expires_at:%H:%M:%S} UTC")
+    if answer.verdict not in question.options:
+        raise NotAccepted(f"question {number} takes {' | '.join(question.options)}, not {answer.verdict}")
+    if role is None:
+        raise NotAccepted(f"{who} is not {wanted}; question {number} is for {wanted}")
 
 
-def _when_and_who(question: Question) -> str:
-    who = ", ".join(answer.by for answer in question.answers)
-    when = f" at {question.closed_at:%H:%M:%S} UTC" if question.closed_at else ""
-    return when + (f" by {who}" if who else "")
+def _check_two_pairs_of_eyes(question: Question, who: str, role: Role | None, solo: str) -> None:
+    if who == question.proposer and who != solo:
+        raise NotAccepted(f"{who} chose this option and may not grant it too ({question.risk.label})")
+    if role and any(given.role is role for given in question.answers):
+        raise NotAccepted(f"the second approval of question {question.number} must come from another role than {role.title}")
+
+
+def _check_the_glass(question: Question, answer: Answer, who: str, solo: str, policy: Policy, at: datetime) -> None:
+    """One person decides alone what takes two: only who is alone, after a second person was waited for, where policy allows it."""
+    answered = f"{who} has answered question {question.number} already"
+    if question.quorum < 2 or question.strict or solo != who or answer.verdict != "approve":
+        raise NotAccepted(answered)
+    if not policy.break_glass:
+        raise NotAccepted(f"{answered}, and {question.risk.label} takes a second person: policy does not allow break-glass")
+    if question.alone_from is None or at < question.alone_from:
+        raise NotAccepted(f"{answered}; a second person is being paged, for {policy.second_person.total_seconds() / 60:g} minutes")
+    if not BREAK_GLASS.match(answer.reason):
+        raise NotAccepted(f"{answered}; to decide alone, approve again with a reason that begins “break glass:” and says why")

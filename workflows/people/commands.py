@@ -11,15 +11,16 @@ from activities.action import Role
 from activities.identity.codes import Identity
 from activities.organisation.people import Person
 from workflows.errors import NotAccepted
-from workflows.incident import QuestionState, State
-from workflows.people.access import AccessCheck, person_of
+from workflows.incident import Answer, QuestionState, Severity, State
 from workflows.people.context import Announcer, IncidentContext, VerbInvoker
-from workflows.people.messages import VERDICTS, Message, answer_of, message_of
-from workflows.people.permissions import Capability
-from workflows.people.role_commands import RoleCommands
-from workflows.people.severity_commands import SeverityCommands
+from workflows.people.messages import LONGEST, VERDICTS, Message, message_of
+from workflows.people.permissions import AccessCheck, Capability, person_of
+from workflows.severity.adjustment import LoweringRequest, may_lower
+from workflows.severity.facts import Quality
 
 HYPOTHESES, SHOWN = 20, 500  # how many of the newest the status shows, and how much of each; the timeline keeps every word
+CLASH = "at SEV-1 the Incident Commander does not also lead operations"
+MOST_LATE = 1.5  # times the interval: so late an observation may come, and the record of observations has no gap
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,10 @@ class IncidentCommands:
     """Turns messages into decisions of one incident."""
 
     def __init__(self, state: IncidentContext, invoker: VerbInvoker, announcer: Announcer) -> None:
-        self._state = state
-        self._announcer = announcer
+        self._state, self._announcer = state, announcer
         self._access = AccessCheck(state, invoker, announcer)
-        self._roles = RoleCommands(state, self._access, announcer)
-        self._severity = SeverityCommands(state, self._access)
+        self._lowering_to: Severity | None = None
+        self._agreed: set[Role] = set()  # who has agreed so far that the severity is lowered to that
         self.stand_down: StandDown | None = None
 
     async def receive(self, name: str, given: tuple[object, ...]) -> str:
@@ -54,13 +54,13 @@ class IncidentCommands:
         person = person_of(identity)
         match name:
             case "acknowledge":
-                return self._roles.acknowledge(person)
+                return self._acknowledge(person)
             case "assign":
-                return self._roles.assign(person, message)
+                return self._assign(person, message)
             case "reclassify":
-                return self._severity.reclassify(person, message)
+                return self._reclassify(person, message)
             case "pause" | "resume":
-                return self._pause(person, message, pausing=name == "pause")
+                return self._pause(person, message, name)
             case "widen":
                 self._access.require(person, Capability.WIDEN, "widen the public cadence")
                 return self._announcer.widen(person, message.reason)
@@ -70,69 +70,184 @@ class IncidentCommands:
     async def holder(self, name: str, given: tuple[object, ...], roles: tuple[Role, ...]) -> tuple[Person, Message]:
         """Who sent a message, when they hold one of the roles now. Raises `NotAccepted`."""
         message = message_of(name, given)
-        return await self._access.holder(message, roles), message
+        person = person_of(await self._access.identify(message))
+        if self._state.assignments.role_of(person, roles) is None:
+            raise NotAccepted(f"{person.id} may not do that: it is for {' or '.join(role.title for role in roles)}")
+        return person, message
 
     def _answer(self, name: str, message: Message, identity: Identity) -> str:
-        state = self._state
-        question = state.approvals.take(answer_of(name, message), identity, state.assignments, state.policy, workflow.now())
+        state, reason = self._state, (message.reason or message.text)[:LONGEST]
+        sent = Answer(verdict=name, reason=reason, **message.model_dump(include={"question", "by", "code", "value"}))
+        question = state.approvals.take(sent, identity, state.assignments, state.policy, workflow.now())
         if identity.person is not None:
-            self._roles.take_command(identity.person)  # a decision as commander also takes the page
+            self._take_command(identity.person)  # a decision as commander also takes the page
         answer = question.answers[-1]
         if question.broke_glass:
-            self._broke_the_glass(question.number, answer.by, answer.reason)
+            by, number, why = answer.by, question.number, answer.reason
+            state.note("break-glass", f"[{number}] {by} decided alone: {why}", by=by, question=number)
+            state.follow_up(f"Review the break-glass decision [{number}] by {by}: {why}", Role.DUTY_EXECUTIVE)
+            self._announcer.say(f"BREAK-GLASS: {by} decided question {number} alone: {why}")
         how = "verified" if answer.verified else "self-declared"
         kind = {"approve": "granted", "decline": "declined"}.get(name, "answered")
-        reason = f": {answer.reason}" if answer.reason else ""
-        text = f"[{question.number}] {name} by {answer.by} ({how}){reason}"
+        text = f"[{question.number}] {name} by {answer.by} ({how}){f': {answer.reason}' if answer.reason else ''}"
         state.note(kind, text, by=answer.by, question=question.number, verified=answer.verified)
         if question.state is QuestionState.OPEN:
             return f"question {question.number}: {name} by {answer.by} counts; {question.quorum - len(question.answers)} more needed"
         return f"question {question.number}: {name} by {answer.by} ({how})"
 
-    def _broke_the_glass(self, question: int, who: str, reason: str) -> None:
-        state = self._state
-        state.note("break-glass", f"[{question}] {who} decided alone: {reason}", by=who, question=question)
-        state.follow_up(f"Review the break-glass decision [{question}] by {who}: {reason}", Role.DUTY_EXECUTIVE)
-        self._announcer.say(f"BREAK-GLASS: {who} decided question {question} alone: {reason}")
-
     def _note(self, message: Message) -> str:
         text = message.text or message.reason
         if not text:
             raise NotAccepted("a note needs a text")
-        kind = message.about if message.about in ("hypothesis", "impact", "scope") else "note"
-        state, shown = self._state, text[:SHOWN]
-        match kind:
-            case "hypothesis":
-                state.hypotheses = [*state.hypotheses, shown][-HYPOTHESES:]
-            case "impact":
-                state.impact = shown
-            case "scope":
-                state.scope = shown
+        state, shown, kind = self._state, text[:SHOWN], message.about
+        if kind == "hypothesis":
+            state.hypotheses = [*state.hypotheses, shown][-HYPOTHESES:]
+        elif kind == "impact":
+            state.impact = shown
+        elif kind == "scope":
+            state.scope = shown
+        else:
+            kind = "note"
         state.note(kind, text, by=message.by or "unnamed")
         return "noted"
 
-    def _pause(self, person: Person, message: Message, *, pausing: bool) -> str:
-        if pausing:
-            self._access.require(person, Capability.PAUSE, "pause the playbook", rights="AV")
-        else:
-            self._access.require(person, Capability.RESUME, "resume the playbook")
-        state = self._state
+    def _pause(self, person: Person, message: Message, name: str) -> str:
+        state, pausing = self._state, name == "pause"
+        wanted, rights = (Capability.PAUSE, "AV") if pausing else (Capability.RESUME, "A")
+        self._access.require(person, wanted, f"{name} the playbook", rights=rights)
         state.paused_by = person.id if pausing else ""
-        word = "paused" if pausing else "resumed"
-        state.note(word, message.reason or word, by=person.id)
-        if pausing:
-            return f"{state.id} is paused: it looks and keeps people posted, and changes nothing until resumed"
-        return f"{state.id} goes on"
+        state.note(f"{name}d", message.reason or f"{name}d", by=person.id)
+        paused = "is paused: it looks and keeps people posted, and changes nothing until resumed"
+        return f"{state.id} {paused if pausing else 'goes on'}"
+
+    def _acknowledge(self, person: Person) -> str:
+        """Accept what was offered; else take command, if nobody has; else take up the roles that the rota names."""
+        state, assignments = self._state, self._state.assignments
+        if offered := assignments.offered_to(person):
+            return " · ".join(self._accept(person, offer.role, offer.by) for offer in offered)
+        if self._take_command(person):
+            return f"{person.id} is the Incident Commander of {state.id}"
+        roles = tuple(role for role in assignments.takes_up(person) if not self._clash(role, person))
+        assignments.confirmed.update({role: person.id for role in roles})
+        assignments.taken = {**dict.fromkeys(roles, workflow.now()), **assignments.taken}
+        as_what = f" as {' and '.join(role.title for role in roles)}" if roles else ""
+        state.note("acknowledged", f"{person.id} is on it{as_what}", by=person.id)
+        return f"{person.id} is on {state.id}{as_what}; commander: {state.commander() or 'nobody yet'}"
+
+    def _take_command(self, person: Person) -> bool:
+        """False when somebody commands already, or when this person may not."""
+        state = self._state
+        if state.acknowledged_at is not None or not state.assignments.may_command(person):
+            return False
+        self._give(Role.INCIDENT_COMMANDER, person)
+        state.note("acknowledged", f"{person.id} takes command", by=person.id)
+        self._announcer.role_taken()
+        return True
+
+    def _assign(self, person: Person, message: Message) -> str:
+        """Give a role. One that somebody holds and who can be reached is offered; it changes hands when it is accepted (spec §4)."""
+        self._access.require(person, Capability.ASSIGN, "assign roles")
+        if message.role not in set(Role):
+            raise NotAccepted(f"there is no role {message.role!r}; there are {', '.join(Role)}")
+        state, assignments, role = self._state, self._state.assignments, Role(message.role)
+        to = assignments.roster.person(message.to)
+        if to is None:
+            raise NotAccepted(f"nobody called {message.to!r} is on the roster")
+        if self._clash(role, to):
+            raise NotAccepted(CLASH)
+        holder = assignments.name(role)
+        taken = holder not in ("", to.id) and assignments.can_reach(holder)
+        if taken and role is Role.INCIDENT_COMMANDER and person.id != holder:
+            raise NotAccepted(f"{holder} commands and can be reached: only {holder} may hand command over")
+        if taken and to.id != person.id:
+            self._announcer.offer(role, to, person.id)
+            return f"{role.title} of {state.id} is offered to {to.id}; it stays with {holder} until {to.id} acknowledges"
+        self._give(role, to)
+        state.note("assigned", f"{to.id} is {role.title}", by=person.id)
+        if to.id != person.id:
+            self._announcer.remind((to,), f"{person.id} made you {role.title} of {state.id}. Say that you are on it: incident ack")
+        return f"{to.id} is {role.title} of {state.id}"
+
+    def _accept(self, person: Person, role: Role, by: str) -> str:
+        if self._clash(role, person):
+            raise NotAccepted(CLASH)
+        before = self._state.assignments.name(role)
+        self._give(role, person)
+        text = f"{person.id} is {role.title}{f' (was {before})' if before else ''}, offered by {by}"
+        self._state.note("accepted", text, by=person.id)
+        return f"{person.id} is {role.title} of {self._state.id}"
+
+    def _give(self, role: Role, person: Person) -> None:
+        state = self._state
+        state.assignments.assign(role, person)
+        state.assignments.taken.setdefault(role, workflow.now())
+        if role is Role.INCIDENT_COMMANDER and state.acknowledged_at is None:
+            state.acknowledged_at = workflow.now()
+
+    def _clash(self, role: Role, to: Person) -> bool:
+        """At SEV-1 the commander delegates and does not resolve; a person who is alone has nobody to delegate to (spec §4)."""
+        assignments, exclusive = self._state.assignments, (Role.OPS_LEAD, Role.INCIDENT_COMMANDER)
+        if role not in exclusive or self._state.severity is not Severity.SEV1 or assignments.solo:
+            return False
+        return any(assignments.name(other) == to.id for other in exclusive if other is not role)
+
+    def _reclassify(self, person: Person, message: Message) -> str:
+        """Anybody may raise it; lowering it takes the commander, a quiet time and sometimes signatures (spec §3)."""
+        try:
+            to = Severity.parse(message.severity)
+        except ValueError as wrong:
+            raise NotAccepted(str(wrong)) from None
+        state, before = self._state, self._state.severity
+        if to > before:
+            self._access.require(person, Capability.LOWER, "lower the severity")
+            if not message.reason:
+                raise NotAccepted("lowering the severity needs a reason")
+            if missing := self._missing_consent(person, to):
+                text = f"{person.id} would lower it to {to.label}: {message.reason}; {missing} is missing"
+                state.note("consent", text, by=person.id)
+                return f"noted; {state.id} stays {before.label} until {missing} says so too"
+            self._check_lowering(to)
+            self._lowering_to = None
+        state.set_severity(to, message.reason or "no reason given", person.id)
+        return f"{state.id} is {to.label} (was {before.label})"
+
+    def _missing_consent(self, person: Person, to: Severity) -> str:
+        """Whose word is missing yet: the commander's always; Security's where it is restricted; Legal's too where data may be exposed."""
+        state, assignments, exposure = self._state, self._state.assignments, self._state.severity_history.exposure
+        if self._lowering_to is not to:
+            self._lowering_to, self._agreed = to, set()
+        self._agreed |= set(Role if assignments.solo == person.id else assignments.roles_of(person))
+        if "1" in self._access.footnotes(person):
+            self._agreed.add(Role.INCIDENT_COMMANDER)
+        needed = {Role.INCIDENT_COMMANDER: True, Role.SECURITY_LEAD: state.restricted or exposure, Role.LEGAL: exposure}
+        return " and ".join(role.title for role, wanted in needed.items() if wanted and role not in self._agreed)
+
+    def _check_lowering(self, to: Severity) -> None:
+        """Raises `NotAccepted` with all reasons against it."""
+        state, policy, now, history = self._state, self._state.policy, workflow.now(), self._state.severity_history
+        latest = history.observations[-1] if history.observations else None
+        wanted = LoweringRequest(
+            current=state.severity, to=to, at=now, by_commander=Role.INCIDENT_COMMANDER in self._agreed,
+            mitigation_verified=state.mitigated_at is not None,
+            comms_updated=state.next_update_due is None or state.next_update_due > now, signed=frozenset(self._agreed),
+            exfiltration_may_continue=latest.facts.active_adversary if latest else None,
+            radius_quality=latest.quality if latest else Quality.UNKNOWN,
+            look_every=policy.paced(policy.rhythm(state.severity).reclassify) * MOST_LATE,
+        )  # fmt: skip
+        judged = may_lower(wanted, history, policy.severity.paced(policy.pace))
+        if not judged.allowed:
+            raise NotAccepted(f"{state.id} stays {state.severity.label}: {'; '.join(judged.reasons)}")
 
     def _stand_down(self, person: Person, identity: Identity, message: Message) -> str:
         self._access.require(person, Capability.STAND_DOWN, "stand down")
         if not message.reason:
             raise NotAccepted("standing down needs a reason")
         state = self._state
-        if message.false_alarm and state.lasting_measures:
-            raise NotAccepted("this was no false alarm for the systems: measures are in force; stand down without false_alarm")
-        if message.false_alarm and state.breached:
-            raise NotAccepted("this was no false alarm for customers: they were affected; stand down without false_alarm")
+        wrong = (
+            "the systems: measures are in force" if state.lasting_measures else "customers: they were affected" if state.breached else ""
+        )
+        if message.false_alarm and wrong:
+            raise NotAccepted(f"this was no false alarm for {wrong}; stand down without false_alarm")
         self.stand_down = StandDown(person.id, identity.verified, message.reason, message.false_alarm)
         state.note("stand down", message.reason, by=person.id)
         if state.run_state is State.HANDED_OVER:

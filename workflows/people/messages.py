@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.kit.words.redact import Redacted
 from workflows.errors import NotAccepted
-from workflows.incident import Alert, Answer, Incident
+from workflows.incident import Alert, Incident
 
 LONGEST = 4000  # characters of anything a person types that we keep
 
@@ -83,14 +83,6 @@ def read(name: str, given: Sequence[object], shape: type[M], examples: Mapping[s
     except ValidationError as wrong:
         problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'input'}: {e['msg']}" for e in wrong.errors()[:3])
         raise NotAccepted(f"{name}: {problems}. {examples[name]}") from None
-
-
-def answer_of(name: str, message: Message) -> Answer:
-    """The answer that a message of one of the `VERDICTS` gives."""
-    return Answer(
-        verdict=name, question=message.question, by=message.by, reason=(message.reason or message.text)[:LONGEST], code=message.code,
-        value=message.value,
-    )  # fmt: skip
 
 
 def incident_of(given: Sequence[object]) -> Incident:

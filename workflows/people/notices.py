@@ -1,10 +1,8 @@
 """Telling people what they have to know or decide: questions, offers of a role, reminders, and the search for a second person (spec §2.5, §4)."""
 
-import asyncio
-from collections.abc import Awaitable, Coroutine, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from textwrap import shorten
-from typing import Any
 
 from temporalio import workflow
 
@@ -15,10 +13,11 @@ from activities.organisation.people import Person
 from activities.organisation.rota import Rota
 from activities.paging.orders import Ask, Page, Remind
 from activities.paging.pager import Pager
-from workflows.errors import NotSentInShadow, RetriesExhausted
 from workflows.incident import Question
+from workflows.people.background import BackgroundTasks
 from workflows.people.context import IncidentContext, VerbInvoker
 from workflows.people.roster import COMMAND
+from workflows.waiting import waited
 
 # After this many pages about one unanswered question the pages come hourly: a pager that rings every five minutes for a week is switched off.
 URGENT_PAGES = 6
@@ -30,18 +29,12 @@ class Notices:
     """Sends messages to people, beside everything else. What cannot be sent is on the timeline."""
 
     def __init__(self, state: IncidentContext, invoker: VerbInvoker) -> None:
-        self._state = state
-        self._invoker = invoker
-        self._sending: list[asyncio.Task[None]] = []
+        self._state, self._quietly, self.background = state, invoker.quietly, BackgroundTasks(state)
         self._reminders = 0
-
-    async def settle(self) -> None:
-        """Wait until what was begun is sent."""
-        await asyncio.gather(*self._sending, return_exceptions=True)
 
     def send(self, question: Question, nth: int) -> None:
         """Send a question to whoever may answer it now."""
-        self._start(self._attempt("nobody could be reached", self._ask(question, nth), question))
+        self.background.run("nobody could be reached", self._ask(question, nth), question.number)
 
     def offer(self, role: Role, to: Person, by: str) -> None:
         """Offer a role that somebody holds; it changes hands when it is accepted."""
@@ -57,32 +50,15 @@ class Notices:
         if people:
             self._reminders += 1
             reminder = Remind(incident_id=self._state.id, people=tuple(people), text=text, nth=self._reminders)
-            who = ", ".join(person.id for person in people)
-            self._start(self._attempt(who, self._invoker.quietly(Pager.remind, reminder)))
-
-    def find_a_second(self, question: Question) -> None:
-        """When one person is alone with a decision for two: page a second one, and only then let them decide alone."""
-        self._start(self._find_a_second(question))
+            self.background.run(", ".join(person.id for person in people), self._quietly(Pager.remind, reminder))
 
     async def read_the_rota(self, *, fresh: bool = False) -> None:
         """Find out who is on duty, unless that was done within the last minute. Raises `RetriesExhausted` when the roster cannot be read."""
         state = self._state
-        if fresh or not state.assignments.read_since(workflow.now() - state.policy.paced(state.policy.rota_fresh)):
-            for remark in state.assignments.read(await self._invoker.quietly(Rota.now, ReadAll()), workflow.now()):
+        known = state.assignments.read_at
+        if fresh or known is None or known < workflow.now() - state.policy.paced(state.policy.rota_fresh):
+            for remark in state.assignments.read(await self._quietly(Rota.now, ReadAll()), workflow.now()):
                 state.note("rota", remark)
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        self._sending = [*(task for task in self._sending if not task.done()), asyncio.create_task(work)]
-
-    async def _attempt(self, what: str, work: Awaitable[Any], question: Question | None = None) -> None:
-        """Wait for it; what does not arrive is noted."""
-        try:
-            await work
-        except NotSentInShadow:
-            return
-        except RetriesExhausted as out:
-            about, number = (f"[{question.number}] ", question.number) if question else ("", None)
-            self._state.note("not sent", f"{about}{what}: {out.why}", question=number)
 
     async def _ask(self, question: Question, nth: int) -> None:
         await self.read_the_rota()
@@ -90,10 +66,11 @@ class Notices:
         if not people:
             self._state.note("nobody", f"[{question.number}] nobody on the roster may answer this; assign a role")
             return
-        await self._invoker.quietly(Pager.ask, self._message(question, people, nth))
+        await self._quietly(Pager.ask, self._message(question, people, nth))
         question.told = tuple(dict.fromkeys((*question.told, *(person.id for person in people))))
 
-    async def _find_a_second(self, question: Question) -> None:
+    async def find_a_second(self, question: Question) -> None:
+        """When one person is alone with a decision for two: page a second one, and only then let them decide alone."""
         state, policy = self._state, self._state.policy
         await workflow.wait_condition(lambda: not question.open or bool(question.answers and state.assignments.solo))
         if not question.open:
@@ -104,50 +81,36 @@ class Notices:
         if others and await self._second_answered(question, alone, others):
             return
         question.alone_from = workflow.now()
+        how = "policy does not allow break-glass: it waits for a second person"
         if policy.break_glass:
             how = "approve again with a reason that begins “break glass:” and says why; it is reviewed afterwards"
-        else:
-            how = "policy does not allow break-glass: it waits for a second person"
         state.note("alone", f"[{question.number}] nobody else can be reached; {how}", question=question.number)
         self.remind([person for person in state.assignments.reachable() if person.id == alone], f"Question {question.number}: {how}")
 
     async def _second_answered(self, question: Question, alone: str, others: tuple[Person, ...]) -> bool:
         """Page them and wait. True when the question was closed meanwhile."""
-        wait = self._state.policy.second_person
-        self._state.note(
-            "alone",
-            f"[{question.number}] {alone} is alone with a {question.risk.label} decision: a second person is paged for "
-            f"{wait.total_seconds() / 60:g} min: {', '.join(person.id for person in others)}",
-            question=question.number,
-        )
-        self._start(self._attempt("a second person could not be reached", self._page_others(question, others), question))
-        try:
-            await workflow.wait_condition(
-                lambda: not question.open, timeout=self._state.policy.for_people(wait), timeout_summary="a second person"
-            )
-        except TimeoutError:
-            return False
-        return True
+        state, number, wait = self._state, question.number, self._state.policy.second_person
+        paged = f"a second person is paged for {wait.total_seconds() / 60:g} min: {', '.join(person.id for person in others)}"
+        state.note("alone", f"[{number}] {alone} is alone with a {question.risk.label} decision: {paged}", question=number)
+        self.background.run("a second person could not be reached", self._page_others(question, others), number)
+        return await waited(lambda: not question.open, state.policy.for_people(wait), "a second person")
 
     async def _page_others(self, question: Question, others: tuple[Person, ...]) -> None:
         text = f"{self._state.display_name} · a second person is needed for question {question.number}"
+        await self._quietly(Pager.ask, self._message(question, others, 1))
         page = Page(incident_id=self._state.id, people=others, summary=text[:500], severity=1, nth=100 + question.number)
-        await self._invoker.quietly(Pager.ask, self._message(question, others, 1))
-        await self._invoker.quietly(Pager.page, page)
+        await self._quietly(Pager.page, page)
 
     def _message(self, question: Question, people: tuple[Person, ...], nth: int) -> Ask:
         """With its head, the code and what to type it fits on a phone's screen: at most twelve lines (`questions.question`)."""
+        expires = f" (from {question.expires_at:%H:%M:%S} UTC)" if question.expires_at else ""
         lines = (
             f"effect: {shorten(question.effect, LONGEST_EFFECT, placeholder='… (incident status --full)')}" if question.effect else "",
             f"undo: {question.inverse}",
             f"facts: {'; '.join(question.facts)}" if question.facts else "",
-            f"no answer: {question.silence.means()}" + _from(question.expires_at),
+            f"no answer: {question.silence.means()}{expires}",
         )
         return Ask(
             incident_id=self._state.id, question=question.number, question_digest=question.digest, people=people, title=question.asks,
-            lines=tuple(line for line in lines if line), options=question.options, rung=question.escalation, nth=nth,
+            lines=tuple(filter(None, lines)), options=question.options, rung=question.escalation, nth=nth,
         )  # fmt: skip
-
-
-def _from(instant: datetime | None) -> str:
-    return f" (from {instant:%H:%M:%S} UTC)" if instant else ""

@@ -16,6 +16,7 @@ from workflows.people.context import IncidentContext, VerbInvoker
 from workflows.people.notices import SLOW_PAGE, URGENT_PAGES, Notices
 from workflows.people.permissions import vetoes
 from workflows.people.roster import FURTHER_ROLES
+from workflows.waiting import waited
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,7 @@ class Questions:
     """Asks, climbs the escalation ladder and waits."""
 
     def __init__(self, state: IncidentContext, invoker: VerbInvoker) -> None:
-        self._state = state
-        self._invoker = invoker
-        self.notices = Notices(state, invoker)
+        self._state, self._invoker, self.notices = state, invoker, Notices(state, invoker)
         self._settled = False
 
     async def approval(self, verb: Verb[O, Effect], orders: Sequence[O], terms: ApprovalTerms) -> Decision:
@@ -125,13 +124,13 @@ class Questions:
     def withdraw(self) -> None:
         """Nobody need answer any more: a yes that comes now must not start anything."""
         for question in self._state.approvals.questions:
-            self._state.approvals.withdraw(question, workflow.now())
+            self._state.approvals.close(question, QuestionState.WITHDRAWN, workflow.now())
 
     async def settle(self) -> None:
         """The incident is over: no answer is waited for any more, and every notice that was begun is sent."""
         self._settled = True
         self.withdraw()
-        await self.notices.settle()
+        await self.notices.background.stop()
 
     def _open(self, draft: QuestionDraft) -> Question:
         state = self._state
@@ -139,20 +138,18 @@ class Questions:
         expires_at = None if draft.silence is Silence.HOLD else workflow.now() + waits
         question = state.approvals.open(draft, workflow.now(), expires_at)
         who = " or ".join(role.title for role in draft.roles)
-        meaning = draft.silence.means()
-        state.note(
-            "asked", f"[{question.number}] {draft.asks} ({draft.risk.label}, for {who}; no answer: {meaning})", question=question.number
-        )
+        text = f"[{question.number}] {draft.asks} ({draft.risk.label}, for {who}; no answer: {draft.silence.means()})"
+        state.note("asked", text, question=question.number)
         return question
 
     async def _wait(self, question: Question) -> None:
         """Climb the ladder until somebody answers; then hold and page again, or let silence mean what it means."""
         if question.quorum > 1 and not question.strict:
-            self.notices.find_a_second(question)
+            self.notices.background.run("a second person", self.notices.find_a_second(question), question.number)
         try:
             await self._climb(question)
         except asyncio.CancelledError:
-            self._state.approvals.withdraw(question, workflow.now())
+            self._state.approvals.close(question, QuestionState.WITHDRAWN, workflow.now())
             raise
         if question.state is QuestionState.EXPIRED:
             self._state.note("silence", f"[{question.number}] nobody answered: {question.silence.means()}", question=question.number)
@@ -166,7 +163,7 @@ class Questions:
             if await self._sent_and_answered(question, step + 1, policy.for_people(wait)):
                 return
         if question.silence is not Silence.HOLD:
-            self._state.approvals.expire(question, workflow.now())
+            self._state.approvals.close(question, QuestionState.EXPIRED, workflow.now())
             return
         for nth in count(len(ladder) + 1):
             pause = policy.repage if nth <= URGENT_PAGES else SLOW_PAGE
@@ -185,11 +182,7 @@ class Questions:
         """Send it beside the wait: a chat that hangs must not delay an answer that comes another way."""
         self.notices.send(question, nth)
         summary = f"question {question.number}: {shorten(question.asks, 80, placeholder='…')}"
-        try:
-            await workflow.wait_condition(lambda: not question.open, timeout=wait, timeout_summary=summary)
-        except TimeoutError:
-            return False
-        return True
+        return await waited(lambda: not question.open, wait, summary)
 
     async def _until_commanded(self, question: Question) -> None:
         """While nobody commands (IC_VACANT) a yes is kept and nothing broad is done (spec §4). Answering as commander takes command."""

@@ -1,8 +1,8 @@
 """Who is on this incident: the rota as last read, who was given which role here, and who can be reached (spec §4)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from activities.action import Role
 from activities.organisation.people import Person, Roster
@@ -15,8 +15,7 @@ VACANCY: tuple[Role, ...] = (Role.DEPUTY, Role.ONCALL_MANAGER, Role.DUTY_EXECUTI
 COMMAND: tuple[Role, ...] = (Role.INCIDENT_COMMANDER, *VACANCY)
 
 
-@dataclass(frozen=True)
-class Offer:
+class Offer(NamedTuple):
     """A role that was offered to somebody and not accepted yet. Until then its holder keeps it."""
 
     role: Role
@@ -38,25 +37,19 @@ class RoleAssignments:
         self.unresponsive: set[str] = set()  # who left a decision open for too long and has sent nothing since
         self.solo = ""  # the one person who can be reached, if it is only one
         self._duty = OnDuty()
-        self._read_at: datetime | None = None
+        self.read_at: datetime | None = None  # when the rota was read
 
     def read(self, duty: OnDuty, at: datetime) -> tuple[str, ...]:
         """Take in who is on duty. Returns what was remarked about it and had not been before."""
         fresh = tuple(remark for remark in duty.remarks if remark not in self._duty.remarks)
-        self.roster, self._duty, self._read_at = duty.roster, duty, at
+        self.roster, self._duty, self.read_at = duty.roster, duty, at
         return fresh
-
-    def read_since(self, at: datetime) -> bool:
-        """True when the rota was read at that instant or later."""
-        return self._read_at is not None and self._read_at >= at
 
     def holders(self, roles: Iterable[Role]) -> tuple[Person, ...]:
         """Who is told about what concerns these roles: the holder here; else who is on call; else the roster file, primaries first."""
-        found: list[Person] = []
-        for role in roles:
-            found += self._of(role)
+        found = {person.id: person for role in roles for person in self._of(role)}
         alone = self.roster.people.get(self.solo)
-        return tuple({person.id: person for person in (*found, *((alone,) if alone else ()))}.values())
+        return tuple((found | ({alone.id: alone} if alone else {})).values())
 
     def role_of(self, person: Person, roles: Iterable[Role], *, alone: bool = True) -> Role | None:
         """The first of the roles that this person may act in now. An assignment replaces the rota's; who is `alone` acts in any."""
@@ -78,10 +71,9 @@ class RoleAssignments:
         self.assigned[role] = person.id
         self.offers.pop(role, None)
 
-    def offer(self, role: Role, to: Person, by: str, at: datetime) -> Offer:
+    def offer(self, role: Role, to: Person, by: str, at: datetime) -> None:
         """Offer a role that somebody holds. A later offer of the role replaces an earlier one."""
         self.offers[role] = Offer(role, to.id, by, at)
-        return self.offers[role]
 
     def offered_to(self, person: Person) -> tuple[Offer, ...]:
         return tuple(offer for offer in self.offers.values() if offer.to == person.id)
@@ -118,18 +110,14 @@ class RoleAssignments:
 
     def rota(self) -> tuple[str, ...]:
         """Who has which role, and where that is written: `Ops Lead lee (PagerDuty EP_OPS)`."""
-        return tuple(
-            f"{role.title} {' or '.join(person.id for person in people)} ({self.source(role)})"
-            for role in Role
-            if (people := self._of(role))
-        )
+        held = ((role, " or ".join(person.id for person in self._of(role))) for role in Role)
+        return tuple(f"{role.title} {names} ({self.source(role)})" for role, names in held if names)
 
     def _of(self, role: Role) -> tuple[Person, ...]:
-        assigned = self.roster.people.get(self.assigned.get(role, ""))
-        if assigned:
+        if assigned := self.roster.people.get(self.assigned.get(role, "")):
             return (assigned,)
-        called = tuple(self.roster.people[who] for who in self._duty.on_call.get(role, ()) if who in self.roster.people)
-        return called or self.roster.holders((role,))
+        called = (self.roster.people.get(who) for who in self._duty.on_call.get(role, ()))
+        return tuple(filter(None, called)) or self.roster.holders((role,))
 
     def _acts(self, person: Person, role: Role) -> bool:
         if self.assigned.get(role) in self.roster.people:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from activities.action import Value
-from activities.deploys.deploys import Revision, Rollout
+from activities.deploys.orders import Revision, Rollout, alike
 from activities.organisation.numbers import RollBack
 
 
@@ -100,9 +100,11 @@ def _can_start(one: Revision, scene: _Scene) -> Iterable[str]:
         yield "its image is gone"
     if one.image_present is None and scene.rule.image_vouched_for:
         yield "nobody can say whether its image is still there"
-    gone = sorted(f"{name}:{version}" for name, version in one.secrets.items() if f"{name}:{version}" in scene.disabled_secrets)
-    if gone:
+    if gone := sorted(scene.disabled_secrets.intersection(one.secrets)):
         yield f"it needs {', '.join(gone)}, which is disabled"
+    unsure = {alike(name.removesuffix(":")) for name in one.secrets if name.endswith(":")}
+    if perhaps := sorted(name for name in scene.disabled_secrets if alike(name.partition(":")[0]) in unsure):
+        yield f"nobody can say whether it needs {', '.join(perhaps)}, which is disabled"
 
 
 def _is_not_blocked(one: Revision, scene: _Scene) -> Iterable[str]:
@@ -110,6 +112,11 @@ def _is_not_blocked(one: Revision, scene: _Scene) -> Iterable[str]:
         yield "its digest is unknown, so the blocklist cannot clear it"
     elif one.digest in scene.blocked:
         yield "its digest is on the blocklist"
+    beside = set(one.images) - {one.digest}
+    if beside & scene.blocked:
+        yield "the image of a container beside the application's is on the blocklist"
+    elif "" in beside and scene.blocked:
+        yield "the image of a container beside the application's is not named by digest, so the blocklist cannot clear it"
 
 
 def _knows_the_schema(one: Revision, scene: _Scene) -> Iterable[str]:

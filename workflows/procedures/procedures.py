@@ -15,8 +15,7 @@ from activities.everything import measures
 from activities.flags.flags import SWITCHED_OFF, switch_off
 from activities.kit.words.shell import command
 from activities.organisation.catalogue import Deployed
-from activities.write_gate.values import WriteGateOf
-from activities.write_gate.write_gate import READ_ONLY, WriteGates, read_only
+from activities.write_gate.write_gate import READ_ONLY, WriteGateOf, WriteGates, read_only
 from workflows.engine.verbs import Verbs
 from workflows.errors import HandOver, NotAccepted, RetriesExhausted
 from workflows.first_minutes.freezes import ServiceFreezes

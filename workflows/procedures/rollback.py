@@ -5,14 +5,16 @@ the proofs leaves nothing behind that the screen does not say.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from temporalio import workflow
 
 from activities.action import Role, action_of
-from activities.deploys.deploys import Deploys, Revision, RevisionsOf, Rollout, ServedBy, ToRevision
+from activities.deploys.deploys import Deploys
+from activities.deploys.orders import LATEST, Revision, RevisionsOf, Rollout, ServedBy, Split, ToRevision
 from activities.freeze.freezes import Freezes
 from activities.freeze.orders import ExemptDeploy, ExemptionPurpose
 from activities.metrics.telemetry import ServiceHealth, Surface, Telemetry
@@ -122,16 +124,18 @@ class Rollback:
         if exemption is not None:
             await self._verbs.propose(Freezes.exempt, exemption, under=decision.grant)
         pin = self._pin.announce(target.id, rollout)
-        if not await verbs.propose(Deploys.shift, order, under=decision.grant):
+        effect = (await verbs.propose(Deploys.shift, order, under=decision.grant)).effect
+        if effect is None:
             await still_begun(verbs, service, pin)
             return RollbackResult(to=target.id, why="skipped")
+        left = {region: cast("Split", split) for region, split in effect.after.items()}
         self._pin.took(pin)
-        if await self._serves(target.id) and await self._helped(before):
+        if await self._serves(target.id, left) and await self._helped(before):
             self._pin.proven(pin, target.id, rollout)
             self._trial.superseded()
             return RollbackResult(to=target.id, helped=True)
         verbs.note(f"the rollback to {target.id} did not help: the split from before serves again")
-        if await verbs.propose(Deploys.shift, order.undo(), under=decision.grant):
+        if await verbs.propose(Deploys.shift, order.undo().model_copy(update={"left_as": left}), under=decision.grant):
             self._verbs.unregister(pin)
         return RollbackResult(to=target.id, why="it did not help")
 
@@ -156,14 +160,18 @@ class Rollback:
         """What has traffic and is to be left; a target that was only moved to while nobody answered is still a target."""
         return in_traffic(rollout) - (self._trial.moved_to - self._pin.left)
 
-    async def _serves(self, revision: str) -> bool:
-        """Second proof: what customers meet carries this build's header, in every region (another path than the one that shifted)."""
+    async def _serves(self, revision: str, left: Mapping[str, Split]) -> bool:
+        """Second proof: what customers meet carries this build's header, in every region (another path than the one that shifted).
+
+        `left`: what serves by the platform's word; where others altered the revision on its way it has another name.
+        """
         verbs, numbers = self._verbs, self._numbers
         if verbs.assumes(Deploys.shift):
             return True
         deadline = workflow.now() + verbs.policy.paced(numbers.proven_within)
+        also = tuple(sorted({name for split in left.values() for name in split} - {revision, LATEST}))
         while True:
-            order = ServedBy(service=self._service, revision=revision, samples=numbers.samples)
+            order = ServedBy(service=self._service, revision=revision, also=also, samples=numbers.samples)
             sampled = await verbs.do(Deploys.served_by, order)
             if sampled.everywhere(numbers.served_share, numbers.least_answers):
                 return True

@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import Any, ClassVar, Self, cast
 
 from activities.action import Grant, Imposition, Measure, Order, Role
-from activities.deploys.deploys import LATEST, Deploys, Revision, RevisionsOf, Rollout, Split, ToRevision
+from activities.deploys.deploys import Deploys
+from activities.deploys.orders import LATEST, Revision, RevisionsOf, Rollout, Split, ToRevision
 from activities.kit.words import shell
 from activities.metrics.telemetry import Surface, Telemetry
 from activities.organisation.catalogue import Deployed

@@ -3,7 +3,8 @@
 from typing import Any, cast
 
 from activities.action import Imposition, Measure, Order
-from activities.deploys.deploys import Deploys, RevisionsOf, Rollout, ToRevision
+from activities.deploys.deploys import Deploys
+from activities.deploys.orders import RevisionsOf, Rollout, ToRevision
 from activities.organisation.catalogue import Deployed
 from workflows.engine.measures import Imposed
 from workflows.engine.verbs import Verbs

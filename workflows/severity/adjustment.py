@@ -1,8 +1,10 @@
 """When the severity may be lowered, and when raising it is proposed (spec §3, escalation and de-escalation)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import NamedTuple
 
 from activities.organisation.severity_policy import SeverityPolicy
 from activities.values import Role, Value
@@ -14,7 +16,7 @@ from workflows.severity.rules import DEFAULT
 EXPOSURE = frozenset({"A1", "A2"})  # the rules about isolation failure and exposed data
 
 
-class Proposal(Value):
+class Proposal(NamedTuple):
     """A severity put to the commander, and why."""
 
     severity: Severity
@@ -26,9 +28,9 @@ def raise_if_not_mitigated(
 ) -> Proposal | None:
     """Propose to raise what has gone unmitigated since then for too long (spec §3, escalation)."""
     if severity is SEV3 and now - since > policy.sev3_patience:
-        return Proposal(severity=SEV2, because=f"SEV-3 for more than {policy.sev3_patience}")
+        return Proposal(SEV2, f"SEV-3 for more than {policy.sev3_patience}")
     if severity is SEV2 and growing_radius and now - since > policy.sev2_patience:
-        return Proposal(severity=SEV1, because=f"SEV-2 for more than {policy.sev2_patience}, and its radius grows")
+        return Proposal(SEV1, f"SEV-2 for more than {policy.sev2_patience}, and its radius grows")
     return None
 
 
@@ -40,14 +42,14 @@ class Observation(Value):
     quality: Quality = Quality.UNKNOWN  # of the estimate of the blast radius
 
 
+@dataclass
 class SeverityHistory:
     """What was known of one incident over time, and when its severity changed."""
 
-    def __init__(self, at: datetime, observations: Sequence[Observation] = (), changes: Sequence[datetime] = ()) -> None:
-        self.since = at  # since when the severity is what it is
-        self.observations = list(observations)
-        self.changes = list(changes)
-        self.fired: set[str] = set()  # every rule that ever held
+    since: datetime  # since when the severity is what it is
+    observations: Sequence[Observation] = ()
+    changes: Sequence[datetime] = ()
+    fired: set[str] = field(default_factory=set)  # every rule that ever held
 
     def observe(self, seen: Observation, policy: SeverityPolicy) -> None:
         """Take in what is known now. What is older than lowering asks for is dropped; the rules that held are kept."""
@@ -56,8 +58,7 @@ class SeverityHistory:
         self.observations = [*old[-1:], *self.observations[len(old) :], seen]
 
     def changed(self, at: datetime) -> None:
-        self.since = at
-        self.changes.append(at)
+        self.since, self.changes = at, [*self.changes, at]
 
     @property
     def exposure(self) -> bool:
@@ -87,7 +88,7 @@ class LoweringRequest(Value):
     look_every: timedelta = timedelta(minutes=10)  # a longer gap between two observations is not quiet
 
 
-class Lowering(Value):
+class Lowering(NamedTuple):
     """Whether the severity may be lowered: the reasons against it, or all reasons for it."""
 
     allowed: bool
@@ -107,8 +108,8 @@ def _quiet(wanted: LoweringRequest, history: Sequence[Observation], policy: Seve
 def may_lower(wanted: LoweringRequest, history: SeverityHistory, policy: SeverityPolicy = DEFAULT) -> Lowering:
     """Judge a commander's wish to lower (spec §3, de-escalation)."""
     current, to, now = wanted.current, wanted.to, wanted.at
-    fired = history.fired.union(rule.rule for one in history.observations for rule in classify(one.facts, policy).rules)
-    exposure = not fired.isdisjoint(EXPOSURE)
+    judged = (rule.rule for one in history.observations for rule in classify(one.facts, policy).rules)
+    exposure = not EXPOSURE.isdisjoint({*history.fired, *judged})
     flapping = sum(now - policy.flap_window <= at <= now for at in history.changes) >= policy.flap_changes
     conditions = (
         (wanted.by_commander, "the incident commander decides it", "only the incident commander may lower"),

@@ -17,34 +17,23 @@ class _Ordered(StrEnum):
         return self.name != "UNKNOWN" and order.index(self) >= order.index(other)
 
 
-class Suspicion(_Ordered):
-    """How sure we are that something bad is so."""
-
+class Suspicion(_Ordered):  # how sure we are that something bad is so
     UNKNOWN, NONE, SUSPECTED, CONFIRMED = "UNKNOWN", "NONE", "SUSPECTED", "CONFIRMED"
 
 
-class DataLoss(_Ordered):
-    """Whether committed data is lost."""
-
+class DataLoss(_Ordered):  # whether committed data is lost
     UNKNOWN, NONE, POSSIBLE, CONFIRMED = "UNKNOWN", "NONE", "POSSIBLE", "CONFIRMED"
 
 
-class Injection(_Ordered):
-    """How far a prompt injection came; ATTEMPT means it was blocked (spec §1 G16)."""
-
+class Injection(_Ordered):  # how far a prompt injection came; ATTEMPT means it was blocked (spec §1 G16)
     UNKNOWN, NONE, ATTEMPT, SIDE_EFFECT, EXFIL = "UNKNOWN", "NONE", "ATTEMPT", "SIDE_EFFECT", "EXFIL"
 
 
-class Scope(_Ordered):
-    """What is impaired, at its widest."""
-
-    UNKNOWN, COSMETIC, COMPONENT = "UNKNOWN", "COSMETIC", "COMPONENT"
-    FEATURE, CORE, PLATFORM = "FEATURE", "CORE", "PLATFORM"
+class Scope(_Ordered):  # what is impaired, at its widest
+    UNKNOWN, COSMETIC, COMPONENT, FEATURE, CORE, PLATFORM = "UNKNOWN", "COSMETIC", "COMPONENT", "FEATURE", "CORE", "PLATFORM"
 
 
-class Slo(_Ordered):
-    """Whether the objective is, or will be, breached."""
-
+class Slo(_Ordered):  # whether the objective is, or will be, breached
     UNKNOWN, NO, MAYBE, LIKELY, INEVITABLE, ACTIVE = "UNKNOWN", "NO", "MAYBE", "LIKELY", "INEVITABLE", "ACTIVE"
 
 
@@ -52,9 +41,7 @@ class Workaround(_Ordered):
     UNKNOWN, YES, NO = "UNKNOWN", "YES", "NO"
 
 
-class Quality(_Ordered):
-    """How good the estimate of the blast radius is (spec §2.2)."""
-
+class Quality(_Ordered):  # of the estimate of the blast radius (spec §2.2)
     UNKNOWN, LOW, MED, HIGH = "UNKNOWN", "LOW", "MED", "HIGH"
 
 

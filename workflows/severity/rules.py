@@ -5,21 +5,11 @@ from math import fsum
 from typing import Literal, NamedTuple
 
 from activities.organisation.severity_policy import SeverityPolicy
-from activities.values import Value
 from workflows.incident import SEV1, SEV2, SEV3, SEV4, SEV5, Severity
 from workflows.severity.facts import Cve, DataLoss, Facts, Injection, Scope, Slo, Suspicion, Workaround
 
 Basis = Literal["seed", "dflt"]
 DEFAULT = SeverityPolicy()
-
-
-class FiredRule(Value):
-    """One rule that holds, and why in a sentence."""
-
-    rule: str  # A1 … E1, U, or edge-b … edge-m: the letter of the spec's edge case
-    severity: Severity
-    because: str
-    basis: Basis
 
 
 def _over(value: float | None, limit: float) -> bool:
@@ -69,16 +59,8 @@ def _blip(f: Facts, p: SeverityPolicy) -> bool:
     return _failing(f, p) and f.duration_s is not None and not _lasting(f, p)
 
 
-def _thin(f: Facts, p: SeverityPolicy) -> bool:
-    return max(_serving(f, p, thin=True), default=0) > p.degraded_ratio
-
-
 def _many_tenants(f: Facts, p: SeverityPolicy) -> bool:
     return _reaches(f.tenant_ratio, p.many_tenants_ratio) or _reaches(f.tenant_count, p.many_tenants)
-
-
-def _major_impact(f: Facts, p: SeverityPolicy) -> bool:
-    return f.scope.at_least(Scope.CORE) or _major_regions(f, p) > 0 or f.unavailable is True
 
 
 def _excused(f: Facts) -> bool:
@@ -105,9 +87,8 @@ def _size_unknown(f: Facts, p: SeverityPolicy) -> bool:
 
 
 _HINTS = (
-    "isolation_failure", "data_exposure", "data_loss", "injection", "privileged_secret", "physical_or_safety_harm",
-    "unavailable", "tenant_tier1", "provider_down", "db_failover", "tool_registry_down", "backlog",
-    "orchestrator_degraded",
+    "isolation_failure", "data_exposure", "data_loss", "injection", "privileged_secret", "physical_or_safety_harm", "unavailable",
+    "tenant_tier1", "provider_down", "db_failover", "tool_registry_down", "backlog", "orchestrator_degraded",
 )  # fmt: skip
 
 
@@ -149,7 +130,8 @@ TABLE: tuple[Rule, ...] = (
         "at least {p.many_regions} regions are in major degradation", _AVAIL),
     Rule("A4", SEV1, "seed", lambda f, p: f.regions_total == 1 and max(_serving(f, p), default=0) > p.outage_ratio and _lasting(f, p),
         "the only region is down", _AVAIL),
-    Rule("A5", SEV1, "dflt", lambda f, p: _many_tenants(f, p) and _major_impact(f, p), "many tenants have major impact", _AVAIL),
+    Rule("A5", SEV1, "dflt", lambda f, p: _many_tenants(f, p) and (
+        f.scope.at_least(Scope.CORE) or _major_regions(f, p) > 0 or f.unavailable is True), "many tenants have major impact", _AVAIL),
     Rule("A6", SEV1, "dflt", lambda f, p: f.data_loss is DataLoss.CONFIRMED, "committed data is lost"),
     Rule("A6", SEV1, "dflt", lambda f, p: f.injection is Injection.EXFIL, "a prompt injection carried data out"),
     Rule("A6", SEV1, "dflt", lambda f, p: f.cve.malicious_pkg_executed is True and f.cve.production_secrets is True,
@@ -215,17 +197,8 @@ TABLE: tuple[Rule, ...] = (
         "{f.scope} is impaired and how widely is unknown", _AVAIL),
     Rule("U", SEV2, "seed", lambda f, p: f.scope is Scope.UNKNOWN and _many_tenants(f, p),
         "many tenants are affected and how badly is unknown", _AVAIL),
-    Rule("U", SEV2, "dflt", lambda f, p: f.customer_reported and (_blip(f, p) or _thin(f, p)),
+    Rule("U", SEV2, "dflt", lambda f, p: f.customer_reported and (
+        _blip(f, p) or max(_serving(f, p, thin=True), default=0) > p.degraded_ratio),
         "customers report it and the sample is too small to judge", _AVAIL),
 )
 # fmt: on
-
-
-def fired_rules(facts: Facts, policy: SeverityPolicy) -> list[Rule]:
-    return [row for row in TABLE if row.when(facts, policy)]
-
-
-def impact_unknown(facts: Facts, policy: SeverityPolicy = DEFAULT) -> bool:
-    """Say whether nothing tells the impact: no scope, no rule, and no measurement that customers do not dispute."""
-    named = any(row.rule != "U" for row in fired_rules(facts, policy))
-    return facts.scope is Scope.UNKNOWN and not named and (facts.customer_reported or not facts.err_ratio)

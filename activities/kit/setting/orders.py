@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 from activities.action import Imposition, Order, Value, digest
+from activities.kit.looks import filled, span
 from activities.kit.words.shell import comment
 from activities.organisation.numbers import MitigationSettings
 
@@ -43,9 +44,23 @@ class Resource(Value):
 
 
 class SettingValue(Value):
-    """All that one write sets."""
+    """All that one write sets.
 
+    Declared with the class, as templates over its fields, where a template can say it: what it is (`str`); as sentences what imposing it on a
+    resource (`{of}`) does, and what putting it back does.
+    """
+
+    _says: ClassVar[str] = ""
+    _effect: ClassVar[str] = "set {of} to {self}"
+    _back: ClassVar[str] = "set {of} back to {self}"
     volatile: ClassVar[frozenset[str]] = frozenset()  # facts by which it was decided: they may change without asking the approver again
+
+    def __init_subclass__(cls, *, says: str = "", effect: str = "", back: str = "") -> None:
+        super().__init_subclass__()
+        cls._says, cls._effect, cls._back = says or cls._says, effect or cls._effect, back or cls._back
+
+    def __str__(self) -> str:
+        return filled(self._says, self)
 
     def same(self, other: Self) -> bool:
         """Whether it is the same setting."""
@@ -69,11 +84,11 @@ class SettingValue(Value):
 
     def effect(self, of: Any) -> str:
         """What imposing it on a resource does, in one sentence."""
-        return f"set {of} to {self}"
+        return filled(self._effect, self, of=of, self=self)
 
     def back(self, of: Any) -> str:
         """What putting it back does, in one sentence."""
-        return f"set {of} back to {self}"
+        return filled(self._back, self, of=of, self=self)
 
 
 V = TypeVar("V", bound=SettingValue)
@@ -146,7 +161,7 @@ class Restore(Order, Generic[T, V]):
 
     def effect(self) -> str:
         steps = f", in {len(self.steps)} steps" if len(self.steps) > 1 else ""
-        watched = f", {'each ' if steps else ''}watched for {_span(self.pause)}" if self.pause else ""
+        watched = f", {'each ' if steps else ''}watched for {span(self.pause)}" if self.pause else ""
         return self.steps[-1].back(self.of) + steps + watched
 
     def inverse(self) -> str:
@@ -156,7 +171,7 @@ class Restore(Order, Generic[T, V]):
         lines: list[str] = []
         for n, step in enumerate(self.steps, start=1):
             if self.pause:
-                lines.append(comment(f"step {n} of {len(self.steps)}: {step}; then watch for {_span(self.pause)}"))
+                lines.append(comment(f"step {n} of {len(self.steps)}: {step}; then watch for {span(self.pause)}"))
             lines += self.of.write_by_hand(step)
             if n < len(self.steps) or self.pause:
                 lines += self.of.watch_by_hand(step)
@@ -236,7 +251,3 @@ class Change(Imposition, Generic[T, V]):
 def _of(generic: Any, *values: Value) -> Any:
     """The generic class for the exact types of these values: what crosses the activity boundary is read back as what it was."""
     return generic[tuple(map(type, values)) if len(values) > 1 else type(values[0])]
-
-
-def _span(pause: timedelta) -> str:
-    return f"{pause.total_seconds() / 60:g} min"

@@ -15,7 +15,6 @@ from activities.kit.clock import Clock, RealClock
 from activities.kit.fence import attempts, by_now
 from activities.kit.pulse import beating
 from activities.kit.setting.orders import Change, Look, Reading, Resource, Restore, SettingValue
-from activities.kit.setting.steps import StepwiseRestore
 from activities.kit.setting.write import Settled, bring_about, effect
 from activities.kit.verbs import arguments, derive
 from activities.organisation.numbers import MitigationSettings
@@ -53,9 +52,9 @@ class Setting(System, Generic[T, V, R]):
         cls.reading = shown[0] if shown and isinstance(shown[0], type) and shown[0] is not Reading[Any] else plain
         to, back = Change.__class_getitem__((of, value)), Restore.__class_getitem__((of, value))
         declared = {"asks": asks, "patience": Patience.WATCH if watched else Patience.CHANGE}
-        derive(cls, "read", Setting._read, read, Look.__class_getitem__(of), cls.reading)
-        derive(cls, "change", Setting._change, change, to, Effect, risk=risk, asks=asks)
-        derive(cls, "restore", Setting._restore, restore, back, Effect, risk=risk if restore_risk is None else restore_risk, **declared)
+        derive(cls, "read", Setting.read, read, Look.__class_getitem__(of), cls.reading)
+        derive(cls, "change", Setting.change, change, to, Effect, risk=risk, asks=asks)
+        derive(cls, "restore", Setting.restore, restore, back, Effect, risk=risk if restore_risk is None else restore_risk, **declared)
 
     # ---- what a system declares ----
 
@@ -74,13 +73,17 @@ class Setting(System, Generic[T, V, R]):
     async def check(self, call: Call, order: Change[T, V] | Restore[T, V], to: V) -> None:
         """Just before a write: raises `Refused` when it must not be made, `NotYet` when it may be later."""
 
+    async def shown(self, call: Call, of: T, value: V) -> str:
+        """See a value outside, and say where; where a change and a step back are proven alike. Raises `NotYet` until it shows."""
+        return ""
+
     async def prove(self, call: Call, order: Change[T, V], now: R) -> str:
         """See the change outside, and say where. Raises `NotYet` until it shows."""
-        return ""
+        return await self.shown(call, order.of, order.wanted)
 
     async def prove_step(self, call: Call, order: Restore[T, V], step: V) -> str:
         """See a step back outside, and say where. Raises `NotYet` until it shows."""
-        return ""
+        return await self.shown(call, order.of, step)
 
     async def trouble(self, call: Call, order: Restore[T, V], step: V) -> str:
         """What is wrong after a step back was watched; empty when nothing is."""
@@ -106,27 +109,13 @@ class Setting(System, Generic[T, V, R]):
         kinds = {"sticky": sticky, "until_stable": until_stable, "own_end": own_end}
         return Measure(name, look=cls.read, impose=cls.change, lift=cls.restore, **kinds)
 
-    # The three verbs as types see them; every system has its own, with its names and risks.
+    # ---- how it is done: the three verbs, which every system has with its own names and risks ----
 
     async def read(self, order: Look[T], call: Call) -> R:
-        """Read it."""
-        raise NotImplementedError
-
-    async def change(self, order: Change[T, V], call: Call) -> Effect:
-        """Change it."""
-        raise NotImplementedError
-
-    async def restore(self, order: Restore[T, V], call: Call) -> Effect:
-        """Put it back."""
-        raise NotImplementedError
-
-    # ---- how it is done ----
-
-    async def _read(self, order: Look[T], call: Call) -> R:
         """The setting now."""
         return await self.survey(call, order.of)
 
-    async def _change(self, order: Change[T, V], call: Call) -> Effect:
+    async def change(self, order: Change[T, V], call: Call) -> Effect:
         """Changed, read back, and seen outside. Raises `Refused` when somebody else changed it since, `NotYet` until it shows."""
         made = await bring_about(self, call, order, order.wanted)
         seen = await self.prove(by_now(call), order, made.after)
@@ -134,7 +123,7 @@ class Setting(System, Generic[T, V, R]):
         unsure = attempts(call) > 1 and not made.after.fenced
         return done.model_copy(update={"late_until": by_now(call).at + LANDS_WITHIN}) if unsure else done
 
-    async def _restore(self, order: Restore[T, V], call: Call) -> Effect:
+    async def restore(self, order: Restore[T, V], call: Call) -> Effect:
         """Back step by step, each watched. Raises `Refused` when it is not as we left it, or when a step brought trouble and was taken back."""
         before, at = await self._where(call, order)
         if order.goal.same(order.left):
@@ -164,22 +153,31 @@ class Setting(System, Generic[T, V, R]):
         return made, _listed(seen, f"watched {len(order.steps)} times, without trouble"), ended
 
     async def _step_back(self, order: Restore[T, V], call: Call, at: int) -> tuple[datetime, bool, str]:
-        ways, seen = (order.left, *order.steps), [""]
+        """Take one step, watch it, take the next. The one that is in force is watched first: nobody knows how long it was.
 
-        async def take(n: int, now: Call) -> None:
-            await bring_about(self, now, order, ways[n + 1], ways[n])
-            seen[0] = await self.prove_step(now, order, ways[n + 1])
-
-        async def trouble(n: int, now: Call) -> str:
-            return await self.trouble(now, order, ways[n + 1])
-
-        async def back(n: int, now: Call) -> None:
-            await bring_about(self, now, order, ways[n], ways[n + 1], taking_back=True)
-
-        if at >= 0:
-            seen[0] = await self.prove_step(by_now(call), order, order.steps[at])
-        ended, took = await StepwiseRestore(len(order.steps), order.pause, at, take, trouble, back).run(call, self.clock)
-        return ended, took, seen[0]
+        What is in force tells where we are, so that a worker that dies in between is resumed. Returns when the last step had been watched,
+        whether we took any, and what was seen. Raises `Refused` when a step brought trouble and was taken back (INV-19).
+        """
+        ways, pause = (order.left, *order.steps), order.pause / call.pace
+        now, took, seen = by_now(call), False, ""
+        async with beating():
+            if at >= 0:
+                seen = await self.prove_step(now, order, order.steps[at])
+            for n in range(max(0, at), len(order.steps)):
+                key = f"{call.key}/step-{n + 1}"
+                if n != at:
+                    step = now.model_copy(update={"key": key})
+                    await bring_about(self, step, order, ways[n + 1], ways[n])
+                    seen, took = await self.prove_step(step, order, ways[n + 1]), True
+                if not pause:
+                    continue
+                await self.clock.sleep(pause)
+                now = now.model_copy(update={"at": now.at + pause})
+                if found := await self.trouble(now, order, ways[n + 1]):
+                    back = now.model_copy(update={"key": f"{key}-back"})
+                    await bring_about(self, back, order, ways[n], ways[n + 1], taking_back=True)
+                    raise Refused(f"step {n + 1} of {len(order.steps)} was taken back: {found}")
+        return now.at, took, seen
 
     async def _look_again(self, order: Restore[T, V], call: Call, after: R) -> str:
         """Where nothing fences a late write of ours, see that none has undone what was put back; put it back once more if one has."""

@@ -8,7 +8,7 @@ from typing import Any
 from practice.faces.cloud_run.forms import LATEST, Scaling, ServicePatch, Target, Template, targets_of
 from practice.http.face import Call, Refusal, Reply
 from practice.services.deploying import change
-from practice.services.fleet import Place, Revision, Service
+from practice.services.fleet import Place, Revision, Service, SideCar
 from practice.services.fleet_cast import revision_name
 from practice.world.state import JSON
 
@@ -83,7 +83,7 @@ def _trouble(call: Call, service: Service, place: Place, split: dict[str, float]
         revision = service.revisions[service.latest_ready(place.region) if name == LATEST else name]
         if not revision.ready or not revision.image_present:
             return f"Revision '{revision.name}' is not ready and cannot serve traffic."
-        gone = [f"{secret}/versions/{v}" for secret, v in revision.secrets.items() if f"{secret}:{v}" in disabled]
+        gone = [need.replace(":", "/versions/") for need in sorted(revision.needs() & disabled)]
         if gone:
             return f"Revision '{revision.name}' cannot access secret {gone[0]}, which is disabled."
     return ""
@@ -91,29 +91,28 @@ def _trouble(call: Call, service: Service, place: Place, split: dict[str, float]
 
 def _deploy(call: Call, service: Service, place: Place, wanted: Template) -> None:
     """A new template is a new revision, unless it is what the newest one already is."""
-    container = wanted.containers[0]
-    if not all(version.isdigit() for version in container.secrets.values()):
-        raise call.refuse(400, "template.containers[0].env: versions of secrets must be pinned by number here.")
-    secrets = {secret: int(version) for secret, version in container.secrets.items()}
+    newest = service.newest()
     try:
-        low, high = wanted.schema_bound("min", 1), wanted.schema_bound("max", 9)
+        container = wanted.app
+        built = Revision(
+            wanted.revision or revision_name(service.name, newest.number + 1), newest.number + 1, container.digest, call.now, "admin-api",
+            container.secrets, wanted.mounted, [SideCar(one.name, one.digest, one.secrets) for one in wanted.containers if one is not container],
+            wanted.schema_bound("min", 1), wanted.schema_bound("max", 9),
+        )  # fmt: skip
     except ValueError as wrong:
         raise call.refuse(400, str(wrong)) from wrong
-    content = (container.digest, secrets, low, high)
-    if _content(service.revisions[place.template]) == content:
+    if service.revisions[place.template].content() == built.content():
         return
-    newest = service.newest()
-    if _content(newest) == content and newest.name not in place.history:
+    if newest.content() == built.content() and newest.name not in place.history:
         name = newest.name  # another region got it first
     else:
-        name = wanted.revision or revision_name(service.name, newest.number + 1)
+        name = built.name
         if name in service.revisions:
             raise Refusal(Reply({"error": {"code": 409, "message": f"Revision '{name}' exists.", "status": "ALREADY_EXISTS"}}, 409))
         alike = [one for one in service.revisions.values() if one.digest == container.digest]
-        service.revisions[name] = Revision(
-            name, newest.number + 1, container.digest, call.now, "admin-api", secrets, low, high,
-            error_rate=alike[-1].error_rate if alike else 0.0, latency_factor=alike[-1].latency_factor if alike else 1.0,
-        )  # fmt: skip
+        service.revisions[name] = built
+        if alike:
+            built.error_rate, built.latency_factor = alike[-1].error_rate, alike[-1].latency_factor
         change(
             call.world, [service.name], "deploy", f"{name}: new template by the Admin API", actor="admin-api",
             digest=container.digest, details={"revision": name},
@@ -127,10 +126,6 @@ def _scale(call: Call, place: Place, wanted: Scaling) -> None:
     if wanted.minInstanceCount > most:
         raise call.refuse(400, "service.scaling: minInstanceCount must not be greater than maxInstanceCount.")
     place.least, place.most = wanted.minInstanceCount, most
-
-
-def _content(revision: Revision) -> tuple[str, dict[str, int], int, int]:
-    return revision.digest, revision.secrets, revision.schema_min, revision.schema_max
 
 
 def visible(call: Call, service: Service, place: Place) -> JSON:

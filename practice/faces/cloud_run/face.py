@@ -93,8 +93,11 @@ def patch_service(call: Call) -> Reply:
         place.generation += 1
         begin(call, service, place, shown, latest)
     call.did(_target(service, place), before, visible(call, service, place))
-    refused = record_of(call, service, place).get("refused") or {}
-    return Reply(_operation(call, service, place, done=not changed, failed=refused.get("why", "")))
+    own = record_of(call, service, place)
+    operation = _operation(call, service, place, done=not changed, failed=(own.get("refused") or {}).get("why", ""))
+    if lost := own.pop("lost", None):
+        operation = {"name": operation["name"], "done": True, "error": lost}
+    return Reply(operation)
 
 
 @FACE.reads("revisions.list", _SERVICE + "/revisions")

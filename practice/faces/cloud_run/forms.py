@@ -79,11 +79,13 @@ class Env(Message):
 
 class Container(Message):
     unused = (
-        "name command args resources ports volumeMounts workingDir livenessProbe startupProbe readinessProbe dependsOn baseImageUri "
+        "command args resources volumeMounts workingDir livenessProbe startupProbe readinessProbe dependsOn baseImageUri "
         "buildInfo sourceCode"
     )
 
+    name: str = ""
     image: str
+    ports: list[Any] = Field(default_factory=list)
     env: list[Env] = Field(default_factory=list)
 
     @property
@@ -93,21 +95,63 @@ class Container(Message):
         return digest if found else "sha256:" + hashlib.sha256(self.image.encode()).hexdigest()
 
     @property
-    def secrets(self) -> dict[str, str]:
+    def secrets(self) -> dict[str, int]:
         named = [env.valueSource.secretKeyRef for env in self.env if env.valueSource]
-        return {key.secret.rsplit("/", 1)[-1]: key.version for key in named}
+        return {key.secret.rsplit("/", 1)[-1]: pinned(key.version) for key in named}
+
+
+class Item(Message):
+    unused = "mode"
+
+    path: str
+    version: str = "latest"
+
+
+class SecretVolume(Message):
+    unused = "defaultMode"
+
+    secret: str
+    items: list[Item] = Field(min_length=1)
+
+
+class Volume(Message):
+    unused = "cloudSqlInstance emptyDir nfs gcs"
+
+    name: str
+    secret: SecretVolume | None = None
+
+
+def pinned(version: str) -> int:
+    """A version by its number: this world knows no aliases."""
+    if not version.isdigit():
+        raise ValueError("versions of secrets must be pinned by number here")
+    return int(version)
 
 
 class Template(Message):
     unused = (
-        "labels scaling vpcAccess timeout serviceAccount volumes executionEnvironment encryptionKey maxInstanceRequestConcurrency "
+        "labels scaling vpcAccess timeout serviceAccount executionEnvironment encryptionKey maxInstanceRequestConcurrency "
         "serviceMesh encryptionKeyRevocationAction encryptionKeyShutdownDuration sessionAffinity healthCheckDisabled nodeSelector "
         "gpuZonalRedundancyDisabled client clientVersion"
     )
 
-    containers: list[Container] = Field(min_length=1, max_length=1)
+    containers: list[Container] = Field(min_length=1)
+    volumes: list[Volume] = Field(default_factory=list)
     revision: str = ""
     annotations: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def app(self) -> Container:
+        """The one that takes the requests: exactly one has ports, where there are several."""
+        found = [one for one in self.containers if one.ports or len(self.containers) == 1]
+        if len(found) != 1:
+            raise ValueError("template.containers: exactly one container must have ports")
+        return found[0]
+
+    @property
+    def mounted(self) -> dict[str, int]:
+        held = [volume.secret for volume in self.volumes if volume.secret]
+        return {one.secret.rsplit("/", 1)[-1]: pinned(item.version) for one in held for item in one.items}
 
     def schema_bound(self, which: str, default: int) -> int:
         given = self.annotations.get(SCHEMA + which, str(default))
@@ -187,7 +231,8 @@ def targets_of(split: dict[str, float], tags: dict[str, str]) -> list[JSON]:
 
 
 def shown_template(service: Service, revision: Revision) -> JSON:
-    return {"annotations": _annotations(revision), "containers": [_container(service, revision)]}
+    account = f"{service.name}@acme.iam.gserviceaccount.com"
+    return {"annotations": _annotations(revision), "serviceAccount": account, **_running(service, revision)}
 
 
 def shown_revision(service: Service, place: Place, revision: Revision, name: str, stamp: Any) -> JSON:
@@ -204,7 +249,7 @@ def shown_revision(service: Service, place: Place, revision: Revision, name: str
         "createTime": stamp(revision.created),
         "service": service.name,
         "creator": revision.actor,
-        "containers": [_container(service, revision)],
+        **_running(service, revision),
         "conditions": [
             {"type": "Ready", "state": SUCCEEDED if can else FAILED},
             there,
@@ -220,12 +265,25 @@ def _annotations(revision: Revision) -> JSON:
     return {SCHEMA + "min": str(revision.schema_min), SCHEMA + "max": str(revision.schema_max)}
 
 
-def _container(service: Service, revision: Revision) -> JSON:
-    env = [
-        {"name": secret.upper().replace("-", "_"), "valueSource": {"secretKeyRef": {"secret": secret, "version": str(version)}}}
-        for secret, version in revision.secrets.items()
+def _running(service: Service, revision: Revision) -> JSON:
+    """Its containers, side-cars first, and its volumes."""
+    beside = [
+        _full({"name": one.name, "image": f"images.example.com/mesh/{one.name}@{one.digest}", "env": _env(one.secrets)})
+        for one in revision.side_cars
     ]
-    return _full({"image": _image(service, revision), "env": env})
+    app = {"image": _image(service, revision), "env": _env(revision.secrets), "ports": [{"name": "http1", "containerPort": 8080}]}
+    volumes = [
+        {"name": f"v{number}", "secret": {"secret": secret, "items": [{"path": "value", "version": str(version)}]}}
+        for number, (secret, version) in enumerate(revision.mounted.items())
+    ]
+    return _full({"containers": [*beside, _full(app)], "volumes": volumes})
+
+
+def _env(secrets: dict[str, int]) -> list[JSON]:
+    return [
+        {"name": secret.upper().replace("-", "_"), "valueSource": {"secretKeyRef": {"secret": secret, "version": str(version)}}}
+        for secret, version in secrets.items()
+    ]
 
 
 def _image(service: Service, revision: Revision) -> str:

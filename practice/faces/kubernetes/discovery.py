@@ -71,6 +71,7 @@ def review_access(call: Call) -> Reply:
     cluster_of(call)
     asked = ((call.body or {}).get("spec") or {}).get("resourceAttributes") or {}
     verb, plural = asked.get("verb", ""), asked.get("resource", "")
-    allowed = any(one.plural == plural and verb in one.verbs for one in KINDS) and call.may(f"{plural}.{verb}")
+    part = f".{asked['subresource']}" if asked.get("subresource") else ""
+    allowed = any(one.plural == plural and verb in one.verbs for one in KINDS) and call.may(f"{plural}{part}.{verb}")
     body = {"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "metadata": {}, "spec": call.body["spec"]}
     return Reply({**body, "status": {"allowed": allowed}}, 201)

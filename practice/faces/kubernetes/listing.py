@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from functools import partial
 
 from practice.faces.kubernetes.base import CLUSTER, DEPLOYMENTS, FACE, KINDS, NO_SUCH, Kind, cluster_of
@@ -9,17 +10,35 @@ from practice.faces.kubernetes.objects import table, wants_table
 from practice.faces.kubernetes.reading import selected, watch
 from practice.http.face import Call, Reply
 from practice.services.cluster import Cluster
+from practice.world.state import JSON
 
 
 def _list(call: Call, kind: Kind) -> Reply:
     cluster = cluster_of(call)
     if call.one("watch") in ("true", "1"):
         return Reply(stream=watch(call, kind.kind, kind.group_version, partial(kind.all, call)))
-    found = selected(call, kind.all(call, call.state, cluster))
+    found, rest = _page(call, selected(call, kind.all(call, call.state, cluster)))
+    metadata = {"resourceVersion": str(cluster.version), **rest}
     if wants_table(call):
-        return Reply(table(kind.kind, found, str(cluster.version)))
-    metadata = {"resourceVersion": str(cluster.version)}
+        return Reply({**table(kind.kind, found, str(cluster.version)), "metadata": metadata})
     return Reply({"kind": f"{kind.kind}List", "apiVersion": kind.group_version, "metadata": metadata, "items": found})
+
+
+def _page(call: Call, found: list[JSON]) -> tuple[list[JSON], JSON]:
+    """At most `limit` objects, by name, and the token by which the list goes on. All of them without a limit."""
+    limit, token = call.one("limit", "0"), call.one("continue")
+    if not limit.isdigit():
+        raise call.refuse(400, f'strconv.ParseInt: parsing "{limit}": invalid syntax')
+    try:
+        after = base64.b64decode(token, validate=True).decode()
+    except ValueError:
+        raise call.refuse(400, "continue key is not valid") from None
+    left = sorted((one for one in found if one["metadata"]["name"] > after), key=lambda one: str(one["metadata"]["name"]))
+    shown = left[: int(limit) or None]
+    if len(shown) == len(left):
+        return (shown if token else found), {}
+    place = base64.b64encode(shown[-1]["metadata"]["name"].encode()).decode()
+    return shown, {"continue": place, "remainingItemCount": len(left) - len(shown)}
 
 
 def _get(call: Call, kind: Kind) -> Reply:

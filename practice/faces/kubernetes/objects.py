@@ -48,11 +48,14 @@ def namespaces(state: State, cluster: Cluster, stamp: Stamp) -> list[JSON]:
 def nodes(state: State, cluster: Cluster, stamp: Stamp) -> list[JSON]:
     """The machines, with the images that they hold: those that are still in the registry."""
     held = [
-        one["spec"]["template"]["spec"]["containers"][0]["image"]
+        container["image"]
         for one in cluster.replica_sets.values()
         if state.fleet.services[one["metadata"]["ownerReferences"][0]["name"]].revisions[one["metadata"]["name"]].image_present
+        for container in one["spec"]["template"]["spec"]["containers"]
     ]
-    images = [{"names": [f"{image.partition(':')[0]}@{image.partition('@')[2]}"], "sizeBytes": 90_000_000} for image in held]
+    images = [
+        {"names": [f"{image.partition('@')[0].partition(':')[0]}@{image.partition('@')[2]}"], "sizeBytes": 90_000_000} for image in held
+    ]
     return [
         {
             "apiVersion": "v1",
@@ -89,7 +92,6 @@ def _pod(owner: JSON, number: int, ready: bool, why_not: str) -> JSON:
     metadata, template = owner["metadata"], owner["spec"]["template"]
     drawn = hashlib.sha256(f"{metadata['uid']}/{number}".encode()).digest()
     waiting = {"waiting": {"reason": why_not or "ContainerCreating"}}
-    container = template["spec"]["containers"][0]
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -118,6 +120,7 @@ def _pod(owner: JSON, number: int, ready: bool, why_not: str) -> JSON:
                     "restartCount": 0,
                     "state": {"running": {"startedAt": metadata["creationTimestamp"]}} if ready else waiting,
                 }
+                for container in template["spec"]["containers"]
             ],
         },
     }
@@ -141,7 +144,11 @@ TABLES: dict[str, tuple[tuple[str, ...], Cells]] = {
     ),
     "Pod": (
         ("Ready", "Status", "Restarts"),
-        lambda o: [f"{sum(c['ready'] for c in o['status']['containerStatuses'])}/1", _pod_word(o), 0],
+        lambda o: [
+            f"{sum(c['ready'] for c in o['status']['containerStatuses'])}/{len(o['status']['containerStatuses'])}",
+            _pod_word(o),
+            0,
+        ],
     ),
     "Node": (("Status",), lambda o: ["Ready"]),
     "Namespace": (("Status",), lambda o: [o["status"]["phase"]]),

@@ -70,6 +70,8 @@ def _patched(call: Call, thing: JSON) -> JSON:
 def _save(call: Call, cluster: Cluster, old: JSON, new: JSON) -> Reply:
     """Take a deployment as it was written, but for what is the server's own."""
     _same_object(call, old, new)
+    if cluster.admission:
+        new = strategic_merge_patch(new, cluster.admission)
     new = {**new, "spec": _tidy(new["spec"])}
     labels = (new["spec"]["template"].get("metadata") or {}).get("labels") or {}
     selector = old["spec"]["selector"]

@@ -180,6 +180,18 @@ def users(call: Call) -> Reply:
     return _page(call, "users", found)
 
 
+class TokenUser(list[str]):
+    """The user whose token we have; nobody: it is the account's."""
+
+
+@FACE.reads("users.me", f"{_API}/users/me")
+def me(call: Call) -> Reply:
+    name = next(iter(call.state.part(TokenUser)), "")
+    if not name:
+        raise Refusal(_error(400, "The requesting user is not a user: account-level tokens have none.", 1008))
+    return Reply({"user": user_json(call.state.people[name])})
+
+
 @FACE.reads("users.get", f"{_API}/users/{{id}}")
 def user(call: Call) -> Reply:
     found = next((person for person in call.state.people.values() if person.pagerduty_id == call.path["id"]), None)

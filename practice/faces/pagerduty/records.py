@@ -37,7 +37,7 @@ def user_json(person: Person) -> JSON:
         "name": person.name.title(),
         "email": person.email,
         "job_title": person.role,
-        "role": "user",
+        "role": person.pagerduty_role,
         "time_zone": "Etc/UTC",
     }
 

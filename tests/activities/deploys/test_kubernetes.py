@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from activities.action import Call, Effect, Limits, NotYet, Refused, action_of
-from activities.deploys.deploys import Deploys, NotKnown, RevisionsOf, Rollout, ServedBy, ToRevision
+from activities.deploys.deploys import Deploys, NotKnown
 from activities.deploys.kubernetes import Kubernetes
+from activities.deploys.orders import RevisionsOf, Rollout, ServedBy, ToRevision
 from activities.edge.probe import EdgeProbe
 from activities.kit.http import Bearer, HttpClient
 from activities.metrics.prometheus import Prometheus
@@ -78,7 +79,7 @@ async def test_the_survey_tells_what_serves_and_what_could(world: World, rollout
     assert [one.id for one in rollout.revisions] == [f"orchestrator-{n:05d}" for n in range(41, 33, -1)]
     for one in rollout.revisions:
         theirs = service(world).revisions[one.id]
-        assert (one.digest, one.secrets) == (theirs.digest, theirs.secrets)
+        assert (one.digest, one.images, set(one.secrets)) == (theirs.digest, (theirs.digest,), theirs.needs())
         assert (one.schema_min, one.schema_max) == (theirs.schema_min, theirs.schema_max)
         assert one.image_present is (True if theirs.image_present else None), "no node holds it: nobody can say"
         assert one.created_at == pytest.approx(datetime.fromtimestamp(theirs.created, UTC), abs=timedelta(seconds=1))
@@ -147,7 +148,10 @@ async def test_twice_is_once_although_every_roll_back_gets_a_new_number(
     assert service(world).serving(EU) == {"orchestrator-00040": 1.0}
     notes = world.state.clusters[EU].replica_sets["orchestrator-00040"]["metadata"]["annotations"]
     assert notes["deployment.kubernetes.io/revision"] == "42"
-    assert notes["kubernetes.io/change-cause"] == "inc-20261123-chat: roll back to orchestrator-00040"
+    assert (
+        notes["kubernetes.io/change-cause"]
+        == "inc-20261123-chat: roll back to orchestrator-00040 [inc-20261123-chat/verb/target/1/eu-west]"
+    )
 
 
 async def test_nothing_is_pinned_so_returning_to_the_latest_is_done_already(

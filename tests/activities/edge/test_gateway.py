@@ -6,9 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from activities.action import Limits, Risk, action_of
-from activities.edge.edge import Edge
 from activities.edge.gateway import LIMITED, Gateway, GatewayOf, Gateways, limit
-from activities.edge.health import Vantages
+from activities.edge.health import Edge, Vantages
 from activities.edge.probe import EdgeProbe
 from activities.kit.setting import Change
 from activities.organisation.numbers import MitigationSettings

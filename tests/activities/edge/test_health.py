@@ -1,7 +1,6 @@
 """The health of a service, from inside and from outside: what stands in front is told from the service, and no answer proves nothing."""
 
-from activities.edge.edge import Edge
-from activities.edge.health import DependenciesOf, HealthMap, Vantages
+from activities.edge.health import DependenciesOf, Edge, HealthMap, Vantages
 from activities.edge.probe import EdgeProbe
 from activities.platform.control_plane import ControlPlane
 from tests.activities.kit.stage import Stage, stage

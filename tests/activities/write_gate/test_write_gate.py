@@ -6,8 +6,7 @@ import pytest
 
 from activities.action import Limits, NotYet, Refused, Risk, Role, action_of
 from activities.organisation.numbers import MitigationSettings
-from activities.write_gate.values import WriteGate, WriteGateOf, WriteSafety
-from activities.write_gate.write_gate import READ_ONLY, Closing, WriteGates, read_only
+from activities.write_gate.write_gate import READ_ONLY, Closing, WriteGate, WriteGateOf, WriteGates, WriteSafety, read_only
 from tests.activities.kit.rows.platform import write_gates
 from tests.activities.kit.rows.practised import LandingClock
 from tests.activities.kit.stage import Stage, stage, tried

@@ -11,9 +11,8 @@ from activities.organisation.severity_policy import SeverityPolicy
 from tests.incident.severity.judged import P, judged, just_over
 from workflows.incident import SEV2, SEV5
 from workflows.severity.adjustment import Observation
-from workflows.severity.classify import classify
+from workflows.severity.classify import classify, impact_unknown
 from workflows.severity.facts import Facts
-from workflows.severity.rules import impact_unknown
 
 HINTS: dict[str, tuple[Any, Any]] = {
     **dict.fromkeys(("isolation_failure", "data_exposure", "privileged_secret", "data_loss", "injection"), ("NONE", "UNKNOWN")),

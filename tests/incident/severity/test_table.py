@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from activities.organisation.severity_policy import SeverityPolicy
 from tests.incident.severity.judged import FULL, LONG_OUTAGE, ONE_BAD, RUNAWAY, TWO_BAD, P, judged, just_over, rules
 from workflows.incident import SEV1, SEV2, SEV3, SEV4, SEV5, Severity, worst
+from workflows.severity.classify import MATRIX
 from workflows.severity.facts import Facts
-from workflows.severity.matrix import MATRIX
 from workflows.severity.rules import TABLE
 
 

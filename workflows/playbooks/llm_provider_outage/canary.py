@@ -12,8 +12,7 @@ from activities.models.candidates import Candidate
 from activities.models.logs import Log
 from activities.models.models import FAILED_OVER, Models
 from activities.models.modes import DEGRADED
-from activities.models.routes import EVERYBODY, RouteOf, Shift
-from activities.models.watch import Watch, Watched
+from activities.models.routes import EVERYBODY, RouteOf, Shift, Watch, Watched
 from workflows.engine.proof.proof import Wait, minutes
 from workflows.engine.verbs import Verbs
 from workflows.incident import QuestionDraft, Silence

@@ -14,7 +14,7 @@ from activities.metrics.onset import Onset, Shape
 from activities.metrics.telemetry import HIT, BlastRadius
 from activities.organisation.numbers import MitigationSettings
 from activities.platform.change_feed import Change, Changes
-from activities.write_gate.values import WriteGate
+from activities.write_gate.write_gate import WriteGate
 
 CLOCKS = timedelta(seconds=60)  # so far behind the first bad sample a change may stand, and still be its cause: samples are coarse
 FADES = timedelta(minutes=15)  # a change so long before the start is half as suspect

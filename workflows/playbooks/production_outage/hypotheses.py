@@ -12,7 +12,7 @@ from activities.feeds.feeds import Feed
 from activities.metrics.onset import Shape
 from activities.metrics.telemetry import HIT
 from activities.platform.change_feed import Change
-from activities.write_gate.values import WriteSafety
+from activities.write_gate.write_gate import WriteSafety
 from workflows.playbooks.production_outage.findings import SuspectedChange, TriageFindings, listed, regions_of, revision_of
 
 MUCH_WORSE = 4.0  # a revision or region with so many times the errors of the others is suspicious

@@ -11,15 +11,13 @@ from temporalio import workflow
 
 from activities.action import Risk
 from activities.capacity.autoscaler import AutoscalerOf, Autoscalers
-from activities.edge.edge import Edge
-from activities.edge.health import DependenciesOf, Vantages
+from activities.edge.health import DependenciesOf, Edge, Vantages
 from activities.feeds.feeds import Feeds, FeedsOf
 from activities.metrics.onset import OnsetOf
 from activities.metrics.telemetry import BlastRadius, ServiceHealth, Surface, Telemetry
 from activities.organisation.catalogue import Deployed
 from activities.platform.change_feed import Change, ChangeFeed, ChangesSince
-from activities.write_gate.values import WriteGateOf
-from activities.write_gate.write_gate import WriteGates
+from activities.write_gate.write_gate import WriteGateOf, WriteGates
 from workflows.engine.proof.mitigated import in_words
 from workflows.engine.verbs import Verbs
 from workflows.playbooks.production_outage.diagnosis import LEAST, Diagnosis, diagnose

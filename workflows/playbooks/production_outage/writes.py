@@ -8,8 +8,7 @@ from temporalio import workflow
 
 from activities.kit.setting import Change
 from activities.organisation.catalogue import Deployed
-from activities.write_gate.values import WriteGate, WriteGateOf, Writes, WriteSafety
-from activities.write_gate.write_gate import READ_ONLY, WriteGates, read_only
+from activities.write_gate.write_gate import READ_ONLY, WriteGate, WriteGateOf, WriteGates, Writes, WriteSafety, read_only
 from workflows.engine.verbs import Verbs
 from workflows.errors import HandOver
 

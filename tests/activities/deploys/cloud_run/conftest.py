@@ -6,7 +6,8 @@ import pytest
 
 from activities.action import Call, Effect
 from activities.deploys.cloud_run import CloudRun
-from activities.deploys.deploys import Deploys, RevisionsOf, Rollout, ToRevision
+from activities.deploys.deploys import Deploys
+from activities.deploys.orders import RevisionsOf, Rollout, ToRevision
 from activities.edge.probe import EdgeProbe
 from activities.metrics.prometheus import Prometheus
 from activities.organisation.catalogue import Deployed
@@ -32,7 +33,7 @@ DONE_UNKNOWN = ("commit_then_drop", "partial")  # the first try did it, and coul
 @pytest.fixture
 def deploys(door: MakeClient) -> Deploys:
     """The adapter; its client gives up after half a second."""
-    cloud_run = CloudRun(door("/run", timeout=0.5), patience=0.8)
+    cloud_run = CloudRun(door("/run", timeout=0.5), door("/iam"), patience=0.8)
     return Deploys({"cloud_run": cloud_run}, EdgeProbe(door("/edge")), Prometheus(door("/prom")))
 
 

@@ -8,7 +8,8 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.action import NotYet, Refused
-from activities.deploys.deploys import Deploys, NotKnown, RevisionsOf, Rollout
+from activities.deploys.deploys import Deploys, NotKnown
+from activities.deploys.orders import RevisionsOf, Rollout
 from practice.faces.cloud_run.changes import CloudRunRecords
 from practice.services.deploying import deploy
 from practice.world.world import World

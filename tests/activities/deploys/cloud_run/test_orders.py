@@ -8,8 +8,9 @@ from google.oauth2.credentials import Credentials
 
 from activities.action import Call, Refused, Risk, Role, action_of
 from activities.deploys.cloud_run import CloudRun
-from activities.deploys.deploys import Deploys, RevisionsOf, Rollout, ServedBy, ToRevision
+from activities.deploys.deploys import Deploys
 from activities.deploys.google_auth import GoogleAuth
+from activities.deploys.orders import RevisionsOf, Rollout, ServedBy, ToRevision
 from activities.edge.probe import EdgeProbe
 from activities.kit.http import HttpClient
 from activities.metrics.prometheus import Prometheus
@@ -156,7 +157,7 @@ async def test_googles_own_credentials_renew_themselves(practice_url: str, call:
 
     old = Credentials(token="old", expiry=datetime(2020, 1, 1), refresh_handler=renew)  # type: ignore[no-untyped-call]
     async with HttpClient(f"{practice_url}/run", {}, auth=GoogleAuth(old)) as door:
-        client = CloudRun(door)
+        client = CloudRun(door, door)
         for _ in range(3):
             assert set(await client.regions(call(), API)) == {EU, US}
     assert renewed == ["practice-token"]

@@ -9,7 +9,8 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.action import NotYet, Refused
-from activities.deploys.deploys import Deploys, NotKnown, RevisionsOf, Rollout
+from activities.deploys.deploys import Deploys, NotKnown
+from activities.deploys.orders import RevisionsOf, Rollout
 from practice.services.deploying import deploy
 from practice.world.world import World
 from tests.activities.conftest import MakeCall, effects, inject, until_done
@@ -25,7 +26,7 @@ async def test_the_survey_tells_what_serves_and_what_could(world: World, rollout
     revisions = world.state.fleet.services["api"].revisions
     for one in rollout.revisions:
         theirs = revisions[one.id]
-        assert (one.digest, one.secrets) == (theirs.digest, theirs.secrets)
+        assert (one.digest, one.images, set(one.secrets)) == (theirs.digest, (theirs.digest,), theirs.needs())
         assert (one.schema_min, one.schema_max, one.image_present) == (theirs.schema_min, theirs.schema_max, theirs.image_present)
         assert one.created_at == pytest.approx(datetime.fromtimestamp(theirs.created, UTC), abs=timedelta(seconds=1))
         assert one.green_minutes == pytest.approx(theirs.green_minutes, abs=0.5)

@@ -10,8 +10,7 @@ from activities.feeds.feeds import Feeding, FeedOf, Feeds
 from activities.metrics.prometheus import Prometheus
 from activities.organisation.numbers import MitigationSettings
 from activities.platform.control_plane import ControlPlane
-from activities.write_gate.values import WriteGateOf, Writes
-from activities.write_gate.write_gate import WriteGates
+from activities.write_gate.write_gate import WriteGateOf, WriteGates, Writes
 from tests.activities.kit.rows.practised import LandingClock, Practised
 from tests.activities.kit.stage import Stage
 

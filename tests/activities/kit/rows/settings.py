@@ -12,7 +12,6 @@ from activities.deploys.kubernetes import Kubernetes
 from activities.flags.flagd import Flagd
 from activities.flags.flags import Flag, FlagReading, Flags, Switch
 from activities.flags.unleash import Unleash
-from activities.kit.rest import RestClient
 from activities.models.client_policy import ClientPolicies, back_off
 from activities.models.model_gateway import ModelGateway
 from activities.models.modes import TenantModes, degrade
@@ -51,7 +50,7 @@ def tenant_modes(played: Stage, clock: LandingClock) -> TenantModes:
 
 def client_policies(played: Stage, clock: LandingClock) -> ClientPolicies:
     http = played.client("/llm")
-    return ClientPolicies(RestClient(http), ModelGateway(http))
+    return ClientPolicies(ModelGateway(http))
 
 
 def replicas(played: Stage, clock: LandingClock) -> Scaling:

@@ -1,0 +1,74 @@
+"""The inbox: what was delivered to us is counted, and kept without the secrets in it."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from activities.ledger.inbox import AlertRecord, Delivery, Inbox
+from activities.ledger.ledger import Ledger
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+INCIDENT = "inc-20261123-chat"
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    book = Ledger(f"sqlite:///{tmp_path}/ledger.db")
+    book.migrate()
+    return book
+
+
+def test_a_body_that_comes_again_is_counted_not_kept_twice(ledger: Ledger) -> None:
+    inbox = Inbox(ledger)
+    body = Delivery(id="d-1", source="alertmanager", raw=b"\x00{", received_at=NOON)
+    assert [inbox.keep(body), inbox.keep(body)] == [1, 2]
+    alert = {"id": "a-1", "source": "alertmanager", "fingerprint": "f", "starts_at": NOON, "name": "Errors", "dedup_key": "k"}
+    joined = AlertRecord.model_validate(alert | {"status": "firing", "delivery": "d-1", "disposition": "joined", "incident_id": INCIDENT})
+    for status in ("firing", "resolved"):
+        inbox.settle("d-1", "joined", heard=[joined.model_copy(update={"status": status})])
+    (kept,) = inbox.deliveries()
+    assert (kept["raw"], kept["count"], kept["disposition"]) == (b"\x00{", 2, "joined")
+    known = inbox.known(["a-1", "a-2"])
+    assert (known["a-1"].count, known["a-1"].status, inbox.told(INCIDENT)) == (2, "resolved", 1)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"labels": {"db_password": "hunter2", "pin_token": ["hunter2", 4711], "service": "chat"}}',
+        b'{"annotations": {"summary": "login with password=\\"hunter2\\" by dana@example.com", "x": 1}, "token": "hunter2"}',
+        b'["https://u:hunter2@db.example.com/x?sig=hunter2"]',
+    ],
+)
+def test_the_secrets_of_a_body_are_not_kept_and_json_stays_json(ledger: Ledger, raw: bytes) -> None:
+    inbox = Inbox(ledger)
+    inbox.keep(Delivery(id="d-1", source="alertmanager", raw=raw, received_at=NOON))
+    (kept,) = inbox.deliveries()
+    assert not any(hidden in kept["raw"] for hidden in (b"hunter2", b"4711", b"dana@example.com"))
+    read, sent = json.loads(kept["raw"]), json.loads(raw)
+    assert type(read) is type(sent) and len(read) == len(sent) and "[redacted]" in str(read)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"alerts": [{"labels": {"password": "hunter2", "ok": 1}, "x',
+        b'{"alerts": [{"labels": {"password": "hunter2',
+        b"token=hunter2 \xff\xfe",
+    ],
+    ids=["cut off", "cut off in the secret", "not UTF-8"],
+)
+def test_a_body_that_is_no_json_is_kept_without_its_secrets_too(ledger: Ledger, raw: bytes) -> None:
+    inbox = Inbox(ledger)
+    inbox.keep(Delivery(id="d-1", source="alertmanager", raw=raw, received_at=NOON, truncated=True))
+    (kept,) = inbox.deliveries()
+    assert b"hunter2" not in kept["raw"] and b"[redacted]" in kept["raw"] and kept["raw"][:6] == raw[:6]
+    assert kept["raw"].endswith(b"\xff\xfe") == raw.endswith(b"\xff\xfe"), "bytes that are no text stay as they came"
+
+
+def test_a_body_with_nothing_to_hide_is_kept_word_for_word(ledger: Ledger) -> None:
+    inbox, raw = Inbox(ledger), b'{ "labels":{"service":"chat" },\n "n": 1e3, "n": NaN, "author": true }'
+    inbox.keep(Delivery(id="d-1", source="alertmanager", raw=raw, received_at=NOON))
+    assert inbox.deliveries()[0]["raw"] == raw
