@@ -73,11 +73,6 @@ class Inbox:
             found |= {row.id: AlertRecord.model_validate(dict(row._mapping)) for row in rows}
         return found
 
-    def told(self, incident_id: str) -> int:
-        """How many different alerts an incident has."""
-        rows = self.ledger.read(sa.select(sa.func.count()).select_from(alerts).where(alerts.c.incident_id == incident_id))
-        return int(rows[0][0])
-
     def deliveries(self) -> list[dict[str, Any]]:
         """Everything that was delivered, oldest first."""
         rows = self.ledger.read(sa.select(deliveries).order_by(deliveries.c.received_at, deliveries.c.id))

@@ -227,7 +227,7 @@ def test_measures_always_balance(moves: list[tuple[str, int]]) -> None:
             measures.lifted(imposed[which], LATER)
             lifted.add(imposed[which].number)
         elif which < len(imposed):
-            measures.take_over(imposed[which], "dana")
+            imposed[which].held_by = "dana"
             held.add(imposed[which].number)
     numbers = {i.number for i in imposed}
     assert {i.number for i in measures.standing} == numbers - lifted

@@ -41,10 +41,6 @@ class Imposed:
         """The order that lifts it at once."""
         return self.order.undo()
 
-    def undo_steps(self, shares: Sequence[float]) -> tuple[Order, ...]:
-        """The orders that lift it step by step, with a look at the customers between."""
-        return self.order.undo_steps(shares)
-
     @property
     def name(self) -> str:
         return self.measure.name
@@ -63,7 +59,7 @@ def lift_question(
     facts: tuple[str, ...] = (), inverse: str = "impose again", silence: Silence = Silence.HOLD,
 ) -> QuestionDraft:  # fmt: skip
     """May these be lifted? `shares`: step by step, where a lift can be divided."""
-    lifts = [(imposed, imposed.undo_steps(shares) if shares else (imposed.undo,)) for imposed in measures]
+    lifts = [(imposed, imposed.order.undo_steps(shares) if shares else (imposed.undo,)) for imposed in measures]
     return QuestionDraft(
         asks=asks, roles=roles, facts=facts, inverse=inverse, silence=silence,
         effect=effect or "; ".join(imposed.undo.effect() for imposed in measures),
@@ -87,10 +83,6 @@ class Measures:
     def lifted(self, imposed: Imposed, at: datetime) -> None:
         """It is not in force any more, or never was."""
         imposed.lifted_at = at
-
-    def take_over(self, imposed: Imposed, who: str) -> None:
-        """A named person holds it from now on; the incident may end with it in force."""
-        imposed.held_by = who
 
     @property
     def standing(self) -> list[Imposed]:

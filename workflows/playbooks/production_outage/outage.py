@@ -18,7 +18,7 @@ from activities.metrics.telemetry import BlastRadius, ServiceHealth, Surface, Te
 from activities.organisation.catalogue import Deployed
 from activities.platform.change_feed import Change, ChangeFeed, ChangesSince
 from activities.write_gate.write_gate import WriteGateOf, WriteGates
-from workflows.engine.proof.mitigated import in_words
+from workflows.engine.proof.proof import in_words
 from workflows.engine.verbs import Verbs
 from workflows.playbooks.production_outage.diagnosis import LEAST, Diagnosis, diagnose
 from workflows.playbooks.production_outage.findings import TriageFindings
