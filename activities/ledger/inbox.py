@@ -1,6 +1,7 @@
 """The inbox: what was delivered to us, and what became of it. Kept in the same database as the record, without secrets and addresses."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -38,9 +39,9 @@ class AlertRecord(Value):
     count: int = 0
 
 
+@dataclass(frozen=True)
 class Inbox:
-    def __init__(self, ledger: Database) -> None:
-        self.ledger = ledger
+    ledger: Database
 
     def keep(self, delivery: Delivery) -> int:
         """Keep a body before anybody reads it, without secrets and addresses; returns how often exactly this body came."""

@@ -224,7 +224,7 @@ def test_measures_always_balance(moves: list[tuple[str, int]]) -> None:
             order = switch_off(f"flag-{which}", "", Policy()).given(FlagReading(value=Switch(on=True)))
             imposed.append(measures.register(SWITCHED_OFF, order, NOW))
         elif which < len(imposed) and move == "lift":
-            measures.lifted(imposed[which], LATER)
+            imposed[which].lifted_at = LATER
             lifted.add(imposed[which].number)
         elif which < len(imposed):
             imposed[which].held_by = "dana"

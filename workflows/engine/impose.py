@@ -77,7 +77,7 @@ class Impositions(Steps):
                 effect, wanted, found = await self._once(attempt)
             except NeedsApproval:
                 if attempt.new is not None and not attempt.again:
-                    self.state.measures.lifted(attempt.new, workflow.now())
+                    attempt.new.lifted_at = workflow.now()
                 raise
             except RetriesExhausted as out:
                 if await self._give_up(attempt, out):
@@ -114,7 +114,7 @@ class Impositions(Steps):
             attempt.again = True
             return False
         if out.refused and attempt.new is not None and not attempt.new.certain:
-            self.state.measures.lifted(attempt.new, workflow.now())
+            attempt.new.lifted_at = workflow.now()
         if await self.repair(attempt.step, attempt.measure.impose, attempt.order, out, may_skip=True):
             return True
         if attempt.imposed is not None and attempt.imposed.lifted_at is not None:

@@ -85,8 +85,11 @@ class Invoker:
         if self._context.assumes(action):
             if narrow and not self._context.rehearsing:
                 self._context.narrow_actions.append(workflow.now())  # it would have counted
-            return cast("A", self._assumed(order))
-        await self._unpaused(step, action)
+            why = "not done: this is a plan" if self._context.rehearsing else "not done: shadow mode"
+            return cast("A", Effect(target=order.target(), summary=order.effect(), proven_by=why, assumed=True))
+        if action.writes and self._context.paused_by:
+            step.state = StepState.PAUSED
+            await workflow.wait_condition(lambda: not self._context.paused_by)
         if narrow:
             self._context.narrow_actions.append(workflow.now())
         step.state = StepState.RUNNING
@@ -109,15 +112,6 @@ class Invoker:
         name, risk = action_of(verb).name, self.risk(verb, order)
         if risk >= Risk.C2 and (grant is None or order.digest(name) not in grant.covers):
             raise NeedsApproval(f"{name} on {order.target()} is {risk.label} and was not granted")
-
-    def _assumed(self, order: Order) -> Effect:
-        why = "not done: this is a plan" if self._context.rehearsing else "not done: shadow mode"
-        return Effect(target=order.target(), summary=order.effect(), proven_by=why, assumed=True)
-
-    async def _unpaused(self, step: Step, action: Action) -> None:
-        if action.writes and self._context.paused_by:
-            step.state = StepState.PAUSED
-            await workflow.wait_condition(lambda: not self._context.paused_by)
 
     async def _invoke(self, verb: Verb[O, A], order: O, key: str, summary: str, *, grant: Grant | None = None, again: bool = False) -> A:
         context, action = self._context, action_of(verb)

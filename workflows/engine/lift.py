@@ -55,13 +55,13 @@ class Lifts(Steps):
                 await self.proof.stop_at_a_regression(imposed)
             if not await self._step(imposed, undo, grant, may_ask=True):
                 return
-        self.state.measures.lifted(imposed, workflow.now())
+        imposed.lifted_at = workflow.now()
 
     async def lift_at_once(self, imposed: Imposed, grant: Grant) -> None:
         """Lift it in one step and ask nobody. Raises `RetriesExhausted` when it cannot be done."""
         self._expect_a_late_write(imposed)
         await self._step(imposed, imposed.undo, grant, may_ask=False)
-        self.state.measures.lifted(imposed, workflow.now())
+        imposed.lifted_at = workflow.now()
 
     def _expect_a_late_write(self, imposed: Imposed) -> None:
         """A try whose reply was lost may still land: the lift looks again after that."""
@@ -75,7 +75,7 @@ class Lifts(Steps):
 
     def ended(self, imposed: Imposed) -> None:
         """It has ended by itself: nothing is left to lift."""
-        self.state.measures.lifted(imposed, workflow.now())
+        imposed.lifted_at = workflow.now()
         self.state.note("lifted", imposed.says)
 
     async def _step(self, imposed: Imposed, undo: Order, grant: Grant | None, *, may_ask: bool) -> bool:

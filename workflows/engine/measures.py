@@ -20,8 +20,8 @@ class Imposed:
     since: datetime
     certain: bool = False
     assumed: bool = False  # only noted: a plan, or shadow mode
-    held_by: str = ""
-    lifted_at: datetime | None = None
+    held_by: str = ""  # a named person, who keeps it in force: the incident may end with it
+    lifted_at: datetime | None = None  # it is not in force any more, or never was
     _shown: tuple[Imposition, InForce] | None = field(default=None, repr=False)
 
     def shown(self) -> InForce:
@@ -79,10 +79,6 @@ class Measures:
         imposed = Imposed(len(self._imposed) + 1, measure, order, at)
         self._imposed.append(imposed)
         return imposed
-
-    def lifted(self, imposed: Imposed, at: datetime) -> None:
-        """It is not in force any more, or never was."""
-        imposed.lifted_at = at
 
     @property
     def standing(self) -> list[Imposed]:

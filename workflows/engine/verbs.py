@@ -83,7 +83,7 @@ class Verbs:
     def unregister(self, imposed: Imposed | None) -> None:
         """It is not in force any more, or never was."""
         if imposed is not None:
-            self.state.measures.lifted(imposed, workflow.now())
+            imposed.lifted_at = workflow.now()
 
     def expect_in_shadow(self, imposed: Imposed, found: object, verb: Verb[Any, Any]) -> None:
         """Shadow mode: look whether people do what the latest step of this verb only noted."""
