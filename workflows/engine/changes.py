@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, cast
 
+from temporalio import workflow
+
 from activities.action import A, Effect, Grant, O, Order, Risk, Verb, action_of
 from workflows.engine.invoker import Invoker
 from workflows.engine.measures import Imposed
@@ -35,7 +37,14 @@ class Steps:
     questions: Questions
 
     def begin(self, verb: Verb[Any, Any], order: Order, state: StepState = StepState.RUNNING) -> Step:
-        return self.state.begin(action_of(verb), order, self.invoker.risk(verb, order), state)
+        """A step appears on the screen."""
+        action, steps = action_of(verb), self.state.steps
+        step = Step(
+            number=len(steps) + 1, phase=self.state.phase, verb=action.name, target=order.target(), says=order.effect(),
+            risk=self.invoker.risk(verb, order), state=state, started_at=workflow.now(), by_hand=order.by_hand(), owner=action.asks[0],
+        )  # fmt: skip
+        steps.append(step)
+        return step
 
     def done(self, step: Step, answer: object) -> None:
         """It was carried out, found done already, or only noted (a plan, or shadow mode)."""

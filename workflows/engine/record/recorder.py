@@ -130,7 +130,7 @@ class Recorder:
             self._kept = whole
         except RetriesExhausted as out:
             workflow.logger.error("the ledger refused a batch: %s", out.why)
-        state.timeline.recorded_up_to(entries[-1].number if entries else 0)
+        state.timeline.recorded += len(entries)
 
     async def _record(self, entries: tuple[Entry, ...], status: dict[str, Any], base: dict[str, Any]) -> int:
         self._batches += 1
