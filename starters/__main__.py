@@ -3,6 +3,7 @@
 import sys
 
 from starters.cli import terminal
+from worker.process import leave
 
 LIGHT = ("severity", "quicksheet")  # they must answer at once, and need neither the SDK nor a database
 
@@ -12,7 +13,7 @@ def main() -> None:
         from starters.screens.sheets import app  # noqa: PLC0415
     else:
         from starters.cli.cli import app  # noqa: PLC0415
-    terminal.leave(terminal.run(app, sys.argv[1:]))
+    leave(terminal.run(app, sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -18,8 +18,7 @@ from activities.ledger.discrepancies import LOST_KINDS, Discrepancies
 from activities.ledger.effects import Done
 from activities.ledger.ledger import Ledger
 from activities.ledger.record import Recorded
-from starters.errors import CliError
-from starters.screens.text import typed
+from starters.screens.text import CliError, typed
 from workflows.incident import Phase, Severity, State
 from workflows.status import Status
 
@@ -204,7 +203,6 @@ def _seen(known: Recorded) -> IncidentView:
 
 
 def _from_server(one: "WorkflowExecution") -> IncidentView:
-    """What the server itself knows: search attributes. No steps, no questions."""
     told = {pair.key.name: pair.value for pair in one.typed_search_attributes.search_attributes}
     severity = Severity.parse(told.get("IncidentSeverity") or "SEV-2")
     now = datetime.now(UTC)

@@ -31,9 +31,8 @@ from temporalio.service import RPCStatusCode
 from activities.ledger.database import LedgerDown
 from activities.ledger.ledger import Ledger
 from activities.ledger.record import OVER
-from starters.errors import CliError, Refusal
-from starters.screens.text import typed
-from worker.converter import data_converter
+from starters.screens.text import CliError, Refusal, typed
+from worker import converter
 from worker.playbooks import PlaybookInfo, discover
 from worker.settings import Settings
 from workflows.incident import UNSURE, Alert, Incident, Joined, incident_id, worst
@@ -54,19 +53,11 @@ class Declared(NamedTuple):
     opened: bool
 
 
-class Delivered(NamedTuple):
-    """Where an alert ended, and how many that incident has heard of by now."""
-
-    incident_id: str
-    alerts: int
-
-
 async def connect(settings: Settings) -> Client:
     """A client of the configured server. Raises `CliError` after five seconds."""
     who = f"incident:{getpass.getuser()}@{socket.gethostname()}"
-    opening = Client.connect(settings.temporal_address, namespace=settings.temporal_namespace, data_converter=data_converter, identity=who)
     try:
-        return await asyncio.wait_for(opening, CONNECT_WITHIN)
+        return await asyncio.wait_for(converter.connect(settings, identity=who), CONNECT_WITHIN)
     except (RuntimeError, TimeoutError, RPCError):
         raise _unreachable(settings.temporal_address) from None
 
@@ -107,8 +98,10 @@ async def declare(client: Client, ledger: Ledger, settings: Settings, name: str,
 
 async def deliver(
     client: Client, ledger: Ledger, settings: Settings, info: PlaybookInfo, incident: Incident, alert: Alert, ids: Sequence[str] = ()
-) -> Delivered:
+) -> tuple[str, int]:
     """Bring an alert to its incident; start that incident if there is none. One request, so that a thousand at once start one incident.
+
+    Returns the incident, and how many alerts it has heard of by now.
 
     `ids`: the ids that the incident may have, if not the usual ones. An incident that is over accepts no new alert: the next id is tried.
     """
@@ -129,7 +122,7 @@ async def deliver(
             with suppress(Exception):  # the SDK keeps the same failure there too, and logs it when nobody reads it
                 await asyncio.wait_for(start.workflow_handle(), 0.1)
         if joined.mine:
-            return Delivered(candidate, joined.alerts)
+            return candidate, joined.alerts
     raise CliError(f"{NAMESAKES} incidents have the name {candidate} today", "incident list --all")
 
 

@@ -1,12 +1,15 @@
-"""The data converter: pydantic, and tolerant of what people type. Used by worker, clients, tests and the Replayer alike."""
+"""How we speak to Temporal: the data converter (pydantic, and tolerant of what people type), and the client. Worker, clients and tests alike."""
 
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 from temporalio.api.common.v1 import Payload
+from temporalio.client import Client
 from temporalio.common import RawValue
 from temporalio.contrib.pydantic import PydanticPayloadConverter, pydantic_data_converter
+
+from worker.settings import Settings
 
 
 class TolerantConverter(PydanticPayloadConverter):
@@ -16,7 +19,6 @@ class TolerantConverter(PydanticPayloadConverter):
     """
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
-        """As the base class; but without type hints nothing is refused."""
         if type_hints is not None:
             return super().from_payloads(payloads, type_hints)
         return [self._read(payload) for payload in payloads]
@@ -29,3 +31,10 @@ class TolerantConverter(PydanticPayloadConverter):
 
 
 data_converter = dataclasses.replace(pydantic_data_converter, payload_converter_class=TolerantConverter)
+
+
+async def connect(settings: Settings, *, identity: str | None = None, lazy: bool = False) -> Client:
+    """A client that speaks as the worker does. Raises `RuntimeError` when the server cannot be reached; not before it is used, if `lazy`."""
+    return await Client.connect(
+        settings.temporal_address, namespace=settings.temporal_namespace, data_converter=data_converter, identity=identity, lazy=lazy
+    )

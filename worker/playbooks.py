@@ -17,26 +17,21 @@ from workflows.playbook import Playbook
 
 @dataclass(frozen=True)
 class PlaybookInfo:
-    """One playbook as the outside names it."""
-
     name: str  # its file under workflows/playbooks/ without .py, or its folder
     type: str  # its Temporal workflow type
     card: Card
     cls: builtins.type[Playbook]
 
 
-def name_of(cls: builtins.type[Playbook]) -> str:
-    """The file, or the folder, that a playbook stands in."""
-    return cls.__module__.removeprefix("workflows.playbooks.").removesuffix(".playbook")
-
-
 @cache
 def discover() -> dict[str, PlaybookInfo]:
     """Every playbook by its file's (or folder's) name, in the order of the seed's sections."""
-    classes = [cls for cls in _declared("workflows.playbooks") if issubclass(cls, Playbook)]
-    found = [PlaybookInfo(name_of(cls), cls.__name__, cls.card, cls) for cls in classes]
-    found.sort(key=lambda info: tuple(int(n) for n in info.card.section.split(".")))
-    return {info.name: info for info in found}
+    found: dict[str, PlaybookInfo] = {}
+    for cls in _declared("workflows.playbooks"):
+        if issubclass(cls, Playbook):
+            name = cls.__module__.removeprefix("workflows.playbooks.").removesuffix(".playbook")
+            found[name] = PlaybookInfo(name, cls.__name__, cls.card, cls)
+    return dict(sorted(found.items(), key=lambda one: tuple(int(n) for n in one[1].card.section.split("."))))
 
 
 @cache
@@ -46,7 +41,6 @@ def lasting() -> tuple[type, ...]:
 
 
 def _declared(package: str) -> list[type]:
-    """The workflow classes that the modules of a package declare."""
     root = importlib.import_module(package)
     modules = [importlib.import_module(found.name) for found in pkgutil.walk_packages(root.__path__, f"{package}.")]
     return [

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 
 from temporalio.exceptions import ApplicationError
@@ -14,7 +14,6 @@ from activities.ledger.ledger import Ledger
 from activities.organisation.catalogue import Catalogue
 from activities.organisation.organisation import Organisation
 from activities.systems import Build, Look, Product, Unused
-from worker.credentials import NoCredential
 from worker.settings import Settings
 from worker.systems import users
 from worker.wiring import building
@@ -30,7 +29,10 @@ async def probe_all(settings: Settings) -> list[Capability]:
     call = Call(incident_id="doctor", key="doctor", at=datetime.now(UTC))
     async with AsyncExitStack() as stack:
         build = building(settings, stack)
-        look = Look(call, _catalogue(build.part(Organisation)), build.settings)
+        catalogue = Catalogue()
+        with suppress(Refused):  # `incident doctor` says of the file itself what is wrong with it
+            catalogue = build.part(Organisation).read_catalogue()
+        look = Look(call, catalogue, build.settings)
         return list(await asyncio.gather(*(_probed(build, one, systems, look) for one, systems in users().items())))
 
 
@@ -42,13 +44,6 @@ async def keep_probing(settings: Settings, ledger: Ledger) -> None:
         except Exception:  # the ledger is away, the organisation's file is being edited: the worker goes on
             log.exception("what can be used is not known; it is looked at again in %s", EVERY)
         await asyncio.sleep(EVERY.total_seconds())
-
-
-def _catalogue(organisation: Organisation) -> Catalogue:
-    try:
-        return organisation.read_catalogue()
-    except Refused:
-        return Catalogue()  # `incident doctor` says of the file itself what is wrong with it
 
 
 async def _probed(build: Build, one: Product, systems: list[str], look: Look) -> Capability:
@@ -64,7 +59,7 @@ async def _looked_at(build: Build, one: Product, look: Look) -> tuple[Standing, 
         seen = await asyncio.wait_for(build.choose(one).probe(build.client(one), look), WITHIN)
     except Unused as unused:
         return Standing.UNUSED, str(unused)
-    except (NoCredential, ValueError) as wrong:
+    except ValueError as wrong:
         return Standing.BROKEN, str(wrong)
     except TimeoutError:
         return Standing.BROKEN, f"no answer within {WITHIN:g} s"

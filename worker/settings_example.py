@@ -21,7 +21,6 @@ INCIDENT_ALERT_TOKEN=file:/run/secrets/alert_token
 
 
 def example() -> str:
-    """The whole file."""
     first = {client.settings: client for client in reversed(clients())}
     return HEAD + "".join(line + "\n" for client in clients() if first[client.settings] is client for line in _section(client))
 

@@ -35,7 +35,6 @@ def clients() -> tuple[ClientInfo[Any], ...]:
 
 
 def ports() -> dict[str, Port[Any]]:
-    """Every port by name."""
     return {one.name: one for info in systems().values() for one in info.clients if isinstance(one, Port)}
 
 
@@ -60,14 +59,12 @@ def chosen(organisation: Organisation) -> Mapping[str, ClientInfo[Any]]:
 
 
 def _client(organisation: Organisation, port: str, client: str) -> ClientInfo[Any]:
-    if port not in ports():
-        known = meant(port, ports()) or f"; there are {', '.join(ports())}"
-        raise Refused(f"{organisation.path}: policy.systems.{port}: there is no such choice{known}")
-    among = {one.name: one for one in ports()[port].clients}
-    if client not in among:
-        known = meant(client, among) or f"; there are {', '.join(among)}"
-        raise Refused(f"{organisation.path}: policy.systems.{port}: there is no client {client!r}{known}")
-    return among[client]
+    among = {one.name: one for one in ports()[port].clients} if port in ports() else {}
+    if client in among:
+        return among[client]
+    said, word, known = (f"client {client!r}", client, list(among)) if among else ("such choice", port, list(ports()))
+    other = meant(word, known) or f"; there are {', '.join(known)}"
+    raise Refused(f"{organisation.path}: policy.systems.{port}: there is no {said}{other}")
 
 
 def complete(settings: Settings) -> Any:
@@ -78,13 +75,12 @@ def complete(settings: Settings) -> Any:
 
 @cache
 def settings_class() -> Any:
-    """The worker's settings and those of all clients."""
     models = dict.fromkeys(client.settings for client in clients())
     return create_model("AllSettings", __base__=(Settings, *models))
 
 
 def practice(url: str, token: str) -> dict[str, str]:
     """The settings by which every client speaks to a practice platform at `url`. `token`: a reference to its token."""
-    fields = {name: of for client in clients() for name, of in client.settings.model_fields.items()}
-    said = {name: noted(of, "practice") or "" for name, of in fields.items()}
-    return {name: value.replace("{url}", url).replace("{token}", token) for name, value in said.items() if value}
+    fields = [field for client in clients() for field in client.settings.model_fields.items()]
+    said = {name: noted(of, "practice") for name, of in fields if noted(of, "practice")}
+    return {name: value.replace("{url}", url).replace("{token}", token) for name, value in said.items()}

@@ -14,9 +14,8 @@ from activities.kit.clock import Clock, RealClock
 from activities.ledger.ledger import Ledger
 from activities.organisation.organisation import Organisation
 from activities.systems import Build
-from worker.converter import data_converter
-from worker.credentials import resolve
-from worker.settings import Settings
+from worker.converter import connect
+from worker.settings import Settings, resolve
 from worker.systems import chosen, complete, systems
 
 Transport = httpx.AsyncBaseTransport | None
@@ -24,14 +23,11 @@ Transport = httpx.AsyncBaseTransport | None
 
 @dataclass(frozen=True)
 class Fleet:
-    """Every system a worker can act on."""
-
     systems: tuple[System, ...]
     ledger: Ledger
 
     @property
     def activities(self) -> Sequence[Callable[..., Any]]:
-        """The bound verbs, as Temporal wants them."""
         marked = [(system, name) for system in self.systems for name in dir(type(system))]
         return [getattr(system, name) for system, name in marked if hasattr(getattr(type(system), name), "__action__")]
 
@@ -41,10 +37,7 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
     ledger = Ledger(settings.ledger_url)
     ledger.migrate()
     # A freeze is a workflow. Nothing is connected before the first message: systems are wired before there is a server to speak to.
-    temporal = await Client.connect(
-        settings.temporal_address, namespace=settings.temporal_namespace, data_converter=data_converter, lazy=True
-    )
-    build = building(settings, stack, {Ledger: ledger, Client: temporal}, clock, transport)
+    build = building(settings, stack, {Ledger: ledger, Client: await connect(settings, lazy=True)}, clock, transport)
     fleet = Fleet(tuple(build.system(cls) for cls in verbs()), ledger)
     for system in fleet.systems:
         if system is not ledger:

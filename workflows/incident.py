@@ -10,6 +10,12 @@ from activities.kit.words.redact import Redacted, RedactedLabels
 from activities.values import Risk, Role, Value
 
 
+class Shown(BaseModel):
+    """What is shown of an incident, and changes while it runs. Unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class Severity(IntEnum):
     """SEV-1 … SEV-5, P0 … P4 (seed §0.1). Worse is smaller."""
 
@@ -40,7 +46,6 @@ SEV1, SEV2, SEV3, SEV4, SEV5 = Severity
 
 
 def worst(first: Severity, *others: Severity) -> Severity:
-    """Return the most severe of them."""
     return min((first, *others))
 
 
@@ -77,7 +82,6 @@ class State(StrEnum):
 
     @property
     def over(self) -> bool:
-        """True when nothing of ours runs any more."""
         return self in (State.RESOLVED, State.STOOD_DOWN, State.CLOSED)
 
 
@@ -90,9 +94,7 @@ class Card(Value):
     floor: Severity
     lead: tuple[Role, ...]
     triggers: tuple[str, ...]
-    sure: bool = (
-        False  # what triggers it leaves nothing to be unsure of: it begins at its floor, not at SEV-2 until somebody knows (seed §0.1)
-    )
+    sure: bool = False  # what triggers it leaves nothing to be unsure of: it begins at its floor, not at SEV-2 (seed §0.1)
     public: bool = True  # whether customers may read of it on the status page
     restricted: bool = False  # need to know only: a private room under a code name, and no word outside without Legal and the commander
 
@@ -137,8 +139,6 @@ class Joined(Value):
 
 
 class QuestionKind(StrEnum):
-    """What sort of answer is wanted."""
-
     APPROVAL = "approval"  # approve | decline
     REPAIR = "repair"  # retry | done by hand | skip | hand over
     CONFIRMATION = "confirmation"  # approve | decline, nothing is imposed by it
@@ -192,10 +192,8 @@ class AcceptedAnswer(Value):
     value: JsonValue = None
 
 
-class QuestionDraft(BaseModel):
+class QuestionDraft(Shown):
     """What is asked, of whom, and what a yes would do."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: QuestionKind = QuestionKind.CONFIRMATION
     asks: str

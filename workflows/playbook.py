@@ -6,11 +6,11 @@ A playbook file is its docstring, its card and its `run`; what `run` says is in 
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
+from functools import partialmethod
 from typing import Any, ClassVar
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, ChildWorkflowError
 
 from activities.action import Role
 from workflows.comms.comms import Comms
@@ -20,13 +20,13 @@ from workflows.engine.lifecycle.ending import Ending
 from workflows.engine.record.recorder import Recorder
 from workflows.engine.state import IncidentState
 from workflows.engine.verbs import Verbs
-from workflows.errors import HandOver, NotAccepted
+from workflows.errors import HandOver
 from workflows.first_minutes.first_minutes import FirstMinutes
 from workflows.incident import Card, Incident, Joined, Phase, State
 from workflows.people.commands import IncidentCommands
 from workflows.people.messages import MessageHandlers, alert_of, incident_of
 from workflows.people.questions import Questions
-from workflows.procedures.procedures import ProcedureRequest, Procedures
+from workflows.procedures.procedures import Procedures
 from workflows.status import Outcome, Status
 
 # Who may have a universal procedure run (spec §4: whoever runs things; the question that it asks goes to whoever may approve it).
@@ -82,7 +82,7 @@ class Playbook(Verbs, MessageHandlers):
         recording = asyncio.create_task(self._recorder.run())
         self._comms.start()
         self.first_minutes.start()
-        planning = asyncio.create_task(self._plan_ahead())
+        planning = asyncio.create_task(plan_ahead(self.state))
         work = asyncio.create_task(self._follow(body))
         try:
             await workflow.wait_condition(lambda: work.done() or self._commands.stand_down is not None)
@@ -91,7 +91,10 @@ class Playbook(Verbs, MessageHandlers):
         if not work.done():
             self._invoker.stopping = work
             work.cancel()
-        await self._settled(work)
+        try:
+            await work
+        except asyncio.CancelledError:
+            self.state.note("stopped", "the playbook was stopped; its work has ended")
         planning.cancel()
         # One after another, without new tasks: this runs at cache eviction too, where none may be made.
         await self.first_minutes.stop()
@@ -114,15 +117,6 @@ class Playbook(Verbs, MessageHandlers):
         await self._comms.stop()
         return self._recorder.ended(rehearsed=self._recorder.status())
 
-    async def _plan_ahead(self) -> None:
-        """A plan is a help, never a condition: why there is none is noted."""
-        if not self.policy.plan_ahead:
-            return
-        try:
-            await plan_ahead(self.state)
-        except ChildWorkflowError as failed:
-            self.state.note("no plan", str(failed.cause or failed))
-
     async def _follow(self, body: Run) -> None:
         try:
             if not self.state.incident.service:
@@ -130,12 +124,6 @@ class Playbook(Verbs, MessageHandlers):
             await body(self, self.state.incident)
         except HandOver as why:
             await self._ending.hand_over(str(why))
-
-    async def _settled(self, work: asyncio.Task[None]) -> None:
-        try:
-            await work
-        except asyncio.CancelledError:
-            self.state.note("stopped", "the playbook was stopped; its work has ended")
 
     async def _close(self, recording: asyncio.Task[None]) -> None:
         state = self.state
@@ -149,12 +137,14 @@ class Playbook(Verbs, MessageHandlers):
 
     # -- messages ---------------------------------------------------------------------------------------------------------------------
 
-    async def receive(self, name: str, given: Sequence[object]) -> str:
-        """Act on one message. A message may come before the first activity has read the policy: it waits for that."""
+    async def receive(self, name: str, given: Sequence[object]) -> str | Joined:
+        """Act on one message. A person's may come before the first activity has read the policy: it waits for that."""
+        if name == "alert":
+            return self.state.count_alert(alert_of(given))
         await workflow.wait_condition(lambda: self._declared)
         if name == "do":
             person, message = await self._commands.holder("do", tuple(given), MAY_RUN_PROCEDURES)
-            return self.procedures.begin(ProcedureRequest.of(message, person.id))
+            return self.procedures.begin(message.model_copy(update={"by": person.id}))
         state = self.state
         severity, notes = state.severity, (state.hypotheses, state.impact, state.scope)
         reply = await self._commands.receive(name, tuple(given))
@@ -168,22 +158,6 @@ class Playbook(Verbs, MessageHandlers):
         """Note what was not accepted. What was sent is not repeated: it may be somebody's code."""
         self.state.note("refused", f"{name}: {why}")
 
-    @workflow.update(name="alert", description="One more delivery of an alert, from the receiver")
-    def alert(self, *given: Any) -> Joined:
-        """Count an alert that came for this incident; say so when it is not ours."""
-        try:
-            return self.state.count_alert(alert_of(given))
-        except NotAccepted as no:
-            self.refuse("alert", given, str(no))
-            return Joined(mine=True, alerts=self.state.alerts)
-
-    @alert.validator
-    def _is_an_alert(self, *given: Any) -> None:
-        try:
-            alert_of(given)
-        except NotAccepted as no:
-            raise ApplicationError(str(no), type="NotAccepted", non_retryable=True) from None
-
     @workflow.query(description="Everything that is true of this incident now")
     def status(self, *given: Any) -> Status:
         return self._recorder.status()
@@ -194,25 +168,6 @@ class Playbook(Verbs, MessageHandlers):
 
     # -- phase blocks -----------------------------------------------------------------------------------------------------------------
 
-    def triage(self) -> AbstractAsyncContextManager[None]:
-        """What is it, and how far does it reach?"""
-        return self._block(Phase.TRIAGE)
-
-    @asynccontextmanager
-    async def mitigation(self) -> AsyncIterator[None]:
-        """End the customers' impact. The block ends when the metrics say that it has ended, on no verb's word."""
-        async with self._block(Phase.MITIGATION):
-            yield
-        await self._proof.until_mitigated()
-
-    def recovery(self) -> AbstractAsyncContextManager[None]:
-        """Return to normal, step by step."""
-        return self._block(Phase.RECOVERY)
-
-    def post_incident(self) -> AbstractAsyncContextManager[None]:
-        """What must not be forgotten afterwards."""
-        return self._block(Phase.POST_INCIDENT)
-
     @asynccontextmanager
     async def _block(self, phase: Phase) -> AsyncIterator[None]:
         self.state.phase = phase
@@ -220,6 +175,17 @@ class Playbook(Verbs, MessageHandlers):
         self.state.note("phase", phase.title)
         self._comms.entered(phase)
         yield
+
+    triage = partialmethod(_block, Phase.TRIAGE)  # what is it, and how far does it reach?
+    recovery = partialmethod(_block, Phase.RECOVERY)  # return to normal, step by step
+    post_incident = partialmethod(_block, Phase.POST_INCIDENT)  # what must not be forgotten afterwards
+
+    @asynccontextmanager
+    async def mitigation(self) -> AsyncIterator[None]:
+        """End the customers' impact. The block ends when the metrics say that it has ended, on no verb's word."""
+        async with self._block(Phase.MITIGATION):
+            yield
+        await self._proof.until_mitigated()
 
 
 def _keyed(incident: Incident, playbook: type[Playbook]) -> Incident:

@@ -3,10 +3,8 @@
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
-
 from activities.action import Risk, Role, Value
-from workflows.incident import Phase, Question, Severity, State
+from workflows.incident import Phase, Question, Severity, Shown, State
 
 
 class StepState(StrEnum):
@@ -22,11 +20,7 @@ class StepState(StrEnum):
     TASK = "task"  # handed to a person, because no system of ours can do it
 
 
-class Step(BaseModel):
-    """One durable step of the playbook, as it is shown."""
-
-    model_config = ConfigDict(extra="forbid")
-
+class Step(Shown):
     number: int
     phase: Phase
     verb: str
@@ -42,10 +36,8 @@ class Step(BaseModel):
     owner: Role | None = None
 
 
-class InForce(BaseModel):
+class InForce(Shown):
     """A temporary measure that is imposed, with how to lift it."""
-
-    model_config = ConfigDict(extra="forbid")
 
     number: int
     name: str
@@ -58,11 +50,7 @@ class InForce(BaseModel):
     held_by: str = ""  # a named person who took it over
 
 
-class Task(BaseModel):
-    """Work for a person, stated in plan, status and timeline; never silent."""
-
-    model_config = ConfigDict(extra="forbid")
-
+class Task(Shown):
     number: int
     text: str
     owner: Role
@@ -71,10 +59,8 @@ class Task(BaseModel):
     due: str = ""
 
 
-class Planned(BaseModel):
+class Planned(Shown):
     """A step that is still to come, as far as the playbook can say now: enough to do it by hand."""
-
-    model_config = ConfigDict(extra="forbid")
 
     number: int
     phase: Phase
@@ -93,11 +79,7 @@ class ItemState(StrEnum):
     NOT_APPLICABLE = "not applicable"  # its condition does not hold
 
 
-class ItemStatus(BaseModel):
-    """The state of one checklist item, and the evidence."""
-
-    model_config = ConfigDict(extra="forbid")
-
+class ItemStatus(Shown):
     key: str
     state: ItemState
     done_at: datetime | None = None
@@ -105,10 +87,8 @@ class ItemStatus(BaseModel):
     evidence: str = ""
 
 
-class Status(BaseModel):
+class Status(Shown):
     """Everything that is true of an incident now: what `status` and `watch` show, and what the ledger keeps."""
-
-    model_config = ConfigDict(extra="forbid")
 
     incident_id: str
     version: int = 0
@@ -171,7 +151,6 @@ class Status(BaseModel):
 
     @property
     def asking(self) -> list[Question]:
-        """The questions that wait for an answer."""
         return [q for q in self.questions if q.open]
 
 

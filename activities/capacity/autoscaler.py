@@ -18,8 +18,6 @@ LATELY = timedelta(minutes=1)  # over which the 99th percentile is said
 
 
 class AutoscalerOf(PlatformResource, path="services/{service}/autoscaler", called="the autoscaler of {service}"):
-    """The autoscaler of a service."""
-
     epochs = False
 
     service: str
@@ -89,7 +87,6 @@ class Capacity(Reading[Bounds]):
         return max((_ratio(self.used_rps.get(r, 0.0), c) for r, c in self.capacity_rps.items()), default=0.0)
 
     def fullest(self) -> float:
-        """How full the fullest dependency is."""
         return max(self.saturation.values(), default=0.0)
 
     def scaled(self, factor: float, numbers: MitigationSettings | None = None) -> Change[AutoscalerOf, Bounds]:
@@ -117,13 +114,8 @@ class Autoscalers(
     async def survey(self, call: Call, of: AutoscalerOf) -> Capacity:
         """How much runs, what it could carry, how full the dependencies are."""
         now, room = await self.look_at(call, of), await self.rest.look(call, PartOf(service=of.service, part="headroom"))
-        return now.model_copy(
-            update={
-                "capacity_rps": {region: float(row["capacity_rps"]) for region, row in room["regions"].items()},
-                "used_rps": {region: float(row["used_rps"]) for region, row in room["regions"].items()},
-                "saturation": room["dependencies"],
-            }
-        )
+        rates = {name: {region: float(row[name]) for region, row in room["regions"].items()} for name in ("capacity_rps", "used_rps")}
+        return now.model_copy(update={**rates, "saturation": room["dependencies"]})
 
     def understood(self, of: AutoscalerOf, said: Mapping[str, Any]) -> Capacity:
         rows = {region: Instances.model_validate(row) for region, row in said["regions"].items()}
@@ -146,7 +138,6 @@ class Autoscalers(
             raise Refused(f"the {full} is {now.fullest():.0%} full by now: more instances would push the trouble there. Read it again")
 
     async def prove(self, call: Call, order: Change[AutoscalerOf, Bounds], now: Capacity) -> str:
-        """The instances that are ready, by region."""
         ready = {region: row.ready for region, row in (await self.look_at(call, order.of)).regions.items()}
         short = {region: n for region, n in order.wanted.least.items() if ready.get(region, 0) < n}
         if short:

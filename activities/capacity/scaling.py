@@ -14,8 +14,6 @@ from activities.organisation.catalogue import Deployed
 
 
 class ReplicasOf(Resource):
-    """The Deployment of a service in a region."""
-
     service: Deployed
     region: str
 
@@ -90,5 +88,4 @@ SCALED_DEPLOYMENT = Scaling.measure("scaled deployment")
 
 
 def scale(service: Deployed, region: str, replicas: int, why: str = "") -> Change[ReplicasOf, Replicas]:
-    """The order that lets a service have so many pods in a region."""
     return Scaling.order(ReplicasOf(service=service, region=region), Replicas(replicas=replicas), why=why)

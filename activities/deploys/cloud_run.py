@@ -70,8 +70,7 @@ class CloudRun:
         await self._finished(call, said)
 
     async def _finished(self, call: Call, operation: Json) -> None:
-        """Poll while patience lasts. Raises `Refused` when it failed, `NotYet` when only the answer was lost. One that cannot be read says
-        nothing: the caller reads back."""
+        """Poll while patience lasts; the caller reads back. Raises `Refused` when it failed, `NotYet` when only its outcome was lost."""
         until = time.monotonic() + self._patience
         while not operation.get("done") and time.monotonic() < until:
             with contextlib.suppress(httpx.TransportError):
@@ -160,7 +159,7 @@ def _secrets(said: Json) -> Iterator[str]:
 def _revision(said: Json, container: str) -> Revision:
     containers = said.get("containers", [])
     conditions = {one["type"]: one for one in said.get("conditions", [])}
-    notes = said.get("annotations", {})
+    notes, there = said.get("annotations", {}), conditions.get("ContainerReady", {})
     return Revision(
         id=_last(said["name"]),
         digest=digest_of(_app(containers, container)),
@@ -170,14 +169,8 @@ def _revision(said: Json, container: str) -> Revision:
         secrets=tuple(dict.fromkeys(_secrets(said))),
         schema_min=_number(notes.get(f"{SCHEMA}min", "")),
         schema_max=_number(notes.get(f"{SCHEMA}max", "")),
-        image_present=_image_present(conditions.get("ContainerReady", {})),
+        image_present=True if there.get("state") == SUCCEEDED else False if there.get("reason") == "CONTAINER_MISSING" else None,
     )
-
-
-def _image_present(condition: Json) -> bool | None:
-    if condition.get("state") == SUCCEEDED:
-        return True
-    return False if condition.get("reason") == "CONTAINER_MISSING" else None
 
 
 def _number(text: str) -> int | None:

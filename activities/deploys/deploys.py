@@ -14,19 +14,7 @@ from typing import Any, Protocol, TypeVar
 from temporalio import activity
 
 from activities.action import Call, Effect, Limits, NotYet, Patience, Refused, Risk, Role, System, action
-from activities.deploys.orders import (
-    RevisionsOf,
-    Rollout,
-    Sampled,
-    ServedBy,
-    Serving,
-    ToRevision,
-    everywhere,
-    in_words,
-    listed,
-    same,
-    whole,
-)
+from activities.deploys.orders import RevisionsOf, Rollout, Sampled, ServedBy, Serving, ToRevision, everywhere, in_words, listed, whole
 from activities.edge.probe import EdgeProbe
 from activities.kit.http import Conflict
 from activities.kit.words import promql
@@ -99,10 +87,7 @@ class Deploys(System):
         platform = self._platform(order.service)
         _refuse_nonsense(order)
 
-        async def look(region: str) -> Serving:
-            return await _serving(platform, call, order.service, region)
-
-        found = await _each(order.split, look)
+        found = await _each(order.split, lambda region: _serving(platform, call, order.service, region))
         _refuse_if_theirs(order, call.key, {r: now for r, now in found.items() if isinstance(now, Serving)})
 
         async def bring(region: str) -> tuple[Serving, bool]:
@@ -116,7 +101,7 @@ class Deploys(System):
         after = {region: one for region, one in done.items() if isinstance(one, tuple)}
         return Effect(
             target=order.target(),
-            summary=order.effect() + _altered({region: serving for region, (serving, _) in after.items()}),
+            summary=order.effect() + _altered(call.key, {region: serving for region, (serving, _) in after.items()}),
             proven_by=f"{order.service.platform.replace('_', ' ')} shows {everywhere({r: s.split for r, (s, _) in after.items()})} in force",
             adopted=not any(wrote for _, wrote in after.values()),
             before={region: {**split} for region, split in order.before.items()},
@@ -212,15 +197,16 @@ async def _bring_about(
     return after, wrote
 
 
-def _altered(found: Mapping[str, Serving]) -> str:
-    altered = [f"in {region} {listed(now.asked)} runs in its place ({now.altered.how})" for region, now in found.items() if now.altered]
+def _altered(key: str, found: Mapping[str, Serving]) -> str:
+    ours = {r: (now.asked, now.altered.how) for r, now in found.items() if now.altered and now.altered.key == f"{key}/{r}"}
+    altered = [f"in {region} {listed(runs)} runs in its place ({how})" for region, (runs, how) in ours.items()]
     return f"; others altered it on its way: {'; '.join(altered)}" if altered else ""
 
 
 def _refuse_if_theirs(order: ToRevision, key: str, found: Mapping[str, Serving]) -> None:
     ours = [region for region, now in found.items() if now.heads_for(order.split[region], f"{key}/{region}")]
-    left = {region for region, now in found.items() if region in order.left_as and same(now.asked, order.left_as[region])}
-    theirs = {r: now.asked for r, now in found.items() if r not in {*ours, *left} and not now.heads_for(order.before[r])}
+    known = {**order.before, **order.left_as}
+    theirs = {region: now.asked for region, now in found.items() if region not in ours and not now.heads_for(known[region])}
     if not theirs:
         return
     done = f" {listed(ours)} already serves as wanted." if ours else ""

@@ -80,12 +80,9 @@ class Kubernetes:
             raise Refused(f"{order.service.name} is paused in {region}; resume its rollout first")
         cause = f"{call.incident_id}: {order.purpose} to {wanted[0]} [{call.key}]"
         template = {"op": "replace", "path": "/spec/template", "value": asked_template(found)}
-        notes = {
-            "op": "add",
-            "path": "/metadata/annotations",
-            "value": {**(deployment["metadata"].get("annotations") or {}), CHANGE_CAUSE: cause},
-        }
-        await self._patch(call, order.service, region, order.versions[region], [template, notes])
+        notes = {**(deployment["metadata"].get("annotations") or {}), CHANGE_CAUSE: cause}
+        noted = {"op": "add", "path": "/metadata/annotations", "value": notes}
+        await self._patch(call, order.service, region, order.versions[region], [template, noted])
 
     async def may_change(self, call: Call, service: Deployed, region: str) -> bool:
         """Whether we may patch Deployments and their scale, as the cluster itself says (SelfSubjectAccessReview: it changes nothing)."""
@@ -181,7 +178,8 @@ def _wanted(deployment: Json, sets: list[Json]) -> str:
     """The ReplicaSet of the template that the Deployment asks for; of twins the newest, as the controller chooses."""
     template = deployment["spec"]["template"]
     alike = [one for one in sets if asked_template(one) == template]
-    return max(alike, key=_number)["metadata"]["name"] if alike else UNSEEN
+    newest = max(alike, key=lambda one: int(one["metadata"].get("annotations", {}).get(REVISION) or 0), default=None)
+    return newest["metadata"]["name"] if newest else UNSEEN
 
 
 def _serving(service: Deployed, deployment: Json, sets: list[Json]) -> Serving:
@@ -224,24 +222,18 @@ def _ready_shares(sets: list[Json]) -> Split:
 
 def _revision(service: Deployed, replica_set: Json, held: frozenset[str]) -> Revision:
     template, metadata = replica_set["spec"]["template"], replica_set["metadata"]
-    images, notes = digests(template), notes_of(template)
-    status = replica_set.get("status", {})
+    images, notes, status = digests(template), notes_of(template), replica_set.get("status", {})
     return Revision(
         id=metadata["name"],
         digest=app_digest(service, template),
         images=images,
         created_at=datetime.fromisoformat(metadata["creationTimestamp"].replace("Z", "+00:00")),
-        ready=status.get("readyReplicas", 0) > 0
-        or not replica_set["spec"].get("replicas", 0),  # of one without pods nobody says anything else
+        ready=status.get("readyReplicas", 0) > 0 or not replica_set["spec"].get("replicas", 0),  # without pods nobody says anything else
         secrets=secrets(template),
         schema_min=_whole(notes.get(f"{SCHEMA}min", "")),
         schema_max=_whole(notes.get(f"{SCHEMA}max", "")),
         image_present=held.issuperset(images) or None,
     )
-
-
-def _number(replica_set: Json) -> int:
-    return _whole(replica_set["metadata"].get("annotations", {}).get(REVISION, "")) or 0
 
 
 def _whole(text: str) -> int | None:

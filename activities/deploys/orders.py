@@ -201,13 +201,15 @@ def alike(secret: str) -> str:
 
 def _worst(found: list[Revision], regions: int) -> Revision:
     one, digests, images = found[0], {each.digest for each in found}, {each.image_present for each in found}
-    image = False if False in images else None if None in images else True
+    lowest, highest = [each.schema_min for each in found], [each.schema_max for each in found]
     return one.model_copy(
         update={
             "created_at": min(each.created_at for each in found),
             "digest": one.digest if len(digests) == 1 else "",
             "ready": len(found) == regions and all(each.ready for each in found),
-            "image_present": image,
+            "schema_min": None if None in lowest else max(filter(None, lowest), default=0),
+            "schema_max": None if None in highest else min(filter(None, highest), default=0),
+            "image_present": False if False in images else None if None in images else True,
             "images": tuple(sorted({image for each in found for image in each.images})),
             "secrets": tuple(sorted({secret for each in found for secret in each.secrets})),
         }

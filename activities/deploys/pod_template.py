@@ -1,7 +1,4 @@
-"""Pod templates of Kubernetes as they tell of a revision: its containers, images and secrets, and what others added to it.
-
-The first container is not the whole: side-cars may stand before the application's own, and containers that start first beside both.
-"""
+"""Pod templates of Kubernetes: which container is the application's (not always the first), all images and secrets, and what others changed."""
 
 from collections.abc import Iterator
 from typing import Any

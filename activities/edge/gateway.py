@@ -18,8 +18,6 @@ from activities.platform.control_plane import ControlPlane, PlatformResource
 
 
 class GatewayOf(PlatformResource, path="services/{service}/gateway", called="the gateway of {service}"):
-    """The gateway of a service."""
-
     service: str
 
 

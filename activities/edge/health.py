@@ -4,7 +4,7 @@ Shares are 0 to 1.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import chain
 
@@ -21,8 +21,6 @@ WELL = 0.95  # of the probes answered well: below, a region or a vantage point c
 
 
 class Vantages(ReadOrder, target="service/{service}"):
-    """Look at a service from inside every region, and from outside through the balancer, from several networks."""
-
     service: str
     regions: tuple[str, ...]
     numbers: MitigationSettings = MitigationSettings()
@@ -32,7 +30,6 @@ class Vantages(ReadOrder, target="service/{service}"):
         return f"look at {self.service} from inside {listed(self.regions)} and from outside ({', '.join(self.numbers.vantages)})"
 
     def by_hand(self) -> tuple[str, ...]:
-        """Inside and outside of each region, by curl."""
         outside = address(EDGE, path(self.service, "healthz"))
         inside = ((region, address(EDGE, path(self.service, "regions", region, "status"))) for region in self.regions)
         return tuple(chain.from_iterable((curl("GET", url), curl("GET", outside, ("X-Region: ", region))) for region, url in inside))
@@ -81,14 +78,7 @@ class HealthMap(Value):
         return not self.ill_inside() and bool(self.outside) and set(self.ill_outside()) == set(self.outside)
 
 
-class DependenciesOf(
-    PlatformLook,
-    target="service/{service}",
-    effect="ask what {service} stands on, and whether it holds",
-    path="services/{service}/dependencies",
-):
-    """Ask what a service stands on: balancer, names, certificate, database, cache."""
-
+class DependenciesOf(PlatformLook, effect="ask what {service} stands on, and whether it holds", path="services/{service}/dependencies"):
     service: str
 
 
@@ -104,8 +94,6 @@ class Dependencies(Value):
 
 
 class Edge(System):
-    """What inside and outside say of a service."""
-
     def __init__(self, plane: ControlPlane, edge: EdgeProbe) -> None:
         self._plane, self._edge = plane, edge
 
@@ -113,17 +101,18 @@ class Edge(System):
     async def health(self, order: Vantages, call: Call) -> HealthMap:
         """The service from inside every region and from outside, by several networks (A.1 T1). No answer is a finding, not an error."""
         vantages = order.numbers.vantages
-        inside, outside = await asyncio.gather(
+        asked = [(vantage, region) for vantage in vantages for region in ("", *order.regions) for _ in range(order.times)]
+        inside, met = await asyncio.gather(
             asyncio.gather(*(self._edge.status(call, order.service, region) for region in order.regions)),
-            asyncio.gather(*(self._from(call, order, vantage) for vantage in vantages)),
+            asyncio.gather(*(self._edge.meet(call, order.service, region, vantage, "healthz") for vantage, region in asked)),
         )
-        pinned = {r: [met for _, by_region in outside for met in by_region[r]] for r in order.regions}
+        outside = [(vantage, region, one) for (vantage, region), one in zip(asked, met, strict=True)]
         return HealthMap(
             service=order.service,
             inside={region: _inside(said) for region, said in zip(order.regions, inside, strict=True)},
-            outside={region: _well(met) for region, met in pinned.items()},
-            vantages={vantage: _well(balanced) for vantage, (balanced, _) in zip(vantages, outside, strict=True)},
-            answered=sum(any(met.status for met in chain(balanced, *pins.values())) for balanced, pins in outside),
+            outside={name: _well(one for _, region, one in outside if region == name) for name in order.regions},
+            vantages={name: _well(one for vantage, region, one in outside if vantage == name and not region) for name in vantages},
+            answered=len({vantage for vantage, _, one in outside if one.status}),
             wanted=order.numbers.least_vantages,
             at=call.at,
         )
@@ -135,15 +124,6 @@ class Edge(System):
         up = {name: bool(row["up"]) for name, row in said.items()}
         return Dependencies(up=up, detail={name: str(row.get("detail", "")) for name, row in said.items()}, at=call.at)
 
-    async def _from(self, call: Call, order: Vantages, vantage: str) -> tuple[list[Met], dict[str, list[Met]]]:
-        """What one network meets: through the balancer, and pinned to every region."""
-        asked = ["" for _ in range(order.times)] + [region for region in order.regions for _ in range(order.times)]
-        said = await asyncio.gather(*(self._edge.health(call, order.service, region, vantage) for region in asked))
-        pinned: dict[str, list[Met]] = {region: [] for region in order.regions}
-        for region, met in zip(asked[order.times :], said[order.times :], strict=True):
-            pinned[region].append(met)
-        return said[: order.times], pinned
-
 
 def _inside(said: dict[str, object] | None) -> Inside:
     if said is None:
@@ -151,7 +131,7 @@ def _inside(said: dict[str, object] | None) -> Inside:
     return Inside.model_validate({name: said.get(name) for name in Inside.model_fields if said.get(name) is not None})
 
 
-def _well(met: Sequence[Met]) -> float | None:
+def _well(met: Iterable[Met]) -> float | None:
     """The share of probes that were answered well; those that were turned away or met nothing at all say nothing of the service."""
     said = [one for one in met if one.status and one.status != 429]
     return sum(one.ok for one in said) / len(said) if said else None

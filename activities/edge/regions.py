@@ -75,8 +75,6 @@ class HeadroomOf(
     effect="read whether the other regions of {service} can take over from {region}",
     path="services/{service}/headroom",
 ):
-    """Read whether the other regions can take over from this one."""
-
     service: str
     region: str
     numbers: MitigationSettings = MitigationSettings()
@@ -117,7 +115,6 @@ class Regions(
             raise Refused("; ".join(against))
 
     async def prove(self, call: Call, order: Change[RegionsOf, Weights], now: Reading[Weights]) -> str:
-        """Who answers, and how many requests the region still counts."""
         region, numbers = order.of.region, order.numbers
         met = await asyncio.gather(*(self._edge.meet(call, order.of.service) for _ in range(SAMPLE)))
         by = Counter(one.region for one in met if one.region)

@@ -15,7 +15,7 @@ async def _probe(edge: EdgeProbe, look: Look) -> Seen:
     service = next(iter(look.catalogue.services), None)
     if service is None:
         raise Unused("organisation.toml names no service")
-    return Seen(f"{service} answers a customer with {(await edge.health(look.call, service)).status}")
+    return Seen(f"{service} answers a customer with {(await edge.meet(look.call, service, page='healthz')).status}")
 
 
 SYSTEM = SystemInfo(ClientInfo("edge", EdgeProbe, EdgeSettings, _probe))

@@ -20,15 +20,11 @@ from activities.organisation.numbers import MitigationSettings
 from activities.platform.control_plane import ControlPlane, PlatformLook, PlatformResource
 
 
-class FeedsOf(PlatformLook, target="service/{service}", effect="read the feeds of {service}", path="feeds", asks=("service",)):
-    """Read which feeds a service reads."""
-
+class FeedsOf(PlatformLook, effect="read the feeds of {service}", path="feeds", asks=("service",)):
     service: str
 
 
 class FeedOf(PlatformResource, path="feeds/{feed}", called="feed {feed}"):
-    """One feed."""
-
     feed: str
 
     def watch_by_hand(self, value: "Feeding") -> tuple[str, ...]:
@@ -78,8 +74,6 @@ class Feed(Reading[Feeding]):
 
 
 class FeedList(Value):
-    """The feeds that a service reads."""
-
     feeds: tuple[Feed, ...]
     at: datetime
 
@@ -100,10 +94,11 @@ class Feeds(
     @action("feeds.of_service")
     async def of_service(self, order: FeedsOf, call: Call) -> FeedList:
         """The feeds that a service reads."""
-        return FeedList(feeds=tuple(map(_feed, (await self.rest.look(call, order))["feeds"])), at=call.at)
+        said = (await self.rest.look(call, order))["feeds"]
+        return FeedList(feeds=tuple(self.understood(FeedOf(feed=row["name"]), row) for row in said), at=call.at)
 
     def understood(self, of: FeedOf, said: Mapping[str, Any]) -> Feed:
-        return _feed(said)
+        return super().understood(of, {**said, "newest": said["version"]})
 
     async def check(self, call: Call, order: Change[FeedOf, Feeding] | Restore[FeedOf, Feeding], to: Feeding) -> None:
         """No version is read that is not known to be good; on the way back a good one is waited for."""
@@ -147,9 +142,3 @@ PAUSED = Feeds.measure("paused")
 def pin(feed: str, version: int, numbers: MitigationSettings | None = None) -> Change[FeedOf, Feeding]:
     """The order that stops a feed's generator, and lets everybody read this version whatever is newest."""
     return Feeds.order(FeedOf(feed=feed), Feeding(running=False, pinned=version), numbers=numbers)
-
-
-def _feed(said: Mapping[str, Any]) -> Feed:
-    facts = {name: said[name] for name in ("name", "services", "read", "last_good", "period_seconds", "made_at", "epoch", "changed_by")}
-    value = Feeding(running=said["running"], pinned=said["pinned"])
-    return Feed(value=value, version=said["etag"], newest=said["version"], **facts)

@@ -35,7 +35,6 @@ class Unleash:
         return FlagReading(value=Switch(on=found[0]["enabled"]))
 
     async def write(self, call: Call, flag: str, over: FlagReading, *, on: bool) -> None:
-        """Switch the flag on or off in the environment."""
         await self._admin.write(call, "POST", self._path(flag, "environments", self._environment, "on" if on else "off"))
 
     async def may_switch(self, call: Call) -> bool | None:
@@ -55,7 +54,6 @@ class Unleash:
         )
 
     async def told(self, call: Call) -> list[dict[str, Any]]:
-        """What applications are told: their flags."""
         features: list[dict[str, Any]] = (await self._client.read(call, "/api/client/features")).json()["features"]
         return features
 

@@ -130,6 +130,15 @@ def outcome(response: httpx.Response) -> httpx.Response:
     return response.raise_for_status()
 
 
+def error_code(response: httpx.Response) -> str:
+    """The code in a JSON error; empty in an error page of something in between, where the status alone must do."""
+    try:
+        found = response.json()["error"]
+        return str(found.get("code", "") if isinstance(found, dict) else found)
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
 def _said(response: httpx.Response) -> str:
     return f"{response.request.method} {response.request.url.path}: {response.status_code} {redact(response.text[:2_000])[:300]}"
 

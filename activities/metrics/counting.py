@@ -1,6 +1,7 @@
 """Counted requests: what share of them failed, who is hit by it, and whether that is more than chance. No answer is not zero."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -48,16 +49,14 @@ def chance(times: int, n: int, share: float) -> float:
     return sum(one for one in each if one <= each[times] * (1 + 1e-9))
 
 
-def met(counted: Counts) -> Met:
-    return Met(sum(n for _, n in counted), sum(n for labels, n in counted if labels.get("outcome") == "error"))
-
-
 def ratios(counted: Counts, by: str) -> dict[str, Met]:
     """What was counted for each value of a label; without those that had no request."""
-    groups: dict[str, Counts] = {}
+    every: dict[str, float] = defaultdict(float)
+    errors: dict[str, float] = defaultdict(float)
     for labels, n in counted:
-        groups.setdefault(labels.get(by, ""), []).append((labels, n))
-    return {name: met(rows) for name, rows in groups.items() if sum(n for _, n in rows)}
+        every[labels.get(by, "")] += n
+        errors[labels.get(by, "")] += n if labels.get("outcome") == "error" else 0.0
+    return {name: Met(n, errors[name]) for name, n in every.items() if n}
 
 
 def agreement(tenants: Iterable[Met], regions: Iterable[Met]) -> EstimateQuality:

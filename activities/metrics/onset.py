@@ -36,8 +36,6 @@ class Shape(StrEnum):
 
 
 class OnsetOf(ReadOrder, target="service/{service}", effect="look for the first bad sample of {service} in the last {within}"):
-    """Look for the start of a service's trouble in the time before the call's instant."""
-
     service: str
     within: timedelta = timedelta(hours=3)
     window: timedelta = timedelta(minutes=5)  # over which errors are split by revision and region

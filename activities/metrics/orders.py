@@ -109,13 +109,3 @@ class Links(Value):
     """Links to the metrics, at absolute instants: they show the same in a year."""
 
     links: tuple[tuple[str, str], ...]
-
-
-class FiringAlert(Value):
-    """An alert of the metrics store."""
-
-    name: str
-    state: str
-    since: datetime | None = None
-    summary: str = ""
-    labels: dict[str, str] = {}

@@ -50,10 +50,6 @@ class Prometheus:
         found = await self._ask(call, "/api/v1/query_range", query=expression, **asked)
         return [Series(labels=one["metric"], points=[(float(t), float(v)) for t, v in one["values"]]) for one in found["result"]]
 
-    async def alerts(self, call: Call) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = (await self._ask(call, "/api/v1/alerts"))["alerts"]
-        return found
-
     async def _ask(self, call: Call, path: str, **params: Any) -> dict[str, Any]:
         said: dict[str, Any] = (await self._client.read(call, path, **params)).json()
         answer: dict[str, Any] = said["data"]

@@ -16,8 +16,7 @@ from activities.metrics.counting import beyond_chance
 from activities.metrics.onset import WINDOW, Point
 from activities.metrics.orders import StabilityVerdict
 from activities.metrics.prometheus import Prometheus, Series
-from activities.metrics.queries import FIVE_MINUTES, p99, requests
-from activities.organisation.numbers import Stability
+from activities.metrics.queries import FIVE_MINUTES, p99
 
 STEP = timedelta(seconds=15)
 LEAST_SPAN = timedelta(minutes=1)  # below, there are too few samples to say that anything was stable
@@ -133,11 +132,6 @@ class Readings:
 
     async def _least(self, metric: str, **labels: Wanted) -> list[Series]:
         return await self.series(f"min_over_time({promql.over(promql.selector(metric, **labels), STEP)})", STEP)
-
-
-def fresh(service: str) -> str:
-    """Above 0 while there are samples younger than the longest gap: without, what we see is the past."""
-    return f"sum(count_over_time({promql.over(requests(service), Stability().longest_gap)}))"
 
 
 def _instant(at: At | None) -> datetime | None:

@@ -16,7 +16,6 @@ from activities.metrics.orders import (
     BlastRadius,
     BudgetOf,
     EstimateQuality,
-    FiringAlert,
     Gate,
     Links,
     ProviderGate,
@@ -27,10 +26,11 @@ from activities.metrics.orders import (
 from activities.metrics.prometheus import Prometheus
 from activities.metrics.queries import FIVE_MINUTES, ONE_MINUTE
 from activities.metrics.slo import Counted, ErrorBudget
-from activities.metrics.spans import Readings, fresh
+from activities.metrics.spans import Readings
+from activities.organisation.numbers import Stability
 
 __all__ = [
-    "FOUR_WEEKS", "HIT", "BlastRadius", "BudgetOf", "EstimateQuality", "FiringAlert", "Gate", "Links", "ProviderGate",
+    "FOUR_WEEKS", "HIT", "BlastRadius", "BudgetOf", "EstimateQuality", "Gate", "Links", "ProviderGate",
     "ServiceHealth", "StabilityVerdict", "Surface", "Telemetry", "beyond_chance",
 ]  # fmt: skip
 
@@ -126,7 +126,11 @@ class Telemetry(System):
         """The first bad sample, the shape of the start, and the errors by revision and region. Blind when there are no fresh samples."""
         service, over = order.service, Readings(self._prometheus, call, call.at - order.within / call.pace, call.at)
         start = start_of(await over.error_points(service, WINDOW, order.slo_target))
-        slow = start.at is None and (start := start_of(await over.slow_points(service, await self._baseline(call, service)))).at is not None
+        slow = False
+        if start.at is None:
+            usual = await self._prometheus.number(call, f"max({promql.selector('service_p99_baseline_seconds', service=service)})")
+            start = start_of(await over.slow_points(service, usual))
+            slow = start.at is not None
         if start.at is None:  # few errors show only in a longer window; that they are there is certain then, how they began is not
             start = Start(start_of(await over.error_points(service, FIVE_MINUTES, order.slo_target)).at, Shape.UNKNOWN)
         return Onset(
@@ -154,21 +158,6 @@ class Telemetry(System):
         graph = f"{self._prometheus.ui}/graph"
         return Links(links=tuple((title, graph + urls.query({"g0.expr": query, **when})) for title, query in shown.items()))
 
-    @action("telemetry.alerts")
-    async def alerts(self, order: Surface, call: Call) -> tuple[FiringAlert, ...]:
-        """What fires for the service, and what fires without naming any service."""
-        return tuple(
-            FiringAlert(
-                name=alert["labels"].get("alertname", ""),
-                state=alert["state"],
-                since=alert.get("activeAt"),
-                summary=alert.get("annotations", {}).get("summary", ""),
-                labels=alert["labels"],
-            )
-            for alert in await self._prometheus.alerts(call)
-            if alert["state"] == "firing" and alert["labels"].get("service", order.service) == order.service
-        )
-
     async def _counted(self, call: Call, series: str, window: timedelta, *by: str) -> Counts:
         """How much the counters grew over the window, by labels; what is no number is left out."""
         found = await self._prometheus.query(call, promql.total(promql.increase(series, window), *by), call.at)
@@ -195,7 +184,6 @@ class Telemetry(System):
         return FIVE_MINUTES * (await self._prometheus.number(call, query) or 0.0)
 
     async def _fresh(self, call: Call, service: str) -> bool:
-        return (await self._prometheus.number(call, fresh(service)) or 0) > 0
-
-    async def _baseline(self, call: Call, service: str) -> float | None:
-        return await self._prometheus.number(call, f"max({promql.selector('service_p99_baseline_seconds', service=service)})")
+        """Whether there are samples younger than the longest gap: without, what we see is the past."""
+        seen = promql.over(queries.requests(service), Stability().longest_gap)
+        return (await self._prometheus.number(call, f"sum(count_over_time({seen}))") or 0) > 0

@@ -74,7 +74,9 @@ class CanaryWatch:
         """Tick until the core says more than *continue*."""
         details = activity.info().heartbeat_details if activity.in_activity() else ()
         progress = Progress.model_validate(details[0]) if details else Progress()
-        behind = self._behind(progress.ticks)
+        behind = timedelta(0)
+        if progress.ticks:  # the windows that a resumed watch missed lie in the past, and need no waiting for
+            behind = max(behind, activity.info().started_time - self._instant(progress.ticks))
         verdict, reason = Verdict.CONTINUE, ""
         while verdict is Verdict.CONTINUE:
             behind = await self._wait(progress, behind)
@@ -99,12 +101,6 @@ class CanaryWatch:
 
     def _instant(self, ticks: int) -> datetime:
         return self.call.at + ticks * self._tick
-
-    def _behind(self, ticks: int) -> timedelta:
-        """By how much a resumed watch is late: the windows that it missed lie in the past, and need no waiting for."""
-        if ticks == 0 or not activity.in_activity():
-            return timedelta(0)
-        return max(timedelta(0), activity.info().started_time - self._instant(ticks))
 
     async def _wait(self, progress: Progress, behind: timedelta) -> timedelta:
         """Let one tick pass, less what we are late; never silent for more than a second. Returns what we are still late."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from activities.action import Value
 from activities.kit.looks import ReadOrder
 from activities.kit.words import shell, urls
-from activities.models.logs import ErrorClass, is_slow
+from activities.models.logs import SLOW_MS, ErrorClass
 from activities.models.routes import AUTH, GATEWAY, GatewayLook
 
 # Who is degraded first when a provider cannot carry everybody (spec §9.2: shed by tier).
@@ -16,15 +16,12 @@ SHED_FIRST = ("starter", "business", "enterprise", "sovereign")
 
 
 class Probe(ReadOrder, target="provider/{provider}", effect="send {times} real completions to {provider} from {vantage}"):
-    """Ask a provider something real, from outside our own network, now."""
-
     provider: str
     route: str
     times: int = 3
     vantage: str = "second-network"
 
     def by_hand(self) -> tuple[str, ...]:
-        """One such completion, by curl."""
         url, prompt = shell.address(GATEWAY, urls.path("v1", "chat", "completions")), {"role": "user", "content": "ping"}
         body = {"model": self.route, "messages": [prompt]}
         return (shell.curl("POST", url, AUTH, f"X-Provider: {self.provider}", f"X-Vantage: {self.vantage}", body=body),)
@@ -42,8 +39,9 @@ class Probed(Value):
 
     @property
     def ok(self) -> bool:
-        """True when every probe was answered and none was slow. No probe is not ok."""
-        return 0 < self.n == self.by_class.get(ErrorClass.OK, 0) and not is_slow(self.latency_p95_ms, self.baseline_ms)
+        """True when every probe was answered, and not slowly by the seed's rule: above max(5 s, 2 × baseline). No probe is not ok."""
+        slow = self.latency_p95_ms is not None and self.latency_p95_ms > max(SLOW_MS, 2 * (self.baseline_ms or 0.0))
+        return 0 < self.n == self.by_class.get(ErrorClass.OK, 0) and not slow
 
     @property
     def spend_capped(self) -> bool:
@@ -59,9 +57,7 @@ class Needs(Value):
     modality: tuple[str, ...] = ("text",)
 
 
-class Survey(GatewayLook, target="route/{route}", effect="probe every provider but {primary} for route {route}", path="providers"):
-    """Look for a provider that can take over from the primary, by live probes."""
-
+class Survey(GatewayLook, effect="probe every provider but {primary} for route {route}", path="providers"):
     route: str
     primary: str
     needs: Needs = Needs()
@@ -114,7 +110,7 @@ class Candidates(Value):
         return next((candidate for candidate in self.found if candidate.id == id), None)
 
 
-class Split(GatewayLook, target="route/{route}", path="tenants"):
+class Split(GatewayLook, path="tenants"):
     """Ask which tenants permit another provider (INV-13). `to` may be empty when there is none: then nobody can move."""
 
     route: str

@@ -71,7 +71,6 @@ BACKED_OFF = ClientPolicies.measure("backed off")
 
 
 def back_off(settings: BackOff, route: str) -> Change[ClientPolicyOf, ClientPolicy]:
-    """The order that makes clients retry less."""
     breaker = Breaker(
         enabled=True,
         failure_ratio=settings.breaker_failure_ratio,

@@ -4,12 +4,11 @@ Windows are policy time. Shares are 0 to 1.
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from activities.action import Value
-from activities.models.routes import EVERYBODY, GatewayLook
+from activities.models.routes import GatewayLook
 
 SLOW_MS = 5_000.0  # the seed's own number: an answer that takes longer is a bad one
 
@@ -28,11 +27,7 @@ class ErrorClass(StrEnum):
     UNCLASSIFIED = "UNCLASSIFIED"
 
 
-class Log(
-    GatewayLook, target="route/{route}", effect="read the last {window} of calls on route {route}", path="calls", asks=("route", "window")
-):
-    """Read the gateway's own log of calls to providers."""
-
+class Log(GatewayLook, effect="read the last {window} of calls on route {route}", path="calls", asks=("route", "window")):
     route: str
     window: timedelta
 
@@ -52,8 +47,6 @@ class CallLine(Value):
 
 
 class Calls(Value):
-    """The gateway's log over a window."""
-
     lines: tuple[CallLine, ...]
     inflight_runs: int = 0
     breaker: dict[str, str] = {}
@@ -61,7 +54,6 @@ class Calls(Value):
     at: datetime
 
     def n(self, provider: str) -> int:
-        """How many calls went to the provider."""
         return sum(line.n for line in self.lines if line.provider == provider)
 
     def failed_share(self, provider: str) -> float:
@@ -83,20 +75,7 @@ class Calls(Value):
         return sum((Counter(line.by_class) for line in self.lines if line.provider == provider), Counter())
 
 
-def is_slow(latency_ms: float | None, baseline_ms: float | None) -> bool:
-    """The seed's rule for slow, in milliseconds: above max(5 s, 2 × baseline). Not measured is not slow."""
-    return latency_ms is not None and latency_ms > max(SLOW_MS, 2 * (baseline_ms or 0.0))
-
-
-class Served(
-    GatewayLook,
-    target="route/{route}",
-    effect="read who served route {route} in the last {window}",
-    path="served",
-    asks=("route", "window"),
-):
-    """Read who was really served by whom."""
-
+class Served(GatewayLook, effect="read who served route {route} in the last {window}", path="served", asks=("route", "window")):
     route: str
     window: timedelta
 
@@ -112,18 +91,9 @@ class TenantServed(Value):
 
 
 class ServedBy(Value):
-    """The data plane's served-by log."""
-
     tenants: dict[str, TenantServed]
     cost_per_hour: float | None
     at: datetime
-
-    def share(self, provider: str, tenants: Iterable[str]) -> float:
-        """Served by this provider, of all answers of a provider to these tenants; no answers give 0, because nothing was shown."""
-        wanted = tuple(tenants)
-        lines = [line for tenant, line in self.tenants.items() if wanted == EVERYBODY or tenant in wanted]
-        served = sum(sum(line.by.values()) for line in lines)
-        return sum(line.by.get(provider, 0) for line in lines) / served if served else 0.0
 
     @property
     def summary(self) -> str:

@@ -3,12 +3,12 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import httpx
 from pydantic import BaseModel
 
 from activities.action import Call
+from activities.kit.http import error_code
 from activities.kit.rest import Json, RestClient
 from activities.kit.words import urls
 from activities.models.logs import ErrorClass
@@ -31,7 +31,6 @@ class ModelGateway(RestClient):
     """Routes, client policy, the gateway's logs, and completions. Windows and leases are in policy seconds."""
 
     async def route(self, call: Call, alias: str) -> RouteState:
-        """A route, with its version and epoch."""
         said = await self.get(call, urls.path("v1", "routes", alias))
         lease = said.pop("lease") or {}
         said.pop("changed_by", None)
@@ -83,7 +82,7 @@ def permitting(provider: Json, tenants: Sequence[Json]) -> tuple[str, ...]:
 
 def classify(said: httpx.Response) -> ErrorClass:
     """The error class of an answer, by status, headers and body code (spec §9.2)."""
-    status, code = said.status_code, _code(said)
+    status, code = said.status_code, error_code(said)
     if status < 400:
         return ErrorClass.OK
     if code in ("spend_cap", "insufficient_quota", "billing_hard_limit_reached"):
@@ -97,13 +96,6 @@ def classify(said: httpx.Response) -> ErrorClass:
     if status == 400:
         return ErrorClass.CONTENT_FILTER if code == "content_filter" else ErrorClass.BAD_REQUEST
     return ErrorClass.OVERLOAD if status >= 500 else ErrorClass.UNCLASSIFIED
-
-
-def _code(said: httpx.Response) -> Any:
-    try:
-        return said.json()["error"]["code"]
-    except (ValueError, KeyError, TypeError):
-        return ""  # an error page of something in between: the status alone must do
 
 
 def _since(began: float) -> float:

@@ -18,8 +18,6 @@ INTENDED = 0.99  # the share of answers that must be as intended (spec §9.2, Ve
 
 
 class ModesOf(RouteResource):
-    """The modes of some tenants of a route."""
-
     tenants: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -29,7 +27,6 @@ class ModesOf(RouteResource):
         return not self.tenants
 
     def write_by_hand(self, value: "Modes", prior: object = None) -> tuple[str, ...]:
-        """One request for each mode."""
         return tuple(
             line for mode, tenants in value.by_mode() for line in self.put_by_hand({"tenants": list(tenants), "mode": mode}, "modes")
         )
@@ -44,7 +41,6 @@ class Modes(SettingValue, back="put the modes of route {of.route} back ({self})"
         return "; ".join(f"{mode}: {people(tenants)}" for mode, tenants in self.by_mode())
 
     def by_mode(self) -> list[tuple[str, tuple[str, ...]]]:
-        """The tenants of each mode."""
         ordered = sorted(self.modes.items(), key=lambda one: one[1])
         return [(mode, tuple(tenant for tenant, _ in group)) for mode, group in groupby(ordered, key=lambda one: one[1])]
 
@@ -118,5 +114,4 @@ DEGRADED = TenantModes.measure("degraded")
 
 
 def degrade(route: str, tenants: Sequence[str]) -> Change[ModesOf, Modes]:
-    """The order that answers these tenants from retrieval only."""
     return TenantModes.order(ModesOf(route=route, tenants=tuple(tenants)), Modes(modes=dict.fromkeys(tenants, RETRIEVAL_ONLY)))

@@ -19,9 +19,7 @@ GATEWAY, TOKEN = Var("MODEL_GATEWAY_URL"), Var("MODEL_GATEWAY_TOKEN")
 AUTH = ("Authorization: Bearer ", TOKEN)
 
 
-class GatewayLook(RestLook):
-    """What the model gateway shows."""
-
+class GatewayLook(RestLook, target="route/{route}"):
     base, token = GATEWAY, TOKEN
 
 
@@ -36,9 +34,7 @@ class RouteResource(RestResource, path="routes/{route}"):
         return f"route/{self.route}"
 
 
-class RouteOf(GatewayLook, target="route/{route}", effect="read route {route}", path="routes/{route}"):
-    """Read a route as the ModelSelector has it."""
-
+class RouteOf(GatewayLook, effect="read route {route}", path="routes/{route}"):
     route: str
 
 
@@ -55,7 +51,6 @@ class RouteState(Value):
     safe_weights: dict[str, float] = {}
 
     def primary(self) -> str:
-        """The provider with the greatest weight."""
         return max(self.weights, key=lambda provider: self.weights[provider])
 
     def weights_for(self, tenant: str) -> dict[str, float]:
@@ -113,7 +108,6 @@ class Shift(Imposition):
         return f"route/{self.route}"
 
     def effect(self) -> str:
-        """Who goes where, and what happens if we vanish."""
         lease = f"; without us it falls back to {_shares(self.safe_weights)} after {self.lease_seconds:g} s" if self.lease_seconds else ""
         return f"{self.purpose}: {people(self.tenants)} of route {self.route} go to {_shares(self.weights)}{lease}"
 
@@ -133,7 +127,6 @@ class Shift(Imposition):
         return RouteOf(route=self.route)
 
     def met(self, now: RouteState) -> bool:
-        """Everybody concerned is sent by these weights."""
         return now.sends(self.tenants, self.weights)
 
     def given(self, prior: RouteState) -> Self:
@@ -183,7 +176,6 @@ class Watch(Order):
         return f"watch step {self.step} of {self.steps} of the canary back to {self.provider} ({share}), renewing the lease"
 
     def inverse(self) -> str:
-        """What happens when nobody watches."""
         return "stop watching: the lease lapses and the router returns to the safe weights by itself"
 
     def by_hand(self) -> tuple[str, ...]:

@@ -17,13 +17,13 @@ class ControlPlane(RestClient):
         return await self.get(call, "/v1/changes", since=since.isoformat(), until=until.isoformat())
 
 
-class PlatformLook(RestLook):
+class PlatformLook(RestLook, target="service/{service}"):
     """What the control plane shows."""
 
     base, token = BASE, TOKEN
 
 
-class PartOf(PlatformLook, target="service/{service}", effect="read the {part} of {service}", path="services/{service}/{part}"):
+class PartOf(PlatformLook, effect="read the {part} of {service}", path="services/{service}/{part}"):
     """A part of a service that is only shown: its `headroom`, its `schema`."""
 
     service: str

@@ -109,7 +109,6 @@ class WriteGate(Reading[Writes]):
         return WriteSafety.SAFE if known else WriteSafety.UNKNOWN
 
     def why_unsafe(self) -> tuple[str, ...]:
-        """What speaks against writing on."""
         found = []
         if self.integrity_errors_per_minute:
             found.append(f"the database counts {self.integrity_errors_per_minute:g} integrity errors per minute")
@@ -128,8 +127,6 @@ class WriteGates(
     RestSetting[WriteGateOf, Writes, WriteGate], read="write_gate.read", change="write_gate.close", restore="write_gate.reopen",
     asks=(Role.INCIDENT_COMMANDER, Role.DB_LEAD), watched=True,
 ):  # fmt: skip
-    """The application's write gates."""
-
     def __init__(self, plane: ControlPlane, edge: EdgeProbe, prometheus: Prometheus, clock: Clock) -> None:
         self.rest, self.clock, self._edge, self._prometheus = plane, clock, edge, prometheus
 
@@ -212,7 +209,6 @@ READ_ONLY = WriteGates.measure("read-only", sticky=True)
 
 
 def read_only(service: str, regions: tuple[str, ...], why: str = "", numbers: MitigationSettings | None = None) -> Closing:
-    """The order that makes a service take no writes."""
     return WriteGates.order(WriteGateOf(service=service, regions=regions), NO_WRITES, why=why, numbers=numbers)
 
 

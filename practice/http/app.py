@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from copy import copy
+from functools import cache
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -12,7 +14,7 @@ from starlette.routing import Match, Route
 
 from practice import faces
 from practice.http.endpoint import Endpoint
-from practice.http.face import Face
+from practice.http.face import Face, FaceRoute
 from practice.world.world import World
 
 
@@ -28,16 +30,31 @@ FACES = discovered()
 
 def build(world: World) -> Starlette:
     """The practice platform over `world`."""
-    app = Starlette(
-        routes=[
-            Route(route.path, Endpoint(face, route, world), methods=[route.method], name=route.name)
-            for face in FACES
-            for route in sorted(face.routes, key=lambda route: route.otherwise)
-        ],
-        exception_handlers={404: _not_found, 405: _not_allowed},
-    )
+    routes = [_over(world, face, route, compiled) for face, route, compiled in _compiled()]
+    app = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_allowed})
     app.state.world = world
     return app
+
+
+@cache
+def _compiled() -> list[tuple[Face, FaceRoute, Route]]:
+    """Every route with its path compiled, which takes longer than all the rest. It answers nothing yet."""
+    return [
+        (face, route, Route(route.path, _nothing, methods=[route.method], name=route.name))
+        for face in FACES
+        for route in sorted(face.routes, key=lambda route: route.otherwise)
+    ]
+
+
+def _over(world: World, face: Face, route: FaceRoute, compiled: Route) -> Route:
+    """The same route, answered by a world."""
+    found = copy(compiled)
+    found.endpoint = found.app = Endpoint(face, route, world)
+    return found
+
+
+async def _nothing(request: Request) -> JSONResponse:
+    raise AssertionError("no world answers")
 
 
 async def _not_found(request: Request, error: Exception) -> JSONResponse:

@@ -46,20 +46,34 @@ async def serve(
     port: int = 0,
 ) -> AsyncIterator[str]:
     """Serve `world` on loopback until the block ends; yields the base URL. Alerts of `rules` go to `receiver`."""
+    async with living(world, rules, receiver, receiver_token):
+        listener = _listener(port)
+        server = await _started(build(world), listener)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            await _stopped(server)
+
+
+@contextlib.asynccontextmanager
+async def living(
+    world: World,
+    rules: Sequence[Path] = (),
+    receiver: str | None = None,
+    receiver_token: str = "practice-token",  # noqa: S107 - no secret
+) -> AsyncIterator[None]:
+    """Let the time of `world` pass until the block ends, and its alerts reach the `receiver`."""
     webhook = Webhook(receiver, receiver_token) if receiver else None
     alerting = Alerting(world, rules, webhook.post if webhook else None)
-    listener = _listener(port)
-    server = await _started(build(world), listener)
     tasks = []
     if webhook:
         tasks.append(asyncio.create_task(webhook.deliver_all(), name="practice webhook"))
     if not world.clock.following:
         tasks.append(asyncio.create_task(_let_time_pass(world), name="practice clock"))
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield
     finally:
         alerting.stop()
-        await _stopped(server)
         await _cancelled(tasks)
 
 

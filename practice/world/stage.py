@@ -1,19 +1,22 @@
-"""A served world with time in hand: what a test or a rehearsal holds."""
+"""A world with time in hand: what a test or a rehearsal holds."""
 
 from __future__ import annotations
 
 import contextlib
+import pickle
 from collections.abc import AsyncIterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from practice.http.face import TOKEN
-from practice.http.server import serve
+from practice.http.in_process import BASE_URL, InProcess
+from practice.http.server import living, serve
 from practice.metrics.promql import compiled
 from practice.world.state import JSON
-from practice.world.world import World
+from practice.world.world import HISTORY_SECONDS, World
 
 CREDENTIALS = {
     "/unleash": TOKEN,
@@ -24,7 +27,7 @@ CREDENTIALS = {
 
 
 class Stage:
-    """A following world, its base URL, and a client with the right credentials for every face."""
+    """A world, its base URL, and a client with the right credentials for every face."""
 
     def __init__(self, world: World, url: str, http: httpx.AsyncClient) -> None:
         self.world = world
@@ -67,14 +70,28 @@ class Stage:
         return [t.name for t in self.world.state.tenants.values() if not tiers or t.tier in tiers]
 
 
-def _client(url: str) -> httpx.AsyncClient:
-    # Loopback without TLS: reading the certificate store would cost more than the whole world.
-    return httpx.AsyncClient(base_url=url, trust_env=False, verify=False)  # noqa: S501
+@cache
+def _born(history: float) -> bytes:
+    return pickle.dumps(World(following=True, history=history))
+
+
+def young(history: float = 120.0) -> World:
+    """A following world with so many seconds of past. The first one is lived through, the others are copies of it."""
+    return pickle.loads(_born(history))  # type: ignore[no-any-return]  # noqa: S301 - our own bytes
 
 
 @contextlib.asynccontextmanager
 async def staged(world: World | None = None, rules: Sequence[Path] = (), receiver: str | None = None) -> AsyncIterator[Stage]:
-    """Serve a world (by default a following one) for as long as the block lasts."""
-    world = world or World(following=True)
-    async with serve(world, rules, receiver) as url, _client(url) as http:
+    """Let a world (by default a young one) live and answer, without sockets, for as long as the block lasts."""
+    world = world or young(HISTORY_SECONDS)
+    async with living(world, rules, receiver), httpx.AsyncClient(base_url=BASE_URL, transport=InProcess(world)) as http:
+        yield Stage(world, BASE_URL, http)
+
+
+@contextlib.asynccontextmanager
+async def served() -> AsyncIterator[Stage]:
+    """The same over sockets: for answers that come in parts, and for other programs."""
+    world = young(HISTORY_SECONDS)
+    # Loopback without TLS: reading the certificate store would cost more than the whole world.
+    async with serve(world) as url, httpx.AsyncClient(base_url=url, trust_env=False, verify=False) as http:  # noqa: S501
         yield Stage(world, url, http)

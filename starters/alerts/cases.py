@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
@@ -10,7 +10,7 @@ from activities.kit.words.escape import line
 from activities.kit.words.redact import redact
 from activities.ledger.inbox import AlertRecord, Delivery
 from starters import steering
-from starters.errors import CliError
+from starters.screens.text import CliError
 from worker.playbooks import PlaybookInfo, discover
 from workflows.incident import Alert, Incident, incident_id
 
@@ -50,7 +50,6 @@ def one_line(text: object, longest: int) -> str:
 
 
 def cases_of(delivery: Delivery, reports: Iterable[Report]) -> list[Case]:
-    """Each alert with its incident."""
     found: list[Case] = []
     keys: set[str] = set()
     for report in reports:
@@ -74,11 +73,6 @@ def unreadable(delivery: Delivery, why: str) -> Case:
     """The triage incident that is told of what cannot be read."""
     report = Report("firing", {}, one_line(why, 300), delivery.received_at, delivery.id)
     return _triage(delivery, report, delivery.id, why, UNREADABLE)
-
-
-def several(sentences: Sequence[str]) -> str:
-    """The first three sentences, and how many more there are."""
-    return "; ".join(sentences[:3]) + (f" and {len(sentences) - 3} more" if len(sentences) > 3 else "")
 
 
 def _case_of(delivery: Delivery, report: Report) -> Case:

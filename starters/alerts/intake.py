@@ -12,7 +12,7 @@ from activities.ledger.inbox import AlertRecord, Delivery, Inbox
 from activities.ledger.ledger import Ledger
 from starters import steering
 from starters.alerts.cases import OBSERVE_BELOW, Case, grouped, unreadable
-from starters.errors import CliError
+from starters.screens.text import CliError
 from worker.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,6 @@ class Intake:
         await self._book(lambda: self.inbox.settle(delivery.id, disposition, why, records[0].incident_id, records), None)
 
     async def _known(self, cases: Sequence[Case]) -> dict[str, AlertRecord]:
-        """What is on record of these alerts."""
         ids = [case.record.id for case in cases]
         nothing: dict[str, AlertRecord] = {}
         return await self._book(lambda: self.inbox.known(ids), nothing)
@@ -119,15 +118,15 @@ class Intake:
         if full and not await asyncio.to_thread(steering.over, self.ledger, full):
             return _became(case, "counted", full)
         try:
-            delivered = await self._reach(
+            incident, alerts = await self._reach(
                 lambda client: steering.deliver(client, self.ledger, self.settings, case.info, case.incident, case.alert, case.ids)
             )
         except CliError as trouble:
             log.warning("alert %s waits: %s", case.record.name, trouble.sentence)
             return _became(case, "unreachable")
-        if delivered.alerts >= FULL:
-            self._full[case.alert.dedup_key] = delivered.incident_id
-        return _became(case, "opened" if delivered.alerts <= 1 else "joined", delivered.incident_id)
+        if alerts >= FULL:
+            self._full[case.alert.dedup_key] = incident
+        return _became(case, "opened" if alerts <= 1 else "joined", incident)
 
     async def _reach(self, conversation: Callable[[Client], Awaitable[T]]) -> T:
         """Talk to the server. After it did not answer, wait a moment before the next attempt."""

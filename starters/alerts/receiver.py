@@ -9,15 +9,12 @@ import asyncio
 import hashlib
 import hmac
 import logging
-import os
 import socket
-import sys
 from collections import Counter
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 
 import uvicorn
-from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -27,13 +24,12 @@ from activities.ledger.inbox import Delivery
 from activities.ledger.ledger import Ledger
 from activities.paging.pager import Pager
 from starters.alerts import alertmanager
-from starters.alerts.cases import Unreadable, cases_of, several
+from starters.alerts.cases import Unreadable, cases_of
 from starters.alerts.intake import Intake
 from starters.alerts.reconciler import Reconciler
-from starters.cli.terminal import leave
-from starters.errors import CliError
-from worker.credentials import NoCredential, resolve
-from worker.settings import Settings
+from starters.screens.text import CliError
+from worker import process
+from worker.settings import Settings, resolve
 from worker.wiring import building
 
 log = logging.getLogger(__name__)
@@ -88,7 +84,8 @@ class Receiver:
             return _told(413 if delivery.truncated else 400, str(why), delivery.id, incident=triage.incident_id)
         settled = await self.intake.settle(delivery, await asyncio.to_thread(cases_of, delivery, reports))
         if strange:
-            settled.append(await self.intake.to_triage(delivery, several(strange), times))
+            more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
+            settled.append(await self.intake.to_triage(delivery, "; ".join(strange[:3]) + more, times))
         if any(one.disposition == "unreachable" for one in settled):
             raise CliError("the Temporal server did not accept everything", unreachable=True)
         incidents = list(dict.fromkeys(one.incident_id for one in settled if one.incident_id))
@@ -115,7 +112,8 @@ def _told(code: int, sentence: str, delivery: str = "", incident: str = "", agai
     return JSONResponse({name: said for name, said in told.items() if said}, code, {"Retry-After": "5"} if again else None)
 
 
-async def serve(settings: Settings) -> None:
+async def serve() -> None:
+    settings = Settings()
     ledger = Ledger(settings.ledger_url)
     await asyncio.to_thread(ledger.migrate)
     receiver = Receiver(settings, ledger)
@@ -124,7 +122,7 @@ async def serve(settings: Settings) -> None:
         pager: Pager | None = None
         try:
             pager = building(settings, stack).system(Pager)
-        except (NoCredential, ValueError) as missing:  # the receiver accepts alerts, whatever else is not configured
+        except ValueError as missing:  # the receiver accepts alerts, whatever else is not configured
             log.warning("nobody can be paged from here about lost incidents; they are only recorded: %s", missing)
         comparing = asyncio.create_task(Reconciler(settings, ledger, receiver.intake.connected, pager).run())
         try:
@@ -144,17 +142,7 @@ class _Announced(uvicorn.Server):
 
 
 def main() -> None:
-    """`python -m starters.alerts.receiver`."""
-    logging.basicConfig(level=os.environ.get("INCIDENT_LOG", "WARNING").upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    code = 0
-    try:
-        asyncio.run(serve(Settings()))
-    except (NoCredential, ValidationError, OSError, ValueError) as wrong:
-        print(f"alert receiver: {wrong}", file=sys.stderr)
-        code = 1
-    except (KeyboardInterrupt, SystemExit) as ended:
-        code = ended.code if isinstance(ended, SystemExit) and isinstance(ended.code, int) else 0
-    leave(code)
+    process.run("alert receiver", serve)
 
 
 if __name__ == "__main__":

@@ -24,8 +24,7 @@ from activities.organisation.people import Person, Roster
 from activities.organisation.policy import Policy
 from activities.paging.orders import Page
 from activities.paging.pager import Pager
-from starters.errors import CliError
-from starters.screens.text import plain, span, typed
+from starters.screens.text import CliError, plain, span, typed
 from worker.playbooks import discover
 from worker.settings import Settings
 

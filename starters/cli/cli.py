@@ -48,10 +48,9 @@ def playbooks(as_json: AsJson = False) -> None:
     """List the playbooks that can be declared."""
     from worker.playbooks import discover  # noqa: PLC0415 - imports every playbook
 
-    known = sorted(discover().values(), key=lambda info: [int(part) for part in info.card.section.split(".")])
     if as_json:
-        return say_json([{"name": one.name, "workflow_type": one.type, **one.card.model_dump(mode="json")} for one in known])
-    for one in known:
+        return say_json([{"name": one.name, "workflow_type": one.type, **one.card.model_dump(mode="json")} for one in discover().values()])
+    for one in discover().values():
         print(f"§{one.card.section:5}{one.name:26}{one.card.floor.label}  {one.card.title}")
     return None
 

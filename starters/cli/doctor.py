@@ -26,17 +26,13 @@ from activities.organisation.communications import DASHBOARDS
 from activities.organisation.organisation import Organisation
 from starters import steering
 from starters.alerts.reconciler import compare
-from starters.errors import CliError
-from starters.screens.text import typed
-from worker.credentials import NoCredential, resolve
+from starters.screens.text import CliError, typed
 from worker.probes import probe_all
-from worker.settings import FILE, Settings
+from worker.settings import FILE, NoCredential, Settings, resolve
 from worker.systems import chosen, clients, settings_class
+from workflows.engine.record.recorder import ATTRIBUTES
 
-WANTED = {
-    "IncidentSeverity": "Keyword", "IncidentPhase": "Keyword", "IncidentState": "Keyword", "Playbook": "Keyword", "Commander": "Keyword",
-    "Waiting": "Bool",
-}  # fmt: skip
+WANTED = {one.name: "Bool" if one.value_type is bool else "Keyword" for one in ATTRIBUTES}
 SHIPPED = Path(sysconfig.get_path("data")) / "share" / "incident-playbooks"  # what a wheel brings beside the packages
 SLOW = 30.0  # milliseconds; above this the server's task dispatch is throttled or its disk is slow
 TRIPS = 5
@@ -44,8 +40,6 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class Check(NamedTuple):
-    """One thing that was looked at."""
-
     name: str
     state: str  # good | warning | broken
     said: str

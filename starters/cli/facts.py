@@ -8,67 +8,22 @@ from typing import Annotated, Any, get_args, get_origin
 
 import typer
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
-from starters.errors import CliError
+from starters.screens.text import CliError
 from workflows.severity.facts import Cve, Facts
 
 FIX = "incident severity --help"
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 ALSO = {"regions_major": "--regions", "duration_s": "--duration", "monitoring_blind_s": "--blind"}  # shorter names for the same
-HELP = {
-    "isolation_failure": "Data of one tenant reached another",
-    "data_exposure": "Data was seen by somebody who must not",
-    "corroborated": "One matching sample of real data was seen",
-    "active_adversary": "Somebody is in there now",
-    "data_loss": "Committed data is lost",
-    "injection": "How far a prompt injection came",
-    "privileged_secret": "A privileged secret is compromised",
-    "cve_high": "A vulnerability is high or critical",
-    "cve_exploited": "It is exploited",
-    "cve_reachable": "It can be reached in our runtime path",
-    "cve_malicious_pkg_executed": "A malicious package ran",
-    "cve_production_secrets": "… on a host with production secrets",
-    "physical_or_safety_harm": "People may come to harm",
-    "err_ratio": "Share of 5xx in a region",
-    "sample_count": "Requests behind that share",
-    "duration_s": "How long it has lasted",
-    "unavailable": "The platform as a whole is down",
-    "regions_major": "Regions in major degradation",
-    "regions_total": "Regions there are",
-    "drained_regions": "A region without traffic, because we drained it",
-    "synthetic_only": "Only probes fail; real traffic does not agree",
-    "planned_maintenance": "It is planned, and now is inside its window",
-    "scope": "What is impaired, at its widest",
-    "workaround": "Users can get by",
-    "slo": "The objective is, or will be, breached",
-    "tenant_ratio": "Share of tenants affected",
-    "tenant_count": "Tenants affected",
-    "user_ratio": "Share of users affected",
-    "tier1_tenants_down": "Tier-1 tenants that are fully down",
-    "tenant_tier1": "A tenant that is fully down is tier 1, or most of revenue",
-    "customer_reported": "Customers report it",
-    "provider_down": "An LLM provider is down",
-    "fallback_adequate": "Its fallback is adequate",
-    "provider_spend_cap": "It refuses us because our own spend cap is hit",
-    "vendor_status_green": "Its status page is green (no rule reads that)",
-    "db_failover": "The database is failing over",
-    "tool_registry_down": "The tool registry is down",
-    "backlog": "A queue is backed up",
-    "spend_multiple": "Spend, as a multiple of its baseline",
-    "spend_usd_per_h": "Spend, dollars an hour",
-    "near_miss": "A fault was found before it had impact",
-    "monitoring_blind_s": "How long a SEV-1 surface has been without data",
-    "orchestrator_degraded": "What runs the incidents is itself degraded",
-    "confidence": "How sure the evidence is",
-    "stale": "The data is stale",
-    "contradictory": "The evidence contradicts itself",
-}
 
 
-def fields() -> dict[str, Any]:
-    """Every fact that can be told, and its type; those of the vulnerability begin with `cve_`."""
-    flat = {name: field.annotation for name, field in Facts.model_fields.items() if name != "cve"}
-    return flat | {f"cve_{name}": field.annotation for name, field in Cve.model_fields.items()}
+def fields() -> dict[str, FieldInfo]:
+    """Every fact that can be told; those of the vulnerability begin with `cve_`."""
+    flat: dict[str, FieldInfo] = {}
+    for name, field in Facts.model_fields.items():
+        flat |= {f"cve_{part}": inside for part, inside in Cve.model_fields.items()} if name == "cve" else {name: field}
+    return flat
 
 
 def options() -> list[Parameter]:
@@ -76,8 +31,7 @@ def options() -> list[Parameter]:
     unsure = Annotated[bool, typer.Option("--unsure", help="You are unsure how bad it is.")]
     looked_for = "A fact that you looked for and do not know. May be repeated."
     unknown = Annotated[list[str], typer.Option("--unknown", metavar="FACT", help=looked_for)]
-    known = fields()
-    return [*(_option(name, known[name]) for name in HELP), option("unsure", unsure, False), option("unknown", unknown, [])]
+    return [*(_option(name, field) for name, field in fields().items()), option("unsure", unsure, False), option("unknown", unknown, [])]
 
 
 def option(name: str, annotation: Any, default: object) -> Parameter:
@@ -101,14 +55,14 @@ def facts_of(said: Mapping[str, Any], unknown: list[str], unsure: bool) -> Facts
         raise CliError(f"{where}: {first['msg']} (got {first['input']!r})", FIX) from None
 
 
-def _option(name: str, kind: Any) -> Parameter:
-    flag, also = "--" + name.replace("_", "-"), [ALSO[name]] if name in ALSO else []
+def _option(name: str, field: FieldInfo) -> Parameter:
+    flag, also, kind = "--" + name.replace("_", "-"), [ALSO[name]] if name in ALSO else [], field.annotation
     if bool in (kind, *get_args(kind)):
         return option(
-            name, Annotated[bool | None, typer.Option(f"{flag}/--no-{flag[2:]}", help=f"{HELP[name]}.", show_default=False)], None
+            name, Annotated[bool | None, typer.Option(f"{flag}/--no-{flag[2:]}", help=f"{field.description}.", show_default=False)], None
         )
     many = get_origin(kind) in (dict, frozenset)
-    help_ = f"{HELP[name]}{'; may be repeated' if many else ''}."
+    help_ = f"{field.description}{'; may be repeated' if many else ''}."
     declared = typer.Option(flag, *also, metavar=_metavar(name, kind), help=help_, show_default=False)
     return option(name, Annotated[list[str], declared], []) if many else option(name, Annotated[str | None, declared], None)
 
@@ -128,7 +82,7 @@ def _metavar(name: str, kind: Any) -> str:
 
 
 def _read(name: str, typed: Any) -> Any:
-    kind = fields()[name]
+    kind = fields()[name].annotation
     if isinstance(typed, bool):
         return typed
     if _ordered(kind):
@@ -164,7 +118,7 @@ def _named(typed: str) -> str:
 
 def _unknown(name: str) -> str | None:
     """How a fact says that nobody knows; some can only be left out."""
-    kind = fields()[name]
+    kind = fields()[name].annotation
     if _ordered(kind):
         return "UNKNOWN"
     if type(None) in get_args(kind):

@@ -13,7 +13,7 @@ from activities.freeze.orders import ARTEFACT, ExemptionPurpose, FreezeState
 from starters.cli import options
 from starters.cli.options import As, Code, Why
 from starters.cli.terminal import AsJson, group, say, say_json
-from starters.errors import CliError
+from starters.screens.text import CliError
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -83,7 +83,6 @@ def _states(*services: str) -> list[FreezeState]:
 
 
 def _order(service: str, message: str, as_: str, **words: str) -> None:
-    """Send one order to a freeze and print the sentence it answers with."""
     reader = options.reader()
     by = options.speaker(reader, as_)
     if not _states(service)[0].holders:

@@ -17,12 +17,11 @@ from activities.ledger.database import LedgerDown
 from starters.cli import options
 from starters.cli.options import Full, Which
 from starters.cli.terminal import AsJson, draw, group, say, say_json, width
-from starters.errors import CliError
 from starters.reading import IncidentView, Reader
 from starters.screens import lists
-from starters.screens.changes import changes
 from starters.screens.incident import render
-from starters.screens.text import ago
+from starters.screens.lists import changes
+from starters.screens.text import CliError, ago
 from workflows.incident import State
 from workflows.status import ItemState, Status
 

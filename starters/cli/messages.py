@@ -13,8 +13,7 @@ from activities.action import Role
 from starters.cli import options
 from starters.cli.options import WHICH, As, Asked, Code, Which, Why
 from starters.cli.terminal import group, say
-from starters.errors import CliError
-from starters.screens.text import typed
+from starters.screens.text import CliError, typed
 
 ABOUT = ("hypothesis", "impact", "scope")
 PROCEDURES = ("roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain")
@@ -32,8 +31,6 @@ app = group()
 
 
 def _declare(name: str, help_: str) -> None:
-    """Declare a command that gives one answer to a question."""
-
     def answer_with(incident: Which = "", question: Asked = "", as_: As = "", reason: Why = "", code: Code = "") -> None:
         _answer(name, (incident, question), as_, reason, code)
 
@@ -167,7 +164,6 @@ def _answer(name: str, words: Sequence[str], as_: str, reason: str, code: str, *
 
 
 def _say(which: str, message: str, as_: str, **words: JsonValue) -> None:
-    """Send one message to one incident and print its answer."""
     reader = options.reader()
     incident, by = reader.find(which, open_only=message == "do"), options.speaker(reader, as_)
     say(reader.say(incident, message, by, **words))

@@ -9,8 +9,8 @@ import typer
 from pydantic import ValidationError
 
 from activities.action import Refused
-from starters.errors import CliError
 from starters.reading import Reader
+from starters.screens.text import CliError
 from workflows.incident import Severity
 
 if TYPE_CHECKING:
@@ -86,7 +86,6 @@ def policy(looked_up: Reader) -> "Policy":
 
 
 def severity(typed: str) -> Severity:
-    """A severity as people write it. Raises `CliError`."""
     try:
         return Severity.parse(typed)
     except ValueError as wrong:

@@ -13,9 +13,8 @@ from activities.action import Risk
 from activities.ledger import capabilities
 from starters.cli import options
 from starters.cli.terminal import AsJson, draw, group, say, say_json
-from starters.errors import CliError
 from starters.screens.layout import roles
-from starters.screens.text import plain
+from starters.screens.text import CliError, plain
 from workflows.incident import Incident, Phase
 from workflows.status import Outcome, Status
 
@@ -70,7 +69,6 @@ async def _rehearse(client: "Client", settings: "Settings", name: str, told: Inc
 
 
 def picture(outcome: Outcome) -> Group:
-    """The plan, phase by phase."""
     status = outcome.rehearsed
     return Group(*_lines(status) if status else [Text("there is no plan")])
 

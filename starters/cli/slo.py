@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import JsonValue
 
-from activities.metrics.slo import Burning, ErrorBudget, Finding, SloPolicy
+from activities.metrics.slo import ErrorBudget, Finding, SloPolicy
 from starters.cli import options
 from starters.cli.terminal import AsJson, group, say, say_json
-from starters.errors import CliError
 from starters.reading import Reader
-from starters.screens.text import typed
+from starters.screens.text import CliError, typed
 
 if TYPE_CHECKING:
     from activities.organisation.policy import Policy
@@ -38,7 +37,6 @@ def slo(
 
 
 def picture(budget: ErrorBudget, policy: SloPolicy) -> list[str]:
-    """The lines: the budget, one for each pair of windows, and what follows."""
     lines = [
         f"the objective of {budget.service}: {budget.slo_target:.2%} of its requests over {span(policy.window)}",
         budget.in_words(policy),
@@ -72,10 +70,17 @@ def follows(budget: ErrorBudget, policy: SloPolicy) -> list[tuple[str, str]]:
 
 def told(budget: ErrorBudget, policy: SloPolicy) -> dict[str, JsonValue]:
     """The same for programs. Windows in seconds; None: unknown."""
+    burning: list[JsonValue] = [
+        {
+            "says": one.alert.says, "factor": one.alert.factor, "long_seconds": one.alert.long.total_seconds(),
+            "short_seconds": one.alert.short.total_seconds(), "long": one.long, "short": one.short, "finding": one.finding.name.lower(),
+        }
+        for one in budget.burning(policy)
+    ]  # fmt: skip
     return {
         "service": budget.service, "slo_target": budget.slo_target, "window_seconds": policy.window.total_seconds(),
         "fresh": budget.fresh, "history_seconds": budget.history.total_seconds(), "requests": budget.month.total, "failed": budget.month.bad,
-        "remaining": budget.remaining, "exhausted": budget.exhausted(policy), "burn": [_burn(one) for one in budget.burning(policy)],
+        "remaining": budget.remaining, "exhausted": budget.exhausted(policy), "burn": burning,
         "follows": [{"sentence": sentence, "command": fix} for sentence, fix in follows(budget, policy)],
     }  # fmt: skip
 
@@ -86,19 +91,10 @@ def span(window: timedelta) -> str:
     return f"{seconds / size:g} {unit}"
 
 
-def _burn(one: Burning) -> dict[str, JsonValue]:
-    alert = one.alert
-    return {
-        "says": alert.says, "factor": alert.factor, "long_seconds": alert.long.total_seconds(), "short_seconds": alert.short.total_seconds(),
-        "long": one.long, "short": one.short, "finding": one.finding.name.lower(),
-    }  # fmt: skip
-
-
 async def _count(reader: Reader, policy: "Policy", service: str) -> ErrorBudget:
-    """Ask the metrics store. Raises `CliError` when it does not answer."""
     from activities.action import Call  # noqa: PLC0415 - the SDK is slow to import, and the help needs none of it
     from activities.metrics.telemetry import BudgetOf, Telemetry  # noqa: PLC0415
-    from worker.credentials import NoCredential  # noqa: PLC0415
+    from worker.settings import NoCredential  # noqa: PLC0415
     from worker.systems import complete  # noqa: PLC0415
     from worker.wiring import building  # noqa: PLC0415
 

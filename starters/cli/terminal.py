@@ -6,7 +6,6 @@ Every error is one sentence and, if there is one, the command that fixes it. Exi
 import json
 import os
 import shutil
-import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -14,8 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from starters.errors import CliError
-from starters.screens.text import plain
+from starters.screens.text import CliError, plain
 
 NAME = "incident"
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs. The keys do not change.")]
@@ -46,39 +44,24 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
     """Do what was asked and return the exit code. An error is a sentence, never a traceback."""
     try:
         return int(app(list(arguments), prog_name=NAME, standalone_mode=False) or 0)
-    except CliError as trouble:
-        return _complain(trouble.sentence, trouble.fix)
     except (typer.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:
         return 0
+    except CliError as trouble:
+        sentence, fix, code = trouble.sentence, trouble.fix, 1
     except Exception as broke:
-        return _unexpected(broke)
-
-
-def _unexpected(broke: Exception) -> int:
-    said = getattr(broke, "format_message", None)
-    if said is not None:  # typer's error about arguments
-        command = getattr(getattr(broke, "ctx", None), "command_path", NAME)
-        return _complain(str(said()).replace("\n", " "), f"{command} --help", code=2)
-    if os.environ.get("INCIDENT_DEBUG"):
-        raise broke
-    return _complain(f"unexpected error: {type(broke).__name__}: {broke}", "INCIDENT_DEBUG=1 shows where; incident doctor")
-
-
-def _complain(sentence: str, fix: str, code: int = 1) -> int:
+        said = getattr(broke, "format_message", None)
+        if said is not None:  # typer's error about arguments
+            command = getattr(getattr(broke, "ctx", None), "command_path", NAME)
+            sentence, fix, code = str(said()).replace("\n", " "), f"{command} --help", 2
+        elif os.environ.get("INCIDENT_DEBUG"):
+            raise
+        else:
+            sentence, code = f"unexpected error: {type(broke).__name__}: {broke}", 1
+            fix = "INCIDENT_DEBUG=1 shows where; incident doctor"
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(Text(plain(sentence)))
     if fix:
         console.print(Text(f"    → {fix}"))
     return code
-
-
-def leave(code: int) -> None:
-    """End the process by `os._exit`: one that used the Temporal SDK may abort in the interpreter's own exit."""
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:
-        code = 0
-    os._exit(code)

@@ -12,15 +12,14 @@ from rich.console import Console
 
 from activities.ledger.ledger import Ledger
 from starters import steering
-from starters.cli.terminal import leave
-from starters.errors import CliError
-from starters.gameday import result
 from starters.gameday.cast import Cast
 from starters.gameday.day import Day
 from starters.gameday.processes import DidNotStart
 from starters.gameday.scenario import SCENARIOS, Options, Scenario, service_names
-from starters.gameday.scorecard import standing_of
+from starters.gameday.scorecard import card_of, show, span_of, standing_of
 from starters.gameday.stage import Stage, raise_stage
+from starters.screens.text import CliError
+from worker.process import leave
 
 HOME = Path(".incident/demo")
 
@@ -38,10 +37,10 @@ async def play(options: Options, console: Console) -> int:
         console.print(ui)
         day = await _break(options, SCENARIOS[options.playbook].named(services), stage, console)
         status = await day.opens()
-        detected = result.span_of(result.card_of(day, status).detected_seconds)
+        detected = span_of(card_of(day, status).detected_seconds)
         console.print(f"[bold]{status.incident_id}[/] was opened by the alert, {detected} of world time after the fault")
         status = await day.runs()
-        passed = result.show(day, status, result.card_of(day, status))
+        passed = show(day, status, card_of(day, status))
         console.print(f"{ui}/{status.incident_id}", soft_wrap=True)
         pids = " ".join(str(pid) for pid in stage.processes.pids().values())
         kept = f"still running, because of KEEP=1; stop it with: kill {pids}"

@@ -9,8 +9,8 @@ from temporalio.client import Client
 
 from activities.action import Role
 from starters import steering
-from starters.errors import CliError
 from starters.gameday.stage import Stage
+from starters.screens.text import CliError
 from workflows.incident import Question, QuestionKind, State
 from workflows.status import Status
 
@@ -40,7 +40,8 @@ class Cast:
     async def play(self, status: Status) -> list[str]:
         """Do what each member would do now. Returns what was said, a line each."""
         lines: list[str] = []
-        if not self.a_person_commands and status.acknowledged_at is None and self._paged():
+        paged = not status.acknowledged_at and any(letter["via"] == "page" for letter in self.stage.phone(COMMANDER))
+        if paged and not self.a_person_commands:
             lines.append(await self.say(status, "acknowledge", COMMANDER))
         for question in status.asking:
             theirs, seat = self.a_person_commands and question.roles[0] is Role.INCIDENT_COMMANDER, (question.number, len(question.answers))
@@ -54,7 +55,6 @@ class Cast:
         return lines
 
     async def say(self, status: Status, message: str, by: str, **words: JsonValue) -> str:
-        """Send one message, and return what it was answered with."""
         try:
             return await steering.say(self.client, status.incident_id, message, by=by, **words)
         except CliError as refused:
@@ -64,9 +64,6 @@ class Cast:
         """The personal code that this person was sent for this question; empty while it has not arrived."""
         codes = [code for letter in reversed(self.stage.phone(person)) for code in CODE.findall(str(letter["text"]))]
         return next((code for code in codes if code.startswith(f"{question.number}-")), "")
-
-    def _paged(self) -> bool:
-        return any(letter["via"] == "page" for letter in self.stage.phone(COMMANDER))
 
     def _verdict(self, question: Question) -> str:
         if question.kind is not QuestionKind.REPAIR:

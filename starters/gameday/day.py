@@ -20,8 +20,8 @@ from starters.gameday.cast import COMMANDER, Cast
 from starters.gameday.processes import DidNotStart
 from starters.gameday.scenario import Deed, Options, Scenario
 from starters.gameday.stage import TOKEN, Stage
-from starters.screens.changes import changes
 from starters.screens.incident import render
+from starters.screens.lists import changes
 from workflows.incident import Phase, Question
 from workflows.status import Status
 
@@ -50,7 +50,6 @@ class Day:
     asked: set[int] = field(default_factory=set)
 
     def status(self) -> Status | None:
-        """The status on record, if there is one."""
         if not self.incident:
             found = self.ledger.incidents(open_only=False)
             self.incident = found[0].incident_id if found else ""

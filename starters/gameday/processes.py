@@ -36,7 +36,6 @@ class Processes:
     _commands: dict[str, Sequence[str]] = field(default_factory=dict)
 
     def start(self, name: str, command: Sequence[str]) -> None:
-        """Start a process; its output goes to `<logs>/<name>.log`."""
         self.logs.mkdir(parents=True, exist_ok=True)
         self._commands[name] = command
         with (self.logs / f"{name}.log").open("ab") as log:
@@ -61,13 +60,10 @@ class Processes:
             time.sleep(0.05)
 
     def kill(self, name: str) -> None:
-        process = self._running[name]
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        _signal(self._running[name], signal.SIGKILL)
+        self._running[name].wait()
 
     def restart(self, name: str) -> None:
-        """Start it again, as it was started."""
         self.start(name, self._commands[name])
 
     def tail(self, name: str, lines: int = 15) -> str:
@@ -75,7 +71,6 @@ class Processes:
         return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
 
     def log_says(self, name: str, text: str) -> bool:
-        """True when its log holds a text."""
         log = self.logs / f"{name}.log"
         return log.exists() and text in log.read_text(errors="replace")
 
@@ -86,14 +81,17 @@ class Processes:
     def stop_all(self) -> None:
         """Latest first: SIGTERM, then SIGKILL."""
         for process in reversed(self._running.values()):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
+            _signal(process, signal.SIGTERM)
             try:
                 process.wait(STOP_WITHIN)
             except subprocess.TimeoutExpired:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+                _signal(process, signal.SIGKILL)
                 process.wait()
+
+
+def _signal(process: subprocess.Popen[bytes], number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
 
 
 def tool(name: str) -> str:

@@ -14,8 +14,6 @@ NAMES = ("ledger", "search", "billing", "gateway", "profile", "catalog", "upload
 
 @dataclass(frozen=True)
 class Options:
-    """How a game day runs, as `make demo` passes it on."""
-
     playbook: str
     answers: str  # auto | decline | me
     kill: str  # "" | worker | temporal
@@ -58,7 +56,6 @@ class Scenario(BaseModel):
     mended_after: float = 20.0
 
     def named(self, services: tuple[str, str]) -> "Scenario":
-        """The same exercise, with the services' own names."""
         text = self.model_dump_json().replace("{first}", services[0]).replace("{second}", services[1])
         return Scenario.model_validate_json(text)
 
@@ -87,7 +84,6 @@ SCENARIOS = {
 
 
 def service_names(seed: int) -> tuple[str, str]:
-    """What the two deployed services are called: nothing depends on it."""
     if seed == USUAL_SEED:
         return "api", "orchestrator"
     first, second = random.Random(seed).sample(NAMES, 2)

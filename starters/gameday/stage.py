@@ -63,7 +63,6 @@ class Stage:
         return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
     def do(self, deed: Deed) -> None:
-        """Do something to the world."""
         self.practice.post(f"/practice/{deed.path}", json=deed.given).raise_for_status()
 
     def phone(self, person: str) -> list[dict[str, Any]]:

@@ -9,8 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from starters.errors import CliError
-from starters.screens.text import plain
+from starters.screens.text import CliError, plain
 
 BLOCK = re.compile(
     r"<!-- generated:(?P<name>[\w-]+) -->(?P<eol>\r?\n)(?P<body>.*?)(?:\r?\n)?<!-- /generated:(?P=name) (?P<hash>[0-9a-f]{12}) -->",
@@ -76,14 +75,12 @@ def text(said: object) -> str:
 
 
 def code(command: str) -> str:
-    """A command word for word, in a line."""
     shown = plain(command).replace("-->", "-- >")
     fence = _fence(shown, 1)
     return f"{fence}{shown}{fence}" if len(fence) == 1 else f"{fence} {shown} {fence}"
 
 
 def listing(lines: list[str], kind: str) -> str:
-    """Lines of code, one under the other."""
     shown = "\n".join(re.sub(r"\s", " ", line).replace("-->", "-- >") for line in lines)
     fence = _fence(shown, 3)
     return f"{fence}{kind}\n{shown}\n{fence}"

@@ -27,8 +27,6 @@ NO_COMMAND = "no command is on record"
 
 
 class Standing(NamedTuple):
-    """One measure that is in force, and the incident that imposed it."""
-
     incident: Status
     measure: InForce
 

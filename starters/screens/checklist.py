@@ -52,7 +52,7 @@ def items(policy: Policy, status: Status | None = None) -> list[JsonValue]:
             f"SEV-{s}": due.total_seconds() for s in SEVERITIES if (due := policy.first_minutes.due(item.key, s))
         }
         instant = _due(item, status, policy) if status else None
-        told.append({**item.model_dump(mode="json"), "within_seconds": within, "due_at": instant.isoformat() if instant else None})
+        told.append({**item._asdict(), "within_seconds": within, "due_at": instant.isoformat() if instant else None})
     return told
 
 

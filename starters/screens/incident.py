@@ -168,7 +168,6 @@ class _Screen:
             yield from map(self._step, shown)
 
     def _phases(self) -> list[Phase]:
-        """Those that were entered, then the usual ones that are still ahead."""
         entered = [phase for phase in self.status.phases if phase not in (Phase.DECLARED, Phase.CLOSED)]
         seen = [*(step.phase for step in self.status.steps if step.phase not in entered), *entered]
         order = list(Phase)
@@ -215,7 +214,6 @@ class _Screen:
             yield from self.commands("lift", one.by_hand) if self.full else ()
 
     def tasks(self, title: str, tasks: Sequence[Task]) -> Iterator[Text]:
-        """Work that no system of ours can do."""
         yield from [row(title, self.width, "bold")] if tasks else []
         for task in tasks:
             who = self.status.roles.get(task.owner, "")

@@ -11,8 +11,7 @@ from activities.action import Entry, Risk, Role
 from starters.cli import options
 from starters.cli.options import Which
 from starters.cli.terminal import AsJson, group, say_json
-from starters.errors import CliError
-from starters.screens.text import plain, span
+from starters.screens.text import CliError, plain, span
 from workflows.engine.proof.shadow import DID, DID_NOT, UNKNOWN
 from workflows.incident import Phase
 from workflows.status import Status, Step, StepState
@@ -40,8 +39,6 @@ class Would(BaseModel):
 
 
 class Asked(BaseModel):
-    """A question that would have been put."""
-
     number: int
     asks: str
     of: tuple[Role, ...]

@@ -1,4 +1,4 @@
-"""Words for a person: durations, ages, and commands of our own. Light: no SDK, no database."""
+"""Words for a person: errors, durations, ages, and commands of our own. Light: no SDK, no database."""
 
 from datetime import timedelta
 
@@ -6,6 +6,20 @@ from activities.kit.words.escape import line
 from activities.kit.words.shell import Command, command
 
 plain = line  # text from outside as it may stand on a screen: one line, nothing that moves the cursor
+
+
+class CliError(Exception):
+    """Why it was not done, in one sentence; `fix` is the command that helps. `unreachable`: the same may work later."""
+
+    def __init__(self, sentence: str, fix: str = "", *, unreachable: bool = False) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.fix = fix
+        self.unreachable = unreachable
+
+
+class Refusal(CliError):
+    """The incident received the message and refused it, and why."""
 
 
 def typed(*words: str) -> Command:

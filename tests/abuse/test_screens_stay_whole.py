@@ -8,8 +8,8 @@ from rich.console import Console, Group
 from activities.kit.words.escape import UNSEEN
 from starters.cli import plan
 from starters.screens import by_hand
-from starters.screens.changes import changes
 from starters.screens.incident import render
+from starters.screens.lists import changes
 from tests.abuse.orders import Filled, every_order, room
 from tests.abuse.test_bad_input import HOSTILE
 from tests.screens import situations

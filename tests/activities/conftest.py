@@ -32,7 +32,9 @@ from activities.write_gate.write_gate import WriteGates
 from practice.http.in_process import BASE_URL, InProcess
 from practice.http.server import serve
 from practice.llm.faults import ProviderFault
+from practice.world.effects import EffectLog
 from practice.world.injected_faults import InjectedFault
+from practice.world.stage import young
 from practice.world.state import JSON
 from practice.world.world import World
 from tests.stage import contract
@@ -72,7 +74,9 @@ def requests_keep_the_contract() -> Iterator[None]:
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     """A world of its own, two minutes old."""
-    return World(seed=7, following=True, state=tmp_path, history=120)
+    young_one = young()
+    young_one.effects = EffectLog(tmp_path)
+    return young_one
 
 
 @pytest.fixture

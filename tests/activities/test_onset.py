@@ -18,9 +18,8 @@ from practice.services.deploying import change, deploy
 from practice.services.fleet import ServiceFault
 from practice.world.world import World
 from tests.activities.conftest import MakeCall, pass_time
-from workflows.playbooks.production_outage.diagnosis import Diagnosis, diagnose
+from workflows.playbooks.production_outage.diagnosis import Cause, Diagnosis, diagnose
 from workflows.playbooks.production_outage.findings import TriageFindings
-from workflows.playbooks.production_outage.hypotheses import Cause
 
 API = OnsetOf(service="api")
 REGIONS = ("eu-west", "us-east")

@@ -120,20 +120,6 @@ async def test_links_show_the_same_for_ever(telemetry: Telemetry, call: MakeCall
     assert url.startswith("http://metrics.example.com/graph?") and "end_input=2026-11-23+10%3A05%3A00" in url and "range_input=5s" in url
 
 
-async def test_alerts_of_other_services_are_not_ours(world: World, telemetry: Telemetry, call: MakeCall) -> None:
-    seen = [
-        ("mine", {"service": "chat"}, "firing"),
-        ("theirs", {"service": "mail"}, "firing"),
-        ("provider", {"provider": "aurora"}, "firing"),
-        ("early", {"service": "chat"}, "pending"),
-    ]
-    at = {"annotations": {"summary": "s"}, "activeAt": "2026-11-23T10:00:00Z"}
-    fires = [{"labels": {"alertname": name, **labels}, "state": state, **at} for name, labels, state in seen]
-    world.rule_groups = lambda: [{"rules": [{"alerts": fires}]}]
-    found = await telemetry.alerts(CHAT, call())
-    assert [alert.name for alert in found] == ["mine", "provider"]
-
-
 COUNTED = [(4, 3600, False), (11, 3600, False), (13, 3600, True), (60, 43200, False), (90, 43200, True)]
 
 

@@ -92,7 +92,7 @@ class Watched:
     def suffer(self, seconds: float, kind: str = "overload", rate: float = 0.6) -> None:
         """Break the primary, mend it, and watch until everything is quiet again."""
         self.world.state.provider_faults.append(ProviderFault("aurora", kind, rate, since=self.now, until=self.now + seconds))
-        self.pass_by(seconds + 2400)
+        self.pass_by(seconds + 1060)
 
     def fired(self, name: str) -> float:
         return next(at for at, changed, firing in self.changes if changed == name and firing)
@@ -127,7 +127,7 @@ def _check(name: str, at: float, firing: bool) -> dict[str, Any]:
     return {"expr": asks, "eval_time": f"{round(at)}s", "exp_samples": said}
 
 
-FAULTS = {
+FAULTS: dict[str, tuple[str, float, list[str]]] = {
     "overload": ("overload", 0.6, ["LlmProviderErrors", "LlmProviderProbeFailing"]),
     "barely": ("overload", 0.06, ["LlmProviderErrors"]),
     "rate limit": ("rate_limit", 0.3, ["LlmProviderRateLimited"]),
@@ -137,14 +137,19 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize(("kind", "rate", "alerts"), FAULTS.values(), ids=FAULTS)
-def test_a_fault_of_the_world_is_heard_after_the_rules_own_time(kind: str, rate: float, alerts: list[str]) -> None:
+ASKED = ("rate limit", "slow", "barely")
+"""Of these Prometheus is asked too: every rule that counts fires in one of them."""
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_of_the_world_is_heard_after_the_rules_own_time(name: str) -> None:
+    kind, rate, alerts = FAULTS[name]
     watched = Watched()
     watched.suffer(1200, kind, rate)
-    for name in alerts:
-        assert 300 <= watched.fired(name) <= 780, watched.changes
-        assert 1200 + 600 <= watched.cleared(name) <= 1200 + 600 + 420, watched.changes
-    if shutil.which("promtool"):
+    for alert in alerts:
+        assert 300 <= watched.fired(alert) <= 780, watched.changes
+        assert 1200 + 600 <= watched.cleared(alert) <= 1200 + 600 + 420, watched.changes
+    if name in ASKED and shutil.which("promtool"):
         agree(watched)
 
 

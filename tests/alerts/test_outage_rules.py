@@ -77,18 +77,21 @@ FAULTS: dict[str, tuple[Break, float, dict[str, tuple[float, float]]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("breaks", "before", "alerts"), FAULTS.values(), ids=FAULTS)
-def test_what_breaks_a_service_is_heard_as_one_incident_and_clears(
-    breaks: Break, before: float, alerts: dict[str, tuple[float, float]]
-) -> None:
-    watched = gone_through(breaks, before)
-    for name, (soonest, latest) in alerts.items():
-        assert soonest <= watched.fired(name) <= latest, watched.changes
-        assert BREAKS + 600 <= watched.cleared(name) <= BREAKS + 600 + 420, watched.changes
+ASKED = ("one region", "load")
+"""Of these Prometheus is asked too: every rule that counts fires in one of them."""
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_breaks_a_service_is_heard_as_one_incident_and_clears(name: str) -> None:
+    breaks, before, alerts = FAULTS[name]
+    watched = gone_through(breaks, before, after=1060)
+    for alert, (soonest, latest) in alerts.items():
+        assert soonest <= watched.fired(alert) <= latest, watched.changes
+        assert BREAKS + 600 <= watched.cleared(alert) <= BREAKS + 600 + 420, watched.changes
     assert keys(watched) == {"production_outage/api"}
     # The usual traffic is learnt from what the rules have seen, and promtool's rules see ten minutes more: their own stories tell of it.
     watched.changes = [change for change in watched.changes if change[1] != "ServiceTrafficLost"]
-    if shutil.which("promtool"):
+    if name in ASKED and shutil.which("promtool"):
         agree(watched)
 
 
@@ -104,9 +107,9 @@ PROVIDER = {"overload": 0.6, "barely": 0.06, "timeout": 0.4}
 
 @pytest.mark.parametrize(("kind", "rate"), PROVIDER.items(), ids=PROVIDER)
 def test_a_provider_that_its_own_alert_names_is_one_incident_as_before(kind: str, rate: float) -> None:
-    watched = gone_through(provider("overload" if kind == "barely" else kind, rate), after=3600)
+    watched = gone_through(provider("overload" if kind == "barely" else kind, rate), after=2700)
     assert keys(watched) == {"llm_provider_outage/chat"}, watched.changes
-    if shutil.which("promtool"):
+    if kind == "overload" and shutil.which("promtool"):
         agree(watched)
 
 
@@ -118,7 +121,7 @@ def test_errors_that_no_alert_about_a_provider_explains_are_the_services_own() -
 
 def test_a_healthy_world_is_quiet() -> None:
     watched = Watched(BOTH)
-    watched.pass_by(2 * 3600)
+    watched.pass_by(3600)
     assert watched.changes == []
 
 
@@ -126,7 +129,7 @@ def test_a_blind_world_is_one_fault_of_its_own() -> None:
     def blinded(rules: tuple[object, ...]) -> Watched:
         watched = Watched(rules)  # type: ignore[arg-type]
         watched.world.state.blind = True
-        watched.pass_by(2 * 3600)
+        watched.pass_by(3600 + 600)
         return watched
 
     assert keys(blinded(BOTH)) == {"blind/llm"}

@@ -10,7 +10,7 @@ from tests.stage.drill import drill
 from tests.stage.organisation import brisk
 from tests.stage.running import until
 from workflows.errors import NotAccepted
-from workflows.procedures.by_setting import SettingRequest
+from workflows.procedures.procedures import SettingRequest
 
 NAME = "flags.switch_off"
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from starters.errors import CliError
 from starters.screens import lists
-from starters.screens.changes import changes
 from starters.screens.incident import render
+from starters.screens.lists import changes
 from starters.screens.shadow_report import compare, lines
+from starters.screens.text import CliError
 from tests.screens import situations
 from tests.screens.test_screens import drawn
 from tests.stage.drill import Drill, drill

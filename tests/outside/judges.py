@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from practice.http.openapi import documents
-from practice.world.stage import staged
+from practice.world.stage import served
 
 ROOT = Path(__file__).parents[2]
 SCHEMATHESIS = "4.32.5"
@@ -60,7 +60,7 @@ async def fuzzed(bin_folder: Path, document: str, folder: Path) -> Verdict:
     face, config = document.removesuffix(".json"), folder / "schemathesis.toml"
     config.write_text(CONFIG)
     options = ["-w", "1", "-n", str(EXAMPLES), "--generation-deterministic", "--no-color", "--checks", "all", "--mode", "all"]
-    async with staged() as stage:
+    async with served() as stage:
         command = ["--config-file", str(config), "run", str(ROOT / "docs/api" / document), "--url", f"{stage.url}/{face}", *options]
         judge = await asyncio.create_subprocess_exec(
             str(bin_folder / "st"), *command, cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT

@@ -15,9 +15,8 @@ from activities.metrics.onset import Onset, Shape
 from activities.metrics.telemetry import BlastRadius, EstimateQuality
 from activities.platform.change_feed import KINDS, Change, Changes
 from activities.write_gate.write_gate import WriteGate, Writes
-from workflows.playbooks.production_outage.diagnosis import diagnose
+from workflows.playbooks.production_outage.diagnosis import Cause, diagnose
 from workflows.playbooks.production_outage.findings import TriageFindings, rank
-from workflows.playbooks.production_outage.hypotheses import Cause
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 BEGAN = NOW - timedelta(minutes=5)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from starters.errors import CliError
 from starters.postmortem import paper, postmortem
+from starters.screens.text import CliError
 from tests.screens import situations
 from tests.screens.test_postmortem import BLOCKS, drafted, effect
 

@@ -14,9 +14,9 @@ from rich.console import Console, Group
 from activities.kit.words.escape import UNSEEN
 from activities.organisation.policy import Policy
 from starters.screens import by_hand, checklist, lists
-from starters.screens.changes import changes
 from starters.screens.incident import render
 from starters.screens.layout import continued
+from starters.screens.lists import changes
 from tests.screens import situations
 from tests.screens.situations import NOW
 from workflows.incident import State

@@ -20,7 +20,7 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowInstance, WorkflowInstanceDetails
 
 from activities.ledger.ledger import Ledger
 from practice.http.in_process import BASE_URL, InProcess
@@ -31,17 +31,26 @@ from tests.stage.organisation import ORGANISATION, stage_settings
 from tests.stage.overheard import LISTENER
 from tests.stage.running import RunningIncident, until
 from worker.converter import data_converter
-from worker.service import worker
+from worker.service import ContextFree, worker
 from worker.settings import Settings
 from worker.wiring import Fleet, wire
 
 BIN = Path(__file__).parents[2] / ".venv" / "bin"
+PAST = 120.0  # seconds that a world has stood before its story begins: building them costs as much as living through them
 
 
 class Following:
     """A clock for activities that does not wait: the world follows the instants it is shown."""
 
     async def sleep(self, duration: timedelta) -> None: ...
+
+
+class WithoutSandbox(UnsandboxedWorkflowRunner):
+    """A fifth of a story's processor time. That the playbooks run in the sandbox is proven by `tests/histories` and by the real server."""
+
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        """As in the worker's own sandbox (`worker/service.py`)."""
+        return ContextFree(super().create_instance(det))
 
 
 @asynccontextmanager
@@ -135,6 +144,8 @@ class Drill:
     async def start_worker(self, max_cached: int | None = None) -> None:
         """Start serving the queue. `max_cached` 0: every task replays the whole history, and no workflow belongs to one worker."""
         served: Worker = worker(self.env.client, self.fleet, self.settings.queue, self.settings, max_cached=max_cached, debug_mode=True)
+        assert served._workflow_worker
+        served._workflow_worker._workflow_runner = WithoutSandbox()
         await self.workers.enter_async_context(orderly(served))
 
     async def declare(
@@ -166,7 +177,7 @@ async def drill(
     `beside`: further worlds, by their hosts; the rest are settings."""
     written = tmp / "organisation.toml"
     written.write_text(organisation or ORGANISATION.format(policy=policy).replace('mode = "live"', f'mode = "{mode}"'))
-    world = World(seed=seed, following=True, state=tmp / "practice", services=services)
+    world = World(seed=seed, following=True, state=tmp / "practice", services=services, history=PAST)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(LISTENER.listening())
         env = await stack.enter_async_context(skipping())

@@ -20,7 +20,8 @@ from practice.world.world import World
 from starters.gameday.processes import Processes, free_port, tool
 from tests.stage.organisation import ORGANISATION, stage_settings
 from tests.stage.running import until
-from worker.service import connect, worker
+from worker.converter import connect
+from worker.service import worker
 from worker.settings import Settings
 from worker.wiring import Fleet, wire
 from workflows.engine.record.recorder import ATTRIBUTES

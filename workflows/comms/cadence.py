@@ -36,7 +36,6 @@ class Cadence:
     """One merged tick for everything that is due by the clock. What has a period stays on its grid, so that duties fall together."""
 
     def __init__(self, policy: Policy, severity: Severity, at: datetime, *, public: bool = True) -> None:
-        """The clock of an incident declared at `at`."""
         self.policy, self.severity, self.started_at, self.public = policy, severity, at, public
         rhythm = policy.rhythm(severity)
         waits = {Duty.ROOM: rhythm.room, Duty.RECLASSIFY: rhythm.reclassify, Duty.TELL: rhythm.told, Duty.BRIEF: rhythm.brief}
@@ -52,7 +51,6 @@ class Cadence:
 
     @property
     def rhythm(self) -> Rhythm:
-        """The numbers at this severity."""
         return self.policy.rhythm(self.severity)
 
     @property
@@ -75,9 +73,9 @@ class Cadence:
                 self.grid[duty] = min(self.grid.get(duty, due), due)
         if self.public and not self.first and self.rhythm.public:
             fresh.public_due = at + self.policy.paced(self.rhythm.public)
-        self.public_due = _earlier(self.public_due, fresh.public_due)
+        self.public_due = min(filter(None, (self.public_due, fresh.public_due)), default=None)
         if self.first:
-            self.holding_due = _earlier(self.holding_due, fresh.holding_due)
+            self.holding_due = min(filter(None, (self.holding_due, fresh.holding_due)), default=None)
 
     def widen(self, at: datetime, *, known: bool, why: str) -> timedelta:
         """Public updates may come less often from now on. Raises `NotAccepted` while that is not allowed."""
@@ -154,7 +152,3 @@ class Cadence:
         if duty is Duty.HOLDING and self.first:
             return (duty, max(self.holding_due, self.public_due)) if self.holding_due else None
         return duty, self.public_due + self.policy.paced(offset)
-
-
-def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
-    return min(one, other) if one and other else one or other

@@ -20,8 +20,6 @@ ASK_PAGER_EVERY = timedelta(minutes=1)
 
 
 class Commander(Part):
-    """Pages until somebody commands, and knows whether that person is alone."""
-
     _pages = 0
 
     async def until_acknowledged(self) -> None:
@@ -31,7 +29,9 @@ class Commander(Part):
         await self._climb(wait)
         if self._background.ending:
             return
-        await self._background.attempt("page", self._tell_the_pager())
+        if person := state.assignments.roster.person(state.commander()):
+            told = self._quietly(Pager.acknowledge, Acknowledge(incident_id=state.id, person=person))
+            await self._background.attempt("page", told)
         await self._see_who_else(began + wait * (1 + len(VACANCY)))
 
     async def _climb(self, wait: timedelta) -> None:
@@ -131,11 +131,6 @@ class Commander(Part):
         by_email = {person.email.casefold(): person for person in self._state.assignments.roster.people.values() if person.email}
         return [by_email[email.casefold()] for email in acknowledged.emails if email.casefold() in by_email]
 
-    async def _tell_the_pager(self) -> None:
-        person = self._state.assignments.roster.person(self._state.commander())
-        if person is not None:
-            await self._quietly(Pager.acknowledge, Acknowledge(incident_id=self._state.id, person=person))
-
     async def _see_who_else(self, until: datetime) -> None:
         """Somebody commands. If nobody else answers until the ladder would have ended, they are alone."""
         state, assignments = self._state, self._state.assignments
@@ -151,6 +146,5 @@ class Commander(Part):
             self._alone(state.commander(), "nobody else has acknowledged within the ladder")
 
     def _alone(self, who: str, why: str) -> None:
-        state = self._state
-        state.assignments.solo = who
-        state.note("solo", f"{who} is alone: {why}; C2 is theirs, C3 pages a second person first")
+        self._state.assignments.solo = who
+        self._state.note("solo", f"{who} is alone: {why}; C2 is theirs, C3 pages a second person first")

@@ -38,8 +38,6 @@ NEWS = ("done", "adopted", "failed", "granted", "declined", "mitigated", "severi
 
 
 class Comms(Part):
-    """Keeps everybody posted on time."""
-
     def __init__(self, state: IncidentState, invoker: Invoker, questions: Questions) -> None:
         cadence = Cadence(state.policy, state.severity, workflow.now())
         shared = Shared(state, invoker, questions, cadence, BackgroundTasks(state))
@@ -66,7 +64,6 @@ class Comms(Part):
         self.offer, self.remind, self.stop = questions.notices.offer, questions.notices.remind, self._background.stop
 
     def start(self) -> None:
-        """Begin everything that runs beside the playbook."""
         state = self._state
         public = state.card.public and not state.assumes(action_of(StatusPage.publish))
         self._cadence.start(state.policy, state.severity, workflow.now(), public=public)
@@ -172,12 +169,15 @@ class Comms(Part):
 
     async def _tick(self) -> None:
         """Everything that is due at one instant, at once; then the room gets it in one message."""
-        with self._room.holding():
+        self._room.held = True
+        try:
             await self._try_again()
             duties, attempt = self._cadence.due(workflow.now()), self._background.attempt
             await asyncio.gather(*(attempt(duty.value, self._duties[duty]()) for duty in duties if duty is not Duty.ROOM))
             if Duty.ROOM in duties:
                 self._ticket.update()
+        finally:
+            self._room.held = False
         if Duty.ROOM in duties:
             self._room.say(self._still_here())
 

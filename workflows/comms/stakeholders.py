@@ -25,8 +25,6 @@ DOING = {
 
 
 class Stakeholders(Part):
-    """Those who have to know and do not work on it."""
-
     def __init__(self, shared: Shared) -> None:
         super().__init__(shared)
         self.page_link = ""  # the address of the public post, once the status page has returned it
@@ -40,11 +38,16 @@ class Stakeholders(Part):
         """Tell them the current state. `support`: what the new macro is for; empty: support is not told."""
         contacts = self._shared.words.contacts
         if self._state.restricted:
-            self._in_person()
+            whom = f"the Duty Executive and Legal ({', '.join(contacts.legal)})" if contacts.legal else "the Duty Executive and Legal"
+            text = f"Restricted: tell {whom} in person what they need to know; write nothing outside the room"
+            self._once({"in person"} - self._by_person, text, Role.INCIDENT_COMMANDER)
             return
         told = (("support", contacts.support_channel, support), ("executives", contacts.executives_channel, executives))
         wanted = {who: channel for who, channel, wish in told if wish}
-        self._by_hand([who for who, channel in wanted.items() if not channel and who not in self._by_person])
+        unnamed = [who for who, channel in wanted.items() if not channel and who not in self._by_person]
+        missing = f"[contacts] names no {' and '.join(f'{who}_channel' for who in unnamed)}"
+        text = f"Tell {' and '.join(unnamed)} the current state, now and at every update: {missing}"
+        self._once(set(unnamed), text, Role.COMMS_LEAD)
         self._know = True
         texts = {"support": lambda: self._for_support(support), "executives": self._brief}
         await self._announce({channel: texts[who]() for who, channel in wanted.items() if channel})
@@ -96,29 +99,18 @@ class Stakeholders(Part):
         try:
             told = await self._quietly(WarRoom.announce, Announce(to=to, nth=self._announcements))
         except RetriesExhausted as out:
-            if out.refused:  # for ever: it must not wait before what comes next
-                self._state.note("not sent", f"{where}: {out.why}")
-            else:
+            if not out.refused:  # what is refused for ever must not wait before what comes next
                 self._untold |= to
-                self._state.note("not sent", f"{where}: {out.why}; sent again when chat is back")
+            self._state.note("not sent", f"{where}: {out.why}{'' if out.refused else '; sent again when chat is back'}")
             return
         if not quiet or told.after.get("untold"):
             self._state.note("told", f"{told.summary} (read back)")
 
-    def _by_hand(self, whom: list[str]) -> None:
-        """Without a channel a person must pass it on: stated once."""
-        if whom:
-            self._by_person |= set(whom)
-            unnamed = f"[contacts] names no {' and '.join(f'{who}_channel' for who in whom)}"
-            self._state.task(f"Tell {' and '.join(whom)} the current state, now and at every update: {unnamed}", Role.COMMS_LEAD)
-
-    def _in_person(self) -> None:
-        if "in person" not in self._by_person:
-            self._by_person.add("in person")
-            legal = self._shared.words.contacts.legal
-            whom = f"the Duty Executive and Legal ({', '.join(legal)})" if legal else "the Duty Executive and Legal"
-            text = f"Restricted: tell {whom} in person what they need to know; write nothing outside the room"
-            self._state.task(text, Role.INCIDENT_COMMANDER)
+    def _once(self, what: set[str], text: str, owner: Role) -> None:
+        """What a person must pass on: stated once."""
+        if what:
+            self._by_person |= what
+            self._state.task(text, owner)
 
     def _for_support(self, fresh_for: str) -> str:
         state, link = self._state, self._shared.words.links.status_page or self.page_link

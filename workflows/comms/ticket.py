@@ -24,11 +24,9 @@ class Ticket(Part):
             self._background.run("ticket", self.open())
 
     def update(self) -> None:
-        """Bring it up to date, beside everything else."""
         self._background.run("ticket", self.rewrite())
 
     async def open(self) -> None:
-        """Open the ticket with the seed's fields."""
         state = self._state
         title = f"[SEV‑{int(state.severity)}] {state.display_name.partition(' ')[2]}"[:250]
         body = self._body()

@@ -5,9 +5,8 @@ said. Both go out together, at most once a minute unless something has to be sai
 """
 
 import asyncio
-import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -38,8 +37,6 @@ class RoomMessage(NamedTuple):
 
 
 class Room(Part):
-    """One channel and its pins."""
-
     def __init__(self, shared: Shared) -> None:
         super().__init__(shared)
         self._channel = ""
@@ -49,7 +46,8 @@ class Room(Part):
         self._unsent: list[RoomMessage] = []
         self._told_at: datetime | None = None
         self._opening = asyncio.Lock()
-        self._down = self._held = False
+        self.held = False  # several things change at once: the pins wait until all of them have
+        self._down = False
         self._tells = 0
 
     async def open(self) -> None:
@@ -103,20 +101,11 @@ class Room(Part):
             if not self._background.ending:
                 await self.tell()
 
-    @contextlib.contextmanager
-    def holding(self) -> Iterator[None]:
-        """Several things change at once: the pins wait until all of them have."""
-        self._held = True
-        try:
-            yield
-        finally:
-            self._held = False
-
     def _urgent(self) -> bool:
         return bool(self._channel and self._unsent and not self._down)
 
     def _news(self) -> bool:
-        return bool(self._channel and not self._down and not self._held and _still(self._picture()) != self._shown)
+        return bool(self._channel and not self._down and not self.held and _still(self._picture()) != self._shown)
 
     async def tell(self) -> None:
         """Say what is unsaid and bring the pins up to date; what does not arrive is kept."""

@@ -6,11 +6,11 @@ nothing counts without evidence there.
 """
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from temporalio import workflow
 
-from activities.action import Risk, Role, Value, Verb, action_of
+from activities.action import Risk, Role, Verb, action_of
 from activities.chat.war_room import WarRoom
 from activities.freeze.freezes import FROZEN
 from activities.organisation.policy import Policy
@@ -23,37 +23,33 @@ from workflows.incident import Phase, QuestionKind
 from workflows.status import ItemState, ItemStatus, StepState
 
 
-class Item(Value):
+class Item(NamedTuple):
     key: str  # the field of `FirstMinutes` that says when it is due
-    text: str  # the seed's own line where it has one, marks of emphasis included
     owner: Role
+    text: str  # the seed's own line where it has one, marks of emphasis included
+    done_means: str  # what must be read back before it counts (spec §5)
     part_of: str = ""  # the key of the item that it is a part of
-    seed: bool = False  # the line is the seed's; otherwise the spec added it
-    done_means: str = ""  # what must be read back before it counts (spec §5)
-
-
-def _item(key: str, owner: Role, text: str, done_means: str, part_of: str = "", seed: bool = True) -> Item:
-    return Item(key=key, text=text, owner=owner, part_of=part_of, seed=seed, done_means=done_means)
+    seed: bool = True  # the line is the seed's; otherwise the spec added it
 
 
 IC, OPS, SECURITY, COMMS = Role.INCIDENT_COMMANDER, Role.OPS_LEAD, Role.SECURITY_LEAD, Role.COMMS_LEAD
 ITEMS: tuple[Item, ...] = (
-    _item("declare", IC, "Declare incident; assign **IC** and **Scribe**.", "the ticket, fetched by its id"),
-    _item("commander", IC, "IC paged and acknowledged.", "the acknowledgement", part_of="declare", seed=False),
-    _item("scribe", IC, "Scribe assigned.", "the role is taken", part_of="declare", seed=False),
-    _item("cadence", COMMS, "Set **comms cadence** (e.g., every 30 min for SEV‑1/2).", "the next update has a time"),
-    _item("freeze", OPS, "Freeze deploys: `change_freeze = ON`.", "the deploy system denies a probe deploy in our name"),
-    _item("telemetry", OPS, "Snapshot telemetry links (dashboards, traces, logs).", "the export exists and its hash matches"),
-    _item("blast_radius", OPS, "Identify blast radius (which tenants/regions/endpoints).", "a radius with its quality"),
-    _item("playbook", IC, "Choose **playbook** below and begin mitigation.", "the first mitigation step is verified or waits for approval"),
-    _item("war_room", IC, "Create shared war‑room (chat channel) + bridge.", "the channel exists, with the links pinned"),
-    _item("status_page", COMMS, "Draft Status Page update; notify support/execs as needed.", "the draft waits for approval"),
-    _item("published", COMMS, "Status Page update published.", "the public page, fetched from outside", part_of="status_page", seed=False),
-    _item("told", COMMS, "Support and execs told.", "delivery receipts", part_of="status_page", seed=False),
-    _item("leads", IC, "Ops, Comms (and Security) leads assigned.", "the roles are taken", seed=False),
-    _item("evidence", SECURITY, "Evidence hold, if there is any security hint.", "the hold's id, returned by the store", seed=False),
-    _item("legal_clocks", Role.LEGAL, "Provisional legal clocks, if data may be exposed.", "the clocks run", seed=False),
-    _item("checkpoint", IC, "T+15 checkpoint: read out what is done and what is not.", "the report is posted", seed=False),
+    Item("declare", IC, "Declare incident; assign **IC** and **Scribe**.", "the ticket, fetched by its id"),
+    Item("commander", IC, "IC paged and acknowledged.", "the acknowledgement", part_of="declare", seed=False),
+    Item("scribe", IC, "Scribe assigned.", "the role is taken", part_of="declare", seed=False),
+    Item("cadence", COMMS, "Set **comms cadence** (e.g., every 30 min for SEV‑1/2).", "the next update has a time"),
+    Item("freeze", OPS, "Freeze deploys: `change_freeze = ON`.", "the deploy system denies a probe deploy in our name"),
+    Item("telemetry", OPS, "Snapshot telemetry links (dashboards, traces, logs).", "the export exists and its hash matches"),
+    Item("blast_radius", OPS, "Identify blast radius (which tenants/regions/endpoints).", "a radius with its quality"),
+    Item("playbook", IC, "Choose **playbook** below and begin mitigation.", "the first mitigation step is verified or waits for approval"),
+    Item("war_room", IC, "Create shared war‑room (chat channel) + bridge.", "the channel exists, with the links pinned"),
+    Item("status_page", COMMS, "Draft Status Page update; notify support/execs as needed.", "the draft waits for approval"),
+    Item("published", COMMS, "Status Page update published.", "the public page, fetched from outside", part_of="status_page", seed=False),
+    Item("told", COMMS, "Support and execs told.", "delivery receipts", part_of="status_page", seed=False),
+    Item("leads", IC, "Ops, Comms (and Security) leads assigned.", "the roles are taken", seed=False),
+    Item("evidence", SECURITY, "Evidence hold, if there is any security hint.", "the hold's id, returned by the store", seed=False),
+    Item("legal_clocks", Role.LEGAL, "Provisional legal clocks, if data may be exposed.", "the clocks run", seed=False),
+    Item("checkpoint", IC, "T+15 checkpoint: read out what is done and what is not.", "the report is posted", seed=False),
 )
 # Item of the checklist → the kind of timeline entry that shows it was done; a kind of its own name is left out.
 ENTRIES = {

@@ -22,8 +22,6 @@ FROM = Severity.SEV2  # deploys are frozen by automation at SEV-1 and SEV-2; bel
 
 
 class FirstMinutes:
-    """Does what can be done at once, and says what is not done in time."""
-
     def __init__(self, verbs: Verbs) -> None:
         self._verbs = verbs
         self._state = verbs.state

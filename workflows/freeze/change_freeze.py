@@ -58,8 +58,6 @@ add_message_handlers(FreezeMessages, MESSAGES, request_of)
 
 @workflow.defn
 class ChangeFreeze(FreezeMessages):
-    """Keeps one service frozen for as long as somebody holds it."""
-
     @workflow.init
     def __init__(self, *given: Any) -> None:
         self.freeze = Freeze(workflow.info().workflow_id, given, workflow.now())
@@ -74,7 +72,6 @@ class ChangeFreeze(FreezeMessages):
 
     @workflow.run
     async def run(self, *given: Any) -> FreezeState:
-        """Until the last holder is gone."""
         freeze = self.freeze
         try:
             freeze.policy = await self.invoker.quietly(Organisation.policy, ReadAll())
@@ -98,8 +95,6 @@ class ChangeFreeze(FreezeMessages):
         await self.questions.settle()
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
         return freeze.public()
-
-    # -- messages ---------------------------------------------------------------------------------------------------------------------
 
     async def receive(self, name: str, given: Sequence[object]) -> Effect | str:
         """Act on one message: a worker reads the effect, a person a sentence. Raises `NotAccepted`, or `NotProven`."""
@@ -144,8 +139,6 @@ class ChangeFreeze(FreezeMessages):
                 raise NotProven(str(out)) from None
             record.done += [by.key] if by.key else []
             return effect
-
-    # -- on whose word (design §4, Who answered) --------------------------------------------------------------------------------------
 
     async def _vouched(self, name: str, order: FreezeOrder, request: FreezeRequest) -> Authority:
         """A worker of ours, and where it needs one the grant that it was given: its own activity has checked that."""
@@ -197,7 +190,6 @@ class ChangeFreeze(FreezeMessages):
         return found() or self.freeze.approvals.questions[-1]
 
     async def _outcome(self, question: Question) -> Effect:
-        """What came of a yes."""
         effect = await next(task for covered, task in self._asking.items() if covered in question.covers)
         if effect is None:
             raise NotAccepted(f"question {question.number} is {question.state}: nothing was done")
@@ -211,8 +203,6 @@ class ChangeFreeze(FreezeMessages):
         how = "verified" if given.verified else "self-declared"
         freeze.note("answered", f"[{question.number}] {verdict} by {given.by} ({how}): {question.asks}", by=given.by)
         return question
-
-    # -- time -------------------------------------------------------------------------------------------------------------------------
 
     async def _wait(self) -> None:
         """Until something is due, or there is nothing left to do. A message may move what is due, and is heard beside this."""

@@ -37,10 +37,8 @@ class Holding:
     """The verbs of one freeze. They raise `RetriesExhausted` when patience is over, and `NotAccepted` when it may not be."""
 
     def __init__(self, freeze: Freeze, invoker: Invoker, questions: Questions) -> None:
-        self._freeze = freeze
-        self._record = freeze.record
-        self._invoker = invoker
-        self._questions = questions
+        self._freeze, self._record = freeze, freeze.record
+        self._invoker, self._questions = invoker, questions
 
     async def hold(self, order: Hold, by: Authority) -> Effect:
         """The holder is in the set before anything is touched: what is half done must be released by somebody."""
@@ -72,7 +70,10 @@ class Holding:
         else:
             record.drift = (await self._read()).drift if record.before else ()
             proven_by = await self._apply(SetLock(service=record.place), by, "release") if record.before else "nothing was ever locked"
-            freeze.emptied()
+            record.holders, record.passing, record.due, record.trouble = (), (), {}, ""
+            record.since = record.before = record.proven_at = None
+            for exemption in freeze.live:
+                freeze.end_exemption(exemption, "withdrawn")
             sentence = f"deploys of {record.service} go on: nobody holds the freeze any more"
         passed = f"; deployed without an exemption: {'; '.join(record.drift)}" if record.drift else ""
         freeze.note("released", f"{order.holder}: {order.reason or 'no reason given'}{passed}", by=by.names)
@@ -86,7 +87,15 @@ class Holding:
         known, branch, proven_by = freeze.exemption(order), hotfix(order.artefact), ""
         adopted = known is not None and not known.ended and workflow.now() < known.expires_at
         if known is None or not adopted:
-            known = freeze.exempt(order, by.by, by.verified, (await self._read()).hotfixes.get(branch, "") if order.purpose.pushes else "")
+            known = Exemption(
+                token=str(workflow.uuid4()),
+                **order.model_dump(include={"holder", "artefact", "purpose"}),
+                by=by.by,
+                verified=by.verified,
+                head=(await self._read()).hotfixes.get(branch, "") if order.purpose.pushes else "",
+                expires_at=workflow.now() + freeze.policy.for_people(freeze.policy.freeze.exemption),
+            )
+            record.exemptions = (*record.exemptions, known)
         if order.purpose.pushes:
             self._look_later()
             proven_by, sentence = await self._lock(), f"one {known} may pass, by a push to {branch}, until {known.expires_at:%H:%M} UTC"
@@ -94,8 +103,6 @@ class Holding:
             known, sentence = freeze.end_exemption(known, "used"), f"one {known} may pass now"
         freeze.note("exempted", sentence, by=by.names)
         return self.effect(sentence, proven_by, adopted, known)
-
-    # -- what it does by itself -------------------------------------------------------------------------------------------------------
 
     async def tend(self) -> None:
         """Whatever is due. What fails is noted, and due again."""
@@ -111,14 +118,15 @@ class Holding:
             hotfixes = (await self._read()).hotfixes if freeze.live else {}
         except RetriesExhausted as out:
             freeze.note("blind", f"cannot see whether an exemption was used: {out}")
-        else:
-            for exemption in freeze.live:
-                if (pushed := hotfixes.get(hotfix(exemption.artefact), "")) != exemption.head:
-                    freeze.end_exemption(exemption, "used")
-                    freeze.note("used", f"one {exemption}: {hotfix(exemption.artefact)} came to {pushed[:12]}")
-        for exemption in [e for e in freeze.live if e.expires_at <= workflow.now()]:
-            freeze.end_exemption(exemption, "expired")
-            freeze.note("expired", f"one {exemption}: nobody used it")
+            hotfixes = None
+        for exemption in freeze.live:
+            branch = hotfix(exemption.artefact)
+            if hotfixes is not None and (pushed := hotfixes.get(branch, "")) != exemption.head:
+                freeze.end_exemption(exemption, "used")
+                freeze.note("used", f"one {exemption}: {branch} came to {pushed[:12]}")
+            elif exemption.expires_at <= workflow.now():
+                freeze.end_exemption(exemption, "expired")
+                freeze.note("expired", f"one {exemption}: nobody used it")
         self._look_later()
         await self._close()
 
@@ -130,14 +138,14 @@ class Holding:
 
     async def _close(self) -> None:
         """Let nothing through but what may pass. While that fails everybody can see it."""
-        freeze, record = self._freeze, self._record
-        if not freeze.unclosed or "close" in record.due:
+        freeze, record, live = self._freeze, self._record, {e.artefact for e in self._freeze.live}
+        passing = [hotfix(artefact) for artefact in record.passing if artefact not in live]
+        if not passing or "close" in record.due:
             return
         try:
             await self._prove()
         except RetriesExhausted as out:
-            branches = ", ".join(map(hotfix, freeze.unclosed))
-            record.trouble = f"{branches} may still be let through, though the exemption has ended: {out}"
+            record.trouble = f"{', '.join(passing)} may still be let through, though the exemption has ended: {out}"
             freeze.note("not closed", record.trouble)
             freeze.later("close", freeze.policy.repage)
 
@@ -163,8 +171,6 @@ class Holding:
         else:
             freeze.later("ask", policy.freeze.ask_again)
             freeze.note("asked", f"still needed? {'; '.join(record.lines())} ({', '.join(people) or 'nobody on the roster'})")
-
-    # -- the branches -----------------------------------------------------------------------------------------------------------------
 
     async def place(self) -> Deployed:
         """Where the service's source is: as the catalogue says now, or as it said last. Raises `NotAccepted`."""

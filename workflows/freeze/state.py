@@ -56,46 +56,20 @@ class Freeze(IncidentState):
         return FreezeState(**{name: getattr(self.record, name) for name in FreezeState.model_fields})
 
     def renewed(self, counts: dict[str, int]) -> dict[str, Any]:
-        """The input of the next run."""
-        record = self.record
-        kept = {name: getattr(record, name)[-KEEPS:] for name in ("exemptions", "entries", "done")}
-        return {"kept": record.model_copy(update={**kept, "counts": counts}).model_dump(mode="json")}
+        kept = {name: getattr(self.record, name)[-KEEPS:] for name in ("exemptions", "entries", "done")}
+        return {"kept": self.record.model_copy(update={**kept, "counts": counts}).model_dump(mode="json")}
 
     def later(self, what: str, after: timedelta) -> None:
         self.record.due[what] = workflow.now() + self.policy.paced(after)
 
-    def emptied(self) -> None:
-        """Nobody holds it any more, and the branches are unlocked."""
-        record = self.record
-        record.holders, record.passing, record.due, record.trouble = (), (), {}, ""
-        record.since = record.before = record.proven_at = None
-        for exemption in self.live:
-            self.end_exemption(exemption, "withdrawn")
-
-    # -- exemptions -------------------------------------------------------------------------------------------------------------------
-
     @property
     def live(self) -> list[Exemption]:
-        """What may come through a branch now."""
         return [e for e in self.record.exemptions if not e.ended]
-
-    @property
-    def unclosed(self) -> list[str]:
-        """Artefacts that may not pass any more, while GitHub may still let them through."""
-        return [artefact for artefact in self.record.passing if artefact not in {e.artefact for e in self.live}]
 
     def exemption(self, order: ExemptDeploy) -> Exemption | None:
         """The newest exemption for exactly this."""
         bound = (order.holder, order.artefact, order.purpose)
         return next((e for e in reversed(self.record.exemptions) if (e.holder, e.artefact, e.purpose) == bound), None)
-
-    def exempt(self, order: ExemptDeploy, by: tuple[str, ...], verified: bool, head: str) -> Exemption:
-        exemption = Exemption(
-            token=str(workflow.uuid4()), holder=order.holder, artefact=order.artefact, purpose=order.purpose, by=by, verified=verified,
-            head=head, expires_at=workflow.now() + self.policy.for_people(self.policy.freeze.exemption),
-        )  # fmt: skip
-        self.record.exemptions = (*self.record.exemptions, exemption)
-        return exemption
 
     def end_exemption(self, exemption: Exemption, how: str) -> Exemption:
         ended = exemption.model_copy(update={"ended": how, "ended_at": workflow.now()})

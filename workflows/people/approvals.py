@@ -21,8 +21,6 @@ GRANTING = frozenset({"approve", "retry", "skip", "done_by_hand", "hand_over", "
 
 
 class Approvals:
-    """Every question of one incident, open and closed."""
-
     def __init__(self, incident_id: str) -> None:
         self.incident_id = incident_id
         self.questions: list[Question] = []

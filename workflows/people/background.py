@@ -1,11 +1,15 @@
 """Work beside the playbook: mitigation never waits for it, and a vendor that is down is noted and never stops an incident."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 from activities.action import Refused
 from workflows.errors import NotSentInShadow, RetriesExhausted
 from workflows.people.context import IncidentContext
+
+T = TypeVar("T")
 
 
 class BackgroundTasks:
@@ -39,3 +43,23 @@ class BackgroundTasks:
         """Start nothing more, and wait until everything that was started has ended. Nothing is cancelled in the middle of a call."""
         self.ending = True
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]]:
+    """Run this beside the block. What has not ended when the block does is cancelled, and waited for."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    except (Exception, asyncio.CancelledError):
+        await stopped(task)
+        raise
+    if not task.done():
+        await stopped(task)
+
+
+async def stopped(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel these, and wait until they have ended, however they end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

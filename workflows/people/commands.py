@@ -34,8 +34,6 @@ class StandDown:
 
 
 class IncidentCommands:
-    """Turns messages into decisions of one incident."""
-
     def __init__(self, state: IncidentContext, invoker: VerbInvoker, announcer: Announcer) -> None:
         self._state, self._announcer = state, announcer
         self._access = AccessCheck(state, invoker, announcer)

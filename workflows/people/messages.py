@@ -180,7 +180,9 @@ def _update(name: str, description: str, parse: Callable[[str, Sequence[object]]
 
 
 class MessageHandlers(MessageReceiver):
-    """The messages of an incident. The playbook decides what the messages do, in `receive`."""
+    """An incident's messages; the playbook decides what they do."""
+
+    alert_update = _update("alert", "One more delivery of an alert, from the receiver", lambda _, given: alert_of(given))
 
 
 add_message_handlers(MessageHandlers, MESSAGES, message_of)

@@ -26,8 +26,6 @@ LONGEST_EFFECT = 400  # characters in a message; the whole of it is in the statu
 
 
 class Notices:
-    """Sends messages to people, beside everything else. What cannot be sent is on the timeline."""
-
     def __init__(self, state: IncidentContext, invoker: VerbInvoker) -> None:
         self._state, self._quietly, self.background = state, invoker.quietly, BackgroundTasks(state)
         self._reminders = 0

@@ -63,8 +63,6 @@ class ApprovalTerms:
 
 
 class Questions:
-    """Asks, climbs the escalation ladder and waits."""
-
     def __init__(self, state: IncidentContext, invoker: VerbInvoker) -> None:
         self._state, self._invoker, self.notices = state, invoker, Notices(state, invoker)
         self._settled = False

@@ -67,7 +67,6 @@ class RoleAssignments:
         return nobody or person.id == self.solo or self.role_of(person, COMMAND) is not None
 
     def assign(self, role: Role, person: Person) -> None:
-        """Give a role to a person for this incident."""
         self.assigned[role] = person.id
         self.offers.pop(role, None)
 
@@ -102,16 +101,11 @@ class RoleAssignments:
         """Everybody on the roster whom there is a way to."""
         return tuple(person for person in self.roster.people.values() if person.slack or person.pager)
 
-    def source(self, role: Role) -> str:
-        """Where it is written who holds the role: in this incident, in a schedule, or in the roster file."""
-        if self.assigned.get(role) in self.roster.people:
-            return "assigned here"
-        return self._duty.sources.get(role, ROSTER_FILE)
-
     def rota(self) -> tuple[str, ...]:
         """Who has which role, and where that is written: `Ops Lead lee (PagerDuty EP_OPS)`."""
         held = ((role, " or ".join(person.id for person in self._of(role))) for role in Role)
-        return tuple(f"{role.title} {names} ({self.source(role)})" for role, names in held if names)
+        sources = {**self._duty.sources, **{role: "assigned here" for role, who in self.assigned.items() if who in self.roster.people}}
+        return tuple(f"{role.title} {names} ({sources.get(role, ROSTER_FILE)})" for role, names in held if names)
 
     def _of(self, role: Role) -> tuple[Person, ...]:
         if assigned := self.roster.people.get(self.assigned.get(role, "")):

@@ -3,9 +3,8 @@
 What is unknown is never in a revision's favour: a target that cannot be shown to be safe is none.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime
-from typing import NamedTuple
 
 from activities.action import Value
 from activities.deploys.orders import Revision, Rollout, alike
@@ -20,19 +19,6 @@ class Targets(Value):
 
     def best(self) -> Revision | None:
         return self.eligible[0] if self.eligible else None
-
-
-class _Scene(NamedTuple):
-    """What a revision is held against."""
-
-    serving: frozenset[str]
-    newest_serving: tuple[datetime, str]
-    tried: frozenset[str]
-    blocked: frozenset[str]
-    disabled_secrets: frozenset[str]
-    schema: int | None
-    irreversible: tuple[datetime, ...]
-    rule: RollBack
 
 
 def roll_back_targets(
@@ -52,24 +38,44 @@ def roll_back_targets(
     are the instants of its irreversible migrations. `serving` is what is to be left (all that has traffic anywhere, unless given),
     `tried` what was tried in this incident and did not help.
     """
-    left = frozenset(in_traffic(rollout) if serving is None else serving)
-    known = [_age(one) for one in rollout.revisions if one.id in left]
-    scene = _Scene(
-        serving=left,
-        newest_serving=max(known, default=_age(rollout.revisions[0]) if rollout.revisions else (datetime.max, "")),
-        tried=frozenset(tried),
-        blocked=frozenset(blocked),
-        disabled_secrets=frozenset(disabled_secrets),
-        schema=schema,
-        irreversible=tuple(irreversible),
-        rule=rule,
-    )
-    against = {one.id: tuple(why for check in CHECKS for why in check(one, scene)) for one in rollout.revisions}
-    newest_first = sorted(rollout.revisions, key=_age, reverse=True)
-    return Targets(
-        eligible=tuple(one for one in newest_first if not against[one.id]),
-        ineligible={name: reasons for name, reasons in against.items() if reasons},
-    )
+    left = in_traffic(rollout) if serving is None else serving
+    newest_left = max((_age(one) for one in rollout.revisions if one.id in left), default=None)
+
+    def against(one: Revision) -> tuple[str, ...]:
+        green, wanted = one.green_minutes, rule.green.total_seconds() / 60
+        gone = sorted(set(disabled_secrets).intersection(one.secrets))
+        unsure = {alike(name.removesuffix(":")) for name in one.secrets if name.endswith(":")}
+        perhaps = sorted(name for name in disabled_secrets if alike(name.partition(":")[0]) in unsure)
+        another, beside = "the image of a container beside the application's", set(one.images) - {one.digest}
+        bad = beside.intersection(blocked)
+        since = [at for at in irreversible if at >= one.created_at]
+        silent = one.schema_min is None or one.schema_max is None
+        fits = schema is None or one.schema_min is None or one.schema_max is None or one.schema_min <= schema <= one.schema_max
+        flaws = (
+            (one.id in left, "it serves now"),
+            (one.id not in left and newest_left and _age(one) > newest_left, "it is newer than what serves: not a way back"),
+            (one.id in tried, "it was tried in this incident and did not help"),
+            (not one.ready, "it is not ready in every region"),
+            (one.image_present is False, "its image is gone"),
+            (one.image_present is None and rule.image_vouched_for, "nobody can say whether its image is still there"),
+            (gone, f"it needs {', '.join(gone)}, which is disabled"),
+            (perhaps, f"nobody can say whether it needs {', '.join(perhaps)}, which is disabled"),
+            (not one.digest, "its digest is unknown, so the blocklist cannot clear it"),
+            (one.digest and one.digest in blocked, "its digest is on the blocklist"),
+            (bad, f"{another} is on the blocklist"),
+            (not bad and "" in beside and blocked, f"{another} is not named by digest, so the blocklist cannot clear it"),
+            (schema is None, "the version of the database schema is unknown"),
+            (schema is not None and silent, "it does not say which database schemas it works with"),
+            (not fits, f"it works with database schemas {one.schema_min} to {one.schema_max}, and {schema} is in force"),
+            (since, f"an irreversible migration ran since it was built, at {min(since, default=one.created_at):%Y-%m-%d %H:%M} UTC"),
+            (green is None, "nobody can say how long it has served well"),
+            (green is not None and not green >= wanted, f"it has served well for {green or 0:.0f} min only, {wanted:.0f} min are wanted"),
+        )
+        return tuple(why for bars, why in flaws if bars)
+
+    ineligible = {one.id: reasons for one in rollout.revisions if (reasons := against(one))}
+    eligible = [one for one in rollout.revisions if one.id not in ineligible]
+    return Targets(eligible=tuple(sorted(eligible, key=_age, reverse=True)), ineligible=ineligible)
 
 
 def in_traffic(rollout: Rollout) -> frozenset[str]:
@@ -79,65 +85,3 @@ def in_traffic(rollout: Rollout) -> frozenset[str]:
 
 def _age(one: Revision) -> tuple[datetime, str]:
     return one.created_at, one.id
-
-
-# ---- the checks: each yields what speaks against a revision ----
-
-
-def _is_a_way_back(one: Revision, scene: _Scene) -> Iterable[str]:
-    if one.id in scene.serving:
-        yield "it serves now"
-    elif _age(one) > scene.newest_serving:
-        yield "it is newer than what serves: not a way back"
-    if one.id in scene.tried:
-        yield "it was tried in this incident and did not help"
-
-
-def _can_start(one: Revision, scene: _Scene) -> Iterable[str]:
-    if not one.ready:
-        yield "it is not ready in every region"
-    if one.image_present is False:
-        yield "its image is gone"
-    if one.image_present is None and scene.rule.image_vouched_for:
-        yield "nobody can say whether its image is still there"
-    if gone := sorted(scene.disabled_secrets.intersection(one.secrets)):
-        yield f"it needs {', '.join(gone)}, which is disabled"
-    unsure = {alike(name.removesuffix(":")) for name in one.secrets if name.endswith(":")}
-    if perhaps := sorted(name for name in scene.disabled_secrets if alike(name.partition(":")[0]) in unsure):
-        yield f"nobody can say whether it needs {', '.join(perhaps)}, which is disabled"
-
-
-def _is_not_blocked(one: Revision, scene: _Scene) -> Iterable[str]:
-    if not one.digest:
-        yield "its digest is unknown, so the blocklist cannot clear it"
-    elif one.digest in scene.blocked:
-        yield "its digest is on the blocklist"
-    beside = set(one.images) - {one.digest}
-    if beside & scene.blocked:
-        yield "the image of a container beside the application's is on the blocklist"
-    elif "" in beside and scene.blocked:
-        yield "the image of a container beside the application's is not named by digest, so the blocklist cannot clear it"
-
-
-def _knows_the_schema(one: Revision, scene: _Scene) -> Iterable[str]:
-    if scene.schema is None:
-        yield "the version of the database schema is unknown"
-    elif one.schema_min is None or one.schema_max is None:
-        yield "it does not say which database schemas it works with"
-    elif not one.schema_min <= scene.schema <= one.schema_max:
-        yield f"it works with database schemas {one.schema_min} to {one.schema_max}, and {scene.schema} is in force"
-    since = [at for at in scene.irreversible if at >= one.created_at]
-    if since:
-        yield f"an irreversible migration ran since it was built, at {min(since):%Y-%m-%d %H:%M} UTC"
-
-
-def _has_served_well(one: Revision, scene: _Scene) -> Iterable[str]:
-    wanted = scene.rule.green.total_seconds() / 60
-    if one.green_minutes is None:
-        yield "nobody can say how long it has served well"
-    elif not one.green_minutes >= wanted:
-        yield f"it has served well for {one.green_minutes:.0f} min only, {wanted:.0f} min are wanted"
-
-
-Check = Callable[[Revision, _Scene], Iterable[str]]
-CHECKS: tuple[Check, ...] = (_is_a_way_back, _can_start, _is_not_blocked, _knows_the_schema, _has_served_well)

@@ -1,11 +1,18 @@
 """Universal procedures (seed §1.2 to §1.5), one at a time inside an open incident: the same invoker, questions, undo and timeline as a playbook.
 
-What automation must never do is offered as a task for a person with the seed's own command: export first, a census before and
-after, attested by name (spec §2.8).
+A person has them run by `incident do`: the named ones, and any setting, which is called by the wire name of the verb that changes it. Its
+fields are those of its resource and of its value: `flags.switch_off flag=tools.high_psu on=false`; what is not given of the value stays
+as it is in force. What automation must never do is offered as a task for a person with the seed's own command: export first, a census
+before and after, attested by name (spec §2.8).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import inspect
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
 
 from activities.action import Role, Value
 from activities.capacity.autoscaler import SCALED, AutoscalerOf, Autoscalers
@@ -13,36 +20,20 @@ from activities.edge.gateway import LIMITED, limit
 from activities.edge.regions import DRAINED, Regions, RegionsOf, drain
 from activities.everything import measures
 from activities.flags.flags import SWITCHED_OFF, switch_off
+from activities.kit.setting import Change, Reading
 from activities.kit.words.shell import command
 from activities.organisation.catalogue import Deployed
+from activities.organisation.misread import meant
+from activities.organisation.policy import Policy
 from activities.write_gate.write_gate import READ_ONLY, WriteGateOf, WriteGates, read_only
 from workflows.engine.verbs import Verbs
 from workflows.errors import HandOver, NotAccepted, RetriesExhausted
 from workflows.first_minutes.freezes import ServiceFreezes
+from workflows.people.background import stopped
 from workflows.people.messages import Message
-from workflows.procedures.by_setting import SettingRequest
 from workflows.procedures.rollback import Rollback
 
-
-class ProcedureRequest(Value):
-    """One procedure that a person wants run."""
-
-    procedure: str
-    service: str = ""
-    flag: str = ""
-    region: str = ""
-    rps: float | None = None
-    fields: dict[str, str] = {}  # of a setting, by name
-    by: str = ""
-    reason: str = ""
-
-    @classmethod
-    def of(cls, message: Message, by: str) -> "ProcedureRequest":
-        return cls(
-            procedure=message.procedure, service=message.service, flag=message.flag, region=message.region, rps=message.rps, by=by,
-            fields=message.fields,
-            reason=message.reason,
-        )  # fmt: skip
+NAMED = ("roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain")
 
 
 class ByHandOnly(Value):
@@ -87,22 +78,53 @@ BY_HAND_ONLY = {
 }  # fmt: skip
 
 
-class Procedures:
-    """Starts a procedure when a person says so, and lets it run beside the playbook."""
+class SettingRequest:
+    """A change of one setting that a person asks for. Raises `NotAccepted` where a field is wrong, missing or unknown."""
 
+    def __init__(self, name: str, fields: Mapping[str, str], service: str, policy: Policy) -> None:
+        self._name = name
+        self.measure, self.setting = measures()[name]
+        order = inspect.get_annotations(inspect.unwrap(self.measure.impose))["order"].model_fields
+        of, self._value = order["of"].annotation, order["wanted"].annotation
+        given, known = {key: _read(text) for key, text in fields.items()}, {**of.model_fields, **self._value.model_fields}
+        for key in given:
+            if key not in known:
+                raise NotAccepted(f"{name} has no field {key}{meant(key, known)}; it has {', '.join(known)}")
+        usual = {"service": service, "store": policy.systems.get(name.partition(".")[0])}
+        self.of = self._valid(of, {key: value for key, value in {**usual, **given}.items() if key in of.model_fields and value})
+        self._given = {key: value for key, value in given.items() if key in self._value.model_fields}
+        if not self._given:
+            raise NotAccepted(f"say what {self.of} is set to: {' '.join(f'{key}=…' for key in self._value.model_fields)}")
+
+    def order(self, now: Reading[Any], why: str) -> Change[Any, Any]:
+        """The order. `now`: what is in force."""
+        return self.setting.order(self.of, self._valid(self._value, {**now.value.model_dump(), **self._given}), why=why)
+
+    def _valid(self, model: type[BaseModel], said: dict[str, Any]) -> Any:
+        try:
+            return model.model_validate(said)
+        except ValidationError as wrong:
+            first = wrong.errors()[0]
+            raise NotAccepted(f"{self._name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _read(text: str) -> Any:
+    """A number, true, false or JSON as what it is; anything else as text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+class Procedures:
     def __init__(self, verbs: Verbs, freezes: ServiceFreezes) -> None:
-        self._verbs = verbs
-        self._freezes = freezes
+        self._verbs, self._freezes = verbs, freezes
         self._running: list[asyncio.Task[None]] = []
         self._rollbacks: dict[str, Rollback] = {}
-        self.known: dict[str, Callable[[ProcedureRequest], Awaitable[None]]] = {
-            "roll-back": self._roll_back, "return-to-latest": self._return_to_latest, "freeze": self._freeze, "flag": self._flag,
-            "read-only": self._read_only, "limit": self._limit, "scale": self._scale, "drain": self._drain,
-        }  # fmt: skip
 
-    def begin(self, asked: ProcedureRequest) -> str:
+    def begin(self, asked: Message) -> str:
         """Start one. Raises `NotAccepted` when there is no such procedure, or something is missing."""
-        if asked.procedure not in (known := (*self.known, *BY_HAND_ONLY, *measures())):
+        if asked.procedure not in (known := (*NAMED, *BY_HAND_ONLY, *measures())):
             raise NotAccepted(f"there is no procedure {asked.procedure!r}; there are {', '.join(known)}")
         if asked.procedure == "flag" and not asked.flag:
             raise NotAccepted("say which flag: --flag tools.high_psu")
@@ -111,26 +133,22 @@ class Procedures:
         if asked.procedure == "limit" and (asked.rps is None or asked.rps <= 0):
             raise NotAccepted("say how many requests a second are let in: --rps 10")
         wanted = asked.model_copy(update={"service": asked.service or self._verbs.state.incident.service})
-        what = str(self._request(wanted).of) if asked.procedure in measures() else asked.flag or wanted.service
+        what = str(self._setting(wanted).of) if asked.procedure in measures() else asked.flag or wanted.service
         why = f": {asked.reason}" if asked.reason else ""
         self._verbs.state.note("procedure", f"{asked.procedure} {what}{why}", by=asked.by)
         self._running.append(asyncio.create_task(self._run(wanted)))
         return f"{asked.procedure} has begun; it asks whatever it needs: {command('incident', 'watch', self._verbs.state.id)}"
 
     async def stop(self) -> None:
-        """Give up what is under way, and wait for its end."""
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await stopped(*self._running)
 
-    async def _run(self, asked: ProcedureRequest) -> None:
+    def rollback_of(self, service: Deployed) -> Rollback:
+        """The rollback of that service: one for the whole incident, so that what was left and what did not help is remembered."""
+        return self._rollbacks.setdefault(service.name, Rollback(self._verbs, self._freezes, service))
+
+    async def _run(self, asked: Message) -> None:
         try:
-            if asked.procedure in BY_HAND_ONLY:
-                await self._attested(BY_HAND_ONLY[asked.procedure])
-            elif asked.procedure in measures():
-                await self._change(self._request(asked), asked.reason or f"asked for by {asked.by}")
-            else:
-                await self.known[asked.procedure](asked)
+            await self._carry_out(asked)
         except HandOver as by_hand:
             self._verbs.state.note("by hand", f"{asked.procedure}: {by_hand}")
         except RetriesExhausted as out:
@@ -138,55 +156,49 @@ class Procedures:
         except NotAccepted as wrong:
             self._verbs.state.note("not done", str(wrong))
 
-    def _request(self, asked: ProcedureRequest) -> SettingRequest:
+    async def _carry_out(self, asked: Message) -> None:
+        verbs, name, why = self._verbs, asked.service, asked.reason or f"asked for by {asked.by}"
+        match asked.procedure:
+            case "roll-back":
+                because = f"asked for by {asked.by}" + (f": {asked.reason}" if asked.reason else "")
+                await (await self._rollback(name)).to_last_green((because,))
+            case "return-to-latest":
+                await (await self._rollback(name)).return_to_latest(asked=True)
+            case "freeze":
+                await self._freezes.freeze(await verbs.deployed(name))
+            case "flag":
+                await verbs.impose(SWITCHED_OFF, switch_off(asked.flag, why, verbs.policy))
+            case "read-only":
+                service = await verbs.deployed(name)
+                await verbs.impose(READ_ONLY, read_only(service.name, service.regions, asked.reason))
+            case "limit":
+                await verbs.impose(LIMITED, limit(name, asked.rps))
+            case "scale":
+                capacity = await verbs.do(Autoscalers.read, Autoscalers.look(AutoscalerOf(service=name)))
+                await verbs.impose(SCALED, capacity.scaled(verbs.policy.production_outage.scale_by))
+            case "drain":
+                weights = await verbs.do(Regions.read, Regions.look(RegionsOf(service=name)))
+                try:
+                    order = drain(name, asked.region, weights)
+                except ValueError as nobody:
+                    raise HandOver(str(nobody)) from None
+                await verbs.impose(DRAINED, order)
+            case by_hand if by_hand in BY_HAND_ONLY:
+                await self._attested(BY_HAND_ONLY[by_hand])
+            case _:
+                request = self._setting(asked)
+                now = await verbs.do(request.setting.read, request.setting.look(request.of))
+                await verbs.impose(request.measure, request.order(now, why))
+
+    def _setting(self, asked: Message) -> SettingRequest:
         return SettingRequest(asked.procedure, asked.fields, asked.service, self._verbs.policy)
 
-    async def _change(self, request: SettingRequest, why: str) -> None:
-        """Change a setting. What is not asked for stays as it is in force."""
-        now = await self._verbs.do(request.setting.read, request.setting.look(request.of))
-        await self._verbs.impose(request.measure, request.order(now, why))
-
-    async def _rollback(self, asked: ProcedureRequest) -> Rollback:
-        service = await self._verbs.deployed(asked.service)
+    async def _rollback(self, name: str) -> Rollback:
+        service = await self._verbs.deployed(name)
         gate = await self._verbs.do(WriteGates.read, WriteGates.look(WriteGateOf(service=service.name)))
         rollback = self.rollback_of(service)
         rollback.knows(gate.schema_version)
         return rollback
-
-    def rollback_of(self, service: Deployed) -> Rollback:
-        """The rollback of that service: one for the whole incident, so that what was left and what did not help is remembered."""
-        return self._rollbacks.setdefault(service.name, Rollback(self._verbs, self._freezes, service))
-
-    async def _roll_back(self, asked: ProcedureRequest) -> None:
-        await (await self._rollback(asked)).to_last_green((f"asked for by {asked.by}" + (f": {asked.reason}" if asked.reason else ""),))
-
-    async def _return_to_latest(self, asked: ProcedureRequest) -> None:
-        await (await self._rollback(asked)).return_to_latest(asked=True)
-
-    async def _freeze(self, asked: ProcedureRequest) -> None:
-        await self._freezes.freeze(await self._verbs.deployed(asked.service))
-
-    async def _flag(self, asked: ProcedureRequest) -> None:
-        await self._verbs.impose(SWITCHED_OFF, switch_off(asked.flag, asked.reason or f"asked for by {asked.by}", self._verbs.policy))
-
-    async def _read_only(self, asked: ProcedureRequest) -> None:
-        service = await self._verbs.deployed(asked.service)
-        await self._verbs.impose(READ_ONLY, read_only(service.name, service.regions, asked.reason))
-
-    async def _limit(self, asked: ProcedureRequest) -> None:
-        await self._verbs.impose(LIMITED, limit(asked.service, asked.rps))
-
-    async def _scale(self, asked: ProcedureRequest) -> None:
-        capacity = await self._verbs.do(Autoscalers.read, Autoscalers.look(AutoscalerOf(service=asked.service)))
-        await self._verbs.impose(SCALED, capacity.scaled(self._verbs.policy.production_outage.scale_by))
-
-    async def _drain(self, asked: ProcedureRequest) -> None:
-        weights = await self._verbs.do(Regions.read, Regions.look(RegionsOf(service=asked.service)))
-        try:
-            order = drain(asked.service, asked.region, weights)
-        except ValueError as nobody:
-            raise HandOver(str(nobody)) from None
-        await self._verbs.impose(DRAINED, order)
 
     async def _attested(self, task: ByHandOnly) -> None:
         """A task for a person, and their word with the numbers; what is missing is asked for again."""
@@ -202,11 +214,10 @@ class Procedures:
                 roles=(task.owner, Role.INCIDENT_COMMANDER),
                 example='{"exported": "gs://evidence/before.rdb", "before": 120000, "after": 0}, or "not done"',
             )
-            if answer == "not done":
-                verbs.note(f"{task.title}: not done", "attested")
-                return
+            counted = ""
             if isinstance(answer, dict) and all(answer.get(key) not in (None, "") for key in ("exported", "before", "after")):
                 counted = f"exported to {answer['exported']}, {answer['before']} before, {answer['after']} after"
-                verbs.note(f"{task.title}: {counted}", "attested")
+            if counted or answer == "not done":
+                verbs.note(f"{task.title}: {counted or 'not done'}", "attested")
                 return
             verbs.note(f"{task.title}: the answer lacks exported, before or after; asked again")

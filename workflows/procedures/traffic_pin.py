@@ -1,13 +1,14 @@
-"""A service that is kept on one revision, and how that ends: a fixed build earns the traffic by a canary, or a person keeps it (spec §9.1, ADR 13).
+"""What keeps a service on an older revision: a pin, which a fixed build ends by a canary or a person keeps (spec §9.1, ADR 13); and a small
+share of the traffic while nobody answers, as two people authorised beforehand (spec S-ROLLBACK, A.1 M3).
 
-What is pinned is in force from the moment at which it is asked of the platform: an incident that is stopped before the rollback was proven
-leaves the pin on the screen, in a name.
+Either is in force from the moment at which it is asked of the platform: an incident that is stopped before the rollback was proven leaves
+it on the screen.
 """
 
 from itertools import pairwise
 from typing import Any, ClassVar, Self, cast
 
-from activities.action import Grant, Imposition, Measure, Order, Role
+from activities.action import Imposition, Measure, Role
 from activities.deploys.deploys import Deploys
 from activities.deploys.orders import LATEST, Revision, RevisionsOf, Rollout, Split, ToRevision
 from activities.kit.words import shell
@@ -18,6 +19,8 @@ from workflows.engine.proof.proof import in_words, minutes
 from workflows.engine.verbs import Verbs
 from workflows.incident import QuestionDraft
 from workflows.people.questions import ApprovalTerms
+
+TRIAL_SHARE = 0.1  # of the traffic of one region
 
 
 class Pin(Imposition):
@@ -38,7 +41,7 @@ class Pin(Imposition):
     def inverse(self) -> str:
         return f"canary {self.service.name} to a fixed build and let it follow the latest again"
 
-    def look(self) -> Order:
+    def look(self) -> RevisionsOf:
         return RevisionsOf(service=self.service)
 
     def met(self, now: Rollout) -> bool:
@@ -46,11 +49,9 @@ class Pin(Imposition):
         return all(serving.resolved() == {self.revision: 1.0} for serving in now.regions.values())
 
     def begun(self, now: Rollout) -> bool:
-        """Some region is served by that revision alone."""
         return any(serving.resolved() == {self.revision: 1.0} for serving in now.regions.values())
 
     def given(self, prior: Rollout) -> Self:
-        """The same, with what served before."""
         return self.model_copy(update={"prior": prior})
 
     def undo(self) -> ToRevision:
@@ -59,18 +60,39 @@ class Pin(Imposition):
         return ToRevision(service=self.service, split=latest, purpose="return to latest", before=pinned)
 
 
-PINNED: Measure[Any] = Measure(
-    "traffic pinned", look=Deploys.survey, impose=cast("Any", Deploys.shift), lift=Deploys.shift, sticky=True, own_end=True
-)
+class Trial(Imposition):
+    """A small share of one region goes to an older revision."""
+
+    moved: ToRevision
+
+    def target(self) -> str:
+        return self.moved.target()
+
+    def effect(self) -> str:
+        return self.moved.effect()
+
+    def inverse(self) -> str:
+        return self.moved.inverse()
+
+    def look(self) -> RevisionsOf:
+        return RevisionsOf(service=self.moved.service)
+
+    def begun(self, now: Rollout) -> bool:
+        return all(now.regions[region].resolved() == split for region, split in self.moved.split.items() if region in now.regions)
+
+    def undo(self) -> ToRevision:
+        return self.moved.undo()
+
+
+PINNED: Measure[Any] = Measure("traffic pinned", Deploys.survey, cast("Any", Deploys.shift), Deploys.shift, sticky=True, own_end=True)
+TRIED: Measure[Any] = Measure("trial of an older revision", Deploys.survey, cast("Any", Deploys.shift), Deploys.shift)
 
 
 class TrafficPin:
     """What holds one service on a revision, for one incident."""
 
     def __init__(self, verbs: Verbs, service: Deployed) -> None:
-        self._verbs = verbs
-        self._numbers = verbs.policy.roll_back
-        self._service = service
+        self._verbs, self._service, self._numbers = verbs, service, verbs.policy.roll_back
         self.left: set[str] = set()  # revisions that we left, or that did not help
 
     @property
@@ -89,11 +111,9 @@ class TrafficPin:
 
     def took(self, pin: Imposed | None) -> None:
         """The platform says that it is so; an earlier pin of this service has given way."""
-        if pin is None:
-            return
-        pin.certain = True
-        for earlier in self.standing:
-            if earlier is not pin:
+        if pin is not None:
+            pin.certain = True
+            for earlier in [other for other in self.standing if other is not pin]:
                 self._verbs.unregister(earlier)
 
     def proven(self, pin: Imposed | None, revision: str, rollout: Rollout) -> None:
@@ -120,30 +140,23 @@ class TrafficPin:
             verbs.unregister(pin)
             return
         rollout = await verbs.do(Deploys.survey, RevisionsOf(service=self._service))
-        fixed = self._fixed(rollout)
-        if fixed is not None and await self._canary_to(fixed, rollout):
+        newest = next(iter(rollout.revisions), None)
+        if newest is not None and newest.ready and newest.id not in self.left and await self._canary_to(newest, rollout):
             for ended in self.standing:
                 verbs.ended(ended)
             return
-        await self._keep(str(getattr(pin.order, "revision", "")))
-
-    def _fixed(self, rollout: Rollout) -> Revision | None:
-        """The newest ready build, if it is newer than everything that we left."""
-        newest = rollout.revisions[0] if rollout.revisions else None
-        return newest if newest is not None and newest.ready and newest.id not in self.left else None
+        await self._keep(cast("Pin", pin.order).revision)
 
     async def _canary_to(self, fixed: Revision, rollout: Rollout) -> bool:
         """Step by step to the fixed build, then let the service follow the latest. False: it was not approved, or it was put back."""
-        verbs, numbers = self._verbs, self._numbers
+        verbs, numbers, name = self._verbs, self._numbers, self._service.name
         steps = numbers.canary_steps if self._service.platform == "cloud_run" else (1.0,)
-        splits = [rollout.splits(), *(self._share(fixed, rollout, share) for share in steps)]
-        orders = [
-            ToRevision(service=self._service, split=wanted, purpose="return to latest", before=before)
-            for before, wanted in pairwise(splits)
-        ]
+        splits = [rollout.splits(), *(_share(fixed, rollout, share) for share in steps)]
+        shifts = [{"split": wanted, "before": before} for before, wanted in pairwise(splits)]
+        orders = [ToRevision(service=self._service, purpose="return to latest", **shift) for shift in shifts]
         backs = [ToRevision(service=self._service, split=splits[0], purpose="restore", before=order.split) for order in orders]
         terms = ApprovalTerms(
-            asks=f"Return {self._service.name} to {fixed.id}?",
+            asks=f"Return {name} to {fixed.id}?",
             facts=(f"in steps of {', '.join(f'{s:.0%}' for s in steps)}, {minutes(numbers.canary_step)} each",
                    f"back at once when it fails {numbers.canary_more_errors:.0%} more of its requests than the service may"),
             lasting=2 * numbers.canary_step * len(steps),
@@ -151,32 +164,16 @@ class TrafficPin:
         decision = await verbs.approve_all(Deploys.shift, [*orders, *backs], terms)
         if decision.grant is None:
             return False
+        allowed = 1 - verbs.policy.stability.slo_target + numbers.canary_more_errors
         for order, back in zip(orders, backs, strict=True):
-            if not await self._stands(order, decision.grant):
-                await verbs.propose(Deploys.shift, back, under=decision.grant)
-                return False
-        return True
-
-    def _share(self, fixed: Revision, rollout: Rollout, share: float) -> dict[str, Split]:
-        """So much of every region's traffic for the fixed build; all of it: let the region follow the latest."""
-        if share >= 1:
-            return {region: {LATEST: 1.0} for region in rollout.regions}
-        return {
-            region: {fixed.id: share, **{r: round(s * (1 - share), 2) for r, s in one.resolved().items()}}
-            for region, one in rollout.regions.items()
-        }  # fmt: skip
-
-    async def _stands(self, order: ToRevision, grant: Grant) -> bool:
-        """Carry out one step, and watch it."""
-        verbs = self._verbs
-        fresh = await verbs.read(Deploys.survey, RevisionsOf(service=self._service))
-        if not await verbs.propose(Deploys.shift, order.model_copy(update={"versions": fresh.versions()}), under=grant):
-            return False
-        await verbs.rest(self._numbers.canary_step, f"watch: {order.effect()}")
-        health = await verbs.read(Telemetry.impact, Surface(service=self._service.name, window=self._numbers.canary_step))
-        allowed = 1 - verbs.policy.stability.slo_target + self._numbers.canary_more_errors
-        if not health.at_most(allowed):
-            verbs.note(f"the canary of {self._service.name} is put back: {in_words(health)}")
+            fresh = await verbs.read(Deploys.survey, RevisionsOf(service=self._service))
+            if await verbs.propose(Deploys.shift, order.model_copy(update={"versions": fresh.versions()}), under=decision.grant):
+                await verbs.rest(numbers.canary_step, f"watch: {order.effect()}")
+                health = await verbs.read(Telemetry.impact, Surface(service=name, window=numbers.canary_step))
+                if health.at_most(allowed):
+                    continue
+                verbs.note(f"the canary of {name} is put back: {in_words(health)}")
+            await verbs.propose(Deploys.shift, back, under=decision.grant)
             return False
         return True
 
@@ -198,3 +195,70 @@ class TrafficPin:
         for pin in self.standing:
             verbs.keep(pin, keeper)
         verbs.follow_up(f"Fix {service} forward, and return it from {revision} to the latest", Role.OPS_LEAD)
+
+
+class SafeTrial:
+    def __init__(self, verbs: Verbs) -> None:
+        self._verbs = verbs
+        self._imposed: Imposed | None = None
+
+    @property
+    def moved_to(self) -> set[str]:
+        """The revisions that have traffic only because of this trial."""
+        if self._imposed is None:
+            return set()
+        moved = cast("Trial", self._imposed.order).moved
+        return {name for split in moved.split.values() for name in split} - {name for split in moved.before.values() for name in split}
+
+    async def begin(self, order: ToRevision, rollout: Rollout) -> None:
+        """A tenth of the traffic of one region goes to the target, where that was authorised."""
+        region, wanted = next(iter(order.split.items()))
+        target = next(iter(wanted))
+        split = {revision: round(share * (1 - TRIAL_SHARE), 2) for revision, share in rollout.regions[region].resolved().items()}
+        canary = order.model_copy(
+            update={
+                "split": {region: {**split, target: round(1 - sum(split.values()), 2)}},
+                "before": {region: order.before[region]}, "versions": {region: order.versions[region]}, "purpose": "canary",
+            }
+        )  # fmt: skip
+        grant = self._verbs.standing_grant(Deploys.shift, canary)
+        if grant is None:
+            return
+        imposed = self._verbs.register(TRIED, Trial(moved=canary))
+        if await self._verbs.propose(Deploys.shift, canary, under=grant):
+            imposed.certain = True
+        elif not await still_begun(self._verbs, imposed):
+            return
+        self._imposed = imposed
+
+    async def end(self) -> None:
+        """Somebody has said no, or the target did not help: the share that was moved goes back."""
+        if self._imposed is None:
+            return
+        imposed, back = self._imposed, cast("Trial", self._imposed.order).undo()
+        self._imposed = None
+        if await self._verbs.propose(Deploys.shift, back, under=self._verbs.standing_grant(Deploys.shift, back)):
+            self._verbs.unregister(imposed)
+
+    def superseded(self) -> None:
+        self._verbs.unregister(self._imposed)
+        self._imposed = None
+
+
+def _share(fixed: Revision, rollout: Rollout, share: float) -> dict[str, Split]:
+    """So much of every region's traffic for the fixed build; all of it: let the region follow the latest."""
+    if share >= 1:
+        return {region: {LATEST: 1.0} for region in rollout.regions}
+    rest = {region: {r: round(s * (1 - share), 2) for r, s in one.resolved().items()} for region, one in rollout.regions.items()}
+    return {region: {fixed.id: share, **others} for region, others in rest.items()}
+
+
+async def still_begun(verbs: Verbs, imposed: Imposed | None) -> bool:
+    """A step was skipped, and a reply may have been lost: what serves says whether any of it is in force."""
+    if imposed is None:
+        return False
+    order = cast("Pin | Trial", imposed.order)
+    begun = order.begun(await verbs.read(Deploys.survey, order.look()))
+    if not begun:
+        verbs.unregister(imposed)
+    return begun

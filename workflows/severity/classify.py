@@ -8,7 +8,7 @@ from activities.organisation.severity_policy import Ratio, SeverityPolicy
 from activities.values import Value
 from workflows.incident import SEV2, Severity
 from workflows.severity.facts import Facts, Scope
-from workflows.severity.rules import DEFAULT, TABLE, Basis, unknown_hints
+from workflows.severity.rules import DEFAULT, TABLE, Basis, Measured, unknown_hints
 
 
 class Row(NamedTuple):
@@ -55,11 +55,11 @@ class Classification(Value):
 
 def classify(facts: Facts, policy: SeverityPolicy = DEFAULT) -> Classification:
     """Return the most severe rule that fires; always returns, and always names a rule (spec §3)."""
-    unsaid = ", ".join(unknown_hints(facts))
+    measured, unsaid = Measured(facts, policy), ", ".join(unknown_hints(facts))
     fired = [
         FiredRule(rule=row.rule, severity=row.severity, because=row.because.format(f=facts, p=policy, unsaid=unsaid), basis=row.basis)
         for row in TABLE
-        if row.when(facts, policy) and not (row.availability and facts.planned_maintenance)
+        if row.when(facts, policy, measured) and not (row.availability and facts.planned_maintenance)
     ]
     if impact_unknown(facts, policy):
         fired.append(FiredRule(rule="U", severity=SEV2, because="the impact is unknown", basis="seed"))
@@ -75,5 +75,6 @@ def classify(facts: Facts, policy: SeverityPolicy = DEFAULT) -> Classification:
 
 def impact_unknown(facts: Facts, policy: SeverityPolicy = DEFAULT) -> bool:
     """Say whether nothing tells the impact: no scope, no rule, and no measurement that customers do not dispute."""
-    named = any(row.rule != "U" and row.when(facts, policy) for row in TABLE)
+    measured = Measured(facts, policy)
+    named = any(row.rule != "U" and row.when(facts, policy, measured) for row in TABLE)
     return facts.scope is Scope.UNKNOWN and not named and (facts.customer_reported or not facts.err_ratio)

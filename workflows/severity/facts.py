@@ -52,60 +52,63 @@ YesNo = bool | None
 class Cve(Value):
     """What is known of a vulnerability or a malicious package in our runtime path."""
 
-    high: bool = False
-    exploited: YesNo = False
-    reachable: YesNo = False
-    malicious_pkg_executed: YesNo = False
-    production_secrets: YesNo = False  # on the host where it ran
+    high: bool = Field(False, description="A vulnerability is high or critical")
+    exploited: YesNo = Field(False, description="It is exploited")
+    reachable: YesNo = Field(False, description="It can be reached in our runtime path")
+    malicious_pkg_executed: YesNo = Field(False, description="A malicious package ran")
+    production_secrets: YesNo = Field(False, description="… on a host with production secrets")
 
 
 class Facts(Value):
-    """What is true now (spec §3 inputs). A hint nobody gave is `none`; None or UNKNOWN says we looked and cannot tell."""
+    """What is true now (spec §3 inputs). A hint nobody gave is `none`; None or UNKNOWN says we looked and cannot tell.
+
+    The descriptions are the help of `incident severity`.
+    """
 
     # confidentiality and integrity
-    isolation_failure: Suspicion = Suspicion.NONE
-    data_exposure: Suspicion = Suspicion.NONE
-    corroborated: bool = False  # one matching sample of real data is enough
-    active_adversary: YesNo = False
-    data_loss: DataLoss = DataLoss.NONE
-    injection: Injection = Injection.NONE
-    privileged_secret: Suspicion = Suspicion.NONE
+    isolation_failure: Suspicion = Field(Suspicion.NONE, description="Data of one tenant reached another")
+    data_exposure: Suspicion = Field(Suspicion.NONE, description="Data was seen by somebody who must not")
+    corroborated: bool = Field(False, description="One matching sample of real data was seen")
+    active_adversary: YesNo = Field(False, description="Somebody is in there now")
+    data_loss: DataLoss = Field(DataLoss.NONE, description="Committed data is lost")
+    injection: Injection = Field(Injection.NONE, description="How far a prompt injection came")
+    privileged_secret: Suspicion = Field(Suspicion.NONE, description="A privileged secret is compromised")
     cve: Cve = Cve()
-    physical_or_safety_harm: YesNo = False
+    physical_or_safety_harm: YesNo = Field(False, description="People may come to harm")
     # availability, measured on real traffic
-    err_ratio: dict[str, Ratio] = {}  # 5xx by region
-    sample_count: dict[str, Count] = {}  # requests behind each ratio; a region left out is taken as enough
-    duration_s: Amount | None = None
-    unavailable: YesNo = False  # the platform as a whole
-    regions_major: Count | None = None  # regions said to be in major degradation, drained ones not counted
-    regions_total: Count | None = None
-    drained_regions: frozenset[str] = frozenset()  # by us, so without traffic
-    synthetic_only: bool = False  # probes fail and no real-traffic signal agrees
-    planned_maintenance: bool = False  # and now is inside its window
+    err_ratio: dict[str, Ratio] = Field({}, description="Share of 5xx in a region")
+    sample_count: dict[str, Count] = Field({}, description="Requests behind that share")  # a region left out is taken as enough
+    duration_s: Amount | None = Field(None, description="How long it has lasted")
+    unavailable: YesNo = Field(False, description="The platform as a whole is down")
+    regions_major: Count | None = Field(None, description="Regions in major degradation")  # drained ones not counted
+    regions_total: Count | None = Field(None, description="Regions there are")
+    drained_regions: frozenset[str] = Field(frozenset(), description="A region without traffic, because we drained it")
+    synthetic_only: bool = Field(False, description="Only probes fail; real traffic does not agree")
+    planned_maintenance: bool = Field(False, description="It is planned, and now is inside its window")
     # reach
-    scope: Scope = Scope.UNKNOWN
-    workaround: Workaround = Workaround.UNKNOWN
-    slo: Slo = Slo.UNKNOWN
-    tenant_ratio: Ratio | None = None
-    tenant_count: Count | None = None
-    user_ratio: Ratio | None = None
-    tier1_tenants_down: Count | None = None
-    tenant_tier1: YesNo = False  # a tenant that is fully down is tier 1, or most of revenue
-    customer_reported: bool = False
+    scope: Scope = Field(Scope.UNKNOWN, description="What is impaired, at its widest")
+    workaround: Workaround = Field(Workaround.UNKNOWN, description="Users can get by")
+    slo: Slo = Field(Slo.UNKNOWN, description="The objective is, or will be, breached")
+    tenant_ratio: Ratio | None = Field(None, description="Share of tenants affected")
+    tenant_count: Count | None = Field(None, description="Tenants affected")
+    user_ratio: Ratio | None = Field(None, description="Share of users affected")
+    tier1_tenants_down: Count | None = Field(None, description="Tier-1 tenants that are fully down")
+    tenant_tier1: YesNo = Field(False, description="A tenant that is fully down is tier 1, or most of revenue")
+    customer_reported: bool = Field(False, description="Customers report it")
     # what is broken
-    provider_down: YesNo = False
-    fallback_adequate: YesNo = None
-    provider_spend_cap: bool = False  # it refuses us because our own spend cap is hit
-    vendor_status_green: YesNo = None  # read by no rule: it is not evidence of health
-    db_failover: YesNo = False
-    tool_registry_down: YesNo = False
-    backlog: YesNo = False
-    spend_multiple: Amount | None = None  # of the baseline
-    spend_usd_per_h: Amount | None = None  # dollars, as the name says
-    near_miss: bool = False  # a fault was found before it had impact
-    monitoring_blind_s: Amount | None = None  # on a SEV-1 surface
-    orchestrator_degraded: YesNo = False  # ours, that runs the incidents
+    provider_down: YesNo = Field(False, description="An LLM provider is down")
+    fallback_adequate: YesNo = Field(None, description="Its fallback is adequate")
+    provider_spend_cap: bool = Field(False, description="It refuses us because our own spend cap is hit")
+    vendor_status_green: YesNo = Field(None, description="Its status page is green (no rule reads that)")
+    db_failover: YesNo = Field(False, description="The database is failing over")
+    tool_registry_down: YesNo = Field(False, description="The tool registry is down")
+    backlog: YesNo = Field(False, description="A queue is backed up")
+    spend_multiple: Amount | None = Field(None, description="Spend, as a multiple of its baseline")
+    spend_usd_per_h: Amount | None = Field(None, description="Spend, dollars an hour")
+    near_miss: bool = Field(False, description="A fault was found before it had impact")
+    monitoring_blind_s: Amount | None = Field(None, description="How long a SEV-1 surface has been without data")
+    orchestrator_degraded: YesNo = Field(False, description="What runs the incidents is itself degraded")
     # the evidence itself
-    confidence: Ratio | None = 1.0
-    stale: bool = False
-    contradictory: bool = False
+    confidence: Ratio | None = Field(1.0, description="How sure the evidence is")
+    stale: bool = Field(False, description="The data is stale")
+    contradictory: bool = Field(False, description="The evidence contradicts itself")

@@ -67,6 +67,8 @@ async def test_our_roll_back_is_ours_although_a_controller_added_to_it_and_that_
     assert service(world).revisions[RUNS].digest == service(world).revisions[MEANT].digest
     again = await shift(deploys, order, call)
     assert again.adopted and HOW in again.summary and len(effects(world, PATCH)) == 1
+    latest = back_to(await look(deploys, call), "LATEST")
+    assert (await shift(deploys, latest, call, key="another")).summary == latest.effect(), "that one altered nothing"
 
 
 async def test_a_lost_reply_is_adopted_although_it_was_altered(world: World, deploys: Deploys, rollout: Rollout, call: MakeCall) -> None:

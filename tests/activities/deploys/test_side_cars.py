@@ -1,5 +1,6 @@
 """The first container is not the whole: side-cars stand before the application, and secrets and images are wherever they are."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from activities.deploys.cloud_run import CloudRun
 from activities.deploys.deploys import Platform
 from activities.deploys.kubernetes import Kubernetes
-from activities.deploys.orders import Revision
+from activities.deploys.orders import Revision, merged
 from activities.organisation.catalogue import Deployed
 from activities.organisation.numbers import RollBack
 from practice.services.fleet import SideCar
@@ -117,6 +118,20 @@ async def test_kubectls_annotation_names_the_application_where_it_is_not_called_
     assert (await revision(kubernetes, service, call)).digest == world.state.fleet.services["orchestrator"].revisions[
         "orchestrator-00040"
     ].digest
+
+
+def test_a_revision_is_as_good_as_where_it_is_worst() -> None:
+    """Nothing of one region is taken for all: not its database schemas, not its containers, not its secrets."""
+    one = Revision(
+        id="api-00040", digest="sha256:1", created_at=datetime(2026, 11, 23, tzinfo=UTC), ready=True,
+        images=("sha256:1", "sha256:2"), secrets=("A:1",), schema_min=3, schema_max=9, image_present=True,
+    )  # fmt: skip
+    other = one.model_copy(update={"images": ("sha256:1", MESH), "secrets": ("A:2",), "schema_min": 4, "schema_max": 5})
+    (found,) = merged([[one], [other]])
+    assert (found.schema_min, found.schema_max) == (4, 5)
+    assert found.images == ("sha256:1", "sha256:2", MESH) and found.secrets == ("A:1", "A:2")
+    (found,) = merged([[one], [other.model_copy(update={"schema_max": None})]])
+    assert (found.schema_min, found.schema_max) == (4, None)
 
 
 async def test_a_cluster_names_secrets_in_many_places(world: World, door: MakeClient, call: MakeCall) -> None:

@@ -1,11 +1,9 @@
 """The practice platform in this process, without sockets: one world out of a template for each story, and a client that has no patience."""
 
 import asyncio
-import pickle
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Any
 
 import httpx
@@ -16,6 +14,7 @@ from activities.kit.http import HttpClient
 from practice.http.app import build
 from practice.services.fleet import ServiceFault
 from practice.world.injected_faults import InjectedFault
+from practice.world.stage import young
 from practice.world.state import JSON
 from practice.world.world import World
 from tests.stage.contract import Checked
@@ -83,14 +82,9 @@ class FollowingClock:
         """Return at once."""
 
 
-@cache
-def _template() -> bytes:
-    return pickle.dumps(World(seed=7, following=True, history=120))
-
-
 def stage() -> Stage:
     """A world of its own, two minutes old."""
-    return Stage(pickle.loads(_template()))
+    return Stage(young())
 
 
 def granted(verb: Verb[Any, Any], order: Order, call: Call) -> Call:

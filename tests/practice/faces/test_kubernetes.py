@@ -88,27 +88,27 @@ async def watching(stage: Stage, query: str, what: str = "deployments") -> Async
         yield events()
 
 
-async def test_a_watch_begins_with_what_there_is_and_goes_on_with_what_changes(stage: Stage) -> None:
+async def test_a_watch_begins_with_what_there_is_and_goes_on_with_what_changes(socket_stage: Stage) -> None:
     query = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=5"
-    async with watching(stage, query) as events:
+    async with watching(socket_stage, query) as events:
         assert (await anext(events))[0] == "ADDED"
         kind, mark = await anext(events)
         assert (kind, mark["metadata"]["annotations"]) == ("BOOKMARK", {"k8s.io/initial-events-end": "true"})
-        await roll_to(stage, "orchestrator-00040")
+        await roll_to(socket_stage, "orchestrator-00040")
         kind, changed = await anext(events)
         assert (kind, changed["spec"]["template"]["spec"]["containers"][0]["image"].count("00040")) == ("MODIFIED", 1)
 
 
-async def test_a_watch_from_a_version_tells_what_came_since(stage: Stage) -> None:
-    version = (await seen(stage, f"{APPS}/replicasets"))["metadata"]["resourceVersion"]
-    deploy(stage.world, "orchestrator", actor="ci", what="new")
-    await patch(stage, {"spec": {"revisionHistoryLimit": 8}})
-    async with watching(stage, f"resourceVersion={version}&timeoutSeconds=5", "replicasets") as events:
+async def test_a_watch_from_a_version_tells_what_came_since(socket_stage: Stage) -> None:
+    version = (await seen(socket_stage, f"{APPS}/replicasets"))["metadata"]["resourceVersion"]
+    deploy(socket_stage.world, "orchestrator", actor="ci", what="new")
+    await patch(socket_stage, {"spec": {"revisionHistoryLimit": 8}})
+    async with watching(socket_stage, f"resourceVersion={version}&timeoutSeconds=5", "replicasets") as events:
         assert {(kind, one["metadata"]["name"]) for kind, one in [await anext(events), await anext(events)]} == {
             ("MODIFIED", "orchestrator-00041"),
             ("ADDED", "orchestrator-00042"),
         }
-        await patch(stage, {"spec": {"revisionHistoryLimit": 0}})
+        await patch(socket_stage, {"spec": {"revisionHistoryLimit": 0}})
         assert {(await anext(events))[0] for _ in range(8)} == {"DELETED"}
 
 

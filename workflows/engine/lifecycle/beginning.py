@@ -5,6 +5,7 @@ question and wait is only noted.
 """
 
 from temporalio import workflow
+from temporalio.exceptions import ChildWorkflowError
 
 from activities.action import Risk, Role
 from activities.organisation.organisation import Organisation, ReadAll
@@ -61,13 +62,22 @@ def to_come(rehearsed: Status) -> list[Planned]:
 
 
 async def plan_ahead(state: IncidentState) -> None:
-    """Rehearse beside the incident, so that `incident by-hand` can print what is to come when nothing of ours runs any more."""
+    """Rehearse beside the incident, so that `incident by-hand` can print what is to come when nothing of ours runs any more.
+
+    A plan is a help, never a condition: why there is none is noted.
+    """
+    if not state.policy.plan_ahead:
+        return
     await workflow.wait_condition(lambda: bool(state.incident.service))
     rehearsal = state.incident.model_copy(update={"rehearsal": True, "delivery": ""})
-    outcome: Outcome = await workflow.execute_child_workflow(
-        state.playbook, rehearsal, id=f"{state.id}-plan", result_type=Outcome, static_summary="what is still to come",
-        parent_close_policy=workflow.ParentClosePolicy.TERMINATE, task_timeout=workflow.info().task_timeout,
-    )  # fmt: skip
+    try:
+        outcome: Outcome = await workflow.execute_child_workflow(
+            state.playbook, rehearsal, id=f"{state.id}-plan", result_type=Outcome, static_summary="what is still to come",
+            parent_close_policy=workflow.ParentClosePolicy.TERMINATE, task_timeout=workflow.info().task_timeout,
+        )  # fmt: skip
+    except ChildWorkflowError as failed:
+        state.note("no plan", str(failed.cause or failed))
+        return
     if outcome.rehearsed is not None:
         state.plan = to_come(outcome.rehearsed)
         state.note("planned", f"{len(state.plan)} changes and tasks to come, as it looks now")

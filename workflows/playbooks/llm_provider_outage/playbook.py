@@ -17,6 +17,7 @@ from activities.models.modes import DEGRADED, degrade
 from activities.models.routes import RouteOf
 from workflows.incident import Card, Incident, Severity
 from workflows.playbook import Playbook
+from workflows.playbooks.llm_provider_outage.canary import CanaryBack
 from workflows.playbooks.llm_provider_outage.traffic import Traffic
 
 HEAVY = ("tools.high_psu", "batch.enabled", "scheduler.enabled", "orchestrator.autonomy")
@@ -76,7 +77,8 @@ class LLMProviderOutage(Playbook):
             self.task("Serve cached answers (CAG): same tenant, age within policy, nothing personal; audit 50", Role.AI_ML_LEAD)
 
         async with self.recovery():
-            while not await traffic.back_on_the_primary(served, fallback) and traffic.fallback_failed:
+            canary = CanaryBack(self, traffic)
+            while not await canary.back_on_the_primary(served, fallback) and canary.fallback_failed:
                 if await self.impose(DEGRADED, degrade(service, served), facts=(f"{moved.to} fails too",), authorised=True):
                     served = ()
             await self.rest(numbers.rest_before_restoring, "a rest on the primary before anything else is restored")

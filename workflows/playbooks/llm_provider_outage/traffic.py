@@ -1,4 +1,4 @@
-"""What triage says about a provider outage, and moving the traffic to the fallback provider in steps. The decisions stay in the playbook."""
+"""The traffic of one route: what triage says about it, and moving it to the fallback provider in steps. The decisions stay in the playbook."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,15 +9,14 @@ from temporalio import workflow
 from activities.action import Grant
 from activities.metrics.telemetry import BlastRadius
 from activities.models.candidates import SHED_FIRST, Candidate, Probed, Survey, TenantSplit
-from activities.models.logs import Calls, ErrorClass, Served
+from activities.models.logs import Calls, ErrorClass, Log, Served
 from activities.models.models import FAILED_OVER, Models
 from activities.models.routes import Shift
+from workflows.engine.measures import Imposed
 from workflows.engine.proof.proof import minutes
 from workflows.engine.verbs import Verbs
 from workflows.incident import Silence
 from workflows.people.questions import ApprovalTerms
-from workflows.playbooks.llm_provider_outage.canary import CanaryBack
-from workflows.playbooks.llm_provider_outage.route import Route
 from workflows.severity.facts import Facts, Scope, Slo
 
 ANOTHER_PLAYBOOK = {
@@ -35,7 +34,6 @@ class RampResult:
     reached: float = 0.0
     to: str = ""
     unanswered: bool = False
-    declined: bool = False
     saturated: bool = False
 
     def __bool__(self) -> bool:
@@ -43,21 +41,37 @@ class RampResult:
 
 
 class Traffic:
-    """The traffic of one route, between its primary and its fallback provider."""
+    """One route between its primary and its fallback provider: what is in force, and how soon traffic may return."""
 
     def __init__(self, verbs: Verbs, route: str, primary: str) -> None:
-        self._verbs = verbs
-        self._policy = verbs.policy.provider_outage
-        self._route = Route(verbs, route, primary)
-        self._canary = CanaryBack(verbs, self._route)
-        self.primary = primary
+        self._verbs, self._policy = verbs, verbs.policy.provider_outage
+        self.route, self.primary = route, primary
+        self.no_return_before = workflow.now()
 
-    # -- triage -----------------------------------------------------------------------------------------------------------------------
+    @property
+    def imposed(self) -> Imposed | None:
+        return next(iter(self._verbs.in_force(FAILED_OVER)), None)
+
+    def lock(self, duration: timedelta) -> None:
+        """No return for so long from now: a provider that comes and goes must not take the traffic with it."""
+        if not self._verbs.state.rehearsing:
+            self.no_return_before = max(self.no_return_before, workflow.now() + self._verbs.policy.paced(duration))
+
+    def failing(self, calls: Calls, provider: str) -> bool:
+        return calls.failed_share(provider) > self._policy.error_ratio
+
+    def latest_calls(self) -> Log:
+        """The calls since the last step of a ramp."""
+        return Log(route=self.route, window=self._policy.ramp_step)
+
+    async def fall_back(self, tenants: Sequence[str], weights: dict[str, float], onto: Imposed | None) -> None:
+        back = Shift(route=self.route, tenants=tuple(tenants), weights=weights, purpose="fall back")
+        await self._verbs.impose(FAILED_OVER, back, onto=onto)
 
     def not_an_outage(self, calls: Calls) -> str:
         """Why this is another playbook's incident (spec §9.2, error classes), or "" when the provider itself is failing."""
         policy = self._policy
-        if calls.failed_share(self.primary) <= policy.error_ratio:
+        if not self.failing(calls, self.primary):
             return ""
         if calls.n(self.primary) < policy.least_calls or calls.classified_share() < policy.classified:
             known = f"{calls.n(self.primary)} calls, {calls.classified_share():.0%} of the errors classified"
@@ -90,7 +104,6 @@ class Traffic:
         return ("tenants: " + ", ".join(f"{n} {tier}" for tier, n in counted.items() if n),) if any(counted.values()) else ()
 
     def reasons(self, tenants: TenantSplit, no_room: Sequence[str], by: Candidate | None) -> tuple[str, ...]:
-        """Why tenants are degraded and not moved."""
         permission = "; ".join(sorted({tenants.reasons.get(t, "not permitted") for t in tenants.stuck}))[:200]
         room = (f"{', '.join(no_room)}: {by.id} has room for {by.free_rps:g} requests/s only",) if by and no_room else ()
         return ((f"{', '.join(tenants.stuck)}: {permission}",) if tenants.stuck else ()) + room
@@ -103,8 +116,6 @@ class Traffic:
                 return found
         return tuple(among)
 
-    # -- there ------------------------------------------------------------------------------------------------------------------------
-
     async def fail_over(self, tenants: Sequence[str], to: Candidate | None, facts: tuple[str, ...] = ()) -> RampResult:
         """Ramp these tenants to a candidate, because a step change can overload it. One question for the whole ramp, unless within limits."""
         verbs, policy = self._verbs, self._policy
@@ -114,51 +125,48 @@ class Traffic:
         shifts = [self._shift(tenants, to, share) for share in policy.ramp]
         grant: Grant | None = None
         if verbs.needs_approval(Models.shift, shifts[-1]):
-            decision = await verbs.approve_all(Models.shift, shifts, self._terms(tenants, to, facts))
+            terms = ApprovalTerms(
+                asks=f"Fail {len(tenants)} tenants over from {self.primary} to {to.id}?",
+                facts=(
+                    *facts,
+                    f"parity {to.parity:.0%}, price ×{to.price_ratio:g}",
+                    f"room for {to.carries(policy.headroom):.0%} of the load with ×{policy.headroom:g} to spare",
+                    f"in steps of {', '.join(f'{share:.0%}' for share in policy.ramp)}, {minutes(policy.ramp_step)} each",
+                ),
+                silence=Silence.SAFE,
+                lasting=timedelta(hours=2),
+            )
+            decision = await verbs.approve_all(Models.shift, shifts, terms)
             if decision.grant is None:
-                return RampResult(to=to.id, unanswered=decision.unanswered, declined=not decision.unanswered)
+                return RampResult(to=to.id, unanswered=decision.unanswered)
             grant = decision.grant
         if not await self._still_healthy(to):
             verbs.note(f"{to.id} was healthy when it was surveyed, and is not any more: no traffic is moved")
             return RampResult(to=to.id)
         return await self._ramp(tenants, to, shifts, grant)
 
-    def _terms(self, tenants: Sequence[str], to: Candidate, facts: tuple[str, ...]) -> ApprovalTerms:
-        policy = self._policy
-        return ApprovalTerms(
-            asks=f"Fail {len(tenants)} tenants over from {self.primary} to {to.id}?",
-            facts=(
-                *facts,
-                f"parity {to.parity:.0%}, price ×{to.price_ratio:g}",
-                f"room for {to.carries(policy.headroom):.0%} of the load with ×{policy.headroom:g} to spare",
-                f"in steps of {', '.join(f'{share:.0%}' for share in policy.ramp)}, {minutes(policy.ramp_step)} each",
-            ),
-            silence=Silence.SAFE,
-            lasting=timedelta(hours=2),
-        )
-
     async def _still_healthy(self, to: Candidate) -> bool:
         """A probe that is too old is not believed (A.2 T3): the question may have waited for long."""
         if self._verbs.state.rehearsing or workflow.now() - to.probe.at <= self._verbs.policy.paced(self._policy.probe_age):
             return True
-        again = await self._verbs.do(Models.survey, Survey(route=self._route.name, primary=self.primary))
+        again = await self._verbs.do(Models.survey, Survey(route=self.route, primary=self.primary))
         found = again.of(to.id)
         return found is not None and found.healthy
 
     async def _ramp(self, tenants: Sequence[str], to: Candidate, shifts: Sequence[Shift], grant: Grant | None) -> RampResult:
-        verbs, policy, route = self._verbs, self._policy, self._route
-        reached, imposed = 0.0, route.imposed
+        verbs, policy = self._verbs, self._policy
+        reached, imposed = 0.0, self.imposed
         for share, shift in zip(policy.ramp, shifts, strict=True):
             result = await verbs.impose(FAILED_OVER, shift, under=grant, onto=imposed)
             if not result:
                 return RampResult(reached, to.id)
             imposed = result.imposed
-            route.lock(policy.flap_lock)
+            self.lock(policy.flap_lock)
             await verbs.rest(policy.ramp_step, f"watch {to.id} at {share:.0%} of the traffic")
-            await verbs.do(Models.served, Served(route=route.name, window=policy.ramp_step))
-            if await route.failing(to.id):
+            await verbs.do(Models.served, Served(route=self.route, window=policy.ramp_step))
+            if self.failing(await verbs.do(Models.calls, self.latest_calls()), to.id):
                 before = {to.id: reached, self.primary: 1 - reached} if reached else {self.primary: 1.0}
-                await route.fall_back(tenants, before, imposed)
+                await self.fall_back(tenants, before, imposed)
                 return RampResult(reached, to.id, saturated=True)
             reached = share
         return RampResult(reached, to.id)
@@ -166,17 +174,6 @@ class Traffic:
     def _shift(self, tenants: Sequence[str], to: Candidate, share: float) -> Shift:
         weights = {to.id: share, self.primary: round(1 - share, 6)} if share < 1 else {to.id: 1.0}
         return Shift(
-            route=self._route.name, tenants=tuple(tenants), weights=weights, purpose="fail over", parity=to.parity,
+            route=self.route, tenants=tuple(tenants), weights=weights, purpose="fail over", parity=to.parity,
             price_ratio=to.price_ratio,
         )  # fmt: skip
-
-    # -- and back ---------------------------------------------------------------------------------------------------------------------
-
-    @property
-    def fallback_failed(self) -> bool:
-        """Whether the latest return ended because the fallback provider fails."""
-        return self._canary.fallback_failed
-
-    async def back_on_the_primary(self, tenants: Sequence[str], fallback: Candidate | None) -> bool:
-        """Wait for the primary and return to it. False: we stay on the fallback provider, or it has failed."""
-        return await self._canary.back_on_the_primary(tenants, fallback)

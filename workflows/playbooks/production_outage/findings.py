@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from activities.action import Value
 from activities.capacity.autoscaler import Capacity
-from activities.edge.health import Dependencies, HealthMap
+from activities.edge.health import Dependencies, HealthMap, Inside
 from activities.feeds.feeds import FeedList
 from activities.metrics.onset import Onset, Shape
 from activities.metrics.telemetry import HIT, BlastRadius
@@ -49,6 +49,17 @@ class TriageFindings(Value):
     feeds: FeedList | None = None
     mitigation: MitigationSettings = MitigationSettings()
 
+    @property
+    def shape(self) -> Shape | None:
+        return self.onset.shape if self.onset else None
+
+    @property
+    def inside(self) -> dict[str, Inside]:
+        return self.health.inside if self.health else {}
+
+    def began(self) -> datetime | None:
+        return self.onset.first_bad if self.onset else None
+
     def hit_services(self) -> frozenset[str]:
         """The services that fail; ours is always among them."""
         return frozenset({self.service, *(self.radius.services if self.radius else ())})
@@ -66,47 +77,49 @@ class TriageFindings(Value):
     def hit_regions(self) -> frozenset[str]:
         return frozenset(region for region, share in self.errors_by_region().items() if share >= HIT)
 
+    def well_regions(self) -> frozenset[str]:
+        """The regions that are well while others fail."""
+        hit = self.hit_regions()
+        return frozenset(self.errors_by_region()) - hit if hit else hit
+
     def serving(self, revision: str) -> frozenset[str]:
         """The regions in which a revision serves at least half of the traffic."""
-        inside = self.health.inside if self.health else {}
-        return frozenset(region for region, seen in inside.items() if seen.revisions.get(revision, 0.0) >= HALF)
+        return frozenset(region for region, seen in self.inside.items() if seen.revisions.get(revision, 0.0) >= HALF)
 
-    def before(self, change: Change, instant: datetime) -> timedelta:
-        """How long before an instant a change was made, in policy time."""
-        return (instant - change.at) * self.pace
-
-    def began(self) -> datetime | None:
-        return self.onset.first_bad if self.onset else None
+    def missing(self) -> tuple[str, ...]:
+        onset, health, changes, found = self.onset, self.health, self.changes, []
+        if onset is None or onset.blind:
+            found.append("no fresh metrics say how it began")
+        if health is None:
+            found.append("nobody looked from inside and outside")
+        elif not health.believed:
+            found.append(f"only {health.answered} of {health.wanted} vantage points got an answer")
+        if changes is None:
+            found.append("the change feed was not read")
+        elif changes.gaps:
+            found.append(f"the change feed cannot see {listed(changes.gaps)}")
+        rest = {"dependencies": self.dependencies, "capacity": self.capacity, "write gate": self.gate, "feeds": self.feeds}
+        return (*found, *(f"{name} unknown" for name, value in rest.items() if value is None))
 
 
 def rank(findings: TriageFindings) -> tuple[SuspectedChange, ...]:
     """Every change that may be the cause, the likeliest first: by how near it lies to the first bad sample, and by what it concerns."""
-    found = [_suspect(findings, change) for change in _each(findings.changes.changes if findings.changes else ())]
+    found, changes = [], findings.changes.changes if findings.changes else ()
+    for change in {c.id: c for c in sorted(changes, key=lambda c: c.model_dump_json())}.values():  # each once, in whatever order they came
+        (near, why_near), (scope, why_scope) = _nearness(findings, change), _scope(findings, change)
+        found.append(SuspectedChange(change=change, score=round(near * scope, 4), reasons=(why_near, why_scope)))
     return tuple(sorted((s for s in found if s.score > 0), key=lambda s: (-s.score, -s.change.at.timestamp(), s.change.id)))
-
-
-def _each(changes: Iterable[Change]) -> list[Change]:
-    """Each change once, whatever the order in which they came."""
-    return sorted({change.id: change for change in sorted(changes, key=lambda c: c.model_dump_json())}.values(), key=lambda c: (c.at, c.id))
-
-
-def _suspect(findings: TriageFindings, change: Change) -> SuspectedChange:
-    near, why_near = _nearness(findings, change)
-    scope, why_scope = _scope(findings, change)
-    return SuspectedChange(change=change, score=round(near * scope, 4), reasons=(why_near, why_scope))
 
 
 def _nearness(findings: TriageFindings, change: Change) -> tuple[float, str]:
     """1 at the first bad sample, fading with the time before; hardly anything after it, because causes come first."""
-    began = findings.began()
+    began, slow = findings.began(), findings.shape is Shape.RAMP
+    before = ((began or findings.at) - change.at) * findings.pace
     if began is None:
-        ago = findings.before(change, findings.at)
-        return 0.5 / (1 + max(0.0, ago / FADES)), f"{_ago(ago)} ago; nobody knows when the errors began"
-    before = findings.before(change, began)
+        return 0.5 / (1 + max(0.0, before / FADES)), f"{_ago(before)} ago; nobody knows when the errors began"
     if before < -CLOCKS:
         near = 0.05 if -before <= findings.mitigation.around_onset else 0.0
         return near, f"{_ago(-before)} after the first bad sample: too late to be its cause"
-    slow = findings.onset is not None and findings.onset.shape is Shape.RAMP
     near = 1 / (1 + max(0.0, before / (FADES * (CREEPS if slow else 1))))
     where = "at the first bad sample" if before < CLOCKS else f"{_ago(before)} before the first bad sample"
     if before > findings.mitigation.around_onset and not slow:
@@ -141,8 +154,7 @@ def regions_of(change: Change) -> frozenset[str]:
 
 def revision_of(change: Change) -> str:
     """The revision that a change brought; empty where it does not say."""
-    told = change.details.get("revision")
-    return told if isinstance(told, str) else ""
+    return told if isinstance(told := change.details.get("revision"), str) else ""
 
 
 def listed(names: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from activities.feeds.feeds import PAUSED
 from activities.flags.flags import SWITCHED_OFF, switch_off
 from workflows.incident import Card, Incident, Severity
 from workflows.playbook import Playbook
-from workflows.playbooks.production_outage.hypotheses import Cause
+from workflows.playbooks.production_outage.diagnosis import Cause
 from workflows.playbooks.production_outage.outage import Outage
 
 
@@ -38,44 +38,44 @@ class ProductionOutage(Playbook):
 
         async with self.triage():
             service = await self.deployed()
-            outage = Outage(self, service, self.procedures.rollback_of(service))
-            remedies = outage.remedies
+            rollback = self.procedures.rollback_of(service)
+            outage = Outage(self, service, rollback)
             await outage.survey()
-            self.classify(outage.facts(), outage.radius)
+            self.classify(outage.facts(), outage.findings.radius)
 
-        async with self.mitigation(), outage.writes_guarded():
+        async with self.mitigation(), outage.writes.guarded():
             while found := await outage.next_cause():
                 match found.cause:
                     case Cause.CHANGE:
-                        await remedies.undo_change(found)
+                        await outage.undo_change(found)
                     case Cause.ARTEFACT:
-                        await self.impose(PAUSED, remedies.pause(found), facts=found.reasons[:3])
+                        await self.impose(PAUSED, outage.pause(found), facts=found.reasons[:3])
                         self.task(f"Find out why {found.which} makes bad versions, and repair its generator", Role.OPS_LEAD)
                     case Cause.REGION:
-                        if drain := await remedies.drain(found):
+                        if drain := await outage.drain(found):
                             await self.impose(DRAINED, drain, facts=found.reasons[:3])
                         else:
                             outage.not_done(found)
                     case Cause.LOAD:
-                        await self.impose(LIMITED, remedies.limit())
-                        await self.impose(SCALED, await remedies.scale())
+                        await self.impose(LIMITED, outage.limit())
+                        await self.impose(SCALED, await outage.scale())
                     case Cause.DEPENDENCY:
-                        await self.impose(LIMITED, remedies.guard())
+                        await self.impose(LIMITED, outage.guard())
                         self.task(f"Bring {found.which} back; we only protect it from overload", Role.OPS_LEAD)
                     case Cause.DATA:
-                        await outage.before_repair()
+                        await outage.writes.decided()
                         self.task(f"Repair the data of {found.which}; no schema is rolled back by us", Role.DB_LEAD)
                     case Cause.UNKNOWN:
                         for flag in numbers.features:
                             await self.impose(SWITCHED_OFF, switch_off(flag, "shedding what is not essential", self.policy))
-                        await remedies.roll_back_anyway(found)
+                        await outage.roll_back_anyway(found)
 
         async with self.recovery():
             await self.stable(numbers.steady)
             await self.lift_measures(
                 asking=Role.OPS_LEAD, resting=numbers.resting, asks="Put back what was limited, drained, paused or switched off?"
             )
-            await remedies.return_to_latest()
+            await rollback.return_to_latest()
             await self.stable()
             await self.resolve()
 

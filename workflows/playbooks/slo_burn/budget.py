@@ -6,8 +6,6 @@ the question comes again a day later.
 """
 
 import asyncio
-from contextlib import suppress
-from typing import Any
 
 from temporalio import workflow
 
@@ -20,20 +18,20 @@ from activities.organisation.catalogue import Deployed
 from workflows.engine.measures import Imposed, lift_question
 from workflows.engine.verbs import Verbs
 from workflows.incident import Silence
+from workflows.people.background import beside
 from workflows.people.questions import Decision
+from workflows.waiting import waited
 
 
 class SpentBudget:
     """The error budget of one service, as the incident about it sees it."""
 
     def __init__(self, verbs: Verbs, service: Deployed) -> None:
-        self._verbs = verbs
-        self._policy = verbs.policy.slo
-        self.service = service
+        self._verbs, self._policy, self.service = verbs, verbs.policy.slo, service
+        self._order = BudgetOf(service=service.name, slo_target=verbs.policy.stability.slo_target, slo=verbs.policy.slo)
 
     async def count(self) -> ErrorBudget:
-        """Count it, as a step on the screen."""
-        counted = await self._verbs.do(Telemetry.slo, self._order())
+        counted = await self._verbs.do(Telemetry.slo, self._order)
         self._verbs.note(counted.in_words(self._policy))
         return counted
 
@@ -52,17 +50,12 @@ class SpentBudget:
         verbs, name = self._verbs, self.service.name
         if not (measures := verbs.in_force(BUDGET_FROZEN)):
             return
-        back = asyncio.create_task(self._until_back())
-        try:
+        async with beside(self._until_back()) as back:
             decision = await self._waived(measures, back)
             if decision is None:
                 await back
                 asks = f"The error budget of {name} is positive again. Release its change freeze?"
                 decision = await self._ask(measures, asks, Silence.HOLD)
-        except (Exception, asyncio.CancelledError):
-            await _stopped(back)
-            raise
-        await _stopped(back)
         for imposed in measures:
             if decision.granted:
                 await verbs.lift(imposed, decision.grant)
@@ -71,24 +64,17 @@ class SpentBudget:
 
     async def _waived(self, measures: list[Imposed], back: asyncio.Task[None]) -> Decision | None:
         """The commander's waiver; None when the budget was positive again first. A *no* and silence mean: asked again later."""
-        policy, name = self._verbs.policy, self.service.name
+        name, pause = self.service.name, self._verbs.policy.paced(self._policy.ask_again)
         asks = f"Waive the exhausted error budget of {name}, and let deploys go on? Say why: it is on the record"
         while not back.done():
-            asked = asyncio.create_task(self._ask(measures, asks, Silence.SKIP))
-            try:
+            async with beside(self._ask(measures, asks, Silence.SKIP)) as asked:
                 await workflow.wait((back, asked), return_when=asyncio.FIRST_COMPLETED)
-            except asyncio.CancelledError:
-                await _stopped(asked)
-                raise
-            if not asked.done():
-                await _stopped(asked)
+                answered = asked.done()
+            if not answered:
                 return None
-            if (decision := await asked).granted:
+            if (decision := asked.result()).granted:
                 return decision
-            with suppress(TimeoutError):
-                await workflow.wait_condition(
-                    back.done, timeout=policy.paced(self._policy.ask_again), timeout_summary=f"ask again for a waiver of {name}"
-                )
+            await waited(back.done, pause, f"ask again for a waiver of {name}")
         return None
 
     async def _until_back(self) -> None:
@@ -96,7 +82,7 @@ class SpentBudget:
         verbs, blind = self._verbs, False
         while True:
             await verbs.rest(self._policy.look_again, f"the error budget of {self.service.name} to be positive again, or a waiver")
-            budget = await verbs.read(Telemetry.slo, self._order())
+            budget = await verbs.read(Telemetry.slo, self._order)
             if budget.remaining is not None and budget.remaining > 0:
                 verbs.note(budget.in_words(self._policy))
                 return
@@ -113,11 +99,3 @@ class SpentBudget:
                 inverse="declare the SLO burn again", silence=silence,
             )
         )  # fmt: skip
-
-    def _order(self) -> BudgetOf:
-        return BudgetOf(service=self.service.name, slo_target=self._verbs.policy.stability.slo_target, slo=self._policy)
-
-
-async def _stopped(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
