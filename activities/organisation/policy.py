@@ -16,7 +16,7 @@ from activities.organisation.numbers import (
     SeverityPolicy,
     Stability,
 )
-from activities.organisation.rhythm import APPROVAL_VALID, PATIENCE, RHYTHMS, FirstMinutesDeadlines, Rhythm, Tries, minutes
+from activities.organisation.rhythm import APPROVAL_VALID, PATIENCE, RHYTHMS, FirstMinutesDeadlines, Rhythm, Tries, minutes, seconds
 
 
 class StandingAuthorisation(Value):
@@ -46,6 +46,7 @@ class Policy(Value):
     break_glass: bool = False  # whether one person alone may decide C3 after that, with a typed reason and a review afterwards
     widen_after: timedelta = minutes(120)  # from when on the commander may widen the public cadence
     room_settles: timedelta = minutes(1)  # what changes within so long is told to the war room in one go
+    record_within: timedelta = seconds(3)  # how old a screen may be while something is going on; it is exact when the incident rests
     rota_fresh: timedelta = minutes(1)  # how old the rota may be when people are told something
     rhythms: dict[int, Rhythm] = RHYTHMS
     limits: Limits = Limits()
