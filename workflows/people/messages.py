@@ -179,7 +179,8 @@ def _update(name: str, description: str, parse: Callable[[str, Sequence[object]]
     return declared
 
 
-class MessageHandlers(MessageReceiver): ...  # an incident's; the playbook decides what they do
+class MessageHandlers(MessageReceiver):
+    """Those of an incident; the playbook decides what they do."""
 
     alert_update = _update("alert", "One more delivery of an alert, from the receiver", lambda _, given: alert_of(given))
 
