@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 from activities.action import Limits, Patience, Risk, Value
 from activities.metrics.slo import SloPolicy
 from activities.organisation.numbers import Freezing, MitigationSettings, ProductionOutage, ProviderOutage, RollBack, Stability
-from activities.organisation.rhythm import APPROVAL_VALID, PATIENCE, RHYTHMS, FirstMinutesDeadlines, Rhythm, Tries, minutes
+from activities.organisation.rhythm import APPROVAL_VALID, PATIENCE, RHYTHMS, FirstMinutesDeadlines, Rhythm, Tries, minutes, seconds
 from activities.organisation.severity_policy import SeverityPolicy
 
 
@@ -39,6 +39,7 @@ class Policy(Value):
     break_glass: bool = False  # whether one person alone may decide C3 after that, with a typed reason and a review afterwards
     widen_after: timedelta = minutes(120)  # from when on the commander may widen the public cadence
     room_settles: timedelta = minutes(1)  # what changes within so long is told to the war room in one go
+    record_within: timedelta = seconds(3)  # how old a screen may be while something is going on; it is exact when the incident rests
     rota_fresh: timedelta = minutes(1)  # how old the rota may be when people are told something
     rhythms: dict[int, Rhythm] = RHYTHMS
     limits: Limits = Limits()

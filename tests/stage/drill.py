@@ -31,8 +31,7 @@ from tests.stage.organisation import ORGANISATION, stage_settings
 from tests.stage.overheard import LISTENER
 from tests.stage.running import RunningIncident, until
 from worker.converter import data_converter
-from worker.sandbox import ContextFree
-from worker.service import worker
+from worker.service import ContextFree, worker
 from worker.settings import Settings
 from worker.wiring import Fleet, wire
 
@@ -50,7 +49,7 @@ class WithoutSandbox(UnsandboxedWorkflowRunner):
     """A fifth of a story's processor time. That the playbooks run in the sandbox is proven by `tests/histories` and by the real server."""
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        """As in the worker's own sandbox (`worker/sandbox.py`)."""
+        """As in the worker's own sandbox (`worker/service.py`)."""
         return ContextFree(super().create_instance(det))
 
 

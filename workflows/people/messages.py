@@ -180,7 +180,7 @@ def _update(name: str, description: str, parse: Callable[[str, Sequence[object]]
 
 
 class MessageHandlers(MessageReceiver):
-    """Those of an incident; the playbook decides what they do."""
+    """An incident's messages; the playbook decides what they do."""
 
     alert_update = _update("alert", "One more delivery of an alert, from the receiver", lambda _, given: alert_of(given))
 

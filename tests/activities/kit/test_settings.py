@@ -3,20 +3,13 @@
 import pytest
 
 from tests.activities.kit.cells import CELLS
-from tests.activities.kit.rows.settings import PROBES, SETTINGS
+from tests.activities.kit.rows.settings import SETTINGS
 from tests.activities.kit.stage import attempt
 
 
-WHOLE = (*PROBES, "edge gateway", "flags in flagd's file")
-"""They go through everything: the kit's own code, one setting over our HTTP client, and one in a file. What they prove holds for the others."""
-ITS_OWN = (
-    "done once: commit_then_drop", "done once: partial", "200 OK, nothing changed", "changed by somebody else", "done by somebody else", "late zombie",
-)  # fmt: skip
-"""What depends on a system's own reading and writing."""
-
-
 @pytest.mark.parametrize("way", ["there", "back"])
-@pytest.mark.parametrize(("row", "cell"), [(row, cell) for row in SETTINGS for cell in (CELLS if row in WHOLE else ITS_OWN)])
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("row", SETTINGS)
 async def test_contract(row: str, cell: str, way: str) -> None:
     await CELLS[cell](await SETTINGS[row](), way)
 
