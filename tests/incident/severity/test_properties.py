@@ -76,7 +76,7 @@ ANY_FACTS = st.fixed_dictionaries(
 SOME_FACTS = st.tuples(ANY_FACTS, st.sets(st.sampled_from(sorted(Facts.model_fields)), max_size=6)).map(
     lambda pair: {name: value for name, value in pair[0].items() if name in pair[1]}
 )
-modest = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+modest = settings(max_examples=150, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
 def test_every_field_has_a_place_in_the_properties() -> None:
