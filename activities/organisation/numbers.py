@@ -15,7 +15,7 @@ Some = Annotated[int, Field(ge=1)]
 
 
 class SeverityPolicy(Value):
-    """The numbers of the severity function (spec §3). Section `[policy.severity]`."""
+    """The numbers of the severity function (spec §3)."""
 
     outage_ratio: Ratio = 0.50  # seed §0.1
     degraded_ratio: Ratio = 0.05  # seed §2.1
