@@ -269,8 +269,9 @@ def test_every_order_says_itself_to_a_person(verb: object) -> None:
     """Target, effect, inverse; and by hand wherever something changes."""
     order = next(iter(inspect.get_annotations(inspect.unwrap(verb), eval_str=True).values()))  # type: ignore[arg-type]
     assert issubclass(order, Order)
-    for name in ("target", "effect"):
-        assert getattr(order, name) is not getattr(Order, name), f"{order.__name__}.{name}"
+    for name, template in (("target", order.acts_on), ("effect", order.does)):
+        declared = template or getattr(order, name) is not getattr(Order, name)
+        assert declared, f"class {order.__name__}(…, {name}=…): say it as a template"
     if action_of(verb).writes:  # type: ignore[arg-type]
         assert (order.inverse, order.undone) != (Order.inverse, Order.undone) and order.by_hand is not Order.by_hand, order.__name__
 
