@@ -86,14 +86,14 @@ class Recorder:
         await running
 
     async def _hold_back(self) -> None:
-        await workflow.sleep(0)  # what woke us has woken others too: they begin what comes next
+        await workflow.wait_condition(lambda: True)  # what woke us has woken others too: they begin what comes next
         if self._due():
             return  # no timer
         with suppress(TimeoutError):
             async with asyncio.timeout(self._state.policy.paced(self._state.policy.record_within).total_seconds()):
                 while not self._due():
                     await workflow.wait_condition(self._due)
-                    await workflow.sleep(0)
+                    await workflow.wait_condition(lambda: True)
 
     def _due(self) -> bool:
         return self._ending or self._invoker.at_rest or self._urgent() != self._told
