@@ -26,7 +26,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.kit.pulse import beating
-from activities.values import Patience, Risk, Role, Value
+from activities.values import Patience, Risk, Role, Value, filled
 
 __all__ = ["Patience", "Risk", "Role", "Value"]  # most rooms take these from here
 
@@ -66,15 +66,24 @@ class Limits(Value):
 
 
 class Order(Value):
-    """What is wanted of a system. It carries references, never secrets; it can say itself to a person."""
+    """What is wanted of a system. It carries references, never secrets; it can say itself to a person.
+
+    Declared with the class, as templates over its fields (`"ticket {number}"`), where a template can say it: the `target` and the `effect`.
+    """
 
     # Fields that say *from where* we act, not *what* we do: they may change without asking the approver again.
     volatile: ClassVar[frozenset[str]] = frozenset()
-    undone: ClassVar[str] = "nothing to undo: it only looks"  # how it is undone, in one sentence
+    acts_on: ClassVar[str] = ""
+    does: ClassVar[str] = ""
+    undone: ClassVar[str] = "nothing to undo: it only looks"  # how it is undone, in one sentence; also a template
+
+    def __init_subclass__(cls, *, target: str = "", effect: str = "") -> None:
+        super().__init_subclass__()
+        cls.acts_on, cls.does = target or cls.acts_on, effect or cls.does
 
     def target(self) -> str:
         """What is acted on, as it stands in keys, the effect log and the screen."""
-        raise NotImplementedError
+        return filled(self.acts_on, self)
 
     def workloads(self) -> tuple[str, ...]:
         """The workloads that it acts on, each as `name` and as `namespace/name`: none of them may be one of our own."""
@@ -82,15 +91,34 @@ class Order(Value):
 
     def effect(self) -> str:
         """What will be different afterwards, in one sentence."""
-        raise NotImplementedError
+        return filled(self.does, self)
 
     def inverse(self) -> str:
         """How it is undone, in one sentence."""
-        return self.undone
+        return filled(self.undone, self)
 
     def by_hand(self) -> tuple[str, ...]:
         """The exact shell commands, with real values, that do the same without us."""
         return ()
+
+    def done(
+        self,
+        proven_by: str,
+        summary: str = "",
+        *,
+        adopted: bool = False,
+        before: dict[str, Any] | None = None,
+        after: dict[str, Any] | None = None,
+    ) -> "Effect":
+        """The effect of having carried it out. `summary`: where there is more to say than the order's own sentence."""
+        return Effect(
+            target=self.target(),
+            summary=summary or self.effect(),
+            proven_by=proven_by,
+            adopted=adopted,
+            before=before or {},
+            after=after or {},
+        )
 
     def digest(self, verb: str) -> str:
         """What an approval is bound to: verb, target and parameters (spec §2.5)."""
@@ -143,10 +171,9 @@ class Effect(Value):
 
 
 O = TypeVar("O", bound=Order)
-O_contra = TypeVar("O_contra", bound=Order, contravariant=True)
 A = TypeVar("A")
-A_co = TypeVar("A_co", covariant=True)
 Verb = Callable[[Any, O, Call], Awaitable[A]]
+RiskOf = Risk | Callable[[Any, Limits], Risk]  # a function of the order, where it depends on it
 
 
 @dataclass(frozen=True)
@@ -161,7 +188,6 @@ class Action:
 
     @property
     def system(self) -> str:
-        """The system it acts on: the first part of its name."""
         return self.name.partition(".")[0]
 
 
@@ -182,22 +208,17 @@ class System:
 
 
 def action(
-    name: str,
-    *,
-    risk: Risk | Callable[[Any, Limits], Risk] = Risk.C0,
-    asks: tuple[Role, ...] = (Role.OPS_LEAD,),
-    patience: Patience | None = None,
-    writes: bool = False,
-) -> Callable[[Callable[[Any, O, Call], Awaitable[A]]], Callable[[Any, O, Call], Awaitable[A]]]:
+    name: str, *, risk: RiskOf = Risk.C0, asks: tuple[Role, ...] = (Role.OPS_LEAD,), patience: Patience | None = None, writes: bool = False
+) -> Callable[[Verb[O, A]], Verb[O, A]]:
     """Declare a verb: its wire name `system.verb`, its risk (a function of the order, or fixed), and whom it asks.
 
     The verb refuses to run at C2 and above without a grant that covers this very order, even if a caller forgot to ask.
     `writes` marks a C0 verb that has an effect all the same (a page, a message to our own people): it goes on the book too.
     """
-    of_order: Callable[[Any, Limits], Risk] = risk if not isinstance(risk, Risk) else _always(risk)
+    of_order: Callable[[Any, Limits], Risk] = (lambda _order, _limits: risk) if isinstance(risk, Risk) else risk
     changes = writes or risk is not Risk.C0
 
-    def declare(verb: Callable[[Any, O, Call], Awaitable[A]]) -> Callable[[Any, O, Call], Awaitable[A]]:
+    def declare(verb: Verb[O, A]) -> Verb[O, A]:
         @functools.wraps(verb)
         async def guarded(system: System, order: O, call: Call) -> A:
             level = of_order(order, call.limits)
@@ -212,7 +233,7 @@ def action(
             async with beating() if declared.patience is not Patience.WATCH else nullcontext():  # a verb that watches beats by itself
                 if not changes or system.book is None:
                     return await verb(system, order, call)
-                return await _on_the_book(name, level, verb, system, order, call)
+                return await _on_the_book(name, level, verb, system, system.book, order, call)
 
         declared = Action(name, of_order, asks, patience or (Patience.CHANGE if changes else Patience.READ), changes)
         guarded.__action__ = declared  # type: ignore[attr-defined]
@@ -221,12 +242,7 @@ def action(
     return declare
 
 
-def _always(risk: Risk) -> Callable[[Any, Limits], Risk]:
-    return lambda _order, _limits: risk
-
-
 def action_of(verb: Verb[Any, Any]) -> Action:
-    """What was declared about `verb`."""
     declared: Action = verb.__action__  # type: ignore[attr-defined]
     return declared
 
@@ -250,10 +266,8 @@ def _check_grant(name: str, order: Order, call: Call) -> None:
         raise Refused(f"the approval of question {call.grant.question} expired at {call.grant.expires_at:%H:%M:%S} UTC")
 
 
-async def _on_the_book(name: str, risk: Risk, verb: Callable[[Any, O, Call], Awaitable[A]], system: System, order: O, call: Call) -> A:
+async def _on_the_book(name: str, risk: Risk, verb: Verb[O, A], system: System, book: Book, order: O, call: Call) -> A:
     """Write what happens to the target, whatever happens: an effect that nobody recorded cannot be undone."""
-    book = system.book
-    assert book is not None  # noqa: S101 - narrows the type; the caller checked
     attempt = activity.info().attempt if activity.in_activity() else 1
     await book.began(name, risk, order, call, attempt)
     try:

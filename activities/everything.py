@@ -12,7 +12,6 @@ from activities.kit.setting import Setting
 
 @cache
 def verbs() -> tuple[type[System], ...]:
-    """The classes that declare verbs."""
     named = [one for module in _modules() for one in vars(module).values() if isinstance(one, type)]
     return tuple(dict.fromkeys(one for one in named if any(hasattr(verb, "__action__") for verb in vars(one).values())))
 

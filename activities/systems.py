@@ -72,7 +72,6 @@ class Look:
     settings: Any
 
     def on(self, platform: str) -> list[Deployed]:
-        """The services that run there. Raises `Unused` when there are none."""
         found = [service for service in self.catalogue.services.values() if service.platform == platform]
         if not found:
             raise Unused("no service runs there")
@@ -102,7 +101,6 @@ class ClientInfo(Generic[C]):
         return ""
 
     def open(self, opening: "Opening") -> C:
-        """Open it."""
         if self.connect is not None:
             return self.connect(opening)
         address = next(name for name in self.settings.model_fields if name.endswith("_url"))
@@ -138,29 +136,25 @@ class Opening:
 
     @property
     def settings(self) -> Any:
-        """Those of all clients."""
         return self.build.settings
 
     def http(self, name: str, *, token: str = "", scheme: str = "Bearer ", region: str = "", **headers: str) -> HttpClient:
         """A connection to `<name>_url` with `<name>_token` (or `token`), if there is such a setting. It is closed with the worker."""
         token, auth = token or f"{name}_token", None
-        if self.missing:
-            return self._opened(HttpClient("http://not.configured", {}, transport=httpx.MockTransport(self._refuse)))
-        if scheme != "Bearer ":
+        if scheme != "Bearer " and not self.missing:
             headers["Authorization"] = scheme + self.secret(token)
-        elif reference := getattr(self.settings, token, ""):
+        elif (reference := getattr(self.settings, token, "")) and not self.missing:
             auth = GoogleAuth() if reference == ADC else Bearer(lambda: self.secret(token))
-        url = getattr(self.settings, f"{name}_url").replace("{region}", region)
-        timeout, transport, named = self.settings.client_timeout, self.build.transport, f"{PREFIX}{name.upper()}_URL"
-        return self._opened(HttpClient(url, headers, timeout=timeout, transport=transport, auth=auth, setting=named))
+        url = "http://not.configured" if self.missing else getattr(self.settings, f"{name}_url").replace("{region}", region)
+        transport = httpx.MockTransport(self._refuse) if self.missing else self.build.transport
+        timeout, named = self.settings.client_timeout, f"{PREFIX}{name.upper()}_URL"
+        http = HttpClient(url, headers, timeout=timeout, transport=transport, auth=auth, setting=named)
+        self.build.stack.push_async_callback(http.close)
+        return http
 
     def secret(self, name: str) -> str:
         """A secret by the name of its setting; empty where none is set. Raises what `Build.resolve` raises when it cannot be read."""
         return self.build.resolve(getattr(self.settings, name), f"{PREFIX}{name.upper()}")
-
-    def _opened(self, http: HttpClient) -> HttpClient:
-        self.build.stack.push_async_callback(http.close)
-        return http
 
     async def _refuse(self, request: httpx.Request) -> httpx.Response:
         raise Refused(self.missing)
@@ -201,7 +195,6 @@ class Build:
         return cast("T", self.client(found[0]))
 
     def client(self, of: ClientInfo[C] | Port[C]) -> C:
-        """The client; of a port the chosen one."""
         info = self.choose(of)
         if info.name not in self._opened:
             self._opened[info.name] = info.open(self.opening(of))
@@ -212,7 +205,6 @@ class Build:
         return Opening(self, self.missing(of))
 
     def choose(self, of: ClientInfo[C] | Port[C]) -> ClientInfo[C]:
-        """Of a port the chosen client."""
         return self.chosen.get(of.name, of.clients[0]) if isinstance(of, Port) else of
 
     def missing(self, of: Product) -> str:

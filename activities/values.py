@@ -1,6 +1,8 @@
 """Values and words that every room needs. Light: no Temporal, so that a command that only computes answers at once."""
 
+from datetime import timedelta
 from enum import IntEnum, StrEnum
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -9,6 +11,29 @@ class Value(BaseModel):
     """An immutable value that crosses the activity boundary. Unknown fields are refused: a typo is an error, not a default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def filled(template: str, value: Value, **more: object) -> str:
+    """A template with the fields of a value in it, and more. A duration is said as `5 min`, several names as `a, b and c`."""
+    return template.format_map({**{name: _in_words(field) for name, field in value}, **more})
+
+
+def span(duration: timedelta) -> str:
+    """A duration, as people say it: `3 h`, `5 min`, `90 s`."""
+    seconds = int(duration.total_seconds())
+    if seconds >= 3600 and seconds % 3600 == 0:
+        return f"{seconds // 3600} h"
+    return f"{seconds // 60} min" if seconds >= 60 and seconds % 60 == 0 else f"{duration.total_seconds():g} s"
+
+
+def listed(names: tuple[str, ...]) -> str:
+    return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
+
+
+def _in_words(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return span(value)
+    return listed(value) if isinstance(value, tuple) and all(isinstance(one, str) for one in value) else value
 
 
 class Risk(IntEnum):

@@ -5,12 +5,16 @@ import os
 import sys
 
 import pytest
+from hypothesis import settings
 
 WAITS = ("processes", "browser", "prometheus")
 
 # Compiled modules are kept, also where the environment forbids it: every test process and every sandbox would compile them again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+settings.register_profile("no deadline", deadline=None)  # how long an example takes says how busy the machine is
+settings.load_profile("no deadline")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

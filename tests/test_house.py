@@ -60,6 +60,9 @@ OF_ASYNCIO = {
     "FIRST_COMPLETED",
 }
 NOT_BUILT_IN = {"open", "print", "input", "exec", "eval", "compile", "breakpoint", "__import__", "globals", "hash"}
+OF_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+CHANGING = {"add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "setdefault", "update"}
+OF_THE_SANDBOX = re.compile(r"\b(datetime|date)\b")  # classes that a playbook sees only through the sandbox's own wrapper
 READS_A_CLOCK = re.compile(r"\b(datetime|date)\.(now|utcnow|today)$")
 
 
@@ -176,6 +179,31 @@ def nondeterministic(source: str) -> Iterator[str]:
                 yield node.id
             case ast.Global():
                 yield f"global {', '.join(node.names)}"
+            case ast.Call(func=ast.Name(id="isinstance" | "issubclass"), args=[_, what]) if OF_THE_SANDBOX.search(ast.unparse(what)):
+                yield f"{ast.unparse(node)}: in the sandbox this is no class"
+    yield from kept_between_runs(ast.parse(source))
+
+
+def kept_between_runs(module: ast.Module) -> Iterator[str]:
+    """What one run of a workflow would leave for another: a module that passes through the sandbox is there once for all of them."""
+    shared = {name.id for node in module.body for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+              if isinstance(node, ast.Assign | ast.AnnAssign)}  # fmt: skip
+    for inner in (node for outer in module.body if isinstance(outer, OF_FUNCTIONS) for node in ast.walk(outer)):
+        match inner:
+            case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()) if name in shared:
+                yield ast.unparse(inner)
+            case ast.Attribute(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()) if name in shared:
+                yield ast.unparse(inner)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=changed)) if name in shared and changed in CHANGING:
+                yield ast.unparse(inner)
+            case ast.FunctionDef(decorator_list=wrapped) if any(re.search(r"\b(lru_)?cache\b", ast.unparse(one)) for one in wrapped):
+                yield f"{inner.name} is cached"
+            case ast.ClassDef(body=body):
+                yield from (
+                    f"{inner.name}: {ast.unparse(one)}"
+                    for one in body
+                    if isinstance(one, ast.Assign) and isinstance(one.value, ast.List | ast.Dict | ast.Set)
+                )
 
 
 def test_workflows_are_deterministic() -> None:
@@ -187,6 +215,8 @@ def test_workflows_are_deterministic() -> None:
     [
         "import random", "import os.path", "from time import time", "from threading import Thread", "datetime.now(UTC)",
         "datetime.date.today()", "asyncio.to_thread(f)", "asyncio.wait(tasks)", "open('f')", "hash(x)", "global seen",
+        "isinstance(x, datetime)", "SEEN = {}\ndef f():\n    SEEN['a'] = 1", "@cache\ndef f(): ...", "class A:\n    seen = []",
+        "SEEN: list[int] = []\nclass A:\n    def f(self):\n        SEEN.append(1)",
     ],
 )  # fmt: skip
 def test_what_is_not_deterministic_is_found(source: str) -> None:
@@ -239,8 +269,9 @@ def test_every_order_says_itself_to_a_person(verb: object) -> None:
     """Target, effect, inverse; and by hand wherever something changes."""
     order = next(iter(inspect.get_annotations(inspect.unwrap(verb), eval_str=True).values()))  # type: ignore[arg-type]
     assert issubclass(order, Order)
-    for name in ("target", "effect"):
-        assert getattr(order, name) is not getattr(Order, name), f"{order.__name__}.{name}"
+    for name, template in (("target", order.acts_on), ("effect", order.does)):
+        declared = template or getattr(order, name) is not getattr(Order, name)
+        assert declared, f"class {order.__name__}(…, {name}=…): say it as a template"
     if action_of(verb).writes:  # type: ignore[arg-type]
         assert (order.inverse, order.undone) != (Order.inverse, Order.undone) and order.by_hand is not Order.by_hand, order.__name__
 

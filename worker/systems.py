@@ -12,8 +12,7 @@ import activities
 from activities.action import Refused
 from activities.everything import verbs
 from activities.ledger.ledger import Ledger
-from activities.organisation.misread import meant
-from activities.organisation.organisation import Organisation
+from activities.organisation.organisation import Organisation, meant
 from activities.systems import ClientInfo, Port, Product, SystemInfo, noted, provides, taken
 from worker.settings import Settings
 

@@ -15,11 +15,9 @@ from temporalio import workflow
 from activities.action import Role
 from workflows.comms.comms import Comms
 from workflows.engine.invoker import Invoker
-from workflows.engine.lifecycle.beginning import ask_for_the_service, declare
+from workflows.engine.lifecycle.beginning import ask_for_the_service, declare, plan_ahead
 from workflows.engine.lifecycle.ending import Ending
-from workflows.engine.lifecycle.planning import plan_ahead
 from workflows.engine.record.recorder import Recorder
-from workflows.engine.record.view import StatusView
 from workflows.engine.state import IncidentState
 from workflows.engine.verbs import Verbs
 from workflows.errors import HandOver
@@ -57,8 +55,7 @@ class Playbook(Verbs, MessageHandlers):
         self.first_minutes = FirstMinutes(self)
         self.procedures = Procedures(self, self.first_minutes.freezes)
         self._commands = IncidentCommands(state, invoker, self._comms)
-        self._view = StatusView(state)
-        self._recorder = Recorder(state, self._view, invoker)
+        self._recorder = Recorder(state, invoker)
         self._declared = False
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -108,7 +105,7 @@ class Playbook(Verbs, MessageHandlers):
         await self._close(recording)
         if cancelled:
             raise cancelled
-        return self._view.ended()
+        return self._recorder.ended()
 
     async def _rehearse(self, body: Run) -> Outcome:
         """The same `run`, with real reads and nothing done: every change, question and wait is only noted."""
@@ -118,7 +115,7 @@ class Playbook(Verbs, MessageHandlers):
             self.state.note("the plan ends", str(why))
             self.state.outcome = str(why)
         await self._comms.stop()
-        return self._view.ended(rehearsed=self._view.status())
+        return self._recorder.ended(rehearsed=self._recorder.status())
 
     async def _follow(self, body: Run) -> None:
         try:
@@ -135,11 +132,8 @@ class Playbook(Verbs, MessageHandlers):
         state.note("closed", state.outcome)
         await self._questions.settle()
         await self._comms.stop()
-        await self._recorder.stop(recording)
         await workflow.wait_condition(workflow.all_handlers_finished)
-        await self._recorder.flush()
-        while state.timeline.unrecorded:
-            await self._recorder.flush()
+        await self._recorder.stop(recording)
 
     # -- messages ---------------------------------------------------------------------------------------------------------------------
 
@@ -166,7 +160,7 @@ class Playbook(Verbs, MessageHandlers):
 
     @workflow.query(description="Everything that is true of this incident now")
     def status(self, *given: Any) -> Status:
-        return self._view.status()
+        return self._recorder.status()
 
     @workflow.query(description="The timeline: numbered, chained, in UTC")
     def timeline(self, *given: Any) -> list[dict[str, Any]]:

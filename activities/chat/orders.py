@@ -9,11 +9,13 @@ from activities.organisation.people import Person
 CHANNEL, TS = Var("CHANNEL"), Var("TS")
 
 
-class OpenRoom(Order):
+class OpenRoom(Order, target="#{name}"):
     """Open the incident's channel, invite people, pin texts. `pins`: by a name of their own.
 
     The effect's `after` holds `channel` (its id), `name`, `url` and `pins` (the `ts` by name).
     """
+
+    undone = "archive #{name} when the incident is closed"  # never deleted: what was said in it is evidence
 
     name: str
     topic: str
@@ -21,16 +23,9 @@ class OpenRoom(Order):
     pins: dict[str, str] = {}
     private: bool = False
 
-    def target(self) -> str:
-        return f"#{self.name}"
-
     def effect(self) -> str:
         kind = "private channel" if self.private else "channel"
         return f"the {kind} #{self.name} is open, with {', '.join(p.name for p in self.people) or 'nobody'} in it"
-
-    def inverse(self) -> str:
-        """Rooms are closed, never deleted: what was said in them is evidence."""
-        return f"archive #{self.name} when the incident is closed"
 
     def by_hand(self) -> tuple[str, ...]:
         """The channel, our marker, its topic, people and pins. `$CHANNEL` is the first answer's id, `$TS` a post's ts."""
@@ -52,7 +47,7 @@ class Pinned(Value):
     text: str
 
 
-class TellRoom(Order):
+class TellRoom(Order, target="room {channel}"):
     """Say what is new in the channel, bring what is pinned there up to date, and let in who is new: all of it at once.
 
     `channel` and each `ts` come from `OpenRoom`'s effect. The effect's `after` holds `pins`: a pin that somebody deleted has a new `ts`;
@@ -66,9 +61,6 @@ class TellRoom(Order):
     pins: dict[str, Pinned] = {}
     people: tuple[Person, ...] = ()
     nth: int
-
-    def target(self) -> str:
-        return f"room {self.channel}"
 
     def effect(self) -> str:
         first = _first_line(self.says[0]) if self.says else ""

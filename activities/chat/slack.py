@@ -6,16 +6,19 @@ is `Escaped` before it is sent: only `escaped` and `split` make such text.
 
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from functools import partial
 from html import unescape
 from typing import Any, Literal, NewType
 
 from activities.action import Call, NotYet, Refused, digest
-from activities.kit.http import HttpClient
-from activities.kit.pages import pages
+from activities.kit.create_once import once
+from activities.kit.http import HttpClient, pages
 from activities.kit.words import escape, shell
 
 JSON = dict[str, Any]
 Escaped = NewType("Escaped", str)
+CLOCKS_DIFFER = timedelta(minutes=10)  # at most, ours and Slack's
 EVENT = "incident_playbooks"  # the event_type of our messages' metadata
 LONGEST_MESSAGE, LONGEST_TOPIC = 4_000, 250  # characters
 _SLOW_DOWN = frozenset({"ratelimited", "rate_limited"})
@@ -27,11 +30,7 @@ _THIS_MESSAGE = frozenset({
 
 
 class SlackError(Exception):
-    """Slack answered `ok: false` with an error that only the caller can judge (`name_taken`) or that leaves the outcome open."""
-
-    def __init__(self, method: str, error: str) -> None:
-        super().__init__(f"slack {method}: {error}")
-        self.error = error
+    """Slack answered `ok: false` with an error that leaves the outcome open."""
 
 
 class MessageRefused(Refused):
@@ -92,11 +91,10 @@ class Slack:
 
     async def create(self, call: Call, name: str, private: bool) -> JSON | None:
         """`conversations.create`: the channel, or None when the name is taken."""
-        made = await self._unless(call, "name_taken", "conversations.create", name=name, is_private=private)
+        made = await self._write(call, "conversations.create", unless="name_taken", name=name, is_private=private)
         return dict(made["channel"]) if made else None
 
     async def channel(self, call: Call, id: str) -> JSON:
-        """`conversations.info`. Refused when there is none with this id that we can see."""
         return dict((await self._read(call, "conversations.info", channel=id))["channel"])
 
     async def channel_named(self, call: Call, name: str) -> JSON | None:
@@ -111,11 +109,24 @@ class Slack:
 
     async def invite(self, call: Call, channel: str, user: str) -> bool:
         """`conversations.invite`: False when the user was there already."""
-        return bool(await self._unless(call, "already_in_channel", "conversations.invite", channel=channel, users=user))
+        return bool(await self._write(call, "conversations.invite", unless="already_in_channel", channel=channel, users=user))
 
     async def describe(self, call: Call, channel: str, what: Literal["topic", "purpose"], text: Escaped) -> None:
         """`conversations.setTopic` or `.setPurpose` (at most 250 characters)."""
         await self._write(call, f"conversations.set{what.capitalize()}", channel=channel, **{what: text})
+
+    async def say(self, call: Call, channel: str, text: str, key: str) -> tuple[str, bool]:
+        """Post a text once, in as many messages as it takes: the `ts` of the first one, and whether all of them were there already."""
+        parts = [await self.say_one(call, channel, part, f"{key}.{n}" if n else key) for n, part in enumerate(split(text))]
+        return parts[0][0], all(already for _, already in parts)
+
+    async def say_one(self, call: Call, channel: str, text: Escaped, key: str) -> tuple[str, bool]:
+        """Post one message: its `ts`, and whether it was there already. Slack would take it twice, so that it is looked for by our key."""
+        # No attempt of this call is older than the call; of a person's *retry* an earlier one may be.
+        oldest = None if call.again else f"{(call.at - CLOCKS_DIFFER).timestamp():.6f}"
+        find, make = partial(self.message_of, call, channel, key, oldest), partial(self.post, call, channel, text, key)
+        there = await once(call, f"channel {channel}", find, make, partial(self.message, call, channel))
+        return str(there.found["ts"]), there.adopted
 
     async def post(self, call: Call, channel: str, text: Escaped, key: str) -> str:
         """`chat.postMessage` with our key in its metadata: the message's `ts`. Slack has no idempotency of its own."""
@@ -123,7 +134,6 @@ class Slack:
         return str((await self._write(call, "chat.postMessage", **body))["ts"])
 
     async def message(self, call: Call, channel: str, ts: str) -> JSON | None:
-        """The message with this `ts`, through `conversations.history`; None when it is not there any more."""
         where = {"channel": channel, "oldest": ts, "latest": ts, "inclusive": "true", "include_all_metadata": "true", "limit": 1}
         found = (await self._read(call, "conversations.history", **where))["messages"]
         return next((dict(message) for message in found if message["ts"] == ts), None)
@@ -137,7 +147,7 @@ class Slack:
     async def edit(self, call: Call, channel: str, ts: str, text: Escaped, key: str) -> bool:
         """`chat.update`: False when the message is not there any more. Our key, and what the text is known by, go into its metadata."""
         body = {"channel": channel, "ts": ts, "text": text, "metadata": _metadata(key=key, says=digest(text))}
-        return bool(await self._unless(call, "message_not_found", "chat.update", **body))
+        return bool(await self._write(call, "chat.update", unless="message_not_found", **body))
 
     async def says(self, call: Call, channel: str, ts: str, text: Escaped) -> bool:
         """True when the message shows this text. Slack rewrites links and signs, so that our own mark is compared and not the words."""
@@ -145,22 +155,12 @@ class Slack:
         return found is not None and _payload(found).get("says") == digest(text)
 
     async def pin(self, call: Call, channel: str, ts: str) -> None:
-        """`pins.add`. Twice is as once."""
-        await self._unless(call, "already_pinned", "pins.add", channel=channel, timestamp=ts)
+        await self._write(call, "pins.add", unless="already_pinned", channel=channel, timestamp=ts)
 
     async def pinned(self, call: Call, channel: str) -> tuple[str, ...]:
         """`pins.list`: the `ts` of the pinned messages. Slack pins at most 100 in a channel, and lists them all at once."""
         items = (await self._read(call, "pins.list", channel=channel))["items"]
         return tuple(str(item["message"]["ts"]) for item in items if "message" in item)
-
-    async def _unless(self, call: Call, expected: str, method: str, **body: Any) -> JSON | None:
-        """The answer, or None where Slack answers with the error `expected`."""
-        try:
-            return await self._write(call, method, expected, **body)
-        except SlackError as failed:
-            if failed.error == expected:
-                return None
-            raise
 
     def _all(self, call: Call, method: str, field: str, **params: Any) -> AsyncIterator[JSON]:
         async def page(cursor: str) -> tuple[list[JSON], str | None]:
@@ -172,8 +172,9 @@ class Slack:
     async def _read(self, call: Call, method: str, **params: Any) -> JSON:
         return _answer(method, (await self._client.read(call, f"/{method}", **params)).json())
 
-    async def _write(self, call: Call, method: str, expected: str = "", **body: Any) -> JSON:
-        return _answer(method, (await self._client.write(call, "POST", f"/{method}", json=body)).json(), expected)
+    async def _write(self, call: Call, method: str, *, unless: str = "", **body: Any) -> JSON:
+        """The answer; an empty one where Slack answers with the error `unless`."""
+        return _answer(method, (await self._client.write(call, "POST", f"/{method}", json=body)).json(), unless)
 
 
 def _metadata(**payload: str) -> JSON:
@@ -186,13 +187,15 @@ def _payload(message: JSON) -> JSON:
     return dict(mark.get("event_payload") or {}) if mark.get("event_type") == EVENT else {}
 
 
-def _answer(method: str, answer: JSON, expected: str = "") -> JSON:
-    """The answer, or the outcome that its `error` means: `expected` and an open one raise SlackError, a throttle NotYet, the rest Refused."""
+def _answer(method: str, answer: JSON, unless: str = "") -> JSON:
+    """The answer, or the outcome that its `error` means: an open one raises SlackError, a throttle NotYet, the rest Refused."""
     if answer.get("ok"):
         return answer
     error = re.sub(r"\W+", "_", str(answer.get("error", "no_reason_given")))[:100]
+    if error == unless:
+        return {}
     if error in _SLOW_DOWN:
         raise NotYet(f"slack {method}: asked to slow down")
-    if error in _UNKNOWN or error == expected:
-        raise SlackError(method, error)
+    if error in _UNKNOWN:
+        raise SlackError(f"slack {method}: {error}")
     raise MessageRefused(f"slack {method}: {error}") if error in _THIS_MESSAGE else Refused(f"slack {method}: {error}")

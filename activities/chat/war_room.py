@@ -1,7 +1,4 @@
-"""The war room: a Slack channel per incident; and the standing channels where others hear of it.
-
-What is said is found again by the key in its metadata. What is pinned is kept current by editing it: nothing pinned is ever posted again.
-"""
+"""The war room: a Slack channel per incident; and the standing channels where others hear of it. What is pinned is kept current by editing it."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -9,7 +6,6 @@ from html import unescape
 from typing import Literal, TypeVar
 
 from activities.action import Call, Effect, NotYet, Refused, Risk, System, action
-from activities.chat.messages import say, say_one
 from activities.chat.orders import Announce, OpenRoom, Pinned, TellRoom, marker
 from activities.chat.slack import JSON, LONGEST_TOPIC, Escaped, MessageRefused, Slack, escaped, same
 from activities.kit.create_once import CreateOnce
@@ -64,25 +60,20 @@ class WarRoom(System):
             await self._slack.describe(call, channel, what, text)
         not_invited = await self._invite(order.people, call, channel)
         not_sent: dict[str, str] = {}
-        tried = {
-            name: await _unless_refused(not_sent, f"pinned {name}", self._pin(call, channel, name, text))
-            for name, text in order.pins.items()
-        }
-        pinned = {name: ts for name, ts in tried.items() if ts}
+        pinned: dict[str, str] = {}
+        for name, pin in order.pins.items():
+            if ts := await _unless_refused(not_sent, f"pinned {name}", self._pin(call, channel, name, pin)):
+                pinned[name] = ts
         seen = await self._slack.channel(call, channel)
         if _unset(seen, order, call) or not set(pinned.values()) <= set(await self._slack.pinned(call, channel)):
             raise NotYet(f"slack does not show #{order.name} as it was set up")
         url = f"{(await self._slack.whoami(call))['url'].rstrip('/')}/archives/{channel}"
-        return Effect(
-            target=order.target(),
-            summary=f"#{order.name} is open{_but(not_invited, not_sent)}",
-            proven_by="conversations.info shows the channel with our purpose and topic, pins.list its pins",
+        return order.done(
+            "conversations.info shows the channel with our purpose and topic, pins.list its pins",
+            f"#{order.name} is open{_but(not_invited, not_sent)}",
             adopted=room.adopted,
-            after={
-                "channel": channel, "name": order.name, "url": url, "pins": dict(pinned),
-                "not_invited": dict(not_invited), "not_sent": dict(not_sent),
-            },
-        )  # fmt: skip
+            after={"channel": channel, "name": order.name, "url": url, "pins": pinned, "not_invited": not_invited, "not_sent": not_sent},
+        )
 
     @action("war_room.tell", risk=Risk.C0, writes=True)
     async def tell(self, order: TellRoom, call: Call) -> Effect:
@@ -92,7 +83,7 @@ class WarRoom(System):
         """
         not_sent: dict[str, str] = {}
         posted = [
-            await _unless_refused(not_sent, f"message {n}", say(self._slack, call, order.channel, text, f"{call.key}/{n}"))
+            await _unless_refused(not_sent, f"message {n}", self._slack.say(call, order.channel, text, f"{call.key}/{n}"))
             for n, text in enumerate(order.says, start=1)
         ]
         edited = {
@@ -101,12 +92,11 @@ class WarRoom(System):
         }
         pins = {name: done[0] for name, done in edited.items() if done}
         not_invited = await self._invite(order.people, call, order.channel)
-        return Effect(
-            target=order.target(),
-            summary=order.effect() + _but(not_invited, not_sent),
-            proven_by="conversations.history shows every message and every pinned text",
+        return order.done(
+            "conversations.history shows every message and every pinned text",
+            order.effect() + _but(not_invited, not_sent),
             adopted=all(done[1] for done in (*posted, *edited.values()) if done),
-            after={"channel": order.channel, "pins": dict(pins), "not_invited": dict(not_invited), "not_sent": dict(not_sent)},
+            after={"channel": order.channel, "pins": pins, "not_invited": not_invited, "not_sent": not_sent},
         )
 
     @action("war_room.announce", risk=Risk.C0, writes=True)
@@ -116,24 +106,20 @@ class WarRoom(System):
         untold: dict[str, str] = {}
         for name, text in order.to.items():
             try:
-                told[name] = await self._say_in(call, name, text)
+                found = await self._slack.channel_named(call, name)
+                if found is None:
+                    raise Refused(f"there is no channel #{name} that our bot is in: invite our bot, or name another one in [contacts]")
+                told[name] = (await self._slack.say(call, found["id"], text, f"{call.key}/{name}"))[1]
             except Refused as no:
                 untold[name] = no.message
         if not told:
             raise Refused("; ".join(untold.values()))
-        return Effect(
-            target=order.target(),
-            summary=f"{' and '.join(f'#{name}' for name in told)} told" + "".join(f"; {why}" for why in untold.values()),
-            proven_by="conversations.history of each channel shows the message",
+        return order.done(
+            "conversations.history of each channel shows the message",
+            f"{' and '.join(f'#{name}' for name in told)} told" + "".join(f"; {why}" for why in untold.values()),
             adopted=all(told.values()),
-            after={"told": list(told), "untold": dict(untold)},
+            after={"told": list(told), "untold": untold},
         )
-
-    async def _say_in(self, call: Call, name: str, text: str) -> bool:
-        found = await self._slack.channel_named(call, name)
-        if found is None:
-            raise Refused(f"there is no channel #{name} that our bot is in: invite our bot, or name another one in [contacts]")
-        return (await say(self._slack, call, found["id"], text, f"{call.key}/{name}"))[1]
 
     async def _edit(self, call: Call, channel: str, name: str, pin: Pinned) -> tuple[str, bool]:
         """The pinned message's `ts`, and whether it said so already. Where somebody deleted it, it is posted and pinned anew."""
@@ -147,7 +133,7 @@ class WarRoom(System):
         return pin.ts, False
 
     async def _pin(self, call: Call, channel: str, name: str, text: str) -> str:
-        ts, _ = await say_one(self._slack, call, channel, escaped(text), f"{call.key}/pin/{name}")
+        ts, _ = await self._slack.say_one(call, channel, escaped(text), f"{call.key}/pin/{name}")
         await self._slack.pin(call, channel, ts)
         return ts
 

@@ -15,8 +15,7 @@ import httpx
 
 from activities.action import Call, NotYet, Refused
 from activities.deploys.orders import LATEST, Revision, Rollout, Serving, Split, ToRevision, digest_of, merged, percents
-from activities.kit.http import HttpClient, outcome
-from activities.kit.pages import pages
+from activities.kit.http import HttpClient, outcome, pages
 from activities.kit.words import urls
 from activities.kit.words.redact import redact
 from activities.organisation.catalogue import Deployed

@@ -17,8 +17,7 @@ from typing import Any
 from activities.action import Call, NotYet, Refused, Value
 from activities.deploys.orders import Altered, Revision, Rollout, Serving, Split, ToRevision, merged, percents
 from activities.deploys.pod_template import app_digest, asked_template, changes, digests, notes_of, secrets
-from activities.kit.http import Conflict, HttpClient, Unprocessable, outcome
-from activities.kit.pages import pages
+from activities.kit.http import Conflict, HttpClient, Unprocessable, outcome, pages
 from activities.organisation.catalogue import Deployed
 
 Json = dict[str, Any]

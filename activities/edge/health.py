@@ -8,19 +8,19 @@ from collections.abc import Iterable
 from datetime import datetime
 from itertools import chain
 
-from activities.action import Call, System, Value, action
+from activities.action import Call, Order, System, Value, action
 from activities.edge.probe import EdgeProbe, Met
-from activities.kit.looks import ReadOrder, listed
 from activities.kit.words.shell import Var, address, curl
 from activities.kit.words.urls import path
 from activities.organisation.numbers import MitigationSettings
 from activities.platform.control_plane import ControlPlane, PlatformLook
+from activities.values import listed
 
 EDGE = Var("EDGE_URL")
 WELL = 0.95  # of the probes answered well: below, a region or a vantage point counts as ill
 
 
-class Vantages(ReadOrder, target="service/{service}"):
+class Vantages(Order, target="service/{service}"):
     service: str
     regions: tuple[str, ...]
     numbers: MitigationSettings = MitigationSettings()

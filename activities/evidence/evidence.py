@@ -1,6 +1,6 @@
-"""Evidence: exports of what the metrics said, at absolute instants, with their hash (spec §1 G26, §5.4). Links rot; a live dashboard moves on.
+"""Evidence: exports of what the metrics said, at absolute instants, with their hash (spec §1 G26, §5.4). Links rot; dashboards move on.
 
-An export is a file that is named by its content and written once. The same order gives the same bytes, so a second try finds it there.
+A file is named by its content and written once. The same order gives the same bytes, so a second try finds it there.
 """
 
 import asyncio
@@ -25,7 +25,11 @@ STEP_SECONDS = 15.0
 LONGEST = 2_000  # points of one series: a longer window is sampled more coarsely
 
 
-class Snapshot(Order):
+class Snapshot(
+    Order,
+    target="evidence/{incident_id}",
+    effect="export the metrics of {service} from {start:%H:%M:%S} to {end:%H:%M:%S} UTC, with a hash",
+):
     """Keep what the metrics said of a service between two real instants."""
 
     undone = "nothing to undo: an export changes nothing at its source"
@@ -34,12 +38,6 @@ class Snapshot(Order):
     service: str
     start: datetime
     end: datetime
-
-    def target(self) -> str:
-        return f"evidence/{self.incident_id}"
-
-    def effect(self) -> str:
-        return f"export the metrics of {self.service} from {self.start:%H:%M:%S} to {self.end:%H:%M:%S} UTC, with a hash"
 
     def by_hand(self) -> tuple[str, ...]:
         start, end = f"{self.start.timestamp():.0f}", f"{self.end.timestamp():.0f}"
@@ -69,10 +67,9 @@ class Evidence(System):
         there = await once(call, str(path), partial(asyncio.to_thread, _read, path), partial(asyncio.to_thread, _write, path, raw))
         if there.found != raw:
             raise NotYet(f"{path} does not hold what was written")
-        return Effect(
-            target=order.target(),
-            summary=f"{points} points of {len(queries.kept(order.service))} queries kept, sha256 {digest[:16]}…",
-            proven_by="the file was read back and its hash is the same",
+        return order.done(
+            "the file was read back and its hash is the same",
+            f"{points} points of {len(queries.kept(order.service))} queries kept, sha256 {digest[:16]}…",
             adopted=there.adopted,
             after={"location": str(path), "sha256": digest, "points": points, "start": _utc(order.start), "end": _utc(order.end)},
         )

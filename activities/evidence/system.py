@@ -16,14 +16,13 @@ class EvidenceSettings(ClientSettings):
 
 
 async def _probe(folder: Path, look: Look) -> Seen:
-    await asyncio.to_thread(_write_into, folder)
+    def write() -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"doctor")
+
+    await asyncio.to_thread(write)
     return Seen(f"{folder} can be written to", may_write=True)
-
-
-def _write_into(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder) as file:
-        file.write(b"doctor")
 
 
 SYSTEM = SystemInfo(ClientInfo("evidence", Path, EvidenceSettings, _probe, lambda opening: Path(opening.settings.evidence)))

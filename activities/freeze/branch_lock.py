@@ -50,10 +50,8 @@ class BranchLocks(System):
         service, place, wanted = order.service, _repository(order.service), [order.ruleset()] if order.holders else []
         found = await self._ours(call, service)
         for ruleset in wanted:
-            if not found:
-                await self._github.make_ruleset(call, place, ruleset)
-            elif _compared(found[0]) != _compared(ruleset):
-                await self._github.change_ruleset(call, place, int(found[0]["id"]), ruleset)
+            if not found or _compared(found[0]) != _compared(ruleset):
+                await self._github.set_ruleset(call, place, ruleset, int(found[0]["id"]) if found else None)
         for surplus in found[len(wanted) :]:
             await self._github.remove_ruleset(call, place, int(surplus["id"]))
         kept = await self._ours(call, service)
@@ -62,12 +60,12 @@ class BranchLocks(System):
         if gaps := await self._gaps(call, service, kept or found, not kept, *map(hotfix, order.exempted)):
             raise NotYet(f"accepted, but {' and '.join(gaps)}", after=SOON)
         source = f"ruleset {kept[0]['id']}" if kept else f"no ruleset of ours{await self._others(call, service, found)}"
-        return Effect(
-            target=order.target(), summary=order.effect(),
-            proven_by=f"the rules in force for {service.branch} and hotfix/… come from {source}",
-            adopted=[*map(_compared, found)] == [*map(_compared, wanted)], before={"rulesets": [str(r["name"]) for r in found]},
-            after={"rulesets": [str(r["name"]) for r in kept], "exempted": [*map(hotfix, order.exempted)]},
-        )  # fmt: skip
+        return order.done(
+            f"the rules in force for {service.branch} and hotfix/… come from {source}",
+            adopted=[*map(_compared, found)] == [*map(_compared, wanted)],
+            before={"rulesets": [str(ruleset["name"]) for ruleset in found]},
+            after={"rulesets": [str(ruleset["name"]) for ruleset in kept], "exempted": [*map(hotfix, order.exempted)]},
+        )
 
     @action("branch_lock.probe", risk=Risk.C1, asks=(Role.OPS_LEAD,))
     async def probe(self, order: ProbeDeploy, call: Call) -> Effect:
@@ -94,8 +92,7 @@ class BranchLocks(System):
                 raise Refused(f"the probe was refused, but not by the lock, so that it proves nothing: {said.message}") from None
         else:
             raise Refused(_not_frozen(service, sha))
-        proven_by = f"GitHub refused the push of {sha[:12]} to {branch}: {DENIED}{await self._others(call, service, ours)}"
-        return Effect(target=order.target(), summary=order.effect(), proven_by=proven_by)
+        return order.done(f"GitHub refused the push of {sha[:12]} to {branch}: {DENIED}{await self._others(call, service, ours)}")
 
     async def _drift(self, order: LockOf, call: Call, head: str, hotfixes: dict[str, str]) -> tuple[str, ...]:
         """Commits that came to the deploy branch, and hotfix branches that moved, without an exemption."""

@@ -1,7 +1,6 @@
-"""Change freezes: speaks to the long-lived workflow of one service that keeps who holds it (ADR 11).
+"""Change freezes: speaks to the long-lived workflow of one service that keeps who holds it, and outlives the incidents that do (ADR 11).
 
-A freeze is a workflow and not a row somewhere, because it outlives the incidents that hold it; whoever speaks to it first starts it. What a
-worker says carries the worker's seal: anybody can send a message to a workflow, and a message must not claim an approval that nobody gave.
+What a worker says carries the worker's seal: anybody can send a message to a workflow, and it must not claim an approval that nobody gave.
 """
 
 import asyncio

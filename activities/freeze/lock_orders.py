@@ -26,7 +26,6 @@ def title(service: str, holders: tuple[str, ...] = (), more: int = 0) -> str:
 
 
 def holders_in(name: str) -> tuple[str, ...]:
-    """The holders that a ruleset's name says."""
     said = name.partition(":")[2].replace(",", " ").split()
     return tuple(holder for holder in said if not holder.startswith("+"))
 
@@ -47,27 +46,20 @@ class BranchLock(Value):
     drift: tuple[str, ...] = ()
 
 
-class OfService(Order):
+class OfService(Order, target="branches/{service.name}"):
     service: Deployed
-
-    def target(self) -> str:
-        return f"branches/{self.service.name}"
 
     def url(self, *parts: str) -> str:
         return "https://api.github.com" + path("repos", *self.service.repository.split("/"), *parts)
 
 
-class LockOf(OfService):
+class LockOf(OfService, effect="see whether deploys of {service.name} are frozen, and what was deployed all the same"):
     """Read the lock. `since`: as it was when the freeze began; `exempted`: digests of what might pass meanwhile."""
 
     since: BranchLock | None = None
     exempted: tuple[str, ...] = ()
 
-    def effect(self) -> str:
-        return f"see whether deploys of {self.service.name} are frozen, and what was deployed all the same"
-
     def by_hand(self) -> tuple[str, ...]:
-        """The rules in force for the branch."""
         return (curl("GET", self.url("rules", "branches", *self.service.branch.split("/")), TOKEN),)
 
 
@@ -106,14 +98,10 @@ class SetLock(OfService):
         }  # fmt: skip
 
 
-class ProbeDeploy(OfService):
+class ProbeDeploy(OfService, effect="a probe deploy to {service.branch} of {service.repository} is refused"):
     """Try to deploy: an empty commit that no branch points to, and a push of it that must be refused."""
 
-    def effect(self) -> str:
-        return f"a probe deploy to {self.service.branch} of {self.service.repository} is refused"
-
-    def inverse(self) -> str:
-        return "nothing to undo: an empty commit that no branch points to"
+    undone = "nothing to undo: an empty commit that no branch points to"
 
     def by_hand(self) -> tuple[str, ...]:
         branch, clone = self.service.branch, f"https://github.com{path(*self.service.repository.split('/'))}"

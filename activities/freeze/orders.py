@@ -81,7 +81,6 @@ class FreezeState(BaseModel):
         return next((holder for holder in self.holders if holder.id == id), None)
 
     def lines(self) -> tuple[str, ...]:
-        """All of it for people, a line each."""
         return (
             *([f"NOT IN FORCE: {self.trouble}"] if self.trouble else []),
             *(f"held by {h.id} since {h.since:%Y-%m-%d %H:%M} UTC ({h.by}): {h.reason}" for h in self.holders),
@@ -113,16 +112,8 @@ class FreezeRequest(Value):
         return {**self.model_dump(mode="json", exclude={"seal"}), "message": message, "service": service}
 
 
-class FreezeOf(Order):
-    """The freeze of one service."""
-
+class FreezeOf(Order, target="freeze/{service.name}", effect="see who holds a freeze of {service.name}"):
     service: Deployed
-
-    def target(self) -> str:
-        return f"freeze/{self.service.name}"
-
-    def effect(self) -> str:
-        return f"see who holds a freeze of {self.service.name}"
 
     def by_hand(self) -> tuple[str, ...]:
         return (command("incident", "freeze", "show", self.service.name),)
@@ -140,19 +131,14 @@ class FreezeOrder(FreezeOf):
         return FreezeRequest(**self.model_dump(include=set(FreezeRequest.model_fields)))
 
 
-class Hold(FreezeOrder, Imposition):
+class Hold(FreezeOrder, Imposition, effect="freeze deploys of {service.name} for {holder}: {reason}"):
     """Freeze deploys of a service for one holder. Others may hold it too; it ends when nobody does."""
 
+    undone = "release it; deploys go on when nobody holds it"
     volatile: ClassVar[frozenset[str]] = frozenset({"prior", "by", "reason"})
 
     by: str = ""  # the commander, if there is one already: who is asked about it when it grows old
     prior: FreezeState | None = None
-
-    def effect(self) -> str:
-        return f"freeze deploys of {self.service.name} for {self.holder}: {self.reason}"
-
-    def inverse(self) -> str:
-        return "release it; deploys go on when nobody holds it"
 
     def by_hand(self) -> tuple[str, ...]:
         """The ruleset: a freeze that starts later finds it, and keeps its holders."""
@@ -172,14 +158,10 @@ class Hold(FreezeOrder, Imposition):
         return Release(service=self.service, holder=self.holder, reason=f"{self.reason}: over")
 
 
-class Release(FreezeOrder):
+class Release(FreezeOrder, effect="release the freeze of {service.name} that {holder} holds; deploys go on when nobody holds it"):
     """Hold a freeze no longer. The branches are unlocked when nobody else holds it."""
 
-    def effect(self) -> str:
-        return f"release the freeze of {self.service.name} that {self.holder} holds; deploys go on when nobody holds it"
-
-    def inverse(self) -> str:
-        return f"freeze {self.service.name} again"
+    undone = "freeze {service.name} again"
 
     def by_hand(self) -> tuple[str, ...]:
         """By our own command; without a Temporal server by removing the ruleset, which releases it for everybody."""
@@ -191,14 +173,13 @@ class Release(FreezeOrder):
 class ExemptDeploy(FreezeOrder):
     """Let one deploy pass: one artefact (its digest, `sha256:…`), one purpose, once, for half an hour."""
 
+    undone = "it ends when it is used, and after half an hour in any case"
+
     artefact: str = Field(min_length=1)
     purpose: ExemptionPurpose
 
     def effect(self) -> str:
         return f"let one {self.purpose} of {self.artefact[:19]} pass the freeze of {self.service.name}, once"
-
-    def inverse(self) -> str:
-        return "it ends when it is used, and after half an hour in any case"
 
     def by_hand(self) -> tuple[str, ...]:
         what = ("--service", self.service.name, "--digest", self.artefact, "--purpose", self.purpose)

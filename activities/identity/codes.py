@@ -1,8 +1,7 @@
 """Who answered: personal codes that prove it, and the look-up of who somebody says they are (design §4, "Who answered").
 
-A code is an HMAC-SHA256 over person, incident, question and digest, cut to 40 bits and written in Crockford's base32: `7-4XQ2-M9KD`.
-It is short because a person types it at 3 a.m.; it is good for one question of one incident, and the workflow counts wrong ones. The secret
-stays in the worker; codes reach people by page or direct message and never stand in a history of ours until somebody types one.
+A code is an HMAC-SHA256 over person, incident, question and digest, cut to 40 bits (`7-4XQ2-M9KD`): short, because a person types it at 3 a.m.;
+good for one question of one incident, and the workflow counts wrong ones. Codes reach people by page or direct message only.
 """
 
 import hashlib
@@ -49,7 +48,7 @@ def _as_typed(code: str) -> bytes:
     return re.sub(r"[\s\-‐-―_]", "", code).upper().translate(_MISREAD).encode()
 
 
-class Identify(Order):
+class Identify(Order, target="roster", effect="find out who answers"):
     """Who is it that answers? By code, or by what they claim. `questions`: number and digest of every question ever asked."""
 
     incident_id: str
@@ -57,40 +56,23 @@ class Identify(Order):
     claims: str = ""
     questions: tuple[tuple[int, str], ...] = ()
 
-    def target(self) -> str:
-        """The roster: who somebody is, is looked up there."""
-        return "roster"
-
-    def effect(self) -> str:
-        return "find out who answers"
-
 
 class Identity(Value):
     """Who answered. `question`: the one that the code is for. `why`: what was wrong, in one sentence; empty when the code was right."""
 
-    person: Person | None
-    question: int | None
-    verified: bool
-    why: str
+    person: Person | None = None
+    question: int | None = None
+    verified: bool = False
+    why: str = ""
     roster: Roster
 
 
-class Sealed(Order):
-    """Does this message come from a worker of ours?"""
-
+class Sealed(Order, target="seal", effect="see whether a message comes from a worker of ours"):
     said: dict[str, JsonValue]
     seal: str
 
-    def target(self) -> str:
-        return "seal"
-
-    def effect(self) -> str:
-        return "see whether a message comes from a worker of ours"
-
 
 class Identities(System):
-    """Finds out who answered, against the roster as it is now."""
-
     def __init__(self, organisation: Organisation, codes: Codes) -> None:
         self._organisation = organisation
         self._codes = codes
@@ -114,9 +96,9 @@ class Identities(System):
             if self._codes.matches(order.code, person.id, order.incident_id, number, digest)
         ]
         if len(owners) != 1:  # two owners of one code: one chance in 2^40, and then it proves nothing
-            return Identity(person=None, question=None, verified=False, why=_what_is_wrong(order), roster=roster)
+            return Identity(why=_what_is_wrong(order), roster=roster)
         ((person, number),) = owners
-        return Identity(person=person, question=number, verified=True, why="", roster=roster)
+        return Identity(person=person, question=number, verified=True, roster=roster)
 
 
 def _by_claim(order: Identify, roster: Roster) -> Identity:
@@ -128,7 +110,7 @@ def _by_claim(order: Identify, roster: Roster) -> Identity:
         why = f"nobody called {name[:60]!r} is on the roster"
     else:
         why = "the answer carries neither a code nor a name"
-    return Identity(person=person, question=None, verified=False, why=why, roster=roster)
+    return Identity(person=person, why=why, roster=roster)
 
 
 def _what_is_wrong(order: Identify) -> str:

@@ -12,5 +12,4 @@ class Clock(Protocol):
 
 class RealClock:
     async def sleep(self, duration: timedelta) -> None:
-        """Return when `duration` of real time is over."""
         await asyncio.sleep(duration.total_seconds())

@@ -1,10 +1,8 @@
 """What must exist exactly once: a page, a ticket, a room, a post, a mail, a snapshot, a ruleset.
 
-A system declares how ours is found by our key, how it is made, how it is fetched by the id that making it returned, and what is wrong with
-what it shows. Looking before making, finding again after an unknown outcome, adopting and proving by reading back are derived.
-
-A vendor with an idempotency key (`keyed`) may be sent the same thing twice. With all others an unknown outcome is followed by a look, and
-before a later attempt makes anything, by a second look after `shows_within`: a listing may lag behind what was made.
+A system declares how ours is found by our key, made, fetched by its id, and what is wrong with what it shows. A vendor with an idempotency key
+(`keyed`) may be sent the same thing twice. With all others an unknown outcome is followed by a look, and before a later attempt makes
+anything, by a second look after `shows_within`: a listing may lag behind what was made.
 """
 
 from collections.abc import Awaitable, Callable
@@ -13,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
 
-from activities.action import Call, Effect, Limits, NotYet, Order, Patience, Refused, Risk, Role, System
+from activities.action import Call, Effect, NotYet, Order, Patience, Refused, Risk, RiskOf, Role, System
 from activities.kit.clock import Clock, RealClock
 from activities.kit.fence import attempts, refuse_when_late
 from activities.kit.pulse import beating
@@ -83,9 +81,8 @@ class CreateOnce(System, Generic[O, X]):
     clock: Clock = RealClock()
 
     def __init_subclass__(
-        cls, *, name: str = "", risk: Risk | Callable[[Any, Limits], Risk] = Risk.C0, asks: tuple[Role, ...] = (Role.OPS_LEAD,),
-        patience: Patience | None = None,
-    ) -> None:  # fmt: skip
+        cls, *, name: str = "", risk: RiskOf = Risk.C0, asks: tuple[Role, ...] = (Role.OPS_LEAD,), patience: Patience | None = None
+    ) -> None:
         super().__init_subclass__()
         if name:
             order = arguments(cls, CreateOnce)[0]
@@ -111,7 +108,7 @@ class CreateOnce(System, Generic[O, X]):
 
     async def describe(self, call: Call, order: O, there: There[X]) -> Effect:
         """The effect; by default the order's own sentence."""
-        return Effect(target=order.target(), summary=order.effect(), proven_by="read back", adopted=there.adopted)
+        return order.done("read back", adopted=there.adopted)
 
     # ---- what is derived ----
 
@@ -120,7 +117,6 @@ class CreateOnce(System, Generic[O, X]):
         return await self.describe(call, order, await self.once(call, order))
 
     async def once(self, call: Call, order: O) -> There[X]:
-        """Find it, or make it and read it back."""
         find, make, fetch = (partial(step, call, order) for step in (self.find, self.make, self.fetch))
         later = self._wait if self.shows_within and not self.keyed else None
         return await once(call, order.target(), find, make, fetch, missing=partial(self.missing, order), look_later=later)

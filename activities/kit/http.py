@@ -7,11 +7,11 @@ again, and the adapter looks before it acts.
 """
 
 import ssl
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 
@@ -19,11 +19,14 @@ from activities.action import Call, NotYet, Refused
 from activities.kit.fence import refuse_when_late
 from activities.kit.words.redact import redact
 
-UNAUTHORISED, UNPROCESSABLE = 401, 422
+UNAUTHORISED, NOT_FOUND, UNPROCESSABLE = 401, 404, 422
 CONFLICTS = frozenset({409, 412})
 THROTTLES = frozenset({420, 423, 429})
 UNKNOWN = frozenset({408, 425})
+MOST_PAGES = 100  # of one list
 LONGEST_WAIT = 60.0  # seconds that a vendor may tell us to wait
+
+P = TypeVar("P")
 
 
 class Conflict(Exception):
@@ -92,6 +95,11 @@ class HttpClient:
         """A request that changes nothing although it is no GET (a probe, a query by POST). The raw response: a probe wants to see errors."""
         return await self._http.request(method, path, headers={**_stamps(call), **(headers or {})}, extensions=self._named, **kwargs)
 
+    async def find(self, call: Call, path: str) -> dict[str, Any] | None:
+        """GET: the JSON; None where there is nothing (404)."""
+        response = await self.ask(call, "GET", path)
+        return None if response.status_code == NOT_FOUND else dict(outcome(response).json())
+
     async def write(self, call: Call, method: str, path: str, *, headers: Mapping[str, str] | None = None, **kwargs: Any) -> httpx.Response:
         """A request with an effect: carries the key, and is refused here when the attempt's time is over (a late zombie must not write)."""
         refuse_when_late()
@@ -128,6 +136,23 @@ def outcome(response: httpx.Response) -> httpx.Response:
     if 300 <= response.status_code < 500 and response.status_code not in UNKNOWN:
         raise Refused(_said(response))
     return response.raise_for_status()
+
+
+async def pages(what: str, first: P, fetch: Callable[[P], Awaitable[tuple[list[Any], P | None]]]) -> AsyncIterator[Any]:
+    """Every item of a list, read to its end: what is missing from a list that was cut short is unknown, and never "not there".
+
+    `fetch` takes the place of a page (a cursor, an offset, a number); it returns the items, and the next place;
+    None after the last page. Raises `Refused` for a list that does not end.
+    """
+    place: P | None = first
+    for _ in range(MOST_PAGES):
+        if place is None:
+            return
+        items, place = await fetch(place)
+        for item in items:
+            yield item
+    if place is not None:
+        raise Refused(f"{what} has more than {MOST_PAGES} pages, so that nobody can say what is not in it")
 
 
 def error_code(response: httpx.Response) -> str:

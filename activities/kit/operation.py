@@ -1,10 +1,8 @@
 """Something that is started once and takes its time: a rollout, a promotion, a rebuild, an eval run, a drain, an export.
 
-A system declares what must hold before, how it is started, how one that runs is found by our key, and how far it is. Starting once,
-polling with a heartbeat that carries where we are, going on after a crash, verifying and telling *unknown* are derived.
+Starting once, polling with a heartbeat that carries where we are, going on after a crash, verifying and telling *unknown* are derived.
 """
 
-from collections.abc import Callable
 from datetime import timedelta
 from enum import StrEnum
 from functools import partial
@@ -13,7 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from pydantic import JsonValue
 from temporalio import activity
 
-from activities.action import Call, Effect, Limits, NotYet, Order, Patience, Refused, Risk, Role, System, Value
+from activities.action import Call, Effect, NotYet, Order, Patience, Refused, Risk, RiskOf, Role, System, Value
 from activities.kit.clock import Clock, RealClock
 from activities.kit.create_once import SOON, once
 from activities.kit.fence import by_now, refuse_when_late
@@ -48,9 +46,8 @@ class Operation(System, Generic[O]):
     clock: Clock = RealClock()
 
     def __init_subclass__(
-        cls, *, name: str = "", risk: Risk | Callable[[Any, Limits], Risk] = Risk.C2, asks: tuple[Role, ...] = (Role.OPS_LEAD,),
-        patience: Patience = Patience.WATCH,
-    ) -> None:  # fmt: skip
+        cls, *, name: str = "", risk: RiskOf = Risk.C2, asks: tuple[Role, ...] = (Role.OPS_LEAD,), patience: Patience = Patience.WATCH
+    ) -> None:
         super().__init_subclass__()
         if name:
             order = arguments(cls, Operation)[0]
@@ -87,16 +84,10 @@ class Operation(System, Generic[O]):
             known[:] = [id]
             done = await self._done(call, order, id)
             seen = await self.verify(by_now(call), order, id)
-        return Effect(
-            target=order.target(),
-            summary=order.effect() + (f"; {done.says}" if done.says else ""),
-            proven_by=seen,
-            adopted=adopted,
-            after={"id": id, **done.after},
-        )
+        summary = order.effect() + (f"; {done.says}" if done.says else "")
+        return order.done(seen, summary, adopted=adopted, after={"id": id, **done.after})
 
     async def _begun(self, call: Call, order: O) -> tuple[str, bool]:
-        """The id of our run, and whether it had been started before."""
 
         async def start() -> str:
             await self.precondition(by_now(call), order)
@@ -110,7 +101,6 @@ class Operation(System, Generic[O]):
         return there.found, there.adopted
 
     async def _done(self, call: Call, order: O, id: str) -> Progress:
-        """Look until it is over."""
         unknown = 0
         while True:
             now = await self.status(call, order, id)

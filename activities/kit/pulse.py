@@ -30,7 +30,6 @@ class Pulse:
 
     @property
     def lost(self) -> bool:
-        """True when the server may have given this attempt's work to somebody else."""
         return self._lost or time.clock_gettime(CLOCK) - self._last > self._limit
 
 

@@ -6,13 +6,12 @@ from typing import Any, ClassVar, Generic, cast
 
 from typing_extensions import TypeVar
 
-from activities.action import Call
+from activities.action import Call, Order
 from activities.kit.http import HttpClient
-from activities.kit.looks import ReadOrder, filled
 from activities.kit.setting import Reading, Resource, Setting, SettingValue
 from activities.kit.words.shell import Command, Var, address, curl, field_of, keep
 from activities.kit.words.urls import path, query
-from activities.values import Value
+from activities.values import Value, filled
 
 Json = dict[str, Any]
 
@@ -24,7 +23,6 @@ class RestClient:
         self._http = http
 
     async def get(self, call: Call, path: str, **asked: Any) -> Json:
-        """What stands there."""
         said: Json = (await self._http.read(call, path, **asked)).json()
         return said
 
@@ -37,7 +35,7 @@ class RestClient:
         await self._http.write(call, "PUT", path, headers={"If-Match": etag}, json=body)
 
 
-class RestLook(ReadOrder):
+class RestLook(Order):
     """What a REST contract shows, for us and by hand. Declared with the class: `path`, a template; `asks`: the fields of the query."""
 
     base: ClassVar[Var]
@@ -88,19 +86,17 @@ class RestResource(Resource):
 
     @property
     def path(self) -> str:
-        """Its path, below the address of the system."""
         return path("v1", *self.parts())
 
     def target(self) -> str:
         return "/".join(self.parts())
 
     def body(self, value: Any) -> Json:
-        """What is sent to set a value, without the epoch."""
         sent: Json = value.model_dump(mode="json")
         return sent
 
     def read_by_hand(self) -> tuple[str, ...]:
-        return (self._get(),)
+        return (self._curl("GET"),)
 
     def write_by_hand(self, value: Any, prior: Any = None) -> tuple[str, ...]:
         return self.put_by_hand(self.body(value))
@@ -108,16 +104,15 @@ class RestResource(Resource):
     def put_by_hand(self, body: Json, *below: str) -> tuple[str, ...]:
         """Read the version, then write this body; `below`: further parts of the path that is written to."""
         epoch = {"epoch": Var("EPOCH", number=True)} if self.epochs else {}
-        url, actor = address(self.base, self.path + (path(*below) if below else "")), ("X-Actor: ", Var("USER"))
-        put = curl("PUT", url, self._auth(), ("If-Match: ", Var("ETAG")), actor, body={**epoch, **body})
-        read = (keep("STATE", self._get()), keep("ETAG", field_of("STATE", "etag")))
-        return (*read, *((keep("EPOCH", field_of("STATE", "epoch", plus_one=True)),) if self.epochs else ()), put)
+        read = [keep("STATE", self._curl("GET")), keep("ETAG", field_of("STATE", "etag"))]
+        if self.epochs:
+            read.append(keep("EPOCH", field_of("STATE", "epoch", plus_one=True)))
+        return (*read, self._curl("PUT", *below, body={**epoch, **body}))
 
-    def _get(self) -> Command:
-        return curl("GET", address(self.base, self.path), self._auth())
-
-    def _auth(self) -> tuple[str, Var]:
-        return ("Authorization: Bearer ", self.token)
+    def _curl(self, method: str, *below: str, body: Json | None = None) -> Command:
+        fence = () if body is None else (("If-Match: ", Var("ETAG")), ("X-Actor: ", Var("USER")))
+        url = address(self.base, self.path + (path(*below) if below else ""))
+        return curl(method, url, ("Authorization: Bearer ", self.token), *fence, body=body)
 
 
 def _parts(template: str, of: Value) -> tuple[str, ...]:

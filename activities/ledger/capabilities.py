@@ -12,16 +12,16 @@ import sqlalchemy as sa
 from activities.action import Value
 from activities.ledger.database import LedgerDown
 from activities.ledger.ledger import Ledger
-from activities.ledger.tables import Instant, tables
+from activities.ledger.tables import Instant, required, tables
 
 capabilities = sa.Table(
     "capabilities",
     tables,
     sa.Column("product", sa.String(80), primary_key=True),
-    sa.Column("standing", sa.String(20), nullable=False),
-    sa.Column("said", sa.Text, nullable=False),
-    sa.Column("systems", sa.JSON, nullable=False),
-    sa.Column("at", Instant, nullable=False),
+    *required(sa.String(20), "standing"),
+    *required(sa.Text, "said"),
+    *required(sa.JSON, "systems"),
+    *required(Instant, "at"),
 )
 
 

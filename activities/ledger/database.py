@@ -31,11 +31,10 @@ class Database:
     def migrate(self) -> None:
         """Bring the tables to the newest version. Two processes may do it at once: the second waits and finds nothing to do."""
         from alembic import command  # noqa: PLC0415 - slow to import, and only needed once
-        from alembic.config import Config  # noqa: PLC0415
 
-        self._make_room()
-        config = Config()
-        config.set_main_option("script_location", "activities.ledger:migrations")
+        database, config = self.engine.url.database, _migrations()
+        if self.engine.dialect.name == "sqlite" and database and database != ":memory:":
+            Path(database).parent.mkdir(parents=True, exist_ok=True)
         with self.writing() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(742206)"))
@@ -44,13 +43,10 @@ class Database:
 
     def revision(self) -> tuple[str, str]:
         """The version of the tables as they are, and the newest one we know."""
-        from alembic.config import Config  # noqa: PLC0415
         from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
         from alembic.script import ScriptDirectory  # noqa: PLC0415
 
-        config = Config()
-        config.set_main_option("script_location", "activities.ledger:migrations")
-        head = ScriptDirectory.from_config(config).get_current_head() or ""
+        head = ScriptDirectory.from_config(_migrations()).get_current_head() or ""
         with self.reading() as connection:
             return MigrationContext.configure(connection).get_current_revision() or "", head
 
@@ -76,10 +72,13 @@ class Database:
         with self._turn, self.engine.begin() as connection:
             yield connection
 
-    def _make_room(self) -> None:
-        database = self.engine.url.database
-        if self.engine.dialect.name == "sqlite" and database and database != ":memory:":
-            Path(database).parent.mkdir(parents=True, exist_ok=True)
+
+def _migrations() -> Any:
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", "activities.ledger:migrations")
+    return config
 
 
 def insert_into(connection: sa.Connection, table: sa.Table) -> Any:

@@ -4,6 +4,7 @@ Several receivers look side by side: whoever takes a finding pages about it, and
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from activities.action import Value
 from activities.ledger.database import LedgerDown, insert_into
 from activities.ledger.ledger import Ledger
-from activities.ledger.tables import Instant, tables
+from activities.ledger.tables import Instant, required, tables
 
 NO_PLAYBOOK, RESET, NO_SCOPE, NO_RECORD = "no playbook", "reset", "no scope", "no record"
 LOST_KINDS = (NO_PLAYBOOK, RESET)
@@ -23,14 +24,10 @@ findings = sa.Table(
     tables,
     sa.Column("id", sa.String(200), primary_key=True),  # incident/kind/day
     sa.Column("incident_id", sa.String(120), nullable=False, index=True),
-    sa.Column("kind", sa.String(40), nullable=False),
-    sa.Column("text", sa.Text, nullable=False),
-    sa.Column("found_at", Instant, nullable=False),
-    sa.Column("last_at", Instant, nullable=False),
-    sa.Column("taken_at", Instant),
-    sa.Column("told_at", Instant),
-    sa.Column("told", sa.Text, nullable=False),  # who was paged, or why nobody was
-    sa.Column("cleared_at", Instant),
+    *required(sa.String(40), "kind"),
+    *required(sa.Text, "text", "told"),  # told: who was paged, or why nobody was
+    *required(Instant, "found_at", "last_at"),
+    *(sa.Column(name, Instant) for name in ("taken_at", "told_at", "cleared_at")),
 )
 
 
@@ -60,16 +57,16 @@ class Found(Value):
     told: str = ""
 
 
+@dataclass(frozen=True)
 class Discrepancies:
     """The record of what was found."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    ledger: Ledger
 
     def keep(self, found: Iterable[Discrepancy]) -> None:
         """Write down what is found now, and clear what is not found any more."""
-        now, present = self._ledger.now(), list(found)
-        with self._ledger.writing() as connection:
+        now, present = self.ledger.now(), list(found)
+        with self.ledger.writing() as connection:
             for one in present:
                 row = {
                     "id": one.key(now), "incident_id": one.incident_id, "kind": one.kind, "text": one.text, "found_at": now,
@@ -82,23 +79,23 @@ class Discrepancies:
 
     def take(self, finding: Discrepancy) -> bool:
         """True for the one receiver that is to page about it now."""
-        now = self._ledger.now()
+        now = self.ledger.now()
         free = sa.or_(findings.c.taken_at.is_(None), findings.c.taken_at < now - TAKEN_FOR)
         mine = sa.and_(findings.c.id == finding.key(now), findings.c.told_at.is_(None), free)
-        with self._ledger.writing() as connection:
+        with self.ledger.writing() as connection:
             return connection.execute(sa.update(findings).where(mine).values(taken_at=now)).rowcount == 1
 
     def told(self, finding: Discrepancy, who: str) -> None:
         """Somebody knows of it, or it was decided that nobody is paged; `who` says which."""
-        now = self._ledger.now()
-        with self._ledger.writing() as connection:
+        now = self.ledger.now()
+        with self.ledger.writing() as connection:
             connection.execute(sa.update(findings).where(findings.c.id == finding.key(now)).values(told_at=now, told=who))
 
     def open(self) -> list[Found]:
         """What is wrong now, oldest first; nothing where there is no such table yet."""
         query = sa.select(*(findings.c[name] for name in Found.model_fields)).where(findings.c.cleared_at.is_(None))
         try:
-            rows: list[Any] = self._ledger.read(query.order_by(findings.c.found_at, findings.c.id))
+            rows: list[Any] = self.ledger.read(query.order_by(findings.c.found_at, findings.c.id))
         except LedgerDown:
             return []
         return [Found.model_validate(dict(row._mapping)) for row in rows]

@@ -37,12 +37,7 @@ class Done(Value):
 
 def put_begin(database: Database, name: str, risk: Risk, order: Order, call: Call) -> None:
     now = database.now()
-    row = {
-        "key": call.key, "incident_id": call.incident_id, "verb": name, "target": order.target(), "risk": int(risk),
-        "effect": order.effect(), "by_hand": list(order.by_hand()), "question": call.grant.question if call.grant else None,
-        "outcome": "trying", "why": "", "proven_by": "", "adopted": False, "before": {}, "after": {},
-        "first_at": now, "last_at": now, "attempts": 1,
-    }  # fmt: skip
+    row = _row(call, now, verb=name, target=order.target(), risk=int(risk), effect=order.effect(), by_hand=list(order.by_hand()))
     with database.writing() as connection:
         insert = insert_into(connection, effects).values(row)
         proven = effects.c.outcome.in_(PROVEN)  # what was proven once stays proven: a later try only looks at it
@@ -63,14 +58,14 @@ def put_end(database: Database, call: Call, outcome: str, effect: Effect | None,
     with database.writing() as connection:
         changed = connection.execute(sa.update(effects).where(mine, effects.c.outcome.not_in(PROVEN)).values(ended)).rowcount
         if not changed and connection.execute(sa.select(effects.c.key).where(mine)).first() is None:
-            connection.execute(insert_into(connection, effects).values(_from_key(call, database.now()) | ended))
+            connection.execute(insert_into(connection, effects).values(_row(call, database.now()) | ended))
 
 
-def _from_key(call: Call, now: datetime) -> dict[str, Any]:
-    """What can be said of an effect whose beginning the ledger missed: its key is `incident/verb/target/n`."""
-    _, verb, *rest = call.key.split("/")
+def _row(call: Call, now: datetime, **known: JsonValue) -> dict[str, Any]:
+    """A first try. Where the ledger missed its beginning, its key says what can be known: `incident/verb/target/n`."""
+    parts = call.key.split("/")
     return {
-        "key": call.key, "incident_id": call.incident_id, "verb": verb, "target": "/".join(rest[:-1]), "risk": 0,
-        "effect": "", "by_hand": [], "question": call.grant.question if call.grant else None,
-        "proven_by": "", "adopted": False, "before": {}, "after": {}, "first_at": now, "attempts": 1,
+        "key": call.key, "incident_id": call.incident_id, "verb": "/".join(parts[1:2]), "target": "/".join(parts[2:-1]), "risk": 0, "effect": "",
+        "by_hand": [], "question": call.grant.question if call.grant else None, "outcome": "trying", "why": "", "proven_by": "",
+        "adopted": False, "before": {}, "after": {}, "first_at": now, "last_at": now, "attempts": 1, **known,
     }  # fmt: skip

@@ -1,6 +1,7 @@
 """The inbox: what was delivered to us, and what became of it. Kept in the same database as the record, without secrets and addresses."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -38,9 +39,9 @@ class AlertRecord(Value):
     count: int = 0
 
 
+@dataclass(frozen=True)
 class Inbox:
-    def __init__(self, ledger: Database) -> None:
-        self.ledger = ledger
+    ledger: Database
 
     def keep(self, delivery: Delivery) -> int:
         """Keep a body before anybody reads it, without secrets and addresses; returns how often exactly this body came."""
@@ -72,11 +73,6 @@ class Inbox:
             rows = self.ledger.read(sa.select(*columns).where(alerts.c.id.in_(wanted[start : start + 500])))
             found |= {row.id: AlertRecord.model_validate(dict(row._mapping)) for row in rows}
         return found
-
-    def told(self, incident_id: str) -> int:
-        """How many different alerts an incident has."""
-        rows = self.ledger.read(sa.select(sa.func.count()).select_from(alerts).where(alerts.c.incident_id == incident_id))
-        return int(rows[0][0])
 
     def deliveries(self) -> list[dict[str, Any]]:
         """Everything that was delivered, oldest first."""

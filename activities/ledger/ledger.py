@@ -7,15 +7,16 @@ because every activity may run twice.
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, cast
 
 import sqlalchemy as sa
+from pydantic import JsonValue
 
-from activities.action import Call, Effect, Entry, Order, Patience, Risk, System, action
-from activities.ledger.database import Database
+from activities.action import Call, Effect, Entry, Order, Patience, Refused, Risk, System, action
+from activities.ledger.database import Database, insert_into
 from activities.ledger.effects import Done, put_begin, put_end
-from activities.ledger.record import BEHIND, OVER, Chain, Record, Recorded
-from activities.ledger.recording import keep_entries, keep_status, whole
+from activities.ledger.record import BEHIND, OVER, Chain, Record, Recorded, patched
 from activities.ledger.tables import effects, entries, incidents
 
 log = logging.getLogger(__name__)
@@ -47,35 +48,34 @@ class Ledger(Database, System):
     def write(self, order: Record) -> int:
         """The same as `record`, outside an activity. All of the order is kept, or nothing of it."""
         with self.writing() as connection:
-            new = keep_entries(connection, order)
-            told = None if order.status is None else whole(connection, order)
+            new = _keep_entries(connection, order)
+            told = None if order.status is None else _whole(connection, order)
             if told is not None:
-                keep_status(connection, order.incident_id, told)
+                _keep_status(connection, order.incident_id, told)
         return BEHIND if told is None and order.status is not None else new
 
     def incidents(self, open_only: bool = True) -> list[Recorded]:
         """The incidents we know of, newest first."""
-        query = sa.select(incidents.c.id, incidents.c.version, incidents.c.updated_at, incidents.c.status)
-        if open_only:
-            query = query.where(incidents.c.state.not_in(OVER))
-        return [_recorded(row) for row in self.read(query.order_by(incidents.c.declared_at.desc(), incidents.c.id.desc()))]
+        return self._known(incidents.c.state.not_in(OVER) if open_only else sa.true())
 
     def holding(self) -> list[Recorded]:
         """The incidents that are open, and those that are over and left something in force, newest first."""
-        query = sa.select(incidents.c.id, incidents.c.version, incidents.c.updated_at, incidents.c.status)
         left = sa.func.json_array_length(incidents.c.status["in_force"]) > 0
-        query = query.where(sa.or_(incidents.c.state.not_in(OVER), left))
-        return [_recorded(row) for row in self.read(query.order_by(incidents.c.declared_at.desc(), incidents.c.id.desc()))]
+        return self._known(sa.or_(incidents.c.state.not_in(OVER), left))
+
+    def status(self, incident_id: str) -> Recorded | None:
+        """What is true of an incident now, as far as we were told."""
+        return next(iter(self._known(incidents.c.id == incident_id)), None)
+
+    def _known(self, which: sa.ColumnElement[bool]) -> list[Recorded]:
+        query = sa.select(incidents.c.id, incidents.c.version, incidents.c.updated_at, incidents.c.status).where(which)
+        rows = self.read(query.order_by(incidents.c.declared_at.desc(), incidents.c.id.desc()))
+        return [Recorded(incident_id=row.id, version=row.version, updated_at=row.updated_at, status=row.status) for row in rows]
 
     def ids(self, open_only: bool = False) -> list[str]:
         """Every incident id, newest first."""
         query = sa.select(incidents.c.id).order_by(incidents.c.declared_at.desc(), incidents.c.id.desc())
         return [row.id for row in self.read(query.where(incidents.c.state.not_in(OVER)) if open_only else query)]
-
-    def status(self, incident_id: str) -> Recorded | None:
-        """What is true of an incident now, as far as we were told."""
-        query = sa.select(incidents.c.id, incidents.c.version, incidents.c.updated_at, incidents.c.status)
-        return next((_recorded(row) for row in self.read(query.where(incidents.c.id == incident_id))), None)
 
     def version(self, incident_id: str) -> int:
         """The version of the status on record, cheap enough to ask four times a second; 0 when there is none."""
@@ -104,5 +104,45 @@ class Ledger(Database, System):
         return Chain(entries=len(kept), broken_at=expected if len(kept) < promised else None)
 
 
-def _recorded(row: sa.Row[Any]) -> Recorded:
-    return Recorded(incident_id=row.id, version=row.version, updated_at=row.updated_at, status=row.status)
+def _keep_entries(connection: sa.Connection, order: Record) -> int:
+    """Insert what is new; refuse, before anything is written, what contradicts the record."""
+    numbers = [entry.number for entry in order.entries]
+    mine = sa.and_(entries.c.incident_id == order.incident_id, entries.c.number.in_(numbers))
+    kept: dict[int, str] = {row.number: row.hash for row in connection.execute(sa.select(entries.c.number, entries.c.hash).where(mine))}
+    for entry in order.entries:
+        if not entry.intact(entry.previous) or kept.get(entry.number, entry.hash) != entry.hash:
+            log.error("TAMPERING? entry %s of %s does not match its hash or the record", entry.number, order.incident_id)
+            raise Refused(f"entry {entry.number} of {order.incident_id} contradicts the record: tampering, or two histories under one id")
+    new = [{**entry.model_dump(), "incident_id": order.incident_id} for entry in order.entries if entry.number not in kept]
+    if new:
+        connection.execute(insert_into(connection, entries), new)
+    return len(new)
+
+
+def _whole(connection: sa.Connection, order: Record) -> dict[str, JsonValue] | None:
+    """The whole status that an order tells, put together from what is kept; None when what is kept is not what the difference starts from."""
+    told: dict[str, Any] = dict(order.status or {})
+    if not order.base:
+        return told
+    kept = connection.execute(sa.select(incidents.c.version, incidents.c.status).where(incidents.c.id == order.incident_id)).first()
+    if kept is None or kept.version < order.base or order.base < kept.version < int(told["version"]):
+        return None
+    return patched(kept.status, told) if kept.version == order.base else dict(kept.status)
+
+
+def _keep_status(connection: sa.Connection, incident_id: str, status: dict[str, JsonValue]) -> None:
+    """A newer version wins, an older or equal one changes nothing: activities may arrive in any order, and twice."""
+    told: dict[str, Any] = dict(status)
+    words = ("playbook", "section", "title", "service", "phase", "state", "commander", "dedup_key")
+    row = {name: str(told.get(name) or "") for name in words} | {
+        "id": incident_id,
+        "severity": int(told["severity"]),
+        "declared_at": datetime.fromisoformat(told["declared_at"]),
+        "updated_at": datetime.fromisoformat(told["updated_at"]),
+        "version": int(told["version"]),
+        "status": status,
+    }
+    insert = insert_into(connection, incidents).values(row)
+    newer = incidents.c.version < insert.excluded.version
+    given = {name: insert.excluded[name] for name in row if name != "id"}
+    connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=given, where=newer))

@@ -1,11 +1,18 @@
-"""What the ledger takes and gives: a workflow's record, and what is known of an incident."""
+"""What the ledger takes and gives: a workflow's record, and what is known of an incident.
 
-from datetime import datetime, timedelta
+An incident says what is true of it after every step. Most of that was said before: sent whole each time it would be megabytes of history. So
+only what changed between two states of one JSON object is sent, and the same is put together again.
+"""
+
+from datetime import datetime
+from typing import Any
 
 from pydantic import JsonValue
 
 from activities.action import Entry, Order, Value
 
+Json = dict[str, Any]
+NUMBERED = "numbered"
 OVER = ("resolved", "stood down", "closed")  # the values of `State` after which nothing of ours runs; a test keeps the two equal
 BEHIND = -1  # what `record` answers when a difference does not fit what is kept: send the whole status
 
@@ -16,7 +23,7 @@ class Record(Order):
     incident_id: str
     entries: tuple[Entry, ...] = ()
     status: dict[str, JsonValue] | None = None
-    base: int = 0  # the version that `status` is the difference to (activities/ledger/patch.py); 0: it is whole
+    base: int = 0  # the version that `status` is the difference to; 0: it is whole
 
     def target(self) -> str:
         return f"the ledger of {self.incident_id}"
@@ -33,10 +40,6 @@ class Recorded(Value):
     updated_at: datetime
     status: dict[str, JsonValue]
 
-    def age(self, now: datetime) -> timedelta:
-        """How long ago this was written; never negative, whatever the two clocks say."""
-        return max(now - self.updated_at, timedelta(0))
-
 
 class Chain(Value):
     """Whether a timeline is what was written: every number present, every hash right."""
@@ -48,3 +51,33 @@ class Chain(Value):
     def intact(self) -> bool:
         """True when nothing was altered, removed or inserted."""
         return self.broken_at is None
+
+
+def difference(old: Json, new: Json) -> Json:
+    """The keys that changed, with their new values; of lists of numbered things only those that are new or changed, and which are there."""
+    return {key: _changed(old.get(key), value) for key, value in new.items() if key not in old or old[key] != value}
+
+
+def patched(old: Json, patch: Json) -> Json:
+    """The new object, from the old one and the difference."""
+    return {**old, **{key: _merged(old.get(key), value) for key, value in patch.items()}}
+
+
+def _changed(old: Any, new: Any) -> Any:
+    if not (_numbered(old) and _numbered(new)):
+        return new
+    before = {item["number"]: item for item in old}
+    return {NUMBERED: [item["number"] for item in new], "changed": [item for item in new if before.get(item["number"]) != item]}
+
+
+def _merged(old: Any, new: Any) -> Any:
+    if not (isinstance(new, dict) and set(new) == {NUMBERED, "changed"}):
+        return new
+    known = {item["number"]: item for item in (*(old or ()), *new["changed"])}
+    return [known[number] for number in new[NUMBERED]]
+
+
+def _numbered(value: Any) -> bool:
+    if not (isinstance(value, list) and all(isinstance(item, dict) and "number" in item for item in value)):
+        return False
+    return len({item["number"] for item in value}) == len(value)

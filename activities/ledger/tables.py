@@ -1,6 +1,8 @@
 """The tables of the ledger. SQLite and PostgreSQL hold the same."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -23,23 +25,24 @@ class Instant(sa.TypeDecorator[datetime]):
 
 tables = sa.MetaData()
 
+
+def required(kind: Any, *names: str) -> Iterator[sa.Column[Any]]:
+    """Columns of one kind in which something always stands."""
+    return (sa.Column(name, kind, nullable=False) for name in names)
+
+
 incidents = sa.Table(
     "incidents",
     tables,
     sa.Column("id", sa.String(120), primary_key=True),
     sa.Column("playbook", sa.String(80), nullable=False),
-    sa.Column("section", sa.String(20), nullable=False),
-    sa.Column("title", sa.Text, nullable=False),
-    sa.Column("service", sa.Text, nullable=False),
-    sa.Column("severity", sa.Integer, nullable=False),
-    sa.Column("phase", sa.String(20), nullable=False),
+    *required(sa.String(20), "section", "phase"),
     sa.Column("state", sa.String(20), nullable=False, index=True),
-    sa.Column("commander", sa.Text, nullable=False),
+    *required(sa.Text, "title", "service", "commander"),
     sa.Column("dedup_key", sa.Text, nullable=False, index=True),
-    sa.Column("declared_at", Instant, nullable=False),
-    sa.Column("updated_at", Instant, nullable=False),
-    sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("status", sa.JSON, nullable=False),
+    *required(sa.Integer, "severity", "version"),
+    *required(Instant, "declared_at", "updated_at"),
+    *required(sa.JSON, "status"),
 )
 
 entries = sa.Table(
@@ -47,15 +50,11 @@ entries = sa.Table(
     tables,
     sa.Column("incident_id", sa.String(120), primary_key=True),
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("at", Instant, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("text", sa.Text, nullable=False),
-    sa.Column("by", sa.Text, nullable=False),
-    sa.Column("phase", sa.Text, nullable=False),
+    *required(Instant, "at"),
+    *required(sa.Text, "kind", "text", "by", "phase"),
     sa.Column("step", sa.Integer),
-    sa.Column("facts", sa.JSON, nullable=False),
-    sa.Column("previous", sa.String(64), nullable=False),
-    sa.Column("hash", sa.String(64), nullable=False),
+    *required(sa.JSON, "facts"),
+    *required(sa.String(64), "previous", "hash"),
 )
 
 effects = sa.Table(
@@ -63,52 +62,37 @@ effects = sa.Table(
     tables,
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("incident_id", sa.String(120), nullable=False, index=True),
-    sa.Column("verb", sa.Text, nullable=False),
-    sa.Column("target", sa.Text, nullable=False),
-    sa.Column("risk", sa.Integer, nullable=False),
-    sa.Column("effect", sa.Text, nullable=False),
-    sa.Column("by_hand", sa.JSON, nullable=False),
+    *required(sa.Text, "verb", "target", "effect", "why", "proven_by"),
+    *required(sa.Integer, "risk", "attempts"),
     sa.Column("question", sa.Integer),
-    sa.Column("outcome", sa.String(20), nullable=False),  # trying | done | adopted | refused | not yet | unknown
-    sa.Column("why", sa.Text, nullable=False),
-    sa.Column("proven_by", sa.Text, nullable=False),
-    sa.Column("adopted", sa.Boolean, nullable=False),
-    sa.Column("before", sa.JSON, nullable=False),
-    sa.Column("after", sa.JSON, nullable=False),
-    sa.Column("first_at", Instant, nullable=False),
-    sa.Column("last_at", Instant, nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False),
+    *required(sa.String(20), "outcome"),  # trying | done | adopted | refused | not yet | unknown
+    *required(sa.Boolean, "adopted"),
+    *required(sa.JSON, "by_hand", "before", "after"),
+    *required(Instant, "first_at", "last_at"),
 )
 
 deliveries = sa.Table(
     "deliveries",
     tables,
     sa.Column("id", sa.String(40), primary_key=True),
-    sa.Column("source", sa.String(40), nullable=False),
-    sa.Column("received_at", Instant, nullable=False),
-    sa.Column("last_at", Instant, nullable=False),
-    sa.Column("count", sa.Integer, nullable=False),
-    sa.Column("raw", sa.LargeBinary, nullable=False),
-    sa.Column("truncated", sa.Boolean, nullable=False),
-    sa.Column("disposition", sa.String(40), nullable=False),
-    sa.Column("why", sa.Text, nullable=False),
-    sa.Column("incident_id", sa.String(120), nullable=False),
+    *required(sa.String(40), "source", "disposition"),
+    *required(Instant, "received_at", "last_at"),
+    *required(sa.Integer, "count"),
+    *required(sa.LargeBinary, "raw"),
+    *required(sa.Boolean, "truncated"),
+    *required(sa.Text, "why"),
+    *required(sa.String(120), "incident_id"),
 )
 
 alerts = sa.Table(
     "alerts",
     tables,
     sa.Column("id", sa.String(40), primary_key=True),
-    sa.Column("source", sa.String(40), nullable=False),
-    sa.Column("fingerprint", sa.String(120), nullable=False),
-    sa.Column("starts_at", Instant, nullable=False),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("dedup_key", sa.Text, nullable=False),
-    sa.Column("status", sa.String(20), nullable=False),  # firing | resolved: the last thing heard of it
-    sa.Column("disposition", sa.String(40), nullable=False),
+    *required(sa.String(40), "source", "disposition", "delivery"),  # the first delivery that brought it
+    *required(sa.String(120), "fingerprint"),
+    *required(Instant, "starts_at", "first_at", "last_at"),
+    *required(sa.Text, "name", "dedup_key"),
+    *required(sa.String(20), "status"),  # firing | resolved: the last thing heard of it
     sa.Column("incident_id", sa.String(120), nullable=False, index=True),
-    sa.Column("delivery", sa.String(40), nullable=False),  # the first one that brought it
-    sa.Column("first_at", Instant, nullable=False),
-    sa.Column("last_at", Instant, nullable=False),
-    sa.Column("count", sa.Integer, nullable=False),
+    *required(sa.Integer, "count"),
 )

@@ -10,8 +10,7 @@ from itertools import pairwise
 from statistics import median, quantiles
 from typing import NamedTuple
 
-from activities.action import Value
-from activities.kit.looks import ReadOrder
+from activities.action import Order, Value
 from activities.kit.words import shell
 from activities.metrics import queries
 from activities.organisation.numbers import Stability
@@ -35,7 +34,7 @@ class Shape(StrEnum):
     UNKNOWN = "unknown"
 
 
-class OnsetOf(ReadOrder, target="service/{service}", effect="look for the first bad sample of {service} in the last {within}"):
+class OnsetOf(Order, target="service/{service}", effect="look for the first bad sample of {service} in the last {within}"):
     service: str
     within: timedelta = timedelta(hours=3)
     window: timedelta = timedelta(minutes=5)  # over which errors are split by revision and region

@@ -6,15 +6,14 @@ Durations are policy time; ratios are 0 to 1. None is unknown, and never nothing
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from activities.action import Value
-from activities.kit.looks import ReadOrder
+from activities.action import Order, Value
 from activities.kit.words import promql, shell
 from activities.metrics import queries
 from activities.metrics.slo import SloPolicy
 from activities.organisation.numbers import Stability
 
 
-class Surface(ReadOrder, target="service/{service}", effect="read the metrics of {service}"):
+class Surface(Order, target="service/{service}", effect="read the metrics of {service}"):
     """A service, over the window before the call's instant."""
 
     service: str
@@ -25,7 +24,7 @@ class Surface(ReadOrder, target="service/{service}", effect="read the metrics of
         return (queries.by_hand("query", query=query),)
 
 
-class BudgetOf(ReadOrder, target="service/{service}", effect="count what is left of the error budget of {service}"):
+class BudgetOf(Order, target="service/{service}", effect="count what is left of the error budget of {service}"):
     """The error budget of a service, over the window of its objective."""
 
     service: str
@@ -72,7 +71,7 @@ class BlastRadius(Value):
     at: datetime
 
 
-class Gate(ReadOrder, target="service/{service}", effect="ask whether {service} was stable from {start:%H:%M:%S} to {end:%H:%M:%S}"):
+class Gate(Order, target="service/{service}", effect="ask whether {service} was stable from {start:%H:%M:%S} to {end:%H:%M:%S}"):
     """Was a service stable between two real instants (spec §7.1)?"""
 
     service: str
@@ -84,7 +83,7 @@ class Gate(ReadOrder, target="service/{service}", effect="ask whether {service} 
 
 
 class ProviderGate(
-    ReadOrder, target="provider/{provider}", effect="ask whether {provider} was healthy from {start:%H:%M:%S} to {end:%H:%M:%S}"
+    Order, target="provider/{provider}", effect="ask whether {provider} was healthy from {start:%H:%M:%S} to {end:%H:%M:%S}"
 ):
     """Was a provider healthy between two real instants, by probes and by what little traffic it had?"""
 

@@ -5,8 +5,8 @@ Shares and ratios are 0 to 1. Loads are requests per second.
 
 from datetime import datetime
 
-from activities.action import Value
-from activities.kit.looks import ReadOrder
+from activities.action import Order, Value
+from activities.kit.rest import Json
 from activities.kit.words import shell, urls
 from activities.models.logs import SLOW_MS, ErrorClass
 from activities.models.routes import AUTH, GATEWAY, GatewayLook
@@ -15,7 +15,7 @@ from activities.models.routes import AUTH, GATEWAY, GatewayLook
 SHED_FIRST = ("starter", "business", "enterprise", "sovereign")
 
 
-class Probe(ReadOrder, target="provider/{provider}", effect="send {times} real completions to {provider} from {vantage}"):
+class Probe(Order, target="provider/{provider}", effect="send {times} real completions to {provider} from {vantage}"):
     provider: str
     route: str
     times: int = 3
@@ -88,6 +88,28 @@ class Candidate(Value):
         """The share of the movable load that it can take with `headroom` to spare, 0 to 1."""
         wanted = headroom * self.movable_rps
         return 1.0 if wanted <= 0 else max(0.0, min(1.0, self.free_rps / wanted))
+
+
+def candidate(row: Json, primary: Json, needs: Needs, movable_rps: float, seen: Probed) -> Candidate:
+    """A provider as the gateway says it (`row`), beside the primary."""
+    quota, can = row["quota"], row["capabilities"]
+    room = min(row["capacity_rps"], quota["rpm"] / 60, quota["contracted_rpm"] / 60) - quota["used"] / 60
+    able = (
+        (can["tools"] or not needs.tools)
+        and (can["json_mode"] or not needs.json_mode)
+        and can["context_tokens"] >= needs.context_tokens
+        and set(needs.modality) <= set(can["modality"])
+    )
+    return Candidate(
+        id=row["name"],
+        prompt_profile=row["prompt_profile"] or "",
+        **{name: row[name] for name in ("evaluated", "parity", "price_ratio", "capacity_rps")},
+        free_rps=max(0.0, room),
+        movable_rps=movable_rps,
+        capabilities_ok=able,
+        shared_with_primary=tuple(sorted(set(row["shared_tags"]) & set(primary["shared_tags"]))),
+        probe=seen,
+    )
 
 
 class Candidates(Value):

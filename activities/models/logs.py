@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from activities.action import Value
+from activities.kit.rest import Json
 from activities.models.routes import GatewayLook
 
 SLOW_MS = 5_000.0  # the seed's own number: an answer that takes longer is a bad one
@@ -44,6 +45,15 @@ class CallLine(Value):
     latency_p95_ms: float | None = None
     baseline_ms: float | None = None
     timeout_ratio: float | None = None
+
+
+def call_line(row: Json) -> CallLine:
+    """A line as the gateway says it; a class that we do not know is unclassified."""
+    known = {c.value for c in ErrorClass}
+    met: Counter[ErrorClass] = Counter()
+    for name, n in row["by_class"].items():
+        met[ErrorClass(name) if name in known else ErrorClass.UNCLASSIFIED] += n
+    return CallLine(**{**{field: row.get(field) for field in CallLine.model_fields}, "by_class": dict(met)})
 
 
 class Calls(Value):

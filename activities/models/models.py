@@ -20,8 +20,8 @@ from activities.kit.setting.write import ROUNDS, SOON
 from activities.metrics.counting import chance
 from activities.metrics.prometheus import Prometheus
 from activities.models.canary_watch import CanaryWatch
-from activities.models.candidates import Candidate, Candidates, Needs, Probe, Probed, Split, Survey, TenantSplit
-from activities.models.logs import CallLine, Calls, ErrorClass, Log, Served, ServedBy, TenantServed
+from activities.models.candidates import Candidates, Probe, Probed, Split, Survey, TenantSplit, candidate
+from activities.models.logs import Calls, Log, Served, ServedBy, TenantServed, call_line
 from activities.models.model_gateway import ModelGateway, permitting
 from activities.models.routes import EVERYBODY, RouteOf, RouteState, Shift, Watch, Watched, spread
 
@@ -48,7 +48,7 @@ class Models(System):
     async def calls(self, order: Log, call: Call) -> Calls:
         """What calls to providers met, by class (A.2 T1)."""
         said = await self._gateway.look(call, order)
-        lines = tuple(_line(row) for row in said["calls"])
+        lines = tuple(call_line(row) for row in said["calls"])
         return Calls(lines=lines, inflight_runs=said["inflight_runs"], breaker=said["breaker"], retry_share=said["retry_share"], at=call.at)
 
     @action("models.probe")
@@ -67,7 +67,7 @@ class Models(System):
         probed = await asyncio.gather(*(self._probed(call, probe, row, tenants) for probe, row in zip(probes, others, strict=True)))
         load = {tenant["name"]: tenant["rps"] * route.weights_for(tenant["name"]).get(order.primary, 0.0) for tenant in tenants}
         movable = [sum(load[tenant] for tenant in permitting(row, tenants)) for row in others]
-        found = (_candidate(row, primary, order.needs, rps, seen) for row, rps, seen in zip(others, movable, probed, strict=True))
+        found = (candidate(row, primary, order.needs, rps, seen) for row, rps, seen in zip(others, movable, probed, strict=True))
         return Candidates(found=tuple(found), at=call.at)
 
     @action("models.split")
@@ -233,39 +233,10 @@ def _epoch_to_write(order: Shift, now: RouteState, conflicted: bool) -> int:
     return order.epoch
 
 
-def _line(row: Json) -> CallLine:
-    known = {c.value for c in ErrorClass}
-    met: Counter[ErrorClass] = Counter()
-    for name, n in row["by_class"].items():
-        met[ErrorClass(name) if name in known else ErrorClass.UNCLASSIFIED] += n
-    return CallLine(**{**{field: row.get(field) for field in CallLine.model_fields}, "by_class": dict(met)})
-
-
 def _named(providers: dict[str, Json], name: str) -> Json:
     if name not in providers:
         raise Refused(f"the gateway knows no provider {name}")
     return providers[name]
-
-
-def _candidate(row: Json, primary: Json, needs: Needs, movable_rps: float, seen: Probed) -> Candidate:
-    quota, can = row["quota"], row["capabilities"]
-    room = min(row["capacity_rps"], quota["rpm"] / 60, quota["contracted_rpm"] / 60) - quota["used"] / 60
-    able = (
-        (can["tools"] or not needs.tools)
-        and (can["json_mode"] or not needs.json_mode)
-        and can["context_tokens"] >= needs.context_tokens
-        and set(needs.modality) <= set(can["modality"])
-    )
-    return Candidate(
-        id=row["name"],
-        prompt_profile=row["prompt_profile"] or "",
-        **{name: row[name] for name in ("evaluated", "parity", "price_ratio", "capacity_rps")},
-        free_rps=max(0.0, room),
-        movable_rps=movable_rps,
-        capabilities_ok=able,
-        shared_with_primary=tuple(sorted(set(row["shared_tags"]) & set(primary["shared_tags"]))),
-        probe=seen,
-    )
 
 
 def _routing(route: RouteState, tenants: tuple[str, ...]) -> dict[str, JsonValue]:

@@ -1,7 +1,6 @@
-"""Business days by the public holidays of a country (spec §10.4). Pure: the same answer everywhere for one version of the `holidays` package.
+"""Business days by the public holidays of a country (spec §10.4).
 
-A workflow must not call this itself: a newer package may know a holiday that an older one did not, so that a replay would differ. Ask in an
-activity, or outside, and keep the answer.
+A workflow must not call this: a newer `holidays` package may know another holiday, so that a replay would differ. Ask in an activity.
 """
 
 from datetime import date, datetime, timedelta

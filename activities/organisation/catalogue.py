@@ -23,6 +23,4 @@ class Deployed(Value):
 
 
 class Catalogue(Value):
-    """Every service that we may act on."""
-
     services: dict[str, Deployed] = {}

@@ -51,8 +51,6 @@ class Contacts(Value):
 
 
 class Communications(Value):
-    """How this organisation speaks: its links, its contacts, its own words instead of the standard ones."""
-
     links: Links = Links()
     contacts: Contacts = Contacts()
     templates: dict[str, str] = {}  # name without version → its text, e.g. `identified`; whether it may be said: `wording.unfit`

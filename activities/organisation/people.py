@@ -6,8 +6,6 @@ from activities.action import Role, Value
 
 
 class Person(Value):
-    """Somebody who can be paged, asked and held to an answer."""
-
     id: str
     name: str
     roles: tuple[Role, ...]
@@ -26,12 +24,10 @@ class Roster(Value):
     def holders(self, roles: Iterable[Role]) -> tuple[Person, ...]:
         """Everybody who holds one of the roles, primaries first."""
         wanted = tuple(roles)
-        return tuple(p for role in wanted for p in self.people.values() if role in p.roles and _first(p, wanted) is role)
+        return tuple(
+            p for role in wanted for p in self.people.values() if role in p.roles and next(one for one in wanted if one in p.roles) is role
+        )
 
     def person(self, who: str) -> Person | None:
         """The person called so, by id or by name, whatever the capitals."""
         return next((p for p in self.people.values() if who.casefold() in (p.id.casefold(), p.name.casefold())), None)
-
-
-def _first(person: Person, wanted: tuple[Role, ...]) -> Role:
-    return next(role for role in wanted if role in person.roles)

@@ -3,13 +3,20 @@
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from activities.action import Limits, Patience, Risk, Value
 from activities.metrics.slo import SloPolicy
-from activities.organisation.numbers import Freezing, MitigationSettings, ProductionOutage, ProviderOutage, RollBack, Stability
-from activities.organisation.rhythm import APPROVAL_VALID, PATIENCE, RHYTHMS, FirstMinutesDeadlines, Rhythm, Tries, minutes
-from activities.organisation.severity_policy import SeverityPolicy
+from activities.organisation.numbers import (
+    Freezing,
+    MitigationSettings,
+    ProductionOutage,
+    ProviderOutage,
+    RollBack,
+    SeverityPolicy,
+    Stability,
+)
+from activities.organisation.rhythm import APPROVAL_VALID, PATIENCE, RHYTHMS, FirstMinutesDeadlines, Rhythm, Tries, minutes, seconds
 
 
 class StandingAuthorisation(Value):
@@ -39,6 +46,7 @@ class Policy(Value):
     break_glass: bool = False  # whether one person alone may decide C3 after that, with a typed reason and a review afterwards
     widen_after: timedelta = minutes(120)  # from when on the commander may widen the public cadence
     room_settles: timedelta = minutes(1)  # what changes within so long is told to the war room in one go
+    record_within: timedelta = seconds(3)  # how old a screen may be while something is going on; it is exact when the incident rests
     rota_fresh: timedelta = minutes(1)  # how old the rota may be when people are told something
     rhythms: dict[int, Rhythm] = RHYTHMS
     limits: Limits = Limits()
@@ -63,10 +71,10 @@ class Policy(Value):
     plan_ahead: bool = True  # rehearse beside an incident, so that the rest can be printed and done by hand when nothing of ours runs
     patience: dict[Patience, Tries] = PATIENCE
 
-    @field_validator("patience")
+    @field_validator("patience", "approval_valid")
     @classmethod
-    def _with_defaults(cls, given: dict[Patience, Tries]) -> dict[Patience, Tries]:
-        return {**PATIENCE, **given}
+    def _with_defaults(cls, given: dict[Any, Any], info: ValidationInfo) -> dict[Any, Any]:
+        return {**cls.model_fields[info.field_name or ""].default, **given}
 
     @field_validator("rhythms", mode="before")
     @classmethod
@@ -78,18 +86,12 @@ class Policy(Value):
         standard = {str(severity): rhythm.model_dump() for severity, rhythm in RHYTHMS.items()}
         return {s: {**standard.get(s, {}), **told} if isinstance(told, dict) else told for s, told in {**standard, **ours}.items()}
 
-    @field_validator("approval_valid")
-    @classmethod
-    def _for_every_class(cls, given: dict[Risk, timedelta]) -> dict[Risk, timedelta]:
-        return {**APPROVAL_VALID, **given}
-
     @property
     def may_write_to(self) -> tuple[str, ...] | None:
         """The systems that may be written to; None: all."""
         return self.write_access if self.mode == "shadow" else None
 
     def paced(self, duration: timedelta) -> timedelta:
-        """A policy duration in real time."""
         return duration / self.pace
 
     def for_people(self, duration: timedelta) -> timedelta:
@@ -97,7 +99,6 @@ class Policy(Value):
         return max(duration / self.pace, self.least_wait_for_people)
 
     def rhythm(self, severity: int) -> Rhythm:
-        """Cadence, ladders and deadlines at one severity."""
         return self.rhythms[severity]
 
     def standing_authorisation(self, verb: str, at: datetime) -> StandingAuthorisation | None:

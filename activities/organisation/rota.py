@@ -1,7 +1,6 @@
-"""Who is on duty: the roster file, and PagerDuty's schedules where `organisation.toml` names an escalation policy for a role (`[oncall]`).
+"""Who is on duty: PagerDuty says who is called first (`[oncall]`), the roster file who somebody is and what they may decide.
 
-PagerDuty says who is called first; the roster file says who somebody is and what they may decide. Where PagerDuty does not answer, or names
-somebody whom the roster does not know, the roster file holds, and it is said so.
+Where PagerDuty does not answer, or names somebody whom the roster does not know, the roster file holds, and it is said so.
 """
 
 import asyncio
@@ -27,8 +26,6 @@ class OnDuty(Value):
 
 
 class Rota(System):
-    """Reads the roster and the schedules together."""
-
     def __init__(self, organisation: Organisation, pagerduty: PagerDuty) -> None:
         self._organisation = organisation
         self._pagerduty = pagerduty

@@ -14,13 +14,8 @@ _USER = Var("PAGERDUTY_USER")  # whoever types
 _HEADERS = (("Authorization: Token token=", Var("PAGERDUTY_TOKEN")), ("From: ", Var("PAGERDUTY_EMAIL")))
 
 
-class OfPage(Order):
-    """Anything about an incident's page."""
-
+class OfPage(Order, target="page {incident_id}"):
     incident_id: str
-
-    def target(self) -> str:
-        return f"page {self.incident_id}"
 
 
 class Page(OfPage):
@@ -64,7 +59,7 @@ class ToPeople(Order):
         return tuple(post_by_hand(person.slack, self.text_by_hand()) for person in self.people)
 
 
-class Ask(ToPeople):
+class Ask(ToPeople, target="question {question}"):
     """Put a question to people, each with their own code. The first person, the primary, is paged too.
 
     `lines`: its effect, its inverse, what silence means. `options`: what can be answered (`approve`, `decline`, or words of the question's
@@ -79,9 +74,6 @@ class Ask(ToPeople):
     lines: tuple[str, ...]
     options: tuple[str, ...]
     rung: int = 0
-
-    def target(self) -> str:
-        return f"question {self.question}"
 
     def effect(self) -> str:
         return f"{_names(self.people)} asked: {line(self.title)}"
@@ -122,9 +114,8 @@ class NotePage(OfPage):
         return (_of_incident("notes", {"note": {"content": visible(self.text)}}),)
 
 
-class AcknowledgementOf(OfPage):
-    def effect(self) -> str:
-        return "see who has taken the page"
+class AcknowledgementOf(OfPage, effect="see who has taken the page"):
+    """Nothing but the incident: its page is under its id."""
 
 
 class Acknowledgement(Value):
@@ -133,25 +124,19 @@ class Acknowledgement(Value):
     emails: tuple[str, ...] = ()
 
 
-class Acknowledge(OfPage):
+class Acknowledge(OfPage, effect="{person.name} has taken the page"):
     """Take the page in somebody's name, because they told us and not the pager: it must stop waking others."""
 
     undone = "page again"
 
     person: Person
 
-    def effect(self) -> str:
-        return f"{self.person.name} has taken the page"
-
     def by_hand(self) -> tuple[str, ...]:
         return (_event("acknowledge", self.incident_id),)
 
 
-class ResolvePage(OfPage):
+class ResolvePage(OfPage, effect="the page is resolved"):
     undone = "page again"
-
-    def effect(self) -> str:
-        return "the page is resolved"
 
     def by_hand(self) -> tuple[str, ...]:
         return (_event("resolve", self.incident_id),)

@@ -1,6 +1,7 @@
 """An incident's page at PagerDuty: one under the incident's id, and everybody who is wanted asked in once."""
 
 import asyncio
+from functools import partial
 from typing import NamedTuple
 
 from activities.action import Call, Order, Refused
@@ -15,7 +16,7 @@ class Wanted(NamedTuple):
     message: str
 
 
-class Summons(Order):
+class Summons(Order, target="page {incident_id}"):
     """People called through an incident's page. `wanted`: by our key for each. `again`: also whom PagerDuty has called by itself."""
 
     incident_id: str
@@ -24,9 +25,6 @@ class Summons(Order):
     details: dict[str, str] = {}
     wanted: dict[str, Wanted]
     again: bool = False
-
-    def target(self) -> str:
-        return f"page {self.incident_id}"
 
 
 class Pages(CreateOnce[Summons, JSON]):
@@ -56,10 +54,8 @@ class Pages(CreateOnce[Summons, JSON]):
             found = await self._pagerduty.incident(call, page)
             return found if _was_sent(found, key) else None
 
-        async def make() -> None:
-            await self._pagerduty.request_responders(call, page, wanted.user, marked(wanted.message, key))
-
-        await once(call, f"page {page}", find, make)
+        ask = partial(self._pagerduty.request_responders, call, page, wanted.user, marked(wanted.message, key))
+        await once(call, f"page {page}", find, ask)
 
     async def find(self, call: Call, order: Summons) -> JSON | None:
         """A closed page wakes nobody: while somebody is still wanted it counts as none."""
@@ -74,15 +70,14 @@ class Pages(CreateOnce[Summons, JSON]):
     async def _uncalled(self, call: Call, order: Summons, found: JSON) -> dict[str, Wanted]:
         """Whom this page has not called yet: neither we nor, for a first page, its escalation policy."""
         left = {key: wanted for key, wanted in order.wanted.items() if not _was_sent(found, key)}
-        called = await self._called(call, found) if left and not order.again else set()
-        return {key: wanted for key, wanted in left.items() if wanted.user not in called}
-
-    async def _called(self, call: Call, found: JSON) -> set[str]:
-        """The users whom the escalation policy has called. A closed page has no assignments any more; its log knows."""
+        if not left or order.again:
+            return left
         if found["status"] != "resolved":
-            return {str(assignment["assignee"]["id"]) for assignment in found.get("assignments") or ()}
-        log = await self._pagerduty.log(call, found["id"])
-        return {str(line["user"]["id"]) for line in log if line["type"] == "notify_log_entry" and line.get("user")}
+            called = {str(assignment["assignee"]["id"]) for assignment in found.get("assignments") or ()}
+        else:  # a closed page has no assignments any more; its log knows
+            log = await self._pagerduty.log(call, found["id"])
+            called = {str(line["user"]["id"]) for line in log if line["type"] == "notify_log_entry" and line.get("user")}
+        return {key: wanted for key, wanted in left.items() if wanted.user not in called}
 
 
 def _was_sent(incident: JSON, key: str) -> bool:

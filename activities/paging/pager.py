@@ -1,17 +1,16 @@
-"""Pages and questions to our own people: PagerDuty, with Slack's direct messages beside it.
+"""Pages and questions to our own people: PagerDuty, with Slack's direct messages beside it. An incident has one page, under its id.
 
-An incident has one page, under its id. A question goes to each person alone, with the code that is theirs; personal codes never leave this
-file except towards Slack and PagerDuty.
+A question goes to each person alone, with their code; personal codes never leave this file except towards Slack and PagerDuty.
 """
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from temporalio.exceptions import ApplicationError
 
 from activities.action import Call, Effect, NotYet, Refused, Risk, System, action
-from activities.chat.messages import say
 from activities.chat.slack import Slack
 from activities.identity.codes import Codes
 from activities.kit.create_once import once
@@ -20,7 +19,7 @@ from activities.organisation.people import Person
 from activities.paging.orders import Acknowledge, Acknowledgement, AcknowledgementOf, Ask, NotePage, Page, Remind, ResolvePage
 from activities.paging.page import Pages, Summons, Wanted
 from activities.paging.pagerduty import PagerDuty, marked
-from activities.texts import questions
+from activities.texts import wording
 
 _MESSAGE_SECONDS = 5.0  # for a direct message, real seconds: a Slack that hangs must leave time for the page within one attempt
 
@@ -51,22 +50,23 @@ class Pager(System):
         wanted = {f"{call.key}/{person.id}": Wanted(person.pager, order.summary) for person in order.people if person.pager}
         facts = order.model_dump(include={"incident_id", "summary", "severity", "details"})
         incident, adopted = await self._pages.summon(call, Summons(**facts, wanted=wanted, again=order.nth > 1))
-        no_pager = [person.id for person in order.people if not person.pager]
-        return Effect(
-            target=order.target(),
-            summary=order.effect() + (f"; no pager: {', '.join(no_pager)}" if no_pager else ""),
-            proven_by="the incident, looked up by its key, shows who was called",
+        paged, no_pager = ([one.id for one in order.people if bool(one.pager) is has] for has in (True, False))
+        return order.done(
+            "the incident, looked up by its key, shows who was called",
+            order.effect() + (f"; no pager: {', '.join(no_pager)}" if no_pager else ""),
             adopted=adopted,
-            after={"id": incident["id"], "paged": [p.id for p in order.people if p.pager], "no_pager": list(no_pager)},
+            after={"id": incident["id"], "paged": paged, "no_pager": no_pager},
         )
 
     @action("pager.ask", risk=Risk.C0, writes=True)
     async def ask(self, order: Ask, call: Call) -> Effect:
         """Put the question to everybody, once each; who cannot get the message gets a page that carries the code. NobodyReached: nobody."""
-        written = await asyncio.gather(*(self._send_question(order, call, person) for person in order.people))
+        of_question = (order.incident_id, order.question, order.question_digest)
+        codes = {person.id: self._codes.mint(person.id, *of_question) for person in order.people}
+        written = await asyncio.gather(*(self._send_question(order, call, person, codes[person.id]) for person in order.people))
         missed = {one.person.id for one in written if not one.reached}
         to_page = [person for n, person in enumerate(order.people) if n == 0 or person.id in missed]
-        paged = await asyncio.gather(*(self._page_question(order, call, person, with_code=person.id in missed) for person in to_page))
+        paged = await asyncio.gather(*(self._page_question(order, call, one, codes[one.id], one.id in missed) for one in to_page))
         return _delivered(order, f"question {order.question}", written, paged)
 
     @action("pager.remind", risk=Risk.C0, writes=True)
@@ -87,11 +87,9 @@ class Pager(System):
         async def find() -> str | None:
             return next((note for note in await self._pagerduty.notes(call, incident["id"]) if f"[{call.key}]" in note), None)
 
-        async def make() -> None:
-            await self._pagerduty.add_note(call, incident["id"], marked(order.text, call.key))
-
+        make = partial(self._pagerduty.add_note, call, incident["id"], marked(order.text, call.key))
         there = await once(call, order.target(), find, make)
-        return Effect(target=order.target(), summary=order.effect(), proven_by="the incident's notes show it", adopted=there.adopted)
+        return order.done("the incident's notes show it", adopted=there.adopted)
 
     @action("pager.acknowledged")
     async def acknowledged(self, order: AcknowledgementOf, call: Call) -> Acknowledgement:
@@ -116,12 +114,8 @@ class Pager(System):
                 raise NotYet("PagerDuty accepted the acknowledgement, but still pages")
         status = incident["status"] if incident else ""
         seen = {"": "there is no page to take", "resolved": "the page is resolved already: it calls nobody"}
-        return Effect(
-            target=order.target(),
-            summary=seen.get(status, f"{order.person.name} has the page"),
-            proven_by=f"the incident, fetched by its id, is {status}" if incident else "no incident carries the key",
-            adopted=adopted,
-        )
+        proof = f"the incident, fetched by its id, is {status}" if incident else "no incident carries the key"
+        return order.done(proof, seen.get(status, f"{order.person.name} has the page"), adopted=adopted)
 
     @action("pager.resolve", risk=Risk.C0, writes=True)
     async def resolve(self, order: ResolvePage, call: Call) -> Effect:
@@ -136,33 +130,23 @@ class Pager(System):
             incident = await self._pagerduty.incident_of(call, order.incident_id)
             if incident is not None and incident["status"] != "resolved":
                 raise NotYet("PagerDuty accepted the event, but the incident is still open")
-        return Effect(
-            target=order.target(),
-            summary="the page is resolved" if incident else "there is no page to resolve",
-            proven_by="the incident, looked up by its key, is resolved" if incident else "no incident carries the key",
-            adopted=adopted,
-        )
+        if incident is None:
+            return order.done("no incident carries the key", "there is no page to resolve", adopted=adopted)
+        return order.done("the incident, looked up by its key, is resolved", adopted=adopted)
 
-    async def _send_question(self, order: Ask, call: Call, person: Person) -> Delivery:
-        code = self._code(order, person)
-        text = questions.question(
+    async def _send_question(self, order: Ask, call: Call, person: Person, code: str) -> Delivery:
+        text = wording.question(
             incident=order.incident_id, number=order.question, title=order.title, lines=order.lines, options=order.options, code=code,
             rung=order.rung, nth=order.nth,
         )  # fmt: skip
         return await self._message(call, person, text, code)
 
-    async def _page_question(self, order: Ask, call: Call, person: Person, *, with_code: bool) -> Delivery:
+    async def _page_question(self, order: Ask, call: Call, person: Person, code: str, with_code: bool) -> Delivery:
         """The page carries the code only where the message did not arrive: others may read a page."""
-        code = self._code(order, person)
         text = f"{person.name}: question {order.question} of {order.incident_id}: {order.title}"
-        if with_code:
-            text = "\n".join((text, *order.lines, *questions.how_to_answer(order.incident_id, order.question, order.options, code)))
-        else:
-            text += " (your code is in your direct messages)"
+        ways = wording.how_to_answer(order.incident_id, order.question, order.options, code)
+        text = "\n".join((text, *order.lines, *ways)) if with_code else f"{text} (your code is in your direct messages)"
         return await self._page_one(call, order.incident_id, person, order.title, text, code)
-
-    def _code(self, order: Ask, person: Person) -> str:
-        return self._codes.mint(person.id, order.incident_id, order.question, order.question_digest)
 
     async def _message(self, call: Call, person: Person, text: str, code: str = "") -> Delivery:
         async def send() -> bool:
@@ -170,7 +154,7 @@ class Pager(System):
                 raise Refused("no Slack id on the roster")
             async with asyncio.timeout(_MESSAGE_SECONDS):
                 channel = await self._slack.open_direct(call, person.slack)
-                return (await say(self._slack, call, channel, text, f"{call.key}/{person.id}"))[1]
+                return (await self._slack.say(call, channel, text, f"{call.key}/{person.id}"))[1]
 
         return await _delivery(person, "message", send(), code)
 
@@ -202,10 +186,9 @@ def _delivered(order: Ask | Remind, what: str, written: Sequence[Delivery], page
     failures = [f"{one.person.id}: {one.why}" for one in (*written, *paged) if one.why]
     if not reached:
         raise NobodyReached(f"{what} reached nobody: {'; '.join(failures)}")
-    return Effect(
-        target=order.target(),
-        summary=f"{what} reached {', '.join(reached)}",
-        proven_by="conversations.history shows each message, the incident shows each page",
+    return order.done(
+        "conversations.history shows each message, the incident shows each page",
+        f"{what} reached {', '.join(reached)}",
         adopted=all(one.already for one in (*written, *paged) if one.reached),
-        after={"reached": list(reached), "by_message": list(by_message), "by_page": list(by_page), "failures": list(failures)},
+        after={"reached": reached, "by_message": by_message, "by_page": by_page, "failures": failures},
     )

@@ -5,24 +5,19 @@ from types import MappingProxyType
 from typing import Any
 
 from activities.action import Call, Refused
-from activities.kit.http import HttpClient, outcome
-from activities.kit.pages import pages
+from activities.kit.http import HttpClient, outcome, pages
 from activities.kit.words import urls
 from activities.kit.words.escape import visible
 
 JSON = dict[str, Any]
 SEVERITY = MappingProxyType({1: "critical", 2: "error", 3: "warning", 4: "info", 5: "info"})
 LONGEST_SUMMARY, LONGEST_MESSAGE = 1024, 5_000  # characters
-NOBODYS, NOT_FOUND = 400, 404
+NOBODYS = 400
 _PAGE = 100  # the most that PagerDuty lists at once; its default is 25
 
 
 class PagerDuty:
-    """One service. `events`: `https://events.pagerduty.com`; `rest`: `https://api.pagerduty.com` with `Authorization: Token token=…`.
-
-    `routing_key` is the service's integration key. `requester` is the user id of our service account, in whose name people are
-    asked in; `sender` its e-mail address.
-    """
+    """One service: its integration key, and the user (id and e-mail address) of ours in whose name people are asked in."""
 
     def __init__(self, events: HttpClient, rest: HttpClient, *, routing_key: str, requester: str, sender: str) -> None:
         self._events = events
@@ -40,14 +35,10 @@ class PagerDuty:
         await self._event(call, "trigger", dedup_key, payload=payload)
 
     async def resolve(self, call: Call, dedup_key: str) -> None:
-        """Events v2 `resolve`: changes nothing when no incident with this key is open."""
         await self._event(call, "resolve", dedup_key)
 
     async def incident_of(self, call: Call, key: str) -> JSON | None:
-        """The incident with this key: the open one, else the newest; None when there is none.
-
-        Without `date_range` PagerDuty lists the last 30 days only. Without a key it would list every incident there is.
-        """
+        """The open incident with this key, else the newest; None when there is none. Without `date_range` 30 days are listed."""
         if not key:
             raise Refused("an incident is looked up by its key, and the key is empty")
         found = [one async for one in self._all(call, "/incidents", "incidents", incident_key=key, date_range="all")]
@@ -56,41 +47,37 @@ class PagerDuty:
         return max(running or found, key=lambda one: str(one["created_at"]), default=None)
 
     async def incident(self, call: Call, id: str) -> JSON:
-        """`GET /incidents/{id}`. Refused when there is none."""
         return dict((await self._rest.read(call, urls.path("incidents", id))).json()["incident"])
 
     async def request_responders(self, call: Call, id: str, user: str, message: str) -> None:
-        """`POST …/responder_requests`: pages a further user (an id) for an incident. Twice pages twice."""
+        """Pages a further user (an id) for an incident. Twice pages twice."""
         await self._write(call, "POST", urls.path("incidents", id, "responder_requests"), responder_request(self._requester, user, message))
 
     async def acknowledge(self, call: Call, id: str, email: str) -> None:
-        """`PUT /incidents/{id}` as the user with this e-mail address."""
         body = {"incident": {"type": "incident_reference", "status": "acknowledged"}}
         await self._write(call, "PUT", urls.path("incidents", id), body, sender=email)
 
     async def notes(self, call: Call, id: str) -> tuple[str, ...]:
-        """`GET …/notes`: what was noted on an incident. All at once: PagerDuty does not page this list."""
+        """All at once: PagerDuty does not page this list."""
         return tuple(str(note["content"]) for note in (await self._rest.read(call, urls.path("incidents", id, "notes"))).json()["notes"])
 
     async def add_note(self, call: Call, id: str, content: str) -> None:
-        """`POST …/notes`: whoever is on the incident reads it on their phone. Twice is two notes."""
+        """Twice is two notes."""
         await self._write(call, "POST", urls.path("incidents", id, "notes"), {"note": {"content": content}})
 
     async def on_call(self, call: Call, policies: Iterable[str]) -> tuple[JSON, ...]:
-        """`GET /oncalls` of some escalation policies (ids): each with `escalation_policy`, `escalation_level` and `user`."""
+        """Each with `escalation_policy`, `escalation_level` and `user`."""
         wanted = [policy for policy in policies if policy]
         if not wanted:
             return ()  # an empty filter would list everybody who is on call for anything
         return tuple([one async for one in self._all(call, "/oncalls", "oncalls", **{"escalation_policy_ids[]": wanted})])
 
     async def log(self, call: Call, id: str) -> tuple[JSON, ...]:
-        """`GET …/log_entries`: what happened to an incident, newest first."""
         return tuple([line async for line in self._all(call, urls.path("incidents", id, "log_entries"), "log_entries")])
 
     async def user(self, call: Call, id: str) -> JSON | None:
-        """`GET /users/{id}`; None when nobody has this id (any more)."""
-        response = await self._rest.ask(call, "GET", urls.path("users", id))
-        return None if response.status_code == NOT_FOUND else dict(outcome(response).json()["user"])
+        found = await self._rest.find(call, urls.path("users", id))
+        return dict(found["user"]) if found else None
 
     async def own_role(self, call: Call) -> str | None:
         """`GET /users/me`: the role of the user whose token we have. None for a token of the account, which is nobody's."""

@@ -3,8 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Literal
 
-from activities.action import Call, System, Value, action
-from activities.kit.looks import ReadOrder
+from activities.action import Call, Order, System, Value, action
 from activities.kit.words.redact import Redacted, RedactedFields
 from activities.kit.words.shell import Var, command, curl, keep
 from activities.platform.control_plane import BASE, TOKEN, ControlPlane
@@ -13,7 +12,7 @@ Kind = Literal["deploy", "config", "flag", "migration", "iam", "prompt", "model"
 KINDS: tuple[Kind, ...] = ("deploy", "config", "flag", "migration", "iam", "prompt", "model", "scheduler", "vendor")
 
 
-class ChangesSince(ReadOrder, target="change-feed", effect="read everything that was changed in the last {look_back}"):
+class ChangesSince(Order, target="change-feed", effect="read everything that was changed in the last {look_back}"):
     """Read what was changed in the time before the call's instant, whatever it concerns."""
 
     look_back: timedelta = timedelta(hours=24)
@@ -52,7 +51,6 @@ class Changes(Value):
 
     @property
     def complete(self) -> bool:
-        """True when no kind of change is missing."""
         return not self.gaps
 
 

@@ -31,8 +31,6 @@ class PartOf(PlatformLook, effect="read the {part} of {service}", path="services
 
 
 class PlatformResource(RestResource):
-    """A setting of the control plane."""
-
     base, token = BASE, TOKEN
 
     def target(self) -> str:

@@ -10,8 +10,6 @@ from activities.kit.words import urls
 
 
 class AppPlane:
-    """Calls to our own product, as a customer makes them."""
-
     def __init__(self, door: HttpClient) -> None:
         self._client = door
 
@@ -24,7 +22,6 @@ class AppPlane:
         return True
 
     async def running(self, call: Call, part: str) -> bool:
-        """Whether `scheduler`, `batch` or `autonomy` runs."""
         said: dict[str, Any] = (await self._client.read(call, urls.path(part))).json()
         return bool(said["running"])
 

@@ -18,7 +18,7 @@ _TOKEN = ("Authorization: OAuth ", Var("STATUSPAGE_TOKEN"))
 _KEYS_KEPT = 50
 
 
-class Publish(Order):
+class Publish(Order, target="status page"):  # on whichever host: one approval is for both
     """Tell customers. `body` is `templates.render(template, fields)`, and `fields` come from `wording.public`.
 
     An approval covers services, state, title, template and the organisation's own text for it (`own`): every later update that says the
@@ -43,10 +43,6 @@ class Publish(Order):
     host: Literal["status page", "second status page"] = "status page"
     at: datetime | None = None
     page_incident: str = ""
-
-    def target(self) -> str:
-        """The status page, on whichever host: one approval is for both."""
-        return "status page"
 
     def effect(self) -> str:
         return f"the public status page says {self.state} for {wording.listing(self.services)}: “{self.body}”"
@@ -74,27 +70,21 @@ class StatusPage(System):
     async def publish(self, order: Publish, call: Call) -> Effect:
         """Publish it once. Refused: not the wording that was approved, or no second host. NotYet: the public page does not show it (yet)."""
         _check_wording(order)
-        page = self._page(order)
+        page = self._statuspage if order.host == "status page" else self._second
+        if page is None:
+            raise Refused("no second status host is configured (INCIDENT_STATUSPAGE_FALLBACK_URL)")
         posts = Posts(page)
         there = await posts.once(call, order)
         if order.at is not None:
             await _set_time(page, call, there.found, order, order.at)
-        return Effect(
-            target=order.target(),
-            summary=f"the public page says {order.state} for {wording.listing(order.services)}"
-            + (f", as of {order.at:%H:%M} UTC" if order.at else ""),
-            proven_by="the public page, read without credentials, shows this state and this text",
+        as_of = f", as of {order.at:%H:%M} UTC" if order.at else ""
+        return order.done(
+            "the public page, read without credentials, shows this state and this text",
+            f"the public page says {order.state} for {wording.listing(order.services)}{as_of}",
             adopted=there.adopted,
             before=posts.before,
             after={"id": there.found["id"], "state": order.state, "body": order.body, "url": str(there.found.get("shortlink") or "")},
         )
-
-    def _page(self, order: Publish) -> Statuspage:
-        if order.host == "status page":
-            return self._statuspage
-        if self._second is None:
-            raise Refused("no second status host is configured (INCIDENT_STATUSPAGE_FALLBACK_URL)")
-        return self._second
 
 
 class Posts(CreateOnce[Publish, JSON]):

@@ -1,19 +1,14 @@
-"""Atlassian Statuspage v1 (https://developer.statuspage.io), and the page that the public reads. Nothing is tried twice here.
-
-The API has no idempotency key: callers leave theirs in `metadata`, whose values must be objects.
-"""
+"""Atlassian Statuspage v1 (https://developer.statuspage.io), and the page that the public reads. Nothing is tried twice here."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
 from activities.action import Call
-from activities.kit.http import HttpClient, outcome
-from activities.kit.pages import pages
+from activities.kit.http import HttpClient, pages
 from activities.kit.words import urls
 
 JSON = dict[str, Any]
-NOT_FOUND = 404
 _PAGE = 100  # the most that Statuspage lists at once
 
 
@@ -35,20 +30,18 @@ class Statuspage:
         return pages("the list of incidents of the status page", 1, page)
 
     async def incident(self, call: Call, id: str) -> JSON | None:
-        """`GET …/incidents/{id}`; None when there is none."""
-        response = await self._manage.ask(call, "GET", self._incidents + urls.path(id))
-        return None if response.status_code == NOT_FOUND else dict(outcome(response).json())
+        return await self._manage.find(call, self._incidents + urls.path(id))
 
     async def create(self, call: Call, incident: JSON) -> str:
-        """`POST …/incidents`: the id of a new incident with its first update."""
+        """The id of a new incident with its first update."""
         return str((await self._manage.write(call, "POST", self._incidents, json={"incident": incident})).json()["id"])
 
     async def update(self, call: Call, id: str, incident: JSON) -> None:
-        """`PATCH …/incidents/{id}`: a `body` becomes a further update."""
+        """A `body` becomes a further update."""
         await self._manage.write(call, "PATCH", self._incidents + urls.path(id), json={"incident": incident})
 
     async def set_time(self, call: Call, id: str, update: str, at: datetime) -> None:
-        """`PATCH …/incidents/{id}/incident_updates/{update}`: the time that the page shows beside an update, to the second (UTC)."""
+        """The time that the page shows beside an update, to the second (UTC)."""
         shown = {"display_at": at.replace(microsecond=0).isoformat()}
         path = self._incidents + urls.path(id, "incident_updates", update)
         await self._manage.write(call, "PATCH", path, json={"incident_update": shown})

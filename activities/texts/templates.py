@@ -1,9 +1,8 @@
 """What we may say, as data: named and versioned templates with placeholders.
 
-The sentences of the seed (§1.1 status page and support macro, §4.1 ticket) stand here word for word, marks of emphasis included; `render`
-drops the marks, because a status page and a support mail would show them. Every placeholder has a pattern. A public text holds only what
-its patterns let in, so that an approval of a template is an approval of everything that it can ever say. An organisation may have its own
-text for a template (`organisation.toml`, `[templates]`): within the same placeholders, and without the words that are never public.
+The sentences of the seed (§1.1, §4.1) stand here word for word; `render` drops their marks of emphasis. Every placeholder has a pattern: a
+public text holds only what its patterns let in, so that an approval of a template is an approval of everything that it can ever say. An
+organisation's own text for one (`[templates]`) has the same placeholders, and none of the words that are never public.
 """
 
 import re
@@ -39,63 +38,41 @@ class Template(Value):
 
 
 # A text that has been approved somewhere is never edited: it gets a new version beside it.
-_ALL = (
-    Template(
-        name="investigating@1", states=("investigating",),
-        text="_Investigating ({at} UTC)_ — We are investigating elevated errors affecting **{services}**. Next update in **{next}**.",
-    ),
-    Template(
-        name="identified@1", states=("identified",),
-        text="_Identified ({at} UTC)_ — We are investigating elevated errors affecting **{services}**. Mitigation is in progress. "
-        "Next update in **{next}**.",
-    ),
-    Template(
-        name="monitoring@1", states=("monitoring",),
-        text="_Monitoring ({at} UTC)_ — A fix has been deployed. We are monitoring recovery and will provide a final update within **{next}**.",
-    ),
-    Template(
-        name="resolved@1", states=("resolved",),
-        text="_Resolved ({at} UTC)_ — The elevated errors affecting **{services}** have stopped, and the service has been stable for "
-        "**{stable}**. This incident is resolved.",
-    ),
-    Template(
-        name="resolved-by-hand@1", states=("resolved",),
-        text="_Resolved ({at} UTC)_ — The elevated errors affecting **{services}** have stopped. This incident is resolved.",
-    ),
-    Template(
-        name="update@1", states=("investigating", "identified"),
-        text="_Update ({at} UTC)_ — We continue to work on the issue affecting **{services}**. Next update in **{next}**.",
-    ),
-    Template(
-        name="still-monitoring@1", states=("monitoring",),
-        text="_Update ({at} UTC)_ — We continue to monitor the recovery of **{services}**. Next update in **{next}**.",
-    ),
-    Template(
-        name="holding@1", states=("investigating", "identified", "monitoring"),
-        text="_Update ({at} UTC)_ — We are aware of an issue affecting **{services}** and are working on it. We will share more as soon as "
-        "we can. Next update in **{next}**.",
-    ),
-    Template(
-        name="support@1",
-        text="We’re experiencing an incident impacting **{feature}** for some customers. Our engineers are working on it with high priority. "
-        "Status: **{link}**. We’ll keep you updated.",
-    ),
-    Template(
-        name="room-status@1",
-        text="{at} UTC · {severity} · {phase} · IC {commander} · Scribe {scribe}\nRadius: {radius}\nIn force: {measures}\n"
-        "Waiting for: {questions}\nStatus page: {public}\nNext update: {next}",
-    ),
-    Template(
-        name="brief@1",
-        text="{incident} at {at} UTC: {severity}, {phase}\nImpact: {impact}\nNow: {doing}\nIn charge: {commander}\nNext brief: {next}",
-    ),
-    Template(
-        name="ticket@1",
-        text="**Title:** [{severity}] {title}\n**Start:** {start}\n**IC:** {commander} • **Scribe:** {scribe}\n**Scope:** {scope}\n"
-        "**Impact:** {impact}\n**Hypotheses:** {hypotheses}\n**Actions taken:** {actions}\n**Next update:** {next}",
-    ),
-)  # fmt: skip
-TEMPLATES: Mapping[str, Template] = MappingProxyType({one.name: one for one in _ALL})
+_TEXTS: dict[str, tuple[tuple[str, ...], str]] = {  # by name: the states that it may speak for, and what it says
+    "investigating@1": (("investigating",),
+        "_Investigating ({at} UTC)_ — We are investigating elevated errors affecting **{services}**. Next update in **{next}**."),
+    "identified@1": (("identified",),
+        "_Identified ({at} UTC)_ — We are investigating elevated errors affecting **{services}**. Mitigation is in progress. "
+        "Next update in **{next}**."),
+    "monitoring@1": (("monitoring",),
+        "_Monitoring ({at} UTC)_ — A fix has been deployed. We are monitoring recovery and will provide a final update within **{next}**."),
+    "resolved@1": (("resolved",),
+        "_Resolved ({at} UTC)_ — The elevated errors affecting **{services}** have stopped, and the service has been stable for "
+        "**{stable}**. This incident is resolved."),
+    "resolved-by-hand@1": (("resolved",),
+        "_Resolved ({at} UTC)_ — The elevated errors affecting **{services}** have stopped. This incident is resolved."),
+    "update@1": (("investigating", "identified"),
+        "_Update ({at} UTC)_ — We continue to work on the issue affecting **{services}**. Next update in **{next}**."),
+    "still-monitoring@1": (("monitoring",),
+        "_Update ({at} UTC)_ — We continue to monitor the recovery of **{services}**. Next update in **{next}**."),
+    "holding@1": (("investigating", "identified", "monitoring"),
+        "_Update ({at} UTC)_ — We are aware of an issue affecting **{services}** and are working on it. We will share more as soon as "
+        "we can. Next update in **{next}**."),
+    "support@1": ((),
+        "We’re experiencing an incident impacting **{feature}** for some customers. Our engineers are working on it with high priority. "
+        "Status: **{link}**. We’ll keep you updated."),
+    "room-status@1": ((),
+        "{at} UTC · {severity} · {phase} · IC {commander} · Scribe {scribe}\nRadius: {radius}\nIn force: {measures}\n"
+        "Waiting for: {questions}\nStatus page: {public}\nNext update: {next}"),
+    "brief@1": ((),
+        "{incident} at {at} UTC: {severity}, {phase}\nImpact: {impact}\nNow: {doing}\nIn charge: {commander}\nNext brief: {next}"),
+    "ticket@1": ((),
+        "**Title:** [{severity}] {title}\n**Start:** {start}\n**IC:** {commander} • **Scribe:** {scribe}\n**Scope:** {scope}\n"
+        "**Impact:** {impact}\n**Hypotheses:** {hypotheses}\n**Actions taken:** {actions}\n**Next update:** {next}"),
+}  # fmt: skip
+TEMPLATES: Mapping[str, Template] = MappingProxyType(
+    {n: Template(name=n, states=states, text=text) for n, (states, text) in _TEXTS.items()}
+)
 
 _TRACE = re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{16,}\b", re.IGNORECASE)
 
@@ -150,15 +127,12 @@ def _placeholders(text: str) -> tuple[str, ...]:
 
 def render(name: str, fields: Mapping[str, str], own: str = "") -> str:
     """The template's text, filled, without marks of emphasis. Raises `Refused` for a wrong, missing or unknown field."""
-    return _filled(template(name, own), fields, lambda text: re.sub(r"^_(.+?)_", r"\1", text.replace("**", "")))
+    return fill(name, fields, own, lambda text: re.sub(r"^_(.+?)_", r"\1", text.replace("**", "")))
 
 
-def fill(name: str, fields: Mapping[str, str]) -> str:
+def fill(name: str, fields: Mapping[str, str], own: str = "", marks: Callable[[str], str] = str) -> str:
     """As `render`, with the marks of emphasis kept: for the places that show them (tickets)."""
-    return _filled(template(name), fields, str)
-
-
-def _filled(chosen: Template, fields: Mapping[str, str], marks: Callable[[str], str]) -> str:
+    chosen = template(name, own)
     patterns = chosen.fields
     if set(fields) != set(patterns):
         raise Refused(f"wording {chosen.name} takes {', '.join(patterns)}; it was given {', '.join(sorted(fields)) or 'nothing'}")

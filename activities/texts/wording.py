@@ -1,24 +1,22 @@
-"""What we write to people, filled by pure functions: the public texts, the ticket, the war room's status, the executives' brief."""
+"""What we write to people, filled by pure functions: the public texts, the ticket, the war room's status, the executives' brief, and questions."""
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from activities.kit.words import escape
 from activities.kit.words.redact import redact
+from activities.kit.words.shell import command
 from activities.texts.templates import fill, render, template
 
 INTERIM_SCRIBE = "timeline bot"  # it writes from the first moment on; a person may be assigned beside it
 LONGEST_LINE = 500  # characters
+LONGEST_QUESTION = 12  # lines: a phone's screen
 # Words of a code name: they must suggest nothing.
 _COLOURS = ("amber", "azure", "coral", "ebony", "ivory", "jade", "ochre", "olive", "pearl", "russet", "sepia", "silver", "teal", "umber")
 _BIRDS = ("crane", "dove", "finch", "grebe", "heron", "lark", "linnet", "martin", "osprey", "plover", "robin", "siskin", "swift", "wren")
-
-
-def clock(at: datetime) -> str:
-    """An instant as the seed writes it, `12:36` (UTC)."""
-    return f"{at:%H:%M}"
 
 
 def duration(of: timedelta) -> str:
@@ -43,7 +41,7 @@ def _as_name(service: str) -> str:
 
 def public(name: str, services: Iterable[str], at: datetime, period: timedelta, own: str = "") -> dict[str, str]:
     """The fields of a status page template. `period`: until the next update, or how long the service has been stable (policy time)."""
-    known = {"at": clock(at), "services": listing(services), "next": duration(period), "stable": duration(period)}
+    known = {"at": f"{at:%H:%M}", "services": listing(services), "next": duration(period), "stable": duration(period)}
     return {field: known[field] for field in template(name, own).fields if field in known}
 
 
@@ -91,7 +89,7 @@ def room(*, at: datetime, severity: int, measures: Iterable[str] = (), questions
         "next": "on change", "measures": "nothing", "questions": "nobody",
     }  # fmt: skip
     given = {**known, "measures": " · ".join(measures), "questions": " · ".join(questions)}
-    return fill("room-status@1", {"at": clock(at), "severity": f"SEV-{severity}", **_known(given, otherwise)})
+    return fill("room-status@1", {"at": f"{at:%H:%M}", "severity": f"SEV-{severity}", **_known(given, otherwise)})
 
 
 def brief(*, at: datetime, severity: int, **known: str) -> str:
@@ -100,7 +98,43 @@ def brief(*, at: datetime, severity: int, **known: str) -> str:
     `known`: incident, phase, impact, doing, commander, next.
     """
     otherwise = {"impact": "not known yet", "doing": "looking", "commander": "nobody yet", "next": "on change"}
-    return fill("brief@1", {"at": clock(at), "severity": f"SEV-{severity}", **_known(known, otherwise)})
+    return fill("brief@1", {"at": f"{at:%H:%M}", "severity": f"SEV-{severity}", **_known(known, otherwise)})
+
+
+def question(
+    *, incident: str, number: int, title: str, lines: Iterable[str], options: Iterable[str], code: str, rung: int = 0, nth: int = 1
+) -> str:
+    """A question to one person, with the code that is theirs alone and exactly what to type. At most twelve lines: a phone's screen."""
+    again = f" · reminder {nth - 1}" if nth > 1 else ""
+    raised = " · escalated to you" if rung else ""
+    head = f"Question {number} of {incident}{raised}{again}: {escape.line(title, LONGEST_LINE)}"
+    ways = how_to_answer(incident, number, options, code)
+    shown = _folded(lines, LONGEST_QUESTION - 2 - len(ways))
+    return "\n".join((head, *shown, f"Your code, for you alone: {code}", *ways))
+
+
+def _folded(lines: Iterable[str], room: int) -> tuple[str, ...]:
+    """These lines in so many: what is too much goes on in the last line but one, so that the first ones and the last stay as they are."""
+    every = [escape.line(one, LONGEST_LINE) for one in lines]
+    if len(every) <= room:
+        return tuple(every)
+    kept = max(room - 2, 0)
+    return (*every[:kept], escape.line("; ".join(every[kept:-1]), LONGEST_LINE), every[-1])
+
+
+def how_to_answer(incident: str, number: int, options: Iterable[str], code: str) -> tuple[str, ...]:
+    """What to type for each option at a shell, and once for the Temporal UI. An option is the name of a command and of a signal."""
+    every = tuple(options)
+    if every == ("answer",):
+        typed = json.dumps({"question": number, "code": code, "value": "…"}, ensure_ascii=False)
+        return (
+            f"  answer: {command('incident', 'answer', incident, str(number), 'VALUE', '--code', code)}",
+            f"  or in the Temporal UI: signal `answer`, input `{typed}`",
+        )
+    commands = (f"  {option}: {command('incident', option.replace('_', '-'), incident, str(number), '--code', code)}" for option in every)
+    first, *others = (f"`{option}`" for option in every)
+    also = f" ({', '.join(others)})" if others else ""
+    return (*commands, f"  or in the Temporal UI: signal {first}, input `{json.dumps(code)}`{also}")
 
 
 def _known(given: Mapping[str, str], otherwise: Mapping[str, str]) -> dict[str, str]:

@@ -11,12 +11,10 @@ from typing import Any
 import httpx
 
 from activities.action import Call, NotYet, Refused
-from activities.kit.http import HttpClient, Moved, outcome
-from activities.kit.pages import pages
+from activities.kit.http import HttpClient, Moved, pages
 from activities.kit.words import urls
 
 JSON = dict[str, Any]
-NOT_FOUND = 404
 _PAGE = 100  # the most that GitHub lists at once
 _INDEX_LAGS = timedelta(hours=1)  # at most: so old is what the search surely knows
 
@@ -30,11 +28,6 @@ class _Client:
     async def _read(self, call: Call, path: str, **params: Any) -> httpx.Response:
         with _rate_limit_is_no_refusal():
             return await self._client.read(call, path, **params)
-
-    async def _read_if_there(self, call: Call, path: str) -> JSON | None:
-        response = await self._client.ask(call, "GET", path)
-        with _rate_limit_is_no_refusal():
-            return None if response.status_code == NOT_FOUND else dict(outcome(response).json())
 
     async def _write(self, call: Call, method: str, path: str, body: JSON | None = None) -> httpx.Response:
         with _rate_limit_is_no_refusal():
@@ -76,15 +69,13 @@ class GitHub(_Client):
         return min(ours, key=lambda issue: int(issue["number"]), default=None)
 
     async def create(self, call: Call, title: str, body: str) -> int:
-        """`POST …/issues`: the number of a new issue."""
         return int((await self._write(call, "POST", self._issues, {"title": title, "body": body})).json()["number"])
 
     async def issue(self, call: Call, number: int) -> JSON | None:
-        """`GET …/issues/{number}`; None when there is none."""
-        return await self._read_if_there(call, self._issues + urls.path(number))
+        with _rate_limit_is_no_refusal():
+            return await self._client.find(call, self._issues + urls.path(number))
 
     async def rewrite(self, call: Call, number: int, body: str) -> None:
-        """`PATCH …/issues/{number}`: sets the body."""
         await self._write(call, "PATCH", self._issues + urls.path(number), {"body": body})
 
 
@@ -97,20 +88,15 @@ class Repositories(_Client):
         return permissions.get("admin")
 
     async def rulesets(self, call: Call, repository: str) -> list[JSON]:
-        """`GET …/rulesets`: names and ids of the repository's own, without conditions and rules."""
         return [one async for one in self._all(call, _path(repository, "rulesets"), includes_parents="false")]
 
     async def ruleset(self, call: Call, repository: str, id: int) -> JSON:
-        """`GET …/rulesets/{id}`: the whole of it. Refused when there is none."""
         return dict((await self._read(call, _path(repository, "rulesets", id))).json())
 
-    async def make_ruleset(self, call: Call, repository: str, ruleset: JSON) -> int:
-        """`POST …/rulesets`: its id. Refused when one of that name is there."""
-        return int((await self._write(call, "POST", _path(repository, "rulesets"), ruleset)).json()["id"])
-
-    async def change_ruleset(self, call: Call, repository: str, id: int, ruleset: JSON) -> None:
-        """`PUT …/rulesets/{id}`: sets it."""
-        await self._write(call, "PUT", _path(repository, "rulesets", id), ruleset)
+    async def set_ruleset(self, call: Call, repository: str, ruleset: JSON, id: int | None = None) -> None:
+        """`PUT …/rulesets/{id}`; without an id `POST …/rulesets`, which is refused when one of that name is there."""
+        method, names = ("POST", ("rulesets",)) if id is None else ("PUT", ("rulesets", str(id)))
+        await self._write(call, method, _path(repository, *names), ruleset)
 
     async def remove_ruleset(self, call: Call, repository: str, id: int) -> None:
         await self._write(call, "DELETE", _path(repository, "rulesets", id))
@@ -120,7 +106,6 @@ class Repositories(_Client):
         return [one async for one in self._all(call, _path(repository, "rules", "branches", *branch.split("/")))]
 
     async def branch(self, call: Call, repository: str, branch: str) -> JSON:
-        """`GET …/branches/{branch}`: its newest commit. Refused when there is no such branch."""
         return dict((await self._read(call, _path(repository, "branches", *branch.split("/")))).json())
 
     async def heads(self, call: Call, repository: str, prefix: str) -> dict[str, str]:

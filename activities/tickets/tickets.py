@@ -12,7 +12,7 @@ _ISSUES = ("https://api.github.com/repos/", Var("GITHUB_REPOSITORY"), "/issues")
 _TOKEN = ("Authorization: Bearer ", Var("GITHUB_TOKEN"))
 
 
-class OpenTicket(Order):
+class OpenTicket(Order, target="ticket of {incident_id}", effect="a ticket “{title}” is open"):
     """Open the incident's ticket. `body`: `wording.ticket(...)`. The effect's `after` holds `number` and `url`."""
 
     undone = "close the ticket with a comment"
@@ -21,31 +21,18 @@ class OpenTicket(Order):
     title: str
     body: str
 
-    def target(self) -> str:
-        return f"ticket of {self.incident_id}"
-
-    def effect(self) -> str:
-        return f"a ticket “{self.title}” is open"
-
     def by_hand(self) -> tuple[str, ...]:
-        """The ticket, with the marker by which we find it again."""
         body = f"{self.body}\n\n{_marker(self.incident_id, 'by-hand')}"
         return (curl("POST", _ISSUES, _TOKEN, body={"title": line(self.title), "body": body}),)
 
 
-class RewriteTicket(Order):
+class RewriteTicket(Order, target="ticket {number}", effect="ticket {number} is up to date"):
     """Bring our part of the ticket's body up to date."""
 
     undone = "choose an earlier version in the ticket's edit history"
 
     number: int
     body: str
-
-    def target(self) -> str:
-        return f"ticket {self.number}"
-
-    def effect(self) -> str:
-        return f"ticket {self.number} is up to date"
 
     def by_hand(self) -> tuple[str, ...]:
         """The same text as a comment: by hand, a new body would lose the hidden marker and what people wrote below it."""
@@ -70,9 +57,7 @@ class Tickets(CreateOnce[OpenTicket, JSON]):
             await self._github.rewrite(call, order.number, wanted)
             if await self._text(call, order.number) != wanted:
                 raise NotYet(f"ticket {order.number} does not show the new text")
-        return Effect(
-            target=order.target(), summary=order.effect(), proven_by="the ticket, fetched again, shows the text", adopted=now == wanted
-        )
+        return order.done("the ticket, fetched again, shows the text", adopted=now == wanted)
 
     async def _text(self, call: Call, number: int) -> str:
         """The body as we write it: an edit in the browser brings other line ends."""
@@ -95,10 +80,9 @@ class Tickets(CreateOnce[OpenTicket, JSON]):
         return "" if _whose(order.incident_id) in (found.get("body") or "") else "GitHub shows another ticket"
 
     async def describe(self, call: Call, order: OpenTicket, there: There[JSON]) -> Effect:
-        return Effect(
-            target=order.target(),
-            summary=f"ticket {there.found['number']} “{there.found['title']}” is open",
-            proven_by="the ticket, fetched by its number, carries our marker",
+        return order.done(
+            "the ticket, fetched by its number, carries our marker",
+            f"ticket {there.found['number']} “{there.found['title']}” is open",
             adopted=there.adopted,
             after={"number": there.found["number"], "url": there.found["html_url"]},
         )

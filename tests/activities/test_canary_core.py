@@ -45,7 +45,7 @@ def test_a_healthy_target_advances_and_a_bad_one_does_not() -> None:
     assert bad.count(Verdict.ADVANCE) <= 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(TICKS, max_size=40), st.sampled_from([0.0, 0.1, 1.0]))
 def test_credit_is_capped_and_nothing_advances_early(ticks: list[Tick], weight: float) -> None:
     seen = Evidence()
@@ -60,7 +60,7 @@ def test_credit_is_capped_and_nothing_advances_early(ticks: list[Tick], weight: 
             break
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.floats(-20, 20), st.integers(0, 60))
 def test_no_data_never_advances_and_ends_in_hold(llr: float, dwell_ticks: int) -> None:
     seen, said = Evidence(llr=llr, dwell=dwell_ticks * 30.0), []
@@ -70,7 +70,7 @@ def test_no_data_never_advances_and_ends_in_hold(llr: float, dwell_ticks: int) -
     assert Verdict.ADVANCE not in said and said[-1] is Verdict.HOLD
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TICKS, st.floats(-20, 20))
 def test_a_veto_always_aborts(tick: Tick, llr: float) -> None:
     assert weigh(POLICY, 6, 0.1, Evidence(llr=llr), tick.model_copy(update={"veto": "stop"}))[0] is Verdict.ABORT

@@ -224,10 +224,10 @@ def test_measures_always_balance(moves: list[tuple[str, int]]) -> None:
             order = switch_off(f"flag-{which}", "", Policy()).given(FlagReading(value=Switch(on=True)))
             imposed.append(measures.register(SWITCHED_OFF, order, NOW))
         elif which < len(imposed) and move == "lift":
-            measures.lifted(imposed[which], LATER)
+            imposed[which].lifted_at = LATER
             lifted.add(imposed[which].number)
         elif which < len(imposed):
-            measures.take_over(imposed[which], "dana")
+            imposed[which].held_by = "dana"
             held.add(imposed[which].number)
     numbers = {i.number for i in imposed}
     assert {i.number for i in measures.standing} == numbers - lifted

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities.ledger.patch import difference, patched
+from activities.ledger.record import difference, patched
 
 things = st.lists(st.fixed_dictionaries({"number": st.integers(1, 6), "text": st.sampled_from("abc")}), max_size=6)
 states = st.fixed_dictionaries(

@@ -159,7 +159,7 @@ def worlds(draw: st.DrawFn) -> tuple[Rollout, dict[str, Any]]:
 
 
 @given(worlds())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_every_target_is_safe_as_far_as_anybody_knows(drawn: tuple[Rollout, dict[str, Any]]) -> None:
     of, against = drawn
     for one in targets(of, **against).eligible:
@@ -174,7 +174,7 @@ def test_every_target_is_safe_as_far_as_anybody_knows(drawn: tuple[Rollout, dict
 
 
 @given(worlds())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_revision_is_either_a_target_or_says_why_not_and_targets_are_newest_first(drawn: tuple[Rollout, dict[str, Any]]) -> None:
     of, against = drawn
     found = targets(of, **against)
@@ -184,7 +184,7 @@ def test_every_revision_is_either_a_target_or_says_why_not_and_targets_are_newes
 
 
 @given(worlds(), st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_knowing_less_or_forbidding_more_never_makes_a_target(drawn: tuple[Rollout, dict[str, Any]], data: st.DataObject) -> None:
     of, against = drawn
     before = set(names(targets(of, **against)))
@@ -207,7 +207,7 @@ def test_knowing_less_or_forbidding_more_never_makes_a_target(drawn: tuple[Rollo
 
 
 @given(worlds())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_order_in_which_revisions_are_listed_does_not_matter(drawn: tuple[Rollout, dict[str, Any]]) -> None:
     of, against = drawn
     turned = of.model_copy(update={"revisions": tuple(reversed(of.revisions))})

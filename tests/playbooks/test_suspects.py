@@ -301,7 +301,7 @@ any_clues = st.builds(
 
 
 @given(any_clues)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_there_is_always_an_answer_with_a_reason_and_a_measure(found: TriageFindings) -> None:
     said = diagnose(found)
     assert 0 <= said.confidence <= 1
@@ -317,13 +317,13 @@ def test_there_is_always_an_answer_with_a_reason_and_a_measure(found: TriageFind
 
 
 @given(any_clues, st.randoms(use_true_random=False))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_order_of_the_evidence_does_not_matter(found: TriageFindings, rng: random.Random) -> None:
     assert diagnose(_shuffled(found, rng)) == diagnose(found)
 
 
 @given(any_clues, any_change)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_change_that_came_long_after_changes_nothing_but_itself(found: TriageFindings, other: Change) -> None:
     if found.changes is None or found.began() is None:
         return

@@ -76,7 +76,7 @@ def test_a_line_that_somebody_deleted_does_not_come_back(nth: int) -> None:
 
 
 @given(st.permutations(re.split(r"(?m)^(?=## )", DRAFT)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_sections_in_another_order_stay_in_that_order(sections: list[str]) -> None:
     edited = "".join(section.replace("in your words:", "in your words: we slept.") for section in sections)
     again = renewed(edited)
@@ -94,7 +94,7 @@ EDITS = st.lists(
 
 @given(EDITS, st.sampled_from(["\n", "\r\n"]), st.booleans())
 @example([("delete", 0, 0)] * 12, "\r\n", True)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_whatever_people_do_to_it_every_sentence_of_theirs_stays(edits: list[tuple[str, int, int]], eol: str, twice: bool) -> None:
     lines, written = DRAFT.splitlines(), set[str]()
     for n, (what, one, other) in enumerate(edits):

@@ -118,7 +118,7 @@ def test_what_changed_is_told_line_by_line() -> None:
     assert changes(situations.asking(), situations.asking(version=42)) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=300), st.integers(min_value=60, max_value=140))
 def test_no_text_from_outside_moves_the_cursor_or_breaks_the_page(text: str, width: int) -> None:
     seen = drawn(render(situations.asking(title=text, waiting_for=text, because=(text,), room=text), NOW, width), width)
@@ -142,7 +142,7 @@ def test_what_hangs_on_the_wall_fits_on_one_page(width: int) -> None:
         assert len(lines) <= 60
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=200))
 def test_no_text_from_outside_becomes_a_command(text: str) -> None:
     """Whatever an alert or a person called something: a line that is no comment is a command that an order said itself."""

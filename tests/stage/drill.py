@@ -49,7 +49,7 @@ class WithoutSandbox(UnsandboxedWorkflowRunner):
     """A fifth of a story's processor time. That the playbooks run in the sandbox is proven by `tests/histories` and by the real server."""
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        """As in the worker's own sandbox (`worker/sandbox.py`)."""
+        """As in the worker's own sandbox (`worker/service.py`)."""
         return ContextFree(super().create_instance(det))
 
 

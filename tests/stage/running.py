@@ -19,7 +19,7 @@ from workflows.incident import Phase, Question
 from workflows.playbook import Playbook
 from workflows.status import Status
 
-PATIENCE = 30.0  # seconds that a story waits for something before it fails, on an idle machine
+PATIENCE = 120.0  # seconds that a story waits for something before it fails; much more than it takes on an idle machine
 PAUSE = 0.03  # seconds between two looks
 
 

@@ -1,8 +1,9 @@
 """How anything is changed: asked where automation may not decide, carried out once, read back (design §4)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
+
+from temporalio import workflow
 
 from activities.action import A, Effect, Grant, O, Order, Risk, Verb, action_of
 from workflows.engine.invoker import Invoker
@@ -27,29 +28,38 @@ class ChangeResult:
         return self.effect is not None
 
 
+@dataclass
 class Steps:
-    def __init__(self, state: IncidentState, invoker: Invoker, questions: Questions) -> None:
-        self._state = state
-        self._invoker = invoker
-        self._questions = questions
+    """What every step needs: its line on the screen, and people to ask when it cannot be done."""
+
+    state: IncidentState
+    invoker: Invoker
+    questions: Questions
 
     def begin(self, verb: Verb[Any, Any], order: Order, state: StepState = StepState.RUNNING) -> Step:
-        return self._state.begin(action_of(verb), order, self._invoker.risk(verb, order), state)
+        """A step appears on the screen."""
+        action, steps = action_of(verb), self.state.steps
+        step = Step(
+            number=len(steps) + 1, phase=self.state.phase, verb=action.name, target=order.target(), says=order.effect(),
+            risk=self.invoker.risk(verb, order), state=state, started_at=workflow.now(), by_hand=order.by_hand(), owner=action.asks[0],
+        )  # fmt: skip
+        steps.append(step)
+        return step
 
     def done(self, step: Step, answer: object) -> None:
         """It was carried out, found done already, or only noted (a plan, or shadow mode)."""
         if isinstance(answer, Effect):
             state = StepState.ASSUMED if answer.assumed else StepState.ADOPTED if answer.adopted else StepState.DONE
-            self._state.end(step, state, f"{answer.summary} (proven by {answer.proven_by})")
+            self.state.end(step, state, f"{answer.summary} (proven by {answer.proven_by})")
         else:
-            self._state.end(step, StepState.DONE, getattr(answer, "summary", "") or "looked")
+            self.state.end(step, StepState.DONE, getattr(answer, "summary", "") or "looked")
 
     async def repair(self, step: Step, verb: Verb[Any, Any], order: Order, out: RetriesExhausted, *, may_skip: bool) -> bool:
         """Ask what to do about a step that cannot be done. True: skip it. False: try again. Raises `HandOver`."""
-        state = self._state
+        state = self.state
         step.state, step.result = StepState.FAILED, out.why
         state.note("failed", f"{step.verb} {step.target}: {out.why}", step=step)
-        decision = await self._questions.repair(
+        decision = await self.questions.repair(
             action_of(verb), f"{step.verb} on {step.target} is not done", out.why, order=order, may_skip=may_skip
         )
         if decision.verdict == "hand_over":
@@ -59,71 +69,56 @@ class Steps:
             step.result = decision.by
         return decision.verdict == "skip"
 
+    def not_granted(self, step: Step, decision: Decision) -> ChangeResult:
+        why = "nobody answered" if decision.unanswered else f"declined by {decision.by}"
+        self.state.end(step, StepState.DECLINED, why)
+        return ChangeResult(unanswered=decision.unanswered, declined=not decision.unanswered)
 
-class Changes:
+
+class Changes(Steps):
     """Readings and changes that are no temporary measures."""
-
-    def __init__(self, state: IncidentState, invoker: Invoker, questions: Questions, steps: Steps) -> None:
-        self._state = state
-        self._invoker = invoker
-        self._questions = questions
-        self._steps = steps
 
     async def do(self, verb: Verb[O, A], order: O) -> A:
         """Look at something (C0), or make a change that automation may make alone. Anything graver goes through `propose` or `impose`."""
-        step, again = self._steps.begin(verb, order), False
-        while True:
-            try:
-                answer = await self._invoker.step(verb, order, step, again=again)
-            except RetriesExhausted as out:
-                await self._steps.repair(step, verb, order, out, may_skip=False)
-                again = True
-                continue
-            self._steps.done(step, answer)
-            return answer
+        return cast("A", await self._carry_out(verb, order, self.begin(verb, order), may_skip=False))
 
     async def look(self, verb: Verb[O, A], order: O) -> A | None:
         """A reading that can be done without: None, and not a question, when it cannot be done."""
-        step = self._steps.begin(verb, order)
+        step = self.begin(verb, order)
         try:
-            answer = await self._invoker.step(verb, order, step)
+            answer = await self.invoker.step(verb, order, step)
         except RetriesExhausted as out:
-            self._state.end(step, StepState.FAILED, f"unknown: {out.why}")
+            self.state.end(step, StepState.FAILED, f"unknown: {out.why}")
             return None
-        self._steps.done(step, answer)
+        self.done(step, answer)
         return answer
 
     async def propose(
         self, verb: Verb[O, Effect], order: O, *, facts: tuple[str, ...] = (), silence: Silence = Silence.HOLD, under: Grant | None = None
     ) -> ChangeResult:
         """Make a change that is no temporary measure. `under`: the grant of a plan that it belongs to."""
-        step, grant = self._steps.begin(verb, order, StepState.ASKING), under
+        step, grant = self.begin(verb, order, StepState.ASKING), under
         if step.risk >= Risk.C2 and grant is None:
-            decision = await self._questions.approval(verb, [order], ApprovalTerms(facts=facts, silence=silence))
+            decision = await self.questions.approval(verb, [order], ApprovalTerms(facts=facts, silence=silence))
             if decision.grant is None:
                 return self.not_granted(step, decision)
             grant = decision.grant
+        return ChangeResult(await self._carry_out(verb, order, step, grant, may_skip=True))
+
+    async def _carry_out(self, verb: Verb[O, A], order: O, step: Step, grant: Grant | None = None, *, may_skip: bool) -> A | None:
+        """Try until it is done. None: a person has skipped it."""
         again = False
         while True:
             try:
-                effect = await self._invoker.step(verb, order, step, grant=grant, again=again)
+                answer = await self.invoker.step(verb, order, step, grant=grant, again=again)
             except RetriesExhausted as out:
-                if await self._steps.repair(step, verb, order, out, may_skip=True):
-                    return ChangeResult()
+                if await self.repair(step, verb, order, out, may_skip=may_skip):
+                    return None
                 again = True
-                continue
-            self._steps.done(step, effect)
-            return ChangeResult(effect)
+            else:
+                self.done(step, answer)
+                return answer
 
     def needs_approval(self, verb: Verb[O, Any], order: O) -> bool:
         """True when automation may not do this alone."""
-        return self._invoker.risk(verb, order) >= Risk.C2
-
-    async def approve_all(self, verb: Verb[O, Effect], orders: Sequence[O], terms: ApprovalTerms) -> Decision:
-        """One question for several orders that belong together (a ramp, a canary): asked once, granted for exactly these."""
-        return await self._questions.approval(verb, orders, terms)
-
-    def not_granted(self, step: Step, decision: Decision) -> ChangeResult:
-        why = "nobody answered" if decision.unanswered else f"declined by {decision.by}"
-        self._state.end(step, StepState.DECLINED, why)
-        return ChangeResult(unanswered=decision.unanswered, declined=not decision.unanswered)
+        return self.invoker.risk(verb, order) >= Risk.C2

@@ -6,14 +6,12 @@ from typing import Any, Generic, cast
 from temporalio import workflow
 
 from activities.action import Effect, Grant, I, Measure, Order, Risk, action_of
-from workflows.engine.changes import ChangeResult, Changes, Steps
-from workflows.engine.invoker import Invoker
+from workflows.engine.changes import ChangeResult, Steps
 from workflows.engine.measures import Imposed
 from workflows.engine.proof.proof import Proof
-from workflows.engine.state import IncidentState
 from workflows.errors import NeedsApproval, RetriesExhausted
 from workflows.incident import Silence
-from workflows.people.questions import ApprovalTerms, Questions
+from workflows.people.questions import ApprovalTerms
 from workflows.status import Step, StepState
 
 
@@ -40,14 +38,9 @@ class _Attempt(Generic[I]):
         return self.imposed if self.imposed is not self.onto else None
 
 
-class Impositions:
-    def __init__(self, state: IncidentState, invoker: Invoker, questions: Questions, steps: Steps, changes: Changes, proof: Proof) -> None:
-        self._state = state
-        self._invoker = invoker
-        self._questions = questions
-        self._steps = steps
-        self._changes = changes
-        self._proof = proof
+@dataclass
+class Impositions(Steps):
+    proof: Proof
 
     async def impose(
         self, measure: Measure[I], order: I, *, facts: tuple[str, ...] = (), silence: Silence = Silence.HOLD, under: Grant | None = None,
@@ -61,22 +54,22 @@ class Impositions:
         terms = ApprovalTerms(facts=facts, silence=silence)
         if order.concerns_nobody():
             return ChangeResult()
-        step = self._steps.begin(measure.impose, order)
+        step = self.begin(measure.impose, order)
         while True:
-            step.risk = self._invoker.risk(measure.impose, order)
-            grant, undo = under or (self._state.standing_grant(measure.impose, order) if authorised else None), ""
+            step.risk = self.invoker.risk(measure.impose, order)
+            grant, undo = under or (self.state.standing_grant(measure.impose, order) if authorised else None), ""
             if step.risk >= Risk.C2 and grant is None:
                 asked = order.given(await self._look(measure, order, step))
                 undo = asked.undo().digest(measure.name)
                 step.state = StepState.ASKING
-                decision = await self._questions.approval(measure.impose, [asked], terms)
+                decision = await self.questions.approval(measure.impose, [asked], terms)
                 if decision.grant is None:
-                    return self._changes.not_granted(step, decision)
+                    return self.not_granted(step, decision)
                 grant = decision.grant
             try:
                 return await self._carry_out(_Attempt(measure, order, step, grant, undo, onto, onto))
             except (PriorStateChanged, NeedsApproval) as changed:
-                self._state.note("changed meanwhile", f"{order.target()}: {changed}; asking again", step=step)
+                self.state.note("changed meanwhile", f"{order.target()}: {changed}; asking again", step=step)
 
     async def _carry_out(self, attempt: _Attempt[I]) -> ChangeResult:
         while True:
@@ -84,7 +77,7 @@ class Impositions:
                 effect, wanted, found = await self._once(attempt)
             except NeedsApproval:
                 if attempt.new is not None and not attempt.again:
-                    self._state.measures.lifted(attempt.new, workflow.now())
+                    attempt.new.lifted_at = workflow.now()
                 raise
             except RetriesExhausted as out:
                 if await self._give_up(attempt, out):
@@ -95,34 +88,34 @@ class Impositions:
             if effect.late_until:
                 attempt.imposed.order = attempt.imposed.order.late_until_known(effect.late_until)
             if effect.assumed:
-                self._proof.shadow.expect(attempt.measure, wanted, found, attempt.step)
-            self._steps.done(attempt.step, effect)
+                self.proof.shadow.expect(attempt.measure, wanted, found, attempt.step)
+            self.done(attempt.step, effect)
             return ChangeResult(effect, imposed=attempt.imposed)
 
     async def _once(self, attempt: _Attempt[I]) -> tuple[Effect, I, object]:
         """One try: look, register, act."""
         measure, order = attempt.measure, attempt.order
-        async with self._invoker.one_at_a_time[action_of(measure.impose).system]:
-            found = await self._invoker.quietly(measure.look, order.look())
+        async with self.invoker.one_at_a_time[action_of(measure.impose).system]:
+            found = await self.invoker.quietly(measure.look, order.look())
             wanted = order.given(found)
             if attempt.imposed is None:
                 if attempt.undo and wanted.undo().digest(measure.name) != attempt.undo:
                     raise PriorStateChanged("it is not as it was when the question was put")
-                attempt.imposed = self._state.measures.register(measure, wanted, workflow.now())
+                attempt.imposed = self.state.measures.register(measure, wanted, workflow.now())
             elif attempt.again:
                 # A lost try may have worked: what we see now may be our own doing, not the state before.
                 wanted = wanted.model_copy(update={"prior": cast("Any", attempt.imposed.order).prior})
-            return await self._invoker.step(measure.impose, wanted, attempt.step, grant=attempt.grant, again=attempt.again), wanted, found
+            return await self.invoker.step(measure.impose, wanted, attempt.step, grant=attempt.grant, again=attempt.again), wanted, found
 
     async def _give_up(self, attempt: _Attempt[I], out: RetriesExhausted) -> bool:
         """What comes after a try that failed. True: a person has skipped the step."""
         if out.lapsed:
-            self._state.note("lapsed", out.why, step=attempt.step)
+            self.state.note("lapsed", out.why, step=attempt.step)
             attempt.again = True
             return False
         if out.refused and attempt.new is not None and not attempt.new.certain:
-            self._state.measures.lifted(attempt.new, workflow.now())
-        if await self._steps.repair(attempt.step, attempt.measure.impose, attempt.order, out, may_skip=True):
+            attempt.new.lifted_at = workflow.now()
+        if await self.repair(attempt.step, attempt.measure.impose, attempt.order, out, may_skip=True):
             return True
         if attempt.imposed is not None and attempt.imposed.lifted_at is not None:
             attempt.imposed = None
@@ -133,6 +126,6 @@ class Impositions:
         looking: Order = order.look()
         while True:
             try:
-                return await self._invoker.quietly(measure.look, looking)
+                return await self.invoker.quietly(measure.look, looking)
             except RetriesExhausted as out:
-                await self._steps.repair(step, measure.look, order, out, may_skip=False)
+                await self.repair(step, measure.look, order, out, may_skip=False)

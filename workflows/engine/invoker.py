@@ -3,65 +3,49 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, is_cancelled_exception
 
 from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience, Risk, Verb, action_of
-from activities.organisation.policy import Policy
+from workflows.engine.state import IncidentState
 from workflows.errors import NeedsApproval, NotSentInShadow, RetriesExhausted
-from workflows.incident import Severity
 from workflows.status import Step, StepState
 
 
-class CallContext(Protocol):
-    """On whose account verbs are invoked: an incident, or a workflow with a lifetime of its own. `id` begins every key."""
-
-    id: str
-    policy: Policy
-    severity: Severity
-    paused_by: str
-    narrow_actions: list[datetime]
-    rehearsing: bool
-
-    @property
-    def confidence(self) -> float:
-        """How sure we are that there is a cause to act at all, 0 to 1."""
-
-    def assumes(self, action: Action) -> bool:
-        """Whether an action is only noted and not done."""
-
-    def note_suppressed(self, message: str) -> None:
-        """Shadow mode: note what would have been sent."""
-
-
 class Invoker:
-    """Invokes verbs on one account. `counts`: how often each was invoked before, when this is not the first run of the workflow.
+    """Invokes verbs on account of an incident, or of a freeze.
 
+    `counts`: how often each was invoked before, when this is not the first run of the workflow.
     `keys`: what keys begin with, where the account's id is used again later.
     """
 
-    def __init__(self, context: CallContext, counts: Mapping[str, int] | None = None, keys: str = "") -> None:
-        self._context = context
-        self._keys = keys or context.id
+    def __init__(self, state: IncidentState, counts: Mapping[str, int] | None = None, keys: str = "") -> None:
+        self._state = state
+        self._keys = keys or state.id
         self.counts: dict[str, int] = defaultdict(int, counts or {})
         self.stopping: asyncio.Task[None] | None = None  # a task that was cancelled: an activity that completes must not let it go on
+        self._short = 0  # how many activities are under way that end in a moment
         # One change at a time per system: two of our own branches must not race for the same route or policy.
         self.one_at_a_time: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is under way but waits: timers, people, and activities that may take minutes."""
+        return not self._short
+
     def risk(self, verb: Verb[O, Any], order: Order) -> Risk:
         """The class of this very order, raised to a question's when automation's own caps are used up (spec §2.4)."""
-        context, limits = self._context, self._context.policy.limits
+        state, limits = self._state, self._state.policy.limits
         action = action_of(verb)
         risk = action.risk(order, limits)
         if risk is not Risk.C1 or action.patience is Patience.WATCH:
             return risk  # watching a step goes on under the grant of the plan that the step belongs to
-        since = workflow.now() - context.policy.paced(limits.narrow_actions_window)
-        recent = sum(at > since for at in context.narrow_actions)
-        unsure = context.confidence < limits.trigger_confidence
+        since = workflow.now() - state.policy.paced(limits.narrow_actions_window)
+        recent = sum(at > since for at in state.narrow_actions)
+        unsure = state.confidence < limits.trigger_confidence
         return Risk.C2 if unsure or recent >= limits.narrow_actions else Risk.C1
 
     def key(self, action: Action, order: Order) -> str:
@@ -75,14 +59,17 @@ class Invoker:
         action = action_of(verb)
         self._check(verb, order, grant)
         step.key = step.key or self.key(action, order)
-        narrow = action.risk(order, self._context.policy.limits) is Risk.C1 and action.patience is not Patience.WATCH
-        if self._context.assumes(action):
-            if narrow and not self._context.rehearsing:
-                self._context.narrow_actions.append(workflow.now())  # it would have counted
-            return cast("A", self._assumed(order))
-        await self._unpaused(step, action)
+        narrow = action.risk(order, self._state.policy.limits) is Risk.C1 and action.patience is not Patience.WATCH
+        if self._state.assumes(action):
+            if narrow and not self._state.rehearsing:
+                self._state.narrow_actions.append(workflow.now())  # it would have counted
+            why = "not done: this is a plan" if self._state.rehearsing else "not done: shadow mode"
+            return cast("A", Effect(target=order.target(), summary=order.effect(), proven_by=why, assumed=True))
+        if action.writes and self._state.paused_by:
+            step.state = StepState.PAUSED
+            await workflow.wait_condition(lambda: not self._state.paused_by)
         if narrow:
-            self._context.narrow_actions.append(workflow.now())
+            self._state.narrow_actions.append(workflow.now())
         step.state = StepState.RUNNING
         return await self._invoke(verb, order, step.key, order.effect(), grant=grant, again=again)
 
@@ -94,8 +81,8 @@ class Invoker:
     async def quietly(self, verb: Verb[O, A], order: O, *, key: str = "", grant: Grant | None = None) -> A:
         """Invoke a verb that is no step of the playbook: our own record, a page, a message. Raises `RetriesExhausted`, `NotSentInShadow`."""
         action = action_of(verb)
-        if self._context.assumes(action):  # nothing is sent, and the caller must know that
-            self._context.note_suppressed(order.effect())
+        if self._state.assumes(action):  # nothing is sent, and the caller must know that
+            self._state.note_suppressed(order.effect())
             raise NotSentInShadow(f"shadow mode: {action.system} was not granted write access")
         return await self._invoke(verb, order, key or self.key(action_of(verb), order), order.effect(), grant=grant)
 
@@ -104,23 +91,16 @@ class Invoker:
         if risk >= Risk.C2 and (grant is None or order.digest(name) not in grant.covers):
             raise NeedsApproval(f"{name} on {order.target()} is {risk.label} and was not granted")
 
-    def _assumed(self, order: Order) -> Effect:
-        why = "not done: this is a plan" if self._context.rehearsing else "not done: shadow mode"
-        return Effect(target=order.target(), summary=order.effect(), proven_by=why, assumed=True)
-
-    async def _unpaused(self, step: Step, action: Action) -> None:
-        if action.writes and self._context.paused_by:
-            step.state = StepState.PAUSED
-            await workflow.wait_condition(lambda: not self._context.paused_by)
-
     async def _invoke(self, verb: Verb[O, A], order: O, key: str, summary: str, *, grant: Grant | None = None, again: bool = False) -> A:
-        context, action = self._context, action_of(verb)
-        tries = context.policy.patience[action.patience]
+        state, action = self._state, action_of(verb)
+        tries = state.policy.patience[action.patience]
         call = Call(
-            incident_id=context.id, key=key, at=workflow.now(), pace=context.policy.pace, again=again, grant=grant,
-            limits=context.policy.limits, observe_only=context.policy.observe_only,
-            write_access=context.policy.may_write_to,
+            incident_id=state.id, key=key, at=workflow.now(), pace=state.policy.pace, again=again, grant=grant,
+            limits=state.policy.limits, observe_only=state.policy.observe_only,
+            write_access=state.policy.may_write_to,
         )  # fmt: skip
+        short = action.patience in (Patience.READ, Patience.CHANGE)
+        self._short += short
         try:
             answer = await workflow.execute_activity(
                 verb,
@@ -132,12 +112,14 @@ class Invoker:
                     initial_interval=tries.first_pause, maximum_interval=tries.longest_pause, maximum_attempts=tries.tries
                 ),
                 cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-                priority=Priority(priority_key=int(context.severity)),
+                priority=Priority(priority_key=int(state.severity)),
             )
         except ActivityError as failure:
             if is_cancelled_exception(failure):
                 raise asyncio.CancelledError from failure
             raise _retries_exhausted(failure) from failure
+        finally:
+            self._short -= short
         if self.stopping is not None and asyncio.current_task() is self.stopping:
             raise asyncio.CancelledError
         return answer

@@ -1,6 +1,7 @@
 """Lifting temporary measures: latest first, step by step where that is possible, and stopped at the first regression (design §4)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from temporalio import workflow
@@ -8,26 +9,20 @@ from temporalio import workflow
 from activities.action import Grant, Imposition, Order, Role, action_of
 from activities.kit.setting import LANDS_WITHIN
 from workflows.engine.changes import Steps
-from workflows.engine.invoker import Invoker
 from workflows.engine.measures import Imposed, lift_question
 from workflows.engine.proof.proof import Proof
-from workflows.engine.state import IncidentState
 from workflows.errors import RetriesExhausted
-from workflows.people.questions import Decision, Questions
+from workflows.people.questions import Decision
 from workflows.status import StepState
 
 
-class Lifts:
-    def __init__(self, state: IncidentState, invoker: Invoker, questions: Questions, steps: Steps, proof: Proof) -> None:
-        self._state = state
-        self._invoker = invoker
-        self._questions = questions
-        self._steps = steps
-        self._proof = proof
+@dataclass
+class Lifts(Steps):
+    proof: Proof
 
     async def lift_measures(self, *, asking: Role, resting: timedelta, asks: str) -> None:
         """Lift what is in force when a person says so. A *no* leaves it in force in that person's name."""
-        if not (measures := self._state.measures.liftable()):
+        if not (measures := self.state.measures.liftable()):
             return
         decision = await self._confirm(asks, measures, (asking, Role.INCIDENT_COMMANDER))
         if decision.granted:
@@ -39,34 +34,34 @@ class Lifts:
     async def confirm_all(self, asks: str) -> Decision:
         """The commander's word for lifting everything, after a hand-over. A *no* means: not yet, ask again later."""
         while True:
-            decision = await self._confirm(asks, self._state.measures.liftable(), (Role.INCIDENT_COMMANDER,))
+            decision = await self._confirm(asks, self.state.measures.liftable(), (Role.INCIDENT_COMMANDER,))
             if decision.granted:
                 return decision
-            await self._proof.rest(self._state.policy.repage, "the commander continues by hand")
+            await self.proof.rest(self.state.policy.repage, "the commander continues by hand")
 
     async def lift_all(self, measures: Sequence[Imposed], decision: Decision, resting: timedelta = timedelta(0)) -> None:
         """Lift these, in this order, resting and looking between. Raises `HandOver` at the first regression."""
         for n, imposed in enumerate(measures):
             if n and resting:
-                await self._proof.rest(resting, "rest between two lifts")
+                await self.proof.rest(resting, "rest between two lifts")
             await self.lift(imposed, decision.grant)
-            await self._proof.stop_at_a_regression(imposed)
+            await self.proof.stop_at_a_regression(imposed)
 
     async def lift(self, imposed: Imposed, grant: Grant | None) -> None:
         """Lift one measure, step by step where it can be divided. People are asked when it cannot be done."""
         self._expect_a_late_write(imposed)
-        for n, undo in enumerate(imposed.undo_steps(self._state.policy.return_steps)):
+        for n, undo in enumerate(imposed.order.undo_steps(self.state.policy.return_steps)):
             if n:
-                await self._proof.stop_at_a_regression(imposed)
+                await self.proof.stop_at_a_regression(imposed)
             if not await self._step(imposed, undo, grant, may_ask=True):
                 return
-        self._state.measures.lifted(imposed, workflow.now())
+        imposed.lifted_at = workflow.now()
 
     async def lift_at_once(self, imposed: Imposed, grant: Grant) -> None:
         """Lift it in one step and ask nobody. Raises `RetriesExhausted` when it cannot be done."""
         self._expect_a_late_write(imposed)
         await self._step(imposed, imposed.undo, grant, may_ask=False)
-        self._state.measures.lifted(imposed, workflow.now())
+        imposed.lifted_at = workflow.now()
 
     def _expect_a_late_write(self, imposed: Imposed) -> None:
         """A try whose reply was lost may still land: the lift looks again after that."""
@@ -75,44 +70,44 @@ class Lifts:
 
     def keep(self, imposed: Imposed, who: str) -> None:
         """It stays in force, and a named person has taken it over."""
-        self._state.measures.take_over(imposed, who)
-        self._state.note("kept in force", f"{imposed.says} stays in force in the name of {who}", by=who)
+        imposed.held_by = who
+        self.state.note("kept in force", f"{imposed.says} stays in force in the name of {who}", by=who)
 
     def ended(self, imposed: Imposed) -> None:
         """It has ended by itself: nothing is left to lift."""
-        self._state.measures.lifted(imposed, workflow.now())
-        self._state.note("lifted", imposed.says)
+        imposed.lifted_at = workflow.now()
+        self.state.note("lifted", imposed.says)
 
     async def _step(self, imposed: Imposed, undo: Order, grant: Grant | None, *, may_ask: bool) -> bool:
         """One step of a lift. False: skipped, and kept in force by whoever skipped it."""
         verb, again = imposed.measure.lift, False
-        step = self._steps.begin(verb, undo)
+        step = self.begin(verb, undo)
         while True:
             try:
-                async with self._invoker.one_at_a_time[action_of(verb).system]:
+                async with self.invoker.one_at_a_time[action_of(verb).system]:
                     if isinstance(undo, Imposition):
-                        undo = undo.given(await self._invoker.quietly(imposed.measure.look, undo.look()))
-                    effect = await self._invoker.step(verb, undo, step, grant=grant, again=again)
+                        undo = undo.given(await self.invoker.quietly(imposed.measure.look, undo.look()))
+                    effect = await self.invoker.step(verb, undo, step, grant=grant, again=again)
             except RetriesExhausted as out:
                 if not may_ask:
-                    self._state.end(step, StepState.FAILED, out.why)
+                    self.state.end(step, StepState.FAILED, out.why)
                     raise
-                if await self._steps.repair(step, verb, undo, out, may_skip=True):
-                    self._state.measures.take_over(imposed, step.result or "the commander")
+                if await self.repair(step, verb, undo, out, may_skip=True):
+                    imposed.held_by = step.result or "the commander"
                     return False
                 again = True
                 continue
-            self._steps.done(step, effect)
+            self.done(step, effect)
             if effect.seen_at is not None:
-                await self._proof.until(effect.seen_at, "")
+                await self.proof.until(effect.seen_at, "")
             return True
 
     async def _confirm(self, asks: str, measures: Sequence[Imposed], roles: tuple[Role, ...]) -> Decision:
-        shares = self._state.policy.return_steps
-        listed = "; ".join(_listed(imposed, len(imposed.undo_steps(shares))) for imposed in measures) or "nothing"
+        shares = self.state.policy.return_steps
+        listed = "; ".join(_listed(imposed, len(imposed.order.undo_steps(shares))) for imposed in measures) or "nothing"
         facts = ("watched after each lift; if the impact comes back, the rest stays in force",) if measures else ()
         draft = lift_question(asks, measures, roles, shares=shares, effect=f"lift, latest first: {listed}", facts=facts)
-        return await self._questions.confirmation(draft)
+        return await self.questions.confirmation(draft)
 
 
 def _listed(imposed: Imposed, steps: int) -> str:

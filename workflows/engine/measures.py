@@ -1,7 +1,7 @@
 """Temporary measures: what this incident imposed and has not lifted (design §4, spec §2.7)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -20,17 +20,26 @@ class Imposed:
     since: datetime
     certain: bool = False
     assumed: bool = False  # only noted: a plan, or shadow mode
-    held_by: str = ""
-    lifted_at: datetime | None = None
+    held_by: str = ""  # a named person, who keeps it in force: the incident may end with it
+    lifted_at: datetime | None = None  # it is not in force any more, or never was
+    _shown: tuple[Imposition, InForce] | None = field(default=None, repr=False)
+
+    def shown(self) -> InForce:
+        """As it is shown. Its commands are built only once for an order: it is asked for at every turn."""
+        if self._shown is None or self._shown[0] is not self.order:
+            order = self.order
+            self._shown = order, InForce(
+                number=self.number, name=self.name, target=order.target(), since=self.since, sticky=self.measure.sticky, certain=self.certain,
+                lifts_by=order.inverse(), by_hand=self.undo.by_hand(), held_by=self.held_by,
+            )  # fmt: skip
+        shown = self._shown[1]
+        shown.certain, shown.held_by = self.certain, self.held_by
+        return shown
 
     @property
     def undo(self) -> Order:
         """The order that lifts it at once."""
         return self.order.undo()
-
-    def undo_steps(self, shares: Sequence[float]) -> tuple[Order, ...]:
-        """The orders that lift it step by step, with a look at the customers between."""
-        return self.order.undo_steps(shares)
 
     @property
     def name(self) -> str:
@@ -50,7 +59,7 @@ def lift_question(
     facts: tuple[str, ...] = (), inverse: str = "impose again", silence: Silence = Silence.HOLD,
 ) -> QuestionDraft:  # fmt: skip
     """May these be lifted? `shares`: step by step, where a lift can be divided."""
-    lifts = [(imposed, imposed.undo_steps(shares) if shares else (imposed.undo,)) for imposed in measures]
+    lifts = [(imposed, imposed.order.undo_steps(shares) if shares else (imposed.undo,)) for imposed in measures]
     return QuestionDraft(
         asks=asks, roles=roles, facts=facts, inverse=inverse, silence=silence,
         effect=effect or "; ".join(imposed.undo.effect() for imposed in measures),
@@ -70,14 +79,6 @@ class Measures:
         imposed = Imposed(len(self._imposed) + 1, measure, order, at)
         self._imposed.append(imposed)
         return imposed
-
-    def lifted(self, imposed: Imposed, at: datetime) -> None:
-        """It is not in force any more, or never was."""
-        imposed.lifted_at = at
-
-    def take_over(self, imposed: Imposed, who: str) -> None:
-        """A named person holds it from now on; the incident may end with it in force."""
-        imposed.held_by = who
 
     @property
     def standing(self) -> list[Imposed]:
@@ -103,11 +104,4 @@ class Measures:
 
     def in_force(self) -> list[InForce]:
         """As it is shown, oldest first."""
-        return [
-            InForce(
-                number=i.number, name=i.measure.name, target=i.order.target(), since=i.since, sticky=i.measure.sticky, certain=i.certain,
-                lifts_by=i.order.inverse(), by_hand=i.undo.by_hand(), held_by=i.held_by,
-            )
-            for i in reversed(self.standing)
-            if not i.assumed
-        ]  # fmt: skip
+        return [imposed.shown() for imposed in reversed(self.standing) if not imposed.assumed]

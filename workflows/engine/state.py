@@ -9,7 +9,7 @@ from typing import Any
 
 from temporalio import workflow
 
-from activities.action import OURS, Action, Grant, O, Order, Patience, Risk, Role, Verb, action_of
+from activities.action import OURS, Action, Grant, O, Patience, Risk, Role, Verb, action_of
 from activities.organisation.policy import Policy
 from activities.texts.wording import code_name, traces
 from workflows.engine.measures import Measures
@@ -107,15 +107,6 @@ class IncidentState:
         valid = policy.for_people(policy.approval_valid[Risk.C2])
         return self.approvals.standing(name, [order], signed, valid, now) if signed else None
 
-    def begin(self, action: Action, order: Order, risk: Risk, state: StepState = StepState.RUNNING) -> Step:
-        """A step appears on the screen."""
-        step = Step(
-            number=len(self.steps) + 1, phase=self.phase, verb=action.name, target=order.target(), says=order.effect(), risk=risk,
-            state=state, started_at=workflow.now(), by_hand=order.by_hand(), owner=action.asks[0],
-        )  # fmt: skip
-        self.steps.append(step)
-        return step
-
     def end(self, step: Step, state: StepState, result: str) -> None:
         step.state, step.result, step.ended_at = state, result, workflow.now()
         self.note(state.value, f"{step.verb} {step.target}: {result}", step=step, verb=step.verb, target=step.target, key=step.key)
@@ -134,22 +125,18 @@ class IncidentState:
         self.note("task", f"for {owner.title} ({who}): {text}", owner=owner.value)
 
     def classify(self, facts: Facts, quality: Quality = Quality.UNKNOWN) -> bool:
-        """Classify again on what is known now. Automation may only raise; what the rules say is shown either way. True: raised."""
+        """Classify again on what is known now. Automation may only raise (INV-10); what the rules say is shown either way. True: raised."""
         found = classify(facts, self.policy.severity)
         self.severity_history.observe(
             Observation(at=workflow.now(), facts=facts, quality=quality), self.policy.severity.paced(self.policy.pace)
         )
         self.breached |= any(ratio >= self.policy.mitigated_error_ratio for ratio in facts.err_ratio.values())
         self.exposure |= facts.data_exposure.at_least("SUSPECTED") or facts.isolation_failure.at_least("SUSPECTED")
-        return self.raise_severity(found.severity, tuple(f"{rule.rule}: {rule.because}" for rule in found.rules[:3]))
-
-    def raise_severity(self, to: Severity, because: tuple[str, ...]) -> bool:
-        """Automation may only raise (INV-10). True when it did."""
+        because = tuple(f"{rule.rule}: {rule.because}" for rule in found.rules[:3])
         self.because = because or self.because
-        if to >= self.severity:
-            return False
-        self.set_severity(to, "; ".join(because), "automation")
-        return True
+        if raised := found.severity < self.severity:
+            self.set_severity(found.severity, "; ".join(because), "automation")
+        return raised
 
     def set_severity(self, to: Severity, because: str, by: str) -> None:
         """Another severity from now on: raised by automation, or as a person decides."""
@@ -203,7 +190,7 @@ class IncidentState:
 
     @property
     def anything_in_force(self) -> bool:
-        return bool(self.measures.in_force())
+        return any(not imposed.assumed for imposed in self.measures.standing)
 
     @property
     def lasting_measures(self) -> bool:

@@ -11,7 +11,7 @@ from activities.metrics.telemetry import BlastRadius
 from activities.organisation.catalogue import Catalogue, Deployed
 from activities.organisation.organisation import Organisation, ReadAll
 from activities.organisation.policy import Policy
-from workflows.engine.changes import Changes, Steps
+from workflows.engine.changes import Changes
 from workflows.engine.impose import Impositions
 from workflows.engine.invoker import Invoker
 from workflows.engine.lift import Lifts
@@ -30,16 +30,15 @@ class Verbs:
         self._invoker = invoker
         self._questions = questions
         self._announcer = announcer
-        steps = Steps(state, invoker, questions)
-        changes = Changes(state, invoker, questions, steps)
+        changes = Changes(state, invoker, questions)
         self._proof = proof = Proof(state, invoker, questions, announcer)
-        self._lifts = lifts = Lifts(state, invoker, questions, steps, proof)
+        self._lifts = lifts = Lifts(state, invoker, questions, proof)
         self._catalogue: Catalogue | None = None
         # Reading: as a step; as a step that can be done without; as no step; as no step, raising `RetriesExhausted`.
         self.do, self.look, self.read, self.quietly = changes.do, changes.look, proof.look, invoker.quietly
         # Changing, and measures in force.
-        self.propose, self.needs_approval, self.approve_all = changes.propose, changes.needs_approval, changes.approve_all
-        self.impose = Impositions(state, invoker, questions, steps, changes, proof).impose
+        self.propose, self.needs_approval, self.approve_all = changes.propose, changes.needs_approval, questions.approval
+        self.impose = Impositions(state, invoker, questions, proof).impose
         self.in_force, self.standing_grant = state.measures.of, state.standing_grant
         self.lift, self.lift_measures, self.keep, self.ended = lifts.lift, lifts.lift_measures, lifts.keep, lifts.ended
         # People: something only a person may say; an after-action item; the war room; a page.
@@ -84,7 +83,7 @@ class Verbs:
     def unregister(self, imposed: Imposed | None) -> None:
         """It is not in force any more, or never was."""
         if imposed is not None:
-            self.state.measures.lifted(imposed, workflow.now())
+            imposed.lifted_at = workflow.now()
 
     def expect_in_shadow(self, imposed: Imposed, found: object, verb: Verb[Any, Any]) -> None:
         """Shadow mode: look whether people do what the latest step of this verb only noted."""

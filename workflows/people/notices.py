@@ -100,7 +100,7 @@ class Notices:
         await self._quietly(Pager.page, page)
 
     def _message(self, question: Question, people: tuple[Person, ...], nth: int) -> Ask:
-        """With its head, the code and what to type it fits on a phone's screen: at most twelve lines (`questions.question`)."""
+        """With its head, the code and what to type it fits on a phone's screen: at most twelve lines (`wording.question`)."""
         expires = f" (from {question.expires_at:%H:%M:%S} UTC)" if question.expires_at else ""
         lines = (
             f"effect: {shorten(question.effect, LONGEST_EFFECT, placeholder='… (incident status --full)')}" if question.effect else "",

@@ -23,7 +23,7 @@ from activities.flags.flags import SWITCHED_OFF, switch_off
 from activities.kit.setting import Change, Reading
 from activities.kit.words.shell import command
 from activities.organisation.catalogue import Deployed
-from activities.organisation.misread import meant
+from activities.organisation.organisation import meant
 from activities.organisation.policy import Policy
 from activities.write_gate.write_gate import READ_ONLY, WriteGateOf, WriteGates, read_only
 from workflows.engine.verbs import Verbs

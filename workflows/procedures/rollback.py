@@ -17,8 +17,7 @@ from activities.freeze.freezes import Freezes
 from activities.freeze.orders import ExemptDeploy, ExemptionPurpose
 from activities.metrics.telemetry import ServiceHealth, Surface, Telemetry
 from activities.organisation.catalogue import Deployed
-from workflows.engine.proof.mitigated import in_words
-from workflows.engine.proof.proof import minutes
+from workflows.engine.proof.proof import in_words, minutes
 from workflows.engine.verbs import Verbs
 from workflows.first_minutes.freezes import ServiceFreezes
 from workflows.incident import QuestionDraft, Silence

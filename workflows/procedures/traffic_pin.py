@@ -15,8 +15,7 @@ from activities.kit.words import shell
 from activities.metrics.telemetry import Surface, Telemetry
 from activities.organisation.catalogue import Deployed
 from workflows.engine.measures import Imposed
-from workflows.engine.proof.mitigated import in_words
-from workflows.engine.proof.proof import minutes
+from workflows.engine.proof.proof import in_words, minutes
 from workflows.engine.verbs import Verbs
 from workflows.incident import QuestionDraft
 from workflows.people.questions import ApprovalTerms

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
-from activities.organisation.severity_policy import SeverityPolicy
+from activities.organisation.numbers import SeverityPolicy
 from activities.values import Role, Value
 from workflows.incident import SEV1, SEV2, SEV3, Severity
 from workflows.severity.classify import classify

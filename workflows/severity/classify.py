@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from activities.organisation.severity_policy import Ratio, SeverityPolicy
+from activities.organisation.numbers import Ratio, SeverityPolicy
 from activities.values import Value
 from workflows.incident import SEV2, Severity
 from workflows.severity.facts import Facts, Scope

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from activities.organisation.severity_policy import Amount, Ratio
+from activities.organisation.numbers import Amount, Ratio
 from activities.values import Value
 
 

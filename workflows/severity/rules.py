@@ -4,7 +4,7 @@ from collections.abc import Callable
 from math import fsum
 from typing import Literal, NamedTuple
 
-from activities.organisation.severity_policy import SeverityPolicy
+from activities.organisation.numbers import SeverityPolicy
 from workflows.incident import SEV1, SEV2, SEV3, SEV4, SEV5, Severity
 from workflows.severity.facts import Cve, DataLoss, Facts, Injection, Scope, Slo, Suspicion, Workaround
 

@@ -1,8 +1,4 @@
-"""The words of a setting: what it is, how it was read, and the three orders that every setting has.
-
-A system declares two values. A *resource* says which setting is meant, and how a person reads and writes it without us. A *setting value*
-is all that one write sets; `str` says it to people.
-"""
+"""The words of a setting: what it is, how it was read, and the three orders that every setting has."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -10,13 +6,13 @@ from itertools import pairwise
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 from activities.action import Imposition, Order, Value, digest
-from activities.kit.looks import filled, span
 from activities.kit.words.shell import comment
 from activities.organisation.numbers import MitigationSettings
+from activities.values import filled, span
 
 
 class Resource(Value):
-    """Which setting. `str` says it to people (`the gateway of api`)."""
+    """Which setting, and how a person reads and writes it without us. `str` says it to people (`the gateway of api`)."""
 
     def target(self) -> str:
         """As it stands in keys and on the screen: `service/api/gateway`."""
@@ -44,7 +40,7 @@ class Resource(Value):
 
 
 class SettingValue(Value):
-    """All that one write sets.
+    """All that one write sets. `str` says it to people.
 
     Declared with the class, as templates over its fields, where a template can say it: what it is (`str`); as sentences what imposing it on a
     resource (`{of}`) does, and what putting it back does.
@@ -113,7 +109,6 @@ class Reading(Value, Generic[V]):
 
     @property
     def author(self) -> str:
-        """Who wrote it last, in a sentence."""
         return self.changed_by or "somebody"
 
     @property
@@ -123,8 +118,6 @@ class Reading(Value, Generic[V]):
 
 
 class Look(Order, Generic[T]):
-    """Read a setting."""
-
     of: T
 
     def target(self) -> str:

@@ -1,16 +1,14 @@
 """A setting: a value of a system outside that is changed for a while and put back.
 
-A system declares its resource and its value, how it is read and written, and how a change is proven. Looking, comparing, fencing, reading
-back, adopting, telling a conflict, putting back in steps, saying itself, doing it by hand and the measure are derived, once for all.
+A system declares its resource and its value, how it is read and written, and how a change is proven. All the rest is derived, once for all.
 """
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, cast
 
 from typing_extensions import TypeVar
 
-from activities.action import Call, Effect, Limits, Measure, Patience, Refused, Risk, Role, System
+from activities.action import Call, Effect, Measure, Patience, Refused, Risk, RiskOf, Role, System
 from activities.kit.clock import Clock, RealClock
 from activities.kit.fence import attempts, by_now
 from activities.kit.pulse import beating
@@ -24,7 +22,6 @@ LANDS_WITHIN = timedelta(seconds=10)  # real time in which a request that nobody
 T = TypeVar("T", bound=Resource)
 V = TypeVar("V", bound=SettingValue)
 R = TypeVar("R", bound=Reading[Any], default=Reading[Any])
-RiskOf = Risk | Callable[[Any, Limits], Risk]
 
 
 class Setting(System, Generic[T, V, R]):
@@ -93,19 +90,16 @@ class Setting(System, Generic[T, V, R]):
 
     @classmethod
     def order(cls, of: T, wanted: V, *, why: str = "", numbers: MitigationSettings | None = None) -> Change[T, V]:
-        """The order that changes it."""
         made: Any = Change.__class_getitem__((type(of), type(wanted)))
         return cast("Change[T, V]", made(of=of, wanted=wanted, why=why, numbers=numbers or MitigationSettings()))
 
     @classmethod
     def look(cls, of: T) -> Look[T]:
-        """The order that reads it."""
         made: Any = Look.__class_getitem__(type(of))
         return cast("Look[T]", made(of=of))
 
     @classmethod
     def measure(cls, name: str, *, sticky: bool = False, until_stable: bool = False, own_end: bool = False) -> Measure[Change[T, V]]:
-        """Changing it as a temporary measure."""
         kinds = {"sticky": sticky, "until_stable": until_stable, "own_end": own_end}
         return Measure(name, look=cls.read, impose=cls.change, lift=cls.restore, **kinds)
 
@@ -125,20 +119,16 @@ class Setting(System, Generic[T, V, R]):
 
     async def restore(self, order: Restore[T, V], call: Call) -> Effect:
         """Back step by step, each watched. Raises `Refused` when it is not as we left it, or when a step brought trouble and was taken back."""
-        before, at = await self._where(call, order)
+        await self.look_at(call, order.of)
+        before = await self.look_at(call, order.of)  # twice: nothing else would show that the first reading was stale
+        at = next((n for n in reversed(range(len(order.steps))) if order.steps[n].same(before.value)), -1)  # the step in force; -1: none
         if order.goal.same(order.left):
             if at < 0:
                 raise Refused(f"conflict: {before.author} has changed {order.of}, and we had left it as it was: {before.value}")
             return effect(call, order, before.value, Settled(before, before, wrote=False), "there was nothing to put back")
         made, seen, ended = await self._put_back(order, call, before, at)
         again = await self._look_again(order, call, made.after)
-        return effect(call, order, before.value, made, "; ".join(filter(None, (seen, again))), ended)
-
-    async def _where(self, call: Call, order: Restore[T, V]) -> tuple[R, int]:
-        """What is in force, and which step that is: -1 none. Read twice: nothing else would show that the first reading was stale."""
-        await self.look_at(call, order.of)
-        now = await self.look_at(call, order.of)
-        return now, next((n for n in reversed(range(len(order.steps))) if order.steps[n].same(now.value)), -1)
+        return effect(call, order, before.value, made, _listed(seen, again), ended)
 
     async def _put_back(self, order: Restore[T, V], call: Call, before: R, at: int) -> tuple[Settled[R], str, datetime | None]:
         """What came of it, what was seen, and when watching ended. What people put back is adopted, and not watched."""

@@ -100,20 +100,10 @@ def epoch_of(order: Wanted, now: Reading[Any]) -> int:
 def effect(call: Call, order: Wanted, before: SettingValue, made: Settled[Any], seen: str, ended: datetime | None = None) -> Effect:
     """What came of it, as it goes into the record."""
     epoch = "" if made.after.epoch is None else f" at epoch {made.after.epoch}"
-    return Effect(
-        target=order.target(),
-        summary=order.effect(),
-        proven_by="; ".join(filter(None, (f"read back{epoch}", seen, _whose(call, made)))),
-        adopted=not made.wrote,
-        before=before.model_dump(mode="json"),
-        after=made.after.value.model_dump(mode="json"),
-        seen_at=ended,
-    )
-
-
-def _whose(call: Call, made: Settled[Any]) -> str:
-    """Whose doing it is that we did not write in this attempt; nothing to say when we did."""
-    if made.wrote:
-        return ""
-    ours = made.after.changed_by == call.incident_id
-    return "already applied by our earlier attempt" if ours else f"it was so already, by {made.after.author}"
+    whose = ""  # doing it is that we did not write in this attempt
+    if not made.wrote:
+        ours = made.after.changed_by == call.incident_id
+        whose = "already applied by our earlier attempt" if ours else f"it was so already, by {made.after.author}"
+    proof = "; ".join(filter(None, (f"read back{epoch}", seen, whose)))
+    then, now = before.model_dump(mode="json"), made.after.value.model_dump(mode="json")
+    return order.done(proof, adopted=not made.wrote, before=then, after=now).model_copy(update={"seen_at": ended})

@@ -43,12 +43,10 @@ def over(series: str, window: timedelta) -> str:
 
 
 def increase(series: str, window: timedelta) -> str:
-    """How much counters grew."""
     return f"increase({over(series, window)})"
 
 
 def rate(series: str, window: timedelta) -> str:
-    """How fast counters grew, per second."""
     return f"rate({over(series, window)})"
 
 
@@ -58,7 +56,6 @@ def total(series: str, *by: str) -> str:
 
 
 def quantile(share: float, buckets: str, window: timedelta) -> str:
-    """A quantile of the histogram whose `_bucket` series these are."""
     return f"histogram_quantile({share:g}, {total(rate(buckets, window), 'le')})"
 
 

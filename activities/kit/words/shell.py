@@ -53,7 +53,6 @@ def comment(text: object) -> Command:
 
 
 def pipe(*commands: Command) -> Command:
-    """The output of each is the input of the next."""
     return Command(" | ".join(commands))
 
 
@@ -83,18 +82,12 @@ def curl(method: str, url: Word, *headers: Word, body: object = None) -> Command
 
 
 def kubectl(context: str, namespace: str, *words: Word) -> Command:
-    """A command of one cluster and namespace."""
     return command("kubectl", "--context", context, "-n", namespace, *words)
 
 
 def gcloud(*words: Word) -> Command:
     """A command of Google Cloud's CLI, which asks nothing."""
     return command("gcloud", "--quiet", *words)
-
-
-def gh(*words: Word) -> Command:
-    """A command of GitHub's CLI."""
-    return command("gh", *words)
 
 
 def address(base: Part, path: str = "", query: str = "") -> Word:

@@ -20,7 +20,7 @@ BOUND_TO = some.tuples(
 
 
 @given(asked=BOUND_TO, tried=BOUND_TO)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_code_fits_its_person_incident_question_and_digest_and_no_others(
     asked: tuple[str, str, int, str], tried: tuple[str, str, int, str]
 ) -> None:
@@ -28,7 +28,7 @@ def test_a_code_fits_its_person_incident_question_and_digest_and_no_others(
 
 
 @given(asked=BOUND_TO, typed=some.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_code_may_be_typed_in_any_capitals_with_any_dashes_and_misread_letters(
     asked: tuple[str, str, int, str], typed: some.DataObject
 ) -> None:
@@ -38,7 +38,7 @@ def test_a_code_may_be_typed_in_any_capitals_with_any_dashes_and_misread_letters
 
 
 @given(asked=BOUND_TO, place=some.integers(0, 7), other=some.sampled_from("0123456789ABCDEFGHJKMNPQRSTVWXYZ"))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_one_wrong_letter_is_a_wrong_code(asked: tuple[str, str, int, str], place: int, other: str) -> None:
     number, first, second = CODES.mint(*asked).split("-")
     letters = list(first + second)

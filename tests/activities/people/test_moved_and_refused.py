@@ -28,7 +28,7 @@ WRITES: dict[str, Callable[[HttpClient, Call], Awaitable[object]]] = {
     "pagerduty note": lambda client, call: _pagerduty(client).add_note(call, "Q1", "x"),
     "statuspage": lambda client, call: Statuspage(client, client, "main").create(call, {}),
     "issue": lambda client, call: GitHub(client, "acme/incidents").create(call, "t", "b"),
-    "ruleset": lambda client, call: Repositories(client).make_ruleset(call, "acme/api", {}),
+    "ruleset": lambda client, call: Repositories(client).set_ruleset(call, "acme/api", {}),
 }
 ALL = [*READS.items(), *((f"write {name}", act) for name, act in WRITES.items())]
 PERMANENT = (400, 401, 402, 403, 405, 406, 410, 411, 413, 414, 415, 422, 428, 431, 451)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from activities.action import Refused
-from activities.texts import questions, templates, wording
+from activities.texts import templates, wording
 from tests import seed
 
 AT = datetime(2026, 11, 23, 12, 36, 5, tzinfo=UTC)
@@ -150,7 +150,7 @@ def test_a_duration_is_said_as_the_seed_says_it(duration: timedelta, said: str) 
 
 
 def test_a_question_says_what_to_type_with_the_code_at_a_shell_and_in_the_temporal_ui() -> None:
-    text = questions.question(
+    text = wording.question(
         incident="inc-1", number=3, title="Shift?", lines=("Effect: all to borealis",), options=("approve", "decline", "hand_over"),
         code="3-A-B", nth=2, rung=1,
     )  # fmt: skip
@@ -170,9 +170,9 @@ def test_a_question_says_what_to_type_with_the_code_at_a_shell_and_in_the_tempor
 def test_a_question_fits_on_a_phone_whatever_it_brings(options: tuple[str, ...], facts: int) -> None:
     """Twelve lines: its head, effect, undo, what silence means, the code, what to type; the facts share what is left."""
     lines = ("effect: all to borealis\nand so on", "undo: back", *(f"fact {n}" for n in range(facts)), "no answer: we keep waiting")
-    text = questions.question(incident="inc-1", number=3, title="Shift\nit?", lines=lines, options=options, code="3-A-B")
+    text = wording.question(incident="inc-1", number=3, title="Shift\nit?", lines=lines, options=options, code="3-A-B")
     shown = text.splitlines()
-    assert len(shown) <= questions.LONGEST == 12
+    assert len(shown) <= wording.LONGEST_QUESTION == 12
     assert shown[0].endswith("Shift it?") and "undo: back" in text and "no answer: we keep waiting" in text
     assert all(f"fact {n}" in text for n in range(facts)) and text.count("3-A-B") >= 3
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from activities.organisation.severity_policy import SeverityPolicy
+from activities.organisation.numbers import SeverityPolicy
 from workflows.severity.classify import Classification, classify
 from workflows.severity.facts import Facts
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from activities.organisation.severity_policy import SeverityPolicy
+from activities.organisation.numbers import SeverityPolicy
 from tests.incident.severity.judged import P, judged, just_over
 from workflows.incident import SEV2, SEV5
 from workflows.severity.adjustment import Observation
@@ -76,7 +76,7 @@ ANY_FACTS = st.fixed_dictionaries(
 SOME_FACTS = st.tuples(ANY_FACTS, st.sets(st.sampled_from(sorted(Facts.model_fields)), max_size=6)).map(
     lambda pair: {name: value for name, value in pair[0].items() if name in pair[1]}
 )
-modest = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+modest = settings(max_examples=150, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
 def test_every_field_has_a_place_in_the_properties() -> None:

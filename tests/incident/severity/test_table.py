@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from activities.organisation.severity_policy import SeverityPolicy
+from activities.organisation.numbers import SeverityPolicy
 from tests.incident.severity.judged import FULL, LONG_OUTAGE, ONE_BAD, RUNAWAY, TWO_BAD, P, judged, just_over, rules
 from workflows.incident import SEV1, SEV2, SEV3, SEV4, SEV5, Severity, worst
 from workflows.severity.classify import MATRIX

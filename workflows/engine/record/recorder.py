@@ -1,59 +1,127 @@
-"""Keeps the record, the search attributes and the Temporal UI's details in step with the state, beside everything else."""
+"""An incident as others see it: its status, and the record, the search attributes and the Temporal UI's details, kept in step with it."""
 
 import asyncio
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
-from activities.action import Entry
+from activities.action import Entry, Role
 from activities.ledger.ledger import Ledger
-from activities.ledger.patch import difference
-from activities.ledger.record import BEHIND, Record
+from activities.ledger.record import BEHIND, Record, difference
+from activities.texts.wording import INTERIM_SCRIBE
 from workflows.engine.invoker import Invoker
 from workflows.engine.record.details import details
-from workflows.engine.record.view import StatusView
 from workflows.engine.state import IncidentState
 from workflows.errors import RetriesExhausted
+from workflows.status import ItemState, Outcome, Status
 
-SEVERITY = SearchAttributeKey.for_keyword("IncidentSeverity")
-PHASE = SearchAttributeKey.for_keyword("IncidentPhase")
-STATE = SearchAttributeKey.for_keyword("IncidentState")
-PLAYBOOK = SearchAttributeKey.for_keyword("Playbook")
-COMMANDER = SearchAttributeKey.for_keyword("Commander")
-WAITING = SearchAttributeKey.for_bool("Waiting")
-ATTRIBUTES = (SEVERITY, PHASE, STATE, PLAYBOOK, COMMANDER, WAITING)
+ATTRIBUTES: tuple[SearchAttributeKey[Any], ...] = (
+    *map(SearchAttributeKey.for_keyword, ("IncidentSeverity", "IncidentPhase", "IncidentState", "Playbook", "Commander")),
+    SearchAttributeKey.for_bool("Waiting"),
+)
 
 
 class Recorder:
-    """Writes in batches, one after another: what happens while a batch is under way goes into the next."""
+    """Writes in batches, one after another, as few as the screens allow.
 
-    def __init__(self, state: IncidentState, view: StatusView, invoker: Invoker) -> None:
+    While short activities are under way, more will have happened in a moment: what happened meanwhile goes in one batch, when the last of
+    them has ended. Never later than `policy.record_within`, and at once when somebody is asked, or when phase or severity have changed.
+    """
+
+    def __init__(self, state: IncidentState, invoker: Invoker) -> None:
         self._state = state
-        self._view = view
         self._invoker = invoker
+        self._version = 0
+        self._written: object = None  # what the latest batch was made of
+        self._missed_at: datetime | None = None  # when time alone changes it: the next deadline of the first minutes that is open
+        self._told: object = None  # what may not wait, as the latest batch told it
+        self._kept: dict[str, Any] = {}  # the status as the ledger has it
         self._attributes: tuple[object, ...] = ()
         self._batches = 0
         self._ending = False
-        self._kept: dict[str, Any] = {}  # the status as the ledger has it
+
+    def status(self) -> Status:
+        """The status now. It is a view of what changes: turn it into JSON before the next step."""
+        state, roles = self._state, self._state.assignments
+        begun = {(step.verb, step.target, step.says) for step in state.steps}
+        same_name = {name: value for name, value in vars(state).items() if name in Status.model_fields}
+        other_name: dict[str, Any] = dict(
+            incident_id=state.id, version=self._version, section=state.card.section, title=state.incident.title or state.card.title,
+            service=state.incident.service, source=state.incident.source, dedup_key=state.incident.dedup_key,
+            started_at=state.incident.started_at, state=state.run_state, commander=state.commander(),
+            roles={Role.SCRIBE: INTERIM_SCRIBE, **{role: roles.name(role) for role in (*roles.confirmed, *roles.assigned)}},
+            updated_at=workflow.now(), in_force=state.measures.in_force(), questions=state.approvals.questions, checklist=state.checklist(),
+            plan=[one for one in state.plan if (one.verb, one.target, one.says) not in begun],  # what was not begun since it was made
+            entries=len(state.timeline.entries), pace=state.policy.pace, solo=bool(roles.solo),
+            may_write=state.policy.write_access if state.mode == "shadow" else (),
+            offers={offer.role: offer.to for offer in roles.offers.values()},
+        )  # fmt: skip
+        return Status(**{**same_name, **other_name})
+
+    def ended(self, rehearsed: Status | None = None) -> Outcome:
+        """What its workflow returns."""
+        state = self._state
+        return Outcome(
+            incident_id=state.id, state=state.run_state, summary=state.outcome, mitigated_at=state.mitigated_at, resolved_at=state.resolved_at,
+            questions=len(state.approvals.questions), rehearsed=rehearsed,
+            in_force=tuple(f"{m.name}: {m.target} (held by {m.held_by})" for m in state.measures.in_force()),
+        )  # fmt: skip
 
     async def run(self) -> None:
-        while not self._ending:
-            await workflow.wait_condition(lambda: self._ending or self._view.changed())
-            await self.flush()
+        """Until everything is written after `stop` was called."""
+        while True:
+            await workflow.wait_condition(lambda: self._ending or self._changed())
+            await self._hold_back()
+            if self._changed() or self._state.timeline.unrecorded:
+                await self._write()
+            elif self._ending:
+                return
 
     async def stop(self, running: asyncio.Task[None]) -> None:
         """Let the batch that is under way come to its end, then write the rest."""
         self._ending = True
         await running
 
-    async def flush(self) -> None:
-        """Write what is new: the entries, and what changed of the status since the last batch that the ledger has."""
+    async def _hold_back(self) -> None:
+        await workflow.sleep(0)  # what woke us has woken others too: they begin what comes next
+        if self._due():
+            return  # no timer
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._state.policy.paced(self._state.policy.record_within).total_seconds()):
+                while not self._due():
+                    await workflow.wait_condition(self._due)
+                    await workflow.sleep(0)
+
+    def _due(self) -> bool:
+        return self._ending or self._invoker.at_rest or self._urgent() != self._told
+
+    def _urgent(self) -> object:
+        return self._state.severity, self._state.phase, len(self._state.approvals.questions)
+
+    def _changed(self) -> bool:
+        return self._fingerprint() != self._written or (self._missed_at is not None and workflow.now() > self._missed_at)
+
+    def _fingerprint(self) -> object:
+        """Cheap to compare at every turn: whatever changes the screen changes one of these."""
         state = self._state
-        entries = state.timeline.unrecorded[:200]
-        status = self._view.snapshot()
-        self._show(status.asking != [])
-        workflow.set_current_details(details(status, state.timeline.entries))
+        return (
+            len(state.timeline.entries), state.phase, state.run_state, state.severity, state.next_update_due, state.waiting_for, state.paused_by,
+            state.room, state.ticket, state.status_page, state.alerts, state.outcome, state.acknowledged_at, len(state.follow_ups),
+            state.restricted, state.assignments.solo, state.traces, len(state.plan), tuple(s.state for s in state.steps),
+            tuple((q.state, q.escalation, len(q.answers)) for q in state.approvals.questions),
+            tuple((i.number, i.certain, i.held_by) for i in state.measures.standing),
+        )  # fmt: skip
+
+    async def _write(self) -> None:
+        """Write what is new: the entries, and what changed of the status since the last batch that the ledger has."""
+        state, self._told, self._written = self._state, self._urgent(), self._fingerprint()
+        self._version += 1
+        entries, status = state.timeline.unrecorded[:200], self.status()
+        self._missed_at = min((one.due_at for one in status.checklist if one.state is ItemState.OPEN and one.due_at), default=None)
+        self._show(status)
         whole = status.model_dump(mode="json")
         try:
             kept = await self._record(entries, difference(self._kept, whole) if self._kept else whole, self._kept)
@@ -62,28 +130,16 @@ class Recorder:
             self._kept = whole
         except RetriesExhausted as out:
             workflow.logger.error("the ledger refused a batch: %s", out.why)
-        state.timeline.recorded_up_to(entries[-1].number if entries else 0)
+        state.timeline.recorded += len(entries)
 
     async def _record(self, entries: tuple[Entry, ...], status: dict[str, Any], base: dict[str, Any]) -> int:
         self._batches += 1
         record = Record(incident_id=self._state.id, entries=entries, status=status, base=int(base.get("version", 0)))
         return await self._invoker.quietly(Ledger.record, record, key=f"{self._state.id}/record/{self._batches}")
 
-    def _show(self, waiting: bool) -> None:
-        state = self._state
-        now = (
-            state.severity.label,
-            state.phase.value,
-            state.run_state.value,
-            state.card.section,
-            state.commander(),
-            waiting,
-        )
+    def _show(self, status: Status) -> None:
+        workflow.set_current_details(details(status, self._state.timeline.entries))
+        now = (status.severity.label, status.phase.value, status.state.value, status.section, status.commander, status.asking != [])
         if now != self._attributes:
             self._attributes = now
-            workflow.upsert_search_attributes(
-                [
-                    SEVERITY.value_set(now[0]), PHASE.value_set(now[1]), STATE.value_set(now[2]), PLAYBOOK.value_set(now[3]),
-                    COMMANDER.value_set(now[4]), WAITING.value_set(waiting),
-                ]
-            )  # fmt: skip
+            workflow.upsert_search_attributes([attribute.value_set(value) for attribute, value in zip(ATTRIBUTES, now, strict=True)])

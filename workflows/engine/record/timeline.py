@@ -8,12 +8,12 @@ from activities.action import Entry
 
 
 class Timeline:
-    """The entries of one incident, and how many of them the ledger has."""
+    """The entries of one incident."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.first: dict[str, Entry] = {}  # the first entry of every kind
-        self._recorded = 0
+        self.recorded = 0  # how many of them the ledger has
 
     def note(
         self, at: datetime, kind: str, text: str, *, by: str = "automation", phase: str = "", step: int | None = None, **facts: JsonValue
@@ -30,8 +30,4 @@ class Timeline:
     @property
     def unrecorded(self) -> tuple[Entry, ...]:
         """What the ledger does not have yet."""
-        return tuple(self.entries[self._recorded :])
-
-    def recorded_up_to(self, number: int) -> None:
-        """The ledger has everything up to this number."""
-        self._recorded = max(self._recorded, number)
+        return tuple(self.entries[self.recorded :])

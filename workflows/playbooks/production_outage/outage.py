@@ -23,7 +23,7 @@ from activities.metrics.telemetry import ServiceHealth, Surface, Telemetry
 from activities.organisation.catalogue import Deployed
 from activities.platform.change_feed import ChangeFeed, ChangesSince
 from activities.write_gate.write_gate import WriteGateOf, WriteGates
-from workflows.engine.proof.mitigated import in_words
+from workflows.engine.proof.proof import in_words
 from workflows.engine.verbs import Verbs
 from workflows.playbooks.production_outage.diagnosis import Cause, Diagnosis, diagnose
 from workflows.playbooks.production_outage.findings import TriageFindings
