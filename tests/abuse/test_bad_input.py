@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,13 +40,22 @@ CHANNELS: tuple[Callable[[str], str], ...] = (
 )  # fmt: skip
 
 
+@cache
+def written(hostile: str) -> str:
+    """A pattern for a text as any channel writes it."""
+    return f"(?:{'|'.join(dict.fromkeys(re.escape(channel(hostile)) for channel in CHANNELS))})"
+
+
 def the_same_but_for(hostile: str, before: object, after: object) -> bool:
     """Whether a word is the harmless one, with the harmless text replaced by the hostile one as some channel writes it."""
     if isinstance(before, str) and isinstance(after, str):
         if before[:1] in "{[" and (said := _json(before)) is not None:
             return the_same_but_for(hostile, said, _json(after))
-        forms = "|".join(dict.fromkeys(re.escape(channel(hostile)) for channel in CHANNELS))
-        return re.fullmatch(f"(?:{forms})".join(map(re.escape, before.split(BENIGN))), after) is not None
+        if BENIGN not in before:
+            return before == after
+        if before.replace(BENIGN, hostile) == after:
+            return True
+        return re.fullmatch(written(hostile).join(map(re.escape, before.split(BENIGN))), after) is not None
     if isinstance(before, dict) and isinstance(after, dict):
         return the_same_but_for(hostile, [*before, *before.values()], [*after, *after.values()])
     if isinstance(before, list) and isinstance(after, list):

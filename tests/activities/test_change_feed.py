@@ -1,6 +1,6 @@
 """The change feed: everything of a day, data and permissions included; and a list with a hole says so."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -57,7 +57,7 @@ async def test_a_feed_that_stumbles_is_asked_again(world: World, change_feed: Ch
 async def test_at_another_pace_a_day_is_still_a_day(tmp_path: Path, call: MakeCall) -> None:
     world = World(seed=7, pace=60.0, state=tmp_path)
     async with serve(world) as url, HttpClient(f"{url}/platform", BEARER) as door:
-        now = call().model_copy(update={"incident_id": INCIDENT, "pace": 60.0})
+        now = call().model_copy(update={"incident_id": INCIDENT, "pace": 60.0, "at": datetime.now(UTC)})
         said = await read(ChangeFeed(ControlPlane(door)), now)
     assert said.until - said.since == timedelta(minutes=24)
     assert {one.kind for one in said.changes} == set(KINDS)

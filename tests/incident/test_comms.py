@@ -260,7 +260,7 @@ async def test_with_the_status_page_down_support_knows_and_the_page_is_back_fill
         await incident.answer("Publish")
         await incident.hears("not sent: status page")
         assert "no second status host" in await incident.hears("not sent: second status page")
-        at = datetime.fromisoformat(next(e["at"] for e in await incident.handle.query("timeline") if e["text"].startswith("status page: ")))
+        at = datetime.fromisoformat(next(e["at"] for e in await incident.entries() if e["text"].startswith("status page: ")))
         assert any("The public reads nothing yet" in text and IDENTIFIED in text for text in said(stage, "support"))
         await stage.stop_injecting()
         await incident.hears("backfilled: status page", skip=timedelta(minutes=2))
@@ -298,7 +298,7 @@ async def test_an_update_that_is_late_names_its_owner_and_ends_in_the_holding_st
     async with incident_of(tmp_path, policy=SPEC, words=WORDS + HOLDING, severity=1) as (stage, incident):
         await incident.say("acknowledge", {"by": "dana"})
         await incident.pass_time(timedelta(minutes=16))
-        lines = [e for e in await incident.handle.query("timeline") if e["kind"] in ("reminded", "overdue", "published")]
+        lines = [e for e in await incident.entries() if e["kind"] in ("reminded", "overdue", "published")]
         began = (await incident.status()).declared_at
         minutes = [round((datetime.fromisoformat(e["at"]) - began) / MINUTE) for e in lines]
         assert [(e["kind"], minute) for e, minute in zip(lines, minutes, strict=True)] == [

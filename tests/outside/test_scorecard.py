@@ -16,6 +16,7 @@ from activities.organisation.policy import Policy
 from practice.http.server import serve
 from starters.gameday.scorecard import Json, budget_burnt, count_effects, score, standing_of
 from tests.stage.drill import drill
+from tests.stage.organisation import brisk
 
 
 class Outside(BaseModel):
@@ -80,11 +81,11 @@ def error_ratios(practice: httpx.Client, start: datetime, end: datetime) -> list
 
 
 async def test_the_scorecard_can_be_recomputed_from_the_effect_log_and_the_metrics(tmp_path: Path) -> None:
-    async with drill(tmp_path) as stage:
+    async with drill(tmp_path, policy=brisk()) as stage:
         await stage.edit(providers={"borealis": {"parity": 0.93}})
         before = standing_of(await stage.look())
         broken_at = await stage.env.get_current_time()
-        await stage.break_provider(provider="aurora", kind="overload", rate=0.6, for_seconds=1500)
+        await stage.break_provider(provider="aurora", kind="overload", rate=0.6, for_seconds=700)
         await stage.env.sleep(timedelta(minutes=5))
         incident = await stage.declare()
         await incident.say("acknowledge", {"by": "dana"})
@@ -114,7 +115,7 @@ async def test_the_scorecard_can_be_recomputed_from_the_effect_log_and_the_metri
         assert burnt is not None and burnt > 0
         near = 60.0  # seconds of world time
         # We say mitigated when a whole ramp step and then a whole window were seen to be well; the metrics turn well when the ramp is done.
-        later = (policy.provider_outage.ramp_step + policy.mitigated_window * 2).total_seconds() + near
+        later = timedelta(minutes=3).total_seconds() + near  # of the brisk policy, one minute each
         for name, tolerance in (("detected", near), ("acknowledged", near), ("mitigated", later), ("resolved", near)):
             ours, theirs = getattr(card, f"{name}_seconds"), getattr(outside, f"{name}_seconds")
             assert ours is not None and theirs is not None, name

@@ -128,7 +128,7 @@ async def test_neither_an_alarm_nor_a_flap_lets_the_stability_window_pass(tmp_pa
         await incident.hears("violated:", skip=MINUTE)
         status = await incident.ends()
         assert status.state is State.RESOLVED and status.resolved_at, story(await incident.timeline())
-        entries = await incident.handle.query("timeline")
+        entries = await incident.entries()
         last = max(e["at"] for e in entries if e["kind"] in ("alarm", "violated"))
         assert status.resolved_at.isoformat() > last
 
@@ -253,7 +253,7 @@ async def test_the_facts_raise_the_severity_and_the_first_minutes_are_ticked_and
         assert ticks["commander"].state is ItemState.MISSED and ticks["playbook"].evidence.startswith("asked: ")
         inbox = (await stage.http.get("/practice/inbox/dana")).json()["inbox"]
         assert any("not done in the first minutes: IC paged and acknowledged" in letter["text"] for letter in inbox)
-        kept = next(e for e in await incident.handle.query("timeline") if e["kind"] == "snapshot")["facts"]
+        kept = next(e for e in await incident.entries() if e["kind"] == "snapshot")["facts"]
         raw = await asyncio.to_thread(lambda: gzip.decompress(Path(kept["location"]).read_bytes()))
         assert hashlib.sha256(raw).hexdigest() == kept["sha256"] and b"api-00042" in raw
 

@@ -29,7 +29,7 @@ from practice.world.world import World
 from tests.stage.orderly import orderly
 from tests.stage.organisation import ORGANISATION, stage_settings
 from tests.stage.overheard import LISTENER
-from tests.stage.running import RunningIncident, until
+from tests.stage.running import ENDED, Remembering, RunningIncident, until
 from worker.converter import data_converter
 from worker.service import ContextFree, worker
 from worker.settings import Settings
@@ -146,6 +146,7 @@ class Drill:
         served: Worker = worker(self.env.client, self.fleet, self.settings.queue, self.settings, max_cached=max_cached, debug_mode=True)
         assert served._workflow_worker
         served._workflow_worker._workflow_runner = WithoutSandbox()
+        served._workflow_worker._interceptor_classes = [*served._workflow_worker._interceptor_classes, Remembering]
         await self.workers.enter_async_context(orderly(served))
 
     async def declare(
@@ -177,6 +178,7 @@ async def drill(
     `beside`: further worlds, by their hosts; the rest are settings."""
     written = tmp / "organisation.toml"
     written.write_text(organisation or ORGANISATION.format(policy=policy).replace('mode = "live"', f'mode = "{mode}"'))
+    ENDED.clear()
     world = World(seed=seed, following=True, state=tmp / "practice", services=services, history=PAST)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(LISTENER.listening())

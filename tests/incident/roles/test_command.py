@@ -18,7 +18,7 @@ SAM = '\n[people.sam]\nroles = ["security_lead"]\nemail = "sam@example.com"\nsla
 async def minutes_of(incident: RunningIncident, *kinds: str) -> list[tuple[str, int]]:
     """Lines of the timeline with the minute at which they were written: `(text, minute)`."""
     began = (await incident.status()).declared_at
-    entries = await incident.handle.query("timeline")
+    entries = await incident.entries()
     return [(e["text"], round((datetime.fromisoformat(e["at"]) - began) / MINUTE)) for e in entries if e["kind"] in kinds]
 
 

@@ -76,4 +76,4 @@ why = "confirmed provider outage"
 
 async def at_of(incident: RunningIncident, kind: str) -> datetime:
     """When the latest entry of a kind was made."""
-    return max(datetime.fromisoformat(e["at"]) for e in await incident.handle.query("timeline") if e["kind"] == kind)
+    return max(datetime.fromisoformat(e["at"]) for e in await incident.entries() if e["kind"] == kind)

@@ -97,7 +97,7 @@ async def test_neither_missing_data_nor_an_alarm_lets_the_stability_window_pass(
         assert (await incident.status()).resolved_at is None
         (await stage.http.post("/practice/blind", json={"on": False})).raise_for_status()
         await incident.pass_time(timedelta(minutes=3))
-        before = datetime.fromisoformat((await incident.handle.query("timeline"))[-1]["at"])
+        before = datetime.fromisoformat((await incident.entries())[-1]["at"])
         alert = {"delivery": "d-2", "dedup_key": "llm/aurora", "status": "firing", "name": "LLMProviderOverloaded"}
         await incident.handle.execute_update("alert", alert)
         await incident.hears("alarm:", skip=SECOND)
