@@ -12,8 +12,9 @@ from activities.evidence.evidence import Evidence, Snapshot
 from activities.metrics.telemetry import Surface, Telemetry
 from workflows.engine.verbs import Verbs
 from workflows.errors import HandOver, RetriesExhausted
-from workflows.first_minutes.checklist import ITEMS, due_at, ticks
+from workflows.first_minutes.checklist import ITEMS, due_at
 from workflows.first_minutes.freezes import ServiceFreezes
+from workflows.first_minutes.progress import ticks
 from workflows.incident import Severity
 from workflows.status import ItemState
 from workflows.waiting import waited

@@ -114,7 +114,7 @@ async def a_late_zombie_loses(subject: Subject, way: str) -> None:
     over = (
         {}
         if (subject.fenced and not by_value) or (way == "back" and subject.theirs is not None)
-        else {"start_to_close_timeout": timedelta(seconds=1)}
+        else {"start_to_close_timeout": timedelta(seconds=1), "started_time": datetime.now(UTC) - timedelta(seconds=1)}
     )
     with contextlib.suppress(Refused, NotYet):
         await attempt(verb, subject.system, order, subject.call(key="zombie"), 3, **over)
