@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, cast
 
 from temporalio import workflow
@@ -28,6 +29,7 @@ class Invoker:
         self.counts: dict[str, int] = defaultdict(int, counts or {})
         self.stopping: asyncio.Task[None] | None = None  # a task that was cancelled: an activity that completes must not let it go on
         self._short = 0  # how many activities are under way that end in a moment
+        self.began_at: datetime | None = None  # the latest workflow task in which an activity was begun
         # One change at a time per system: two of our own branches must not race for the same route or policy.
         self.one_at_a_time: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -101,6 +103,7 @@ class Invoker:
         )  # fmt: skip
         short = action.patience in (Patience.READ, Patience.CHANGE)
         self._short += short
+        self.began_at = workflow.now()
         try:
             answer = await workflow.execute_activity(
                 verb,

@@ -18,10 +18,11 @@ from workflows.engine.state import IncidentState
 from workflows.errors import RetriesExhausted
 from workflows.status import ItemState, Outcome, Status
 
+PHASE = SearchAttributeKey.for_keyword("IncidentPhase")
 ATTRIBUTES: tuple[SearchAttributeKey[Any], ...] = (
-    *map(SearchAttributeKey.for_keyword, ("IncidentSeverity", "IncidentPhase", "IncidentState", "Playbook", "Commander")),
-    SearchAttributeKey.for_bool("Waiting"),
-)
+    SearchAttributeKey.for_keyword("IncidentSeverity"), PHASE,
+    *map(SearchAttributeKey.for_keyword, ("IncidentState", "Playbook", "Commander")), SearchAttributeKey.for_bool("Waiting"),
+)  # fmt: skip
 
 
 class Recorder:
@@ -41,6 +42,7 @@ class Recorder:
         self._kept: dict[str, Any] = {}  # the status as the ledger has it
         self._attributes: tuple[object, ...] = ()
         self._batches = 0
+        self._marked = 0  # how many lines stand in a workflow task that left a command
         self._ending = False
 
     def status(self) -> Status:
@@ -72,13 +74,28 @@ class Recorder:
 
     async def run(self) -> None:
         """Until everything is written after `stop` was called."""
+        marking = asyncio.create_task(self._mark_lines())
         while True:
             await workflow.wait_condition(lambda: self._ending or self._changed())
             await self._hold_back()
             if self._changed() or self._state.timeline.unrecorded:
                 await self._write()
             elif self._ending:
+                marking.cancel()
                 return
+
+    async def _mark_lines(self) -> None:
+        """Leave a command in every workflow task that adds a line.
+
+        At a replay the SDK merges a task without commands with the next one: the line would get that one's time, and contradict the ledger.
+        """
+        entries = self._state.timeline.entries
+        while True:
+            await workflow.wait_condition(lambda: len(entries) > self._marked)
+            await workflow.wait_condition(lambda: True)  # what the line has set going begins first
+            self._marked = len(entries)
+            if self._invoker.began_at != workflow.now():
+                workflow.upsert_search_attributes([PHASE.value_set(self._state.phase.value)])
 
     async def stop(self, running: asyncio.Task[None]) -> None:
         """Let the batch that is under way come to its end, then write the rest."""
