@@ -111,7 +111,7 @@ async def a_late_zombie_loses(subject: Subject, way: str) -> None:
         await subject.set_by(subject.order.wanted if subject.theirs is None else subject.theirs, LEE)
     before = len(subject.effects())
     by_value = subject.system.values_compare  # what came between cannot be told from what was there before
-    over = (
+    over: dict[str, Any] = (
         {}
         if (subject.fenced and not by_value) or (way == "back" and subject.theirs is not None)
         else {"start_to_close_timeout": timedelta(seconds=1), "started_time": datetime.now(UTC) - timedelta(seconds=1)}
