@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio.client import WorkflowUpdateFailedError
+from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 
 from tests.incident.mechanisms.outage import BROKEN, ONES, alive, incident_of, signalled
 from tests.stage.drill import drill
 from tests.stage.organisation import brisk
-from tests.stage.running import RunningIncident
+from tests.stage.running import RunningIncident, until
 from workflows.incident import QuestionState, State
 from workflows.people.messages import MESSAGES
 
@@ -77,6 +77,11 @@ async def test_an_incident_is_never_refused_for_its_form(tmp_path: Path) -> None
                 await incident.say("answer", {"question": question.number, "code": code, "value": {"service": "chat"}})
                 await incident.hears("done: models.route")
             assert await alive(incident), form
+
+            async def rests(handle: WorkflowHandle[Any, Any] = handle) -> bool:
+                return not (await handle.describe()).raw_description.pending_activities
+
+            await until(rests, "no activity to be under way: the test server stops skipping time when one loses its workflow")
             await handle.terminate()
 
 
