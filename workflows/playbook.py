@@ -5,9 +5,7 @@ A playbook file is its docstring, its card and its `run`; what `run` says is in 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from functools import partialmethod
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar
 
 from temporalio import workflow
@@ -168,24 +166,41 @@ class Playbook(Verbs, MessageHandlers):
 
     # -- phase blocks -----------------------------------------------------------------------------------------------------------------
 
-    @asynccontextmanager
-    async def _block(self, phase: Phase) -> AsyncIterator[None]:
+    def triage(self) -> "Block":
+        """What is it, and how far does it reach?"""
+        return Block(self, Phase.TRIAGE)
+
+    def mitigation(self) -> "Block":
+        """End the customers' impact. The block ends when the metrics say that it has ended, on no verb's word."""
+        return Block(self, Phase.MITIGATION)
+
+    def recovery(self) -> "Block":
+        """Return to normal, step by step."""
+        return Block(self, Phase.RECOVERY)
+
+    def post_incident(self) -> "Block":
+        """What must not be forgotten afterwards."""
+        return Block(self, Phase.POST_INCIDENT)
+
+    def _enter(self, phase: Phase) -> None:
         self.state.phase = phase
         self.state.phases.append(phase)
         self.state.note("phase", phase.title)
         self._comms.entered(phase)
-        yield
 
-    triage = partialmethod(_block, Phase.TRIAGE)  # what is it, and how far does it reach?
-    recovery = partialmethod(_block, Phase.RECOVERY)  # return to normal, step by step
-    post_incident = partialmethod(_block, Phase.POST_INCIDENT)  # what must not be forgotten afterwards
 
-    @asynccontextmanager
-    async def mitigation(self) -> AsyncIterator[None]:
-        """End the customers' impact. The block ends when the metrics say that it has ended, on no verb's word."""
-        async with self._block(Phase.MITIGATION):
-            yield
-        await self._proof.until_mitigated()
+class Block:
+    """One phase of a playbook's `run`. No generator: one that Python throws away unfinished complains loudly."""
+
+    def __init__(self, playbook: Playbook, phase: Phase) -> None:
+        self._playbook, self._phase = playbook, phase
+
+    async def __aenter__(self) -> None:
+        self._playbook._enter(self._phase)
+
+    async def __aexit__(self, kind: object, *_: object) -> None:
+        if kind is None and self._phase is Phase.MITIGATION:
+            await self._playbook._proof.until_mitigated()
 
 
 def _keyed(incident: Incident, playbook: type[Playbook]) -> Incident:
