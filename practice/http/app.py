@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
 from copy import copy
 from functools import cache
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Match, Route
+from starlette.routing import Match, Route, Router
+from starlette.types import Receive, Scope, Send
 
 from practice import faces
 from practice.http.endpoint import Endpoint
@@ -28,10 +30,27 @@ def discovered() -> tuple[Face, ...]:
 FACES = discovered()
 
 
+class ByFirstWord(Router):
+    """Looks for a route among those whose path begins with the same word: there are some 180, and a request is for one."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        super().__init__(routes)
+        words = {_first_word(route.path) for route in routes}
+        self._words = {word: Router([route for route in routes if _first_word(route.path) == word]) for word in words}
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        router = self._words.get(_first_word(scope["path"])) if scope["type"] == "http" else None
+        await (router.app if router else super().app)(scope, receive, send)
+
+
+def _first_word(path: str) -> str:
+    return path.split("/", 2)[1]
+
+
 def build(world: World) -> Starlette:
     """The practice platform over `world`."""
-    routes = [_over(world, face, route, compiled) for face, route, compiled in _compiled()]
-    app = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_allowed})
+    app = Starlette(exception_handlers={404: _not_found, 405: _not_allowed})
+    app.router = ByFirstWord([_over(world, face, route, compiled) for face, route, compiled in _compiled()])
     app.state.world = world
     return app
 

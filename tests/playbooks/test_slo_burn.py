@@ -156,7 +156,7 @@ async def test_another_incidents_end_does_not_lift_it(tmp_path: Path) -> None:
 
 
 def test_only_the_budgets_own_incident_has_the_verb_that_releases_it() -> None:
-    """`freezes.release` refuses in the name of `budget` (tests/freeze/test_change_freeze.py); the other verb stands in one place."""
+    """`freezes.release` refuses in the name of `budget` (tests/freeze); the other verb stands in one place."""
     root = Path(__file__).parent.parent.parent
     users = [
         path.name for path in sorted((root / "workflows").rglob("*.py")) if re.search(r"BUDGET_FROZEN|release_budget", path.read_text())

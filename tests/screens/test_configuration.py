@@ -144,7 +144,7 @@ def test_the_example_is_valid_as_it_is_and_with_everything_set(tmp_path: Path) -
 
 
 def test_no_credential_has_a_place_in_it() -> None:
-    """They come by reference, in the settings: env:, file: or gsm: (worker/credentials.py)."""
+    """They come by reference, in the settings: env:, file: or gsm: (worker/settings.py)."""
     assert not [line for line in EXAMPLE.read_text().splitlines() if " = " in line and SECRET.search(line.partition(" = ")[0])]
 
 
