@@ -14,6 +14,7 @@ from activities.action import Call, Refused
 from activities.everything import verbs
 from activities.flags.flags import Flag, Flags
 from activities.kit.clock import Clock
+from activities.kit.create_once import CreateOnce
 from activities.kit.setting import Look as LookAt
 from activities.kit.setting import Setting
 from activities.ledger.ledger import Ledger
@@ -22,6 +23,7 @@ from activities.systems import ClientInfo, noted, provides, taken
 from practice.http.app import build as practice_app
 from practice.world.world import World
 from starters.cli import doctor
+from tests.activities.kit.rows.created import CREATED
 from tests.activities.kit.rows.settings import SETTINGS
 from tests.stage.organisation import ORGANISATION, stage_settings
 from tests.test_house import ROOT, files
@@ -78,6 +80,12 @@ def test_every_setting_has_a_row_in_the_contract_table() -> None:
     source = "".join(path.read_text() for path in (ROOT / "tests/activities/kit/rows").glob("*.py"))
     assert not [cls.__name__ for cls in verbs() if issubclass(cls, Setting) and not re.search(rf"\b{cls.__name__}\b", source)]
     assert not [client.name for port in ports().values() for client in port.clients if client.name not in rows]
+
+
+def test_every_kind_of_thing_that_exists_once_has_a_row_in_the_contract_table() -> None:
+    assert verbs(), "imports every system"
+    kinds = {cls.__name__ for cls in CreateOnce.__subclasses__() if cls.__module__.startswith("activities.")}
+    assert kinds and not kinds - {row.kind for row in CREATED.values()}
 
 
 def test_the_example_of_settings_is_what_the_systems_declare() -> None:

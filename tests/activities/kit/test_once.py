@@ -6,6 +6,7 @@ import pytest
 
 from activities.kit.operation import At
 from tests.activities.kit.once import ONCE, ONCE_CELLS, Post
+from tests.activities.kit.rows.created import CREATED, CREATED_CELLS
 from tests.activities.kit.stage import attempt, refused
 
 
@@ -13,6 +14,12 @@ from tests.activities.kit.stage import attempt, refused
 @pytest.mark.parametrize("row", ONCE)
 async def test_contract(row: str, cell: str) -> None:
     await ONCE_CELLS[cell](ONCE[row]())
+
+
+@pytest.mark.parametrize("cell", CREATED_CELLS)
+@pytest.mark.parametrize("row", CREATED)
+async def test_contract_at_the_vendor(row: str, cell: str) -> None:
+    await CREATED_CELLS[cell](await CREATED[row]())
 
 
 async def test_the_id_that_creation_returned_is_asked_for_and_not_searched() -> None:

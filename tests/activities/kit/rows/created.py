@@ -1,0 +1,163 @@
+"""What must exist exactly once at a vendor: each kind that we make, on the practice platform, through the same cells."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from activities.action import Effect, NotYet, Order, Refused, Role
+from activities.chat.orders import OpenRoom, TellRoom
+from activities.chat.slack import Slack
+from activities.chat.war_room import WarRoom
+from activities.identity.codes import Codes
+from activities.organisation.people import Person
+from activities.paging.orders import Page
+from activities.paging.pager import Pager
+from activities.paging.pagerduty import PagerDuty
+from activities.status_page.status_page import StatusPage
+from activities.status_page.statuspage import Statuspage
+from activities.tickets.github import GitHub
+from activities.tickets.tickets import OpenTicket, Tickets
+from tests.activities.kit.rows.practised import STATUS
+from tests.activities.kit.stage import INCIDENT, Stage, attempt, stage, tried
+from tests.activities.people.test_long_lists import publication
+
+DANA = Person(id="dana", name="Dana", roles=(Role.INCIDENT_COMMANDER,), slack="U_DANA", pager="P_DANA")
+
+
+@dataclass(frozen=True)
+class Created:
+    """One kind of thing: how it is made, and the routes that make it and show it. `kind`: the class of ours that makes it."""
+
+    kind: str
+    verb: Any
+    system: Callable[[Stage], Any]
+    order: Callable[[Stage], Awaitable[Order]]
+    make: str
+    look: str
+
+    async def __call__(self) -> "Thing":
+        played = stage()
+        return Thing(self, self.system(played), await self.order(played), played)
+
+
+@dataclass(frozen=True)
+class Thing:
+    of: Created
+    system: Any
+    order: Order
+    stage: Stage
+
+    def made(self) -> int:
+        return len(self.stage.effects(self.of.make))
+
+    async def tried(self) -> tuple[Effect, list[Exception]]:
+        return await tried(self.of.verb, self.system, self.order, self.stage.call(key="k"))
+
+    def inject(self, mode: str, times: int | None, on: str = "") -> None:
+        if mode in STATUS:
+            self.stage.inject(on or self.of.make, "fail", times=times, status=STATUS[mode])
+        else:
+            self.stage.inject(on or self.of.make, mode, times=times, **({"retry_after": 7} if mode == "throttle" else {}))
+
+
+def _pager(played: Stage) -> Pager:
+    events, rest = played.client("/pagerduty", Accept="application/json"), "Token token=practice-token"
+    pagerduty = PagerDuty(
+        events,
+        played.client("/pagerduty/api", Authorization=rest),
+        routing_key="practice-token",
+        requester="P_DANA",
+        sender="dana@example.com",
+    )
+    return Pager(pagerduty, _slack(played), Codes(b"a practice secret, long enough"))
+
+
+def _slack(played: Stage) -> Slack:
+    return Slack(played.client("/slack/api"))
+
+
+def _status_page(played: Stage) -> StatusPage:
+    manage = played.client("/statuspage/v1", Authorization="OAuth practice-token")
+    return StatusPage(Statuspage(manage, played.client("/statuspage/public", Accept="application/json"), "main"))
+
+
+async def _given(order: Order, played: Stage) -> Order:
+    return order
+
+
+async def _told(played: Stage) -> Order:
+    """A room is there; one message is to be said in it."""
+    opened = await attempt(WarRoom.open, WarRoom(_slack(played)), OpenRoom(name=INCIDENT, topic="chat", people=()), played.call(key="room"))
+    return TellRoom(channel=opened.after["channel"], says=("The impact has ended.",), nth=1)
+
+
+CREATED = {
+    "ticket": Created(
+        "Tickets", Tickets.open, lambda played: Tickets(GitHub(played.client("/github"), "acme/incidents")),
+        partial(_given, OpenTicket(incident_id=INCIDENT, title="Provider outage", body="answers fail")), "github.issues.create", "github.issues",
+    ),
+    "war room": Created(
+        "Rooms", WarRoom.open, lambda played: WarRoom(_slack(played)),
+        partial(_given, OpenRoom(name=INCIDENT, topic="chat", people=())), "slack.conversations.create", "slack.conversations.info",
+    ),
+    "message": Created(
+        "Slack", WarRoom.tell, lambda played: WarRoom(_slack(played)), _told, "slack.chat.postMessage", "slack.conversations.history",
+    ),
+    "page": Created(
+        "Pages", Pager.page, _pager,
+        partial(_given, Page(incident_id=INCIDENT, people=(DANA,), summary="SEV-1", severity=1)), "pagerduty.enqueue", "pagerduty.incidents",
+    ),
+    "post": Created("Posts", StatusPage.publish, _status_page, partial(_given, publication(1)), "statuspage.incidents.create", "statuspage.public"),
+}  # fmt: skip
+
+
+async def once(thing: Thing, *, mode: str, times: int = 1, on_look: bool = False) -> None:
+    """Whatever happens, it is there once; and trying again under the same key does nothing."""
+    thing.inject(mode, times, f"{thing.of.look}*" if on_look else "")
+    effect, _ = await thing.tried()
+    assert thing.made() == 1 and effect.proven_by
+    again, _ = await thing.tried()
+    assert again.adopted and thing.made() == 1
+
+
+async def refused_for_good(thing: Thing, *, mode: str) -> None:
+    """Said as a refusal; where other things are told in the same call, as one that was not sent."""
+    thing.inject(mode, None)
+    try:
+        effect, _ = await thing.tried()
+    except Refused:
+        assert not thing.made()
+    else:
+        assert effect.after["not_sent"] and not thing.made()
+
+
+async def never_an_effect(thing: Thing) -> None:
+    """200 OK, and nothing is there."""
+    thing.inject("nothing_changed", 40)
+    try:
+        effect, _ = await thing.tried()
+    except AssertionError:
+        assert not thing.made()
+    else:
+        raise AssertionError(f"claimed: {effect.proven_by}")
+
+
+async def a_late_process_makes_nothing(thing: Thing) -> None:
+    over: dict[str, Any] = {"started_time": datetime.now(UTC) - timedelta(seconds=11), "start_to_close_timeout": timedelta(seconds=10)}
+    try:
+        await attempt(thing.of.verb, thing.system, thing.order, thing.stage.call(key="k"), **over)
+    except NotYet as late:
+        assert "does not write any more" in late.message
+    assert not thing.made(), "made after its time was over"
+
+
+CREATED_CELLS: dict[str, Callable[[Thing], Awaitable[None]]] = {
+    **{f"once: {mode}": partial(once, mode=mode) for mode in ("fail", "hang", "commit_then_drop", "nothing_changed")},
+    "once: throttle": partial(once, mode="throttle", times=2),
+    "once: a look that fails": partial(once, mode="fail", on_look=True),
+    **{f"refused: {mode}": partial(refused_for_good, mode=mode) for mode in ("denied", "expired", "moved")},
+    "200 OK, nothing there": never_an_effect,
+    "late process": a_late_process_makes_nothing,
+}
