@@ -53,19 +53,6 @@ def _public(world: World) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("mode", "times"), MISHAPS)
-async def test_whatever_happens_on_the_way_customers_read_the_first_post_once(
-    page: StatusPage, world: World, call: Calls, mode: str, times: int
-) -> None:
-    world.injected_faults.set(InjectedFault("statuspage.incidents.create", mode, times))
-    order = _order()
-    effect, _ = await until_done(lambda: page.publish(order, _granted(call, order)))
-    assert _public(world) == [("investigating", order.body)]
-    assert len(world.state.part(PublishedIncidents)) == 1
-    assert not effect.adopted or mode == "commit_then_drop"
-    assert effect.after["state"] == "investigating"
-
-
-@pytest.mark.parametrize(("mode", "times"), MISHAPS)
 async def test_whatever_happens_on_the_way_customers_read_an_update_once(
     page: StatusPage, world: World, call: Calls, mode: str, times: int
 ) -> None:

@@ -42,15 +42,6 @@ async def test_a_ticket_is_opened_with_our_marker_and_read_back(tickets: Tickets
     assert f"<!-- inc:{INCIDENT} key:" in issue["body"]
 
 
-@pytest.mark.parametrize(("mode", "times"), MISHAPS)
-async def test_whatever_happens_on_the_way_one_ticket_is_open(tickets: Tickets, world: World, call: Calls, mode: str, times: int) -> None:
-    world.injected_faults.set(InjectedFault("github.issues.create", mode, times))
-    effect, _ = await until_done(lambda: tickets.open(OPEN, call()))
-    assert _done(world, "issues.create") == len(_issues(world)) == 1
-    assert effect.after["number"] == _issues(world)[0]["number"]
-    assert not effect.adopted or mode in ("commit_then_drop", "partial")
-
-
 async def test_a_second_run_adopts_the_ticket_of_the_first(tickets: Tickets, world: World, call: Calls) -> None:
     first = await tickets.open(OPEN, call())
     again = await tickets.open(OPEN, call(again=True))
