@@ -37,15 +37,37 @@ class Cancels:
         await asyncio.gather(other, return_exceptions=True)
 
 
+@workflow.defn(sandboxed=False)
+class CancelsTimer:
+    """Cancels a timer that fires while the task is being worked on. Another timer, later, makes the worker replay all of it."""
+
+    @workflow.run
+    async def run(self) -> None:
+        other = asyncio.create_task(asyncio.sleep(TASK / 2))
+        await workflow.execute_activity(takes, 0.0, start_to_close_timeout=TRY)
+        time.sleep(TASK)  # noqa: ASYNC251 - as above
+        other.cancel()
+        await asyncio.gather(other, return_exceptions=True)
+        await asyncio.sleep(60)
+
+
 def worker(env: WorkflowEnvironment) -> Worker:
-    return Worker(env.client, task_queue="q", workflows=[Cancels], activities=[takes], workflow_runner=UnsandboxedWorkflowRunner())
+    kinds = [Cancels, CancelsTimer]
+    runner = UnsandboxedWorkflowRunner()
+    return Worker(env.client, task_queue="q", workflows=kinds, activities=[takes], workflow_runner=runner, max_cached_workflows=0)
 
 
-async def test_a_story_whose_server_broke_ends_at_once() -> None:
+@pytest.mark.parametrize(("kind", "says"), [("Cancels", "ACTIVITY_UNKNOWN"), ("CancelsTimer", "invalid history builder state")])
+async def test_a_story_whose_server_broke_ends_at_once(kind: str, says: str) -> None:
     """When this server is mended, this test fails, and `overheard.py` and `orderly.py` may go."""
-    with pytest.raises(ServerBroke, match="ACTIVITY_UNKNOWN"):
+    with pytest.raises(ServerBroke, match=says):
         async with LISTENER.listening(), asyncio.timeout(20), skipping() as env, worker(env):
-            await env.client.execute_workflow("Cancels", id="cancels", task_queue="q")
+            await env.client.execute_workflow(kind, id="cancels", task_queue="q")
+
+
+async def test_an_orderly_worker_goes_on_when_a_timer_fires_that_it_cancels() -> None:
+    async with LISTENER.listening(), asyncio.timeout(20), skipping() as env, orderly(worker(env)):
+        await env.client.execute_workflow("CancelsTimer", id="cancels", task_queue="q")
 
 
 async def test_an_orderly_worker_does_not_break_it() -> None:
