@@ -27,6 +27,7 @@ FLAGS = (
 )  # fmt: skip
 PATIENCE = 20_000.0  # milliseconds
 WIDE, HIGH = 1500, 1300
+TALL = 30_000  # a window in which a whole timeline is in view
 LIST = FloatRect(x=256, y=48, width=WIDE - 256, height=290)  # what the pictures show: the UI without its menu
 PAGE = FloatRect(x=256, y=48, width=WIDE - 256, height=1200)
 DIALOG = FloatRect(x=(WIDE - 600) / 2, y=(HIGH - 640) / 2, width=600, height=640)
@@ -113,10 +114,13 @@ class Window:
         answer = self.page.locator(".cm-content:visible").last
 
         async def shown() -> bool:
-            await answer.evaluate("text => text.scrollIntoView({block: 'end'})")  # the viewer draws only what is in view
             return wanted in " ".join((await answer.inner_text()).split())
 
-        await until(shown, f"{wanted!r} on the page")
+        await self.page.set_viewport_size({"width": WIDE, "height": TALL})  # the viewer draws only what is in view
+        try:
+            await until(shown, f"{wanted!r} on the page")
+        finally:
+            await self.page.set_viewport_size({"width": WIDE, "height": HIGH})
 
     async def picture(self, name: str, part: FloatRect) -> None:
         """Take a picture for the README."""
