@@ -14,9 +14,10 @@ from practice.faces.github.issues import Issues
 from practice.faces.slack.records import Channels
 from practice.faces.statuspage import PublishedIncidents
 from practice.world.world import World
+from tests.incident.roles.outage import when
 from tests.stage.drill import Drill, drill
 from tests.stage.organisation import ORGANISATION, brisk
-from tests.stage.running import RunningIncident, until
+from tests.stage.running import RunningIncident
 from workflows.incident import Phase, State
 
 WORDS = """
@@ -89,18 +90,6 @@ def published(world: World) -> list[dict[str, Any]]:
 
 def pages(stage: Drill, person: str) -> list[str]:
     return [str(letter["text"]) for letter in stage.world.state.people[person].inbox if letter["via"] == "page"]
-
-
-async def when(look: Any, told: RunningIncident, what: str, skip: timedelta = timedelta(seconds=30)) -> Any:
-    """Let time pass until something is so."""
-
-    async def seen() -> Any:
-        found = look()
-        if not found:
-            await told.pass_time(skip)
-        return found
-
-    return await until(seen, what)
 
 
 # -- the war room ---------------------------------------------------------------------------------------------------------------------
