@@ -73,7 +73,7 @@ class Invoker:
             await workflow.wait_condition(lambda: not self._state.paused_by)
         if narrow:
             self._state.narrow_actions.append(workflow.now())
-        step.state = StepState.RUNNING
+        step.state, step.tried_at = StepState.RUNNING, workflow.now()
         return await self._invoke(verb, order, step.key, order.effect(), grant=grant, again=again, step=step)
 
     async def act(self, verb: Verb[O, A], order: O, *, grant: Grant | None = None) -> A:
