@@ -11,8 +11,10 @@ from temporalio.common import Priority, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, is_cancelled_exception
 
 from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience, Risk, Verb, action_of
+from activities.metrics.orders import Surface
 from workflows.engine.state import IncidentState
 from workflows.errors import NeedsApproval, NotSentInShadow, RetriesExhausted
+from workflows.severity.readings import Reading
 from workflows.status import Step, StepState
 
 
@@ -125,6 +127,8 @@ class Invoker:
             self._short -= short
         if self.stopping is not None and asyncio.current_task() is self.stopping:
             raise asyncio.CancelledError
+        if isinstance(order, Surface) and isinstance(answer, Reading) and order.service == state.incident.service:
+            state.judge(answer, order.window)
         return answer
 
 

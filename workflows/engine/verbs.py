@@ -109,8 +109,7 @@ class Verbs:
 
     def classify(self, facts: Facts, radius: BlastRadius | None = None) -> None:
         """Classify again on what is known now. Automation may only raise."""
-        if self.state.classify(facts, Quality(radius.quality) if radius else Quality.UNKNOWN):
-            self._announcer.severity_raised()
+        self.state.classify(facts, Quality(radius.quality) if radius else Quality.UNKNOWN)
 
     async def together(self, *work: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:
         """Side by side; when one fails the others are stopped first, and waited for."""

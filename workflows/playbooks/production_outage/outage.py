@@ -30,6 +30,7 @@ from workflows.playbooks.production_outage.findings import TriageFindings
 from workflows.playbooks.production_outage.writes import WriteGuard
 from workflows.procedures.rollback import Rollback, better
 from workflows.severity.facts import Facts, Scope, Slo
+from workflows.severity.readings import samples
 from workflows.status import StepState
 
 MOST = 0.9  # of the probes from outside: one lost probe in ten is chance
@@ -65,10 +66,13 @@ class Outage:
         self.writes.gate = self.findings.gate
 
     def facts(self) -> Facts:
+        """What triage has found, as the severity function reads it. What nobody counted has no requests behind it: it makes no SEV-1."""
         errors, radius = self.findings.errors_by_region(), self.findings.radius
+        counted = samples(radius) if radius else {}
         lasted = (workflow.now() - (self.findings.began() or self._verbs.state.declared_at)).total_seconds() * self._verbs.policy.pace
         return Facts(
-            err_ratio=errors, regions_total=len(errors) or None, duration_s=max(lasted, 0.0), scope=Scope.CORE,
+            err_ratio=errors, sample_count={region: counted.get(region, 0) for region in errors},
+            regions_total=len(errors) or None, duration_s=max(lasted, 0.0), scope=Scope.CORE,
             tenant_ratio=radius.tenant_ratio if radius else None, tenant_count=len(radius.tenants) if radius else None,
             slo=Slo.LIKELY if self.findings.hit_regions() else Slo.UNKNOWN,
         )  # fmt: skip
