@@ -22,7 +22,7 @@ from workflows.severity.adjustment import Observation, SeverityHistory
 from workflows.severity.classify import classify
 from workflows.severity.facts import Facts, Quality
 from workflows.severity.readings import Reading, facts_of
-from workflows.status import ItemStatus, Planned, Step, StepState, Task
+from workflows.status import ItemStatus, Planned, Step, StepState, Suspect, Task
 
 MOST_TRACES = 20  # trace ids that are shown: the newest
 
@@ -60,6 +60,7 @@ class IncidentState:
         self.plan: list[Planned] = []
         self.scope = self.impact = ""  # in people's own words
         self.hypotheses: list[str] = []
+        self.suspects: tuple[Suspect, ...] = ()  # by automation's reading of the evidence
         self.declared_at = at
         self.acknowledged_at: datetime | None = None
         self.mitigated_at: datetime | None = None
