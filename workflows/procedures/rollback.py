@@ -6,7 +6,7 @@ What was moved is a measure from the moment at which the platform is asked (`tra
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from typing import Literal, cast
 
 from temporalio import workflow
@@ -19,16 +19,19 @@ from activities.freeze.orders import ExemptDeploy, ExemptionPurpose
 from activities.kit.words.shell import Var, command
 from activities.metrics.telemetry import ServiceHealth, Surface, Telemetry
 from activities.organisation.catalogue import Deployed
+from activities.organisation.organisation import Organisation, ReadAll
+from activities.platform.change_feed import ChangeFeed, ChangesSince
+from activities.write_gate.write_gate import WriteGateOf, WriteGates
 from workflows.engine.proof.proof import in_words, minutes
 from workflows.engine.verbs import Verbs
 from workflows.first_minutes.freezes import ServiceFreezes
 from workflows.incident import QuestionDraft, Silence
 from workflows.people.questions import ApprovalTerms
-from workflows.procedures.eligibility import Targets, in_traffic, roll_back_targets
+from workflows.procedures.eligibility import Known, Targets, in_traffic
 from workflows.procedures.traffic_pin import SafeTrial, TrafficPin, still_begun
 
 # What became of an attempt. Only "helped" and "did not help" were really applied, and seen by customers and in the metrics.
-Attempt = Literal["helped", "did not help", "unproven", "declined", "unanswered", "skipped", "no target"]
+Attempt = Literal["helped", "did not help", "unproven", "declined", "unanswered", "overtaken", "skipped", "no target"]
 
 
 @dataclass(frozen=True)
@@ -45,17 +48,11 @@ class Rollback:
 
     def __init__(self, verbs: Verbs, freezes: ServiceFreezes, service: Deployed) -> None:
         self._verbs, self._freezes, self._service, self._numbers = verbs, freezes, service, verbs.policy.roll_back
-        self._schema: int | None = None
-        self._irreversible: tuple[datetime, ...] = ()
         self._pin, self._trial = TrafficPin(verbs, service), SafeTrial(verbs)
         self._one_at_a_time = asyncio.Lock()
         self._tried = 0
         self._safe = True  # whether silence may mean the safe trial
         self.ended: RollbackEnd | None = None  # how the last one ended, unless it helped
-
-    def knows(self, schema: int | None, irreversible: Sequence[datetime] = ()) -> None:
-        """The version of the database schema now, and when a migration was made that has no way back."""
-        self._schema, self._irreversible = schema, tuple(irreversible) or self._irreversible
 
     async def to_last_green(self, because: tuple[str, ...]) -> RollbackEnd:
         """Roll back to the newest eligible revision; when that does not help, put the split back and try the next older one, once more."""
@@ -66,20 +63,21 @@ class Rollback:
 
     async def _to_last_green(self, because: tuple[str, ...]) -> RollbackEnd:
         while self._tried < self._numbers.attempts:
-            rollout = await self._verbs.do(Deploys.survey, RevisionsOf(service=self._service))
-            targets = roll_back_targets(
-                rollout, rule=self._numbers, schema=self._schema, irreversible=self._irreversible, serving=self._serving(rollout),
-                tried=self._pin.left - self._serving(rollout),
-            )  # fmt: skip
+            rollout, known = await self._survey()
+            if forbidden := [region for region in rollout.regions if rollout.may_change.get(region) is False]:
+                return self._forbidden(forbidden, rollout)
+            targets = self._targets(rollout, known)
             target = targets.best()
             if target is None:
                 return self._none_eligible(targets)
-            ended = await self._to(target, rollout, because + _passed_over(targets, rollout, target))
+            unread = (f"eligible as far as known; not read: {'; '.join(said)}",) if (said := known.unread(rollout, target)) else ()
+            ended = await self._to(target, rollout, unread + because + _passed_over(targets, rollout, target))
             if ended == "did not help":
                 self._tried += 1
                 self._pin.left.add(target.id)
             if ended == "unanswered":
                 self._safe = False  # what was authorised beforehand is done; from here on somebody must say so
+            if ended in ("unanswered", "overtaken"):
                 continue
             if ended != "helped":
                 await self._trial.end()
@@ -88,6 +86,44 @@ class Rollback:
         why = f"{self._tried} rollbacks of {self._service.name} did not help: the cause is probably not the code"
         self._verbs.note(why)
         return RollbackEnd("did not help", why)
+
+    async def _survey(self) -> tuple[Rollout, Known]:
+        """Revisions, permissions, and what is held against them, as of now: read again before every step that stands on it."""
+        verbs, name = self._verbs, self._service.name
+        rollout = (await verbs.do(Deploys.survey, RevisionsOf(service=self._service))).where_it_serves()
+        oldest = min((one.created_at for one in rollout.revisions), default=workflow.now())
+        since = ChangesSince(look_back=max(workflow.now() - oldest, timedelta(0)) * verbs.policy.pace + timedelta(minutes=1))
+        gate, blocked, changes = await asyncio.gather(
+            verbs.try_to_read(WriteGates.read, WriteGates.look(WriteGateOf(service=name))),
+            verbs.try_to_read(Organisation.blocked, ReadAll()),
+            verbs.try_to_read(ChangeFeed.since, since),
+        )
+        return rollout, Known(schema_version=gate.schema_version if gate else None, blocked=blocked, changes=changes)
+
+    def _targets(self, rollout: Rollout, known: Known) -> Targets:
+        serving = self._serving(rollout)
+        return known.targets(rollout, self._numbers, serving, self._pin.left - serving)
+
+    async def _overtaken(self, target: Revision) -> bool:
+        """Whether what was approved may not be done any more: a question may wait for hours."""
+        if self._verbs.state.rehearsing:
+            return False
+        rollout, known = await self._survey()
+        targets = self._targets(rollout, known)
+        why = ", ".join(targets.ineligible.get(target.id, ()))
+        forbidden = [region for region in rollout.regions if rollout.may_change.get(region) is False]
+        why = why or (f"we may not change {', '.join(forbidden)} any more" if forbidden else "")
+        if why:
+            self._verbs.note(f"approved, and not done: {target.id} is no target any more: {why}")
+        return bool(why)
+
+    def _forbidden(self, regions: Sequence[str], rollout: Rollout) -> RollbackEnd:
+        """We may not: whoever may is told so, with what would be done."""
+        where = " and ".join(regions)
+        fix = f"Let us change {self._service.name} in {where}, or roll it back by hand"
+        self._verbs.task(fix, Role.OPS_LEAD, RevisionsOf(service=self._service).by_hand())
+        self._verbs.note(f"{self._service.name} is not rolled back: the platform does not let us change it in {where}")
+        return RollbackEnd("no target", f"we may not change it in {where}", fix)
 
     def _none_eligible(self, targets: Targets) -> RollbackEnd:
         """What remains is a way forward: a hotfix, which passes the freeze by its digest."""
@@ -132,6 +168,8 @@ class Rollback:
             if decision.unanswered:
                 await self._trial.begin(order, rollout)
             return "unanswered" if decision.unanswered else "declined"
+        if await self._overtaken(target):
+            return "overtaken"
         self._pin.left |= in_traffic(rollout) - {target.id}
         if exempted:
             await verbs.propose(Freezes.exempt, exemption, under=decision.grant)

@@ -71,7 +71,7 @@ def test_a_drained_region_adds_no_requests() -> None:
 
 
 def seen(minutes_ago: int, share: float | None, *, whole: bool = False, quality: Quality = Quality.UNKNOWN) -> Observation:
-    facts = Facts(scope="FEATURE", err_ratio={} if share is None else {"eu": share})  # type: ignore[arg-type]
+    facts = Facts(scope="FEATURE", err_ratio={} if share is None else {"eu": share})
     return Observation(at=NOON - minutes_ago * MINUTE, facts=facts, whole=whole, quality=quality)
 
 

@@ -190,9 +190,6 @@ class Outage:
         await self._roll_back((f"the cause is unknown; nearest change: {top.change.in_words()}", *found.reasons[:2]))
 
     async def _roll_back(self, because: tuple[str, ...]) -> None:
-        gate, changes = self.findings.gate, self.findings.changes.changes if self.findings.changes else ()
-        irreversible = [c.at for c in changes if c.kind == "migration" and not c.reversible and self._service.name in c.services]
-        self._rollback.knows(gate.schema_version if gate else None, irreversible)
         ended = await self._rollback.to_last_green(because)
         applied = ended.attempt in ("helped", "did not help") and not self._verbs.assumes(Deploys.shift)
         self._remedy = Remedy(applied or ended.attempt == "unproven", applied, ended.why, ended.remains)
