@@ -70,6 +70,10 @@ class Deploys(System):
         self._edge = edge
         self._prometheus = prometheus
 
+    async def revisions(self, service: Deployed, call: Call) -> Rollout:
+        """The revisions as the platform has them, without green minutes."""
+        return await self._platform(service).survey(call, service)
+
     @action("deploys.survey")
     async def survey(self, order: RevisionsOf, call: Call) -> Rollout:
         """Every revision with how long it has served well, what serves where, and whether we may change that (A.1 T2, M3)."""

@@ -23,7 +23,9 @@ from workflows.engine.invoker import Invoker
 from workflows.errors import NeedsApproval, NotAccepted, RetriesExhausted
 from workflows.freeze.holding import Authority, Holding, NotProven
 from workflows.freeze.state import Freeze
+from workflows.freeze.watching import Watching
 from workflows.incident import Answer, Question, Silence
+from workflows.people.background import begun, ended, stopped
 from workflows.people.messages import Message, MessageReceiver, add_message_handlers, read
 from workflows.people.permissions import AccessCheck, Capability, whose
 from workflows.people.questions import ApprovalTerms, Questions
@@ -65,6 +67,7 @@ class ChangeFreeze(FreezeMessages):
         self.questions = Questions(self.freeze, self.invoker)
         self.access = AccessCheck(self.freeze, self.invoker)
         self.holding = Holding(self.freeze, self.invoker, self.questions)
+        self.watching = Watching(self.freeze, self.invoker, self.questions)
         self._asking: dict[str, asyncio.Task[Effect | None]] = {}  # what is asked, by its digest
         self._turn = asyncio.Lock()  # one change at a time: two must not write the ruleset past each other
         self._ready = False
@@ -78,12 +81,14 @@ class ChangeFreeze(FreezeMessages):
         except RetriesExhausted as out:
             freeze.note("configuration", f"{out.why}; the spec's defaults hold")
         self._ready = True
+        watch = begun(self.watching.run())
         while True:
             try:
                 await self._wait()
                 if self._may_end():
                     break
                 if self._may_renew():
+                    await stopped(watch)
                     workflow.continue_as_new(freeze.renewed(self.invoker.counts))
                 async with self._turn:
                     await self.holding.tend()
@@ -92,8 +97,10 @@ class ChangeFreeze(FreezeMessages):
                 if not freeze.record.holders:
                     raise
                 freeze.note("refused", f"cancelled by an operator, and held all the same: {freeze.record.names}; release it instead")
+        await stopped(watch)
+        await self.watching.over()
         await self.questions.settle()
-        await asyncio.gather(*self._asking.values(), return_exceptions=True)
+        await ended(*self._asking.values())
         return freeze.public()
 
     async def receive(self, name: str, given: Sequence[object]) -> Effect | str:
@@ -185,7 +192,7 @@ class ChangeFreeze(FreezeMessages):
             return next((q for q in self.freeze.approvals.questions if q.open and covered in q.covers), None)
 
         if found() is None:
-            self._asking[covered] = asyncio.create_task(ask())
+            self._asking[covered] = begun(ask())
             await workflow.wait_condition(lambda: found() is not None)
         return found() or self.freeze.approvals.questions[-1]
 

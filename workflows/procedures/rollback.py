@@ -93,7 +93,7 @@ class Rollback:
         rollout = (await verbs.do(Deploys.survey, RevisionsOf(service=self._service))).where_it_serves()
         oldest = min((one.created_at for one in rollout.revisions), default=workflow.now())
         since = ChangesSince(look_back=max(workflow.now() - oldest, timedelta(0)) * verbs.policy.pace + timedelta(minutes=1))
-        gate, blocked, changes = await asyncio.gather(
+        gate, blocked, changes = await verbs.together(
             verbs.try_to_read(WriteGates.read, WriteGates.look(WriteGateOf(service=name))),
             verbs.try_to_read(Organisation.blocked, ReadAll()),
             verbs.try_to_read(ChangeFeed.since, since),
