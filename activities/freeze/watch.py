@@ -13,7 +13,7 @@ from activities.action import Call, NotYet, Patience, Refused, System, Value, ac
 from activities.deploys.deploys import Deploys
 from activities.deploys.orders import Revision, Rollout
 from activities.freeze.branch_lock import BranchLocks
-from activities.freeze.lock_orders import BranchLock, LockOf, OfService
+from activities.freeze.lock_orders import BranchLock, LockOf, OfService, hotfix
 from activities.kit.clock import Clock
 from activities.kit.pulse import beating
 from activities.platform.change_feed import ChangeFeed, Changes, ChangesSince
@@ -107,6 +107,6 @@ def _passed(one: Revision, changes: Changes | str, exempted: tuple[str, ...]) ->
         else [c for c in changes.changes if c.details.get("revision") == one.id or (c.digest and c.digest == one.digest)]
     )
     by = made[-1].actor if made else "somebody: the change feed does not say by whom"
-    covered = bool(one.digest) and any(one.digest.startswith(artefact) for artefact in exempted)
+    covered = bool(one.digest) and hotfix(one.digest) in map(hotfix, exempted)  # an exemption goes by as many digits as its branch has
     what = f"revision {one.id} ({one.digest[:19] or 'digest unknown'}) by {by}, built {one.created_at:%Y-%m-%d %H:%M:%S} UTC"
     return Passed(id=one.id, what=what, covered=covered)

@@ -25,7 +25,7 @@ from workflows.freeze.holding import Authority, Holding, NotProven
 from workflows.freeze.state import Freeze
 from workflows.freeze.watching import Watching
 from workflows.incident import Answer, Question, Silence
-from workflows.people.background import begun, ended, stopped
+from workflows.people.background import begun, ended
 from workflows.people.messages import Message, MessageReceiver, add_message_handlers, read
 from workflows.people.permissions import AccessCheck, Capability, whose
 from workflows.people.questions import ApprovalTerms, Questions
@@ -88,7 +88,7 @@ class ChangeFreeze(FreezeMessages):
                 if self._may_end():
                     break
                 if self._may_renew():
-                    await stopped(watch)
+                    await self.watching.stop(watch)
                     workflow.continue_as_new(freeze.renewed(self.invoker.counts))
                 async with self._turn:
                     await self.holding.tend()
@@ -97,7 +97,7 @@ class ChangeFreeze(FreezeMessages):
                 if not freeze.record.holders:
                     raise
                 freeze.note("refused", f"cancelled by an operator, and held all the same: {freeze.record.names}; release it instead")
-        await stopped(watch)
+        await self.watching.stop(watch)
         await self.watching.over()
         await self.questions.settle()
         await ended(*self._asking.values())

@@ -15,7 +15,7 @@ from activities.paging.pager import Pager
 from workflows.engine.invoker import Invoker
 from workflows.errors import RetriesExhausted
 from workflows.freeze.state import Freeze
-from workflows.people.background import begun, stopped
+from workflows.people.background import begun, ended, stopped
 from workflows.people.questions import Questions
 from workflows.waiting import waited
 
@@ -26,20 +26,22 @@ class Watching:
     def __init__(self, freeze: Freeze, invoker: Invoker, questions: Questions) -> None:
         self._freeze, self._record, self._invoker, self._questions = freeze, freeze.record, invoker, questions
         self._said: set[str] = set()  # what cannot be seen, as it was noted
+        self.ending = False
 
     @property
     def _watched(self) -> object:
         """What one watch is for; another one begins when that changes. None: nothing was locked."""
         record = self._record
-        if not record.holders or record.before is None or record.proven_at is None:
+        if self.ending or not record.holders or record.before is None or record.proven_at is None:
             return None
         return record.since, record.before.head, tuple(e.token for e in record.exemptions)
 
     async def run(self) -> None:
-        """Until it is cancelled."""
-        while True:
-            await workflow.wait_condition(lambda: self._watched is not None)
-            of = self._watched
+        """Until `ending` is set. It is not cancelled: a cancel that meets the end of a wait is lost (`asyncio.wait_for`)."""
+        while not self.ending:
+            await workflow.wait_condition(lambda: self.ending or self._watched is not None)
+            if (of := self._watched) is None:
+                continue
             watch = begun(self._invoker.quietly(FreezeWatch.watch, self._order()))
             try:
                 await workflow.wait_condition(lambda: watch.done() or self._watched != of)  # noqa: B023 - awaited here
@@ -101,6 +103,10 @@ class Watching:
             freeze.note("paged", f"{', '.join(people) or 'nobody on the roster'}: {text}")
         except RetriesExhausted as out:
             freeze.note("not told", f"{text}: nobody could be paged: {out.why}")
+
+    async def stop(self, running: asyncio.Task[None]) -> None:
+        self.ending = True
+        await ended(running)
 
     async def over(self) -> None:
         """Nobody holds it any more: nothing is left to be woken for."""
