@@ -104,12 +104,15 @@ class Rollback:
         serving = self._serving(rollout)
         return known.targets(rollout, self._numbers, serving, self._pin.left - serving)
 
-    async def _overtaken(self, target: Revision) -> bool:
-        """Whether what was approved may not be done any more: a question may wait for hours."""
+    async def _overtaken(self, target: Revision, serving: frozenset[str]) -> bool:
+        """Whether what was approved may not be done any more: a question may wait for hours.
+
+        `serving`: what was to be left when it was asked. If people have brought the target about by hand meanwhile, that is adopted.
+        """
         if self._verbs.state.rehearsing:
             return False
         rollout, known = await self._survey()
-        targets = self._targets(rollout, known)
+        targets = known.targets(rollout, self._numbers, serving, self._pin.left - serving)
         why = ", ".join(targets.ineligible.get(target.id, ()))
         forbidden = [region for region in rollout.regions if rollout.may_change.get(region) is False]
         why = why or (f"we may not change {', '.join(forbidden)} any more" if forbidden else "")
@@ -168,7 +171,7 @@ class Rollback:
             if decision.unanswered:
                 await self._trial.begin(order, rollout)
             return "unanswered" if decision.unanswered else "declined"
-        if await self._overtaken(target):
+        if await self._overtaken(target, self._serving(rollout)):
             return "overtaken"
         self._pin.left |= in_traffic(rollout) - {target.id}
         if exempted:
