@@ -140,10 +140,8 @@ class Playbook(Verbs, MessageHandlers):
             person, message = await self._commands.holder("do", tuple(given), MAY_RUN_PROCEDURES)
             return self.procedures.begin(message.model_copy(update={"by": person.id}))
         state = self.state
-        severity, notes = state.severity, (state.hypotheses, state.impact, state.scope)
+        notes = (state.hypotheses, state.impact, state.scope)
         reply = await self._commands.receive(name, tuple(given))
-        if state.severity < severity:
-            self._comms.severity_raised()
         if notes != (state.hypotheses, state.impact, state.scope):
             self._comms.notes_changed()
         return reply

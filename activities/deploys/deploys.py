@@ -41,6 +41,9 @@ class Platform(Protocol):
     async def regions(self, call: Call, service: Deployed) -> dict[str, Serving]:
         """What serves in every region of `service.regions`, from what the platform says is in force, not from what was asked of it."""
 
+    async def may_change(self, call: Call, service: Deployed, region: str) -> bool:
+        """Whether we may shift its traffic there, by the platform's own word."""
+
     async def shift(self, call: Call, order: ToRevision, region: str) -> None:
         """Ask for `order.split[region]`, if the region is still at `order.versions[region]`.
 
@@ -67,14 +70,21 @@ class Deploys(System):
         self._edge = edge
         self._prometheus = prometheus
 
+    async def revisions(self, service: Deployed, call: Call) -> Rollout:
+        """The revisions as the platform has them, without green minutes."""
+        return await self._platform(service).survey(call, service)
+
     @action("deploys.survey")
     async def survey(self, order: RevisionsOf, call: Call) -> Rollout:
-        """Every revision with how long it has served well, and what serves where (A.1 T2, M3)."""
-        rollout, green = await asyncio.gather(
-            self._platform(order.service).survey(call, order.service), self._green_minutes(call, order.service.name)
-        )
+        """Every revision with how long it has served well, what serves where, and whether we may change that (A.1 T2, M3)."""
+        platform, service = self._platform(order.service), order.service
+        rollout, green, may = await asyncio.gather(
+            platform.survey(call, service), self._green_minutes(call, service.name),
+            _each(service.regions, lambda region: platform.may_change(call, service, region)),
+        )  # fmt: skip
         named = tuple(one.model_copy(update={"green_minutes": green.get(one.id)}) for one in rollout.revisions)
-        return rollout.model_copy(update={"revisions": named})
+        told = {region: allowed for region, allowed in may.items() if isinstance(allowed, bool)}
+        return rollout.model_copy(update={"revisions": named, "may_change": told})
 
     @action("deploys.shift", risk=_risk_of_shift, asks=DEPLOYING, patience=Patience.ROLLOUT)
     async def shift(self, order: ToRevision, call: Call) -> Effect:

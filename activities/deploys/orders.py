@@ -50,6 +50,7 @@ class Revision(Value):
     schema_min: int | None = None
     schema_max: int | None = None
     image_present: bool | None = None
+    dependencies: str = ""  # the digest of the set that it was built with; empty where it does not say
 
 
 class Altered(Value):
@@ -94,6 +95,11 @@ class Rollout(Value):
     service: str
     regions: dict[str, Serving]
     revisions: tuple[Revision, ...]  # newest first
+    may_change: dict[str, bool] = {}  # region → whether we may; without one that could not be asked
+
+    def where_it_serves(self) -> "Rollout":
+        """The same, without the regions in which nothing serves (it is scaled to zero there)."""
+        return self.model_copy(update={"regions": {region: one for region, one in self.regions.items() if one.asked}})
 
     def revision(self, name: str) -> Revision | None:
         return next((one for one in self.revisions if one.id == name), None)
@@ -206,6 +212,7 @@ def _worst(found: list[Revision], regions: int) -> Revision:
         update={
             "created_at": min(each.created_at for each in found),
             "digest": one.digest if len(digests) == 1 else "",
+            "dependencies": one.dependencies if len({each.dependencies for each in found}) == 1 else "",
             "ready": len(found) == regions and all(each.ready for each in found),
             "schema_min": None if None in lowest else max(filter(None, lowest), default=0),
             "schema_max": None if None in highest else min(filter(None, highest), default=0),

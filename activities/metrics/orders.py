@@ -67,6 +67,7 @@ class BlastRadius(Value):
     endpoints: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     error_ratio_by_region: dict[str, float] = {}
+    requests_by_region: dict[str, float] = {}  # how many stand behind each share
     quality: EstimateQuality = EstimateQuality.LOW
     at: datetime
 

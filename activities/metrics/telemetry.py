@@ -76,6 +76,7 @@ class Telemetry(System):
             regions=tuple(sorted(region for region, met in regions.items() if met.hit)),
             services=tuple(sorted(name for name, met in services.items() if met.hit)),
             error_ratio_by_region={region: met.ratio for region, met in sorted(regions.items())},
+            requests_by_region={region: met.n for region, met in sorted(regions.items())},
             quality=quality if await self._fresh(call, order.service) else EstimateQuality.LOW,
             at=call.at,
         )

@@ -97,6 +97,8 @@ class Freezing(Value):
     exemption: timedelta = minutes(30)  # how long an exemption may be used, once
     exemption_look: timedelta = minutes(1)  # how often we look whether something came through an exemption, to close it behind
     ask_again: timedelta = timedelta(hours=24)  # a freeze this old is asked about, and then as often
+    watch_every: timedelta = seconds(20)  # how often it is looked whether anything was deployed all the same
+    watched_for: timedelta = timedelta(hours=1)  # how long one watch lasts before the next begins
     messages_per_run: int = 400  # a freeze may last for months: after so many messages its history begins anew
 
 

@@ -12,9 +12,11 @@ from temporalio.common import Priority, RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
 
 from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience, Risk, Verb, action_of, answer_of
+from activities.metrics.orders import Surface
 from workflows.engine.state import IncidentState
 from workflows.errors import NeedsApproval, NotSentInShadow, RetriesExhausted
 from workflows.people.background import settled
+from workflows.severity.readings import Reading
 from workflows.status import Step, StepState
 
 
@@ -121,7 +123,7 @@ class Invoker:
             priority=Priority(priority_key=int(state.severity)),
         )
         try:
-            return as_answer(await settled(work), answer_of(verb), action.name)
+            answer = as_answer(await settled(work), answer_of(verb), action.name)
         except asyncio.CancelledError:
             if step is not None and work.done() and not work.cancelled() and work.exception() is None:
                 with suppress(RetriesExhausted):  # whoever waited for it was stopped: it was done all the same
@@ -131,6 +133,9 @@ class Invoker:
             raise _retries_exhausted(failure) from failure
         finally:
             self._short -= short
+        if isinstance(order, Surface) and isinstance(answer, Reading) and order.service == state.incident.service:
+            state.judge(answer, order.window)
+        return answer
 
 
 def as_answer(said: RawValue, answer: type[A], whose: str) -> A:

@@ -21,6 +21,7 @@ from workflows.people.background import together
 from workflows.people.context import Announcer
 from workflows.people.questions import Questions
 from workflows.severity.facts import Facts, Quality
+from workflows.status import Standing, Suspect
 
 
 class Verbs:
@@ -98,6 +99,14 @@ class Verbs:
     def note(self, text: str, kind: str = "note", by: str = "automation") -> None:
         self.state.note(kind, text, by=by)
 
+    def suspect(self, suspects: tuple[Suspect, ...]) -> None:
+        """Show what may be the cause, each with its evidence; what is new of a rival is told."""
+        known = {one.in_words() for one in self.state.suspects}
+        self.state.suspects = suspects
+        for one in suspects:
+            if one.standing is not Standing.ACTED_ON and one.in_words() not in known:
+                self.state.note("suspect", one.in_words())
+
     def task(self, text: str, owner: Role, by_hand: tuple[str, ...] = ()) -> None:
         """Hand a step to a person because no system of ours can do it. Stated in status and timeline, never silent."""
         self.state.task(text, owner, by_hand)
@@ -109,5 +118,4 @@ class Verbs:
 
     def classify(self, facts: Facts, radius: BlastRadius | None = None) -> None:
         """Classify again on what is known now. Automation may only raise."""
-        if self.state.classify(facts, Quality(radius.quality) if radius else Quality.UNKNOWN):
-            self._announcer.severity_raised()
+        self.state.classify(facts, Quality(radius.quality) if radius else Quality.UNKNOWN)

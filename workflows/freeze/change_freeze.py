@@ -23,6 +23,7 @@ from workflows.engine.invoker import Invoker
 from workflows.errors import NeedsApproval, NotAccepted, RetriesExhausted
 from workflows.freeze.holding import Authority, Holding, NotProven
 from workflows.freeze.state import Freeze
+from workflows.freeze.watching import Watching
 from workflows.incident import Answer, Question, Silence
 from workflows.people.background import begun, ended
 from workflows.people.messages import Message, MessageReceiver, add_message_handlers, read
@@ -66,6 +67,7 @@ class ChangeFreeze(FreezeMessages):
         self.questions = Questions(self.freeze, self.invoker)
         self.access = AccessCheck(self.freeze, self.invoker)
         self.holding = Holding(self.freeze, self.invoker, self.questions)
+        self.watching = Watching(self.freeze, self.invoker, self.questions)
         self._asking: dict[str, asyncio.Task[Effect | None]] = {}  # what is asked, by its digest
         self._turn = asyncio.Lock()  # one change at a time: two must not write the ruleset past each other
         self._ready = False
@@ -79,12 +81,14 @@ class ChangeFreeze(FreezeMessages):
         except RetriesExhausted as out:
             freeze.note("configuration", f"{out.why}; the spec's defaults hold")
         self._ready = True
+        watch = begun(self.watching.run())
         while True:
             try:
                 await self._wait()
                 if self._may_end():
                     break
                 if self._may_renew():
+                    await self.watching.stop(watch)
                     workflow.continue_as_new(freeze.renewed(self.invoker.counts))
                 async with self._turn:
                     await self.holding.tend()
@@ -93,6 +97,8 @@ class ChangeFreeze(FreezeMessages):
                 if not freeze.record.holders:
                     raise
                 freeze.note("refused", f"cancelled by an operator, and held all the same: {freeze.record.names}; release it instead")
+        await self.watching.stop(watch)
+        await self.watching.over()
         await self.questions.settle()
         await ended(*self._asking.values())
         return freeze.public()

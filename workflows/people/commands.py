@@ -16,7 +16,6 @@ from workflows.people.context import Announcer, IncidentContext, VerbInvoker
 from workflows.people.messages import LONGEST, VERDICTS, Message, message_of
 from workflows.people.permissions import AccessCheck, Capability, person_of
 from workflows.severity.adjustment import LoweringRequest, may_lower
-from workflows.severity.facts import Quality
 
 HYPOTHESES, SHOWN = 20, 500  # how many of the newest the status shows, and how much of each; the timeline keeps every word
 CLASH = "at SEV-1 the Incident Commander does not also lead operations"
@@ -229,7 +228,7 @@ class IncidentCommands:
             mitigation_verified=state.mitigated_at is not None,
             comms_updated=state.next_update_due is None or state.next_update_due > now, signed=frozenset(self._agreed),
             exfiltration_may_continue=latest.facts.active_adversary if latest else None,
-            radius_quality=latest.quality if latest else Quality.UNKNOWN,
+            radius_quality=history.quality,
             look_every=policy.paced(policy.rhythm(state.severity).reclassify) * MOST_LATE,
         )  # fmt: skip
         judged = may_lower(wanted, history, policy.severity.paced(policy.pace))

@@ -25,7 +25,7 @@ from activities.kit.words.shell import command
 from activities.organisation.catalogue import Deployed
 from activities.organisation.organisation import meant
 from activities.organisation.policy import Policy
-from activities.write_gate.write_gate import READ_ONLY, WriteGateOf, WriteGates, read_only
+from activities.write_gate.write_gate import READ_ONLY, read_only
 from workflows.engine.verbs import Verbs
 from workflows.errors import HandOver, NotAccepted, RetriesExhausted
 from workflows.first_minutes.freezes import ServiceFreezes
@@ -161,9 +161,9 @@ class Procedures:
         match asked.procedure:
             case "roll-back":
                 because = f"asked for by {asked.by}" + (f": {asked.reason}" if asked.reason else "")
-                await (await self._rollback(name)).to_last_green((because,))
+                await self.rollback_of(await verbs.deployed(name)).to_last_green((because,))
             case "return-to-latest":
-                await (await self._rollback(name)).return_to_latest(asked=True)
+                await self.rollback_of(await verbs.deployed(name)).return_to_latest(asked=True)
             case "freeze":
                 await self._freezes.freeze(await verbs.deployed(name))
             case "flag":
@@ -192,13 +192,6 @@ class Procedures:
 
     def _setting(self, asked: Message) -> SettingRequest:
         return SettingRequest(asked.procedure, asked.fields, asked.service, self._verbs.policy)
-
-    async def _rollback(self, name: str) -> Rollback:
-        service = await self._verbs.deployed(name)
-        gate = await self._verbs.do(WriteGates.read, WriteGates.look(WriteGateOf(service=service.name)))
-        rollback = self.rollback_of(service)
-        rollback.knows(gate.schema_version)
-        return rollback
 
     async def _attested(self, task: ByHandOnly) -> None:
         """A task for a person, and their word with the numbers; what is missing is asked for again."""

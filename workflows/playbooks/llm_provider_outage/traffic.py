@@ -18,6 +18,7 @@ from workflows.engine.verbs import Verbs
 from workflows.incident import Silence
 from workflows.people.questions import ApprovalTerms
 from workflows.severity.facts import Facts, Scope, Slo
+from workflows.severity.readings import samples
 
 ANOTHER_PLAYBOOK = {
     ErrorClass.SPEND_CAP: "our spend cap is reached, the provider is well: §2.6 cost runaway",
@@ -91,6 +92,7 @@ class Traffic:
             fallback_adequate=fallback is not None and not degraded,
             provider_spend_cap=probed.spend_capped,
             err_ratio=radius.error_ratio_by_region,
+            sample_count=samples(radius),
             duration_s=self._policy.log_window.total_seconds(),
             regions_total=len(radius.error_ratio_by_region) or None,
             scope=Scope.FEATURE,

@@ -49,22 +49,20 @@ class ProductionOutage(Playbook):
                     case Cause.CHANGE:
                         await outage.undo_change(found)
                     case Cause.ARTEFACT:
-                        await self.impose(PAUSED, outage.pause(found), facts=found.reasons[:3])
+                        outage.tried(await self.impose(PAUSED, outage.pause(found), facts=found.facts()))
                         self.task(f"Find out why {found.which} makes bad versions, and repair its generator", Role.OPS_LEAD)
                     case Cause.REGION:
                         if drain := await outage.drain(found):
-                            await self.impose(DRAINED, drain, facts=found.reasons[:3])
-                        else:
-                            outage.not_done(found)
+                            outage.tried(await self.impose(DRAINED, drain, facts=found.facts()))
                     case Cause.LOAD:
-                        await self.impose(LIMITED, outage.limit())
-                        await self.impose(SCALED, await outage.scale())
+                        limited = await self.impose(LIMITED, outage.limit())
+                        outage.tried(limited, await self.impose(SCALED, await outage.scale()))
                     case Cause.DEPENDENCY:
                         await self.impose(LIMITED, outage.guard())
-                        self.task(f"Bring {found.which} back; we only protect it from overload", Role.OPS_LEAD)
+                        outage.leave_to_people(f"Bring {found.which} back; we only protect it from overload", Role.OPS_LEAD)
                     case Cause.DATA:
                         await outage.writes.decided()
-                        self.task(f"Repair the data of {found.which}; no schema is rolled back by us", Role.DB_LEAD)
+                        outage.leave_to_people(f"Repair the data of {found.which}; no schema is rolled back by us", Role.DB_LEAD)
                     case Cause.UNKNOWN:
                         for flag in numbers.features:
                             await self.impose(SWITCHED_OFF, switch_off(flag, "shedding what is not essential", self.policy))
