@@ -86,7 +86,7 @@ class Impositions(Steps):
 
     async def _still_so(self, measure: Measure[I], order: I, ours: Imposed, step: Step) -> bool:
         """Whether what is wanted is in force by us, and nobody has changed it."""
-        if cast("Any", ours.order).wanted != cast("Any", order).wanted:
+        if not cast("Any", ours.order).wanted.same(cast("Any", order).wanted):
             return False
         return order.met(await self._look(measure, order, step)) is True
 
@@ -110,7 +110,7 @@ class Impositions(Steps):
                 attempt.imposed.order = attempt.imposed.order.late_until_known(effect.late_until)
             if effect.assumed:
                 self.proof.shadow.expect(attempt.measure, wanted, found, attempt.step)
-            self.done(attempt.step, effect)
+            self.state.done(attempt.step, effect)
             return ChangeResult(effect, imposed=attempt.imposed)
 
     async def _once(self, attempt: _Attempt[I]) -> tuple[Effect, I, object]:

@@ -17,7 +17,7 @@ from workflows.engine.proof.impact import Blindness, CustomerImpact
 from workflows.engine.state import IncidentState
 from workflows.errors import HandOver, Relapse
 from workflows.incident import State
-from workflows.people.background import stopped
+from workflows.people.background import begun, stopped
 from workflows.people.context import Announcer
 from workflows.waiting import waited
 
@@ -42,7 +42,7 @@ class Rounds:
     def begin_recovery(self) -> None:
         if self._counted and not self._state.rehearsing:
             self._state.recovering, self._state.relapse = asyncio.current_task(), ""
-            self._watch = asyncio.create_task(self._look_beside())
+            self._watch = begun(self._look_beside())
 
     async def end_recovery(self, error: BaseException | None) -> bool:
         """True: the impact is back, and another round begins. Raises `HandOver` when there were enough of them."""
