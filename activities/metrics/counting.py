@@ -43,8 +43,8 @@ def beyond_chance(errors: float, n: float, allowed: float) -> bool:
 
 
 def at_most_by_chance(n: float, share: float) -> float:
-    """How many of `n` may be so by chance, when this share is."""
-    return share * n + 4 * math.sqrt(share * n) + 1
+    """How many of `n` may be so by chance, when this share is. Above 1 it is no share but what is expected of each."""
+    return share * n + 4 * math.sqrt(share * n * (1 - share if share < 1 else 1)) + 1
 
 
 def fewer_than_chance(n: float, expected: float) -> bool:

@@ -68,7 +68,13 @@ class Readings:
         return await self.prometheus.query_range(self.call, query, self.start + first / self.call.pace, self.end, STEP.total_seconds())
 
     async def errors(
-        self, metric: str, labels: Mapping[str, Wanted], outcome: Wanted, allowed: float, windows: tuple[timedelta, ...], what: str = "errors"
+        self,
+        metric: str,
+        labels: Mapping[str, Wanted],
+        outcome: Wanted,
+        allowed: float,
+        windows: tuple[timedelta, ...],
+        what: str = "errors",
     ) -> list[At]:
         """The instants at which the share of bad outcomes over a window was above what is allowed, beyond chance.
 
@@ -155,7 +161,9 @@ class Readings:
         self.missing.extend((t, "the metrics are no numbers") for t, value in points if not math.isfinite(value))
         return [(t, value) for t, value in points if math.isfinite(value)]
 
-    async def _shares(self, metric: str, labels: Mapping[str, Wanted], outcome: Wanted, window: timedelta) -> list[tuple[float, float, float]]:
+    async def _shares(
+        self, metric: str, labels: Mapping[str, Wanted], outcome: Wanted, window: timedelta
+    ) -> list[tuple[float, float, float]]:
         """At every step: when, how many requests, and how many of them were bad."""
         every, bad = [
             await self.series(promql.total(promql.increase(promql.selector(metric, **wanted), window)), window)

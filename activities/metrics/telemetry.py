@@ -37,6 +37,7 @@ __all__ = [
 
 ONE_HOUR, FOUR_WEEKS = timedelta(hours=1), timedelta(weeks=4)
 TURNED_AWAY = ("limited", "refused")  # by the gateway, by the write gate: no request that a service was to serve
+FRESH = Stability().fresh
 LEAST_SHOWN = 10  # requests, before a revision's or a region's share of errors is said
 
 
@@ -54,7 +55,9 @@ class Telemetry(System):
         """
         prometheus, service = self._prometheus, order.service
         answered = {"revision": OneOf(order.revisions)} if order.revisions else {}
-        by = {labels["outcome"]: n for labels, n in await self._counted(call, queries.requests(service, **answered), order.window, "outcome")}
+        by = {
+            labels["outcome"]: n for labels, n in await self._counted(call, queries.requests(service, **answered), order.window, "outcome")
+        }
         n, valid = sum(by.values()), sum(count for outcome, count in by.items() if outcome not in TURNED_AWAY)
         usual = None if order.revisions else await self._usual_rate(call, service, order.usual_before)
         blind = not (n or (usual and by)) or not await self._covered(call, order)
@@ -213,7 +216,7 @@ class Telemetry(System):
         query = f"count_over_time({every}[{order.slo.window.total_seconds():.0f}s:{step:.0f}s])"
         return FIVE_MINUTES * (await self._prometheus.number(call, query) or 0.0)
 
-    async def _fresh(self, call: Call, service: str, window: timedelta = Stability().fresh) -> bool:
+    async def _fresh(self, call: Call, service: str, window: timedelta = FRESH) -> bool:
         """Whether there are samples so young: without, what we see is the past."""
         seen = promql.over(queries.requests(service), window)
         return (await self._prometheus.number(call, f"sum(count_over_time({seen}))") or 0) > 0

@@ -89,6 +89,8 @@ class ProviderOutage(Value):
     headroom: float = 1.2  # what a fallback provider must carry, as a multiple of the load
     ramp: tuple[float, ...] = (0.1, 0.5, 1.0)  # the shares in which traffic moves to the fallback provider
     ramp_step: timedelta = minutes(2)  # how long each is watched
+    ramp_least_calls: Some = 20  # that must have reached the fallback provider in a step, before it counts
+    ramp_patience: timedelta = minutes(10)  # how long a step waits for so many; then a person decides
     served_share: float = 0.99  # of the calls must come from where they were sent
     healthy_for: timedelta = minutes(15)  # before anything returns to the primary
     healthy_error_ratio: float = 0.01  # and with no more errors than these

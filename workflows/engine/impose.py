@@ -57,7 +57,7 @@ class Impositions(Steps):
         step = self.begin(measure.impose, order)
         if onto is None and (onto := self._ours(measure, order)) and await self._still_so(measure, order, onto, step):
             effect = order.done("our own measure, in force since an earlier step", adopted=True)
-            self.done(step, effect)
+            self.state.done(step, effect)
             return ChangeResult(effect, imposed=onto)
         while True:
             step.risk = self.invoker.risk(measure.impose, order)

@@ -170,7 +170,9 @@ class TrafficPin:
             return False
         for order, back in zip(orders, backs, strict=True):
             fresh = await verbs.read(Deploys.survey, RevisionsOf(service=self._service))
-            effect = (await verbs.propose(Deploys.shift, order.model_copy(update={"versions": fresh.versions()}), under=decision.grant)).effect
+            effect = (
+                await verbs.propose(Deploys.shift, order.model_copy(update={"versions": fresh.versions()}), under=decision.grant)
+            ).effect
             relapse: Relapse | None = None
             try:
                 if effect and (verbs.assumes(Deploys.shift) or await self._stands(order, {fixed.id, *_served(effect)} - _named(splits[0]))):

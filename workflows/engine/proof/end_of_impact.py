@@ -81,7 +81,9 @@ class EndOfImpact:
             asks = f"The impact has ended by the metrics, but {state.firing_names()} is still firing. Look again, go on, or take over?"
         decision = await self._questions.repair(action_of(Telemetry.impact), asks, verdict.why, order=None, may_skip=True)
         if decision.verdict == "hand_over":
-            raise HandOver(f"{'an alert is still firing' if ended else 'the impact has not ended'} ({verdict.why}); {decision.by} takes over")
+            raise HandOver(
+                f"{'an alert is still firing' if ended else 'the impact has not ended'} ({verdict.why}); {decision.by} takes over"
+            )
         if decision.verdict == "skip":
             state.forget_alerts(decision.by)
         return decision.verdict == "skip"

@@ -4,8 +4,7 @@ The likeliest cause is acted on first; when that does not end the symptom it is 
 tried. The latest change is a suspect like any other: an innocent one is cleared when undoing it does not help.
 """
 
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine
 from typing import Any
 
 from temporalio import workflow
@@ -66,10 +65,11 @@ class Outage:
         self.findings = TriageFindings(service=name, at=workflow.now(), pace=verbs.policy.pace, mitigation=mitigation, **found)
         self.writes.gate = self.findings.gate
 
-    @asynccontextmanager
-    async def round(self) -> AsyncIterator[None]:
-        """One round of mitigation, with writes guarded. In a later one everything is looked at again; a cause that was ruled out stays so
-        unless what was imposed against it has been lifted since."""
+    async def begin_round(self) -> None:
+        """In a later round of mitigation than the first everything is looked at again.
+
+        A cause that was ruled out stays so, unless what was imposed against it has been lifted since.
+        """
         self._rounds += 1
         if self._rounds > 1:
             self._acted = None
@@ -77,8 +77,6 @@ class Outage:
                 if any(imposed.lifted_at for imposed in measures):
                     self._ruled_out.discard(ruled_out)
             await self.survey()
-        async with self.writes.guarded():
-            yield
 
     def facts(self) -> Facts:
         errors, radius = self.findings.errors_by_region(), self.findings.radius
@@ -121,7 +119,7 @@ class Outage:
         impact, health, onset = await self._impact(), self.findings.health, self.findings.onset
         verdict = self._verbs.impact.judge(impact)
         # In a later round what was slow at the onset may be over; what is slow now is in the verdict.
-        slow = onset is not None and onset.slow and onset.first_bad is not None and self._rounds < 2  # noqa: PLR2004
+        slow = onset is not None and onset.slow and onset.first_bad is not None and self._rounds < 2
         ill = health is None or not health.believed or any(share is None or share < MOST for share in health.outside.values())
         if not verdict.ended or slow or ill or self.findings.hit_regions() or self.writes.unsafe:
             return False

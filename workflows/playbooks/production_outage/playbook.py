@@ -44,7 +44,8 @@ class ProductionOutage(Playbook):
             self.classify(outage.facts(), outage.findings.radius)
 
         while self.unresolved:
-            async with self.mitigation(), outage.round():
+            async with self.mitigation(), outage.writes.guarded():
+                await outage.begin_round()
                 while found := await outage.next_cause():
                     match found.cause:
                         case Cause.CHANGE:
