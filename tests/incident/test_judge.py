@@ -27,7 +27,11 @@ LOST, REFUSED, FAILING = health(n=200), health(turned_away_ratio=0.4), health(0.
     [
         (WELL, Finding.ENDED, "0.00% of 1000 requests fail"),
         (FAILING, Finding.IMPACT, "(impact: errors)"),
-        (health(1 / 24, 24, usual_requests=None), Finding.UNKNOWN, "(unknown: errors)"),  # one of 24 is chance, and no proof of health either
+        (
+            health(1 / 24, 24, usual_requests=None),
+            Finding.UNKNOWN,
+            "(unknown: errors)",
+        ),  # one of 24 is chance, and no proof of health either
         (SLOW, Finding.IMPACT, "p99 is 4.30 s, usual is 0.90 s (impact: latency)"),
         (health(p99_seconds=None), Finding.UNKNOWN, "(unknown: latency)"),
         (health(p99_seconds=4.3, n=20, usual_requests=None), Finding.UNKNOWN, "(unknown: latency)"),  # too few to say
@@ -56,7 +60,11 @@ def test_only_what_the_card_names_counts(seen: ServiceHealth) -> None:
     ("before", "now", "helped"),
     [
         (SLOW, SLOW, False),  # 0.00 % before and after: no improvement
-        (health(0.0004, p99_seconds=4.3), health(0.0001, p99_seconds=4.3), False),  # nor are fewer errors, where errors were not the trouble
+        (
+            health(0.0004, p99_seconds=4.3),
+            health(0.0001, p99_seconds=4.3),
+            False,
+        ),  # nor are fewer errors, where errors were not the trouble
         (SLOW, health(p99_seconds=2.0), True),
         (SLOW, health(0.4, p99_seconds=0.9), False),  # quick errors
         (FAILING, health(0.19), True),

@@ -41,7 +41,7 @@ async def test_impact_that_returns_in_recovery_takes_the_playbook_back_to_mitiga
         assert ended.mitigated_at and before.mitigated_at and ended.mitigated_at > before.mitigated_at, "the last one counts"
         said = [update["status"] for update in published(stage.world)]
         first, *later = [said[n] for n in range(len(said)) if n == 0 or said[n] != said[n - 1]]
-        assert ["monitoring", "identified", "monitoring", "resolved"] == later[-4:], (first, later)
+        assert later[-4:] == ["monitoring", "identified", "monitoring", "resolved"], (first, later)
 
 
 async def test_after_enough_rounds_people_carry_on_by_hand(tmp_path: Path) -> None:

@@ -72,4 +72,5 @@ async def test_customers_whom_we_turn_away_ourselves_are_asked_about_first_and_a
         status = await incident.status()
         assert status.mitigated_at is None and Phase.RECOVERY not in status.phases, story(await incident.timeline())
         await mended(stage)
-        await incident.hears("mitigated:", skip=MINUTE)
+        await incident.is_in(Phase.RECOVERY, {"Roll api back": "decline"}, skip=MINUTE)
+        assert (await incident.status()).mitigated_at is not None
