@@ -152,6 +152,13 @@ async def test_a_gap_is_measured_by_the_samples_own_instants(world: World, telem
         assert verdict.stable is holds, (missing, verdict)
 
 
+def _saying(row: dict[str, Any], value: str) -> dict[str, Any]:
+    """The same row of an answer, with another value."""
+    if "value" in row:
+        return {**row, "value": [row["value"][0], value]}
+    return {**row, "values": [[t, value] for t, _ in row["values"]]}
+
+
 class Answers(Prometheus):
     """A metrics store that says something of its own about some queries."""
 
@@ -162,11 +169,8 @@ class Answers(Prometheus):
     async def _ask(self, call: Call, path: str, **params: Any) -> dict[str, Any]:
         found = await super()._ask(call, path, **params)
         if self._about in params["query"]:
-            rows = [] if self._value is None else found["result"]
-            for row in rows:
-                row |= {"value": [row["value"][0], str(self._value)]} if "value" in row else {
-                    "values": [[t, str(self._value)] for t, _ in row["values"]]
-                }  # fmt: skip
+            said = str(self._value)
+            rows = [] if self._value is None else [_saying(row, said) for row in found["result"]]
             found = {**found, "result": rows}
         return found
 

@@ -57,7 +57,7 @@ async def test_after_enough_rounds_people_carry_on_by_hand(tmp_path: Path) -> No
 
 async def test_its_own_alert_forbids_to_call_it_mitigated_and_one_that_lingers_is_asked_about(tmp_path: Path) -> None:
     """The metrics are well and the alert fires: no claim; the clock of the post-mortem still says when the impact ended."""
-    async with outage(tmp_path, policy=quick(top='alert_clears_within = "PT5M"'), error_rate=0.4) as (stage, incident):
+    async with outage(tmp_path, policy=quick(top='alert_clears_within = "PT5M"'), error_rate=0.4) as (_, incident):
         await incident.question("Roll api back")
         key = (await incident.status()).dedup_key
         alert = {"delivery": "d-2", "dedup_key": key, "status": "firing", "name": "ServiceErrors", "labels": {"service": "api"}}
