@@ -5,6 +5,10 @@ class HandOver(Exception):
     """A person continues by hand from here; the message says why."""
 
 
+class Relapse(Exception):
+    """The impact is back in recovery. The recovery block takes it, and the playbook goes another round; the message says what was seen."""
+
+
 class NotAccepted(Exception):
     """A message or an answer that does not count, and why, in one sentence for the person who sent it."""
 

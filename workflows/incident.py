@@ -7,6 +7,7 @@ from enum import IntEnum, StrEnum
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from activities.kit.words.redact import Redacted, RedactedLabels
+from activities.metrics.orders import Symptom
 from activities.values import Risk, Role, Value
 
 
@@ -97,6 +98,9 @@ class Card(Value):
     sure: bool = False  # what triggers it leaves nothing to be unsure of: it begins at its floor, not at SEV-2 (seed §0.1)
     public: bool = True  # whether customers may read of it on the status page
     restricted: bool = False  # need to know only: a private room under a code name, and no word outside without Legal and the commander
+    proof: tuple[Symptom, ...] = tuple(Symptom)  # what counts as impact: it is mitigated, and stable, when none of these is left
+    # Whether its alerts are about what customers meet: while one fires, nothing is called mitigated or stable.
+    alerts_on_impact: bool = True
 
 
 class Incident(Value):

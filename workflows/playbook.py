@@ -176,6 +176,11 @@ class Playbook(Verbs, MessageHandlers):
         """What must not be forgotten afterwards."""
         return Block(self, Phase.POST_INCIDENT)
 
+    @property
+    def unresolved(self) -> bool:
+        """`while self.unresolved:` around mitigation and recovery: when the impact comes back in recovery, another round begins."""
+        return self._proof.rounds.unresolved
+
     def _enter(self, phase: Phase) -> None:
         self.state.phase = phase
         self.state.phases.append(phase)
@@ -191,10 +196,13 @@ class Block:
 
     async def __aenter__(self) -> None:
         self._playbook._enter(self._phase)
+        if self._phase is Phase.RECOVERY:
+            self._playbook._proof.rounds.begin_recovery()
 
-    async def __aexit__(self, kind: object, *_: object) -> None:
+    async def __aexit__(self, kind: object, error: BaseException | None, *_: object) -> bool:
         if kind is None and self._phase is Phase.MITIGATION:
             await self._playbook._proof.until_mitigated()
+        return self._phase is Phase.RECOVERY and await self._playbook._proof.rounds.end_recovery(error)
 
 
 def _keyed(incident: Incident, playbook: type[Playbook]) -> Incident:

@@ -124,6 +124,7 @@ async def test_neither_an_alarm_nor_a_flap_lets_the_stability_window_pass(tmp_pa
             await incident.pass_time(timedelta(seconds=20))
         await incident.handle.execute_update("alert", alert)
         await incident.hears("alarm:", skip=timedelta(seconds=1))
+        await incident.handle.execute_update("alert", {**alert, "delivery": "d-3", "status": "resolved"})
         await makes(stage, "service-faults", service="api", kind="region", rate=0.3, for_seconds=60)
         await incident.hears("violated:", skip=MINUTE)
         status = await incident.ends()

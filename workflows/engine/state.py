@@ -3,6 +3,7 @@
 It holds values and answers questions about them; it does nothing to the outside.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from temporalio import workflow
 from activities.action import OURS, Action, Effect, Grant, O, Patience, Risk, Role, Verb, action_of
 from activities.metrics.orders import BlastRadius
 from activities.organisation.policy import Policy
-from activities.texts.wording import code_name, traces
+from activities.texts.wording import TRACE_LABELS, code_name, traces
 from workflows.engine.measures import Measures
 from workflows.engine.record.timeline import Timeline
 from workflows.incident import UNSURE, Alert, Card, Incident, Joined, Phase, Severity, State, worst
@@ -78,6 +79,11 @@ class IncidentState:
         self.traces: tuple[str, ...] = ()
         self.stable_for: timedelta | None = None  # how long the service was proven stable; None: it was not
         self.alarm = ""  # the latest reason for a watch or a wait to look again at once; empty when there is none
+        self.alarms = 0  # how many there were
+        self.firing: dict[str, str] = {}  # alerts about what customers meet that fire now: what tells them apart → name
+        self.recovering: asyncio.Task[Any] | None = None  # the playbook's own task, while it is in a recovery that can go back
+        self.relapse = ""  # what was seen when the impact came back in recovery; empty: it is not back
+        self.relapses = 0
         self.narrow_actions: list[datetime] = []
         self._suppressed: set[str] = set()
 
@@ -160,7 +166,7 @@ class IncidentState:
         self.severity_history.observe(
             Observation(at=workflow.now(), facts=facts, quality=quality, whole=whole), self.policy.severity.paced(self.policy.pace)
         )
-        self.breached |= any(ratio >= self.policy.mitigated_error_ratio for ratio in facts.err_ratio.values())
+        self.breached |= any(ratio >= self.policy.impact.error_ratio for ratio in facts.err_ratio.values())
         self.exposure |= facts.data_exposure.at_least("SUSPECTED") or facts.isolation_failure.at_least("SUSPECTED")
         decided = f"{found.rules[0].rule}: {found.rules[0].because}"
         if raised := found.severity < self.severity:
@@ -179,8 +185,12 @@ class IncidentState:
         self.severity_history.changed(workflow.now())
         self.note("severity", f"{before.label} → {to.label}: {because}", by=by)
         if to < before:
-            self.alarm = f"severity raised to {to.label}"
+            self.raise_alarm(f"severity raised to {to.label}")
             self.severity_raised()
+
+    def raise_alarm(self, why: str) -> None:
+        """Whoever watches or waits looks again at once."""
+        self.alarm, self.alarms = why, self.alarms + 1
 
     def raise_confidence(self, confidence: str) -> None:
         """A further alert may make us surer than the one that opened the incident did; never less sure (spec §2.3)."""
@@ -200,10 +210,29 @@ class IncidentState:
         self.alerts += 1
         self.add_traces(alert.labels)
         self.note("alert", f"{alert.name} {alert.status}: {alert.summary}", by="alertmanager", delivery=alert.delivery)
+        self.follow_alert(alert.name, alert.labels, firing=alert.status == "firing")
         if alert.status == "firing":
-            self.alarm, self.new_facts = f"{alert.name} is firing", True
+            self.raise_alarm(f"{alert.name} is firing")
+            self.new_facts = True
             self.raise_confidence(alert.labels.get("confidence", ""))
         return Joined(mine=True, alerts=self.alerts)
+
+    def follow_alert(self, name: str, labels: Mapping[str, str], *, firing: bool) -> None:
+        """Keep which alerts fire, as far as they are about what customers meet."""
+        key = " ".join((name, *(f"{label}={value}" for label, value in sorted(labels.items()) if label not in TRACE_LABELS)))
+        if firing and self.card.alerts_on_impact:
+            self.firing[key] = name
+        else:
+            self.firing.pop(key, None)
+
+    def firing_names(self) -> str:
+        return ", ".join(sorted(set(self.firing.values())))
+
+    def forget_alerts(self, by: str) -> None:
+        """A person says that what still fires says nothing of now."""
+        if self.firing:
+            self.note("alert", f"{self.firing_names()}: no more waited for, says {by}", by=by)
+            self.firing.clear()
 
     @property
     def confidence(self) -> float:

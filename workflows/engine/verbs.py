@@ -38,14 +38,17 @@ class Verbs:
         self.do, self.look, self.read, self.quietly = changes.do, changes.look, proof.look, invoker.quietly
         # Changing, and measures in force.
         self.propose, self.needs_approval, self.approve_all = changes.propose, changes.needs_approval, questions.approval
-        self.impose = Impositions(state, invoker, questions, proof).impose
+        self.impose = lifts.impose = Impositions(state, invoker, questions, proof).impose
         self.in_force, self.standing_grant = state.measures.of, state.standing_grant
         self.lift, self.lift_measures, self.keep, self.ended = lifts.lift, lifts.lift_measures, lifts.keep, lifts.ended
+        self.take_back = lifts.take_back
         # People: something only a person may say; an after-action item; the war room; a page.
         self.confirm, self.follow_up, self.say, self.page = questions.confirmation, state.follow_up, announcer.say, announcer.page
         # Readings and changes side by side; time.
         self.together = together
         self.rest, self.until, self.stable, self.holds = proof.rest, proof.until, proof.stable, proof.holds
+        # What customers meet, by the card's proof.
+        self.impact = proof.impact
 
     @property
     def policy(self) -> Policy:
@@ -85,6 +88,11 @@ class Verbs:
         """It is not in force any more, or never was."""
         if imposed is not None:
             imposed.lifted_at = workflow.now()
+
+    def imposed_since(self, steps: int) -> list[Imposed]:
+        """What was put in force after the first so many steps, latest first."""
+        since = self.state.steps[steps].started_at if steps < len(self.state.steps) else workflow.now()
+        return [imposed for imposed in self.state.measures.liftable() if imposed.since >= since and not imposed.assumed]
 
     def expect_in_shadow(self, imposed: Imposed, found: object, verb: Verb[Any, Any]) -> None:
         """Shadow mode: look whether people do what the latest step of this verb only noted."""

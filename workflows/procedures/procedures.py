@@ -86,13 +86,14 @@ class SettingRequest:
         self.measure, self.setting = measures()[name]
         order = inspect.get_annotations(inspect.unwrap(self.measure.impose))["order"].model_fields
         of, self._value = order["of"].annotation, order["wanted"].annotation
-        given, known = {key: _read(text) for key, text in fields.items()}, {**of.model_fields, **self._value.model_fields}
+        own = {name: one for name, one in self._value.model_fields.items() if name not in self._value.volatile}  # the rest are facts
+        given, known = {key: _read(text) for key, text in fields.items()}, {**of.model_fields, **own}
         for key in given:
             if key not in known:
                 raise NotAccepted(f"{name} has no field {key}{meant(key, known)}; it has {', '.join(known)}")
         usual = {"service": service, "store": policy.systems.get(name.partition(".")[0])}
         self.of = self._valid(of, {key: value for key, value in {**usual, **given}.items() if key in of.model_fields and value})
-        self._given = {key: value for key, value in given.items() if key in self._value.model_fields}
+        self._given = {key: value for key, value in given.items() if key in own}
         if not self._given:
             raise NotAccepted(f"say what {self.of} is set to: {' '.join(f'{key}=…' for key in self._value.model_fields)}")
 

@@ -22,7 +22,8 @@ from activities.organisation.catalogue import Deployed
 from activities.organisation.organisation import Organisation, ReadAll
 from activities.platform.change_feed import ChangeFeed, ChangesSince
 from activities.write_gate.write_gate import WriteGateOf, WriteGates
-from workflows.engine.proof.proof import in_words, minutes
+from workflows.engine.proof.judge import in_words
+from workflows.engine.proof.proof import minutes
 from workflows.engine.verbs import Verbs
 from workflows.first_minutes.freezes import ServiceFreezes
 from workflows.incident import QuestionDraft, Silence
@@ -151,7 +152,7 @@ class Rollback:
         verbs, service = self._verbs, self._service
         if not await self._freezes.wait_for(service):
             return "declined"
-        before = await verbs.do(Telemetry.impact, Surface(service=service.name, window=verbs.policy.mitigated_window))
+        before = await verbs.do(Telemetry.impact, self._surface())
         order = ToRevision(
             service=service, split={region: {target.id: 1.0} for region in rollout.regions}, purpose="roll back",
             before=rollout.splits(), versions=rollout.versions(),
@@ -161,7 +162,8 @@ class Rollback:
         exempted = self._freezes.holds(service)
         terms = ApprovalTerms(
             asks=f"Roll {service.name} back to {target.id}?",
-            effect=f"{order.effect()}; when it does not help within {minutes(self._numbers.proven_within)}: {order.undo().effect()}",
+            effect=f"{order.effect()}; when it is clearly worse after {minutes(verbs.policy.mitigated_window)}, or does not help within "
+            f"{minutes(self._numbers.proven_within)}: {order.undo().effect()}",
             facts=(*because, _in_short(target), f"now {in_words(before)}"),
             silence=self._silence(order), lasting=3 * self._numbers.proven_within,
             also=(exemption.digest(action_of(Freezes.exempt).name),) if exempted else (),
@@ -184,7 +186,7 @@ class Rollback:
         left = {region: cast("Split", split) for region, split in effect.after.items()}
         self._pin.took(pin)
         ended: Attempt = "helped" if verbs.assumes(Deploys.shift) else "unproven"
-        if ended == "unproven" and await self._serves(target.id, left):
+        if ended == "unproven" and await self._serves(target.id, left, before):
             ended = await self._helped(before)
         if ended == "helped":
             self._pin.proven(pin, target.id, rollout)
@@ -204,13 +206,17 @@ class Rollback:
         """What has traffic and is to be left; a target that was only moved to while nobody answered is still a target."""
         return in_traffic(rollout) - (self._trial.moved_to - self._pin.left)
 
-    async def _serves(self, revision: str, left: Mapping[str, Split]) -> bool:
+    def _surface(self) -> Surface:
+        return self._verbs.impact.surface_of(self._service.name)
+
+    async def _serves(self, revision: str, left: Mapping[str, Split], before: ServiceHealth) -> bool:
         """Second proof: what customers meet carries this build's header, in every region (another path than the one that shifted).
 
         `left`: what serves by the platform's word; where others altered the revision on its way it has another name.
         """
         verbs, numbers = self._verbs, self._numbers
         deadline = workflow.now() + verbs.policy.paced(numbers.proven_within)
+        judged = workflow.now() + verbs.policy.paced(verbs.policy.mitigated_window)
         also = tuple(sorted({name for split in left.values() for name in split} - {revision, LATEST}))
         asked = ServedBy(service=self._service, revision=revision, also=also, samples=numbers.samples)
         while True:
@@ -221,18 +227,21 @@ class Rollback:
                 verbs.note(f"customers do not get {revision} everywhere: {sampled.by_region}")
                 return False
             await verbs.rest(numbers.look_again, f"until customers get {revision}")
+            if workflow.now() >= judged and self._worse(before, await verbs.read(Telemetry.impact, self._surface())):
+                return False
 
     async def _helped(self, before: ServiceHealth) -> Attempt:
-        """Third proof: the share of requests that fail has dropped enough. Without data there is no claim, and a person decides."""
+        """Third proof: what customers meet is better. Clearly worse is enough to stop; without data there is no claim, and a person decides."""
         verbs, numbers, service = self._verbs, self._numbers, self._service.name
         deadline, now = workflow.now() + verbs.policy.paced(numbers.proven_within), before
-        surface = Surface(service=service, window=verbs.policy.mitigated_window)
         while workflow.now() < deadline:
             await verbs.rest(verbs.policy.mitigated_window, "whether the rollback helps")
-            now = await verbs.read(Telemetry.impact, surface)
-            if better(before, now, numbers.improvement):
-                verbs.note(f"the rollback helps: {in_words(now)}, before {in_words(before)}")
+            now = await verbs.read(Telemetry.impact, self._surface())
+            if verbs.impact.better(before, now):
+                verbs.note(f"the rollback helps: {verbs.impact.compared(before, now)}")
                 return "helped"
+            if self._worse(before, now):
+                return "did not help"
         if not (now.blind or before.blind):
             return "did not help"
         decision = await verbs.confirm(  # neither better nor worse can be seen: what customers say decides
@@ -244,12 +253,11 @@ class Rollback:
         )  # fmt: skip
         return "helped" if decision.granted else "unproven"
 
-
-def better(before: ServiceHealth, now: ServiceHealth, improvement: float) -> bool:
-    """Whether the share of failing requests has dropped by at least that much. Unknown is never better."""
-    if before.error_ratio is None or now.error_ratio is None or now.blind:
-        return False
-    return now.error_ratio <= before.error_ratio * (1 - improvement)
+    def _worse(self, before: ServiceHealth, now: ServiceHealth) -> bool:
+        """Worse is seen as early as better: after the first window."""
+        if worse := self._verbs.impact.worse(before, now):
+            self._verbs.note(f"the rollback makes it clearly worse: {self._verbs.impact.compared(before, now)}")
+        return worse
 
 
 def _passed_over(targets: Targets, rollout: Rollout, target: Revision) -> tuple[str, ...]:

@@ -30,6 +30,8 @@ async def declare(state: IncidentState, invoker: Invoker) -> None:
     if incident.severity is not None:
         state.severity = state.peak_severity = min(state.card.floor, incident.severity)
     state.alerts += 1 if incident.delivery else 0
+    if incident.delivery and (alert := incident.labels.get("alertname")):
+        state.follow_alert(alert, incident.labels, firing=True)
     state.restricted = state.restricted or incident.restricted
     state.note(
         "declared",

@@ -24,13 +24,13 @@ from activities.organisation.catalogue import Deployed
 from activities.platform.change_feed import ChangeFeed, ChangesSince
 from activities.write_gate.write_gate import WriteGateOf, WriteGates
 from workflows.engine.changes import ChangeResult
-from workflows.engine.proof.proof import in_words
+from workflows.engine.measures import Imposed
 from workflows.engine.verbs import Verbs
-from workflows.playbooks.production_outage.diagnosis import Diagnosis, diagnose
+from workflows.playbooks.production_outage.diagnosis import Cause, Diagnosis, diagnose
 from workflows.playbooks.production_outage.findings import TriageFindings
 from workflows.playbooks.production_outage.suspects import Remedy, Suspects, remedy_of
 from workflows.playbooks.production_outage.writes import WriteGuard
-from workflows.procedures.rollback import Rollback, better
+from workflows.procedures.rollback import Rollback
 from workflows.severity.facts import Facts, Scope, Slo
 from workflows.severity.readings import samples
 
@@ -46,8 +46,11 @@ class Outage:
         self.findings = TriageFindings(service=service.name, at=workflow.now(), pace=verbs.policy.pace)
         self.writes = WriteGuard(verbs, service)
         self._suspects = Suspects()
+        self._measures: dict[tuple[Cause, str], list[Imposed]] = {}  # what was imposed against a cause that has a verdict
         self._acted: tuple[Diagnosis, ServiceHealth] | None = None
+        self._acted_from = 0  # how many steps there were before
         self._remedy = Remedy()  # of the cause that was acted on last
+        self._rounds = 0
 
     async def survey(self) -> None:
         """Everything that can be known in a few minutes, side by side; what cannot be read is unknown, and shown as such (A.1 T1 to T4)."""
@@ -65,6 +68,19 @@ class Outage:
         found = dict(zip(looks, await verbs.together(*looks.values()), strict=True))
         self.findings = TriageFindings(service=name, at=workflow.now(), pace=verbs.policy.pace, mitigation=mitigation, **found)
         self.writes.gate = self.findings.gate
+
+    async def begin_round(self) -> None:
+        """In a later round of mitigation than the first everything is looked at again.
+
+        What was found out about a cause stays so, unless what was imposed against it has been lifted since.
+        """
+        self._rounds += 1
+        if self._rounds > 1:
+            self._acted = None
+            for cause, measures in self._measures.items():
+                if any(imposed.lifted_at for imposed in measures):
+                    self._suspects.reopen(cause)
+            await self.survey()
 
     def facts(self) -> Facts:
         """What triage has found, as the severity function reads it. What nobody counted has no requests behind it: it makes no SEV-1."""
@@ -86,6 +102,7 @@ class Outage:
             if await self._helped(before):
                 return None
             verbs.note(self._suspects.judge(done, self._remedy))
+            self._measures[done.cause, done.which] = verbs.imposed_since(self._acted_from)
             await self.survey()
         if await self._nobody_affected():
             return None
@@ -99,7 +116,7 @@ class Outage:
         verbs.state.note("diagnosis", found.in_words(), cause=found.cause.value, which=found.which, confidence=found.confidence)
         for missing in found.missing:
             verbs.note(missing, "unknown")
-        self._acted, self._remedy = (found, await self._impact()), Remedy()
+        self._acted, self._acted_from, self._remedy = (found, await self._impact()), len(verbs.state.steps), Remedy()
         return found
 
     def tried(self, *results: ChangeResult) -> None:
@@ -124,16 +141,17 @@ class Outage:
     async def _nobody_affected(self) -> bool:
         """Whether nothing says that anybody is affected: no errors, not slow, well inside and outside. Then nothing is changed on suspicion."""
         impact, health, onset = await self._impact(), self.findings.health, self.findings.onset
-        well = impact.at_most(self._verbs.policy.mitigated_error_ratio)
-        slow = onset is not None and onset.slow and onset.first_bad is not None
+        verdict = self._verbs.impact.judge(impact)
+        # In a later round what was slow at the onset may be over; what is slow now is in the verdict.
+        slow = onset is not None and onset.slow and onset.first_bad is not None and self._rounds < 2
         ill = health is None or not health.believed or any(share is None or share < MOST for share in health.outside.values())
-        if not well or slow or ill or self.findings.hit_regions() or self.writes.unsafe:
+        if not verdict.ended or slow or ill or self.findings.hit_regions() or self.writes.unsafe:
             return False
-        self._verbs.note(f"nobody seems to be affected: {in_words(impact)}; nothing is changed")
+        self._verbs.note(f"nobody seems to be affected: {verdict.why}; nothing is changed")
         return True
 
     async def _impact(self) -> ServiceHealth:
-        return await self._verbs.read(Telemetry.impact, Surface(service=self._service.name, window=self._verbs.policy.mitigated_window))
+        return await self._verbs.read(Telemetry.impact, self._verbs.impact.surface())
 
     async def _improved(self, before: ServiceHealth) -> bool:
         """Whether the symptom has ended or got much better, within the time that policy gives it. Without data there is no claim."""
@@ -142,17 +160,21 @@ class Outage:
         while True:
             await verbs.rest(policy.mitigated_window, "whether that helped")
             now = await self._impact()
-            if now.at_most(policy.mitigated_error_ratio) or better(before, now, policy.roll_back.improvement):
-                verbs.note(f"better: {in_words(now)}, before {in_words(before)}")
+            if verbs.impact.judge(now).ended or verbs.impact.better(before, now):
+                verbs.note(f"better: {verbs.impact.compared(before, now)}")
                 return True
+            if verbs.impact.worse(before, now):
+                verbs.note(f"clearly worse: {verbs.impact.compared(before, now)}")
+                await verbs.take_back(verbs.imposed_since(self._acted_from), "it became clearly worse")
+                return False
             if workflow.now() < deadline:
                 continue
-            if now.blind or now.error_ratio is None:
+            if now.blind:
                 verbs.note("nobody can see whether that helped: nothing is ruled out on missing data")
                 if self._acted is not None:
                     verbs.note(self._suspects.judge(self._acted[0], self._remedy, blind=True))
                 return True  # this does not end the mitigation block: it waits for the metrics, or for a person
-            verbs.note(f"no better: {in_words(now)}, before {in_words(before)}")
+            verbs.note(f"no better: {verbs.impact.compared(before, now)}")
             return False
 
     async def undo_change(self, found: Diagnosis) -> None:
@@ -211,11 +233,15 @@ class Outage:
             return None
         return drain(name, found.which, weights, self._mitigation)
 
-    def limit(self) -> Change[GatewayOf, Gateway]:
-        """Let in what can be served, and guard the dependencies."""
-        capacity = self.findings.capacity
-        served = round(sum(capacity.capacity_rps.values()) * self._numbers.limit_share, 3) if capacity else None
-        return limit(self._service.name, served or None, self._mitigation)
+    async def limit(self) -> Change[GatewayOf, Gateway]:
+        """Let in what can be served by now, and guard the dependencies. What turns nobody away today needs no question; the rest does."""
+        verbs, name = self._verbs, self._service.name
+        capacity = await verbs.do(Autoscalers.read, Autoscalers.look(AutoscalerOf(service=name)))
+        served, health = sum(capacity.capacity_rps.values()), await self._impact()
+        asked = None if health.blind else health.requests / verbs.policy.mitigated_window.total_seconds()
+        if asked is None or asked > served:
+            served *= self._numbers.limit_share
+        return limit(name, round(served, 3) or None, self._mitigation, asked)
 
     def guard(self) -> Change[GatewayOf, Gateway]:
         return limit(self._service.name, None, self._mitigation)

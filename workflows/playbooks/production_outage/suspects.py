@@ -66,6 +66,10 @@ class Suspects:
             return f"ruled out: {what}: {verdict.why}"
         return f"still suspected: {what} ({verdict.standing}: {verdict.why})" + (f"; {verdict.remains}" if verdict.remains else "")
 
+    def reopen(self, key: Key) -> None:
+        """What was done about it is not in force any more: it may be proposed again."""
+        self._verdicts.pop(key, None)
+
     def kept(self) -> str:
         """Every suspect that was not crossed out, for whoever goes on by hand; empty when there is none."""
         found = [(key, v) for key, v in self._verdicts.items() if v.standing is not Standing.RULED_OUT and key[0] is not Cause.UNKNOWN]
