@@ -7,7 +7,7 @@ from enum import IntEnum, StrEnum
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from activities.kit.words.redact import Redacted, RedactedLabels
-from activities.values import Risk, Role, Value
+from activities.values import Concern, Risk, Role, Value
 
 
 class Shown(BaseModel):
@@ -97,6 +97,7 @@ class Card(Value):
     sure: bool = False  # what triggers it leaves nothing to be unsure of: it begins at its floor, not at SEV-2 (seed §0.1)
     public: bool = True  # whether customers may read of it on the status page
     restricted: bool = False  # need to know only: a private room under a code name, and no word outside without Legal and the commander
+    concern: Concern = Concern.AVAILABILITY  # what decides who goes first when two incidents want one thing (spec §11)
 
 
 class Incident(Value):

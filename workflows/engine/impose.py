@@ -1,12 +1,13 @@
 """Putting a temporary measure in force: its state before is read first, and its lift is registered before the call (design §4)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, cast
 
 from temporalio import workflow
 
 from activities.action import Effect, Grant, I, Measure, Order, Risk, action_of
 from workflows.engine.changes import ChangeResult, Steps
+from workflows.engine.contention import Contention, held_by, who_yields
 from workflows.engine.measures import Imposed
 from workflows.engine.proof.proof import Proof
 from workflows.errors import NeedsApproval, RetriesExhausted
@@ -59,10 +60,11 @@ class Impositions(Steps):
             step.risk = self.invoker.risk(measure.impose, order)
             grant, undo = under or (self.state.standing_grant(measure.impose, order) if authorised else None), ""
             if step.risk >= Risk.C2 and grant is None:
-                asked = order.given(await self._look(measure, order, step))
+                found = await self._look(measure, order, step)
+                asked = order.given(found)
                 undo = asked.undo().digest(measure.name)
                 step.state = StepState.ASKING
-                decision = await self.questions.approval(measure.impose, [asked], terms)
+                decision = await self.questions.approval(measure.impose, [asked], replace(terms, facts=(*facts, *held_by(found))))
                 if decision.grant is None:
                     return self.not_granted(step, decision)
                 grant = decision.grant
@@ -70,6 +72,13 @@ class Impositions(Steps):
                 return await self._carry_out(_Attempt(measure, order, step, grant, undo, onto, onto))
             except (PriorStateChanged, NeedsApproval) as changed:
                 self.state.note("changed meanwhile", f"{order.target()}: {changed}; asking again", step=step)
+            except Contention as contention:
+                order = contention.over(order)
+                asked = order.given(await self._look(measure, order, step))
+                decision = await who_yields(self.state, self.questions, measure.impose, asked, contention, step)
+                if decision.grant is None:
+                    return self.not_granted(step, decision)
+                under = decision.grant
 
     async def _carry_out(self, attempt: _Attempt[I]) -> ChangeResult:
         while True:
@@ -80,6 +89,10 @@ class Impositions(Steps):
                     attempt.new.lifted_at = workflow.now()
                 raise
             except RetriesExhausted as out:
+                if out.contenders:
+                    if attempt.new is not None and not attempt.again:
+                        attempt.new.lifted_at = workflow.now()
+                    raise Contention(out.why, out.contenders) from out
                 if await self._give_up(attempt, out):
                     return ChangeResult(imposed=attempt.imposed)
                 continue
