@@ -114,9 +114,9 @@ class Alone:
 
 
 def needs(holds: Sequence[Hold], without: str = "") -> list[Hold]:
-    """What counts: the latest need of each incident, but of none that has to yield."""
-    latest = {one.incident: one for one in holds}
-    return [one for one in latest.values() if one.incident != without and one.yields_to not in latest]
+    """What counts: the latest need of each incident, but of none that has to yield. `without`: as if that one held nothing."""
+    latest = {one.incident: one for one in holds if one.incident != without}
+    return [one for one in latest.values() if one.yields_to not in latest]
 
 
 def taken(holds: Sequence[Hold], mine: Hold, agree: Agree, now: datetime, over: Sequence[str] = ()) -> tuple[Hold, ...]:
@@ -124,7 +124,7 @@ def taken(holds: Sequence[Hold], mine: Hold, agree: Agree, now: datetime, over: 
 
     Raises `Contended`; `Waiting` while another incident is just changing it.
     """
-    others = needs(holds, without=mine.incident)
+    others = [one for one in needs(holds, without=mine.incident) if one.yields_to != mine.incident]
     against = [one for one in others if not agree(one.need)]
     if unasked := [one for one in against if one.incident not in over]:
         raise Contended(unasked)
@@ -189,7 +189,8 @@ async def claimed(holders: Holders, thing: Thing, call: Calling, order: Claiming
 
     def rule(holds: tuple[Hold, ...]) -> tuple[Hold, ...]:
         if claim.need is None and order.over == ():
-            still[:] = [one for one in needs(holds, without=whose) if one.need and not order.agrees(one.need)]
+            others = [one for one in needs(holds, without=whose) if one.yields_to != whose]
+            still[:] = [one for one in others if one.need and not order.agrees(one.need)]
             if still:
                 return dropped(holds, whose)
         return taken(holds, mine, lambda need: not need or order.agrees(need), datetime.now(UTC), order.over)

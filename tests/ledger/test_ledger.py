@@ -195,7 +195,7 @@ def test_it_is_durable_readable_while_written_and_the_tables_are_what_the_code_s
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert compare_metadata(MigrationContext.configure(connection), tables) == []
-        assert ledger.revision() == ("0003", "0003")
+        assert ledger.revision() == ("0005", "0005")
 
 
 def test_a_ledger_that_is_not_there_is_a_sentence_and_no_empty_file(tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ class Sharing:
     def _after(self, holds: Sequence[Hold], incident: str, left: SettingValue, to: SettingValue, *, last: bool) -> SettingValue:
         """What serves everybody after a step back. `last`: of ours only what we had imposed before still counts."""
         if not last:
-            return self._all([*(self._read(one.need) for one in needs(holds, without=incident)), to])
+            return self._all([*(self._read(one.need) for one in needs(holds) if one.incident != incident), to])
         lifted = own(holds, incident, _json(left))
         return self._all([self._read(one.need) for one in needs([one for one in holds if one is not lifted])] or [to])
 
