@@ -213,4 +213,4 @@ def test_processes_that_start_at_once_all_find_their_tables(tmp_path: Path) -> N
     started = [subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(3)]
     for process in started:
         out, err = process.communicate(timeout=60)
-        assert (process.returncode, out.strip()) == (0, b"0003"), err.decode()
+        assert (process.returncode, out.strip()) == (0, b"0005"), err.decode()
