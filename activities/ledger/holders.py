@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from activities.kit.holding import Held, Hold, HoldersAway, Thing, dropped
-from activities.ledger.database import Database
+from activities.ledger.database import Database, LedgerDown
 from activities.ledger.tables import Instant, required, tables
 from activities.values import Concern
 
@@ -49,13 +49,13 @@ class RecordedHolders:
     async def _answered(self, work: Callable[[], Held]) -> Held:
         try:
             return await asyncio.wait_for(asyncio.to_thread(work), ANSWERS_WITHIN)
-        except (sa.exc.SQLAlchemyError, OSError, TimeoutError) as away:
+        except (sa.exc.SQLAlchemyError, LedgerDown, OSError, TimeoutError) as away:
             log.warning("it is not known who holds what: %s", away)
             raise HoldersAway(str(away)) from away
 
     def read(self, things: Sequence[Thing] = ()) -> dict[Thing, tuple[Hold, ...]]:
-        """Who holds these; all there is, when none are named."""
-        with self.database.engine.connect().execution_options(reading=True) as connection:
+        """Who holds these; all there is, when none are named. Raises `LedgerDown`."""
+        with self.database.reading() as connection:
             return _held(connection, things)
 
     def write(self, things: Sequence[Thing], rule: Callable[[Held], Held]) -> Held:

@@ -49,7 +49,7 @@ class Two:
 
 async def the_last_one_puts_it_back(subject: Subject, way: str) -> None:
     """The second finds it as it wants it and joins. Whoever ends first lifts nothing; the last puts back what was before the first."""
-    two, before, wanted = Two(subject), subject.order.prior.value, subject.order.wanted
+    two, before, wanted = Two(subject), subject.order._before(), subject.order.wanted
     orders = {INCIDENT: (await two.imposes(INCIDENT, wanted))[0]}
     written = len(subject.effects())
     orders[OTHER], joined = await two.imposes(OTHER, wanted)
@@ -68,7 +68,7 @@ async def two_needs_are_served_or_a_person_decides(subject: Subject, way: str) -
     """Another value: one that serves both, if there is any; otherwise nothing is written, and on a person's word the first yields."""
     if subject.theirs is None:
         return
-    two, before, wanted, theirs = Two(subject), subject.order.prior.value, subject.order.wanted, subject.theirs
+    two, before, wanted, theirs = Two(subject), subject.order._before(), subject.order.wanted, subject.theirs
     orders = {INCIDENT: (await two.imposes(INCIDENT, wanted))[0]}
     both, written = wanted.both(theirs), len(subject.effects())
     if both is None:

@@ -75,7 +75,7 @@ async def test_who_comes_while_another_is_about_to_lift_keeps_what_it_needs() ->
             came.append((await two.imposes(OTHER, wanted))[0])
         await check(*given)
 
-    subject.system.check = the_other_comes  # type: ignore[method-assign]
+    subject.system.check = the_other_comes  # type: ignore[method-assign,assignment]
     effect = await two.lifts(INCIDENT, order)
     assert OTHER in effect.summary and wanted.same(await subject.now())
     await two.lifts(OTHER, came[0])
@@ -96,7 +96,7 @@ async def test_who_comes_while_another_writes_waits_until_it_is_known_what_is_in
         said.append(f"{waits.value.type}: {waits.value.message}")
         await write(*given)
 
-    subject.system.write = meanwhile  # type: ignore[method-assign]
+    subject.system.write = meanwhile  # type: ignore[method-assign,assignment]
     await two.lifts(INCIDENT, order)
     assert said and all(one == f"NotYet: {INCIDENT} is just changing it; we look again" for one in said)
 
