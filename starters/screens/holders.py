@@ -17,10 +17,10 @@ def shared(held: Mapping[Thing, Sequence[Hold]]) -> list[str]:
         if len(latest) > 1:
             together[thing.verb, tuple(_in_words(one) for one in latest)].append(thing.target)
     lines = []
-    for (_, holds), targets in together.items():
+    for (_, said), targets in together.items():
         more = f" and {len(targets) - MOST} more" if len(targets) > MOST else ""
-        lines.append(f"{plain(', '.join(sorted(targets)[:MOST]))}{more} is held by {len(holds)} incidents; the last one puts it back")
-        lines += [f"    {plain(one)}" for one in holds]
+        lines.append(f"{plain(', '.join(sorted(targets)[:MOST]))}{more} is held by {len(said)} incidents; the last one puts it back")
+        lines += [f"    {plain(one)}" for one in said]
     return lines
 
 
