@@ -8,7 +8,7 @@ from activities.kit.holding import Contended, Thing, claimed
 from activities.models.routes import EVERYBODY, Shift
 from activities.organisation.catalogue import Deployed
 from tests.activities.kit.rows.settings import untouched
-from tests.activities.kit.shared import OTHER, recorded
+from tests.activities.kit.sharing.cells import OTHER, recorded
 from tests.activities.kit.stage import INCIDENT
 
 ROUTE = Thing("models.shift", "route/chat")

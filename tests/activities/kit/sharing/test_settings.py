@@ -13,7 +13,7 @@ from activities.kit.setting.sharing import Shared, Sharing
 from activities.ledger.holders import RecordedHolders
 from activities.models.modes import degrade
 from tests.activities.kit.rows.settings import PROBES, SETTINGS
-from tests.activities.kit.shared import CELLS, OTHER, Two
+from tests.activities.kit.sharing.cells import CELLS, OTHER, Two
 from tests.activities.kit.stage import INCIDENT, attempt, tried
 
 
