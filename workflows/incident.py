@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from activities.kit.words.redact import Redacted, RedactedLabels
 from activities.metrics.orders import Symptom
-from activities.values import Risk, Role, Value
+from activities.values import Concern, Risk, Role, Value
 
 
 class Shown(BaseModel):
@@ -101,6 +101,7 @@ class Card(Value):
     proof: tuple[Symptom, ...] = tuple(Symptom)  # what counts as impact: it is mitigated, and stable, when none of these is left
     # Whether its alerts are about what customers meet: while one fires, nothing is called mitigated or stable.
     alerts_on_impact: bool = True
+    concern: Concern = Concern.AVAILABILITY  # what decides who goes first when two incidents want one thing (spec §11)
 
 
 class Incident(Value):

@@ -16,6 +16,7 @@ from temporalio import activity
 from activities.action import Call, Effect, Limits, NotYet, Patience, Refused, Risk, Role, System, action
 from activities.deploys.orders import RevisionsOf, Rollout, Sampled, ServedBy, Serving, ToRevision, everywhere, in_words, listed, whole
 from activities.edge.probe import EdgeProbe
+from activities.kit.holding import Thing, claimed
 from activities.kit.http import Conflict
 from activities.kit.words import promql
 from activities.metrics.prometheus import Prometheus
@@ -92,11 +93,14 @@ class Deploys(System):
 
         A region that somebody else changed since `before` is `Refused` before anything is written anywhere. Otherwise each region is
         brought about for itself; if one cannot be, the outcome says which ones serve as wanted and which do not, and trying again
-        finds the former done.
+        finds the former done. `Contended` when another incident needs it otherwise.
         """
-        platform = self._platform(order.service)
         _refuse_nonsense(order)
+        async with claimed(self.holders, Thing("deploys.shift", order.target()), call, order) as still_needed:
+            return order.left_to(still_needed) if still_needed else await self._bring_about(order, call)
 
+    async def _bring_about(self, order: ToRevision, call: Call) -> Effect:
+        platform = self._platform(order.service)
         found = await _each(order.split, lambda region: _serving(platform, call, order.service, region))
         _refuse_if_theirs(order, call.key, {r: now for r, now in found.items() if isinstance(now, Serving)})
 

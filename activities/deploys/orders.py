@@ -6,9 +6,10 @@ Shares are 0 to 1; the revision `LATEST` follows the newest one that is ready.
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import chain
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 from activities.action import Order, Value
+from activities.kit.holding import Claim, Json
 from activities.kit.words import shell, urls
 from activities.organisation.catalogue import Deployed
 
@@ -130,6 +131,7 @@ class ToRevision(Order):
     left_as: dict[str, Split] = {}
     exemption: str = ""  # the permit of the change freeze under which it runs
     schema_crossing: bool = False  # a schema change lies between: hard to reverse
+    over: tuple[str, ...] = ()  # other incidents that need it otherwise, and yield because a person decided it
 
     def target(self) -> str:
         return f"service/{self.service.name}"
@@ -148,8 +150,21 @@ class ToRevision(Order):
         """The same, with the vendor's tool: one command per region."""
         return tuple(_shift_by_hand(self.service, region, wanted) for region, wanted in self.split.items())
 
+    def claim(self) -> Claim:
+        """That it serves like this; with the split from before, or following the latest again, nothing."""
+        back = self.purpose == "restore" or (
+            self.purpose == "return to latest" and all(set(percents(s)) == {LATEST} for s in self.split.values())
+        )
+        return Claim(need=None if back else {region: {**split} for region, split in self.split.items()}, says=self.effect())
+
+    def agrees(self, need: Json) -> bool:
+        """In every region of both the same."""
+        return all(same(cast("Split", need[region]), split) for region, split in self.split.items() if region in need)
+
     def undo(self) -> "ToRevision":
-        return self.model_copy(update={"split": self.before, "purpose": "restore", "before": self.split, "versions": {}, "left_as": {}})
+        return self.model_copy(
+            update={"split": self.before, "purpose": "restore", "before": self.split, "versions": {}, "left_as": {}, "over": ()}
+        )
 
 
 class ServedBy(Order):

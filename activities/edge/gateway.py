@@ -49,6 +49,11 @@ class Gateway(SettingValue, back="{of.service} again lets {self}"):
         within = self.rate_limit_rps is None or (now.rate_limit_rps is not None and now.rate_limit_rps <= self.rate_limit_rps)
         return within and now.breaker >= self.breaker
 
+    def both(self, other: Self) -> Self:
+        """The lower limit, and a breaker if either needs one."""
+        limits = [one for one in (self.rate_limit_rps, other.rate_limit_rps) if one is not None]
+        return self.model_copy(update={"rate_limit_rps": min(limits, default=None), "breaker": self.breaker or other.breaker})
+
     def effect(self, of: GatewayOf) -> str:
         limit, asked = self.rate_limit_rps, self.asked_rps
         turned = "; who is turned away gets 429 with Retry-After" if limit is not None else ""

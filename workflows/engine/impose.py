@@ -8,6 +8,7 @@ from temporalio import workflow
 from activities.action import Effect, Grant, I, Measure, Order, Risk, action_of
 from activities.kit.setting import Change
 from workflows.engine.changes import ChangeResult, Steps
+from workflows.engine.contention import Contention, held_by, who_yields
 from workflows.engine.measures import Imposed
 from workflows.engine.proof.proof import Proof
 from workflows.errors import NeedsApproval, RetriesExhausted
@@ -63,12 +64,14 @@ class Impositions(Steps):
             step.risk = self.invoker.risk(measure.impose, order)
             grant, undo = under or (self.state.standing_grant(measure.impose, order) if authorised else None), ""
             if step.risk >= Risk.C2 and grant is None:
-                asked = _from_before(order.given(await self._look(measure, order, step)), onto)
+                found = await self._look(measure, order, step)
+                asked = _from_before(order.given(found), onto)
                 undo = asked.undo().digest(measure.name)
                 step.state = StepState.ASKING
                 # The same yes covers the way back: what makes it clearly worse is undone at once.
                 back = asked.undo().digest(action_of(measure.lift).name)
-                decision = await self.questions.approval(measure.impose, [asked], ApprovalTerms(facts=facts, silence=silence, also=(back,)))
+                terms = ApprovalTerms(facts=(*facts, *held_by(found)), silence=silence, also=(back,))
+                decision = await self.questions.approval(measure.impose, [asked], terms)
                 if decision.grant is None:
                     return self.not_granted(step, decision)
                 grant = decision.grant
@@ -76,6 +79,13 @@ class Impositions(Steps):
                 return await self._carry_out(_Attempt(measure, order, step, grant, undo, onto, onto))
             except (PriorStateChanged, NeedsApproval) as changed:
                 self.state.note("changed meanwhile", f"{order.target()}: {changed}; asking again", step=step)
+            except Contention as contention:
+                order = contention.over(order)
+                asked = order.given(await self._look(measure, order, step))
+                decision = await who_yields(self.state, self.questions, measure.impose, asked, contention, step)
+                if decision.grant is None:
+                    return self.not_granted(step, decision)
+                under = decision.grant
 
     def _ours(self, measure: Measure[I], order: I) -> Imposed | None:
         """What we have in force of the same setting, from an earlier step or round: it is not registered twice, and keeps the state before."""
@@ -99,6 +109,10 @@ class Impositions(Steps):
                     attempt.new.lifted_at = workflow.now()
                 raise
             except RetriesExhausted as out:
+                if out.contenders:
+                    if attempt.new is not None and not attempt.again:
+                        attempt.new.lifted_at = workflow.now()
+                    raise Contention(out.why, out.contenders) from out
                 if await self._give_up(attempt, out):
                     return ChangeResult(imposed=attempt.imposed)
                 continue

@@ -12,6 +12,7 @@ from temporalio.common import Priority, RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
 
 from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience, Risk, Verb, action_of, answer_of
+from activities.kit.holding import Contender
 from activities.metrics.orders import Surface
 from workflows.engine.state import IncidentState
 from workflows.errors import NeedsApproval, NotSentInShadow, RetriesExhausted
@@ -104,7 +105,7 @@ class Invoker:
         call = Call(
             incident_id=state.id, key=key, at=workflow.now(), pace=state.policy.pace, again=again, grant=grant,
             limits=state.policy.limits, observe_only=state.policy.observe_only,
-            write_access=state.policy.may_write_to,
+            write_access=state.policy.may_write_to, concern=state.card.concern,
         )  # fmt: skip
         short = action.patience in (Patience.READ, Patience.CHANGE)
         self._short += short
@@ -151,7 +152,10 @@ def _retries_exhausted(failure: ActivityError) -> RetriesExhausted:
     """Unwrap once: `str(ActivityError)` says only that an activity failed."""
     cause = failure.cause
     if isinstance(cause, ApplicationError):
-        return RetriesExhausted(cause.message, refused=cause.type == "Refused", lapsed=cause.type == "Lapsed")
+        others = tuple(map(Contender.model_validate, cause.details)) if cause.type == "Contended" else ()
+        return RetriesExhausted(
+            cause.message, refused=cause.type in ("Refused", "Contended"), lapsed=cause.type == "Lapsed", contenders=others
+        )
     if isinstance(cause, TimeoutError):
         return RetriesExhausted("no answer in time")
     return RetriesExhausted(str(cause or failure))

@@ -213,10 +213,10 @@ class Questions:
 
 
 def _draft(action: Action, orders: Sequence[Order], terms: ApprovalTerms, risk: Risk) -> QuestionDraft:
-    first, last = orders[0], orders[-1]
+    first = orders[0]  # the undo of a plan leads back to before its first order
     return QuestionDraft(
         kind=QuestionKind.APPROVAL, asks=terms.asks or f"{first.effect()[:1].upper()}{first.effect()[1:]}?", risk=risk,
-        roles=terms.roles or action.asks, silence=terms.silence, inverse=last.inverse(), facts=terms.facts, strict=terms.strict,
+        roles=terms.roles or action.asks, silence=terms.silence, inverse=first.inverse(), facts=terms.facts, strict=terms.strict,
         effect=terms.effect or "; then ".join(dict.fromkeys(order.effect() for order in orders)),
         by_hand=tuple(dict.fromkeys(line for order in orders for line in order.by_hand())),
         covers=(*(order.digest(action.name) for order in orders), *terms.also), vetoes=vetoes(action.name),

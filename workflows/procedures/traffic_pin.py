@@ -158,7 +158,7 @@ class TrafficPin:
         splits = [rollout.splits(), *(_share(fixed, rollout, share) for share in steps)]
         shifts = [{"split": wanted, "before": before} for before, wanted in pairwise(splits)]
         orders = [ToRevision(service=self._service, purpose="return to latest", **shift) for shift in shifts]
-        backs = [ToRevision(service=self._service, split=splits[0], purpose="restore", before=order.split) for order in orders]
+        backs = [ToRevision(service=self._service, split=splits[0], purpose="roll back", before=order.split) for order in orders]
         terms = ApprovalTerms(
             asks=f"Return {name} to {fixed.id}?",
             facts=(f"in steps of {', '.join(f'{s:.0%}' for s in steps)}, {minutes(numbers.canary_step)} each",

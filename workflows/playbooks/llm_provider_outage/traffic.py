@@ -11,7 +11,7 @@ from activities.metrics.telemetry import BlastRadius, Surface, Telemetry
 from activities.models.candidates import SHED_FIRST, Candidate, Probe, Probed, Split, Survey, TenantSplit
 from activities.models.logs import Calls, ErrorClass, Log, Served
 from activities.models.models import FAILED_OVER, Models
-from activities.models.routes import Shift
+from activities.models.routes import RouteOf, Shift
 from workflows.engine.measures import Imposed
 from workflows.engine.proof.proof import minutes
 from workflows.engine.verbs import Verbs
@@ -176,7 +176,8 @@ class Traffic:
                 silence=Silence.SAFE,
                 lasting=timedelta(hours=2),
             )
-            decision = await verbs.approve_all(Models.shift, shifts, terms)
+            route = await verbs.read(Models.route, RouteOf(route=self.route))  # the undo that is shown is the state before
+            decision = await verbs.approve_all(Models.shift, [shift.given(route) for shift in shifts], terms)
             if decision.grant is None:
                 return RampResult(to=to.id, unanswered=decision.unanswered)
             grant = decision.grant
