@@ -61,11 +61,11 @@ class Pager(System):
     @action("pager.ask", risk=Risk.C0, writes=True)
     async def ask(self, order: Ask, call: Call) -> Effect:
         """Put the question to everybody, once each; who cannot get the message gets a page that carries the code. NobodyReached: nobody."""
-        of_question = (order.incident_id, order.question, order.question_digest)
+        of_question = (order.incident_id, order.question, order.question_digest, order.sending)
         codes = {person.id: self._codes.mint(person.id, *of_question) for person in order.people}
         written = await asyncio.gather(*(self._send_question(order, call, person, codes[person.id]) for person in order.people))
         missed = {one.person.id for one in written if not one.reached}
-        to_page = [person for n, person in enumerate(order.people) if n == 0 or person.id in missed]
+        to_page = [person for n, person in enumerate(order.people) if (n == 0 and order.wakes) or person.id in missed]
         paged = await asyncio.gather(*(self._page_question(order, call, one, codes[one.id], one.id in missed) for one in to_page))
         return _delivered(order, f"question {order.question}", written, paged)
 

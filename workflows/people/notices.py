@@ -50,6 +50,12 @@ class Notices:
             reminder = Remind(incident_id=self._state.id, people=tuple(people), text=text, nth=self._reminders)
             self.background.run(", ".join(person.id for person in people), self._quietly(Pager.remind, reminder))
 
+    def renew(self, question: Question, person: Person, why: str) -> None:
+        """Send somebody another code for a question that is still open, because theirs was used."""
+        message = self._message(question, (person,), 1).model_copy(update={"wakes": False})
+        fresh = message.model_copy(update={"lines": (why, *message.lines)})
+        self.background.run(f"a new code for {person.id}", self._quietly(Pager.ask, fresh), question.number)
+
     async def read_the_rota(self, *, fresh: bool = False) -> None:
         """Find out who is on duty, unless that was done within the last minute. Raises `RetriesExhausted` when the roster cannot be read."""
         state = self._state
@@ -83,7 +89,9 @@ class Notices:
         if policy.break_glass:
             how = "approve again with a reason that begins “break glass:” and says why; it is reviewed afterwards"
         state.note("alone", f"[{question.number}] nobody else can be reached; {how}", question=question.number)
-        self.remind([person for person in state.assignments.reachable() if person.id == alone], f"Question {question.number}: {how}")
+        for person in state.assignments.reachable():
+            if person.id == alone:
+                self.renew(question, person, how)
 
     async def _second_answered(self, question: Question, alone: str, others: tuple[Person, ...]) -> bool:
         """Page them and wait. True when the question was closed meanwhile."""
@@ -100,7 +108,11 @@ class Notices:
         await self._quietly(Pager.page, page)
 
     def _message(self, question: Question, people: tuple[Person, ...], nth: int) -> Ask:
-        """With its head, the code and what to type it fits on a phone's screen: at most twelve lines (`wording.question`)."""
+        """With its head, the code and what to type it fits on a phone's screen: at most twelve lines (`wording.question`).
+
+        Every message has a code of its own: whoever has used up the last one gets another with the next reminder.
+        """
+        question.sendings += 1
         expires = f" (from {question.expires_at:%H:%M:%S} UTC)" if question.expires_at else ""
         lines = (
             f"effect: {shorten(question.effect, LONGEST_EFFECT, placeholder='… (incident status --full)')}" if question.effect else "",
@@ -111,4 +123,5 @@ class Notices:
         return Ask(
             incident_id=self._state.id, question=question.number, question_digest=question.digest, people=people, title=question.asks,
             lines=tuple(filter(None, lines)), options=question.options, rung=question.escalation, nth=nth,
+            sending=question.sendings,
         )  # fmt: skip
