@@ -54,7 +54,7 @@ class Notices:
         """Send somebody another code for a question that is still open, because theirs was used."""
         message = self._message(question, (person,), 1).model_copy(update={"wakes": False})
         fresh = message.model_copy(update={"lines": (why, *message.lines)})
-        self.background.run(f"a new code for {person.id}", self._quietly(Pager.ask, fresh), question.number)
+        self.background.run(f"a new code for {person.id}", self._put(fresh), question.number)
 
     async def read_the_rota(self, *, fresh: bool = False) -> None:
         """Find out who is on duty, unless that was done within the last minute. Raises `RetriesExhausted` when the roster cannot be read."""
@@ -70,7 +70,7 @@ class Notices:
         if not people:
             self._state.note("nobody", f"[{question.number}] nobody on the roster may answer this; assign a role")
             return
-        await self._quietly(Pager.ask, self._message(question, people, nth))
+        await self._put(self._message(question, people, nth))
         question.told = tuple(dict.fromkeys((*question.told, *(person.id for person in people))))
 
     async def find_a_second(self, question: Question) -> None:
@@ -103,9 +103,14 @@ class Notices:
 
     async def _page_others(self, question: Question, others: tuple[Person, ...]) -> None:
         text = f"{self._state.display_name} · a second person is needed for question {question.number}"
-        await self._quietly(Pager.ask, self._message(question, others, 1))
+        await self._put(self._message(question, others, 1))
         page = Page(incident_id=self._state.id, people=others, summary=text[:500], severity=1, nth=100 + question.number)
         await self._quietly(Pager.page, page)
+
+    async def _put(self, message: Ask) -> None:
+        """Its key names this very question: another run under the same id asks its own, with codes of its own."""
+        nth = f"{message.question_digest[:8]}-{message.sending}"
+        await self._quietly(Pager.ask, message, key=f"{message.incident_id}/pager.ask/{message.target()}/{nth}")
 
     def _message(self, question: Question, people: tuple[Person, ...], nth: int) -> Ask:
         """With its head, the code and what to type it fits on a phone's screen: at most twelve lines (`wording.question`).

@@ -128,11 +128,12 @@ class AccessCheck:
 
     def refused(self, why: NotAccepted, identity: Identity) -> NotAccepted:
         """The refusal of a message; if its code was spent by it in vain, with the word that another one is sent."""
-        owner, number, questions = identity.owner, identity.question, self._state.approvals.questions
-        question = questions[number - 1] if number and number <= len(questions) else None
-        if owner is None or question is None or not question.open or self._state.assignments.role_of(owner, question.roles) is None:
+        owner, number, assignments = identity.owner, identity.question, self._state.assignments
+        if owner is None or number is None:
             return why
-        if any(given.by == owner.id for given in question.answers):
+        question = self._state.approvals.questions[number - 1]
+        counted = owner.id != assignments.solo and any(given.by == owner.id for given in question.answers)
+        if counted or not question.open or assignments.role_of(owner, question.roles) is None:
             return why
         self._notices.renew(question, owner, f"a new code, because the last one was used: {why}")
         return NotAccepted(f"{why}; a new code for question {number} is sent to {owner.id}")
@@ -160,8 +161,8 @@ def _digest(name: str, sent: object) -> str:
 
 def person_of(identity: Identity) -> Person:
     """Who gives a command. Raises `NotAccepted` when nobody is meant."""
-    if identity.question is not None:
-        raise NotAccepted(f"that code is for question {identity.question}, and good for nothing else")
     if identity.person is None:
         raise NotAccepted(identity.why or "say who you are: by")
+    if identity.question is not None:
+        raise NotAccepted(f"that code is for question {identity.question}, and good for nothing else")
     return identity.person

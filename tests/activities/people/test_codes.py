@@ -83,7 +83,7 @@ QUESTIONS = ((1, "aa", 2), (2, "bb", 1))
 
 async def _identified(identities: Identities, call: Callable[..., Call], **more: str) -> Identity:
     """As one message says it; `message` is another one."""
-    order = Identify(**{"incident_id": INCIDENT, "verdict": "approve", "message": "m1", "questions": QUESTIONS, **more})  # type: ignore[arg-type]
+    order = Identify(**{"incident_id": INCIDENT, "verdict": "approve", "message": "m1", "questions": QUESTIONS, **more})
     return await identities.identify(order, call())
 
 
