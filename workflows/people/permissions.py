@@ -129,7 +129,7 @@ class AccessCheck:
     def refused(self, why: NotAccepted, identity: Identity) -> NotAccepted:
         """The refusal of a message; if its code was spent by it in vain, with the word that another one is sent."""
         owner, number, assignments = identity.owner, identity.question, self._state.assignments
-        if owner is None or number is None:
+        if owner is None or not number:
             return why
         question = self._state.approvals.questions[number - 1]
         counted = owner.id != assignments.solo and any(given.by == owner.id for given in question.answers)
@@ -163,6 +163,6 @@ def person_of(identity: Identity) -> Person:
     """Who gives a command. Raises `NotAccepted` when nobody is meant."""
     if identity.person is None:
         raise NotAccepted(identity.why or "say who you are: by")
-    if identity.question is not None:
+    if identity.question:
         raise NotAccepted(f"that code is for question {identity.question}, and good for nothing else")
     return identity.person
