@@ -33,7 +33,7 @@ async def test_what_was_said_before_a_reset_is_not_said_again_by_it(tmp_path: Pa
         await stage.client.workflow_service.reset_workflow_execution(
             ResetWorkflowExecutionRequest(
                 namespace="default", reason="by mistake", request_id="reset-1", workflow_task_finish_event_id=point,
-                workflow_execution=WorkflowExecution(workflow_id=started.id, run_id=started.handle.result_run_id),
+                workflow_execution=WorkflowExecution(workflow_id=started.id, run_id=(await started.handle.describe()).run_id),
             )
         )  # fmt: skip
         incident = Running(stage, stage.client.get_workflow_handle(started.id))
