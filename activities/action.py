@@ -13,6 +13,7 @@ Three outcomes, and no fourth::
 
 import functools
 import hashlib
+import inspect
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
@@ -245,6 +246,12 @@ def action(
 def action_of(verb: Verb[Any, Any]) -> Action:
     declared: Action = verb.__action__  # type: ignore[attr-defined]
     return declared
+
+
+def answer_of(verb: Verb[Any, A]) -> type[A]:
+    """The type of what a verb answers."""
+    answer: type[A] = inspect.get_annotations(inspect.unwrap(verb), eval_str=True)["return"]
+    return answer
 
 
 def _spare_ourselves(order: Order, limits: Limits) -> None:

@@ -18,7 +18,7 @@ from workflows.engine.lifecycle.ending import Ending
 from workflows.engine.record.recorder import Recorder
 from workflows.engine.state import IncidentState
 from workflows.engine.verbs import Verbs
-from workflows.errors import HandOver
+from workflows.errors import HandOver, NeedsApproval, RetriesExhausted
 from workflows.first_minutes.first_minutes import FirstMinutes
 from workflows.incident import Card, Incident, Joined, Phase, State
 from workflows.people.background import begun, stopped
@@ -117,7 +117,7 @@ class Playbook(Verbs, MessageHandlers):
             if not self.state.incident.service:
                 await ask_for_the_service(self)
             await body(self, self.state.incident)
-        except HandOver as why:
+        except (HandOver, RetriesExhausted, NeedsApproval) as why:
             await self._ending.hand_over(str(why))
 
     async def _close(self, recording: asyncio.Task[None]) -> None:

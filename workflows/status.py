@@ -29,6 +29,7 @@ class Step(Shown):
     risk: Risk
     state: StepState
     started_at: datetime
+    tried_at: datetime | None = None  # when the latest try began
     ended_at: datetime | None = None
     result: str = ""
     key: str = ""

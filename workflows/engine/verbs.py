@@ -65,7 +65,7 @@ class Verbs:
     async def catalogue(self) -> Catalogue:
         """Which services there are, as recorded by the first who asked."""
         if self._catalogue is None:
-            self._catalogue = await self._invoker.quietly(Organisation.catalogue, ReadAll())
+            self._catalogue = await self.read(Organisation.catalogue, ReadAll())
         return self._catalogue
 
     async def deployed(self, name: str = "") -> Deployed:
