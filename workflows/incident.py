@@ -6,7 +6,7 @@ from enum import IntEnum, StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from activities.kit.words.redact import Redacted, RedactedLabels
+from activities.kit.words.redact import Redacted, RedactedLabels, Typed
 from activities.metrics.orders import Symptom
 from activities.values import Concern, Risk, Role, Value
 
@@ -107,13 +107,13 @@ class Card(Value):
 class Incident(Value):
     """How an incident starts. A service is enough: `{"service": "chat"}`."""
 
-    service: str = ""
-    provider: str = ""
-    region: str = ""
+    service: Typed = ""
+    provider: Typed = ""
+    region: Typed = ""
     title: Redacted = ""
     severity: Severity | None = None
     source: str = "person"  # person | alertmanager | …
-    declared_by: str = ""
+    declared_by: Typed = ""
     dedup_key: str = ""
     confidence: float = Field(default=1.0, ge=0, le=1)
     started_at: datetime | None = None  # when the first bad sample was seen: the alert's startsAt
@@ -222,6 +222,7 @@ class Question(QuestionDraft):
     number: int
     quorum: int = 1
     digest: str
+    sendings: int = 0  # how often it was sent; the codes of each sending are others
     asked_at: datetime
     expires_at: datetime | None = None  # when silence takes its meaning; None: never
     escalation: int = 0  # how many further roles were added, because nobody answered

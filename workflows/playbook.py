@@ -40,7 +40,7 @@ class Playbook(Verbs, MessageHandlers):
 
     @workflow.init
     def __init__(self, *given: Any) -> None:
-        info, incident = workflow.info(), _keyed(incident_of(given), type(self))
+        info, incident, self._given = workflow.info(), _keyed(incident_of(given), type(self)), given
         # A plan uses the id of the incident that it is made for: a person may type its commands.
         planned_for = info.parent.workflow_id if incident.rehearsal and info.parent else info.workflow_id
         state = IncidentState(planned_for, info.workflow_type, self.card, workflow.now())
@@ -53,7 +53,7 @@ class Playbook(Verbs, MessageHandlers):
         self.resolve, self.finish = self._ending.resolve, self._ending.finish
         self.first_minutes = FirstMinutes(self)
         self.procedures = Procedures(self, self.first_minutes.freezes)
-        self._commands = IncidentCommands(state, invoker, self._comms)
+        self._commands = IncidentCommands(state, invoker, questions.notices, self._comms)
         self._recorder = Recorder(state, invoker)
         self._declared = False
 
@@ -77,6 +77,7 @@ class Playbook(Verbs, MessageHandlers):
         self._declared = True
         if self.state.rehearsing:
             return await self._rehearse(body)
+        await self.spend_codes("start", self._given)
         cancelled: asyncio.CancelledError | None = None
         recording = begun(self._recorder.run())
         self._comms.start()
@@ -149,6 +150,10 @@ class Playbook(Verbs, MessageHandlers):
     def refuse(self, name: str, given: Sequence[object], why: str) -> None:
         """Note what was not accepted. What was sent is not repeated: it may be somebody's code."""
         self.state.note("refused", f"{name}: {why}")
+
+    async def spend_codes(self, name: str, given: Sequence[object]) -> None:
+        """Codes in what was sent that nobody was identified by."""
+        await self._commands.access.spend(name, given)
 
     @workflow.query(description="Everything that is true of this incident now")
     def status(self, *given: Any) -> Status:

@@ -134,7 +134,7 @@ class Questions:
         state = self._state
         waits = sum((state.policy.for_people(wait) for wait in state.policy.rhythm(state.severity).ladder), timedelta(0))
         expires_at = None if draft.silence is Silence.HOLD else workflow.now() + waits
-        question = state.approvals.open(draft, workflow.now(), expires_at)
+        question = state.approvals.open(draft, workflow.now(), expires_at, nonce=workflow.uuid4().hex)
         who = " or ".join(role.title for role in draft.roles)
         text = f"[{question.number}] {draft.asks} ({draft.risk.label}, for {who}; no answer: {draft.silence.means()})"
         state.note("asked", text, question=question.number)
