@@ -117,7 +117,9 @@ async def test_a_playbook_that_cannot_go_on_is_found_though_it_runs(tmp_path: Pa
     async with watched(tmp_path) as here:
         watching, incident = await here.reconciler(), await here.in_force()
 
-        def broken(*_: object) -> None:
+        def broken(self: ContextFree, act: Any) -> Any:
+            if any(job.HasField("remove_from_cache") for job in act.jobs):
+                return self._inner.activate(act)
             raise KeyError("a bug of ours")
 
         monkeypatch.setattr(ContextFree, "activate", broken)

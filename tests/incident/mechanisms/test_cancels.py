@@ -16,7 +16,7 @@ from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 
 from tests.histories.test_histories import HISTORIES, history
-from tests.stage.driven import Answers, Driven, Job
+from tests.incident.mechanisms.driven import Answers, Driven, Job
 from worker.converter import data_converter
 from worker.playbooks import discover
 from workflows.people.background import begun, settled

@@ -3,8 +3,8 @@
 import pytest
 from temporalio.api.common.v1 import Payload
 
+from tests.incident.mechanisms.driven import Answers, Driven
 from tests.incident.mechanisms.test_cancels import MOST, incident, told
-from tests.stage.driven import Answers, Driven
 from workflows.incident import QuestionKind
 
 RECORDED = "production_outage-resolved"
