@@ -1,4 +1,4 @@
-"""The traffic of one route: what triage says about it, and moving it to the fallback provider in steps. The decisions stay in the playbook."""
+"""The traffic of one route: looking at it, and moving it to the fallback provider in steps. The decisions stay in the playbook."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from datetime import timedelta
 from temporalio import workflow
 
 from activities.action import Grant, Role
-from activities.metrics.telemetry import BlastRadius, Surface, Telemetry
-from activities.models.candidates import SHED_FIRST, Candidate, Probe, Probed, Split, Survey, TenantSplit
-from activities.models.logs import Calls, ErrorClass, Log, Served
+from activities.metrics.telemetry import Surface, Telemetry
+from activities.models.candidates import Candidate, Probe, Split, Survey, TenantSplit
+from activities.models.logs import Calls, Log, Served
 from activities.models.models import FAILED_OVER, Models
 from activities.models.routes import RouteOf, Shift
 from workflows.engine.measures import Imposed
@@ -17,15 +17,7 @@ from workflows.engine.proof.proof import minutes
 from workflows.engine.verbs import Verbs
 from workflows.incident import QuestionDraft, Silence
 from workflows.people.questions import ApprovalTerms
-from workflows.severity.facts import Facts, Scope, Slo
-from workflows.severity.readings import samples
-
-ANOTHER_PLAYBOOK = {
-    ErrorClass.SPEND_CAP: "our spend cap is reached, the provider is well: §2.6 cost runaway",
-    ErrorClass.AUTH: "our key is refused: §2.10 secret compromise",
-    ErrorClass.BAD_REQUEST: "our requests are refused as malformed: §2.7, roll the prompt back",
-    ErrorClass.CONTENT_FILTER: "the provider's content filter refuses: §2.3 prompt injection",
-}
+from workflows.playbooks.llm_provider_outage.findings import ANOTHER_PLAYBOOK, Seen
 
 
 @dataclass(frozen=True)
@@ -40,23 +32,6 @@ class RampResult:
 
     def __bool__(self) -> bool:
         return self.reached >= 1.0
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What was found of a route and its providers."""
-
-    calls: Calls
-    probed: Probed
-    radius: BlastRadius
-    fallback: Candidate | None
-    tenants: TenantSplit
-    served: tuple[str, ...]  # whom the fallback provider takes
-    no_room: tuple[str, ...]
-
-    @property
-    def degraded(self) -> tuple[str, ...]:
-        return self.tenants.stuck + self.no_room
 
 
 class Traffic:
@@ -122,39 +97,6 @@ class Traffic:
         """Whom the fallback provider takes: all who permit it, or as many as it has room for, by priority tier (A.2 M3); and who has no room."""
         headroom = self._policy.headroom
         return (tenants.movable, ()) if by is None or by.carries(headroom) >= 1 else tenants.by_priority(by.free_rps / headroom)
-
-    def facts(self, seen: Seen) -> Facts:
-        """What triage found, as the severity function reads it. A fallback that some tenants cannot use is not adequate."""
-        return Facts(
-            provider_down=not seen.probed.ok,
-            fallback_adequate=seen.fallback is not None and not seen.degraded,
-            provider_spend_cap=seen.probed.spend_capped,
-            err_ratio=seen.radius.error_ratio_by_region,
-            sample_count=samples(seen.radius),
-            duration_s=self._policy.log_window.total_seconds(),
-            regions_total=len(seen.radius.error_ratio_by_region) or None,
-            scope=Scope.FEATURE,
-            tenant_ratio=seen.radius.tenant_ratio,
-            tenant_count=len(seen.radius.tenants),
-            slo=Slo.LIKELY,
-        )
-
-    def tiers(self, tenants: TenantSplit, moving: Sequence[str]) -> tuple[str, ...]:
-        counted = {tier: sum(tenants.tiers.get(t) == tier for t in moving) for tier in reversed(SHED_FIRST)}
-        return ("tenants: " + ", ".join(f"{n} {tier}" for tier, n in counted.items() if n),) if any(counted.values()) else ()
-
-    def reasons(self, tenants: TenantSplit, no_room: Sequence[str], by: Candidate | None) -> tuple[str, ...]:
-        permission = "; ".join(sorted({tenants.reasons.get(t, "not permitted") for t in tenants.stuck}))[:200]
-        room = (f"{', '.join(no_room)}: {by.id} has room for {by.free_rps:g} requests/s only",) if by and no_room else ()
-        return ((f"{', '.join(tenants.stuck)}: {permission}",) if tenants.stuck else ()) + room
-
-    def lowest_tier(self, split: TenantSplit, among: Sequence[str]) -> tuple[str, ...]:
-        """The tenants to degrade first so that the rest may be served."""
-        for tier in SHED_FIRST:
-            found = tuple(t for t in among if split.tiers.get(t) == tier)
-            if found and len(found) < len(among):
-                return found
-        return tuple(among)
 
     async def fail_over(self, tenants: Sequence[str], to: Candidate | None, facts: tuple[str, ...] = ()) -> RampResult:
         """Ramp these tenants to a candidate, because a step change can overload it. One question for the whole ramp, unless within limits."""
