@@ -178,13 +178,16 @@ class Traffic:
             waited += policy.ramp_step
 
     async def _down(self, to: Candidate) -> bool:
-        """Whether it fails without our load too: full is well again as soon as the traffic is gone. Says what both providers stand on."""
-        probed = await self._verbs.do(Models.probe, Probe(provider=to.id, route=self.route))
-        if probed.ok:
+        """Whether it fails without the last step's load too: one that was only full recovers. Says what both providers stand on."""
+        verbs, order = self._verbs, Probe(provider=to.id, route=self.route)
+        if (await verbs.do(Models.probe, order)).ok:
+            return False
+        await verbs.rest(self._policy.ramp_step, f"whether {to.id} recovers from the load that was taken off it")
+        if (await verbs.do(Models.probe, order)).ok:
             return False
         shared = ", ".join(to.shared_with_primary)
         why = f"it shares {shared} with {self.primary}" if shared else f"nothing is known that it shares with {self.primary}"
-        self._verbs.note(f"{to.id} is down too, and not only full: probes fail without our traffic; {why}")
+        verbs.note(f"{to.id} is down too, and not only full: probes fail still after the load of the last step was taken off it; {why}")
         return True
 
     def _shift(self, tenants: Sequence[str], to: Candidate, share: float) -> Shift:
