@@ -4,23 +4,24 @@ A playbook and its helpers tell the time by it and by nothing else. A run that b
 answers bring their instants along, and the wall clock of the new run does not (docs/adr/0026).
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from datetime import datetime
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar
 
 from temporalio import workflow
 
-V = TypeVar("V", bound=Callable[..., Awaitable[Any]])
+P = ParamSpec("P")
+T = TypeVar("T")
 _answered: ContextVar[datetime] = ContextVar("answered")  # a task begins with the clock of the one that began it, and goes on by its own
 
 
-def answering(verb: V) -> V:
+def answering(verb: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
     """The same verb; its answer sets the clock of whoever waited for it. A failure is an answer too; a cancel is none."""
 
     @wraps(verb)
-    async def answered(*given: Any, **named: Any) -> Any:
+    async def answered(*given: P.args, **named: P.kwargs) -> T:
         try:
             answer = await verb(*given, **named)
         except Exception:
@@ -29,7 +30,7 @@ def answering(verb: V) -> V:
         _answered.set(workflow.now())
         return answer
 
-    return cast("V", answered)
+    return answered
 
 
 def clock(before_any: datetime) -> datetime:

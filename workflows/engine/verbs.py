@@ -152,7 +152,7 @@ class Verbs:
         imposed.assumed = self.assumes(measure.impose)
         return imposed
 
-    def certain(self, imposed: Imposed) -> None:
+    def confirmed(self, imposed: Imposed) -> None:
         """It is in force: the system has said so."""
         imposed.certain = True
 

@@ -114,7 +114,7 @@ class TrafficPin:
     def took(self, pin: Imposed | None) -> None:
         """The platform says that it is so; an earlier pin of this service has given way."""
         if pin is not None:
-            self._verbs.certain(pin)
+            self._verbs.confirmed(pin)
             for earlier in [other for other in self.standing if other is not pin]:
                 self._verbs.unregister(earlier)
 
@@ -250,7 +250,7 @@ class SafeTrial:
             return
         imposed = self._verbs.register(TRIED, Trial(moved=canary))
         if await self._verbs.propose(Deploys.shift, canary, under=grant):
-            self._verbs.certain(imposed)
+            self._verbs.confirmed(imposed)
         elif not await still_begun(self._verbs, imposed):
             return
         self._imposed = imposed
