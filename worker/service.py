@@ -76,8 +76,9 @@ class Sandbox(SandboxedWorkflowRunner):
         return ContextFree(instance)
 
 
-def runner() -> SandboxedWorkflowRunner:
-    return Sandbox(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+def runner(*more: str) -> SandboxedWorkflowRunner:
+    """The sandbox of the playbooks. `more`: further modules that pass through it."""
+    return Sandbox(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH, *more))
 
 
 def workflow_types() -> Sequence[type]:
@@ -85,18 +86,19 @@ def workflow_types() -> Sequence[type]:
 
 
 def worker(
-    client: Client, fleet: Fleet, queue: str, settings: Settings, *, max_cached: int | None = None, debug_mode: bool = False
-) -> Worker:
+    client: Client, fleet: Fleet, queue: str, settings: Settings, *, max_cached: int | None = None, debug_mode: bool = False,
+    more: Sequence[type] = (), sandbox: SandboxedWorkflowRunner | None = None,
+) -> Worker:  # fmt: skip
     """A worker for one queue. Its timeouts are our recovery time: sticky 0.4 s, so that a dead worker is not waited for (ADR 5).
 
-    `debug_mode`: without the SDK's deadlock detection, which takes a busy machine for a workflow that never yields.
+    `debug_mode`: without the SDK's deadlock detection, which takes a busy machine for a workflow that never yields. `more`: further workflows.
     """
     return Worker(
         client,
         task_queue=queue,
-        workflows=workflow_types(),
+        workflows=[*workflow_types(), *more],
         activities=[*fleet.activities, round_trip],
-        workflow_runner=runner(),
+        workflow_runner=sandbox or runner(),
         max_cached_workflows=settings.max_cached_workflows if max_cached is None else max_cached,
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=settings.sticky_timeout),
         debug_mode=debug_mode,
