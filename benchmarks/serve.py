@@ -28,6 +28,7 @@ from worker import process
 from worker.converter import connect
 from worker.service import runner, worker
 from worker.settings import Settings
+from worker.wiring import Fleet
 
 QUEUES = {"floor": "bench-floor", "ours": "bench-ours"}
 LINES = {"pager.page": "page", "war_room.open": "war room", "evidence.snapshot": "snapshot"}  # our verb → the step of the floor that it is
@@ -93,7 +94,7 @@ async def run() -> None:
         )  # fmt: skip
     else:
         sandbox = runner("benchmarks.steps")
-        serving = worker(client, fleet(folder, file), QUEUES[side], told, more=(ThirteenSteps,), sandbox=sandbox)
+        serving = worker(client, cast("Fleet", fleet(folder, file)), QUEUES[side], told, more=(ThirteenSteps,), sandbox=sandbox)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with serving:
