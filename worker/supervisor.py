@@ -59,13 +59,13 @@ class Supervisor:
         """0, when it was told to stop; the code of a process that could not even begin."""
         pause = 0.0
         while not stop.is_set():
-            forgetting = asyncio.create_task(self._forget(queue))
+            await self._forget(queue)
             began, code = time.monotonic(), await self._serve(queue, stop)
-            forgetting.cancel()
             if stop.is_set():
                 break
             if not self._ready[queue].is_set():
                 return code or 1
+            await self._forget(queue)
             pause = min(2 * pause + 0.5, LONGEST_PAUSE) if time.monotonic() - began < SHORT else 0.0
             log.error("the process for %s ended with %s; it is started again%s", queue, code, f" in {pause:g} s" if pause else "")
             await asyncio.sleep(pause)

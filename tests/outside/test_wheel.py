@@ -11,6 +11,7 @@ import sysconfig
 import zipfile
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -173,9 +174,10 @@ async def _one_of_its_processes_is_killed(processes: Processes, stage: RealServe
     serving = {Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[-2].decode(): int(child) for child in children}
     assert sorted(serving) == sorted(stage.settings.queues), "one process for each queue"
     os.kill(serving[stage.urgent], signal.SIGKILL)
-    status = await asyncio.wait_for(stage.client.get_workflow_handle(name).query("status"), 60)
-    assert status["incident_id"] == name, "the server has forgotten the dead one: here it would be waited for for a quarter of an hour"
     await asyncio.to_thread(processes.wait_for, "worker", partial(processes.log_says, "worker", "it is started again"))
+    handle = stage.client.get_workflow_handle(name)
+    said = await handle.execute_update("note", {"text": "goes on", "by": "lee"}, rpc_timeout=timedelta(seconds=60))
+    assert said == "noted", "the server has forgotten the dead one, which here it would wait for for a quarter of an hour"
 
 
 def doors(stage: RealServer) -> dict[str, str]:
