@@ -32,6 +32,10 @@ class Invoker:
         self.began_at: datetime | None = None  # the latest workflow task in which an activity was begun
         # One change at a time per system: two of our own branches must not race for the same route or policy.
         self.one_at_a_time: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # While a plan is made beside the incident: every reading that was begun, by verb and order.
+        self.readings: dict[tuple[str, str], asyncio.Task[Any]] | None = None
+        self.shares: Invoker | None = None  # a plan: whose readings are as good as its own
+        self._slow_until: datetime | None = None  # our own systems were slow: until then nothing of theirs is done within a workflow task
 
     @property
     def at_rest(self) -> bool:
@@ -97,16 +101,35 @@ class Invoker:
         self, verb: Verb[O, A], order: O, key: str, summary: str, *, grant: Grant | None = None, again: bool = False, step: Step | None = None
     ) -> A:  # fmt: skip
         state, action = self._state, action_of(verb)
-        tries = state.policy.patience[action.patience]
         call = Call(
             incident_id=state.id, key=key, at=workflow.now(), pace=state.policy.pace, again=again, grant=grant,
             limits=state.policy.limits, observe_only=state.policy.observe_only,
             write_access=state.policy.may_write_to,
         )  # fmt: skip
+        if action.local and (done := await self._locally(verb, order, call)) is not None:
+            return done[0]
         short = action.patience in (Patience.READ, Patience.CHANGE)
         self._short += short
+        reading = (action.name, order.digest(action.name))
+        shared = (self.shares.readings or {}).get(reading) if self.shares and not action.writes else None
+        work = shared or self._begin(verb, order, call, summary)
+        if self.readings is not None and not action.writes:
+            self.readings[reading] = work
+        try:
+            return await (settled(work) if shared is None else asyncio.shield(shared))
+        except asyncio.CancelledError:
+            if step is not None and work.done() and not work.cancelled() and work.exception() is None:
+                state.done(step, work.result())  # whoever waited for it was stopped: it was done all the same
+            raise
+        except ActivityError as failure:
+            raise _retries_exhausted(failure) from failure
+        finally:
+            self._short -= short
+
+    def _begin(self, verb: Verb[O, A], order: O, call: Call, summary: str) -> asyncio.Task[A]:
+        tries = self._state.policy.patience[action_of(verb).patience]
         self.began_at = workflow.now()
-        work = workflow.start_activity(
+        return workflow.start_activity(
             verb,
             args=[order, call],
             summary=summary[:200],
@@ -116,18 +139,23 @@ class Invoker:
                 initial_interval=tries.first_pause, maximum_interval=tries.longest_pause, maximum_attempts=tries.tries
             ),
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            priority=Priority(priority_key=int(state.severity)),
+            priority=Priority(priority_key=int(self._state.severity)),
+        )
+
+    async def _locally(self, verb: Verb[O, A], order: O, call: Call) -> tuple[A] | None:
+        """What our own file or record answers within this workflow task. None: not in time, or not at all; then it is an activity like any other."""
+        policy = self._state.policy
+        if self._slow_until is not None and workflow.now() < self._slow_until:
+            return None
+        self.began_at = workflow.now()
+        work = workflow.start_local_activity(
+            verb, args=[order, call], schedule_to_close_timeout=policy.local_within, retry_policy=RetryPolicy(maximum_attempts=1)
         )
         try:
-            return await settled(work)
-        except asyncio.CancelledError:
-            if step is not None and work.done() and not work.cancelled() and work.exception() is None:
-                state.done(step, work.result())  # whoever waited for it was stopped: it was done all the same
-            raise
-        except ActivityError as failure:
-            raise _retries_exhausted(failure) from failure
-        finally:
-            self._short -= short
+            return (await settled(work),)
+        except ActivityError:
+            self._slow_until = workflow.now() + policy.not_local_for
+            return None
 
 
 def _retries_exhausted(failure: ActivityError) -> RetriesExhausted:

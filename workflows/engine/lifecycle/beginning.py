@@ -4,25 +4,23 @@ There is no second description of a playbook that could drift from the first: a 
 question and wait is only noted.
 """
 
-from temporalio import workflow
-from temporalio.exceptions import ChildWorkflowError
-
 from activities.action import Risk, Role
 from activities.organisation.organisation import Organisation, ReadAll
 from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
 from workflows.engine.verbs import Verbs
 from workflows.errors import RetriesExhausted
-from workflows.people.background import begun, settled
-from workflows.status import Outcome, Planned, Status
+from workflows.people.background import together
+from workflows.status import Planned, Status
 
 
 async def declare(state: IncidentState, invoker: Invoker) -> None:
     """Policy first: everything after is decided by what was in force at this moment, and the history says so."""
     incident = state.incident
     try:
-        state.policy = await invoker.quietly(Organisation.policy, ReadAll())
-        state.assignments.roster = await invoker.quietly(Organisation.roster, ReadAll())
+        state.policy, state.assignments.roster = await together(
+            invoker.quietly(Organisation.policy, ReadAll()), invoker.quietly(Organisation.roster, ReadAll())
+        )
     except RetriesExhausted as out:
         state.note("configuration", f"{out.why}; the spec's defaults hold, and nobody can be paged until it is repaired")
     state.mode = state.policy.mode
@@ -60,26 +58,3 @@ def to_come(rehearsed: Status) -> list[Planned]:
     ]
     tasks = [Planned(number=0, phase=t.phase, says=f"{t.owner.title}: {t.text}", by_hand=t.by_hand) for t in rehearsed.tasks]
     return [one.model_copy(update={"number": n}) for n, one in enumerate([*changes, *tasks], start=1)]
-
-
-async def plan_ahead(state: IncidentState) -> None:
-    """Rehearse beside the incident, so that `incident by-hand` can print what is to come when nothing of ours runs any more.
-
-    A plan is a help, never a condition: why there is none is noted.
-    """
-    if not state.policy.plan_ahead:
-        return
-    await workflow.wait_condition(lambda: bool(state.incident.service))
-    rehearsal = state.incident.model_copy(update={"rehearsal": True, "delivery": ""})
-    try:
-        planning = begun(workflow.execute_child_workflow(
-            state.playbook, rehearsal, id=f"{state.id}-plan", result_type=Outcome, static_summary="what is still to come",
-            parent_close_policy=workflow.ParentClosePolicy.TERMINATE, task_timeout=workflow.info().task_timeout,
-        ))  # fmt: skip
-        outcome = await settled(planning)
-    except ChildWorkflowError as failed:
-        state.note("no plan", str(failed.cause or failed))
-        return
-    if outcome.rehearsed is not None:
-        state.plan = to_come(outcome.rehearsed)
-        state.note("planned", f"{len(state.plan)} changes and tasks to come, as it looks now")
