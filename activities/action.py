@@ -216,7 +216,7 @@ def action(
 
     The verb refuses to run at C2 and above without a grant that covers this very order, even if a caller forgot to ask.
     `writes` marks a C0 verb that has an effect all the same (a page, a message to our own people): it goes on the book too.
-    `local`: our own file or our own record, which answers in milliseconds; it may be done within a workflow task (ADR 20).
+    `local`: a look into our own file, which answers in milliseconds; it may be done within a workflow task. Never a write (ADR 20).
     """
     of_order: Callable[[Any, Limits], Risk] = (lambda _order, _limits: risk) if isinstance(risk, Risk) else risk
     changes = writes or risk is not Risk.C0

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 class Ledger(Database, System):
     """The record in a SQL database. All but its verbs is synchronous and thread-safe: call that through `asyncio.to_thread`."""
 
-    @action("ledger.record", risk=Risk.C0, patience=Patience.RECORD, local=True)
+    @action("ledger.record", risk=Risk.C0, patience=Patience.RECORD)
     async def record(self, order: Record, call: Call) -> int:
         """Keep what the workflow says; returns how many entries were new, or BEHIND. Refused when it contradicts what is already kept."""
         return await asyncio.to_thread(self.write, order)

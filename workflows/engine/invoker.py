@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, TimeoutError
 
 from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience, Risk, Verb, action_of
 from workflows.engine.state import IncidentState
@@ -35,7 +35,7 @@ class Invoker:
         # While a plan is made beside the incident: every reading that was begun, by verb and order.
         self.readings: dict[tuple[str, str], asyncio.Task[Any]] | None = None
         self.shares: Invoker | None = None  # a plan: whose readings are as good as its own
-        self._slow_until: datetime | None = None  # our own systems were slow: until then nothing of theirs is done within a workflow task
+        self._slow_until: datetime | None = None  # our own file was slow: until then nothing is read within a workflow task
 
     @property
     def at_rest(self) -> bool:
@@ -143,7 +143,7 @@ class Invoker:
         )
 
     async def _locally(self, verb: Verb[O, A], order: O, call: Call) -> tuple[A] | None:
-        """What our own file or record answers within this workflow task. None: not in time, or not at all; then it is an activity like any other."""
+        """What our own file says, within this workflow task. None: not in time, or not at all; then it is an activity like any other."""
         policy = self._state.policy
         if self._slow_until is not None and workflow.now() < self._slow_until:
             return None
@@ -153,7 +153,7 @@ class Invoker:
         )
         try:
             return (await settled(work),)
-        except ActivityError:
+        except FailureError:
             self._slow_until = workflow.now() + policy.not_local_for
             return None
 
