@@ -13,7 +13,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError,
 from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience, Risk, Verb, action_of
 from workflows.engine.state import IncidentState
 from workflows.errors import NeedsApproval, NotSentInShadow, RetriesExhausted
-from workflows.people.background import settled
+from workflows.people.background import settled, shared
 from workflows.status import Step, StepState
 
 
@@ -111,12 +111,12 @@ class Invoker:
         short = action.patience in (Patience.READ, Patience.CHANGE)
         self._short += short
         reading = (action.name, order.digest(action.name))
-        shared = (self.shares.readings or {}).get(reading) if self.shares and not action.writes else None
-        work = shared or self._begin(verb, order, call, summary)
+        known = (self.shares.readings or {}).get(reading) if self.shares and not action.writes else None
+        work = known or self._begin(verb, order, call, summary)
         if self.readings is not None and not action.writes:
             self.readings[reading] = work
         try:
-            return await (settled(work) if shared is None else asyncio.shield(shared))
+            return await (shared(work) if known else settled(work))
         except asyncio.CancelledError:
             if step is not None and work.done() and not work.cancelled() and work.exception() is None:
                 state.done(step, work.result())  # whoever waited for it was stopped: it was done all the same
