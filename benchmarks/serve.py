@@ -53,7 +53,7 @@ def settings(folder: Path, address: str) -> Settings:
 def fleet(folder: Path, file: StepFile) -> BenchFleet:
     ledger, organisation = Ledger(f"sqlite:///{folder / 'ledger.db'}"), Organisation(folder / "organisation.toml")
     ledger.migrate()
-    identities = Identities(organisation, Codes(b"a secret for the benchmark alone"))
+    identities = Identities(organisation, Codes(b"a secret for the benchmark alone"), ledger)
     steps = Steps(file)
     steps.book = ledger
     rota = Rota(organisation, cast("PagerDuty", None))  # nobody's rota is there, so that it is never asked

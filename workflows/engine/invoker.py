@@ -3,17 +3,21 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, cast
 
 from temporalio import workflow
-from temporalio.common import Priority, RetryPolicy
+from temporalio.common import Priority, RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError, TimeoutError
 
-from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience, Risk, Verb, action_of
+from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience, Risk, Verb, action_of, answer_of
+from activities.kit.holding import Contender
+from activities.metrics.orders import Surface
 from workflows.engine.state import IncidentState
 from workflows.errors import NeedsApproval, NotSentInShadow, RetriesExhausted
 from workflows.people.background import settled, shared
+from workflows.severity.readings import Reading
 from workflows.status import Step, StepState
 
 
@@ -76,7 +80,7 @@ class Invoker:
             await workflow.wait_condition(lambda: not self._state.paused_by)
         if narrow:
             self._state.narrow_actions.append(workflow.now())
-        step.state = StepState.RUNNING
+        step.state, step.tried_at = StepState.RUNNING, workflow.now()
         return await self._invoke(verb, order, step.key, order.effect(), grant=grant, again=again, step=step)
 
     async def act(self, verb: Verb[O, A], order: O, *, grant: Grant | None = None) -> A:
@@ -104,7 +108,7 @@ class Invoker:
         call = Call(
             incident_id=state.id, key=key, at=workflow.now(), pace=state.policy.pace, again=again, grant=grant,
             limits=state.policy.limits, observe_only=state.policy.observe_only,
-            write_access=state.policy.may_write_to,
+            write_access=state.policy.may_write_to, concern=state.card.concern,
         )  # fmt: skip
         if action.local and (done := await self._locally(verb, order, call)) is not None:
             return done[0]
@@ -112,26 +116,31 @@ class Invoker:
         self._short += short
         reading = (action.name, order.digest(action.name))
         known = (self.shares.readings or {}).get(reading) if self.shares and not action.writes else None
-        work = known or self._begin(verb, order, call, summary)
+        work = known or self._begin(action, order, call, summary)
         if self.readings is not None and not action.writes:
             self.readings[reading] = work
         try:
-            return await (shared(work) if known else settled(work))
+            answer = as_answer(await (shared(work) if known else settled(work)), answer_of(verb), action.name)
         except asyncio.CancelledError:
             if step is not None and work.done() and not work.cancelled() and work.exception() is None:
-                state.done(step, work.result())  # whoever waited for it was stopped: it was done all the same
+                with suppress(RetriesExhausted):  # whoever waited for it was stopped: it was done all the same
+                    state.done(step, as_answer(work.result(), answer_of(verb), action.name))
             raise
         except ActivityError as failure:
             raise _retries_exhausted(failure) from failure
         finally:
             self._short -= short
+        if isinstance(order, Surface) and isinstance(answer, Reading) and order.service == state.incident.service:
+            state.judge(answer, order.window)
+        return answer
 
-    def _begin(self, verb: Verb[O, A], order: O, call: Call, summary: str) -> asyncio.Task[A]:
-        tries = self._state.policy.patience[action_of(verb).patience]
+    def _begin(self, action: Action, order: Order, call: Call, summary: str) -> asyncio.Task[RawValue]:
+        tries = self._state.policy.patience[action.patience]
         self.began_at = workflow.now()
-        return workflow.start_activity(
-            verb,
+        work: asyncio.Task[RawValue] = workflow.start_activity(
+            action.name,
             args=[order, call],
+            result_type=RawValue,
             summary=summary[:200],
             start_to_close_timeout=tries.each_try,
             heartbeat_timeout=tries.heartbeat,
@@ -141,6 +150,7 @@ class Invoker:
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             priority=Priority(priority_key=int(self._state.severity)),
         )
+        return work
 
     async def _locally(self, verb: Verb[O, A], order: O, call: Call) -> tuple[A] | None:
         """What our own file says, within this workflow task. None: not in time, or not at all; then it is an activity like any other."""
@@ -148,21 +158,38 @@ class Invoker:
         if self._slow_until is not None and workflow.now() < self._slow_until:
             return None
         self.began_at = workflow.now()
-        work = workflow.start_local_activity(
-            verb, args=[order, call], schedule_to_close_timeout=policy.local_within, retry_policy=RetryPolicy(maximum_attempts=1)
+        work: asyncio.Task[RawValue] = workflow.start_local_activity(
+            action_of(verb).name,
+            args=[order, call],
+            result_type=RawValue,
+            schedule_to_close_timeout=policy.local_within,
+            retry_policy=RetryPolicy(maximum_attempts=1),
         )
         try:
-            return (await settled(work),)
+            said = await settled(work)
         except FailureError:
             self._slow_until = workflow.now() + policy.not_local_for
             return None
+        return (as_answer(said, answer_of(verb), action_of(verb).name),)
+
+
+def as_answer(said: RawValue, answer: type[A], whose: str) -> A:
+    """What an activity or a child said. Raises `RetriesExhausted` when that cannot be read: it fails this step, and not the workflow task."""
+    with suppress(Exception):
+        read = workflow.payload_converter().from_payload(said.payload, answer)
+        if isinstance(read, answer):  # "nothing" can be read as anything
+            return read
+    raise RetriesExhausted(f"what {whose} answered is no {answer.__name__}: whether it was done is not known")
 
 
 def _retries_exhausted(failure: ActivityError) -> RetriesExhausted:
     """Unwrap once: `str(ActivityError)` says only that an activity failed."""
     cause = failure.cause
     if isinstance(cause, ApplicationError):
-        return RetriesExhausted(cause.message, refused=cause.type == "Refused", lapsed=cause.type == "Lapsed")
+        others = tuple(map(Contender.model_validate, cause.details)) if cause.type == "Contended" else ()
+        return RetriesExhausted(
+            cause.message, refused=cause.type in ("Refused", "Contended"), lapsed=cause.type == "Lapsed", contenders=others
+        )
     if isinstance(cause, TimeoutError):
         return RetriesExhausted("no answer in time")
     return RetriesExhausted(str(cause or failure))

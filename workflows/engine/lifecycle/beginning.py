@@ -4,7 +4,9 @@ There is no second description of a playbook that could drift from the first: a 
 question and wait is only noted.
 """
 
-from activities.action import Risk, Role
+from collections.abc import Awaitable
+
+from activities.action import A, Risk, Role
 from activities.organisation.organisation import Organisation, ReadAll
 from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
@@ -17,16 +19,17 @@ from workflows.status import Planned, Status
 async def declare(state: IncidentState, invoker: Invoker) -> None:
     """Policy first: everything after is decided by what was in force at this moment, and the history says so."""
     incident = state.incident
-    try:
-        state.policy, state.assignments.roster = await together(
-            invoker.quietly(Organisation.policy, ReadAll()), invoker.quietly(Organisation.roster, ReadAll())
-        )
-    except RetriesExhausted as out:
-        state.note("configuration", f"{out.why}; the spec's defaults hold, and nobody can be paged until it is repaired")
+    policy, roster = await together(
+        _unless_wrong(state, invoker.quietly(Organisation.policy, ReadAll())),
+        _unless_wrong(state, invoker.quietly(Organisation.roster, ReadAll())),
+    )
+    state.policy, state.assignments.roster = policy or state.policy, roster or state.assignments.roster
     state.mode = state.policy.mode
     if incident.severity is not None:
         state.severity = state.peak_severity = min(state.card.floor, incident.severity)
     state.alerts += 1 if incident.delivery else 0
+    if incident.delivery and (alert := incident.labels.get("alertname")):
+        state.follow_alert(alert, incident.labels, firing=True)
     state.restricted = state.restricted or incident.restricted
     state.note(
         "declared",
@@ -37,6 +40,14 @@ async def declare(state: IncidentState, invoker: Invoker) -> None:
     state.add_traces(incident.labels)
     if incident.refused_input:
         state.note("refused", f"the start input could not be understood: {incident.refused_input}")
+
+
+async def _unless_wrong(state: IncidentState, reading: Awaitable[A]) -> A | None:
+    try:
+        return await reading
+    except RetriesExhausted as out:
+        state.note("configuration", f"{out.why}; the spec's defaults hold, and nobody can be paged until it is repaired")
+        return None
 
 
 async def ask_for_the_service(verbs: Verbs) -> None:
