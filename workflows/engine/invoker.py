@@ -117,7 +117,7 @@ class Invoker:
         reading = (action.name, order.digest(action.name))
         known = (self.shares.readings or {}).get(reading) if self.shares and not action.writes else None
         work = known or self._begin(action, order, call, summary)
-        if self.readings is not None and not action.writes:
+        if self.readings is not None and action.patience is Patience.READ:
             self.readings[reading] = work
         try:
             answer = as_answer(await (shared(work) if known else settled(work)), answer_of(verb), action.name)
