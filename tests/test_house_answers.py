@@ -1,4 +1,4 @@
-"""The house rule of playbooks and procedures: they go by the answers of verbs and by the engine's clock, and by nothing else (ADR 26).
+"""The house rule of playbooks and procedures: they go by the answers of verbs and by the engine's clock, and by nothing else (ADR 27).
 
 Then a run can begin anew from the answers that it has got, and goes the same ways. What is true only at the moment would lead it elsewhere.
 """

@@ -1,7 +1,7 @@
 """The engine's clock: the instant of the last answer that this branch of the work has got from a verb.
 
 A playbook and its helpers tell the time by it and by nothing else. A run that begins anew from the answers it has got goes the same ways: its
-answers bring their instants along, and the wall clock of the new run does not (docs/adr/0026).
+answers bring their instants along, and the wall clock of the new run does not (docs/adr/0027).
 """
 
 from collections.abc import Awaitable, Callable, Coroutine

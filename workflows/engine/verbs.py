@@ -1,7 +1,7 @@
 """The verbs of a playbook: what its `run` and its helpers may do. Each is the method of the part that does it; the parts are private.
 
 What is true of the incident at the moment is asked of a verb too: `state` is for the parts of the engine, and a playbook that read it could
-not begin anew from its answers (`clock`, docs/adr/0026).
+not begin anew from its answers (`clock`, docs/adr/0027).
 """
 
 from collections.abc import Callable

@@ -63,8 +63,7 @@ class Traffic:
     def __init__(self, verbs: Verbs, route: str, primary: str) -> None:
         self._verbs, self._policy = verbs, verbs.policy.provider_outage
         self.route, self.primary = route, primary
-        self.no_return_before = verbs.clock()
-        self._rounds = 0
+        self.no_return_before, self._rounds = verbs.clock(), 0
 
     async def survey(self) -> Seen:
         """How the primary does, who could take over and for whom, and who is hit: side by side."""
