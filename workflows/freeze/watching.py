@@ -43,7 +43,7 @@ class Watching:
             if (of := self._watched) is None:
                 continue
             async with beside(self._invoker.quietly(FreezeWatch.watch, self._order())) as watch:
-                await workflow.wait_condition(lambda: watch.done() or self._watched != of)  # noqa: B023 - awaited here
+                await workflow.wait_condition(lambda: watch.done() or self._watched != of)
             if not watch.cancelled() and self._watched == of:
                 await self._after(watch, of)
 
