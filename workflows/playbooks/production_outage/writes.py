@@ -1,7 +1,6 @@
 """Writes are stopped when they are not safe, beside everything else that is done (spec §9.1, A.1 T4 and M5)."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from typing import Self
 
 from activities.organisation.catalogue import Deployed
 from activities.write_gate.write_gate import READ_ONLY, WriteGate, WriteGateOf, WriteGates, WriteSafety, read_only
@@ -22,16 +21,21 @@ class WriteGuard:
         unsafe = self.gate is not None and self.gate.safety is WriteSafety.UNSAFE
         return unsafe and not self._verbs.in_force(READ_ONLY)
 
-    @asynccontextmanager
-    async def guarded(self) -> AsyncIterator[None]:
-        """While the block lasts: ask for read-only, or set it, as soon as writes are not safe."""
+    def guarded(self) -> Self:
+        """While the block lasts: ask for read-only, or set it, as soon as writes are not safe. No generator, for the reason that `Beside` has."""
+        return self
+
+    async def __aenter__(self) -> None:
         self._data_suspected = self._decided = False
-        async with beside(self._guard()) as guard:
-            yield
-            if self._verbs.in_force(READ_ONLY):
-                await guard  # what was begun comes to its end; a question that is still open is withdrawn
-        if not guard.cancelled():
-            guard.result()  # what broke the guard is not lost
+        self._guarding = beside(self._guard())
+        self._task = await self._guarding.__aenter__()
+
+    async def __aexit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if kind is None and self._verbs.in_force(READ_ONLY):
+            await self._task  # what was begun comes to its end; a question that is still open is withdrawn
+        await self._guarding.__aexit__(kind, *error)
+        if kind is None and not self._task.cancelled():
+            self._task.result()  # what broke the guard is not lost
 
     async def decided(self) -> None:
         """Data is repaired only once it is decided whether writes go on (spec §9.1, Order)."""
