@@ -133,7 +133,7 @@ async def real_server(tmp: Path, pace: float = PACE, *, policy: str = "", servin
     organisation.write_text(ORGANISATION.format(policy=f"pace = {pace}\n{policy}").replace("people = 0", f"people = {LEAST_WAIT}"))
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serve(World(seed=7, pace=pace, state=tmp / "practice")))
-        practice = await stack.enter_async_context(httpx.AsyncClient(base_url=url))
+        practice = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=LEAST_WAIT))  # the machine may be busy
         processes, address, ui_url = _start_temporal(tmp, stack)
         settings = stage_settings(url, tmp, organisation).model_copy(update={"temporal_address": address, "ui_url": ui_url})
         client = await _connected(settings)
