@@ -16,7 +16,10 @@ from activities.ledger.ledger import Ledger
 from activities.ledger.tables import Instant, required, tables
 
 NO_PLAYBOOK, RESET, NO_SCOPE, NO_RECORD = "no playbook", "reset", "no scope", "no record"
+ALERTS_WAIT, STILL_FIRING = "alerts wait", "still firing"
 LOST_KINDS = (NO_PLAYBOOK, RESET)
+COMPARED_KINDS = (NO_PLAYBOOK, RESET, NO_SCOPE, NO_RECORD)  # what the comparison of ledger and server finds
+ALERT_KINDS = (ALERTS_WAIT, STILL_FIRING)  # what the record says of alerts that nobody heard
 TAKEN_FOR = timedelta(minutes=3)  # how long one receiver has for the page before another may try
 
 findings = sa.Table(
@@ -35,13 +38,14 @@ class Discrepancy(Value):
     """One thing that is wrong with one incident, which no part of the incident itself can see."""
 
     incident_id: str
-    kind: str  # no playbook | reset | no scope | no record
+    kind: str  # no playbook | reset | no scope | no record | alerts wait | still firing
     text: str
     severity: int = 2
+    occasion: str = ""  # what makes it another finding of the same kind; empty: the day
 
     def key(self, at: datetime) -> str:
-        """One per incident, kind and day: nobody is paged twice a day about the same thing."""
-        return f"{self.incident_id}/{self.kind}/{at:%Y-%m-%d}"
+        """One per incident, kind and occasion: nobody is paged twice a day about the same thing."""
+        return f"{self.incident_id}/{self.kind}/{self.occasion or format(at, '%Y-%m-%d')}"
 
 
 class Found(Value):
@@ -63,8 +67,8 @@ class Discrepancies:
 
     ledger: Ledger
 
-    def keep(self, found: Iterable[Discrepancy]) -> None:
-        """Write down what is found now, and clear what is not found any more."""
+    def keep(self, found: Iterable[Discrepancy], kinds: Iterable[str] = COMPARED_KINDS) -> None:
+        """Write down what is found now, and clear what is not found any more. `kinds`: those that were looked for."""
         now, present = self.ledger.now(), list(found)
         with self.ledger.writing() as connection:
             for one in present:
@@ -74,7 +78,8 @@ class Discrepancies:
                 }  # fmt: skip
                 again = {"last_at": now, "text": one.text, "cleared_at": None}
                 connection.execute(insert_into(connection, findings).values(row).on_conflict_do_update(index_elements=["id"], set_=again))
-            gone = sa.and_(findings.c.cleared_at.is_(None), findings.c.id.not_in([one.key(now) for one in present]))
+            looked_for = sa.and_(findings.c.cleared_at.is_(None), findings.c.kind.in_(list(kinds)))
+            gone = sa.and_(looked_for, findings.c.id.not_in([one.key(now) for one in present]))
             connection.execute(sa.update(findings).where(gone).values(cleared_at=now))
 
     def take(self, finding: Discrepancy) -> bool:

@@ -152,3 +152,11 @@ class RollBack(Value):
     canary_steps: tuple[float, ...] = (0.01, 0.05, 0.25, 0.5, 1.0)  # of a fixed build that is to follow the pin
     canary_step: timedelta = minutes(10)  # how long each is watched
     canary_more_errors: float = 0.01  # than the service may have, and it is put back
+
+
+class AlertIntake(Value):
+    """The numbers of the alert receiver (`docs/alerts.md`)."""
+
+    waits: timedelta = minutes(5)  # an alert that no incident could be told of for so long pages
+    late: timedelta = seconds(30)  # firing again so soon after it was resolved is taken for a late delivery
+    repeat: timedelta = timedelta(hours=4)  # how often people are told that an alert still fires whose incident they closed

@@ -6,7 +6,7 @@ and nothing lifts them. People are paged, once per finding and day, with the com
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.action import Call, Refused, Role
 from activities.ledger.database import LedgerDown
-from activities.ledger.discrepancies import NO_PLAYBOOK, NO_RECORD, NO_SCOPE, RESET, Discrepancies, Discrepancy
+from activities.ledger.discrepancies import COMPARED_KINDS, NO_PLAYBOOK, NO_RECORD, NO_SCOPE, RESET, Discrepancies, Discrepancy
 from activities.ledger.ledger import Ledger
 from activities.ledger.record import Recorded
 from activities.organisation.organisation import Organisation
@@ -71,11 +71,15 @@ class Reconciler:
     async def once(self) -> list[Discrepancy]:
         """One comparison, with what follows from it."""
         found = await compare(await self.connected(), self.ledger)
-        await asyncio.to_thread(self.findings.keep, found)
+        await self.tell(found, COMPARED_KINDS)
+        return found
+
+    async def tell(self, found: Sequence[Discrepancy], kinds: Sequence[str]) -> None:
+        """Record what was found when these kinds were looked for, and page about what nobody was told of yet."""
+        await asyncio.to_thread(self.findings.keep, found, kinds)
         for finding in found:
             if await asyncio.to_thread(self.findings.take, finding):
                 await self._tell(finding)
-        return found
 
     async def _tell(self, finding: Discrepancy) -> None:
         book = Organisation(self.settings.organisation)

@@ -26,7 +26,8 @@ from activities.ledger.ledger import Ledger
 from activities.ledger.record import Record
 from activities.ledger.tables import alerts
 from starters import steering
-from starters.alerts.receiver import LONGEST_BODY, Receiver
+from starters.alerts.intake import LONGEST_BODY
+from starters.alerts.receiver import Receiver
 from starters.screens.text import CliError, Refusal
 from tests.screens import situations
 from worker.converter import data_converter

@@ -90,9 +90,9 @@ class Verbs:
         step = next(step for step in reversed(self.state.steps) if step.verb == action_of(verb).name)
         self._proof.shadow.expect(imposed.measure, imposed.order, found, step)
 
-    async def ask(self, asks: str, *, roles: tuple[Role, ...], example: str) -> Any:
-        """A value that only people know."""
-        decision = await self._questions.fact(asks, roles=roles, example=example)
+    async def ask(self, asks: str, *, roles: tuple[Role, ...], example: str, facts: tuple[str, ...] = ()) -> Any:
+        """A value that only people know. `facts`: what helps to answer."""
+        decision = await self._questions.fact(asks, roles=roles, example=example, facts=facts)
         return decision.question.answers[-1].value
 
     def note(self, text: str, kind: str = "note", by: str = "automation") -> None:

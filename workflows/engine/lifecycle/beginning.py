@@ -13,6 +13,7 @@ from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
 from workflows.engine.verbs import Verbs
 from workflows.errors import RetriesExhausted
+from workflows.incident import worst
 from workflows.status import Outcome, Planned, Status
 
 
@@ -28,6 +29,7 @@ async def declare(state: IncidentState, invoker: Invoker) -> None:
     if incident.severity is not None:
         state.severity = state.peak_severity = min(state.card.floor, incident.severity)
     state.alerts += 1 if incident.delivery else 0
+    state.urgency = worst(state.urgency, state.severity, incident.urgency or state.severity)
     state.restricted = state.restricted or incident.restricted
     state.note(
         "declared",
