@@ -82,7 +82,7 @@ class Inbox:
             insert = insert_into(connection, alerts)
             new = insert.excluded
             # What waits again says nothing new of an alert that was told before; what came late nothing of what was heard last, and when.
-            waits = sa.and_(new.disposition.in_(WAITING), alerts.c.disposition.not_in(WAITING))
+            waits = sa.and_(_waits(new.disposition), sa.not_(_waits(alerts.c.disposition)))
             late = sa.or_(new.disposition == LATE, new.last_at < alerts.c.last_at)
             told = {name: sa.case((waits, alerts.c[name]), else_=new[name]) for name in ("status", "incident_id", "nth")}
             told["disposition"] = sa.case((sa.or_(waits, new.disposition == DUPLICATE), alerts.c.disposition), else_=new.disposition)
@@ -150,3 +150,8 @@ class Inbox:
         columns = [alerts.c[name] for name in AlertRecord.model_fields]
         rows = self.ledger.read(sa.select(*columns).where(which).order_by(alerts.c.first_at, alerts.c.id))
         return [AlertRecord.model_validate(dict(row._mapping)) for row in rows]
+
+
+def _waits(disposition: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Without `in_`, which no statement for several rows may have."""
+    return sa.or_(*(disposition == one for one in WAITING))
