@@ -97,11 +97,7 @@ class Desk:
 
     def alert(self, status: str = "firing", fingerprint: str = "f1", since: datetime = NOW, **labels: str) -> dict[str, Any]:
         named = {"alertname": "LlmProviderErrors", "playbook": "llm_provider_outage", "service": self.service, "region": "eu", **labels}
-        return {
-            "status": status, "labels": {k: v for k, v in named.items() if v}, "annotations": {"summary": "61 % of calls fail"},
-            "startsAt": since.isoformat(), "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "http://prom/graph",
-            "fingerprint": fingerprint,
-        }  # fmt: skip
+        return alert_of(status, fingerprint, since, **named)
 
     async def post(self, body: Any, **headers: str) -> httpx.Response:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -149,3 +145,15 @@ def webhook(*alerts: dict[str, Any], **changed: Any) -> dict[str, Any]:
         "commonLabels": {}, "commonAnnotations": {}, "externalURL": "http://am", "notification_reason": "first", "alerts": list(alerts),
         **changed,
     }  # fmt: skip
+
+
+def alert_of(status: str, fingerprint: str, since: datetime, **labels: str) -> dict[str, Any]:
+    """One alert as Alertmanager tells it. Empty labels are left out."""
+    return {
+        "status": status, "labels": {name: value for name, value in labels.items() if value}, "annotations": {"summary": "61 % of calls fail"},
+        "startsAt": since.isoformat(), "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "http://prom/graph", "fingerprint": fingerprint,
+    }  # fmt: skip
+
+
+def body_of(*alerts: dict[str, Any]) -> bytes:
+    return json.dumps(webhook(*alerts)).encode()

@@ -195,7 +195,7 @@ def test_it_is_durable_readable_while_written_and_the_tables_are_what_the_code_s
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert compare_metadata(MigrationContext.configure(connection), tables) == []
-        assert ledger.revision() == ("0003", "0003")
+        assert ledger.revision() == ("0004", "0004")
 
 
 def test_a_ledger_that_is_not_there_is_a_sentence_and_no_empty_file(tmp_path: Path) -> None:
@@ -213,4 +213,4 @@ def test_processes_that_start_at_once_all_find_their_tables(tmp_path: Path) -> N
     started = [subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(3)]
     for process in started:
         out, err = process.communicate(timeout=60)
-        assert (process.returncode, out.strip()) == (0, b"0003"), err.decode()
+        assert (process.returncode, out.strip()) == (0, b"0004"), err.decode()
