@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from starters.cli import alerts, documents, freeze, look, messages, options, plan, slo, terminal
+from starters.alerts import command as alerts
+from starters.cli import documents, freeze, look, messages, options, plan, slo, terminal
 from starters.cli.options import As
 from starters.cli.terminal import AsJson, group, say, say_json
 from starters.screens import shadow_report, sheets
