@@ -3,6 +3,7 @@
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +14,8 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.ledger.ledger import Ledger
+from starters import steering
+from starters.alerts import intake
 from tests.alerts.desk import Desk, Outage, Unknown
 from worker.converter import data_converter
 from worker.settings import Settings
@@ -39,7 +42,12 @@ def ledger() -> Iterator[Ledger]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def desk(server: WorkflowEnvironment, ledger: Ledger, request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
+async def desk(
+    server: WorkflowEnvironment, ledger: Ledger, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Desk]:
+    """The sender has more patience than Alertmanager, because the machine may be busy; the storm is told without that."""
+    monkeypatch.setattr(intake, "ANSWER_WITHIN", 60.0)
+    monkeypatch.setattr(steering, "JOIN_WITHIN", timedelta(seconds=30))
     address, queue = server.client.service_client.config.target_host, request.node.name[:60]
     settings = Settings(temporal_address=address, queue=queue, ledger_url=ledger.url)
     desk = Desk(server.client, settings, ledger, f"desk{next(SERVICES)}")

@@ -12,9 +12,12 @@ from activities.ledger.discrepancies import Discrepancies
 from activities.ledger.ledger import Ledger
 from activities.organisation.policy import Policy
 from starters import steering
+from starters.alerts import intake
+from starters.alerts.intake import ANSWER_WITHIN
 from starters.alerts.receiver import Receiver
 from starters.alerts.reconciler import Reconciler
 from starters.alerts.unheard import UnheardAlerts
+from starters.steering import JOIN_WITHIN
 from tests.alerts.desk import NOW, Desk, webhook
 from tests.stage.running import until
 from workflows.incident import Incident
@@ -200,7 +203,12 @@ async def test_an_incident_that_does_not_answer_holds_up_no_other_and_its_alerts
     assert await unheard(desk).once() == []
 
 
-async def test_two_hundred_in_a_second_all_reach_their_incidents_while_the_sender_still_waits(desk: Desk) -> None:
+async def test_two_hundred_in_a_second_all_reach_their_incidents_while_the_sender_still_waits(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "ANSWER_WITHIN", ANSWER_WITHIN)
+    monkeypatch.setattr(steering, "JOIN_WITHIN", JOIN_WITHIN)
+
     async def timed(service: str, fingerprint: str) -> tuple[int, float]:
         began = time.monotonic()
         answer = await desk.post(webhook(desk.alert(fingerprint=fingerprint, service=service)))
