@@ -1,7 +1,7 @@
 """Which incident is open for a dedup key: what an alert or a declaration joins, whatever its date and its name.
 
 The record knows it, but a moment later. The server's listing knows it too, and when the record is away. What this process opened itself it
-remembers. Whoever finds nothing opens one, under the id that all who ask at that moment agree on (ADR 22).
+remembers. Whoever finds nothing opens one, under the id that all who ask at that moment agree on (ADR 23).
 """
 
 import asyncio

@@ -3,7 +3,7 @@
 Several receivers look side by side: whoever takes a finding pages about it, and another one takes over when nothing came of that.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,9 +16,10 @@ from activities.ledger.ledger import Ledger
 from activities.ledger.tables import Instant, required, tables
 
 NO_PLAYBOOK, RESET, NO_SCOPE, NO_RECORD = "no playbook", "reset", "no scope", "no record"
+ANOTHER_RUN, STANDS_STILL = "another run", "stands still"
 ALERTS_WAIT, STILL_FIRING = "alerts wait", "still firing"
-LOST_KINDS = (NO_PLAYBOOK, RESET)
-COMPARED_KINDS = (NO_PLAYBOOK, RESET, NO_SCOPE, NO_RECORD)  # what the comparison of ledger and server finds
+LOST_KINDS = (NO_PLAYBOOK, RESET, ANOTHER_RUN)
+COMPARED_KINDS = (*LOST_KINDS, STANDS_STILL, NO_SCOPE, NO_RECORD)  # what the comparison of ledger and server finds
 ALERT_KINDS = (ALERTS_WAIT, STILL_FIRING)  # what the record says of alerts that nobody heard
 TAKEN_FOR = timedelta(minutes=3)  # how long one receiver has for the page before another may try
 
@@ -38,7 +39,7 @@ class Discrepancy(Value):
     """One thing that is wrong with one incident, which no part of the incident itself can see."""
 
     incident_id: str
-    kind: str  # no playbook | reset | no scope | no record | alerts wait | still firing
+    kind: str  # no playbook | reset | another run | stands still | no scope | no record | alerts wait | still firing
     text: str
     severity: int = 2
     occasion: str = ""  # what makes it another finding of the same kind; empty: the day
@@ -67,8 +68,11 @@ class Discrepancies:
 
     ledger: Ledger
 
-    def keep(self, found: Iterable[Discrepancy], kinds: Iterable[str] = COMPARED_KINDS) -> None:
-        """Write down what is found now, and clear what is not found any more. `kinds`: those that were looked for."""
+    def keep(self, found: Iterable[Discrepancy], kinds: Iterable[str], unknown: Collection[str] = ()) -> None:
+        """Write down what is found now, and clear what is not found any more of the kinds that were looked for.
+
+        `unknown`: incidents of which nobody can say it.
+        """
         now, present = self.ledger.now(), list(found)
         with self.ledger.writing() as connection:
             for one in present:
@@ -78,8 +82,12 @@ class Discrepancies:
                 }  # fmt: skip
                 again = {"last_at": now, "text": one.text, "cleared_at": None}
                 connection.execute(insert_into(connection, findings).values(row).on_conflict_do_update(index_elements=["id"], set_=again))
-            looked_for = sa.and_(findings.c.cleared_at.is_(None), findings.c.kind.in_(list(kinds)))
-            gone = sa.and_(looked_for, findings.c.id.not_in([one.key(now) for one in present]))
+            gone = sa.and_(
+                findings.c.cleared_at.is_(None),
+                findings.c.kind.in_(list(kinds)),
+                findings.c.id.not_in([one.key(now) for one in present]),
+                findings.c.incident_id.not_in(list(unknown)),
+            )
             connection.execute(sa.update(findings).where(gone).values(cleared_at=now))
 
     def take(self, finding: Discrepancy) -> bool:

@@ -11,12 +11,9 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from activities.action import Refused
 from activities.ledger.database import LedgerDown
 from activities.ledger.discrepancies import ALERT_KINDS, ALERTS_WAIT, STILL_FIRING, Discrepancy
 from activities.ledger.inbox import LATE, AlertRecord, Inbox
-from activities.organisation.organisation import Organisation
-from activities.organisation.policy import Policy
 from starters.alerts.reconciler import EVERY, Reconciler
 from starters.screens.text import plain, span, typed
 
@@ -50,10 +47,7 @@ class UnheardAlerts:
         return found
 
     def _look(self) -> list[Discrepancy]:
-        try:
-            policy = Organisation(self.reconciler.settings.organisation).read_policy()
-        except Refused:
-            policy = Policy()
+        policy = self.reconciler.policy()
         inbox, now = Inbox(self.reconciler.ledger), self.reconciler.ledger.now()
         repeat = policy.paced(policy.alerts.repeat)
         return [
