@@ -13,6 +13,7 @@ from temporalio import workflow
 from activities.action import Role
 from activities.kit.words.escape import line
 from workflows.comms.comms import Comms
+from workflows.engine.clock import answering
 from workflows.engine.invoker import Invoker
 from workflows.engine.lifecycle.beginning import ask_for_the_service, declare, to_come
 from workflows.engine.lifecycle.ending import Ending
@@ -49,7 +50,7 @@ class Playbook(Verbs, MessageHandlers):
         self._comms = Comms(state, invoker, questions)
         super().__init__(state, invoker, questions, self._comms)
         self._ending = Ending(state, questions, self._proof, self._lifts, self._comms)
-        self.resolve, self.finish = self._ending.resolve, self._ending.finish
+        self.resolve, self.finish = answering(self._ending.resolve), answering(self._ending.finish)
         self.first_minutes = FirstMinutes(self)
         self.procedures = Procedures(self, self.first_minutes.freezes)
         self._commands = IncidentCommands(state, invoker, questions.notices, self._comms)
@@ -240,7 +241,7 @@ class Block:
 
     async def __aexit__(self, kind: object, error: BaseException | None, *_: object) -> bool:
         if kind is None and self._phase is Phase.MITIGATION:
-            await self._playbook._proof.until_mitigated()
+            await answering(self._playbook._proof.until_mitigated)()
         return self._phase is Phase.RECOVERY and await self._playbook._proof.rounds.end_recovery(error)
 
 
