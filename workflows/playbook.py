@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from temporalio import workflow
 
 from activities.action import Role
+from activities.kit.words.escape import line
 from workflows.comms.comms import Comms
 from workflows.engine.clock import answering
 from workflows.engine.invoker import Invoker
@@ -21,7 +22,7 @@ from workflows.engine.state import IncidentState
 from workflows.engine.verbs import Verbs
 from workflows.errors import HandOver, NeedsApproval, RetriesExhausted
 from workflows.first_minutes.first_minutes import FirstMinutes
-from workflows.incident import Card, Incident, Joined, Phase, State
+from workflows.incident import Alert, Card, Incident, Joined, Phase, State, worst
 from workflows.people.background import begun, stopped
 from workflows.people.commands import IncidentCommands
 from workflows.people.messages import MessageHandlers, alert_of, incident_of
@@ -139,6 +140,7 @@ class Playbook(Verbs, MessageHandlers):
         try:
             if not self.state.incident.service:
                 await ask_for_the_service(self)
+                self.state.incident = _keyed(self.state.incident, type(self))
             await body(self, self.state.incident)
         except (HandOver, RetriesExhausted, NeedsApproval) as why:
             await self._ending.hand_over(str(why))
@@ -158,7 +160,7 @@ class Playbook(Verbs, MessageHandlers):
     async def receive(self, name: str, given: Sequence[object]) -> str | Joined:
         """Act on one message. A person's may come before the first activity has read the policy: it waits for that."""
         if name == "alert":
-            return self.state.count_alert(alert_of(given))
+            return self._hear(alert_of(given))
         await workflow.wait_condition(lambda: self._declared)
         if name == "do":
             person, message = await self._commands.holder("do", tuple(given), MAY_RUN_PROCEDURES)
@@ -169,6 +171,16 @@ class Playbook(Verbs, MessageHandlers):
         if notes != (state.hypotheses, state.impact, state.scope):
             self._comms.notes_changed()
         return reply
+
+    def _hear(self, alert: Alert) -> Joined:
+        """Count it. One that is graver than all before, and than what the incident was paged as, wakes people once more."""
+        state = self.state
+        before = worst(state.urgency, state.severity)
+        joined = state.count_alert(alert)
+        if self._declared and state.urgency < before:
+            what = "a graver alert" if state.restricted else f"a graver alert: {line(alert.name, 80)}"
+            self._comms.page((Role.INCIDENT_COMMANDER, Role.OPS_LEAD), f"{what} has joined ({state.urgency.label})")
+        return joined
 
     def refuse(self, name: str, given: Sequence[object], why: str) -> None:
         """Note what was not accepted. What was sent is not repeated: it may be somebody's code."""
@@ -234,7 +246,10 @@ class Block:
 
 
 def _keyed(incident: Incident, playbook: type[Playbook]) -> Incident:
-    """An incident that was started plainly (Temporal UI, CLI) takes the key that an alert for the same thing would bring."""
+    """An incident that was started plainly (Temporal UI, CLI) takes the key that an alert for the same thing would bring.
+
+    One that was started without its service takes it when the service is known.
+    """
     name = playbook.__module__.removeprefix("workflows.playbooks.").removesuffix(".playbook")
-    key = "/".join(part for part in (name, incident.service, incident.region) if part)
-    return incident if incident.dedup_key else incident.model_copy(update={"dedup_key": key})
+    key, without = ("/".join(filter(None, (name, service, incident.region))) for service in (incident.service, ""))
+    return incident if incident.dedup_key not in ("", without) else incident.model_copy(update={"dedup_key": key})

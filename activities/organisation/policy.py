@@ -8,6 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from activities.action import Limits, Patience, Risk, Value
 from activities.metrics.slo import SloPolicy
 from activities.organisation.numbers import (
+    AlertIntake,
     Freezing,
     Impact,
     MitigationSettings,
@@ -70,6 +71,7 @@ class Policy(Value):
     roll_back: RollBack = RollBack()
     slo: SloPolicy = SloPolicy()
     severity: SeverityPolicy = SeverityPolicy()
+    alerts: AlertIntake = AlertIntake()
     standing: dict[str, StandingAuthorisation] = {}
     holding_statement: bool = True  # published when nobody in Comms answers (needs a standing authorisation)
     plan_ahead: bool = True  # rehearse beside an incident, so that the rest can be printed and done by hand when nothing of ours runs

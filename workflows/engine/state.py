@@ -75,6 +75,7 @@ class IncidentState:
         self.waiting_for = ""
         self.outcome = ""
         self.alerts = 0
+        self.urgency = Severity.SEV5  # the gravest page that an alert has asked for so far
         self.restricted = card.restricted
         self.traces: tuple[str, ...] = ()
         self.stable_for: timedelta | None = None  # how long the service was proven stable; None: it was not
@@ -209,10 +210,12 @@ class IncidentState:
             return Joined(mine=True, alerts=max(self.alerts, 1))
         self.alerts += 1
         self.add_traces(alert.labels)
-        self.note("alert", f"{alert.name} {alert.status}: {alert.summary}", by="alertmanager", delivery=alert.delivery)
+        text = f"{alert.name} {alert.status}: {alert.summary}"
+        self.note("alert", text, by="alertmanager", delivery=alert.delivery, received=alert.received)
         self.follow_alert(alert.name, alert.labels, firing=alert.status == "firing")
         if alert.status == "firing":
             self.raise_alarm(f"{alert.name} is firing")
+            self.urgency = worst(self.urgency, alert.urgency or self.urgency)
             self.new_facts = True
             self.raise_confidence(alert.labels.get("confidence", ""))
         return Joined(mine=True, alerts=self.alerts)

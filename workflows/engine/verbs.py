@@ -179,9 +179,9 @@ class Verbs:
         self._proof.shadow.expect(imposed.measure, imposed.order, found, step)
 
     @answering
-    async def ask(self, asks: str, *, roles: tuple[Role, ...], example: str) -> Any:
-        """A value that only people know."""
-        decision = await self._questions.fact(asks, roles=roles, example=example)
+    async def ask(self, asks: str, *, roles: tuple[Role, ...], example: str, facts: tuple[str, ...] = ()) -> Any:
+        """A value that only people know. `facts`: what helps to answer."""
+        decision = await self._questions.fact(asks, roles=roles, example=example, facts=facts)
         return decision.question.answers[-1].value
 
     def note(self, text: str, kind: str = "note", by: str = "automation", **facts: str | int | float | bool | None) -> None:

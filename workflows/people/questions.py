@@ -106,12 +106,12 @@ class Questions:
         await self._wait(question)
         return Decision(question)
 
-    async def fact(self, asks: str, *, roles: tuple[Role, ...], example: str) -> Decision:
+    async def fact(self, asks: str, *, roles: tuple[Role, ...], example: str, facts: tuple[str, ...] = ()) -> Decision:
         """A value that only people know."""
         question = self._open(
             QuestionDraft(
                 kind=QuestionKind.FACT, asks=asks, risk=Risk.C0, roles=roles, effect=f"for example {example}",
-                inverse="ask to correct it with a note", options=("answer",),
+                inverse="ask to correct it with a note", options=("answer",), facts=facts,
             )
         )  # fmt: skip
         if self._state.rehearsing:

@@ -12,6 +12,7 @@ from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
 from workflows.engine.verbs import Verbs
 from workflows.errors import RetriesExhausted
+from workflows.incident import worst
 from workflows.people.background import together
 from workflows.status import Planned, Status
 
@@ -28,6 +29,7 @@ async def declare(state: IncidentState, invoker: Invoker) -> None:
     if incident.severity is not None:
         state.severity = state.peak_severity = min(state.card.floor, incident.severity)
     state.alerts += 1 if incident.delivery else 0
+    state.urgency = worst(state.urgency, state.severity, incident.urgency or state.severity)
     if incident.delivery and (alert := incident.labels.get("alertname")):
         state.follow_alert(alert, incident.labels, firing=True)
     state.restricted = state.restricted or incident.restricted
