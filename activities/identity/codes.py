@@ -12,12 +12,14 @@ import re
 from pydantic import JsonValue
 
 from activities.action import Call, Order, Risk, System, Value, action
+from activities.kit.words.shell import command
 from activities.organisation.organisation import Organisation
 from activities.organisation.people import Person, Roster
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: no I, L, O, U
 _MISREAD = str.maketrans({"O": "0", "I": "1", "L": "1"})
 _LENGTH = 8  # characters of 5 bits: 40 bits
+COMMANDS = 0  # the number of a code for commands: it answers no question
 
 
 class Codes:
@@ -49,7 +51,10 @@ def _as_typed(code: str) -> bytes:
 
 
 class Identify(Order, target="roster", effect="find out who answers"):
-    """Who is it that answers? By code, or by what they claim. `questions`: number and digest of every question ever asked."""
+    """Who is it that answers? By code, or by what they claim.
+
+    `questions`: number and digest of every question ever asked, and of every code for commands that is good now (number 0).
+    """
 
     incident_id: str
     code: str = ""
@@ -58,7 +63,7 @@ class Identify(Order, target="roster", effect="find out who answers"):
 
 
 class Identity(Value):
-    """Who answered. `question`: the one that the code is for. `why`: what was wrong, in one sentence; empty when the code was right."""
+    """Who answered. `question`: the one that the code is for; 0: commands. `why`: what was wrong, in one sentence; empty when the code was right."""
 
     person: Person | None = None
     question: int | None = None
@@ -118,6 +123,8 @@ def _what_is_wrong(order: Identify) -> str:
     number = typed[:-_LENGTH]
     if len(typed) <= _LENGTH or not number.isdecimal() or set(typed[-_LENGTH:]) - set(_ALPHABET):
         return "that is not a code: a code is the question's number and eight characters, like 7-4XQ2-M9KD"
+    if number == str(COMMANDS):
+        return f"that code for commands is not good, or not any more: {command('incident', 'code', order.incident_id)} sends another"
     if len(number) > 6 or int(number) not in {asked for asked, _ in order.questions}:
         return f"the code is for question {number[:6]}, which was never asked in {order.incident_id}"
     return f"the code fits nobody on the roster for question {number} of {order.incident_id}: look for a slip of the finger"

@@ -5,7 +5,7 @@ Time passes only when the story lets it: nobody's patience runs out while a test
 
 import sqlite3
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -103,16 +103,16 @@ class Drill:
         effects: list[dict[str, Any]] = answer["effects"] if isinstance(answer, dict) else answer
         return effects
 
-    async def code(self, person: str, question: int) -> str:
-        """The personal code on somebody's phone. Waits until it has arrived."""
+    async def code(self, person: str, question: int, used: Collection[str] = ()) -> str:
+        """The personal code on somebody's phone that was not used yet. Waits until it has arrived."""
 
         async def arrived() -> str:
             inbox = (await self.http.get(f"/practice/inbox/{person}")).json()
             letters = inbox["inbox"] if isinstance(inbox, dict) else inbox
             for letter in reversed(letters):
                 for word in str(letter["text"]).replace('"', " ").replace("`", " ").split():
-                    if word.startswith(f"{question}-") and word.count("-") == 2:
-                        return word.strip(".,;)")
+                    if word.startswith(f"{question}-") and word.count("-") == 2 and (found := word.strip(".,;)")) not in used:
+                        return found
             return ""
 
         code: str = await until(arrived, f"a code for {person} and question {question}")

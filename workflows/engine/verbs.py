@@ -20,7 +20,7 @@ from workflows.engine.proof.proof import Proof
 from workflows.engine.state import IncidentState
 from workflows.errors import HandOver, RetriesExhausted
 from workflows.people.context import Announcer
-from workflows.people.questions import Questions
+from workflows.people.questions import PROPOSER, Questions
 from workflows.severity.facts import Facts, Quality
 
 
@@ -91,8 +91,9 @@ class Verbs:
         self._proof.shadow.expect(imposed.measure, imposed.order, found, step)
 
     async def ask(self, asks: str, *, roles: tuple[Role, ...], example: str) -> Any:
-        """A value that only people know."""
+        """A value that only people know. Who gives it has chosen what comes of it (`PROPOSER`)."""
         decision = await self._questions.fact(asks, roles=roles, example=example)
+        PROPOSER.set(decision.by)
         return decision.question.answers[-1].value
 
     def note(self, text: str, kind: str = "note", by: str = "automation") -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from activities.action import Grant, Order, Risk, Role, digest
-from activities.identity.codes import Identity
+from activities.identity.codes import COMMANDS, Identity
 from activities.organisation.people import Person
 from activities.organisation.policy import Policy, StandingAuthorisation
 from workflows.errors import NotAccepted
@@ -17,7 +17,6 @@ from workflows.incident import AcceptedAnswer, Answer, Question, QuestionDraft, 
 from workflows.people.roster import RoleAssignments
 
 BREAK_GLASS = re.compile(r"\s*break[\s-]?glass\b\W*\w.{8,}", re.IGNORECASE | re.DOTALL)  # the words, and a reason after them
-GRANTING = frozenset({"approve", "retry", "skip", "done_by_hand", "hand_over", "answer"})
 
 
 class Approvals:
@@ -48,13 +47,16 @@ class Approvals:
         if role is None and answer.verdict == "decline":
             role = assignments.role_of(identity.person, question.vetoes, alone=False)
         _check(question, answer, who, role, at)
-        if question.risk >= policy.verified_from and not identity.verified and answer.verdict in GRANTING:
-            raise NotAccepted(f"a {question.risk.label} answer must be verified: send your personal code for question {question.number}")
+        if answer.verdict != "decline":  # stopping is never made harder than going on
+            check_verified(
+                f"an answer to question {question.number}", question.risk, identity.verified, policy, "send your personal code for it"
+            )
+            role = _vouched(question, identity.person, role, assignments, policy)
         again = any(given.by == who for given in question.answers)
         if again:
             _check_the_glass(question, answer, who, assignments.solo, policy, at)
         elif question.risk >= Risk.C3 and question.kind is QuestionKind.APPROVAL and answer.verdict == "approve":
-            _check_two_pairs_of_eyes(question, who, role, assignments.solo)
+            _check_two_pairs_of_eyes(question, who, role, assignments)
         question.answers.append(
             AcceptedAnswer(
                 verdict=answer.verdict, by=who, role=role, verified=identity.verified, at=at, reason=answer.reason, value=answer.value
@@ -99,6 +101,8 @@ class Approvals:
         return Grant(question=0, covers=tuple(covers), by=(who,), verified=verified, at=at, expires_at=at + lasting, basis=basis)
 
     def _meant(self, answer: Answer, identity: Identity, person: Person, assignments: RoleAssignments) -> Question:
+        if identity.question == COMMANDS:
+            raise NotAccepted("that is a code for commands; a question is answered with the code that came with it")
         number = identity.question or answer.question
         if number is not None:
             if not 1 <= number <= len(self.questions):
@@ -128,8 +132,31 @@ def _check(question: Question, answer: Answer, who: str, role: Role | None, at: 
         raise NotAccepted(f"{who} is not {wanted}; question {number} is for {wanted}")
 
 
-def _check_two_pairs_of_eyes(question: Question, who: str, role: Role | None, solo: str) -> None:
-    if who == question.proposer and who != solo:
+def check_verified(what: str, risk: Risk, verified: bool, policy: Policy, remedy: str) -> None:
+    """The one rule for answers and commands alike. Raises `NotAccepted` where policy wants a code and there was none."""
+    if risk >= policy.verified_from and not verified:
+        raise NotAccepted(f"{what} must be verified ({risk.label}): {remedy}")
+
+
+def _vouched(question: Question, person: Person, role: Role | None, assignments: RoleAssignments, policy: Policy) -> Role | None:
+    """The role in which they answer. Where policy wants answers verified, a role that was given by a self-declared message is none."""
+    if question.risk < policy.verified_from:
+        return role
+    sure = assignments.role_of(person, question.roles, alone=not question.strict, sure=True)
+    if sure is None and role is not None:
+        raise NotAccepted(f"{person.id} is {role.title} by a self-declared message only, which does not count for {question.risk.label}")
+    return sure
+
+
+def enough_without(proposer: str, roles: Sequence[Role], assignments: RoleAssignments) -> bool:
+    """Whether two others, in two of these roles, can decide without whoever chose the option."""
+    others = (person for person in assignments.roster.people.values() if person.id != proposer)
+    seats = [(person.id, role) for person in others if (role := assignments.role_of(person, roles, alone=False, sure=True))]
+    return len(dict(seats)) > 1 and len({role for _, role in seats}) > 1
+
+
+def _check_two_pairs_of_eyes(question: Question, who: str, role: Role | None, assignments: RoleAssignments) -> None:
+    if who == question.proposer and who != assignments.solo and enough_without(who, question.roles, assignments):
         raise NotAccepted(f"{who} chose this option and may not grant it too ({question.risk.label})")
     if role and any(given.role is role for given in question.answers):
         raise NotAccepted(f"the second approval of question {question.number} must come from another role than {role.title}")

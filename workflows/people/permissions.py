@@ -6,17 +6,28 @@ Authority is looked up now, for every message, by an activity.
 acting as commander · `2` while nobody commands · `3` on a confirmed isolation failure or breach · `4` where policy requires it · `s` in a
 restricted (security) incident · `d` where data may have been exposed (severity rules A1, A2) · `*` automation within its caps, or
 beforehand authorised. Rows below the line are ours: messages that the spec's table has no row for.
+
+What changes authority is verified like what it allows: `COMMANDS_NEED` says of every message of which class it is now, and one check compares
+that with `Policy.verified_from`, as approvals do for answers (design §4, "Authority is vouched for").
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
-from activities.action import Role
-from activities.identity.codes import Identify, Identities, Identity
+from temporalio import workflow
+
+from activities.action import Risk, Role, action_of
+from activities.everything import verbs
+from activities.identity.codes import COMMANDS, Identify, Identities, Identity
+from activities.kit.words.shell import command
 from activities.organisation.people import Person
 from workflows.errors import NotAccepted, RetriesExhausted
+from workflows.incident import Severity
+from workflows.people.approvals import check_verified
 from workflows.people.context import Announcer, IncidentContext, VerbInvoker
-from workflows.people.messages import Message
+from workflows.people.messages import VERDICTS, Message
+from workflows.people.roster import COMMAND, FURTHER_ROLES
 
 
 class Capability(StrEnum):
@@ -85,6 +96,90 @@ def vetoes(verb: str) -> tuple[Role, ...]:
     return whose(VERBS[verb], "V") if verb in VERBS else ()
 
 
+def approving() -> frozenset[Role]:
+    """The roles that may say yes to something of C2 or above: by the table, because a verb asks them, or because a ladder ends with them."""
+    asked = (action_of(verb).asks for system in verbs() for verb in vars(system).values() if hasattr(verb, "__action__"))
+    by_table = (role for capability in Capability for role in Role if TABLE[capability].get(role, "-").startswith("A"))
+    return frozenset((*by_table, *COMMAND, *FURTHER_ROLES, *(role for roles in asked for role in roles)))
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a message takes. `may`: the row of the table that its sender needs a right in; or one of `roles`. `risk`: the class of what it
+    allows, from which on policy wants it verified; None: never, because it stops something, or only says something.
+    """
+
+    what: str = ""  # as in "dana may not stand down"
+    may: Capability | None = None
+    rights: str = "A"
+    roles: tuple[Role, ...] = ()
+    risk: Risk | None = None
+
+
+FREE = Need()
+# Who may have a universal procedure run (spec §4: whoever runs things; the question that it asks goes to whoever may approve it).
+MAY_RUN_PROCEDURES = (Role.INCIDENT_COMMANDER, Role.DEPUTY, Role.OPS_LEAD, Role.SECURITY_LEAD, Role.AI_ML_LEAD, Role.DB_LEAD)
+
+
+def _to_give(roles: Iterable[Role]) -> Risk | None:
+    return Risk.C2 if set(roles) & approving() else None
+
+
+def _acknowledge(state: IncidentContext, message: Message, person: Person) -> Need:
+    """Taking the page is free. So is taking command: it counts as self-declared until a code vouches for it (`RoleAssignments.claims`)."""
+    offered = tuple(offer.role for offer in state.assignments.offered_to(person))
+    return Need(f"accept {' and '.join(role.title for role in offered)}", risk=_to_give(offered)) if offered else FREE
+
+
+def _assign(state: IncidentContext, message: Message, person: Person) -> Need:
+    return Need("assign roles", Capability.ASSIGN, risk=_to_give(role for role in Role if role == message.role))
+
+
+def _reclassify(state: IncidentContext, message: Message, person: Person) -> Need:
+    try:
+        lowering = Severity.parse(message.severity) > state.severity
+    except ValueError:
+        return FREE  # and refused, because it is no severity
+    return Need("lower the severity", Capability.LOWER, risk=Risk.C2) if lowering else FREE
+
+
+def _stand_down(state: IncidentContext, message: Message, person: Person) -> Need:
+    """A false alarm also ends our own freeze at once; otherwise that stays, in the name of whoever stands down."""
+    return Need("stand down", Capability.STAND_DOWN, risk=state.risk_in_force(freeze=message.false_alarm))
+
+
+COMMANDS_NEED: Mapping[str, Need | Callable[[IncidentContext, Message, Person], Need]] = {
+    **dict.fromkeys(VERDICTS, FREE),  # an answer takes what its question takes: `Approvals.take`
+    "note": FREE,
+    "code": FREE,
+    "acknowledge": _acknowledge,
+    "assign": _assign,
+    "reclassify": _reclassify,
+    "pause": Need("pause the playbook", Capability.PAUSE, rights="AV"),
+    "resume": Need("resume the playbook", Capability.RESUME, risk=Risk.C2),
+    "do": Need("run procedures", roles=MAY_RUN_PROCEDURES, risk=Risk.C1),
+    "widen": Need("widen the public cadence", Capability.WIDEN, risk=Risk.C1),
+    "stand_down": _stand_down,
+}
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who sent a command, and in which roles that counts."""
+
+    person: Person
+    verified: bool
+    roles: tuple[Role, ...]
+
+    @property
+    def id(self) -> str:
+        return self.person.id
+
+    @property
+    def how(self) -> str:
+        return "verified" if self.verified else "self-declared"
+
+
 class AccessCheck:
     def __init__(self, state: IncidentContext, invoker: VerbInvoker, announcer: Announcer | None = None) -> None:
         self._state, self._invoker, self._announcer = state, invoker, announcer
@@ -94,24 +189,59 @@ class AccessCheck:
         state = self._state
         if state.run_state.over:
             raise NotAccepted(f"{state.id} is {state.run_state}; nothing can be changed any more")
-        questions = tuple((q.number, q.digest) for q in state.approvals.questions)
+        questions = (*((q.number, q.digest) for q in state.approvals.questions), *state.command_codes.good(workflow.now()))
         order = Identify(incident_id=state.id, code=message.code.strip(), claims=message.by.strip(), questions=questions)
         try:
             identity = await self._invoker.quietly(Identities.identify, order)
         except RetriesExhausted as out:
             raise NotAccepted(f"cannot find out who you are just now ({out.why}); try again") from None
         state.assignments.roster = identity.roster
-        if identity.person is not None and self._announcer is not None:
-            self._announcer.spoke(identity.person)
+        if identity.person is not None:
+            self._recognise(identity, identity.person)
         return identity
 
-    def require(self, person: Person, capability: Capability, what: str, rights: str = "A") -> None:
-        """Raises `NotAccepted` unless the table of permissions lets this person do it now."""
+    def check(self, name: str, message: Message, identity: Identity) -> Sender:
+        """The one check of every command. Raises `NotAccepted` unless its sender may do this now, and is verified as far as policy wants it."""
+        state, person = self._state, person_of(identity)
+        if identity.question not in (None, COMMANDS):
+            raise NotAccepted(f"that code answers question {identity.question}; {self._ask_for_a_code()}")
+        row = COMMANDS_NEED[name]
+        need = row(state, message, person) if callable(row) else row
+        roles = self._require(person, need)
+        nothing_is_written = state.policy.may_write_to == ()  # shadow mode: no code could be sent, and there is nothing to guard
+        if need.risk is None or need.risk < state.policy.verified_from or nothing_is_written:
+            return Sender(person, identity.verified, roles)
+        check_verified(f"the message to {need.what}", need.risk, identity.verified, state.policy, self._ask_for_a_code())
+        return Sender(person, identity.verified, self._require(person, need, sure=need.risk))
+
+    def _recognise(self, identity: Identity, person: Person) -> None:
+        """Somebody spoke. A code for commands is used up; whoever shows who they are vouches for the roles that they took themselves."""
+        state = self._state
+        if self._announcer is not None:
+            self._announcer.spoke(person)
+        if identity.question == COMMANDS and not state.command_codes.spend(person.id):
+            raise NotAccepted(f"that code was used already; {self._ask_for_a_code()}")
+        if identity.verified and (own := state.assignments.proved(person)):
+            roles = " and ".join(role.title for role in own)
+            state.note("verified", f"{person.id} has shown who they are, and is {roles} no longer by a self-declared message", by=person.id)
+
+    def _ask_for_a_code(self) -> str:
+        return f"`{command('incident', 'code', self._state.id)}` sends you a code for commands; send this again with it"
+
+    def _require(self, person: Person, need: Need, *, sure: Risk | None = None) -> tuple[Role, ...]:
+        """The roles that count for it. Raises `NotAccepted` unless one has the right. `sure`: they must be vouched for, for something so grave."""
         assignments, limits = self._state.assignments, self.footnotes(person)
-        if person.id == assignments.solo or may(capability, assignments.roles_of(person), rights=rights, limits=limits):
-            return
-        theirs = " or ".join(f"the {role.title}'s" for role in whose(capability, rights[0], limits=limits))
-        raise NotAccepted(f"{person.id} may not {what}: that is {theirs}")
+        roles = assignments.roles_of(person, sure=sure is not None)
+        free = need.may is None and not need.roles
+        if free or person.id == assignments.solo or set(roles) & set(need.roles):
+            return roles
+        if need.may and may(need.may, roles, rights=need.rights, limits=limits):
+            return roles
+        if sure is not None:
+            raise NotAccepted(f"{person.id} may {need.what} by a self-declared message only, which does not count for {sure.label}")
+        holders = whose(need.may, need.rights[0], limits=limits) if need.may else need.roles
+        theirs = " or ".join(f"the {role.title}'s" for role in holders)
+        raise NotAccepted(f"{person.id} may not {need.what}: that is {theirs}")
 
     def footnotes(self, person: Person) -> str:
         """The footnotes of the table that hold now: acting, vacant, restricted, exposure."""

@@ -1,0 +1,46 @@
+"""Codes for commands: what an answer's code is to a question, for a message that is no answer. Bound to one person, one incident and a nonce.
+
+A person has at most one that is good: asked for again, the same is sent again, so that nobody can void it by asking.
+"""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from activities.action import digest
+from activities.identity.codes import COMMANDS
+
+
+class Issued(NamedTuple):
+    """One code, as far as a workflow may know it. `digest`: what the code is made from, together with the workers' secret."""
+
+    digest: str
+    until: datetime
+    sent_at: datetime
+
+
+class CommandCodes:
+    def __init__(self, incident_id: str) -> None:
+        self._incident_id = incident_id
+        self._issued: dict[str, Issued] = {}  # by person; a used one is dropped
+
+    def issue(self, person: str, at: datetime, valid: timedelta, nonce: str) -> Issued:
+        """The code that is sent to a person now: the one that they have, or a new one."""
+        issued = self.of(person, at)
+        if issued is None:
+            bound = {"incident": self._incident_id, "commands": person, "until": str(at + valid), "nonce": nonce}
+            issued = Issued(digest(bound), at + valid, at)
+        self._issued[person] = issued._replace(sent_at=at)
+        return issued
+
+    def of(self, person: str, at: datetime) -> Issued | None:
+        """The code that a person was sent, while it is good."""
+        issued = self._issued.get(person)
+        return issued if issued and at <= issued.until else None
+
+    def good(self, at: datetime) -> tuple[tuple[int, str], ...]:
+        """Every code that is good now, as `Identify` takes them."""
+        return tuple((COMMANDS, issued.digest) for issued in self._issued.values() if at <= issued.until)
+
+    def spend(self, person: str) -> bool:
+        """It was sent with a message. False: it was used meanwhile."""
+        return self._issued.pop(person, None) is not None
