@@ -27,6 +27,7 @@ from worker.playbooks import PlaybookInfo, discover
 from worker.wiring import wire
 from workflows.incident import Card
 from workflows.people.messages import MESSAGES
+from workflows.people.permissions import COMMANDS_NEED
 
 ROOT = Path(__file__).parent.parent
 OURS = ("activities", "workflows", "worker", "starters", "practice")
@@ -292,6 +293,11 @@ def test_every_door_is_guarded(info: PlaybookInfo) -> None:
     assert all(update.validator for update in defined.updates.values())
     named: list[Any] = [*defined.signals.values(), *defined.updates.values(), *defined.queries.values()]
     assert all(one.description for one in named if one.name)
+
+
+def test_every_command_says_what_it_takes_of_its_sender() -> None:
+    """A message without a row would be accepted from anybody, or from nobody (`workflows/people/permissions.py`)."""
+    assert set(COMMANDS_NEED) == set(MESSAGES)
 
 
 def test_c4_has_no_verb() -> None:

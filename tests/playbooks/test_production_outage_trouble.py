@@ -179,7 +179,7 @@ async def test_a_rollback_that_is_stopped_before_it_was_proven_leaves_its_pin_on
     async with outage(tmp_path, error_rate=0.4) as (stage, incident):
         await incident.answer("Roll api back to api-00041")
         await incident.hears("done: deploys.shift")
-        await incident.say("stand_down", {"by": "dana", "reason": "we go on by hand"})
+        await incident.verified("stand_down", "dana", reason="we go on by hand")
         status = await incident.ends()
         assert await split_of(stage) == pinned("api-00041")
         kept = next(m for m in status.in_force if m.name == "traffic pinned")
@@ -195,7 +195,7 @@ async def test_what_silence_moved_is_taken_back_when_the_incident_stands_down(tm
         while (await incident.question("Roll api back", skip=MINUTE)).number == first.number:
             await incident.pass_time(MINUTE)
         assert "trial of an older revision" in [m.name for m in (await incident.status()).in_force]
-        await incident.say("stand_down", {"by": "dana", "reason": "we go on by hand"})
+        await incident.verified("stand_down", "dana", reason="we go on by hand")
         status = await incident.ends()
         assert await split_of(stage) == pinned("LATEST")
         assert "trial of an older revision" not in [m.name for m in status.in_force]

@@ -43,7 +43,10 @@ class Approvals:
         if identity.person is None:
             raise NotAccepted(identity.why or "nobody by that name is on the roster")
         who, question = identity.person.id, self._meant(answer, identity, identity.person, assignments)
-        role = assignments.role_of(identity.person, question.roles, alone=not question.strict)
+        # Where policy wants answers verified, a role that was given by a self-declared message is none, and takes none from whom the rota names.
+        guarded, alone = question.risk >= policy.verified_from, not question.strict
+        vouched = assignments.role_of(identity.person, question.roles, alone=alone, sure=guarded)
+        role = vouched or assignments.role_of(identity.person, question.roles, alone=alone)
         if role is None and answer.verdict == "decline":
             role = assignments.role_of(identity.person, question.vetoes, alone=False)
         _check(question, answer, who, role, at)
@@ -51,7 +54,8 @@ class Approvals:
             check_verified(
                 f"an answer to question {question.number}", question.risk, identity.verified, policy, "send your personal code for it"
             )
-            role = _vouched(question, identity.person, role, assignments, policy)
+            if vouched is None and role is not None:
+                raise NotAccepted(f"{who} is {role.title} by a self-declared message only, which does not count for {question.risk.label}")
         again = any(given.by == who for given in question.answers)
         if again:
             _check_the_glass(question, answer, who, assignments.solo, policy, at)
@@ -136,16 +140,6 @@ def check_verified(what: str, risk: Risk, verified: bool, policy: Policy, remedy
     """The one rule for answers and commands alike. Raises `NotAccepted` where policy wants a code and there was none."""
     if risk >= policy.verified_from and not verified:
         raise NotAccepted(f"{what} must be verified ({risk.label}): {remedy}")
-
-
-def _vouched(question: Question, person: Person, role: Role | None, assignments: RoleAssignments, policy: Policy) -> Role | None:
-    """The role in which they answer. Where policy wants answers verified, a role that was given by a self-declared message is none."""
-    if question.risk < policy.verified_from:
-        return role
-    sure = assignments.role_of(person, question.roles, alone=not question.strict, sure=True)
-    if sure is None and role is not None:
-        raise NotAccepted(f"{person.id} is {role.title} by a self-declared message only, which does not count for {question.risk.label}")
-    return sure
 
 
 def enough_without(proposer: str, roles: Sequence[Role], assignments: RoleAssignments) -> bool:

@@ -25,12 +25,10 @@ class CommandCodes:
 
     def issue(self, person: str, at: datetime, valid: timedelta, nonce: str) -> Issued:
         """The code that is sent to a person now: the one that they have, or a new one."""
-        issued = self.of(person, at)
-        if issued is None:
-            bound = {"incident": self._incident_id, "commands": person, "until": str(at + valid), "nonce": nonce}
-            issued = Issued(digest(bound), at + valid, at)
+        bound = {"incident": self._incident_id, "commands": person, "until": str(at + valid), "nonce": nonce}
+        issued = self.of(person, at) or Issued(digest(bound), at + valid, at)
         self._issued[person] = issued._replace(sent_at=at)
-        return issued
+        return self._issued[person]
 
     def of(self, person: str, at: datetime) -> Issued | None:
         """The code that a person was sent, while it is good."""

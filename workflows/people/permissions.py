@@ -207,12 +207,19 @@ class AccessCheck:
             raise NotAccepted(f"that code answers question {identity.question}; {self._ask_for_a_code()}")
         row = COMMANDS_NEED[name]
         need = row(state, message, person) if callable(row) else row
-        roles = self._require(person, need)
-        nothing_is_written = state.policy.may_write_to == ()  # shadow mode: no code could be sent, and there is nothing to guard
+        roles, nothing_is_written = (
+            state.assignments.roles_of(person),
+            state.policy.may_write_to == (),
+        )  # no code could be sent in shadow mode
         if need.risk is None or need.risk < state.policy.verified_from or nothing_is_written:
+            self._require(person, need, roles)
             return Sender(person, identity.verified, roles)
+        sure = state.assignments.roles_of(person, sure=True)
+        self._require(person, need, (*roles, *sure))
         check_verified(f"the message to {need.what}", need.risk, identity.verified, state.policy, self._ask_for_a_code())
-        return Sender(person, identity.verified, self._require(person, need, sure=need.risk))
+        if not self._may(person, need, sure):
+            raise NotAccepted(f"{person.id} may {need.what} by a self-declared message only, which does not count for {need.risk.label}")
+        return Sender(person, identity.verified, sure)
 
     def _recognise(self, identity: Identity, person: Person) -> None:
         """Somebody spoke. A code for commands is used up; whoever shows who they are vouches for the roles that they took themselves."""
@@ -228,20 +235,18 @@ class AccessCheck:
     def _ask_for_a_code(self) -> str:
         return f"`{command('incident', 'code', self._state.id)}` sends you a code for commands; send this again with it"
 
-    def _require(self, person: Person, need: Need, *, sure: Risk | None = None) -> tuple[Role, ...]:
-        """The roles that count for it. Raises `NotAccepted` unless one has the right. `sure`: they must be vouched for, for something so grave."""
-        assignments, limits = self._state.assignments, self.footnotes(person)
-        roles = assignments.roles_of(person, sure=sure is not None)
-        free = need.may is None and not need.roles
-        if free or person.id == assignments.solo or set(roles) & set(need.roles):
-            return roles
-        if need.may and may(need.may, roles, rights=need.rights, limits=limits):
-            return roles
-        if sure is not None:
-            raise NotAccepted(f"{person.id} may {need.what} by a self-declared message only, which does not count for {sure.label}")
-        holders = whose(need.may, need.rights[0], limits=limits) if need.may else need.roles
-        theirs = " or ".join(f"the {role.title}'s" for role in holders)
-        raise NotAccepted(f"{person.id} may not {need.what}: that is {theirs}")
+    def _may(self, person: Person, need: Need, roles: tuple[Role, ...]) -> bool:
+        """Whether somebody who acts in these roles may do it now. Whoever is alone may."""
+        if person.id == self._state.assignments.solo or (need.may is None and not need.roles):
+            return True
+        by_table = need.may is not None and may(need.may, roles, rights=need.rights, limits=self.footnotes(person))
+        return by_table or bool(set(roles) & set(need.roles))
+
+    def _require(self, person: Person, need: Need, roles: tuple[Role, ...]) -> None:
+        if not self._may(person, need, roles):
+            holders = whose(need.may, need.rights[0], limits=self.footnotes(person)) if need.may else need.roles
+            theirs = " or ".join(f"the {role.title}'s" for role in holders)
+            raise NotAccepted(f"{person.id} may not {need.what}: that is {theirs}")
 
     def footnotes(self, person: Person) -> str:
         """The footnotes of the table that hold now: acting, vacant, restricted, exposure."""

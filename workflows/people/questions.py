@@ -142,7 +142,7 @@ class Questions:
     def _open(self, draft: QuestionDraft) -> Question:
         state = self._state
         if draft.kind is QuestionKind.APPROVAL and PROPOSER.get():
-            draft = _proposed(draft, PROPOSER.get(), state.assignments)
+            draft = proposed(draft, PROPOSER.get(), state.assignments)
         waits = sum((state.policy.for_people(wait) for wait in state.policy.rhythm(state.severity).ladder), timedelta(0))
         expires_at = None if draft.silence is Silence.HOLD else workflow.now() + waits
         question = state.approvals.open(draft, workflow.now(), expires_at)
@@ -219,7 +219,7 @@ class Questions:
             self.notices.offer(Role.INCIDENT_COMMANDER, deputy, "automation")
 
 
-def _proposed(draft: QuestionDraft, by: str, assignments: RoleAssignments) -> QuestionDraft:
+def proposed(draft: QuestionDraft, by: str, assignments: RoleAssignments) -> QuestionDraft:
     """The question as it is put, when a person chose the option: shown, and at C3 for two others wherever there are two."""
     roles, said = draft.roles, f"proposed by {by}"
     if draft.risk >= Risk.C3:
