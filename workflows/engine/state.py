@@ -9,7 +9,7 @@ from typing import Any
 
 from temporalio import workflow
 
-from activities.action import OURS, Action, Grant, O, Patience, Risk, Role, Verb, action_of
+from activities.action import OURS, Action, Effect, Grant, O, Patience, Risk, Role, Verb, action_of
 from activities.organisation.policy import Policy
 from activities.texts.wording import code_name, traces
 from workflows.engine.measures import Measures
@@ -108,6 +108,14 @@ class IncidentState:
         signed = policy.standing_authorisation(name, now)
         valid = policy.for_people(policy.approval_valid[Risk.C2])
         return self.approvals.standing(name, [order], signed, valid, now) if signed else None
+
+    def done(self, step: Step, answer: object) -> None:
+        """It was carried out, found done already, or only noted (a plan, or shadow mode)."""
+        if isinstance(answer, Effect):
+            state = StepState.ASSUMED if answer.assumed else StepState.ADOPTED if answer.adopted else StepState.DONE
+            self.end(step, state, f"{answer.summary} (proven by {answer.proven_by})")
+        else:
+            self.end(step, StepState.DONE, getattr(answer, "summary", "") or "looked")
 
     def end(self, step: Step, state: StepState, result: str) -> None:
         step.state, step.result, step.ended_at = state, result, workflow.now()

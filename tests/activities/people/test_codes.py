@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from activities.action import Call
-from activities.identity.codes import Codes, Identify, Identities, Identity
+from activities.identity.codes import COMMANDS, Codes, Identify, Identities, Identity
 from activities.organisation.organisation import Organisation
 
 CODES = Codes(b"a practice secret, long enough")
@@ -82,6 +82,16 @@ async def test_a_code_names_its_owner_and_its_question_whatever_the_sender_claim
     found = await _identified(identities, call, code=CODES.mint("dana", INCIDENT, 1, "aa").lower(), claims="lee")
     assert (found.person and found.person.id, found.question, found.verified, found.why) == ("dana", 1, True, "")
     assert set(found.roster.people) == {"dana", "lee"}
+
+
+async def test_a_code_for_commands_names_its_owner_and_no_question(identities: Identities, call: Callable[..., Call]) -> None:
+    """One that has expired or was used is not among those that are good: it proves nothing, and says where another comes from."""
+    code = CODES.mint("dana", INCIDENT, COMMANDS, "cc")
+    order = Identify(incident_id=INCIDENT, code=code, questions=(*QUESTIONS, (COMMANDS, "cc")))
+    found = await identities.identify(order, call())
+    assert (found.person and found.person.id, found.question, found.verified) == ("dana", COMMANDS, True)
+    late = await _identified(identities, call, code=code)
+    assert not late.verified and f"incident code {INCIDENT}" in late.why
 
 
 @pytest.mark.parametrize(

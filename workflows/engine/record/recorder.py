@@ -16,6 +16,7 @@ from workflows.engine.invoker import Invoker
 from workflows.engine.record.details import details
 from workflows.engine.state import IncidentState
 from workflows.errors import RetriesExhausted
+from workflows.people.background import beside
 from workflows.status import ItemState, Outcome, Status
 
 PHASE = SearchAttributeKey.for_keyword("IncidentPhase")
@@ -75,14 +76,16 @@ class Recorder:
 
     async def run(self) -> None:
         """Until everything is written after `stop` was called."""
-        marking = asyncio.create_task(self._mark_lines())
+        async with beside(self._mark_lines()):
+            await self._write_batches()
+
+    async def _write_batches(self) -> None:
         while True:
             await workflow.wait_condition(lambda: self._ending or self._changed())
             await self._hold_back()
             if self._changed() or self._state.timeline.unrecorded:
                 await self._write()
             elif self._ending:
-                marking.cancel()
                 return
 
     async def _mark_lines(self) -> None:
