@@ -43,7 +43,7 @@ DRAWN_AT_IMPORT = re.compile(r"default_factory\s*=\s*(lambda:?\s*)?\(?\s*(uuid|r
 
 # What workflows are made of. The sandbox holds the playbooks to it; what they stand on passes through it (ADR 15).
 MAY_IMPORT = {
-    "activities", "workflows", "temporalio", "pydantic", "asyncio", "collections", "contextlib", "dataclasses", "datetime", "enum",
+    "activities", "workflows", "temporalio", "pydantic", "asyncio", "collections", "contextlib", "contextvars", "dataclasses", "datetime", "enum",
     "functools", "hashlib", "inspect", "itertools", "json", "math", "operator", "re", "string", "textwrap", "types", "typing",
 }  # fmt: skip
 OF_ASYNCIO = {

@@ -25,6 +25,8 @@ async def test_with_the_control_plane_down_people_get_the_exact_command_and_what
         question = await incident.question("deploys.shift on service/api is not done")
         by_hand = "gcloud --quiet run services update-traffic api --region=eu-west --to-revisions=api-00041=100 --project=acme"
         assert by_hand in question.by_hand
+        by_name = await incident.refused("done_by_hand", {"question": question.number, "by": "dana"})
+        assert "must be verified (C2)" in by_name, "what is said about a broad step is verified like the yes to it"
         places = {region: {"split": {"api-00041": 1.0}} for region in ("eu-west", "us-east")}
         await makes(stage, "world", services={"api": {"places": places}})
         await incident.answer("deploys.shift on", "done_by_hand")
