@@ -3,16 +3,18 @@
 An *order* says what is wanted of a system, in values only. A *verb* carries an order out. `@action` declares a verb's risk, who may
 grant it and how patient we are with it, where the verb is defined; nothing about that is decided where it is called.
 
-Three outcomes, and no fourth::
+The outcomes, and there is no other::
 
     returns            the order is carried out and proven by reading back
     raises Refused     the system (or a rule of ours) says no, and will say no again: do not retry
     raises NotYet      not now, or not proven yet: try again after a while
+    raises Contended   another incident holds the same thing and needs it otherwise (`kit/holding.py`): a person decides
     (any other exception means that we do not know; the next attempt looks before it acts)
 """
 
 import functools
 import hashlib
+import inspect
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
@@ -25,8 +27,9 @@ from pydantic import JsonValue
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.kit.holding import Alone, Holders
 from activities.kit.pulse import beating
-from activities.values import Patience, Risk, Role, Value, filled
+from activities.values import Concern, Patience, Risk, Role, Value, filled
 
 __all__ = ["Patience", "Risk", "Role", "Value"]  # most rooms take these from here
 
@@ -120,6 +123,10 @@ class Order(Value):
             after=after or {},
         )
 
+    def left_to(self, others: str) -> "Effect":
+        """Nothing was done, because others still need it as it is."""
+        return self.done("our hold has ended, nothing was written", f"{self.target()} is left as it is, for {others}", adopted=True)
+
     def digest(self, verb: str) -> str:
         """What an approval is bound to: verb, target and parameters (spec §2.5)."""
         wanted = self.model_dump(mode="json", exclude=set(self.volatile))
@@ -149,6 +156,7 @@ class Call(Value):
     grant: Grant | None = None
     limits: Limits = Limits()
     observe_only: bool = False
+    concern: Concern = Concern.AVAILABILITY  # what its incident is about
     write_access: tuple[str, ...] | None = None  # the systems that may be written to; None: all (shadow mode names those it was granted)
 
 
@@ -202,9 +210,10 @@ class Book(Protocol):
 
 
 class System:
-    """A system outside, with its verbs. The book is optional so that a verb can be driven alone in a test."""
+    """A system outside, with its verbs. A verb can be driven alone in a test: without a book, and as if nobody held anything."""
 
     book: Book | None = None
+    holders: Holders = Alone()
 
 
 def action(
@@ -215,7 +224,12 @@ def action(
     The verb refuses to run at C2 and above without a grant that covers this very order, even if a caller forgot to ask.
     `writes` marks a C0 verb that has an effect all the same (a page, a message to our own people): it goes on the book too.
     """
-    of_order: Callable[[Any, Limits], Risk] = (lambda _order, _limits: risk) if isinstance(risk, Risk) else risk
+    declared_risk: Callable[[Any, Limits], Risk] = (lambda _order, _limits: risk) if isinstance(risk, Risk) else risk
+
+    def of_order(order: Any, limits: Limits) -> Risk:
+        """Over what another incident needs, only on a person's word."""
+        return max(Risk.C2, declared_risk(order, limits)) if getattr(order, "over", ()) else declared_risk(order, limits)
+
     changes = writes or risk is not Risk.C0
 
     def declare(verb: Verb[O, A]) -> Verb[O, A]:
@@ -247,6 +261,12 @@ def action_of(verb: Verb[Any, Any]) -> Action:
     return declared
 
 
+def answer_of(verb: Verb[Any, A]) -> type[A]:
+    """The type of what a verb answers."""
+    answer: type[A] = inspect.get_annotations(inspect.unwrap(verb), eval_str=True)["return"]
+    return answer
+
+
 def _spare_ourselves(order: Order, limits: Limits) -> None:
     """Refuse what would take away the ground that we stand on. No approval helps: it is a change of policy, outside incidents."""
     for workload in order.workloads():
@@ -273,7 +293,7 @@ async def _on_the_book(name: str, risk: Risk, verb: Verb[O, A], system: System, 
     try:
         answer = await verb(system, order, call)
     except ApplicationError as said:
-        outcome = {"Refused": "refused", "NotYet": "not yet"}.get(said.type or "", "unknown")
+        outcome = {"Refused": "refused", "Contended": "refused", "NotYet": "not yet"}.get(said.type or "", "unknown")
         await book.ended(call, outcome, None, said.message)
         raise
     except Exception as broke:
@@ -285,7 +305,12 @@ async def _on_the_book(name: str, risk: Risk, verb: Verb[O, A], system: System, 
 
 
 class Imposition(Order):
-    """An order for a temporary measure: it knows how to look first, and what lifts it again."""
+    """An order for a temporary measure: it knows how to look first, and what lifts it again.
+
+    `over`: other incidents that hold the same and need it otherwise; a person decided that they yield (spec §11).
+    """
+
+    over: tuple[str, ...] = ()
 
     def look(self) -> Order:
         """The order that reads the state before."""

@@ -103,16 +103,16 @@ class Drill:
         effects: list[dict[str, Any]] = answer["effects"] if isinstance(answer, dict) else answer
         return effects
 
-    async def code(self, person: str, question: int, used: Collection[str] = ()) -> str:
-        """The personal code on somebody's phone that was not used yet. Waits until it has arrived."""
+    async def code(self, person: str, question: int, used: str | Collection[str] = ()) -> str:
+        """The newest personal code on somebody's phone. Waits until there is one that was not `used`."""
 
         async def arrived() -> str:
             inbox = (await self.http.get(f"/practice/inbox/{person}")).json()
             letters = inbox["inbox"] if isinstance(inbox, dict) else inbox
             for letter in reversed(letters):
                 for word in str(letter["text"]).replace('"', " ").replace("`", " ").split():
-                    if word.startswith(f"{question}-") and word.count("-") == 2 and (found := word.strip(".,;)")) not in used:
-                        return found
+                    if word.startswith(f"{question}-") and word.count("-") == 2:
+                        return "" if (found := word.strip(".,;)")) in used else found
             return ""
 
         code: str = await until(arrived, f"a code for {person} and question {question}")

@@ -6,7 +6,9 @@ from typing import Any, Generic, cast
 from temporalio import workflow
 
 from activities.action import Effect, Grant, I, Measure, Order, Risk, action_of
+from activities.kit.setting import Change
 from workflows.engine.changes import ChangeResult, Steps
+from workflows.engine.contention import Contention, held_by, who_yields
 from workflows.engine.measures import Imposed
 from workflows.engine.proof.proof import Proof
 from workflows.errors import NeedsApproval, RetriesExhausted
@@ -51,17 +53,24 @@ class Impositions(Steps):
         `onto`: change a measure that is in force already (the next step of a ramp), keeping the state from before the first step.
         `authorised`: this is the safe action after silence; a signed standing policy for the verb allows it without asking again (spec §2.5.5).
         """
-        terms = ApprovalTerms(facts=facts, silence=silence)
         if order.concerns_nobody():
             return ChangeResult()
         step = self.begin(measure.impose, order)
+        if onto is None and (onto := self._ours(measure, order)) and await self._still_so(measure, order, onto, step):
+            effect = order.done("our own measure, in force since an earlier step", adopted=True)
+            self.state.done(step, effect)
+            return ChangeResult(effect, imposed=onto)
         while True:
             step.risk = self.invoker.risk(measure.impose, order)
             grant, undo = under or (self.state.standing_grant(measure.impose, order) if authorised else None), ""
             if step.risk >= Risk.C2 and grant is None:
-                asked = order.given(await self._look(measure, order, step))
+                found = await self._look(measure, order, step)
+                asked = _from_before(order.given(found), onto)
                 undo = asked.undo().digest(measure.name)
                 step.state = StepState.ASKING
+                # The same yes covers the way back: what makes it clearly worse is undone at once.
+                back = asked.undo().digest(action_of(measure.lift).name)
+                terms = ApprovalTerms(facts=(*facts, *held_by(found)), silence=silence, also=(back,))
                 decision = await self.questions.approval(measure.impose, [asked], terms)
                 if decision.grant is None:
                     return self.not_granted(step, decision)
@@ -70,6 +79,26 @@ class Impositions(Steps):
                 return await self._carry_out(_Attempt(measure, order, step, grant, undo, onto, onto))
             except (PriorStateChanged, NeedsApproval) as changed:
                 self.state.note("changed meanwhile", f"{order.target()}: {changed}; asking again", step=step)
+            except Contention as contention:
+                order = contention.over(order)
+                asked = order.given(await self._look(measure, order, step))
+                decision = await who_yields(self.state, self.questions, measure.impose, asked, contention, step)
+                if decision.grant is None:
+                    return self.not_granted(step, decision)
+                under = decision.grant
+
+    def _ours(self, measure: Measure[I], order: I) -> Imposed | None:
+        """What we have in force of the same setting, from an earlier step or round: it is not registered twice, and keeps the state before."""
+        if not isinstance(order, Change):
+            return None
+        standing = [imposed for imposed in self.state.measures.of(measure) if not imposed.assumed and isinstance(imposed.order, Change)]
+        return next((imposed for imposed in standing if cast("Change[Any, Any]", imposed.order).of == order.of), None)
+
+    async def _still_so(self, measure: Measure[I], order: I, ours: Imposed, step: Step) -> bool:
+        """Whether what is wanted is in force by us, and nobody has changed it."""
+        if not cast("Any", ours.order).wanted.same(cast("Any", order).wanted):
+            return False
+        return order.met(await self._look(measure, order, step)) is True
 
     async def _carry_out(self, attempt: _Attempt[I]) -> ChangeResult:
         while True:
@@ -80,11 +109,17 @@ class Impositions(Steps):
                     attempt.new.lifted_at = workflow.now()
                 raise
             except RetriesExhausted as out:
+                if out.contenders:
+                    if attempt.new is not None and not attempt.again:
+                        attempt.new.lifted_at = workflow.now()
+                    raise Contention(out.why, out.contenders) from out
                 if await self._give_up(attempt, out):
                     return ChangeResult(imposed=attempt.imposed)
                 continue
             assert attempt.imposed is not None  # noqa: S101 - narrows the type; the try has registered it
-            attempt.imposed.certain, attempt.imposed.assumed = True, effect.assumed
+            attempt.imposed.certain, attempt.imposed.assumed, attempt.imposed.grant = True, effect.assumed, attempt.grant
+            if attempt.onto is not None and isinstance(wanted, Change):
+                attempt.imposed.order = _from_before(wanted, attempt.onto)
             if effect.late_until:
                 attempt.imposed.order = attempt.imposed.order.late_until_known(effect.late_until)
             if effect.assumed:
@@ -129,3 +164,10 @@ class Impositions(Steps):
                 return await self.invoker.quietly(measure.look, looking)
             except RetriesExhausted as out:
                 await self.repair(step, measure.look, order, out, may_skip=False)
+
+
+def _from_before(order: I, onto: Imposed | None) -> I:
+    """The same order, with the state from before the first step of what it changes further."""
+    if onto is None or not isinstance(order, Change):
+        return order
+    return cast("I", order.model_copy(update={"prior": cast("Any", onto.order).prior}))

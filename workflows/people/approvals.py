@@ -24,14 +24,17 @@ class Approvals:
         self.incident_id = incident_id
         self.questions: list[Question] = []
 
-    def open(self, draft: QuestionDraft, at: datetime, expires_at: datetime | None = None) -> Question:
-        """Put a question. C3 may only hold or be safe in silence, and takes two people (spec §2.4, §2.5.5)."""
+    def open(self, draft: QuestionDraft, at: datetime, expires_at: datetime | None = None, *, nonce: str) -> Question:
+        """Put a question. C3 may only hold or be safe in silence, and takes two people (spec §2.4, §2.5.5).
+
+        `nonce`: by which the codes of this question are good for no other of its number, in whatever run under this id.
+        """
         if draft.risk >= Risk.C3 and draft.silence not in (Silence.HOLD, Silence.SAFE):
             raise ValueError("a C3 question may only hold or be safe in silence")
         number = len(self.questions) + 1
         bound = {
             "incident": self.incident_id, "number": number, "asks": draft.asks, "covers": draft.covers, "inverse": draft.inverse,
-            "expires": str(expires_at),
+            "expires": str(expires_at), "nonce": nonce,
         }  # fmt: skip
         quorum = 2 if draft.risk >= Risk.C3 and draft.kind is QuestionKind.APPROVAL else 1
         question = Question(**dict(draft), number=number, quorum=quorum, digest=digest(bound), asked_at=at, expires_at=expires_at)
@@ -50,12 +53,12 @@ class Approvals:
         if role is None and answer.verdict == "decline":
             role = assignments.role_of(identity.person, question.vetoes, alone=False)
         _check(question, answer, who, role, at)
-        if answer.verdict != "decline":  # stopping is never made harder than going on
-            check_verified(
-                f"an answer to question {question.number}", question.risk, identity.verified, policy, "send your personal code for it"
-            )
-            if vouched is None and role is not None:
-                raise NotAccepted(f"{who} is {role.title} by a self-declared message only, which does not count for {question.risk.label}")
+        if (
+            answer.verdict != "decline" or identity.question is not None
+        ):  # a no by name is free: stopping is never made harder than going on
+            check_verified(f"an answer to question {question.number}", question.risk, identity, policy, "send your personal code for it")
+        if answer.verdict != "decline" and guarded and vouched is None and role is not None:
+            raise NotAccepted(f"{who} is {role.title} by a self-declared message only, which does not count for {question.risk.label}")
         again = any(given.by == who for given in question.answers)
         if again:
             _check_the_glass(question, answer, who, assignments.solo, policy, at)
@@ -136,10 +139,11 @@ def _check(question: Question, answer: Answer, who: str, role: Role | None, at: 
         raise NotAccepted(f"{who} is not {wanted}; question {number} is for {wanted}")
 
 
-def check_verified(what: str, risk: Risk, verified: bool, policy: Policy, remedy: str) -> None:
-    """The one rule for answers and commands alike. Raises `NotAccepted` where policy wants a code and there was none."""
-    if risk >= policy.verified_from and not verified:
-        raise NotAccepted(f"{what} must be verified ({risk.label}): {remedy}")
+def check_verified(what: str, risk: Risk, identity: Identity, policy: Policy, remedy: str) -> None:
+    """The one rule for answers and commands alike. Raises `NotAccepted` where policy wants a code and there was none, or none that counts."""
+    if risk >= policy.verified_from and not identity.verified:
+        seen = identity.question is not None  # a code that could not be spent
+        raise NotAccepted(identity.why if seen else f"{what} must be verified ({risk.label}): {remedy}")
 
 
 def enough_without(proposer: str, roles: Sequence[Role], assignments: RoleAssignments) -> bool:

@@ -1,6 +1,7 @@
 """Codes for commands: what an answer's code is to a question, for a message that is no answer. Bound to one person, one incident and a nonce.
 
-A person has at most one that is good: asked for again, the same is sent again, so that nobody can void it by asking.
+A person has at most one that is good: asked for again, the same is sent again, so that nobody can void it by asking. Whether one was used is
+told by the store of spent codes alone (ADR 21); here a used one is only forgotten, so that the next one is another.
 """
 
 from datetime import datetime, timedelta
@@ -35,10 +36,10 @@ class CommandCodes:
         issued = self._issued.get(person)
         return issued if issued and at <= issued.until else None
 
-    def good(self, at: datetime) -> tuple[tuple[int, str], ...]:
+    def good(self, at: datetime) -> tuple[tuple[int, str, int], ...]:
         """Every code that is good now, as `Identify` takes them."""
-        return tuple((COMMANDS, issued.digest) for issued in self._issued.values() if at <= issued.until)
+        return tuple((COMMANDS, issued.digest, 1) for issued in self._issued.values() if at <= issued.until)
 
-    def spend(self, person: str) -> bool:
-        """It was sent with a message. False: it was used meanwhile."""
-        return self._issued.pop(person, None) is not None
+    def used(self, person: str) -> None:
+        """It was seen in a message."""
+        self._issued.pop(person, None)

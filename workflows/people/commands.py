@@ -14,10 +14,10 @@ from workflows.errors import NotAccepted
 from workflows.incident import Answer, QuestionState, Severity, State
 from workflows.people.context import Announcer, IncidentContext, VerbInvoker
 from workflows.people.messages import LONGEST, VERDICTS, Message, message_of
+from workflows.people.notices import Notices
 from workflows.people.permissions import AccessCheck, Sender
 from workflows.people.roster import Offer
 from workflows.severity.adjustment import LoweringRequest, may_lower
-from workflows.severity.facts import Quality
 
 HYPOTHESES, SHOWN = 20, 500  # how many of the newest the status shows, and how much of each; the timeline keeps every word
 CLASH = "at SEV-1 the Incident Commander does not also lead operations"
@@ -35,9 +35,9 @@ class StandDown:
 
 
 class IncidentCommands:
-    def __init__(self, state: IncidentContext, invoker: VerbInvoker, announcer: Announcer) -> None:
+    def __init__(self, state: IncidentContext, invoker: VerbInvoker, notices: Notices, announcer: Announcer) -> None:
         self._state, self._announcer = state, announcer
-        self._access = AccessCheck(state, invoker, announcer)
+        self.access = AccessCheck(state, invoker, notices, announcer)
         self._lowering_to: Severity | None = None
         self._agreed: set[Role] = set()  # who has agreed so far that the severity is lowered to that
         self.stand_down: StandDown | None = None
@@ -47,10 +47,16 @@ class IncidentCommands:
         message = message_of(name, given)
         if name == "note" and not self._state.run_state.over:
             return self._note(message)
-        identity = await self._access.identify(message)
+        identity = await self.access.identify(name, message)
+        try:
+            return self._obey(name, message, identity)
+        except NotAccepted as no:
+            raise self.access.refused(no, identity) from None
+
+    def _obey(self, name: str, message: Message, identity: Identity) -> str:
         if name in VERDICTS:
             return self._answer(name, message, identity)
-        sender = self._access.check(name, message, identity)
+        sender = self.access.check(name, message, identity)
         match name:
             case "code":
                 return self._announcer.send_code(sender.person)
@@ -70,7 +76,11 @@ class IncidentCommands:
     async def sent(self, name: str, given: tuple[object, ...]) -> tuple[Sender, Message]:
         """Who sent a command that others carry out, and what it says. Raises `NotAccepted` when they may not."""
         message = message_of(name, given)
-        return self._access.check(name, message, await self._access.identify(message)), message
+        identity = await self.access.identify(name, message)
+        try:
+            return self.access.check(name, message, identity), message
+        except NotAccepted as no:
+            raise self.access.refused(no, identity) from None
 
     def _answer(self, name: str, message: Message, identity: Identity) -> str:
         state, reason = self._state, (message.reason or message.text)[:LONGEST]
@@ -214,7 +224,7 @@ class IncidentCommands:
         if self._lowering_to is not to:
             self._lowering_to, self._agreed = to, set()
         self._agreed |= set(Role if assignments.solo == sender.id else sender.roles)
-        if "1" in self._access.footnotes(sender.person):
+        if "1" in self.access.footnotes(sender.person):
             self._agreed.add(Role.INCIDENT_COMMANDER)
         needed = {Role.INCIDENT_COMMANDER: True, Role.SECURITY_LEAD: state.restricted or exposure, Role.LEGAL: exposure}
         return " and ".join(role.title for role, wanted in needed.items() if wanted and role not in self._agreed)
@@ -228,7 +238,7 @@ class IncidentCommands:
             mitigation_verified=state.mitigated_at is not None,
             comms_updated=state.next_update_due is None or state.next_update_due > now, signed=frozenset(self._agreed),
             exfiltration_may_continue=latest.facts.active_adversary if latest else None,
-            radius_quality=latest.quality if latest else Quality.UNKNOWN,
+            radius_quality=history.quality,
             look_every=policy.paced(policy.rhythm(state.severity).reclassify) * MOST_LATE,
         )  # fmt: skip
         judged = may_lower(wanted, history, policy.severity.paced(policy.pace))

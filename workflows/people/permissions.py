@@ -11,22 +11,23 @@ What changes authority is verified like what it allows: `COMMANDS_NEED` says of 
 that with `Policy.verified_from`, as approvals do for answers (design §4, "Authority is vouched for").
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from temporalio import workflow
 
-from activities.action import Risk, Role, action_of
+from activities.action import Risk, Role, action_of, digest
 from activities.everything import verbs
-from activities.identity.codes import COMMANDS, Identify, Identities, Identity
+from activities.identity.codes import COMMANDS, Identify, Identities, Identity, SeenCodes, for_commands
 from activities.kit.words.shell import command
 from activities.organisation.people import Person
 from workflows.errors import NotAccepted, RetriesExhausted
 from workflows.incident import Severity
 from workflows.people.approvals import check_verified
 from workflows.people.context import Announcer, IncidentContext, VerbInvoker
-from workflows.people.messages import VERDICTS, Message
+from workflows.people.messages import VERDICTS, Message, codes_of
+from workflows.people.notices import Notices
 from workflows.people.roster import COMMAND, FURTHER_ROLES
 
 
@@ -181,53 +182,84 @@ class Sender:
 
 
 class AccessCheck:
-    def __init__(self, state: IncidentContext, invoker: VerbInvoker, announcer: Announcer | None = None) -> None:
-        self._state, self._invoker, self._announcer = state, invoker, announcer
+    def __init__(self, state: IncidentContext, invoker: VerbInvoker, notices: Notices, announcer: Announcer | None = None) -> None:
+        self._state, self._invoker, self._notices, self._announcer = state, invoker, notices, announcer
+        self._spent: set[str] = set()  # codes that were brought to `identify`, which spends them
 
-    async def identify(self, message: Message) -> Identity:
-        """Raises `NotAccepted` when the incident is over, or when nobody can be looked up now."""
-        state = self._state
+    async def identify(self, name: str, message: Message) -> Identity:
+        """Who sent the message called `name`. Raises `NotAccepted` when the incident is over, or when nobody can be looked up now."""
+        state, code = self._state, message.code.strip()
         if state.run_state.over:
             raise NotAccepted(f"{state.id} is {state.run_state}; nothing can be changed any more")
-        questions = (*((q.number, q.digest) for q in state.approvals.questions), *state.command_codes.good(workflow.now()))
-        order = Identify(incident_id=state.id, code=message.code.strip(), claims=message.by.strip(), questions=questions)
+        sent = message.model_dump(mode="json", exclude={"code"})
+        if for_commands(code):
+            sent["once"] = workflow.uuid4().hex  # a code for commands is good for this one message, and not for the same one again
+        asked = tuple((q.number, q.digest, q.sendings) for q in state.approvals.questions)
+        order = Identify(
+            incident_id=state.id, code=code, claims=message.by.strip(), verdict=name, message=_digest(name, sent),
+            questions=(*asked, *state.command_codes.good(workflow.now())),
+        )  # fmt: skip
         try:
             identity = await self._invoker.quietly(Identities.identify, order)
         except RetriesExhausted as out:
             raise NotAccepted(f"cannot find out who you are just now ({out.why}); try again") from None
+        self._spent.add(code)
         state.assignments.roster = identity.roster
+        if identity.owner is not None and identity.question == COMMANDS:
+            state.command_codes.used(identity.owner.id)
         if identity.person is not None:
             self._recognise(identity, identity.person)
         return identity
+
+    async def spend(self, name: str, given: Sequence[object]) -> None:
+        """Spend every code in a message that nobody was identified by: it stands in the history now, where others read it."""
+        found = codes_of(given)
+        codes = tuple(code for code in found if code not in self._spent)
+        self._spent -= set(found)
+        if codes:
+            order = SeenCodes(incident_id=self._state.id, verdict=name, message=_digest(name, "seen"), codes=codes)
+            spending = self._invoker.quietly(Identities.spend, order)
+            if self._state.run_state.over:
+                await spending  # nobody waits for what is begun in the background any more
+            else:
+                self._notices.background.run("a code that was seen could not be spent", spending)
+
+    def refused(self, why: NotAccepted, identity: Identity) -> NotAccepted:
+        """The refusal of a message; if its code was spent by it in vain, with the word that another one is sent."""
+        owner, number, assignments = identity.owner, identity.question, self._state.assignments
+        if owner is None or not number:
+            return why
+        question = self._state.approvals.questions[number - 1]
+        counted = owner.id != assignments.solo and any(given.by == owner.id for given in question.answers)
+        if counted or not question.open or assignments.role_of(owner, question.roles) is None:
+            return why
+        self._notices.renew(question, owner, f"a new code, because the last one was used: {why}")
+        return NotAccepted(f"{why}; a new code for question {number} is sent to {owner.id}")
 
     def check(self, name: str, message: Message, identity: Identity) -> Sender:
         """The one check of every command. Raises `NotAccepted` unless its sender may do this now, and is verified as far as policy wants it."""
         state, person = self._state, person_of(identity)
         if identity.question not in (None, COMMANDS):
-            raise NotAccepted(f"that code answers question {identity.question}; {self._ask_for_a_code()}")
+            raise NotAccepted(f"that code is for question {identity.question}, and good for nothing else; {self._ask_for_a_code()}")
         row = COMMANDS_NEED[name]
         need = row(state, message, person) if callable(row) else row
-        roles, nothing_is_written = (
-            state.assignments.roles_of(person),
-            state.policy.may_write_to == (),
-        )  # no code could be sent in shadow mode
+        roles = state.assignments.roles_of(person)
+        nothing_is_written = state.policy.may_write_to == ()  # shadow mode: no code could be sent
         if need.risk is None or need.risk < state.policy.verified_from or nothing_is_written:
             self._require(person, need, roles)
             return Sender(person, identity.verified, roles)
         sure = state.assignments.roles_of(person, sure=True)
         self._require(person, need, (*roles, *sure))
-        check_verified(f"the message to {need.what}", need.risk, identity.verified, state.policy, self._ask_for_a_code())
+        check_verified(f"the message to {need.what}", need.risk, identity, state.policy, self._ask_for_a_code())
         if not self._may(person, need, sure):
             raise NotAccepted(f"{person.id} may {need.what} by a self-declared message only, which does not count for {need.risk.label}")
         return Sender(person, identity.verified, sure)
 
     def _recognise(self, identity: Identity, person: Person) -> None:
-        """Somebody spoke. A code for commands is used up; whoever shows who they are vouches for the roles that they took themselves."""
+        """Somebody spoke. Whoever shows who they are vouches for the roles that they took themselves."""
         state = self._state
         if self._announcer is not None:
             self._announcer.spoke(person)
-        if identity.question == COMMANDS and not state.command_codes.spend(person.id):
-            raise NotAccepted(f"that code was used already; {self._ask_for_a_code()}")
         if identity.verified and (own := state.assignments.proved(person)):
             roles = " and ".join(role.title for role in own)
             state.note("verified", f"{person.id} has shown who they are, and is {roles} no longer by a self-declared message", by=person.id)
@@ -256,8 +288,13 @@ class AccessCheck:
         return "".join(footnote for footnote, holds in holding.items() if holds)
 
 
+def _digest(name: str, sent: object) -> str:
+    """What a message is known by. After a reset, which is another run, the same message is another one."""
+    return digest({"run": workflow.info().run_id, "name": name, "sent": sent})
+
+
 def person_of(identity: Identity) -> Person:
-    """Raises `NotAccepted` when nobody is meant."""
+    """Who gives a command. Raises `NotAccepted` when nobody is meant."""
     if identity.person is None:
         raise NotAccepted(identity.why or "say who you are: by")
     return identity.person
