@@ -26,8 +26,8 @@ from worker.converter import TolerantConverter, data_converter
 from worker.playbooks import PlaybookInfo, discover
 from worker.wiring import wire
 from workflows.incident import Card
+from workflows.people.access import COMMANDS_NEED
 from workflows.people.messages import MESSAGES
-from workflows.people.permissions import COMMANDS_NEED
 
 ROOT = Path(__file__).parent.parent
 OURS = ("activities", "workflows", "worker", "starters", "practice")
@@ -301,7 +301,7 @@ def test_every_door_is_guarded(info: PlaybookInfo) -> None:
 
 
 def test_every_command_says_what_it_takes_of_its_sender() -> None:
-    """A message without a row would be accepted from anybody, or from nobody (`workflows/people/permissions.py`)."""
+    """A message without a row would be accepted from anybody, or from nobody (`workflows/people/access.py`)."""
     assert set(COMMANDS_NEED) == set(MESSAGES)
 
 

@@ -25,9 +25,10 @@ from workflows.freeze.holding import Authority, Holding, NotProven
 from workflows.freeze.state import Freeze
 from workflows.freeze.watching import Watching
 from workflows.incident import Answer, Question, Silence
+from workflows.people.access import AccessCheck
 from workflows.people.background import begun, ended
 from workflows.people.messages import Message, MessageReceiver, add_message_handlers, read
-from workflows.people.permissions import AccessCheck, Capability, whose
+from workflows.people.permissions import Capability, whose
 from workflows.people.questions import PROPOSER, ApprovalTerms, Questions
 
 MESSAGES = {

@@ -53,11 +53,10 @@ class Approvals:
         if role is None and answer.verdict == "decline":
             role = assignments.role_of(identity.person, question.vetoes, alone=False)
         _check(question, answer, who, role, at)
-        if (
-            answer.verdict != "decline" or identity.question is not None
-        ):  # a no by name is free: stopping is never made harder than going on
+        going_on = answer.verdict != "decline"  # a no by name is free: stopping is never made harder than going on
+        if going_on or identity.question is not None:
             check_verified(f"an answer to question {question.number}", question.risk, identity, policy, "send your personal code for it")
-        if answer.verdict != "decline" and guarded and vouched is None and role is not None:
+        if going_on and vouched is None and role is not None:
             raise NotAccepted(f"{who} is {role.title} by a self-declared message only, which does not count for {question.risk.label}")
         again = any(given.by == who for given in question.answers)
         if again:

@@ -1,6 +1,6 @@
 """What people say to an incident, and what it does: answers, notes, roles, severity, pause, stand-down, cadence.
 
-Who may do what, and verified how far, is `permissions.py`. A role that somebody holds is handed over by offer and acceptance, both on the record.
+Who may do what, and verified how far, is `access.py`. A role that somebody holds is handed over by offer and acceptance, both on the record.
 """
 
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from activities.identity.codes import Identity
 from activities.organisation.people import Person
 from workflows.errors import NotAccepted
 from workflows.incident import Answer, QuestionState, Severity, State
+from workflows.people.access import AccessCheck, Sender
 from workflows.people.context import Announcer, IncidentContext, VerbInvoker
 from workflows.people.messages import LONGEST, VERDICTS, Message, message_of
 from workflows.people.notices import Notices
-from workflows.people.permissions import AccessCheck, Sender
 from workflows.people.roster import Offer
 from workflows.severity.adjustment import LoweringRequest, may_lower
 

@@ -20,10 +20,11 @@ from tests.stage.organisation import ORGANISATION
 from tests.stage.running import RunningIncident
 from worker.service import runner
 from workflows.incident import QuestionState, Severity
+from workflows.people.access import COMMANDS_NEED, Need
 from workflows.people.command_codes import CommandCodes
 from workflows.people.context import IncidentContext
 from workflows.people.messages import Message
-from workflows.people.permissions import COMMANDS_NEED, Need, approving
+from workflows.people.permissions import approving
 from workflows.people.roster import RoleAssignments
 
 AT = datetime.fromisoformat("2026-11-23T12:00:00+00:00")
@@ -178,7 +179,7 @@ async def test_taking_the_page_is_free_and_takes_nobodys_authority_before_a_code
         assert "a question is answered with the code that came with it" in await incident.refused("approve", code)
         yes = await stage.code("dana", question.number)
         assert f"is for question {question.number}, and good for nothing else" in await incident.refused("acknowledge", yes)
-        assert "dana (verified)" in await incident.say("approve", yes)
+        assert "dana (verified)" in await incident.say("approve", await stage.code("dana", question.number, yes))
         assert (await incident.status()).commander == "kim", "an answer takes command from nobody"
         await incident.verified("acknowledge", "dana")
         assert "takes command from kim, who was self-declared (verified)" in await incident.hears("dana takes command")
@@ -193,7 +194,9 @@ async def test_the_first_code_of_whoever_took_command_vouches_for_it(tmp_path: P
         question = await incident.question("over from aurora")
         code = await stage.code("dana", question.number)
         await incident.say("acknowledge", {"by": "kim"})
-        await incident.verified("resume", "kim")
+        resume = await incident.command_code("kim")
+        await incident.say("resume", resume)
+        assert "used already, for resume" in await incident.refused("resume", resume), "not even the same message counts by it again"
         await incident.hears("verified: kim has shown who they are, and is Incident Commander")
         assert "dana is not" in await incident.refused("approve", code)
         await incident.verified("acknowledge", "dana")
