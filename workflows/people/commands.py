@@ -147,7 +147,7 @@ class IncidentCommands:
     def _take_command(self, sender: Sender, *, over: bool = False) -> bool:
         """False when somebody commands already, or when this person may not. `over`: who commands does so by a self-declared message only."""
         state, before = self._state, self._state.commander()
-        if (state.acknowledged_at is not None and not over) or not state.assignments.may_command(sender.person):
+        if (state.acknowledged_at is not None and not over) or not state.assignments.may_command(sender.person, sure=over):
             return False
         self._give(Role.INCIDENT_COMMANDER, sender.person, vouched=sender.verified, own=True)
         self._record("acknowledged", f"{sender.id} takes command{f' from {before}, who was self-declared' if over else ''}", sender)

@@ -67,10 +67,13 @@ class RoleAssignments:
         """Every role that this person may act in now. `sure`: as above."""
         return tuple(role for role in Role if self._acts(person, role, sure))
 
-    def may_command(self, person: Person) -> bool:
-        """True for those who take command by acknowledging: the ladder; a person who is alone; anybody, when the roster names nobody for it."""
+    def may_command(self, person: Person, *, sure: bool = False) -> bool:
+        """True for those who take command by acknowledging: the ladder; a person who is alone; anybody, when the roster names nobody for it.
+
+        `sure`: as above.
+        """
         nobody = not any(self._of(role) for role in COMMAND)
-        return nobody or person.id == self.solo or self.role_of(person, COMMAND) is not None
+        return nobody or person.id == self.solo or self.role_of(person, COMMAND, sure=sure) is not None
 
     def assign(self, role: Role, person: Person, *, vouched: bool = True, own: bool = False) -> None:
         """`vouched`: by a verified message. `own`: they took it themselves, and were entitled to."""
