@@ -50,7 +50,7 @@ async def test_standing_down_lifts_what_may_be_lifted_and_names_who_holds_the_re
         )
         code = await incident.command_code("dana")
         assert "false alarm" in await incident.refused("stand_down", {"code": code, "reason": "x", "false_alarm": True})
-        assert "not good, or not any more" in await incident.refused("stand_down", {"code": code, "reason": "we do it by hand"})
+        assert "used already, for stand_down" in await incident.refused("stand_down", {"code": code, "reason": "we do it by hand"})
         await incident.verified("stand_down", "dana", reason="we do it by hand")
         status = await incident.ends()
         assert status.state is State.STOOD_DOWN
