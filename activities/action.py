@@ -28,7 +28,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.kit.holding import Alone, Holders
-from activities.kit.pulse import beating
+from activities.kit.pulse import beating, begins
 from activities.values import Concern, Patience, Risk, Role, Value, filled
 
 __all__ = ["Patience", "Risk", "Role", "Value"]  # most rooms take these from here
@@ -193,6 +193,7 @@ class Action:
     asks: tuple[Role, ...]
     patience: Patience
     writes: bool
+    local: bool = False
 
     @property
     def system(self) -> str:
@@ -217,12 +218,14 @@ class System:
 
 
 def action(
-    name: str, *, risk: RiskOf = Risk.C0, asks: tuple[Role, ...] = (Role.OPS_LEAD,), patience: Patience | None = None, writes: bool = False
-) -> Callable[[Verb[O, A]], Verb[O, A]]:
+    name: str, *, risk: RiskOf = Risk.C0, asks: tuple[Role, ...] = (Role.OPS_LEAD,), patience: Patience | None = None, writes: bool = False,
+    local: bool = False,
+) -> Callable[[Verb[O, A]], Verb[O, A]]:  # fmt: skip
     """Declare a verb: its wire name `system.verb`, its risk (a function of the order, or fixed), and whom it asks.
 
     The verb refuses to run at C2 and above without a grant that covers this very order, even if a caller forgot to ask.
     `writes` marks a C0 verb that has an effect all the same (a page, a message to our own people): it goes on the book too.
+    `local`: a look into our own file, which answers in milliseconds; it may be done within a workflow task. Never a write (ADR 20).
     """
     declared_risk: Callable[[Any, Limits], Risk] = (lambda _order, _limits: risk) if isinstance(risk, Risk) else risk
 
@@ -235,6 +238,7 @@ def action(
     def declare(verb: Verb[O, A]) -> Verb[O, A]:
         @functools.wraps(verb)
         async def guarded(system: System, order: O, call: Call) -> A:
+            begins()
             level = of_order(order, call.limits)
             if level >= Risk.C1 and call.observe_only:
                 raise Refused("automation is set to observe only; lift it, then retry")
@@ -249,7 +253,7 @@ def action(
                     return await verb(system, order, call)
                 return await _on_the_book(name, level, verb, system, system.book, order, call)
 
-        declared = Action(name, of_order, asks, patience or (Patience.CHANGE if changes else Patience.READ), changes)
+        declared = Action(name, of_order, asks, patience or (Patience.CHANGE if changes else Patience.READ), changes, local)
         guarded.__action__ = declared  # type: ignore[attr-defined]
         return activity.defn(name=name)(guarded)
 

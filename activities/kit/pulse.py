@@ -1,4 +1,7 @@
-"""The heartbeat of an attempt, and whether it was ever silent for so long that the server may have given its work to somebody else."""
+"""The heartbeat of an attempt, and whether it was ever silent for so long that the server may have given its work to somebody else.
+
+And how long it has been at work, by a clock that nobody can set: ours may be minutes off the server's.
+"""
 
 import asyncio
 import time
@@ -11,7 +14,7 @@ from typing import Any
 from temporalio import activity
 
 BEATS = 4  # within one heartbeat timeout
-SILENT = 0.6  # of the heartbeat timeout: the SDK holds a heartbeat back for up to 0.4 s (`worker.service`), a third of our shortest
+SILENT = 0.6  # of the heartbeat timeout: the SDK holds a heartbeat back for up to 0.4 s (`worker.service`)
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while the machine sleeps
 
 
@@ -33,7 +36,18 @@ class Pulse:
         return self._lost or time.clock_gettime(CLOCK) - self._last > self._limit
 
 
+_BEGAN: ContextVar[float] = ContextVar("began")
 PULSE: ContextVar[Pulse | None] = ContextVar("pulse", default=None)
+
+
+def begins() -> None:
+    """An attempt begins here."""
+    _BEGAN.set(time.clock_gettime(CLOCK))
+
+
+def at_work() -> timedelta:
+    """For how long this attempt has been at work."""
+    return timedelta(seconds=time.clock_gettime(CLOCK) - _BEGAN.get())
 
 
 @asynccontextmanager

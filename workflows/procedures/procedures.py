@@ -134,12 +134,12 @@ class Procedures:
             raise NotAccepted("say which region: --region eu-west")
         if asked.procedure == "limit" and (asked.rps is None or asked.rps <= 0):
             raise NotAccepted("say how many requests a second are let in: --rps 10")
-        wanted = asked.model_copy(update={"service": asked.service or self._verbs.state.incident.service})
+        wanted = asked.model_copy(update={"service": asked.service or self._verbs.service})
         what = str(self._setting(wanted).of) if asked.procedure in measures() else asked.flag or wanted.service
         why = f": {asked.reason}" if asked.reason else ""
-        self._verbs.state.note("procedure", f"{asked.procedure} {what}{why}", by=asked.by)
+        self._verbs.note(f"{asked.procedure} {what}{why}", "procedure", by=asked.by)
         self._running.append(begun(self._run(wanted)))
-        return f"{asked.procedure} has begun; it asks whatever it needs: {command('incident', 'watch', self._verbs.state.id)}"
+        return f"{asked.procedure} has begun; it asks whatever it needs: {command('incident', 'watch', self._verbs.incident_id)}"
 
     async def stop(self) -> None:
         await stopped(*self._running)
@@ -153,11 +153,11 @@ class Procedures:
         try:
             await self._carry_out(asked)
         except HandOver as by_hand:
-            self._verbs.state.note("by hand", f"{asked.procedure}: {by_hand}")
+            self._verbs.note(f"{asked.procedure}: {by_hand}", "by hand")
         except RetriesExhausted as out:
-            self._verbs.state.note("not done", f"{asked.procedure}: {out.why}")
+            self._verbs.note(f"{asked.procedure}: {out.why}", "not done")
         except NotAccepted as wrong:
-            self._verbs.state.note("not done", str(wrong))
+            self._verbs.note(str(wrong), "not done")
 
     async def _carry_out(self, asked: Message) -> None:
         verbs, name, why = self._verbs, asked.service, asked.reason or f"asked for by {asked.by}"

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from temporalio import workflow
-
 from activities.action import Grant, Role
 from activities.metrics.telemetry import BlastRadius, Surface, Telemetry
 from activities.models.candidates import SHED_FIRST, Candidate, Probe, Probed, Split, Survey, TenantSplit
@@ -65,8 +63,7 @@ class Traffic:
     def __init__(self, verbs: Verbs, route: str, primary: str) -> None:
         self._verbs, self._policy = verbs, verbs.policy.provider_outage
         self.route, self.primary = route, primary
-        self.no_return_before = workflow.now()
-        self._rounds = 0
+        self.no_return_before, self._rounds = verbs.clock(), 0
 
     async def survey(self) -> Seen:
         """How the primary does, who could take over and for whom, and who is hit: side by side."""
@@ -75,7 +72,7 @@ class Traffic:
             verbs.do(Models.calls, Log(route=route, window=policy.log_window)),
             verbs.do(Models.probe, Probe(provider=primary, route=route)),
             verbs.do(Models.survey, Survey(route=route, primary=primary)),
-            verbs.do(Telemetry.blast_radius, Surface(service=verbs.state.incident.service)),
+            verbs.do(Telemetry.blast_radius, Surface(service=verbs.service)),
         )
         fallback = found.fallback(headroom=policy.headroom)
         tenants = await verbs.do(Models.split, Split(route=route, primary=primary, to=fallback.id if fallback else ""))
@@ -93,8 +90,8 @@ class Traffic:
 
     def lock(self, duration: timedelta) -> None:
         """No return for so long from now: a provider that comes and goes must not take the traffic with it."""
-        if not self._verbs.state.rehearsing:
-            self.no_return_before = max(self.no_return_before, workflow.now() + self._verbs.policy.paced(duration))
+        if not self._verbs.rehearsing:
+            self.no_return_before = max(self.no_return_before, self._verbs.clock() + self._verbs.policy.paced(duration))
 
     def failing(self, calls: Calls, provider: str) -> bool:
         return calls.failed_share(provider) > self._policy.error_ratio
@@ -188,7 +185,7 @@ class Traffic:
 
     async def _still_healthy(self, to: Candidate) -> bool:
         """A probe that is too old is not believed (A.2 T3): the question may have waited for long."""
-        if self._verbs.state.rehearsing or workflow.now() - to.probe.at <= self._verbs.policy.paced(self._policy.probe_age):
+        if self._verbs.rehearsing or self._verbs.clock() - to.probe.at <= self._verbs.policy.paced(self._policy.probe_age):
             return True
         again = await self._verbs.do(Models.survey, Survey(route=self.route, primary=self.primary))
         found = again.of(to.id)
@@ -221,7 +218,7 @@ class Traffic:
         verbs, policy, waited = self._verbs, self._policy, self._policy.ramp_step
         while True:
             calls = await verbs.do(Models.calls, self.latest_calls(waited))
-            if verbs.state.rehearsing or verbs.assumes(Models.shift) or calls.n(provider) >= policy.ramp_least_calls:
+            if verbs.rehearsing or verbs.assumes(Models.shift) or calls.n(provider) >= policy.ramp_least_calls:
                 return calls
             if waited >= policy.ramp_patience:
                 decision = await verbs.confirm(

@@ -3,8 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from temporalio import workflow
-
 from activities.organisation.catalogue import Deployed
 from activities.write_gate.write_gate import READ_ONLY, WriteGate, WriteGateOf, WriteGates, WriteSafety, read_only
 from workflows.engine.verbs import Verbs
@@ -38,23 +36,19 @@ class WriteGuard:
     async def decided(self) -> None:
         """Data is repaired only once it is decided whether writes go on (spec §9.1, Order)."""
         self._data_suspected = True
-        await workflow.wait_condition(lambda: self._decided)
+        await self._verbs.waited(lambda: self._decided)
 
     async def _guard(self) -> None:
         """Unsafe, or unknown for ten minutes, which counts as unsafe (A.1 T4). A *no* is final: it is asked once."""
         verbs = self._verbs
-        every = None if verbs.state.rehearsing else verbs.policy.paced(self._numbers.writes_looked_at)
-        unknown_until = verbs.state.declared_at + verbs.policy.paced(self._numbers.unknown_is_unsafe_after)
+        every = None if verbs.rehearsing else verbs.policy.paced(self._numbers.writes_looked_at)
+        unknown_until = verbs.declared_at + verbs.policy.paced(self._numbers.unknown_is_unsafe_after)
         try:
             while not (self.unsafe or self._data_suspected):
-                try:
-                    await workflow.wait_condition(
-                        lambda: self.unsafe or self._data_suspected, timeout=every, timeout_summary="whether writes are safe"
-                    )
-                except TimeoutError:
+                if not await verbs.waited(lambda: self.unsafe or self._data_suspected, every, "whether writes are safe"):
                     self.gate = await verbs.try_to_read(WriteGates.read, WriteGates.look(WriteGateOf(service=self._service.name)))
                 unknown = self.gate is None or self.gate.safety is WriteSafety.UNKNOWN
-                if unknown and workflow.now() >= unknown_until:
+                if unknown and verbs.clock() >= unknown_until:
                     break
             why = "; ".join(self.gate.why_unsafe() if self.gate else ()) or "nobody can say whether writes are safe"
             order = read_only(self._service.name, self._service.regions, why, verbs.policy.mitigation)
