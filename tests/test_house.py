@@ -26,6 +26,7 @@ from worker.converter import TolerantConverter, data_converter
 from worker.playbooks import PlaybookInfo, discover
 from worker.wiring import wire
 from workflows.incident import Card
+from workflows.people.access import COMMANDS_NEED
 from workflows.people.messages import MESSAGES
 
 ROOT = Path(__file__).parent.parent
@@ -297,6 +298,11 @@ def test_every_door_is_guarded(info: PlaybookInfo) -> None:
     assert all(update.validator for update in defined.updates.values())
     named: list[Any] = [*defined.signals.values(), *defined.updates.values(), *defined.queries.values()]
     assert all(one.description for one in named if one.name)
+
+
+def test_every_command_says_what_it_takes_of_its_sender() -> None:
+    """A message without a row would be accepted from anybody, or from nobody (`workflows/people/access.py`)."""
+    assert set(COMMANDS_NEED) == set(MESSAGES)
 
 
 def test_c4_has_no_verb() -> None:

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 from temporalio import workflow
 
-from activities.action import Role
 from activities.kit.words.escape import line
 from workflows.comms.comms import Comms
 from workflows.engine.clock import answering
@@ -30,8 +29,6 @@ from workflows.people.questions import Questions
 from workflows.procedures.procedures import Procedures
 from workflows.status import Outcome, Status
 
-# Who may have a universal procedure run (spec §4: whoever runs things; the question that it asks goes to whoever may approve it).
-MAY_RUN_PROCEDURES = (Role.INCIDENT_COMMANDER, Role.DEPUTY, Role.OPS_LEAD, Role.SECURITY_LEAD, Role.AI_ML_LEAD, Role.DB_LEAD)
 Run = Callable[["Playbook", Incident], Awaitable[None]]
 
 
@@ -163,8 +160,8 @@ class Playbook(Verbs, MessageHandlers):
             return self._hear(alert_of(given))
         await workflow.wait_condition(lambda: self._declared)
         if name == "do":
-            person, message = await self._commands.holder("do", tuple(given), MAY_RUN_PROCEDURES)
-            return self.procedures.begin(message.model_copy(update={"by": person.id}))
+            sender, message = await self._commands.sent("do", tuple(given))
+            return self.procedures.begin(message.model_copy(update={"by": sender.id}))
         state = self.state
         notes = (state.hypotheses, state.impact, state.scope)
         reply = await self._commands.receive(name, tuple(given))

@@ -14,7 +14,8 @@ from activities.organisation.people import Person, Roster
 from activities.organisation.policy import Policy, StandingAuthorisation
 from workflows.errors import NotAccepted
 from workflows.incident import Answer, Question, QuestionDraft, QuestionKind, QuestionState, Silence
-from workflows.people.approvals import Approvals
+from workflows.people.approvals import Approvals, enough_without
+from workflows.people.questions import proposed
 from workflows.people.roster import RoleAssignments
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -122,8 +123,32 @@ def test_c3_takes_two_people_in_two_roles_and_not_the_proposer() -> None:
     assert said(approvals, "dana").state is QuestionState.OPEN
     assert "answered question 1 already" in refused(approvals, "dana")
     assert "must come from another role" in refused(approvals, "both")
+    assert "must be verified (C3)" in refused(approvals, "lee", verified=False)
     assert said(approvals, "lee").state is QuestionState.GRANTED
     assert approvals.grant(question, timedelta(minutes=30), LATER).by == ("dana", "lee")
+
+
+@pytest.mark.parametrize(
+    ("roles", "risk", "shown", "asked"),
+    [
+        ((Role.INCIDENT_COMMANDER, Role.OPS_LEAD, Role.AI_ML_LEAD), Risk.C3, "who may not grant it too", 3),
+        ((Role.INCIDENT_COMMANDER, Role.OPS_LEAD), Risk.C3, "who may answer because nobody else can", 2),
+        ((Role.OPS_LEAD,), Risk.C2, "proposed by lee", 1),
+    ],
+)
+def test_the_question_says_who_proposed_it_and_whether_they_may_answer(roles: tuple[Role, ...], risk: Risk, shown: str, asked: int) -> None:
+    """A third person has to exist: with nobody else who can make up the two, the proposer may be one of them, and it is shown."""
+    team = assignments()
+    team.roster = Roster(people={who: person for who, person in ROSTER.people.items() if who != "both"})
+    draft = QuestionDraft(kind=QuestionKind.APPROVAL, asks="?", roles=roles, risk=risk)
+    put = proposed(draft, "lee", team)
+    assert put.proposer == "lee" and put.facts[-1].endswith(shown) and len(put.roles) == asked
+    approvals = Approvals("inc-1")
+    approvals.open(put, NOW, nonce="n")
+    if asked == 3:
+        assert "lee chose this option" in refused(approvals, "lee", team=team)
+    else:
+        assert said(approvals, "lee", team=team).answers[-1].by == "lee"
 
 
 @pytest.mark.parametrize("silence", [Silence.SKIP, Silence.ABORT])
@@ -211,4 +236,5 @@ def test_no_answer_without_authority_passes(
         by = [given.by for given in question.answers]
         assert len(by) == len(set(by)) <= question.quorum
         if question.state is QuestionState.GRANTED and risk is Risk.C3 and kind is QuestionKind.APPROVAL:
-            assert len(by) == 2 and len({given.role for given in question.answers}) == 2 and proposer not in by
+            assert len(by) == 2 and len({given.role for given in question.answers}) == 2
+            assert proposer not in by or not enough_without(proposer, roles, team)

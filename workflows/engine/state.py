@@ -18,6 +18,7 @@ from workflows.engine.measures import Measures
 from workflows.engine.record.timeline import Timeline
 from workflows.incident import UNSURE, Alert, Card, Incident, Joined, Phase, Severity, State, worst
 from workflows.people.approvals import Approvals
+from workflows.people.command_codes import CommandCodes
 from workflows.people.roster import RoleAssignments
 from workflows.severity.adjustment import Observation, SeverityHistory
 from workflows.severity.classify import classify
@@ -42,6 +43,7 @@ class IncidentState:
         self.timeline = Timeline()
         self.assignments = RoleAssignments()
         self.approvals = Approvals(incident_id)
+        self.command_codes = CommandCodes(incident_id)
         self.measures = Measures()
         self.severity_history = SeverityHistory(at)
         self.severity = self.peak_severity = card.floor if card.sure else worst(card.floor, UNSURE)
@@ -263,6 +265,12 @@ class IncidentState:
     def lasting_measures(self) -> bool:
         """Whether anything is in force that does not end at the stability gate: more than our own change freeze."""
         return any(not imposed.measure.until_stable for imposed in self.measures.standing)
+
+    def risk_in_force(self, *, freeze: bool) -> Risk:
+        """The gravest class of what is in force, by what imposed it and by what lifts it. `freeze`: our own change freeze counts too."""
+        limits, standing = self.policy.limits, self.measures.standing
+        counted = (imposed for imposed in standing if not imposed.assumed and (freeze or not imposed.measure.until_stable))
+        return max((imposed.risk(limits) for imposed in counted), default=Risk.C0)
 
     def commander(self) -> str:
         """Who commands: the person assigned, or nobody yet."""

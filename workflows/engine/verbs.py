@@ -26,7 +26,7 @@ from workflows.engine.state import IncidentState
 from workflows.errors import HandOver, RetriesExhausted
 from workflows.people.background import beside, together
 from workflows.people.context import Announcer
-from workflows.people.questions import Questions
+from workflows.people.questions import PROPOSER, Questions
 from workflows.severity.facts import Facts, Quality
 from workflows.status import Standing, StepState, Suspect
 from workflows.waiting import waited
@@ -180,8 +180,9 @@ class Verbs:
 
     @answering
     async def ask(self, asks: str, *, roles: tuple[Role, ...], example: str, facts: tuple[str, ...] = ()) -> Any:
-        """A value that only people know. `facts`: what helps to answer."""
+        """A value that only people know. Who gives it has chosen what comes of it (`PROPOSER`). `facts`: what helps to answer."""
         decision = await self._questions.fact(asks, roles=roles, example=example, facts=facts)
+        PROPOSER.set(decision.by)
         return decision.question.answers[-1].value
 
     def note(self, text: str, kind: str = "note", by: str = "automation", **facts: str | int | float | bool | None) -> None:

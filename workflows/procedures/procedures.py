@@ -31,6 +31,7 @@ from workflows.errors import HandOver, NotAccepted, RetriesExhausted
 from workflows.first_minutes.freezes import ServiceFreezes
 from workflows.people.background import begun, stopped
 from workflows.people.messages import Message
+from workflows.people.questions import PROPOSER
 from workflows.procedures.rollback import Rollback
 
 NAMED = ("roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain")
@@ -148,6 +149,7 @@ class Procedures:
         return self._rollbacks.setdefault(service.name, Rollback(self._verbs, self._freezes, service))
 
     async def _run(self, asked: Message) -> None:
+        PROPOSER.set(asked.by)
         try:
             await self._carry_out(asked)
         except HandOver as by_hand:

@@ -14,6 +14,7 @@ from workflows.engine.verbs import Verbs
 from workflows.errors import RetriesExhausted
 from workflows.incident import worst
 from workflows.people.background import together
+from workflows.people.questions import PROPOSER
 from workflows.status import Planned, Status
 
 
@@ -58,6 +59,7 @@ async def ask_for_the_service(verbs: Verbs) -> None:
         roles = (Role.INCIDENT_COMMANDER, *state.card.lead, Role.DEPUTY)
         value = await verbs.ask("Which service is affected?", roles=roles, example='"chat"')
         service = str(value.get("service", "") if isinstance(value, dict) else value or "").strip()
+    PROPOSER.set("")  # it says what is affected, and chooses nothing that is done about it
     state.incident = state.incident.model_copy(update={"service": service})
     state.note("scope", f"service: {service}")
 
