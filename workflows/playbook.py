@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from temporalio import workflow
 
+from activities.action import Role
 from activities.kit.words.escape import line
 from workflows.comms.comms import Comms
 from workflows.engine.clock import answering
