@@ -9,8 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from activities.kit.words.escape import line
 from activities.kit.words.redact import Redacted, RedactedLabels, Typed
 from activities.kit.words.shell import command
-from activities.metrics.orders import Symptom
-from activities.values import Concern, Risk, Role, Value
+from activities.values import Concern, Risk, Role, Symptom, Value
 
 LONGEST_FACT = 240  # characters of one thing that is shown of an alert
 

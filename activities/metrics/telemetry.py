@@ -22,17 +22,17 @@ from activities.metrics.orders import (
     ServiceHealth,
     StabilityVerdict,
     Surface,
-    Symptom,
 )
 from activities.metrics.prometheus import Prometheus
 from activities.metrics.queries import FIVE_MINUTES, ONE_MINUTE
 from activities.metrics.slo import Counted, ErrorBudget
 from activities.metrics.spans import Readings
 from activities.organisation.numbers import Stability
+from activities.values import Symptom
 
 __all__ = [
     "FOUR_WEEKS", "HIT", "BlastRadius", "BudgetOf", "EstimateQuality", "Gate", "Links", "ProviderGate",
-    "ServiceHealth", "StabilityVerdict", "Surface", "Symptom", "Telemetry", "beyond_chance",
+    "ServiceHealth", "StabilityVerdict", "Surface", "Telemetry", "beyond_chance",
 ]  # fmt: skip
 
 ONE_HOUR, FOUR_WEEKS = timedelta(hours=1), timedelta(weeks=4)
