@@ -227,7 +227,7 @@ async def test_a_wrong_answer_in_the_temporal_ui_is_refused_and_noted(tmp_path: 
 
         await until(declined, "the no that was sent")
         await window.signal("approve", used)
-        await _refused(incident, window, 3, f"question {failover} is closed: declined")
+        await _refused(incident, window, 3, "this code was used already, for decline")
         lost = await stage.code("lee", degrade)
         stage.reassign({"lee": "finance"})
         await window.signal("approve", lost)
