@@ -110,7 +110,7 @@ async def test_the_room_is_named_after_the_incident_and_what_is_pinned_is_kept_c
         await incident.say("assign", {"role": "scribe", "to": "kim", "by": "dana"})
         await when(lambda: "Scribe kim" in pinned(stage, incident.id)[3], incident, "the status to show the scribe")
         _, _, rota, status = pinned(stage, incident.id)
-        assert "Scribe kim (assigned here)" in rota
+        assert "Scribe kim (self-declared here)" in rota
         assert "IC dana" in status and "In force: backed off" in status
         assert len([text for text in said(stage, incident.id) if "Latest status" in text]) == 1
         room = next(c for c in stage.world.state.part(Channels).values() if c["name"] == incident.id)

@@ -103,13 +103,13 @@ class Drill:
         effects: list[dict[str, Any]] = answer["effects"] if isinstance(answer, dict) else answer
         return effects
 
-    async def code(self, person: str, question: int, used: str | Collection[str] = ()) -> str:
-        """The newest personal code on somebody's phone. Waits until there is one that was not `used`."""
+    async def code(self, person: str, question: int, used: str | Collection[str] = (), of: str = "") -> str:
+        """The newest personal code on somebody's phone. Waits until there is one that was not `used`. `of`: for this incident."""
 
         async def arrived() -> str:
             inbox = (await self.http.get(f"/practice/inbox/{person}")).json()
             letters = inbox["inbox"] if isinstance(inbox, dict) else inbox
-            for letter in reversed(letters):
+            for letter in (one for one in reversed(letters) if of in str(one["text"])):
                 for word in str(letter["text"]).replace('"', " ").replace("`", " ").split():
                     if word.startswith(f"{question}-") and word.count("-") == 2:
                         return "" if (found := word.strip(".,;)")) in used else found

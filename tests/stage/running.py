@@ -118,7 +118,7 @@ class RunningIncident:
     async def command_code(self, who: str) -> str:
         """A code for commands, which somebody asks for and reads on their phone."""
         await self.say("code", who)
-        code = await self.drill.code(who, COMMANDS, self.used)
+        code = await self.drill.code(who, COMMANDS, self.used, of=self.id)
         self.used.add(code)
         return code
 

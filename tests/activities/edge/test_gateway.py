@@ -20,8 +20,8 @@ BRISK = MitigationSettings(limit_pause=timedelta(minutes=1))
 PUT = "platform.gateway.put"
 
 
-async def limited(played: Stage, system: Gateways, rps: float | None) -> Change[GatewayOf, Gateway]:
-    return limit("api", rps, BRISK).given(await system.read(Gateways.look(GatewayOf(service="api")), played.call()))
+async def limited(played: Stage, system: Gateways, rps: float | None, asked: float | None = None) -> Change[GatewayOf, Gateway]:
+    return limit("api", rps, BRISK, asked).given(await system.read(Gateways.look(GatewayOf(service="api")), played.call()))
 
 
 def begin() -> tuple[Stage, Gateways]:
@@ -42,7 +42,7 @@ async def test_a_limit_is_loosened_in_steps() -> None:
     order = await limited(played, system, 4.0)
     await tried(Gateways.change, system, order, played.call())
     effect, broke = await tried(Gateways.restore, system, order.undo(), played.call(key="back"))
-    assert not broke and effect.after == {"rate_limit_rps": None, "breaker": False}
+    assert not broke and effect.after == {"rate_limit_rps": None, "breaker": False, "asked_rps": None}
     steps = [e["after"]["rate_limit_rps"] for e in played.effects(PUT) if e["key"].startswith("back")]
     assert steps == [5.0, 6.25, 7.812, 9.765, None]
     said = [one.effect() for one in order.undo_steps((0.2, 1.0))]
@@ -75,10 +75,14 @@ async def test_a_breaker_lets_the_service_answer_without_the_dependency() -> Non
     assert not (await edge.health(everywhere, played.call())).ill_outside()
 
 
-async def test_automation_may_do_it_alone() -> None:
+@pytest.mark.parametrize(("asked", "risk"), [(1.0, Risk.C1), (2.5, Risk.C2), (None, Risk.C2)], ids=["above", "below", "unknown"])
+async def test_automation_may_do_it_alone_while_nobody_is_turned_away(asked: float | None, risk: Risk) -> None:
+    """A limit below today's traffic, or where nobody knows that, is asked about; taking it back never is."""
     played, system = begin()
-    order = await limited(played, system, 2.0)
-    assert action_of(Gateways.change).risk(order, Limits()) is action_of(Gateways.restore).risk(order.undo(), Limits()) is Risk.C1
+    order = await limited(played, system, 2.0, asked)
+    assert action_of(Gateways.change).risk(order, Limits()) is risk
+    assert action_of(Gateways.restore).risk(order.undo(), Limits()) is Risk.C1
     assert not LIMITED.sticky
-    assert order.effect() == "api lets at most 2 requests per second in, breaker on; who is turned away gets 429 with Retry-After"
+    turned_away = "2.5 a second are asked for now: 20% of them get 429" if asked == 2.5 else "who is turned away gets 429"
+    assert order.effect() == f"api lets at most 2 requests per second in, breaker on; {turned_away} with Retry-After"
     assert order.met(await system.read(order.look(), played.call())) is False

@@ -73,7 +73,7 @@ async def test_an_incident_is_never_refused_for_its_form(tmp_path: Path) -> None
             else:
                 question = await incident.question("Which service")
                 assert bool([line for line in await incident.timeline() if "could not be understood" in line]) == bool(given), form
-                code = await stage.code("dana", question.number)
+                code = await stage.code("dana", question.number, of=incident.id)
                 await incident.say("answer", {"question": question.number, "code": code, "value": {"service": "chat"}})
                 await incident.hears("done: models.route")
             assert await alive(incident), form

@@ -29,7 +29,7 @@ async def proven(incident: RunningIncident, verb: str, times: int = 1) -> None:
 
 
 async def stood_down(incident: RunningIncident) -> str:
-    await incident.say("stand_down", {"by": "dana", "reason": "a drill"})
+    await incident.verified("stand_down", "dana", reason="a drill")
     await incident.ends()
     return "\n".join(await incident.timeline())
 
