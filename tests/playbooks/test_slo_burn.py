@@ -134,7 +134,7 @@ async def test_standing_down_leaves_the_freeze_in_force_in_a_persons_name(tmp_pa
     async with burnt(tmp_path, lasts=86400) as stage:
         incident = await stage.declare("SloBurn", service="api")
         await frozen(stage)
-        await incident.say("stand_down", {"by": "dana", "reason": "it is ours to live with"})
+        await incident.verified("stand_down", "dana", reason="it is ours to live with")
         status = await incident.ends()
         assert [(measure.name, measure.held_by) for measure in status.in_force] == [("change freeze for the error budget", "dana")]
         assert await holders(stage) == ["budget"]
