@@ -26,6 +26,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.kit.pulse import beating
+from activities.kit.validity import VALIDITY, Validity
 from activities.values import Patience, Risk, Role, Value, filled
 
 __all__ = ["Patience", "Risk", "Role", "Value"]  # most rooms take these from here
@@ -34,8 +35,15 @@ __all__ = ["Patience", "Risk", "Role", "Value"]  # most rooms take these from he
 class Refused(ApplicationError):
     """No, and no again: asking a second time would not help."""
 
-    def __init__(self, why: str, *details: Any) -> None:
-        super().__init__(why, *details, type="Refused", non_retryable=True)
+    def __init__(self, why: str, *details: Any, kind: str = "Refused") -> None:
+        super().__init__(why, *details, type=kind, non_retryable=True)
+
+
+class Expired(Refused):
+    """The approval ended before it could be carried out. Nothing was done, and the same may be asked again."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why, kind="Expired")
 
 
 class NotYet(ApplicationError):
@@ -137,6 +145,12 @@ class Grant(Value):
     expires_at: datetime
     basis: str = "answer"  # answer | standing policy | stand-down | assumed (a plan or shadow mode: it authorises nothing)
 
+    @property
+    def ended(self) -> str:
+        """What is said when it was not used in time."""
+        what = f"the approval of {self.at:%H:%M:%S}" + (f" (question {self.question})" if self.question else "")
+        return f"{what} ended at {self.expires_at:%H:%M:%S} UTC, before it could be carried out"
+
 
 class Call(Value):
     """How a verb is called: by whom, for which incident, at what workflow instant, under which key."""
@@ -228,6 +242,7 @@ def action(
                 _spare_ourselves(order, call.limits)
             if changes and call.write_access is not None and declared.system not in OURS | set(call.write_access):
                 raise Refused(f"shadow mode: {declared.system} was not granted write access (organisation.toml, [policy] write_access)")
+            VALIDITY.set(None)
             if level >= Risk.C2:
                 _check_grant(name, order, call)
             async with beating() if declared.patience is not Patience.WATCH else nullcontext():  # a verb that watches beats by itself
@@ -262,8 +277,15 @@ def _check_grant(name: str, order: Order, call: Call) -> None:
         raise Refused(f"{name} on {order.target()} was only assumed to be approved, in a plan or in shadow mode")
     if order.digest(name) not in call.grant.covers:
         raise Refused(f"the approval of question {call.grant.question} is for something else than {name} on {order.target()}")
-    if call.at > call.grant.expires_at:
-        raise Refused(f"the approval of question {call.grant.question} expired at {call.grant.expires_at:%H:%M:%S} UTC")
+    left = call.grant.expires_at - _server_time(call)
+    if left < timedelta(0):
+        raise Expired(call.grant.ended)
+    VALIDITY.set(Validity(left))
+
+
+def _server_time(call: Call) -> datetime:
+    """When the server gave this attempt out: our own clock may be minutes off, and the worker may have been away."""
+    return max(call.at, activity.info().started_time) if activity.in_activity() else call.at
 
 
 async def _on_the_book(name: str, risk: Risk, verb: Verb[O, A], system: System, book: Book, order: O, call: Call) -> A:
@@ -273,7 +295,7 @@ async def _on_the_book(name: str, risk: Risk, verb: Verb[O, A], system: System, 
     try:
         answer = await verb(system, order, call)
     except ApplicationError as said:
-        outcome = {"Refused": "refused", "NotYet": "not yet"}.get(said.type or "", "unknown")
+        outcome = {"Refused": "refused", "Expired": "refused", "NotYet": "not yet"}.get(said.type or "", "unknown")
         await book.ended(call, outcome, None, said.message)
         raise
     except Exception as broke:

@@ -64,7 +64,7 @@ def test_a_yes_by_the_role_grants_exactly_what_was_asked() -> None:
     approvals = Approvals("inc-1")
     question = put(approvals)
     said(approvals, "ravi")
-    grant = approvals.grant(question, timedelta(minutes=15), LATER)
+    grant = approvals.grant(question, timedelta(minutes=15))
     assert (grant.covers, grant.by, grant.verified, grant.expires_at) == (("a", "b"), ("ravi",), True, LATER + timedelta(minutes=15))
 
 
@@ -74,7 +74,7 @@ def test_a_no_closes_the_question_and_grants_nothing() -> None:
     said(approvals, "dana", "decline")
     assert question.state is QuestionState.DECLINED
     with pytest.raises(NotAccepted):
-        approvals.grant(question, timedelta(minutes=15), LATER)
+        approvals.grant(question, timedelta(minutes=15))
 
 
 def test_who_does_not_count_is_told_why() -> None:
@@ -124,7 +124,7 @@ def test_c3_takes_two_people_in_two_roles_and_not_the_proposer() -> None:
     assert "answered question 1 already" in refused(approvals, "dana")
     assert "must come from another role" in refused(approvals, "both")
     assert said(approvals, "lee").state is QuestionState.GRANTED
-    assert approvals.grant(question, timedelta(minutes=30), LATER).by == ("dana", "lee")
+    assert approvals.grant(question, timedelta(minutes=30)).by == ("dana", "lee")
 
 
 @pytest.mark.parametrize("silence", [Silence.SKIP, Silence.ABORT])
@@ -140,7 +140,7 @@ def test_silence_grants_nothing() -> None:
     assert question.state is QuestionState.EXPIRED
     assert "is closed: expired" in refused(approvals, "dana")
     with pytest.raises(NotAccepted):
-        approvals.grant(question, timedelta(minutes=15), LATER)
+        approvals.grant(question, timedelta(minutes=15))
 
 
 def test_authority_is_the_rosters_now_and_an_assignment_replaces_it() -> None:

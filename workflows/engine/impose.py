@@ -1,6 +1,6 @@
 """Putting a temporary measure in force: its state before is read first, and its lift is registered before the call (design §4)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, cast
 
 from temporalio import workflow
@@ -9,7 +9,7 @@ from activities.action import Effect, Grant, I, Measure, Order, Risk, action_of
 from workflows.engine.changes import ChangeResult, Steps
 from workflows.engine.measures import Imposed
 from workflows.engine.proof.proof import Proof
-from workflows.errors import NeedsApproval, RetriesExhausted
+from workflows.errors import ApprovalEnded, NeedsApproval, RetriesExhausted
 from workflows.incident import Silence
 from workflows.people.questions import ApprovalTerms
 from workflows.status import Step, StepState
@@ -55,6 +55,7 @@ class Impositions(Steps):
         if order.concerns_nobody():
             return ChangeResult()
         step = self.begin(measure.impose, order)
+        attempt: _Attempt[I] | None = None
         while True:
             step.risk = self.invoker.risk(measure.impose, order)
             grant, undo = under or (self.state.standing_grant(measure.impose, order) if authorised else None), ""
@@ -66,16 +67,20 @@ class Impositions(Steps):
                 if decision.grant is None:
                     return self.not_granted(step, decision)
                 grant = decision.grant
+            if attempt is None or not attempt.again:  # else an earlier try may have reached the system, and is registered
+                attempt = _Attempt(measure, order, step, grant, undo, onto, onto)
+            attempt.grant = grant
             try:
-                return await self._carry_out(_Attempt(measure, order, step, grant, undo, onto, onto))
-            except (PriorStateChanged, NeedsApproval) as changed:
+                return await self._carry_out(attempt)
+            except (PriorStateChanged, NeedsApproval, ApprovalEnded) as changed:
                 self.state.note("changed meanwhile", f"{order.target()}: {changed}; asking again", step=step)
+                under, authorised, terms = None, False, replace(terms, facts=(*facts, f"asked again: {changed}"))
 
     async def _carry_out(self, attempt: _Attempt[I]) -> ChangeResult:
         while True:
             try:
                 effect, wanted, found = await self._once(attempt)
-            except NeedsApproval:
+            except (NeedsApproval, ApprovalEnded):
                 if attempt.new is not None and not attempt.again:
                     attempt.new.lifted_at = workflow.now()
                 raise

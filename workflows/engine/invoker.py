@@ -12,7 +12,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError,
 
 from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience, Risk, Verb, action_of
 from workflows.engine.state import IncidentState
-from workflows.errors import NeedsApproval, NotSentInShadow, RetriesExhausted
+from workflows.errors import ApprovalEnded, NeedsApproval, NotSentInShadow, RetriesExhausted
 from workflows.status import Step, StepState
 
 
@@ -132,6 +132,8 @@ def _retries_exhausted(failure: ActivityError) -> RetriesExhausted:
     """Unwrap once: `str(ActivityError)` says only that an activity failed."""
     cause = failure.cause
     if isinstance(cause, ApplicationError):
+        if cause.type == "Expired":
+            return ApprovalEnded(cause.message, refused=True)
         return RetriesExhausted(cause.message, refused=cause.type == "Refused", lapsed=cause.type == "Lapsed")
     if isinstance(cause, TimeoutError):
         return RetriesExhausted("no answer in time")

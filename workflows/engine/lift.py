@@ -11,7 +11,7 @@ from activities.kit.setting import LANDS_WITHIN
 from workflows.engine.changes import Steps
 from workflows.engine.measures import Imposed, lift_question
 from workflows.engine.proof.proof import Proof
-from workflows.errors import RetriesExhausted
+from workflows.errors import ApprovalEnded, RetriesExhausted
 from workflows.people.questions import Decision
 from workflows.status import StepState
 
@@ -53,8 +53,17 @@ class Lifts(Steps):
         for n, undo in enumerate(imposed.order.undo_steps(self.state.policy.return_steps)):
             if n:
                 await self.proof.stop_at_a_regression(imposed)
-            if not await self._step(imposed, undo, grant, may_ask=True):
-                return
+            while True:
+                try:
+                    lifted = await self._step(imposed, undo, grant, may_ask=True)
+                    break
+                except ApprovalEnded as ended:
+                    decision = await self._confirm(f"Go on lifting {imposed.says}? {ended}", [imposed], (Role.INCIDENT_COMMANDER,))
+                    if decision.grant is None:
+                        return self.keep(imposed, decision.by)
+                    grant = decision.grant
+            if not lifted:
+                return None
         imposed.lifted_at = workflow.now()
 
     async def lift_at_once(self, imposed: Imposed, grant: Grant) -> None:
@@ -88,6 +97,9 @@ class Lifts(Steps):
                     if isinstance(undo, Imposition):
                         undo = undo.given(await self.invoker.quietly(imposed.measure.look, undo.look()))
                     effect = await self.invoker.step(verb, undo, step, grant=grant, again=again)
+            except ApprovalEnded as ended:
+                self.state.end(step, StepState.DECLINED, ended.why)
+                raise
             except RetriesExhausted as out:
                 if not may_ask:
                     self.state.end(step, StepState.FAILED, out.why)

@@ -72,9 +72,10 @@ class Approvals:
         if question.open:
             question.state, question.closed_at = state, at
 
-    def grant(self, question: Question, lasting: timedelta, at: datetime) -> Grant:
-        """What a granted question authorises. Raises when it was not granted."""
-        if question.state is not QuestionState.GRANTED:
+    def grant(self, question: Question, lasting: timedelta) -> Grant:
+        """What a granted question authorises, from the answer that granted it. Raises when it was not granted."""
+        at = question.closed_at
+        if question.state is not QuestionState.GRANTED or at is None:
             raise NotAccepted(f"question {question.number} was not granted")
         by, verified = tuple(dict.fromkeys(given.by for given in question.answers)), all(given.verified for given in question.answers)
         basis, until = "break-glass" if question.broke_glass else "answer", at + lasting
@@ -120,7 +121,7 @@ def _check(question: Question, answer: Answer, who: str, role: Role | None, at: 
         by = ", ".join(given.by for given in question.answers)
         when = f" at {question.closed_at:%H:%M:%S} UTC" if question.closed_at else ""
         raise NotAccepted(f"question {number} is closed: {question.state}{when}{f' by {by}' if by else ''}")
-    if question.expires_at is not None and at > question.expires_at:
+    if question.expires_at is not None and at >= question.expires_at:
         raise NotAccepted(f"question {number} expired at {question.expires_at:%H:%M:%S} UTC")
     if answer.verdict not in question.options:
         raise NotAccepted(f"question {number} takes {' | '.join(question.options)}, not {answer.verdict}")

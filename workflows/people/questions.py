@@ -89,7 +89,7 @@ class Questions:
         if question.state is not QuestionState.GRANTED:
             return Decision(question)
         await self._until_commanded(question)
-        return Decision(question, self._state.approvals.grant(question, valid, workflow.now()))
+        return Decision(question, self._state.approvals.grant(question, valid))
 
     async def repair(self, action: Action, asks: str, why: str, *, order: Order | None, may_skip: bool) -> Decision:
         """All tries failed: retry, already done by hand, skip (only where nothing depends on it), or hand over. A plan ends here."""
