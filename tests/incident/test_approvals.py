@@ -87,7 +87,7 @@ def test_who_does_not_count_is_told_why() -> None:
     assert "there is no question 7" in refused(approvals, "dana", question=7)
     assert "there is no question 0" in refused(approvals, "dana", question=0)
     assert "there is no question -1" in refused(approvals, "dana", question=-1)
-    assert "expired" in refused(approvals, "dana", at=NOW + timedelta(minutes=11))
+    assert "expired" in refused(approvals, "dana", at=NOW + timedelta(minutes=10)), "it comes with the expiry, to the second"
     said(approvals, "dana")
     assert "is closed: granted" in refused(approvals, "ravi")
     assert "is closed: granted" in refused(approvals, "dana")
@@ -141,6 +141,22 @@ def test_silence_grants_nothing() -> None:
     assert "is closed: expired" in refused(approvals, "dana")
     with pytest.raises(NotAccepted):
         approvals.grant(question, timedelta(minutes=15))
+
+
+def test_an_answer_on_its_way_while_its_question_is_withdrawn_grants_nothing() -> None:
+    approvals = Approvals("inc-1")
+    question = put(approvals)
+    approvals.close(question, QuestionState.WITHDRAWN, LATER)
+    assert "question 1 is closed: withdrawn at 12:01:00 UTC" in refused(approvals, "dana")
+    with pytest.raises(NotAccepted):
+        approvals.grant(question, timedelta(minutes=15))
+
+
+def test_a_yes_is_good_from_the_answer_on_not_from_when_it_is_looked_at() -> None:
+    approvals = Approvals("inc-1")
+    question = put(approvals)
+    said(approvals, "dana")
+    assert approvals.grant(question, timedelta(minutes=15)).at == LATER
 
 
 def test_authority_is_the_rosters_now_and_an_assignment_replaces_it() -> None:
