@@ -67,8 +67,8 @@ class Limits(Value):
     narrow_actions: int = 10  # so many small steps, in narrow_actions_window
     narrow_actions_window: timedelta = timedelta(minutes=10)  # as above
     trigger_confidence: float = 0.8  # an alert less sure than this changes nothing unasked
-    parity: float = 0.95  # of a fallback provider's evals: failover from here on needs no question
-    price_ratio: float = 1.3  # nor does one up to this price
+    parity: float = 0.95  # of a fallback provider's evals: a standing policy covers a failover from here on
+    price_ratio: float = 1.3  # and up to this price
     # Our own workers, workflow service and its stores (spec G5, INV-9), as `name` or `namespace/name`; `*` stands for anything.
     protected: tuple[str, ...] = ("incident-*", "incidents/*", "temporal", "temporal-*")
 
@@ -128,10 +128,21 @@ class Order(Value):
             after=after or {},
         )
 
+    def puts_back(self) -> bool:
+        """Whether it only puts back what was before: that needs no evidence that something is wrong."""
+        return False
+
+    def within_limits(self, limits: Limits) -> bool:
+        """Whether a standing policy may cover it: it goes no further than what was signed for (spec §2.5.6)."""
+        return True
+
     def digest(self, verb: str) -> str:
         """What an approval is bound to: verb, target and parameters (spec §2.5)."""
         wanted = self.model_dump(mode="json", exclude=set(self.volatile))
         return digest({"verb": verb, "target": self.target(), "order": wanted})
+
+
+STANDING = "standing policy"  # the basis of a grant that two people signed beforehand
 
 
 class Grant(Value):
@@ -199,6 +210,7 @@ class Action:
     asks: tuple[Role, ...]
     patience: Patience
     writes: bool
+    on_suspicion: bool = False  # it changes nothing that customers use: our own deploys are held back, or people are told
 
     @property
     def system(self) -> str:
@@ -222,7 +234,13 @@ class System:
 
 
 def action(
-    name: str, *, risk: RiskOf = Risk.C0, asks: tuple[Role, ...] = (Role.OPS_LEAD,), patience: Patience | None = None, writes: bool = False
+    name: str,
+    *,
+    risk: RiskOf = Risk.C0,
+    asks: tuple[Role, ...] = (Role.OPS_LEAD,),
+    patience: Patience | None = None,
+    writes: bool = False,
+    on_suspicion: bool = False,
 ) -> Callable[[Verb[O, A]], Verb[O, A]]:
     """Declare a verb: its wire name `system.verb`, its risk (a function of the order, or fixed), and whom it asks.
 
@@ -250,7 +268,8 @@ def action(
                     return await verb(system, order, call)
                 return await _on_the_book(name, level, verb, system, system.book, order, call)
 
-        declared = Action(name, of_order, asks, patience or (Patience.CHANGE if changes else Patience.READ), changes)
+        usual = Patience.CHANGE if changes else Patience.READ
+        declared = Action(name, of_order, asks, patience or usual, changes, on_suspicion)
         guarded.__action__ = declared  # type: ignore[attr-defined]
         return activity.defn(name=name)(guarded)
 
@@ -275,6 +294,8 @@ def _check_grant(name: str, order: Order, call: Call) -> None:
         raise Refused(f"{name} on {order.target()} needs an approval and has none")
     if call.grant.basis == "assumed":
         raise Refused(f"{name} on {order.target()} was only assumed to be approved, in a plan or in shadow mode")
+    if call.grant.basis == STANDING and not order.within_limits(call.limits):
+        raise Refused(f"no standing policy covers {order.effect()}: it is beyond its limits (organisation.toml, [policy.limits])")
     if order.digest(name) not in call.grant.covers:
         raise Refused(f"the approval of question {call.grant.question} is for something else than {name} on {order.target()}")
     left = call.grant.expires_at - _server_time(call)

@@ -8,7 +8,6 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.action import Call, Effect, Expired, Grant, Limits, Order, Refused, Risk, System, action
-from activities.kit import validity
 from activities.kit.fence import refuse_when_late
 
 AT = datetime(2026, 11, 23, 12, 3, tzinfo=UTC)
@@ -77,7 +76,10 @@ async def attempted(valves: Valves, verb: Any, order: Turn, made: Call, begun: d
         ({}, "turn north"),
         ({"covers": ("another",)}, "Refused: the approval of question 3 is for something else than valves.turn on valve/north"),
         ({"basis": "assumed"}, "Refused: valves.turn on valve/north was only assumed to be approved, in a plan or in shadow mode"),
-        ({"expires_at": AT - MINUTE}, "Expired: the approval of 12:03:00 (question 3) ended at 12:02:00 UTC, before it could be carried out"),
+        (
+            {"expires_at": AT - MINUTE},
+            "Expired: the approval of 12:03:00 (question 3) ended at 12:02:00 UTC, before it could be carried out",
+        ),
     ],
     ids=["a person's yes", "to something else", "assumed", "ended"],
 )
@@ -127,7 +129,7 @@ async def test_the_servers_time_of_the_attempt_decides_whether_a_yes_has_ended(a
 async def test_a_yes_that_ends_while_the_attempt_waits_authorises_no_write(monkeypatch: pytest.MonkeyPatch) -> None:
     """It waits for a minute before the write, and the yes is good for half of one. What was begun in time comes to its end."""
     passed = 0.0
-    monkeypatch.setattr(validity.time, "clock_gettime", lambda _clock: passed)
+    monkeypatch.setattr("activities.kit.validity.time.clock_gettime", lambda _clock: passed)
 
     def a_minute() -> None:
         nonlocal passed

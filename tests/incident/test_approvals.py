@@ -11,7 +11,8 @@ from activities.action import Risk, Role
 from activities.flags.flags import SWITCHED_OFF, FlagReading, Switch, switch_off
 from activities.identity.codes import Identity
 from activities.organisation.people import Person, Roster
-from activities.organisation.policy import Policy, StandingAuthorisation
+from activities.organisation.policy import Policy
+from activities.organisation.standing import StandingPolicy
 from workflows.engine.measures import Imposed, Measures
 from workflows.errors import NotAccepted
 from workflows.incident import Answer, Question, QuestionDraft, QuestionKind, QuestionState, Silence
@@ -168,19 +169,17 @@ def test_authority_is_the_rosters_now_and_an_assignment_replaces_it() -> None:
     assert said(approvals, "lee", team=team).state is QuestionState.GRANTED
 
 
-def test_a_standing_policy_covers_its_own_verb_and_orders_only() -> None:
+def test_a_standing_policy_covers_its_own_verb_and_orders_only_and_no_longer_than_it_lasts() -> None:
     order, other = switch_off("batch.enabled", "", Policy()), switch_off("tools.high_psu", "", Policy())
-    signed = StandingAuthorisation(signed_by=("dana", "pat"), expires_at=NOW + timedelta(days=30), why="drill")
-    grant = Approvals("inc-1").standing("flags.switch_off", [order], signed, timedelta(minutes=15), NOW)
+    policy = StandingPolicy(name="flags.switch_off", text="", digest="", signed_by=("dana", "pat"), until=NOW + timedelta(minutes=5))
+    grant = Approvals("inc-1").standing([order], policy, timedelta(minutes=15), NOW)
+    assert grant is not None
     assert order.digest("flags.switch_off") in grant.covers
     assert other.digest("flags.switch_off") not in grant.covers
     assert order.digest("flags.restore") not in grant.covers
-
-
-@pytest.mark.parametrize(("signed_by", "days"), [(("dana", "dana"), 30), (("dana", "pat"), -1)])
-def test_a_standing_policy_needs_two_people_and_a_date_ahead(signed_by: tuple[str, str], days: int) -> None:
-    signed = StandingAuthorisation(signed_by=signed_by, expires_at=NOW + timedelta(days=days), why="drill")
-    assert Policy(standing={"models.degrade": signed}).standing_authorisation("models.degrade", NOW) is None
+    assert grant.expires_at == policy.until
+    not_signed = policy.model_copy(update={"why_not": "two people must sign it"})
+    assert Approvals("inc-1").standing([order], not_signed, timedelta(minutes=15), NOW) is None
 
 
 VERDICTS = ("approve", "decline", "retry", "skip", "done_by_hand", "hand_over", "answer")

@@ -57,8 +57,10 @@ class Impositions(Steps):
         step = self.begin(measure.impose, order)
         attempt: _Attempt[I] | None = None
         while True:
+            if under is None:
+                await self.invoker.measure_again(measure.impose, order)
             step.risk = self.invoker.risk(measure.impose, order)
-            grant, undo = under or (self.state.standing_grant(measure.impose, order) if authorised else None), ""
+            grant, undo = under or (await self.invoker.standing_grant(measure.impose, order) if authorised else None), ""
             if step.risk >= Risk.C2 and grant is None:
                 asked = order.given(await self._look(measure, order, step))
                 undo = asked.undo().digest(measure.name)

@@ -3,7 +3,8 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from temporalio import workflow
@@ -11,6 +12,8 @@ from temporalio.common import Priority, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, is_cancelled_exception
 
 from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience, Risk, Verb, action_of
+from activities.organisation.standing import StandingOf, StandingPolicies, StandingPolicy
+from activities.values import span
 from workflows.engine.state import IncidentState
 from workflows.errors import ApprovalEnded, NeedsApproval, NotSentInShadow, RetriesExhausted
 from workflows.status import Step, StepState
@@ -39,7 +42,7 @@ class Invoker:
         return not self._short
 
     def risk(self, verb: Verb[O, Any], order: Order) -> Risk:
-        """The class of this very order, raised to a question's when automation's own caps are used up (spec §2.4)."""
+        """The class of this very order, raised to a question's when automation's caps are used up, or nothing shows that it is needed (spec §2.4)."""
         state, limits = self._state, self._state.policy.limits
         action = action_of(verb)
         risk = action.risk(order, limits)
@@ -48,7 +51,58 @@ class Invoker:
         since = workflow.now() - state.policy.paced(limits.narrow_actions_window)
         recent = sum(at > since for at in state.narrow_actions)
         unsure = state.confidence < limits.trigger_confidence
-        return Risk.C2 if unsure or recent >= limits.narrow_actions else Risk.C1
+        return Risk.C2 if unsure or recent >= limits.narrow_actions or not self._has_evidence(action, order) else Risk.C1
+
+    def _has_evidence(self, action: Action, order: Order, *, named: bool = True) -> bool:
+        """Automation acts alone on what it measured itself, or on a verified source's event that names this very object (spec §2.4)."""
+        state = self._state
+        if action.on_suspicion or order.puts_back():
+            return True
+        since = workflow.now() - state.policy.paced(state.policy.evidence.fresh_for)
+        return bool(state.evidence.measured(state.about, since) or (named and state.evidence.named(order.target(), since)))
+
+    def why_asked(self, verb: Verb[O, Any], order: O) -> str:
+        """Why a person is asked about a narrow change; empty where the change itself is reason enough."""
+        state, action = self._state, action_of(verb)
+        if action.risk(order, state.policy.limits) is not Risk.C1 or self._has_evidence(action, order):
+            return ""
+        return f"asked because no reading of the last {span(state.policy.evidence.fresh_for)} shows that {state.about} is ill"
+
+    async def standing_grant(self, verb: Verb[O, Any], *orders: O, lasting: timedelta | None = None) -> Grant | None:
+        """What two people signed beforehand for these orders (spec §2.5.6), where what we measured calls for it. None: people are asked."""
+        state, action, now = self._state, action_of(verb), workflow.now()
+        if action.name not in state.policy.standing or not all(order.within_limits(state.policy.limits) for order in orders):
+            return None
+        await self.measure_again(verb, orders[0])
+        if not all(self._has_evidence(action, order, named=False) for order in orders):
+            state.note("not authorised", f"the standing policy for {action.name} holds only for what we have measured ourselves just now")
+            return None
+        if (policy := await self.standing_policy(verb)) is None:
+            return None
+        valid = state.policy.for_people(lasting or state.policy.approval_valid[Risk.C2])
+        grant = state.approvals.standing(orders, policy, valid, now)
+        said = policy.in_words if grant else f"the standing policy for {action.name} is not in force: {policy.why_not}"
+        state.note("authorised" if grant else "not authorised", said)
+        return grant
+
+    async def standing_policy(self, verb: Verb[O, Any]) -> StandingPolicy | None:
+        """The standing policy for a verb as it is now, in force or not. None: there is none, or nobody knows who signed it."""
+        name = action_of(verb).name
+        if name not in self._state.policy.standing:
+            return None
+        try:
+            return await self.quietly(StandingPolicies.of, StandingOf(name=name))
+        except RetriesExhausted as out:
+            self._state.note("not authorised", f"it is not known who signed the standing policy for {name}: {out.why}")
+            return None
+
+    async def measure_again(self, verb: Verb[O, Any], order: O) -> None:
+        """Where the evidence for a change has grown old, take the same reading once more: the answer decides."""
+        action, known = action_of(verb), self._state.evidence.newest(self._state.about)
+        if known is None or action.risk(order, self._state.policy.limits) is Risk.C0 or self._has_evidence(action, order):
+            return
+        with suppress(RetriesExhausted):
+            await self.quietly(known.verb, known.order)
 
     def key(self, action: Action, order: Order) -> str:
         """`incident/verb/target/n`: one key per wanted effect, the same over retries and over a person's *retry*."""
@@ -123,6 +177,8 @@ class Invoker:
             raise _retries_exhausted(failure) from failure
         finally:
             self._short -= short
+        for symptom in state.evidence.take(verb, order, answer, state.policy, call.at):
+            state.note("evidence", f"{symptom.of}: {symptom.says}")
         if self.stopping is not None and asyncio.current_task() is self.stopping:
             raise asyncio.CancelledError
         return answer

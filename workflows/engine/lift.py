@@ -53,18 +53,22 @@ class Lifts(Steps):
         for n, undo in enumerate(imposed.order.undo_steps(self.state.policy.return_steps)):
             if n:
                 await self.proof.stop_at_a_regression(imposed)
-            while True:
-                try:
-                    lifted = await self._step(imposed, undo, grant, may_ask=True)
-                    break
-                except ApprovalEnded as ended:
-                    decision = await self._confirm(f"Go on lifting {imposed.says}? {ended}", [imposed], (Role.INCIDENT_COMMANDER,))
-                    if decision.grant is None:
-                        return self.keep(imposed, decision.by)
-                    grant = decision.grant
+            lifted, grant = await self._lifted(imposed, undo, grant)
             if not lifted:
-                return None
+                return
         imposed.lifted_at = workflow.now()
+
+    async def _lifted(self, imposed: Imposed, undo: Order, grant: Grant | None) -> tuple[bool, Grant | None]:
+        """One step of it, under the grant that goes on: when that has ended, people are asked again."""
+        while True:
+            try:
+                return await self._step(imposed, undo, grant, may_ask=True), grant
+            except ApprovalEnded as ended:
+                decision = await self._confirm(f"Go on lifting {imposed.says}? {ended}", [imposed], (Role.INCIDENT_COMMANDER,))
+                if decision.grant is None:
+                    self.keep(imposed, decision.by)
+                    return False, None
+                grant = decision.grant
 
     async def lift_at_once(self, imposed: Imposed, grant: Grant) -> None:
         """Lift it in one step and ask nobody. Raises `RetriesExhausted` when it cannot be done."""

@@ -5,13 +5,13 @@ It holds values and answers questions about them; it does nothing to the outside
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from temporalio import workflow
 
-from activities.action import OURS, Action, Grant, O, Patience, Risk, Role, Verb, action_of
+from activities.action import OURS, Action, Patience, Role
 from activities.organisation.policy import Policy
 from activities.texts.wording import code_name, traces
+from workflows.engine.evidence import EvidenceBook
 from workflows.engine.measures import Measures
 from workflows.engine.record.timeline import Timeline
 from workflows.incident import UNSURE, Alert, Card, Incident, Joined, Phase, Severity, State, worst
@@ -40,6 +40,8 @@ class IncidentState:
         self.assignments = RoleAssignments()
         self.approvals = Approvals(incident_id)
         self.measures = Measures()
+        self.evidence = EvidenceBook()
+        self.suspect = ""  # what is suspected, where it is not the service itself: `provider/aurora`
         self.severity_history = SeverityHistory(at)
         self.severity = self.peak_severity = card.floor if card.sure else worst(card.floor, UNSURE)
         self.because: tuple[str, ...] = ()
@@ -90,6 +92,11 @@ class IncidentState:
             self.note("shadow", f"not sent: {message}")
 
     @property
+    def about(self) -> str:
+        """What must be seen to be ill before automation changes anything alone."""
+        return self.suspect or f"service/{self.incident.service}"
+
+    @property
     def shadow(self) -> bool:
         """True in shadow mode: automation only reads, and notes what it would do."""
         return self.policy.mode == "shadow" and not self.rehearsing
@@ -99,13 +106,6 @@ class IncidentState:
     ) -> None:
         """One line on the timeline, now."""
         self.timeline.note(workflow.now(), kind, text, by=by, phase=self.phase.value, step=step.number if step else None, **facts)
-
-    def standing_grant(self, verb: Verb[O, Any], order: O) -> Grant | None:
-        """What two people signed beforehand for this order (spec §2.5.6); None when they did not, or when it has expired."""
-        policy, name, now = self.policy, action_of(verb).name, workflow.now()
-        signed = policy.standing_authorisation(name, now)
-        valid = policy.for_people(policy.approval_valid[Risk.C2])
-        return self.approvals.standing(name, [order], signed, valid, now) if signed else None
 
     def end(self, step: Step, state: StepState, result: str) -> None:
         step.state, step.result, step.ended_at = state, result, workflow.now()

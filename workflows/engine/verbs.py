@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from temporalio import workflow
 
-from activities.action import A, Imposition, Measure, O, Role, Verb, action_of
+from activities.action import A, Grant, Imposition, Measure, O, Risk, Role, Verb, action_of
 from activities.metrics.telemetry import BlastRadius
 from activities.organisation.catalogue import Catalogue, Deployed
 from activities.organisation.organisation import Organisation, ReadAll
@@ -39,7 +39,8 @@ class Verbs:
         # Changing, and measures in force.
         self.propose, self.needs_approval, self.approve_all = changes.propose, changes.needs_approval, questions.approval
         self.impose = Impositions(state, invoker, questions, proof).impose
-        self.in_force, self.standing_grant = state.measures.of, state.standing_grant
+        self.in_force, self.standing_grant = state.measures.of, invoker.standing_grant
+        self.standing_policy = invoker.standing_policy
         self.lift, self.lift_measures, self.keep, self.ended = lifts.lift, lifts.lift_measures, lifts.keep, lifts.ended
         # People: something only a person may say; an after-action item; the war room; a page.
         self.confirm, self.follow_up, self.say, self.page = questions.confirmation, state.follow_up, announcer.say, announcer.page
@@ -102,6 +103,18 @@ class Verbs:
         """Hand a step to a person because no system of ours can do it. Stated in status and timeline, never silent."""
         self.state.task(text, owner, by_hand)
         self._announcer.say(f"Task for {owner.title}: {text}")
+
+    def suspect(self, what: str) -> None:
+        """What must be seen to be ill before automation changes anything alone, where it is not the service itself."""
+        self.state.suspect = what
+
+    def ordered(self, verb: Verb[O, Any], order: O, by: str) -> Grant | None:
+        """The word of a person whose role lets them have a narrow change made (spec §2.4, C1). None: it is broader, and is asked."""
+        state, action = self.state, action_of(verb)
+        if action.risk(order, state.policy.limits) is not Risk.C1:
+            return None
+        valid = state.policy.for_people(state.policy.approval_valid[Risk.C2])
+        return state.approvals.ordered(by, False, (order.digest(action.name),), valid, workflow.now(), basis="asked for")
 
     def hand_over(self, why: str) -> NoReturn:
         """Stop here: a person continues by hand."""

@@ -8,10 +8,11 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from activities.action import Grant, Order, Risk, Role, digest
+from activities.action import STANDING, Grant, Order, Risk, Role, digest
 from activities.identity.codes import Identity
 from activities.organisation.people import Person
-from activities.organisation.policy import Policy, StandingAuthorisation
+from activities.organisation.policy import Policy
+from activities.organisation.standing import StandingPolicy
 from workflows.errors import NotAccepted
 from workflows.incident import AcceptedAnswer, Answer, Question, QuestionDraft, QuestionKind, QuestionState, Silence
 from workflows.people.roster import RoleAssignments
@@ -88,10 +89,14 @@ class Approvals:
         covers, until = question.covers, at + lasting
         return Grant(question=question.number, covers=covers, by=(), verified=False, at=at, expires_at=until, basis="assumed")
 
-    def standing(self, verb: str, orders: Sequence[Order], signed: StandingAuthorisation, lasting: timedelta, at: datetime) -> Grant:
-        """What a standing policy, signed by two people beforehand, authorises without asking (spec §2.5.6)."""
-        covers = tuple(order.digest(verb) for order in orders)
-        return Grant(question=0, covers=covers, by=signed.signed_by, verified=True, at=at, expires_at=at + lasting, basis="standing policy")
+    def standing(self, orders: Sequence[Order], policy: StandingPolicy, lasting: timedelta, at: datetime) -> Grant | None:
+        """What a standing policy, signed by two people beforehand, authorises without asking (spec §2.5.6). None: it is not in force."""
+        if policy.why_not or policy.until is None:
+            return None
+        covers, until = tuple(order.digest(policy.name) for order in orders), min(at + lasting, policy.until)
+        return Grant(
+            question=0, covers=covers, by=policy.signed_by, verified=not policy.trusted, at=at, expires_at=until, basis=STANDING,
+        )  # fmt: skip
 
     def ordered(
         self, who: str, verified: bool, covers: Sequence[str], lasting: timedelta, at: datetime, basis: str = "stand-down"

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
 from textwrap import shorten
@@ -71,7 +71,8 @@ class Questions:
         """May these orders be carried out? One question for a whole plan; its digest covers every order of it."""
         action, policy = action_of(verb), self._state.policy
         risk = max(terms.least, *(self._invoker.risk(verb, order) for order in orders))
-        question = self._open(_draft(action, orders, terms, risk))
+        why = dict.fromkeys(filter(None, (self._invoker.why_asked(verb, order) for order in orders)))
+        question = self._open(_draft(action, orders, replace(terms, facts=(*terms.facts, *why)), risk))
         valid = policy.for_people(terms.lasting or policy.approval_valid[risk])
         return await self._decided(question, valid, assumed=self._state.assumes(action))
 

@@ -35,7 +35,9 @@ async def test_a_yes_on_its_way_while_the_question_is_withdrawn_starts_nothing(t
         await asyncio.gather(signalled(incident, "stand_down", {"by": "dana", "reason": "drill"}), signalled(incident, "approve", code))
         await incident.ends()
         number = question.number
-        heard = [line for line in await incident.timeline() if line.startswith((f"refused: approve: question {number} ", f"granted: [{number}]"))]
+        heard = [
+            line for line in await incident.timeline() if line.startswith((f"refused: approve: question {number} ", f"granted: [{number}]"))
+        ]
         assert len(heard) == 1, heard
         assert await stage.wrote("llm.routes.weights") == []
         assert await alive(incident) is False

@@ -47,6 +47,7 @@ class Traffic:
         self._verbs, self._policy = verbs, verbs.policy.provider_outage
         self.route, self.primary = route, primary
         self.no_return_before = workflow.now()
+        verbs.suspect(f"provider/{primary}")
 
     @property
     def imposed(self) -> Imposed | None:
@@ -117,14 +118,15 @@ class Traffic:
         return tuple(among)
 
     async def fail_over(self, tenants: Sequence[str], to: Candidate | None, facts: tuple[str, ...] = ()) -> RampResult:
-        """Ramp these tenants to a candidate, because a step change can overload it. One question for the whole ramp, unless within limits."""
+        """Ramp these tenants to a candidate, because a step change can overload it. One question for the whole ramp, unless two people signed it."""
         verbs, policy = self._verbs, self._policy
         if to is None or not tenants:
             verbs.note("no provider can take over: nobody healthy, evaluated, permitted and large enough")
             return RampResult(reached=0.0 if tenants else 1.0)
         shifts = [self._shift(tenants, to, share) for share in policy.ramp]
-        grant: Grant | None = None
-        if verbs.needs_approval(Models.shift, shifts[-1]):
+        lasting = timedelta(hours=2)
+        grant = await verbs.standing_grant(Models.shift, *shifts, lasting=lasting)
+        if grant is None:
             terms = ApprovalTerms(
                 asks=f"Fail {len(tenants)} tenants over from {self.primary} to {to.id}?",
                 facts=(
@@ -134,7 +136,7 @@ class Traffic:
                     f"in steps of {', '.join(f'{share:.0%}' for share in policy.ramp)}, {minutes(policy.ramp_step)} each",
                 ),
                 silence=Silence.SAFE,
-                lasting=timedelta(hours=2),
+                lasting=lasting,
             )
             decision = await verbs.approve_all(Models.shift, shifts, terms)
             if decision.grant is None:
