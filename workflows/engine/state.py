@@ -111,18 +111,25 @@ class IncidentState:
         step.state, step.result, step.ended_at = state, result, workflow.now()
         self.note(state.value, f"{step.verb} {step.target}: {result}", step=step, verb=step.verb, target=step.target, key=step.key)
 
-    def task(self, text: str, owner: Role, by_hand: tuple[str, ...] = ()) -> None:
+    def task(self, text: str, owner: Role, by_hand: tuple[str, ...] = ()) -> Task:
         """Work for a person, stated in status and timeline."""
-        self._add(self.tasks, text, owner, by_hand, "")
+        return self._add(self.tasks, text, owner, by_hand, "")
+
+    def tick(self, task: Task, by: str, said: str) -> None:
+        """A person says that it is done."""
+        task.done_at, task.done_by, task.said = workflow.now(), by, said
+        self.note("task done", f"[{task.number}] {task.text}" + (f": {said}" if said else ""), by=by)
 
     def follow_up(self, text: str, owner: Role, due: str = "5 business days") -> None:
         """An after-action item for its owner, due when the post-mortem is (seed §4.2, Remediations)."""
         self._add(self.follow_ups, text, owner, (), due)
 
-    def _add(self, to: list[Task], text: str, owner: Role, by_hand: tuple[str, ...], due: str) -> None:
-        to.append(Task(number=len(to) + 1, text=text, owner=owner, by_hand=by_hand, phase=self.phase, due=due))
+    def _add(self, to: list[Task], text: str, owner: Role, by_hand: tuple[str, ...], due: str) -> Task:
+        task = Task(number=len(to) + 1, text=text, owner=owner, by_hand=by_hand, phase=self.phase, due=due)
+        to.append(task)
         who = ", ".join(p.id for p in self.assignments.holders((owner,))) or "nobody on the roster"
         self.note("task", f"for {owner.title} ({who}): {text}", owner=owner.value)
+        return task
 
     def classify(self, facts: Facts, quality: Quality = Quality.UNKNOWN) -> bool:
         """Classify again on what is known now. Automation may only raise (INV-10); what the rules say is shown either way. True: raised."""

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from temporalio import workflow
 
 from activities.action import A, Grant, Imposition, Measure, O, Risk, Role, Verb, action_of
+from activities.kit.words.shell import command
 from activities.metrics.telemetry import BlastRadius
 from activities.organisation.catalogue import Catalogue, Deployed
 from activities.organisation.organisation import Organisation, ReadAll
@@ -22,6 +23,7 @@ from workflows.errors import HandOver, RetriesExhausted
 from workflows.people.context import Announcer
 from workflows.people.questions import Questions
 from workflows.severity.facts import Facts, Quality
+from workflows.status import Task
 
 
 class Verbs:
@@ -91,18 +93,23 @@ class Verbs:
         step = next(step for step in reversed(self.state.steps) if step.verb == action_of(verb).name)
         self._proof.shadow.expect(imposed.measure, imposed.order, found, step)
 
-    async def ask(self, asks: str, *, roles: tuple[Role, ...], example: str) -> Any:
-        """A value that only people know."""
+    async def ask(self, asks: str, *, roles: tuple[Role, ...], example: str, about: Task | None = None) -> Any:
+        """A value that only people know. `about`: the task whose end the answer attests, and which it ticks."""
         decision = await self._questions.fact(asks, roles=roles, example=example)
-        return decision.question.answers[-1].value
+        answer = decision.question.answers[-1]
+        if about is not None and about.open:
+            self.state.tick(about, answer.by, str(answer.value))
+        return answer.value
 
     def note(self, text: str, kind: str = "note", by: str = "automation") -> None:
         self.state.note(kind, text, by=by)
 
-    def task(self, text: str, owner: Role, by_hand: tuple[str, ...] = ()) -> None:
+    def task(self, text: str, owner: Role, by_hand: tuple[str, ...] = ()) -> Task:
         """Hand a step to a person because no system of ours can do it. Stated in status and timeline, never silent."""
-        self.state.task(text, owner, by_hand)
-        self._announcer.say(f"Task for {owner.title}: {text}")
+        task = self.state.task(text, owner, by_hand)
+        done = command("incident", "done", self.state.id, str(task.number))
+        self._announcer.say(f"Task {task.number} for {owner.title}: {text}. When it is done: `{done}`")
+        return task
 
     def suspect(self, what: str) -> None:
         """What must be seen to be ill before automation changes anything alone, where it is not the service itself."""

@@ -11,7 +11,7 @@ from workflows.incident import Severity, State
 from workflows.people.approvals import Approvals
 from workflows.people.roster import RoleAssignments
 from workflows.severity.adjustment import SeverityHistory
-from workflows.status import Step
+from workflows.status import Step, Task
 
 
 class IncidentContext(Protocol):
@@ -34,6 +34,7 @@ class IncidentContext(Protocol):
     hypotheses: list[str]
     impact: str
     scope: str
+    tasks: list[Task]
 
     @property
     def shadow(self) -> bool: ...
@@ -46,6 +47,7 @@ class IncidentContext(Protocol):
 
     def assumes(self, action: Action) -> bool: ...
     def commander(self) -> str: ...
+    def tick(self, task: Task, by: str, said: str) -> None: ...
     def set_severity(self, to: Severity, because: str, by: str) -> None: ...
     def note(self, kind: str, text: str, *, by: str = ..., step: Step | None = ..., **facts: str | int | float | bool | None) -> None: ...
     def follow_up(self, text: str, owner: Role, due: str = ...) -> None: ...

@@ -29,6 +29,7 @@ MESSAGES = {
     "done_by_hand": 'A failed step was done by hand; it is verified: "3-4XQ2-M9KD" or {"question": 3, "by": "lee", "reason": "…"}',
     "hand_over": 'Stop the playbook and carry on by hand: "3-4XQ2-M9KD" or {"question": 3, "by": "dana", "reason": "…"}',
     "acknowledge": 'Take the page, or accept the role you were offered; the first with the role takes command: {"by": "dana"}',
+    "done": 'Tick a task for people: {"task": 2, "by": "lee", "text": "how it ended"}',
     "note": 'Put a line on the timeline: "text" or {"by": "dana", "text": "…", "about": "hypothesis|impact|scope"}',
     "assign": 'Give somebody a role, or offer one that somebody holds: {"role": "ops_lead", "to": "lee", "by": "dana"}',
     "reclassify": 'Change the severity: {"severity": "SEV-1", "by": "dana", "reason": "…"}',
@@ -56,6 +57,7 @@ class Message(BaseModel):
     severity: str | int = ""
     false_alarm: bool = False
     question: int | None = None
+    task: int | None = None
     code: str = ""
     value: Any = None
     procedure: str = ""

@@ -204,10 +204,15 @@ class Procedures:
         rollback.knows(gate.schema_version)
         return rollback
 
+    def _attester(self) -> str:
+        """Who gave the latest answer."""
+        answers = [answer for question in self._verbs.state.approvals.questions for answer in question.answers]
+        return max(answers, key=lambda one: one.at).by
+
     async def _attested(self, task: ByHandOnly) -> None:
         """A task for a person, and their word with the numbers; what is missing is asked for again."""
         verbs = self._verbs
-        verbs.task(
+        given = verbs.task(
             f"{task.title}: automation never does this. Better: {task.better}. Otherwise export, count, do it, count again",
             task.owner,
             (task.export, task.census, task.command, task.census),
@@ -223,5 +228,7 @@ class Procedures:
                 counted = f"exported to {answer['exported']}, {answer['before']} before, {answer['after']} after"
             if counted or answer == "not done":
                 verbs.note(f"{task.title}: {counted or 'not done'}", "attested")
+                if counted and given.open:
+                    verbs.state.tick(given, self._attester(), counted)
                 return
             verbs.note(f"{task.title}: the answer lacks exported, before or after; asked again")

@@ -147,10 +147,10 @@ class Outage:
             await verbs.impose(SWITCHED_OFF, switch_off(flag, f"suspected: {change.in_words()}", verbs.policy), facts=found.reasons[:3])
         else:
             what = f"Undo {change.in_words()}"
-            verbs.task(what, Role.OPS_LEAD)
+            task = verbs.task(what, Role.OPS_LEAD)
             if not verbs.state.shadow:  # there people do what they find right; the metrics say when it has helped
                 example = '"reverted in config repository, commit 3f2a"'
-                await verbs.ask(f"{what}: done?", roles=(Role.OPS_LEAD, Role.INCIDENT_COMMANDER), example=example)
+                await verbs.ask(f"{what}: done?", roles=(Role.OPS_LEAD, Role.INCIDENT_COMMANDER), example=example, about=task)
 
     async def roll_back_anyway(self, found: Diagnosis) -> None:
         """The cause is still unknown after a quarter of an hour: the top-ranked change is rolled back, when it may be (spec §9.1.6)."""
