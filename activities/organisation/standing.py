@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from activities.action import Call, Effect, Limits, Order, Refused, System, Value, action, digest
-from activities.identity.codes import Codes
+from activities.identity.codes import Codes, place
 from activities.ledger.database import insert_into
 from activities.ledger.ledger import Ledger
 from activities.ledger.tables import Instant, required, tables
@@ -180,8 +180,3 @@ class StandingPolicies(System):
         return self._codes.seal(
             {name: str(row[name]) for name in ("policy", "digest", "person", "verdict")} | {"at": row["at"].isoformat()}
         )
-
-
-def place(name: str) -> str:
-    """What a code for signing is bound to, where a code of an incident is bound to its id."""
-    return f"policy/{name}"
