@@ -118,13 +118,18 @@ def test_every_playbook_has_a_section_and_a_name_of_its_own() -> None:
 
 def test_activities_are_invoked_in_one_place() -> None:
     """Only then can risk, approval, key, retries and timeline not be forgotten."""
-    found = [
-        p.relative_to(ROOT).as_posix()
-        for p in files("workflows")
-        if "execute_activity" in p.read_text() or "execute_local" in p.read_text()
-    ]
+    found = [p.relative_to(ROOT).as_posix() for p in files("workflows") if re.search(r"\b(execute|start)_(local_)?activity", p.read_text())]
     assert found == ["workflows/engine/invoker.py"]
-    assert (ROOT / found[0]).read_text().count("workflow.execute_activity(") == 1
+    assert (ROOT / found[0]).read_text().count("workflow.start_activity(") == 1
+
+
+def test_tasks_are_begun_awaited_and_cancelled_in_one_place() -> None:
+    """Only there a cancel always ends a task: an activity that answers at that moment makes the SDK forget it."""
+    at_large = re.compile(
+        r"\.cancel\(|\b(create_task|ensure_future|TaskGroup|gather|shield|uncancel)\(|(?<!begun\()workflow\.execute_child"
+    )
+    found = [p.relative_to(ROOT).as_posix() for p in files("workflows") if at_large.search(p.read_text())]
+    assert found == ["workflows/people/background.py"]
 
 
 def test_approval_is_granted_in_one_place() -> None:

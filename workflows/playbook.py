@@ -21,6 +21,7 @@ from workflows.engine.verbs import Verbs
 from workflows.errors import HandOver
 from workflows.first_minutes.first_minutes import FirstMinutes
 from workflows.incident import Card, Incident, Joined, Phase, State
+from workflows.people.background import begun, stopped
 from workflows.people.commands import IncidentCommands
 from workflows.people.messages import MessageHandlers, alert_of, incident_of
 from workflows.people.questions import Questions
@@ -77,27 +78,22 @@ class Playbook(Verbs, MessageHandlers):
         if self.state.rehearsing:
             return await self._rehearse(body)
         cancelled: asyncio.CancelledError | None = None
-        recording = asyncio.create_task(self._recorder.run())
+        recording = begun(self._recorder.run())
         self._comms.start()
         self.first_minutes.start()
-        planning = asyncio.create_task(plan_ahead(self.state))
-        work = asyncio.create_task(self._follow(body))
+        planning, work = begun(plan_ahead(self.state)), begun(self._follow(body))
         try:
             await workflow.wait_condition(lambda: work.done() or self._commands.stand_down is not None)
         except asyncio.CancelledError as asked:
             cancelled = asked
-        if not work.done():
-            self._invoker.stopping = work
-            work.cancel()
-        try:
-            await work
-        except asyncio.CancelledError:
+        await stopped(work)
+        if work.cancelled():
             self.state.note("stopped", "the playbook was stopped; its work has ended")
-        planning.cancel()
-        # One after another, without new tasks: this runs at cache eviction too, where none may be made.
+        else:
+            work.result()  # what broke it is not lost
         await self.first_minutes.stop()
         await self.procedures.stop()
-        await asyncio.gather(planning, return_exceptions=True)
+        await stopped(planning)
         if self.state.run_state is not State.RESOLVED:
             await self._ending.stop(self._commands.stand_down, cancelled is not None)
         await self._close(recording)

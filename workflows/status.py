@@ -105,6 +105,7 @@ class Status(Shown):
     service: str = ""
     scope: str = ""  # in people's own words, the newest: `incident note --scope`
     impact: str = ""  # likewise
+    blast_radius: str = ""  # who is hit, as it was measured last
     hypotheses: tuple[str, ...] = ()
     severity: Severity
     peak_severity: Severity

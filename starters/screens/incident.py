@@ -92,7 +92,12 @@ class _Screen:
             yield from self.lines(f"because {'; '.join(map(plain, status.because))}")
         guesses = status.hypotheses if self.full else status.hypotheses[-1:]
         more = f" (and {len(status.hypotheses) - 1} earlier: --full)" if not self.full and len(status.hypotheses) > 1 else ""
-        for name, said in (("scope", status.scope), ("impact", status.impact), *(("hypothesis", guess) for guess in guesses)):
+        for name, said in (
+            ("scope", status.scope),
+            ("impact", status.impact),
+            ("radius", status.blast_radius),
+            *(("hypothesis", guess) for guess in guesses),
+        ):
             if said:
                 yield from self.lines(f"{name}: {plain(said)}{more if name == 'hypothesis' else ''}", most=1)
         if status.paused_by:

@@ -3,7 +3,6 @@
 Each part is an object of its own; they are started here, learn here what happened, and share one clock (seed §1.1, spec §6).
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
@@ -30,11 +29,11 @@ from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
 from workflows.errors import RetriesExhausted
 from workflows.incident import Phase, State
-from workflows.people.background import BackgroundTasks
+from workflows.people.background import BackgroundTasks, together
 from workflows.people.questions import Questions
 from workflows.waiting import waited
 
-NEWS = ("done", "adopted", "failed", "granted", "declined", "mitigated", "severity")  # kinds of entries
+NEWS = ("done", "adopted", "failed", "granted", "declined", "mitigated", "severity", "blast radius")  # kinds of entries
 
 
 class Comms(Part):
@@ -173,7 +172,7 @@ class Comms(Part):
         try:
             await self._try_again()
             duties, attempt = self._cadence.due(workflow.now()), self._background.attempt
-            await asyncio.gather(*(attempt(duty.value, self._duties[duty]()) for duty in duties if duty is not Duty.ROOM))
+            await together(*(attempt(duty.value, self._duties[duty]()) for duty in duties if duty is not Duty.ROOM))
             if Duty.ROOM in duties:
                 self._ticket.update()
         finally:

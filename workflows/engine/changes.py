@@ -46,14 +46,6 @@ class Steps:
         steps.append(step)
         return step
 
-    def done(self, step: Step, answer: object) -> None:
-        """It was carried out, found done already, or only noted (a plan, or shadow mode)."""
-        if isinstance(answer, Effect):
-            state = StepState.ASSUMED if answer.assumed else StepState.ADOPTED if answer.adopted else StepState.DONE
-            self.state.end(step, state, f"{answer.summary} (proven by {answer.proven_by})")
-        else:
-            self.state.end(step, StepState.DONE, getattr(answer, "summary", "") or "looked")
-
     async def repair(self, step: Step, verb: Verb[Any, Any], order: Order, out: RetriesExhausted, *, may_skip: bool) -> bool:
         """Ask what to do about a step that cannot be done. True: skip it. False: try again. Raises `HandOver`."""
         state = self.state
@@ -90,7 +82,7 @@ class Changes(Steps):
         except RetriesExhausted as out:
             self.state.end(step, StepState.FAILED, f"unknown: {out.why}")
             return None
-        self.done(step, answer)
+        self.state.done(step, answer)
         return answer
 
     async def propose(
@@ -125,7 +117,7 @@ class Changes(Steps):
                     return None
                 again = True
             else:
-                self.done(step, answer)
+                self.state.done(step, answer)
                 return answer
 
     def needs_approval(self, verb: Verb[O, Any], order: O) -> bool:

@@ -96,7 +96,7 @@ class Impositions(Steps):
                 attempt.imposed.order = attempt.imposed.order.late_until_known(effect.late_until)
             if effect.assumed:
                 self.proof.shadow.expect(attempt.measure, wanted, found, attempt.step)
-            self.done(attempt.step, effect)
+            self.state.done(attempt.step, effect)
             return ChangeResult(effect, imposed=attempt.imposed)
 
     async def _once(self, attempt: _Attempt[I]) -> tuple[Effect, I, object]:

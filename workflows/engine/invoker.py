@@ -9,13 +9,15 @@ from typing import Any, cast
 
 from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
 
 from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience, Risk, Verb, action_of
+from activities.metrics.telemetry import BlastRadius
 from activities.organisation.standing import StandingOf, StandingPolicies, StandingPolicy
 from activities.values import span
 from workflows.engine.state import IncidentState
 from workflows.errors import ApprovalEnded, NeedsApproval, NotSentInShadow, RetriesExhausted
+from workflows.people.background import settled
 from workflows.status import Step, StepState
 
 
@@ -30,7 +32,6 @@ class Invoker:
         self._state = state
         self._keys = keys or state.id
         self.counts: dict[str, int] = defaultdict(int, counts or {})
-        self.stopping: asyncio.Task[None] | None = None  # a task that was cancelled: an activity that completes must not let it go on
         self._short = 0  # how many activities are under way that end in a moment
         self.began_at: datetime | None = None  # the latest workflow task in which an activity was begun
         # One change at a time per system: two of our own branches must not race for the same route or policy.
@@ -42,7 +43,7 @@ class Invoker:
         return not self._short
 
     def risk(self, verb: Verb[O, Any], order: Order) -> Risk:
-        """The class of this very order, raised to a question's when automation's caps are used up, or nothing shows that it is needed (spec §2.4)."""
+        """The class of this very order; a question's, when automation's caps are used up or nothing shows that it is needed (spec §2.4)."""
         state, limits = self._state, self._state.policy.limits
         action = action_of(verb)
         risk = action.risk(order, limits)
@@ -74,6 +75,8 @@ class Invoker:
         if action.name not in state.policy.standing or not all(order.within_limits(state.policy.limits) for order in orders):
             return None
         await self.measure_again(verb, orders[0])
+        if state.confidence < state.policy.limits.trigger_confidence:
+            return None
         if not all(self._has_evidence(action, order, named=False) for order in orders):
             state.note("not authorised", f"the standing policy for {action.name} holds only for what we have measured ourselves just now")
             return None
@@ -127,7 +130,7 @@ class Invoker:
         if narrow:
             self._state.narrow_actions.append(workflow.now())
         step.state = StepState.RUNNING
-        return await self._invoke(verb, order, step.key, order.effect(), grant=grant, again=again)
+        return await self._invoke(verb, order, step.key, order.effect(), grant=grant, again=again, step=step)
 
     async def act(self, verb: Verb[O, A], order: O, *, grant: Grant | None = None) -> A:
         """Invoke a change that is no step of a playbook, under the same rules. Raises `RetriesExhausted`, and `NeedsApproval`."""
@@ -147,7 +150,9 @@ class Invoker:
         if risk >= Risk.C2 and (grant is None or order.digest(name) not in grant.covers):
             raise NeedsApproval(f"{name} on {order.target()} is {risk.label} and was not granted")
 
-    async def _invoke(self, verb: Verb[O, A], order: O, key: str, summary: str, *, grant: Grant | None = None, again: bool = False) -> A:
+    async def _invoke(
+        self, verb: Verb[O, A], order: O, key: str, summary: str, *, grant: Grant | None = None, again: bool = False, step: Step | None = None
+    ) -> A:  # fmt: skip
         state, action = self._state, action_of(verb)
         tries = state.policy.patience[action.patience]
         call = Call(
@@ -158,29 +163,32 @@ class Invoker:
         short = action.patience in (Patience.READ, Patience.CHANGE)
         self._short += short
         self.began_at = workflow.now()
+        work = workflow.start_activity(
+            verb,
+            args=[order, call],
+            summary=summary[:200],
+            start_to_close_timeout=tries.each_try,
+            heartbeat_timeout=tries.heartbeat,
+            retry_policy=RetryPolicy(
+                initial_interval=tries.first_pause, maximum_interval=tries.longest_pause, maximum_attempts=tries.tries
+            ),
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            priority=Priority(priority_key=int(state.severity)),
+        )
         try:
-            answer = await workflow.execute_activity(
-                verb,
-                args=[order, call],
-                summary=summary[:200],
-                start_to_close_timeout=tries.each_try,
-                heartbeat_timeout=tries.heartbeat,
-                retry_policy=RetryPolicy(
-                    initial_interval=tries.first_pause, maximum_interval=tries.longest_pause, maximum_attempts=tries.tries
-                ),
-                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-                priority=Priority(priority_key=int(state.severity)),
-            )
+            answer = await settled(work)
+        except asyncio.CancelledError:
+            if step is not None and work.done() and not work.cancelled() and work.exception() is None:
+                state.done(step, work.result())  # whoever waited for it was stopped: it was done all the same
+            raise
         except ActivityError as failure:
-            if is_cancelled_exception(failure):
-                raise asyncio.CancelledError from failure
             raise _retries_exhausted(failure) from failure
         finally:
             self._short -= short
+        if isinstance(answer, BlastRadius) and getattr(order, "service", "") == state.incident.service:
+            state.measured(answer)
         for symptom in state.evidence.take(verb, order, answer, state.policy, call.at):
             state.note("evidence", f"{symptom.of}: {symptom.says}")
-        if self.stopping is not None and asyncio.current_task() is self.stopping:
-            raise asyncio.CancelledError
         return answer
 
 

@@ -113,7 +113,7 @@ class Lifts(Steps):
                     return False
                 again = True
                 continue
-            self.done(step, effect)
+            self.state.done(step, effect)
             if effect.seen_at is not None:
                 await self.proof.until(effect.seen_at, "")
             return True

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 
-from activities.action import OURS, Action, Patience, Role
+from activities.action import OURS, Action, Effect, Patience, Role
+from activities.metrics.telemetry import BlastRadius
 from activities.organisation.policy import Policy
 from activities.texts.wording import code_name, traces
 from workflows.engine.evidence import EvidenceBook
@@ -41,6 +42,8 @@ class IncidentState:
         self.approvals = Approvals(incident_id)
         self.measures = Measures()
         self.evidence = EvidenceBook()
+        self.blast_radius = ""  # who is hit, as it was measured last
+        self._radius: BlastRadius | None = None
         self.suspect = ""  # what is suspected, where it is not the service itself: `provider/aurora`
         self.severity_history = SeverityHistory(at)
         self.severity = self.peak_severity = card.floor if card.sure else worst(card.floor, UNSURE)
@@ -107,9 +110,25 @@ class IncidentState:
         """One line on the timeline, now."""
         self.timeline.note(workflow.now(), kind, text, by=by, phase=self.phase.value, step=step.number if step else None, **facts)
 
+    def done(self, step: Step, answer: object) -> None:
+        """It was carried out, found done already, or only noted (a plan, or shadow mode)."""
+        if isinstance(answer, Effect):
+            state = StepState.ASSUMED if answer.assumed else StepState.ADOPTED if answer.adopted else StepState.DONE
+            self.end(step, state, f"{answer.summary} (proven by {answer.proven_by})")
+        else:
+            self.end(step, StepState.DONE, getattr(answer, "summary", "") or "looked")
+
     def end(self, step: Step, state: StepState, result: str) -> None:
         step.state, step.result, step.ended_at = state, result, workflow.now()
         self.note(state.value, f"{step.verb} {step.target}: {result}", step=step, verb=step.verb, target=step.target, key=step.key)
+
+    def measured(self, radius: BlastRadius) -> str:
+        """Keep the blast radius as it was measured, and tell of it when it is known first or has changed materially."""
+        before, self._radius, self.blast_radius = self._radius, radius, radius.in_words
+        if before is not None and not radius.differs(before):
+            return ""
+        self.note("blast radius", self.blast_radius)
+        return self.blast_radius
 
     def task(self, text: str, owner: Role, by_hand: tuple[str, ...] = ()) -> Task:
         """Work for a person, stated in status and timeline."""

@@ -1,7 +1,5 @@
 """The verbs of a playbook: what its `run` and its helpers may do. Each is the method of the part that does it; the parts are private."""
 
-import asyncio
-from collections.abc import Coroutine
 from typing import Any, NoReturn
 
 from temporalio import workflow
@@ -20,6 +18,7 @@ from workflows.engine.measures import Imposed
 from workflows.engine.proof.proof import Proof
 from workflows.engine.state import IncidentState
 from workflows.errors import HandOver, RetriesExhausted
+from workflows.people.background import together
 from workflows.people.context import Announcer
 from workflows.people.questions import Questions
 from workflows.severity.facts import Facts, Quality
@@ -46,7 +45,8 @@ class Verbs:
         self.lift, self.lift_measures, self.keep, self.ended = lifts.lift, lifts.lift_measures, lifts.keep, lifts.ended
         # People: something only a person may say; an after-action item; the war room; a page.
         self.confirm, self.follow_up, self.say, self.page = questions.confirmation, state.follow_up, announcer.say, announcer.page
-        # Time.
+        # Readings and changes side by side; time.
+        self.together = together
         self.rest, self.until, self.stable, self.holds = proof.rest, proof.until, proof.stable, proof.holds
 
     @property
@@ -131,14 +131,3 @@ class Verbs:
         """Classify again on what is known now. Automation may only raise."""
         if self.state.classify(facts, Quality(radius.quality) if radius else Quality.UNKNOWN):
             self._announcer.severity_raised()
-
-    async def together(self, *work: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:
-        """Side by side; when one fails the others are stopped first, and waited for."""
-        tasks = [asyncio.create_task(each) for each in work]
-        try:
-            return tuple(await asyncio.gather(*tasks))
-        except (Exception, asyncio.CancelledError):
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            raise

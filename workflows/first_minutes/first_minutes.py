@@ -16,6 +16,7 @@ from workflows.first_minutes.checklist import ITEMS, due_at
 from workflows.first_minutes.freezes import ServiceFreezes
 from workflows.first_minutes.progress import ticks
 from workflows.incident import Severity
+from workflows.people.background import begun, stopped
 from workflows.status import ItemState
 from workflows.waiting import waited
 
@@ -34,14 +35,12 @@ class FirstMinutes:
     def start(self) -> None:
         """Begin everything that is due at T0."""
         for what, work in (("change freeze", self._freeze()), ("telemetry snapshot", self._snapshot()), ("checkpoint", self._checkpoint())):
-            self._tasks.append(asyncio.create_task(self._attempt(what, work)))
+            self._tasks.append(begun(self._attempt(what, work)))
 
     async def stop(self) -> None:
         """Start nothing more; what is under way (a freeze that nobody could prove so far) is given up and comes to rest."""
         self._ending = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await stopped(*self._tasks)
 
     async def _attempt(self, what: str, work: Awaitable[None]) -> None:
         try:

@@ -24,6 +24,7 @@ from workflows.errors import NeedsApproval, NotAccepted, RetriesExhausted
 from workflows.freeze.holding import Authority, Holding, NotProven
 from workflows.freeze.state import Freeze
 from workflows.incident import Answer, Question, Silence
+from workflows.people.background import begun, ended
 from workflows.people.messages import Message, MessageReceiver, add_message_handlers, read
 from workflows.people.permissions import AccessCheck, Capability, whose
 from workflows.people.questions import ApprovalTerms, Questions
@@ -93,7 +94,7 @@ class ChangeFreeze(FreezeMessages):
                     raise
                 freeze.note("refused", f"cancelled by an operator, and held all the same: {freeze.record.names}; release it instead")
         await self.questions.settle()
-        await asyncio.gather(*self._asking.values(), return_exceptions=True)
+        await ended(*self._asking.values())
         return freeze.public()
 
     async def receive(self, name: str, given: Sequence[object]) -> Effect | str:
@@ -185,7 +186,7 @@ class ChangeFreeze(FreezeMessages):
             return next((q for q in self.freeze.approvals.questions if q.open and covered in q.covers), None)
 
         if found() is None:
-            self._asking[covered] = asyncio.create_task(ask())
+            self._asking[covered] = begun(ask())
             await workflow.wait_condition(lambda: found() is not None)
         return found() or self.freeze.approvals.questions[-1]
 

@@ -33,6 +33,7 @@ class IncidentContext(Protocol):
     breached: bool
     hypotheses: list[str]
     impact: str
+    blast_radius: str
     scope: str
     tasks: list[Task]
 

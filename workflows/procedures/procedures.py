@@ -29,7 +29,7 @@ from activities.write_gate.write_gate import READ_ONLY, WriteGateOf, WriteGates,
 from workflows.engine.verbs import Verbs
 from workflows.errors import HandOver, NotAccepted, RetriesExhausted
 from workflows.first_minutes.freezes import ServiceFreezes
-from workflows.people.background import stopped
+from workflows.people.background import begun, stopped
 from workflows.people.messages import Message
 from workflows.procedures.rollback import Rollback
 
@@ -136,7 +136,7 @@ class Procedures:
         what = str(self._setting(wanted).of) if asked.procedure in measures() else asked.flag or wanted.service
         why = f": {asked.reason}" if asked.reason else ""
         self._verbs.state.note("procedure", f"{asked.procedure} {what}{why}", by=asked.by)
-        self._running.append(asyncio.create_task(self._run(wanted)))
+        self._running.append(begun(self._run(wanted)))
         return f"{asked.procedure} has begun; it asks whatever it needs: {command('incident', 'watch', self._verbs.state.id)}"
 
     async def stop(self) -> None:

@@ -134,7 +134,8 @@ async def test_a_code_is_for_one_person_and_one_text(desk: Desk) -> None:
     ids=["the text", "the limits that bound it", "who is on the roster"],
 )
 async def test_what_was_signed_is_void_when_anything_of_it_changes(desk: Desk, change: Callable[[str], str]) -> None:
-    await desk.sign("dana"), await desk.sign("pat")
+    await desk.sign("dana")
+    await desk.sign("pat")
     desk.writes(change=change)
     assert desk.why_not().startswith("two people must sign it")
 

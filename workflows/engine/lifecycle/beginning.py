@@ -13,6 +13,7 @@ from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
 from workflows.engine.verbs import Verbs
 from workflows.errors import RetriesExhausted
+from workflows.people.background import begun, settled
 from workflows.status import Outcome, Planned, Status
 
 
@@ -71,10 +72,11 @@ async def plan_ahead(state: IncidentState) -> None:
     await workflow.wait_condition(lambda: bool(state.incident.service))
     rehearsal = state.incident.model_copy(update={"rehearsal": True, "delivery": ""})
     try:
-        outcome: Outcome = await workflow.execute_child_workflow(
+        planning = begun(workflow.execute_child_workflow(
             state.playbook, rehearsal, id=f"{state.id}-plan", result_type=Outcome, static_summary="what is still to come",
             parent_close_policy=workflow.ParentClosePolicy.TERMINATE, task_timeout=workflow.info().task_timeout,
-        )  # fmt: skip
+        ))  # fmt: skip
+        outcome = await settled(planning)
     except ChildWorkflowError as failed:
         state.note("no plan", str(failed.cause or failed))
         return

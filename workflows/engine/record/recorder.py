@@ -16,6 +16,7 @@ from workflows.engine.invoker import Invoker
 from workflows.engine.record.details import details
 from workflows.engine.state import IncidentState
 from workflows.errors import RetriesExhausted
+from workflows.people.background import beside
 from workflows.status import ItemState, Outcome, Status
 
 PHASE = SearchAttributeKey.for_keyword("IncidentPhase")
@@ -74,14 +75,16 @@ class Recorder:
 
     async def run(self) -> None:
         """Until everything is written after `stop` was called."""
-        marking = asyncio.create_task(self._mark_lines())
+        async with beside(self._mark_lines()):
+            await self._write_batches()
+
+    async def _write_batches(self) -> None:
         while True:
             await workflow.wait_condition(lambda: self._ending or self._changed())
             await self._hold_back()
             if self._changed() or self._state.timeline.unrecorded:
                 await self._write()
             elif self._ending:
-                marking.cancel()
                 return
 
     async def _mark_lines(self) -> None:
@@ -126,7 +129,8 @@ class Recorder:
         state = self._state
         return (
             len(state.timeline.entries), state.phase, state.run_state, state.severity, state.next_update_due, state.waiting_for, state.paused_by,
-            state.room, state.ticket, state.status_page, state.alerts, state.outcome, state.acknowledged_at, len(state.follow_ups), sum(task.open for task in state.tasks),
+            state.room, state.ticket, state.status_page, state.alerts, state.outcome, state.acknowledged_at, len(state.follow_ups),
+            sum(task.open for task in state.tasks), state.blast_radius,
             state.restricted, state.assignments.solo, state.traces, len(state.plan), tuple(s.state for s in state.steps),
             tuple((q.state, q.escalation, len(q.answers)) for q in state.approvals.questions),
             tuple((i.number, i.certain, i.held_by) for i in state.measures.standing),

@@ -4,7 +4,6 @@ The likeliest cause is acted on first; when that does not end the symptom it is 
 tried. The latest change is a suspect like any other: an innocent one is cleared when undoing it does not help.
 """
 
-import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
@@ -60,7 +59,7 @@ class Outage:
             "gate": verbs.look(WriteGates.read, WriteGates.look(WriteGateOf(service=name))),
             "feeds": verbs.look(Feeds.of_service, FeedsOf(service=name)),
         }
-        found = dict(zip(looks, await asyncio.gather(*looks.values()), strict=True))
+        found = dict(zip(looks, await verbs.together(*looks.values()), strict=True))
         self.findings = TriageFindings(service=name, at=workflow.now(), pace=verbs.policy.pace, mitigation=mitigation, **found)
         self.writes.gate = self.findings.gate
 
