@@ -27,37 +27,10 @@ from temporalio.exceptions import ApplicationError
 
 from activities.kit.pulse import beating
 from activities.kit.validity import VALIDITY, Validity
+from activities.outcomes import Expired, Lapsed, NotYet, Refused
 from activities.values import Patience, Risk, Role, Value, filled
 
-__all__ = ["Patience", "Risk", "Role", "Value"]  # most rooms take these from here
-
-
-class Refused(ApplicationError):
-    """No, and no again: asking a second time would not help."""
-
-    def __init__(self, why: str, *details: Any, kind: str = "Refused") -> None:
-        super().__init__(why, *details, type=kind, non_retryable=True)
-
-
-class Expired(Refused):
-    """The approval ended before it could be carried out. Nothing was done, and the same may be asked again."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why, kind="Expired")
-
-
-class NotYet(ApplicationError):
-    """Not now, or done but not proven yet; worth another try `after` (a real duration, not a policy one)."""
-
-    def __init__(self, why: str, after: timedelta | None = None) -> None:
-        super().__init__(why, type="NotYet", next_retry_delay=after)
-
-
-class Lapsed(ApplicationError):
-    """What we held by a lease ran out while nobody renewed it. The target is safe; look again and take the step again."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why, type="Lapsed", non_retryable=True)
+__all__ = ["Expired", "Lapsed", "NotYet", "Patience", "Refused", "Risk", "Role", "Value"]  # most rooms take these from here
 
 
 class Limits(Value):

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from activities.action import Call, Effect, Limits, Order, Refused, System, Value, action, digest
 from activities.identity.codes import Codes, place
+from activities.kit.words.shell import command
 from activities.ledger.database import insert_into
 from activities.ledger.ledger import Ledger
 from activities.ledger.tables import Instant, required, tables
@@ -47,6 +48,10 @@ class SignPolicy(StandingOf, effect="{person} signs the standing policy for {nam
     person: str
     code: str
 
+    def by_hand(self) -> tuple[str, ...]:
+        """It sends a code, and says how to go on: nobody signs without one."""
+        return (command("incident", "policy", "sign", self.name, "--as", self.person),)
+
 
 class RevokePolicy(StandingOf, effect="{person} revokes the standing policy for {name}"):
     """End it. The same text never comes into force again; one with another date may."""
@@ -54,6 +59,9 @@ class RevokePolicy(StandingOf, effect="{person} revokes the standing policy for 
     undone = "write another date into the file, and sign that"
 
     person: str
+
+    def by_hand(self) -> tuple[str, ...]:
+        return (command("incident", "policy", "revoke", self.name, "--as", self.person),)
 
 
 class Signature(Value):
