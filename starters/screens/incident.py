@@ -225,5 +225,6 @@ class _Screen:
             owner, due = task.owner.title + (f" ({plain(who)})" if who else ""), f" · due {plain(task.due)}" if task.due else ""
             ended = f" · done {task.done_at:%H:%M:%S} UTC by {plain(task.done_by)}" if task.done_at else ""
             said = f": {plain(task.said)}" if task.said else ""
-            yield from self.lines(f"{'☐' if task.open else '☑'} {task.number} {owner}: {plain(task.text)}{due}{ended}{said}", indent="  ")
+            number = f"{task.number} " if tasks is self.status.tasks else ""  # what `incident done` takes; follow-ups are ticked elsewhere
+            yield from self.lines(f"{'☐' if task.open else '☑'} {number}{owner}: {plain(task.text)}{due}{ended}{said}", indent="  ")
             yield from self.commands("by hand", task.by_hand) if self.full and task.open else ()
