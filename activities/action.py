@@ -3,16 +3,18 @@
 An *order* says what is wanted of a system, in values only. A *verb* carries an order out. `@action` declares a verb's risk, who may
 grant it and how patient we are with it, where the verb is defined; nothing about that is decided where it is called.
 
-Three outcomes, and no fourth::
+The outcomes, and there is no other::
 
     returns            the order is carried out and proven by reading back
     raises Refused     the system (or a rule of ours) says no, and will say no again: do not retry
     raises NotYet      not now, or not proven yet: try again after a while
+    raises Contended   another incident holds the same thing and needs it otherwise (`kit/holding.py`): a person decides
     (any other exception means that we do not know; the next attempt looks before it acts)
 """
 
 import functools
 import hashlib
+import inspect
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
@@ -25,10 +27,11 @@ from pydantic import JsonValue
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.kit.holding import Alone, Holders
 from activities.kit.pulse import beating
-from activities.kit.validity import VALIDITY, Validity
-from activities.outcomes import Expired, Lapsed, NotYet, Refused
-from activities.values import Patience, Risk, Role, Value, filled
+from activities.kit.validity import VALIDITY, Validity, server_time
+from activities.outcomes import ON_THE_BOOK, Expired, Lapsed, NotYet, Refused
+from activities.values import Concern, Patience, Risk, Role, Value, filled
 
 __all__ = ["Expired", "Lapsed", "NotYet", "Patience", "Refused", "Risk", "Role", "Value"]  # most rooms take these from here
 
@@ -109,6 +112,10 @@ class Order(Value):
         """Whether a standing policy may cover it: it goes no further than what was signed for (spec §2.5.6)."""
         return True
 
+    def left_to(self, others: str) -> "Effect":
+        """Nothing was done, because others still need it as it is."""
+        return self.done("our hold has ended, nothing was written", f"{self.target()} is left as it is, for {others}", adopted=True)
+
     def digest(self, verb: str) -> str:
         """What an approval is bound to: verb, target and parameters (spec §2.5)."""
         wanted = self.model_dump(mode="json", exclude=set(self.volatile))
@@ -147,6 +154,7 @@ class Call(Value):
     grant: Grant | None = None
     limits: Limits = Limits()
     observe_only: bool = False
+    concern: Concern = Concern.AVAILABILITY  # what its incident is about
     write_access: tuple[str, ...] | None = None  # the systems that may be written to; None: all (shadow mode names those it was granted)
 
 
@@ -201,26 +209,27 @@ class Book(Protocol):
 
 
 class System:
-    """A system outside, with its verbs. The book is optional so that a verb can be driven alone in a test."""
+    """A system outside, with its verbs. A verb can be driven alone in a test: without a book, and as if nobody held anything."""
 
     book: Book | None = None
+    holders: Holders = Alone()
 
 
 def action(
-    name: str,
-    *,
-    risk: RiskOf = Risk.C0,
-    asks: tuple[Role, ...] = (Role.OPS_LEAD,),
-    patience: Patience | None = None,
-    writes: bool = False,
-    on_suspicion: bool = False,
-) -> Callable[[Verb[O, A]], Verb[O, A]]:
+    name: str, *, risk: RiskOf = Risk.C0, asks: tuple[Role, ...] = (Role.OPS_LEAD,), patience: Patience | None = None,
+    writes: bool = False, on_suspicion: bool = False,
+) -> Callable[[Verb[O, A]], Verb[O, A]]:  # fmt: skip
     """Declare a verb: its wire name `system.verb`, its risk (a function of the order, or fixed), and whom it asks.
 
     The verb refuses to run at C2 and above without a grant that covers this very order, even if a caller forgot to ask.
     `writes` marks a C0 verb that has an effect all the same (a page, a message to our own people): it goes on the book too.
     """
-    of_order: Callable[[Any, Limits], Risk] = (lambda _order, _limits: risk) if isinstance(risk, Risk) else risk
+    declared_risk: Callable[[Any, Limits], Risk] = (lambda _order, _limits: risk) if isinstance(risk, Risk) else risk
+
+    def of_order(order: Any, limits: Limits) -> Risk:
+        """Over what another incident needs, only on a person's word."""
+        return max(Risk.C2, declared_risk(order, limits)) if getattr(order, "over", ()) else declared_risk(order, limits)
+
     changes = writes or risk is not Risk.C0
 
     def declare(verb: Verb[O, A]) -> Verb[O, A]:
@@ -254,6 +263,12 @@ def action_of(verb: Verb[Any, Any]) -> Action:
     return declared
 
 
+def answer_of(verb: Verb[Any, A]) -> type[A]:
+    """The type of what a verb answers."""
+    answer: type[A] = inspect.get_annotations(inspect.unwrap(verb), eval_str=True)["return"]
+    return answer
+
+
 def _spare_ourselves(order: Order, limits: Limits) -> None:
     """Refuse what would take away the ground that we stand on. No approval helps: it is a change of policy, outside incidents."""
     for workload in order.workloads():
@@ -271,15 +286,10 @@ def _check_grant(name: str, order: Order, call: Call) -> None:
         raise Refused(f"no standing policy covers {order.effect()}: it is beyond its limits (organisation.toml, [policy.limits])")
     if order.digest(name) not in call.grant.covers:
         raise Refused(f"the approval of question {call.grant.question} is for something else than {name} on {order.target()}")
-    left = call.grant.expires_at - _server_time(call)
+    left = call.grant.expires_at - server_time(call.at)
     if left < timedelta(0):
         raise Expired(call.grant.ended)
     VALIDITY.set(Validity(left))
-
-
-def _server_time(call: Call) -> datetime:
-    """When the server gave this attempt out: our own clock may be minutes off, and the worker may have been away."""
-    return max(call.at, activity.info().started_time) if activity.in_activity() else call.at
 
 
 async def _on_the_book(name: str, risk: Risk, verb: Verb[O, A], system: System, book: Book, order: O, call: Call) -> A:
@@ -289,8 +299,7 @@ async def _on_the_book(name: str, risk: Risk, verb: Verb[O, A], system: System, 
     try:
         answer = await verb(system, order, call)
     except ApplicationError as said:
-        outcome = {"Refused": "refused", "Expired": "refused", "NotYet": "not yet"}.get(said.type or "", "unknown")
-        await book.ended(call, outcome, None, said.message)
+        await book.ended(call, ON_THE_BOOK.get(said.type or "", "unknown"), None, said.message)
         raise
     except Exception as broke:
         await book.ended(call, "unknown", None, f"{type(broke).__name__}: {broke}")
@@ -301,7 +310,12 @@ async def _on_the_book(name: str, risk: Risk, verb: Verb[O, A], system: System, 
 
 
 class Imposition(Order):
-    """An order for a temporary measure: it knows how to look first, and what lifts it again."""
+    """An order for a temporary measure: it knows how to look first, and what lifts it again.
+
+    `over`: other incidents that hold the same and need it otherwise; a person decided that they yield (spec §11).
+    """
+
+    over: tuple[str, ...] = ()
 
     def look(self) -> Order:
         """The order that reads the state before."""

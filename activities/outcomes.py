@@ -5,6 +5,9 @@ from typing import Any
 
 from temporalio.exceptions import ApplicationError
 
+# How the record calls them, by their type. Whatever else was raised: it is unknown what was done.
+ON_THE_BOOK = {"Refused": "refused", "Expired": "refused", "Contended": "refused", "NotYet": "not yet"}
+
 
 class Refused(ApplicationError):
     """No, and no again: asking a second time would not help."""

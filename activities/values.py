@@ -49,6 +49,22 @@ class Risk(IntEnum):
         return f"C{self.value}"
 
 
+class Concern(StrEnum):
+    """What an incident is about, in the order in which it goes first when two want one thing (spec §11)."""
+
+    EXFILTRATION = "stop active exfiltration"
+    ISOLATION = "tenant isolation"
+    INTEGRITY = "data integrity"
+    EVIDENCE = "evidence"
+    AVAILABILITY = "availability"
+    COST = "cost"
+    QUALITY = "quality"
+
+    def before(self, other: "Concern") -> bool:
+        order = list(Concern)
+        return order.index(self) < order.index(other)
+
+
 class Role(StrEnum):
     """Who does what in an incident (seed §0.2, spec §4)."""
 

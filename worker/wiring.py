@@ -11,6 +11,7 @@ from temporalio.client import Client
 from activities.action import Refused, System
 from activities.everything import verbs
 from activities.kit.clock import Clock, RealClock
+from activities.ledger.holders import RecordedHolders
 from activities.ledger.ledger import Ledger
 from activities.organisation.organisation import Organisation
 from activities.systems import Build
@@ -41,7 +42,7 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
     fleet = Fleet(tuple(build.system(cls) for cls in verbs()), ledger)
     for system in fleet.systems:
         if system is not ledger:
-            system.book = ledger
+            system.book, system.holders = ledger, RecordedHolders(ledger)
     return fleet
 
 

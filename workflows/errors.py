@@ -1,8 +1,14 @@
 """What stops a step, and what refuses a message. Each carries its reason in one sentence."""
 
+from activities.kit.holding import Contender
+
 
 class HandOver(Exception):
     """A person continues by hand from here; the message says why."""
+
+
+class Relapse(Exception):
+    """The impact is back in recovery. The recovery block takes it, and the playbook goes another round; the message says what was seen."""
 
 
 class NotAccepted(Exception):
@@ -14,13 +20,16 @@ class NeedsApproval(Exception):
 
 
 class RetriesExhausted(Exception):
-    """All tries were used and the step is not done. `refused`: the system said no. `lapsed`: a lease ran out, and look again and repeat the step."""
+    """All tries were used and the step is not done. `refused`: the system said no. `lapsed`: a lease ran out, and look again and repeat the step.
+    `contenders`: other incidents that hold the same and need it otherwise; nothing was written.
+    """
 
-    def __init__(self, why: str, *, refused: bool = False, lapsed: bool = False) -> None:
+    def __init__(self, why: str, *, refused: bool = False, lapsed: bool = False, contenders: tuple[Contender, ...] = ()) -> None:
         super().__init__(why)
         self.why = why.partition("\n")[0]  # a client library's second line is a link to its manual
         self.refused = refused
         self.lapsed = lapsed
+        self.contenders = contenders
 
 
 class NotSentInShadow(RetriesExhausted):

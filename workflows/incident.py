@@ -6,8 +6,9 @@ from enum import IntEnum, StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from activities.kit.words.redact import Redacted, RedactedLabels
-from activities.values import Risk, Role, Value
+from activities.kit.words.redact import Redacted, RedactedLabels, Typed
+from activities.metrics.orders import Symptom
+from activities.values import Concern, Risk, Role, Value
 
 
 class Shown(BaseModel):
@@ -97,18 +98,22 @@ class Card(Value):
     sure: bool = False  # what triggers it leaves nothing to be unsure of: it begins at its floor, not at SEV-2 (seed §0.1)
     public: bool = True  # whether customers may read of it on the status page
     restricted: bool = False  # need to know only: a private room under a code name, and no word outside without Legal and the commander
+    proof: tuple[Symptom, ...] = tuple(Symptom)  # what counts as impact: it is mitigated, and stable, when none of these is left
+    # Whether its alerts are about what customers meet: while one fires, nothing is called mitigated or stable.
+    alerts_on_impact: bool = True
+    concern: Concern = Concern.AVAILABILITY  # what decides who goes first when two incidents want one thing (spec §11)
 
 
 class Incident(Value):
     """How an incident starts. A service is enough: `{"service": "chat"}`."""
 
-    service: str = ""
-    provider: str = ""
-    region: str = ""
+    service: Typed = ""
+    provider: Typed = ""
+    region: Typed = ""
     title: Redacted = ""
     severity: Severity | None = None
     source: str = "person"  # person | alertmanager | …
-    declared_by: str = ""
+    declared_by: Typed = ""
     dedup_key: str = ""
     confidence: float = Field(default=1.0, ge=0, le=1)
     started_at: datetime | None = None  # when the first bad sample was seen: the alert's startsAt
@@ -217,6 +222,7 @@ class Question(QuestionDraft):
     number: int
     quorum: int = 1
     digest: str
+    sendings: int = 0  # how often it was sent; the codes of each sending are others
     asked_at: datetime
     expires_at: datetime | None = None  # when silence takes its meaning; None: never
     escalation: int = 0  # how many further roles were added, because nobody answered

@@ -18,7 +18,7 @@ from workflows.engine.lifecycle.ending import Ending
 from workflows.engine.record.recorder import Recorder
 from workflows.engine.state import IncidentState
 from workflows.engine.verbs import Verbs
-from workflows.errors import HandOver
+from workflows.errors import HandOver, NeedsApproval, RetriesExhausted
 from workflows.first_minutes.first_minutes import FirstMinutes
 from workflows.incident import Card, Incident, Joined, Phase, State
 from workflows.people.background import begun, stopped
@@ -40,7 +40,7 @@ class Playbook(Verbs, MessageHandlers):
 
     @workflow.init
     def __init__(self, *given: Any) -> None:
-        info, incident = workflow.info(), _keyed(incident_of(given), type(self))
+        info, incident, self._given = workflow.info(), _keyed(incident_of(given), type(self)), given
         # A plan uses the id of the incident that it is made for: a person may type its commands.
         planned_for = info.parent.workflow_id if incident.rehearsal and info.parent else info.workflow_id
         state = IncidentState(planned_for, info.workflow_type, self.card, workflow.now())
@@ -53,7 +53,7 @@ class Playbook(Verbs, MessageHandlers):
         self.resolve, self.finish = self._ending.resolve, self._ending.finish
         self.first_minutes = FirstMinutes(self)
         self.procedures = Procedures(self, self.first_minutes.freezes)
-        self._commands = IncidentCommands(state, invoker, self._comms)
+        self._commands = IncidentCommands(state, invoker, questions.notices, self._comms)
         self._recorder = Recorder(state, invoker)
         self._declared = False
 
@@ -77,6 +77,7 @@ class Playbook(Verbs, MessageHandlers):
         self._declared = True
         if self.state.rehearsing:
             return await self._rehearse(body)
+        await self.spend_codes("start", self._given)
         cancelled: asyncio.CancelledError | None = None
         recording = begun(self._recorder.run())
         self._comms.start()
@@ -116,7 +117,7 @@ class Playbook(Verbs, MessageHandlers):
             if not self.state.incident.service:
                 await ask_for_the_service(self)
             await body(self, self.state.incident)
-        except HandOver as why:
+        except (HandOver, RetriesExhausted, NeedsApproval) as why:
             await self._ending.hand_over(str(why))
 
     async def _close(self, recording: asyncio.Task[None]) -> None:
@@ -140,10 +141,8 @@ class Playbook(Verbs, MessageHandlers):
             person, message = await self._commands.holder("do", tuple(given), MAY_RUN_PROCEDURES)
             return self.procedures.begin(message.model_copy(update={"by": person.id}))
         state = self.state
-        severity, notes = state.severity, (state.hypotheses, state.impact, state.scope)
+        notes = (state.hypotheses, state.impact, state.scope)
         reply = await self._commands.receive(name, tuple(given))
-        if state.severity < severity:
-            self._comms.severity_raised()
         if notes != (state.hypotheses, state.impact, state.scope):
             self._comms.notes_changed()
         return reply
@@ -151,6 +150,10 @@ class Playbook(Verbs, MessageHandlers):
     def refuse(self, name: str, given: Sequence[object], why: str) -> None:
         """Note what was not accepted. What was sent is not repeated: it may be somebody's code."""
         self.state.note("refused", f"{name}: {why}")
+
+    async def spend_codes(self, name: str, given: Sequence[object]) -> None:
+        """Codes in what was sent that nobody was identified by."""
+        await self._commands.access.spend(name, given)
 
     @workflow.query(description="Everything that is true of this incident now")
     def status(self, *given: Any) -> Status:
@@ -178,6 +181,11 @@ class Playbook(Verbs, MessageHandlers):
         """What must not be forgotten afterwards."""
         return Block(self, Phase.POST_INCIDENT)
 
+    @property
+    def unresolved(self) -> bool:
+        """`while self.unresolved:` around mitigation and recovery: when the impact comes back in recovery, another round begins."""
+        return self._proof.rounds.unresolved
+
     def _enter(self, phase: Phase) -> None:
         self.state.phase = phase
         self.state.phases.append(phase)
@@ -193,10 +201,13 @@ class Block:
 
     async def __aenter__(self) -> None:
         self._playbook._enter(self._phase)
+        if self._phase is Phase.RECOVERY:
+            self._playbook._proof.rounds.begin_recovery()
 
-    async def __aexit__(self, kind: object, *_: object) -> None:
+    async def __aexit__(self, kind: object, error: BaseException | None, *_: object) -> bool:
         if kind is None and self._phase is Phase.MITIGATION:
             await self._playbook._proof.until_mitigated()
+        return self._phase is Phase.RECOVERY and await self._playbook._proof.rounds.end_recovery(error)
 
 
 def _keyed(incident: Incident, playbook: type[Playbook]) -> Incident:

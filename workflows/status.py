@@ -29,6 +29,7 @@ class Step(Shown):
     risk: Risk
     state: StepState
     started_at: datetime
+    tried_at: datetime | None = None  # when the latest try began
     ended_at: datetime | None = None
     result: str = ""
     key: str = ""
@@ -48,6 +49,31 @@ class InForce(Shown):
     lifts_by: str
     by_hand: tuple[str, ...] = ()
     held_by: str = ""  # a named person who took it over
+
+
+class Standing(StrEnum):
+    """What became of a suspected cause."""
+
+    SUSPECTED = "suspected"
+    ACTED_ON = "acted on now"
+    RULED_OUT = "ruled out"  # its remedy was really applied, and did not help
+    NOT_POSSIBLE = "remedy not possible"
+    UNPROVEN = "remedy unproven"
+
+
+class Suspect(Shown):
+    """A possible cause with its evidence, and what became of it."""
+
+    what: str
+    score: float  # what its evidence amounts to: 0 to 1
+    evidence: tuple[str, ...]
+    standing: Standing
+    why: str = ""
+    remains: str = ""  # what can still be done about it
+
+    def in_words(self) -> str:
+        became = f"{self.standing}: {self.why}" if self.why else str(self.standing)
+        return f"{self.what} ({self.score:.0%}, {became}): {'; '.join(self.evidence)}" + (f"; {self.remains}" if self.remains else "")
 
 
 class Task(Shown):
@@ -107,6 +133,7 @@ class Status(Shown):
     impact: str = ""  # likewise
     blast_radius: str = ""  # who is hit, as it was measured last
     hypotheses: tuple[str, ...] = ()
+    suspects: tuple[Suspect, ...] = ()  # possible causes by automation's reading, the likeliest first
     severity: Severity
     peak_severity: Severity
     because: tuple[str, ...] = ()

@@ -55,6 +55,11 @@ class Bounds(
         """One write sets region after region, and may break off."""
         return all(now.least.get(region) in (before.least.get(region), n) for region, n in self.least.items())
 
+    def both(self, other: Self) -> Self:
+        """In every region as many as either needs."""
+        more = {region: max(n, other.least.get(region, n)) for region, n in self.least.items()}
+        return self.model_copy(update={"least": {**other.least, **more}})
+
     def way_back(self, before: Self, numbers: MitigationSettings, shares: Sequence[float] | None) -> tuple[Self, ...]:
         least = {region: before.least[region] for region in self.least if region in before.least}
         return (self.model_copy(update={"least": least}),)

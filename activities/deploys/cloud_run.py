@@ -26,6 +26,7 @@ BY_LATEST, BY_REVISION = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "TRAFFIC_TARGE
 SUCCEEDED, FAILED = "CONDITION_SUCCEEDED", "CONDITION_FAILED"
 PASSING = frozenset({1, 2, 4, 8, 10, 13, 14})  # google.rpc.Code: cancelled, unknown, too late, exhausted, aborted, internal, unavailable
 SCHEMA = "incident-playbooks/schema-"  # annotations of a revision: the database schemas that it works with
+DEPENDENCIES = "incident-playbooks/dependencies"  # and the digest of the set of dependencies that it was built with
 PAGE = 100
 POLLED_EVERY = 0.3  # seconds
 
@@ -166,6 +167,7 @@ def _revision(said: Json, container: str) -> Revision:
         created_at=datetime.fromisoformat(said["createTime"].replace("Z", "+00:00")),
         ready=conditions.get("Ready", {}).get("state") == SUCCEEDED,
         secrets=tuple(dict.fromkeys(_secrets(said))),
+        dependencies=notes.get(DEPENDENCIES, ""),
         schema_min=_number(notes.get(f"{SCHEMA}min", "")),
         schema_max=_number(notes.get(f"{SCHEMA}max", "")),
         image_present=True if there.get("state") == SUCCEEDED else False if there.get("reason") == "CONTAINER_MISSING" else None,

@@ -16,6 +16,7 @@ from temporalio import activity
 from activities.action import Call, Effect, Limits, NotYet, Patience, Refused, Risk, Role, System, action
 from activities.deploys.orders import RevisionsOf, Rollout, Sampled, ServedBy, Serving, ToRevision, everywhere, in_words, listed, whole
 from activities.edge.probe import EdgeProbe
+from activities.kit.holding import Thing, claimed
 from activities.kit.http import Conflict
 from activities.kit.words import promql
 from activities.metrics.prometheus import Prometheus
@@ -40,6 +41,9 @@ class Platform(Protocol):
 
     async def regions(self, call: Call, service: Deployed) -> dict[str, Serving]:
         """What serves in every region of `service.regions`, from what the platform says is in force, not from what was asked of it."""
+
+    async def may_change(self, call: Call, service: Deployed, region: str) -> bool:
+        """Whether we may shift its traffic there, by the platform's own word."""
 
     async def shift(self, call: Call, order: ToRevision, region: str) -> None:
         """Ask for `order.split[region]`, if the region is still at `order.versions[region]`.
@@ -67,14 +71,21 @@ class Deploys(System):
         self._edge = edge
         self._prometheus = prometheus
 
+    async def revisions(self, service: Deployed, call: Call) -> Rollout:
+        """The revisions as the platform has them, without green minutes."""
+        return await self._platform(service).survey(call, service)
+
     @action("deploys.survey")
     async def survey(self, order: RevisionsOf, call: Call) -> Rollout:
-        """Every revision with how long it has served well, and what serves where (A.1 T2, M3)."""
-        rollout, green = await asyncio.gather(
-            self._platform(order.service).survey(call, order.service), self._green_minutes(call, order.service.name)
-        )
+        """Every revision with how long it has served well, what serves where, and whether we may change that (A.1 T2, M3)."""
+        platform, service = self._platform(order.service), order.service
+        rollout, green, may = await asyncio.gather(
+            platform.survey(call, service), self._green_minutes(call, service.name),
+            _each(service.regions, lambda region: platform.may_change(call, service, region)),
+        )  # fmt: skip
         named = tuple(one.model_copy(update={"green_minutes": green.get(one.id)}) for one in rollout.revisions)
-        return rollout.model_copy(update={"revisions": named})
+        told = {region: allowed for region, allowed in may.items() if isinstance(allowed, bool)}
+        return rollout.model_copy(update={"revisions": named, "may_change": told})
 
     @action("deploys.shift", risk=_risk_of_shift, asks=DEPLOYING, patience=Patience.ROLLOUT)
     async def shift(self, order: ToRevision, call: Call) -> Effect:
@@ -82,11 +93,14 @@ class Deploys(System):
 
         A region that somebody else changed since `before` is `Refused` before anything is written anywhere. Otherwise each region is
         brought about for itself; if one cannot be, the outcome says which ones serve as wanted and which do not, and trying again
-        finds the former done.
+        finds the former done. `Contended` when another incident needs it otherwise.
         """
-        platform = self._platform(order.service)
         _refuse_nonsense(order)
+        async with claimed(self.holders, Thing("deploys.shift", order.target()), call, order) as still_needed:
+            return order.left_to(still_needed) if still_needed else await self._bring_about(order, call)
 
+    async def _bring_about(self, order: ToRevision, call: Call) -> Effect:
+        platform = self._platform(order.service)
         found = await _each(order.split, lambda region: _serving(platform, call, order.service, region))
         _refuse_if_theirs(order, call.key, {r: now for r, now in found.items() if isinstance(now, Serving)})
 

@@ -5,7 +5,8 @@ rollout undo --to-revision` does, but always to a named one, and only if the Dep
 Nothing is pinned by that: the next deploy serves at once. Where a controller keeps Deployments as a repository has them, it reverts this.
 
 Pod templates tell what Kubernetes does not know, by annotations: `incident-playbooks/schema-min` and `-max` (the database schemas that
-the build works with), `secrets.incident-playbooks/NAME` (the pinned version of a secret). Images are named by digest.
+the build works with), `incident-playbooks/dependencies` (the digest of the set that it was built with), `secrets.incident-playbooks/NAME`
+(the pinned version of a secret). Images are named by digest.
 """
 
 import asyncio
@@ -26,7 +27,9 @@ REVISION = "deployment.kubernetes.io/revision"
 CHANGE_CAUSE = "kubernetes.io/change-cause"  # what `kubectl rollout history` shows
 OURS = re.compile(r".* to (?P<revision>\S+) \[(?P<key>.+)\]")  # our own, with the key of the shift
 SCHEMA = "incident-playbooks/schema-"
+DEPENDENCIES = "incident-playbooks/dependencies"
 DONE, GIVEN_UP = "NewReplicaSetAvailable", "ProgressDeadlineExceeded"
+NOTHING = "it is scaled to zero, so that nothing serves: scale it up first"
 UNSEEN = "(a template that is not rolled out yet)"
 PATCH = {"Content-Type": "application/json-patch+json"}
 MANAGER = {"fieldManager": "incident-playbooks"}
@@ -77,6 +80,8 @@ class Kubernetes:
             )
         if deployment["spec"].get("paused"):
             raise Refused(f"{order.service.name} is paused in {region}; resume its rollout first")
+        if deployment["spec"].get("replicas", 1) == 0:
+            raise Refused(f"{order.service.name} in {region}: {NOTHING}")
         cause = f"{call.incident_id}: {order.purpose} to {wanted[0]} [{call.key}]"
         template = {"op": "replace", "path": "/spec/template", "value": asked_template(found)}
         notes = {**(deployment["metadata"].get("annotations") or {}), CHANGE_CAUSE: cause}
@@ -187,17 +192,18 @@ def _serving(service: Deployed, deployment: Json, sets: list[Json]) -> Serving:
     conditions = {one["type"]: one for one in status.get("conditions", [])}
     progressing = conditions.get("Progressing", {})
     there, updated = status.get("replicas", 0), status.get("updatedReplicas", 0)
+    none_wanted = deployment["spec"].get("replicas", 1) == 0
     all_ready = there == status.get("availableReplicas", 0) == deployment["spec"].get("replicas", 1)
     # A rollout that was once complete stays so when a pod of it fails later: only its pods are there, and that is what is asked here.
     complete = all_ready or (there > 0 and progressing.get("reason") == DONE)
-    over = _observed(deployment) and wanted != UNSEEN and updated == there and complete
+    over = not none_wanted and _observed(deployment) and wanted != UNSEEN and updated == there and complete
     gave_up = not over and _observed(deployment) and progressing.get("status") == "False" and progressing.get("reason") == GIVEN_UP
     return Serving(
         split={wanted: 1.0} if over else _ready_shares(sets),
         latest=wanted,
         version=deployment["metadata"]["resourceVersion"],
-        settling={} if over else {wanted: 1.0},
-        failed=progressing.get("message") or GIVEN_UP if gave_up else "",
+        settling={} if over or none_wanted else {wanted: 1.0},
+        failed=NOTHING if none_wanted else progressing.get("message") or GIVEN_UP if gave_up else "",
         pins=False,
         altered=_altered(service, deployment, sets),
     )
@@ -229,6 +235,7 @@ def _revision(service: Deployed, replica_set: Json, held: frozenset[str]) -> Rev
         created_at=datetime.fromisoformat(metadata["creationTimestamp"].replace("Z", "+00:00")),
         ready=status.get("readyReplicas", 0) > 0 or not replica_set["spec"].get("replicas", 0),  # without pods nobody says anything else
         secrets=secrets(template),
+        dependencies=notes.get(DEPENDENCIES, ""),
         schema_min=_whole(notes.get(f"{SCHEMA}min", "")),
         schema_max=_whole(notes.get(f"{SCHEMA}max", "")),
         image_present=held.issuperset(images) or None,

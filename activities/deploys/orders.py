@@ -6,9 +6,10 @@ Shares are 0 to 1; the revision `LATEST` follows the newest one that is ready.
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import chain
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 from activities.action import Order, Value
+from activities.kit.holding import Claim, Json
 from activities.kit.words import shell, urls
 from activities.organisation.catalogue import Deployed
 
@@ -50,6 +51,7 @@ class Revision(Value):
     schema_min: int | None = None
     schema_max: int | None = None
     image_present: bool | None = None
+    dependencies: str = ""  # the digest of the set that it was built with; empty where it does not say
 
 
 class Altered(Value):
@@ -94,6 +96,11 @@ class Rollout(Value):
     service: str
     regions: dict[str, Serving]
     revisions: tuple[Revision, ...]  # newest first
+    may_change: dict[str, bool] = {}  # region → whether we may; without one that could not be asked
+
+    def where_it_serves(self) -> "Rollout":
+        """The same, without the regions in which nothing serves (it is scaled to zero there)."""
+        return self.model_copy(update={"regions": {region: one for region, one in self.regions.items() if one.asked}})
 
     def revision(self, name: str) -> Revision | None:
         return next((one for one in self.revisions if one.id == name), None)
@@ -124,6 +131,7 @@ class ToRevision(Order):
     left_as: dict[str, Split] = {}
     exemption: str = ""  # the permit of the change freeze under which it runs
     schema_crossing: bool = False  # a schema change lies between: hard to reverse
+    over: tuple[str, ...] = ()  # other incidents that need it otherwise, and yield because a person decided it
 
     def target(self) -> str:
         return f"service/{self.service.name}"
@@ -145,8 +153,21 @@ class ToRevision(Order):
         """The same, with the vendor's tool: one command per region."""
         return tuple(_shift_by_hand(self.service, region, wanted) for region, wanted in self.split.items())
 
+    def claim(self) -> Claim:
+        """That it serves like this; with the split from before, or following the latest again, nothing."""
+        back = self.purpose == "restore" or (
+            self.purpose == "return to latest" and all(set(percents(s)) == {LATEST} for s in self.split.values())
+        )
+        return Claim(need=None if back else {region: {**split} for region, split in self.split.items()}, says=self.effect())
+
+    def agrees(self, need: Json) -> bool:
+        """In every region of both the same."""
+        return all(same(cast("Split", need[region]), split) for region, split in self.split.items() if region in need)
+
     def undo(self) -> "ToRevision":
-        return self.model_copy(update={"split": self.before, "purpose": "restore", "before": self.split, "versions": {}, "left_as": {}})
+        return self.model_copy(
+            update={"split": self.before, "purpose": "restore", "before": self.split, "versions": {}, "left_as": {}, "over": ()}
+        )
 
 
 class ServedBy(Order):
@@ -209,6 +230,7 @@ def _worst(found: list[Revision], regions: int) -> Revision:
         update={
             "created_at": min(each.created_at for each in found),
             "digest": one.digest if len(digests) == 1 else "",
+            "dependencies": one.dependencies if len({each.dependencies for each in found}) == 1 else "",
             "ready": len(found) == regions and all(each.ready for each in found),
             "schema_min": None if None in lowest else max(filter(None, lowest), default=0),
             "schema_max": None if None in highest else min(filter(None, highest), default=0),

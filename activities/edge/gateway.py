@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field
 
-from activities.action import Call, NotYet, Risk
+from activities.action import Call, Limits, NotYet, Risk, Role
 from activities.kit.clock import Clock
 from activities.kit.rest import RestSetting
 from activities.kit.setting import Change, Reading, Restore, SettingValue
@@ -22,10 +22,24 @@ class GatewayOf(PlatformResource, path="services/{service}/gateway", called="the
 
 
 class Gateway(SettingValue, back="{of.service} again lets {self}"):
-    """Requests per second that are let in (None: all), and whether a breaker guards the dependencies."""
+    """Requests per second that are let in (None: all), and whether a breaker guards the dependencies.
+
+    `asked_rps`: what was asked for when it was decided, the fact by which its risk is judged; None: nobody knows.
+    """
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"asked_rps"})
 
     rate_limit_rps: float | None = Field(default=None, gt=0)  # a limit of nothing would be an outage of its own
     breaker: bool = False
+    asked_rps: float | None = None
+
+    def same(self, other: Self) -> bool:
+        return (self.rate_limit_rps, self.breaker) == (other.rate_limit_rps, other.breaker)
+
+    @property
+    def turns_away(self) -> bool:
+        """Whether it is below today's traffic, or may be."""
+        return self.rate_limit_rps is not None and (self.asked_rps is None or self.rate_limit_rps < self.asked_rps)
 
     def __str__(self) -> str:
         much = "everything in" if self.rate_limit_rps is None else f"at most {self.rate_limit_rps:g} requests per second in"
@@ -35,8 +49,16 @@ class Gateway(SettingValue, back="{of.service} again lets {self}"):
         within = self.rate_limit_rps is None or (now.rate_limit_rps is not None and now.rate_limit_rps <= self.rate_limit_rps)
         return within and now.breaker >= self.breaker
 
+    def both(self, other: Self) -> Self:
+        """The lower limit, and a breaker if either needs one."""
+        limits = [one for one in (self.rate_limit_rps, other.rate_limit_rps) if one is not None]
+        return self.model_copy(update={"rate_limit_rps": min(limits, default=None), "breaker": self.breaker or other.breaker})
+
     def effect(self, of: GatewayOf) -> str:
-        turned = "; who is turned away gets 429 with Retry-After" if self.rate_limit_rps is not None else ""
+        limit, asked = self.rate_limit_rps, self.asked_rps
+        turned = "; who is turned away gets 429 with Retry-After" if limit is not None else ""
+        if limit is not None and asked and limit < asked:
+            turned = f"; {asked:.3g} a second are asked for now: {1 - limit / asked:.0%} of them get 429 with Retry-After"
         return f"{of.service} lets {self}{turned}"
 
     def pause(self, numbers: MitigationSettings) -> timedelta:
@@ -53,7 +75,15 @@ class Gateway(SettingValue, back="{of.service} again lets {self}"):
         return (*grown, before)
 
 
-class Gateways(RestSetting[GatewayOf, Gateway], read="edge.limits", change="edge.limit", restore="edge.loosen", risk=Risk.C1, watched=True):
+def _risk(order: Change[GatewayOf, Gateway] | Restore[GatewayOf, Gateway], limits: Limits) -> Risk:
+    """Nobody's customers are turned away unasked."""
+    return Risk.C2 if isinstance(order, Change) and order.wanted.turns_away else Risk.C1
+
+
+class Gateways(
+    RestSetting[GatewayOf, Gateway], read="edge.limits", change="edge.limit", restore="edge.loosen", risk=_risk, watched=True,
+    asks=(Role.OPS_LEAD, Role.INCIDENT_COMMANDER),
+):  # fmt: skip
     """The gateways of all services, proven by what the metrics say is let in."""
 
     def __init__(self, plane: ControlPlane, prometheus: Prometheus, clock: Clock) -> None:
@@ -80,6 +110,8 @@ class Gateways(RestSetting[GatewayOf, Gateway], read="edge.limits", change="edge
 LIMITED = Gateways.measure("limited")
 
 
-def limit(service: str, rps: float | None, numbers: MitigationSettings | None = None) -> Change[GatewayOf, Gateway]:
-    """The order that lets at most so much in (None: everything), and guards the dependencies by a breaker."""
-    return Gateways.order(GatewayOf(service=service), Gateway(rate_limit_rps=rps, breaker=True), numbers=numbers)
+def limit(
+    service: str, rps: float | None, numbers: MitigationSettings | None = None, asked: float | None = None
+) -> Change[GatewayOf, Gateway]:
+    """The order that lets at most so much in (None: everything), and guards the dependencies by a breaker. `asked`: today's traffic."""
+    return Gateways.order(GatewayOf(service=service), Gateway(rate_limit_rps=rps, breaker=True, asked_rps=asked), numbers=numbers)

@@ -48,6 +48,14 @@ class Weights(
         """What was to get nothing gets nothing."""
         return all(now.weights.get(region, 0.0) <= 0.001 for region, share in self.weights.items() if share == 0)
 
+    def both(self, other: Self) -> Self | None:
+        """Of two drains the one that leaves out all that the other does; None where each leaves out what the other needs."""
+        here, there = self._drained(other), other._drained(self)
+        return self if here >= there else other if there >= here else None
+
+    def _drained(self, other: Self) -> set[str]:
+        return {region for region in {*self.weights, *other.weights} if self.weights.get(region, 0.0) <= 0.001}
+
     def without(self, region: str) -> Self:
         """The same shares among the other regions. Raises ValueError when there is no other with traffic."""
         rest = sum(share for name, share in self.weights.items() if name != region)

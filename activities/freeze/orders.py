@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from activities.action import Grant, Imposition, Order, Value
 from activities.freeze.lock_orders import SetLock
+from activities.kit.words.redact import Redacted, Typed
 from activities.kit.words.shell import command, comment
 from activities.organisation.catalogue import Deployed
 
@@ -96,8 +97,8 @@ class FreezeRequest(Value):
     """A message to a freeze. The first half is typed by people; the second only a worker of ours can add, under its seal."""
 
     holder: str = Field("", pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,119})?$")
-    reason: str = ""
-    by: str = ""
+    reason: Redacted = ""
+    by: Typed = ""
     code: str = ""
     question: int | None = None
     artefact: str = Field("", pattern=f"^({ARTEFACT})?$")

@@ -2,8 +2,13 @@
 
 from temporalio.client import Client
 
+from activities.deploys.deploys import Deploys
+from activities.freeze.branch_lock import BranchLocks
 from activities.freeze.freezes import Freezes
+from activities.freeze.watch import FreezeWatch
 from activities.identity.codes import Codes
+from activities.kit.clock import Clock
+from activities.platform.change_feed import ChangeFeed
 from activities.systems import Build, ClientInfo, Look, Seen, SystemInfo, Unused
 from activities.tickets.github import Repositories
 from activities.tickets.system import GitHubSettings
@@ -23,4 +28,8 @@ def _freezes(build: Build) -> Freezes:
     return Freezes(build.part(Client), build.part(Codes), build.settings.queues[0], build.settings.task_patience)
 
 
-SYSTEM = SystemInfo(ClientInfo("github repositories", Repositories, GitHubSettings, _probe), built={Freezes: _freezes})
+def _watch(build: Build) -> FreezeWatch:
+    return FreezeWatch(build.system(BranchLocks), build.system(Deploys), build.system(ChangeFeed), build.part(Clock))  # type: ignore[type-abstract]
+
+
+SYSTEM = SystemInfo(ClientInfo("github repositories", Repositories, GitHubSettings, _probe), built={Freezes: _freezes, FreezeWatch: _watch})

@@ -6,7 +6,7 @@ Starting once, polling with a heartbeat that carries where we are, going on afte
 from datetime import timedelta
 from enum import StrEnum
 from functools import partial
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from pydantic import JsonValue
 from temporalio import activity
@@ -78,9 +78,10 @@ class Operation(System, Generic[O]):
 
     async def run(self, order: O, call: Call) -> Effect:
         """Started once, done, and verified. Raises `Refused` when it failed, `NotYet` when nobody can say how far it is."""
-        known: list[Any] = list(activity.info().heartbeat_details) if activity.in_activity() else []
+        told = activity.info().heartbeat_details if activity.in_activity() else ()
+        known = [one for one in told[:1] if isinstance(one, str)]  # what cannot be read says nothing: it is looked for by its key
         async with beating(lambda: tuple(known[:1])):
-            id, adopted = (str(known[0]), True) if known else await self._begun(call, order)
+            id, adopted = (known[0], True) if known else await self._begun(call, order)
             known[:] = [id]
             done = await self._done(call, order, id)
             seen = await self.verify(by_now(call), order, id)

@@ -92,7 +92,7 @@ class RestResource(Resource):
         return "/".join(self.parts())
 
     def body(self, value: Any) -> Json:
-        sent: Json = value.model_dump(mode="json")
+        sent: Json = value.model_dump(mode="json", exclude=set(value.volatile))
         return sent
 
     def read_by_hand(self) -> tuple[str, ...]:

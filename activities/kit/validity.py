@@ -2,7 +2,9 @@
 
 import time
 from contextvars import ContextVar
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from temporalio import activity
 
 from activities.kit.pulse import CLOCK
 
@@ -21,3 +23,8 @@ class Validity:
 
 
 VALIDITY: ContextVar[Validity | None] = ContextVar("validity", default=None)
+
+
+def server_time(at: datetime) -> datetime:
+    """When the server gave this attempt out: our own clock may be minutes off, and the worker may have been away since `at`."""
+    return max(at, activity.info().started_time) if activity.in_activity() else at

@@ -3,7 +3,7 @@
 Several receivers look side by side: whoever takes a finding pages about it, and another one takes over when nothing came of that.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,8 @@ from activities.ledger.ledger import Ledger
 from activities.ledger.tables import Instant, required, tables
 
 NO_PLAYBOOK, RESET, NO_SCOPE, NO_RECORD = "no playbook", "reset", "no scope", "no record"
-LOST_KINDS = (NO_PLAYBOOK, RESET)
+ANOTHER_RUN, STANDS_STILL = "another run", "stands still"
+LOST_KINDS = (NO_PLAYBOOK, RESET, ANOTHER_RUN)
 TAKEN_FOR = timedelta(minutes=3)  # how long one receiver has for the page before another may try
 
 findings = sa.Table(
@@ -35,7 +36,7 @@ class Discrepancy(Value):
     """One thing that is wrong with one incident, which no part of the incident itself can see."""
 
     incident_id: str
-    kind: str  # no playbook | reset | no scope | no record
+    kind: str  # no playbook | reset | another run | stands still | no scope | no record
     text: str
     severity: int = 2
 
@@ -63,8 +64,8 @@ class Discrepancies:
 
     ledger: Ledger
 
-    def keep(self, found: Iterable[Discrepancy]) -> None:
-        """Write down what is found now, and clear what is not found any more."""
+    def keep(self, found: Iterable[Discrepancy], unknown: Collection[str] = ()) -> None:
+        """Write down what is found now, and clear what is not found any more. `unknown`: incidents of which nobody can say it."""
         now, present = self.ledger.now(), list(found)
         with self.ledger.writing() as connection:
             for one in present:
@@ -74,7 +75,11 @@ class Discrepancies:
                 }  # fmt: skip
                 again = {"last_at": now, "text": one.text, "cleared_at": None}
                 connection.execute(insert_into(connection, findings).values(row).on_conflict_do_update(index_elements=["id"], set_=again))
-            gone = sa.and_(findings.c.cleared_at.is_(None), findings.c.id.not_in([one.key(now) for one in present]))
+            gone = sa.and_(
+                findings.c.cleared_at.is_(None),
+                findings.c.id.not_in([one.key(now) for one in present]),
+                findings.c.incident_id.not_in(list(unknown)),
+            )
             connection.execute(sa.update(findings).where(gone).values(cleared_at=now))
 
     def take(self, finding: Discrepancy) -> bool:

@@ -71,6 +71,17 @@ effects = sa.Table(
     *required(Instant, "first_at", "last_at"),
 )
 
+spent_codes = sa.Table(
+    "spent_codes",
+    tables,
+    sa.Column("fingerprint", sa.String(64), primary_key=True),  # of the code; the code itself is nowhere
+    *required(sa.String(64), "message"),  # the digest of the message in which it was seen first
+    *required(sa.String(40), "verdict"),
+    *required(sa.String(120), "incident_id"),
+    *required(sa.Text, "person"),
+    *required(Instant, "first_at"),
+)
+
 deliveries = sa.Table(
     "deliveries",
     tables,

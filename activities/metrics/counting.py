@@ -39,8 +39,17 @@ def beyond_chance(errors: float, n: float, allowed: float) -> bool:
     At one request in a thousand, a few errors more or less in 5 minutes are chance: four standard deviations are wanted, and one error on
     top. A share only slightly above shows in the longer window.
     """
-    expected = allowed * n
-    return errors > expected + 4 * math.sqrt(expected) + 1
+    return errors > at_most_by_chance(n, allowed)
+
+
+def at_most_by_chance(n: float, share: float) -> float:
+    """How many of `n` may be so by chance, when this share is. Above 1 it is no share but what is expected of each."""
+    return share * n + 4 * math.sqrt(share * n * (1 - share if share < 1 else 1)) + 1
+
+
+def fewer_than_chance(n: float, expected: float) -> bool:
+    """Whether so few say that less than expected comes."""
+    return n < expected - 4 * math.sqrt(expected) - 1
 
 
 def chance(times: int, n: int, share: float) -> float:

@@ -10,16 +10,32 @@ from activities.action import Order, Value
 from activities.kit.words import promql, shell
 from activities.metrics import queries
 from activities.metrics.slo import SloPolicy
-from activities.organisation.numbers import Stability
+from activities.organisation.numbers import Impact, Stability
+
+
+class Symptom(StrEnum):
+    """What customers meet when a service is not as it should be. A playbook's card names those that count as its impact."""
+
+    ERRORS = "errors"
+    LATENCY = "latency"  # the 99th percentile against what is usual
+    LOST_TRAFFIC = "lost traffic"  # requests that do not come any more, against what is usual
+    TURNED_AWAY = "turned away"  # by our own gateway: nobody failed them, and nobody served them
+
 
 MATERIAL = 0.1  # of all tenants: a change of the blast radius that people are told of
 
 
 class Surface(Order, target="service/{service}", effect="read the metrics of {service}"):
-    """A service, over the window before the call's instant."""
+    """A service, over the window before the call's instant.
+
+    `revisions`: only what these answered. `usual_before`: the instant before which its traffic was as usual. `fresh`: see `Stability`.
+    """
 
     service: str
     window: timedelta = timedelta(minutes=5)
+    revisions: tuple[str, ...] = ()
+    usual_before: datetime | None = None
+    fresh: timedelta = Stability().fresh
 
     def by_hand(self) -> tuple[str, ...]:
         query = promql.total(promql.increase(queries.requests(self.service), self.window), "outcome")
@@ -38,18 +54,26 @@ class BudgetOf(Order, target="service/{service}", effect="count what is left of 
 
 
 class ServiceHealth(Value):
-    """How a service does. Ratios are of requests; None where unknown."""
+    """How a service does, beside what is usual for it. Ratios are 0 to 1; None where unknown.
+
+    `requests` are all that came; `turned_away_ratio` is the part of them that our own gateway refused. The other ratios are of the rest, less
+    the writes that the write gate refused: of the requests that the service was to serve.
+    """
 
     error_ratio: float | None
     degraded_ratio: float | None
     requests: float
+    turned_away_ratio: float = 0.0
     p99_seconds: float | None
+    usual_requests: float | None = None  # in a window as long
+    usual_p99_seconds: float | None = None
     blind: bool
     at: datetime
 
-    def at_most(self, error_ratio: float) -> bool:
-        """It is known, and no more than this share of the requests fails."""
-        return not self.blind and self.error_ratio is not None and self.error_ratio <= error_ratio
+    @property
+    def served(self) -> float:
+        """Requests that were not turned away."""
+        return self.requests * (1 - self.turned_away_ratio)
 
 
 class EstimateQuality(StrEnum):
@@ -69,6 +93,7 @@ class BlastRadius(Value):
     endpoints: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     error_ratio_by_region: dict[str, float] = {}
+    requests_by_region: dict[str, float] = {}  # how many stand behind each share
     quality: EstimateQuality = EstimateQuality.LOW
     at: datetime
 
@@ -83,14 +108,15 @@ class BlastRadius(Value):
 
 
 class Gate(Order, target="service/{service}", effect="ask whether {service} was stable from {start:%H:%M:%S} to {end:%H:%M:%S}"):
-    """Was a service stable between two real instants (spec §7.1)?"""
+    """Was a service stable between two real instants (spec §7.1)? Errors and synthetic users always count; `proof`: what counts beside them."""
 
     service: str
     start: datetime
     end: datetime
     stability: Stability = Stability()
-    baseline_error_ratio: float | None = None
-    baseline_p99_seconds: float | None = None
+    proof: tuple[Symptom, ...] = ()
+    impact: Impact = Impact()
+    usual_before: datetime | None = None
 
 
 class ProviderGate(
@@ -102,7 +128,8 @@ class ProviderGate(
     start: datetime
     end: datetime
     most_errors: float = 0.01
-    longest_gap: timedelta = timedelta(seconds=120)
+    longest_gap: timedelta = Stability().longest_gap
+    fresh: timedelta = Stability().fresh
 
 
 class StabilityVerdict(Value):

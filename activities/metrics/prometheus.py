@@ -45,12 +45,21 @@ class Prometheus:
         """How much counters grew in the window (policy time) before the call's instant; None where there are no samples of them."""
         return await self.number(call, promql.total(promql.increase(series, window)))
 
+    async def samples(self, call: Call, series: str, window: timedelta, at: datetime) -> list[Series]:
+        """The samples themselves, each with its own instant, over the window (policy time) before an instant."""
+        found = await self._ask(call, "/api/v1/query", query=promql.over(series, window), time=f"{at.timestamp():.6f}")
+        return _series(found)
+
     async def query_range(self, call: Call, expression: str, start: datetime, end: datetime, step: float) -> list[Series]:
         asked = {"start": f"{start.timestamp():.6f}", "end": f"{end.timestamp():.6f}", "step": f"{step:g}"}
         found = await self._ask(call, "/api/v1/query_range", query=expression, **asked)
-        return [Series(labels=one["metric"], points=[(float(t), float(v)) for t, v in one["values"]]) for one in found["result"]]
+        return _series(found)
 
     async def _ask(self, call: Call, path: str, **params: Any) -> dict[str, Any]:
         said: dict[str, Any] = (await self._client.read(call, path, **params)).json()
         answer: dict[str, Any] = said["data"]
         return answer
+
+
+def _series(found: dict[str, Any]) -> list[Series]:
+    return [Series(labels=one["metric"], points=[(float(t), float(v)) for t, v in one["values"]]) for one in found["result"]]

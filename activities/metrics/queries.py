@@ -21,7 +21,24 @@ def provider_calls(window: timedelta) -> str:
 
 def p99(service: str, window: timedelta) -> str:
     """The 99th percentile of a service's answers, in seconds."""
-    return promql.quantile(0.99, promql.selector("service_request_duration_seconds_bucket", service=service), window)
+    return slowest(0.99, service, window)
+
+
+def slowest(share: float, service: str, window: timedelta) -> str:
+    """The seconds within which this share of a service's answers came."""
+    return promql.quantile(share, promql.selector("service_request_duration_seconds_bucket", service=service), window)
+
+
+def usual_p99(service: str) -> str:
+    """The usual 99th percentile of a service's answers, in seconds."""
+    return f"max({promql.selector('service_p99_baseline_seconds', service=service)})"
+
+
+def usual_rate(service: str) -> tuple[str, ...]:
+    """Requests per second that are usual at an instant, best answer first: as our rules record it; the same hour of last week; lately."""
+    rate = promql.total(promql.rate(requests(service), FIVE_MINUTES))
+    medians = (promql.median(rate, timedelta(hours=1), ago) for ago in (timedelta(days=7) - timedelta(minutes=30), timedelta(minutes=10)))
+    return (f"max({promql.selector('service:rps:baseline', service=service)})", *medians)
 
 
 def error_share(service: str, window: timedelta) -> str:

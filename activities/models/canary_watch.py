@@ -8,10 +8,13 @@ import asyncio
 import math
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import httpx
+from pydantic import ValidationError
 from temporalio import activity
 
 from activities.action import Call, NotYet, Refused, Value
@@ -73,7 +76,7 @@ class CanaryWatch:
     async def until_decided(self) -> Watched:
         """Tick until the core says more than *continue*."""
         details = activity.info().heartbeat_details if activity.in_activity() else ()
-        progress = Progress.model_validate(details[0]) if details else Progress()
+        progress = _resumed(details)
         behind = timedelta(0)
         if progress.ticks:  # the windows that a resumed watch missed lie in the past, and need no waiting for
             behind = max(behind, activity.info().started_time - self._instant(progress.ticks))
@@ -192,6 +195,14 @@ class CanaryWatch:
         window = timedelta(seconds=max(FRESH, math.ceil(self.order.policy.tick.total_seconds())))
         calls = promql.over(promql.selector("llm_requests_total", provider=self.order.provider), window)
         return (await self.prometheus.number(call, f"sum(count_over_time({calls}))") or 0) > 0
+
+
+def _resumed(details: Sequence[Any]) -> Progress:
+    """How far an earlier attempt had come. What cannot be read is no evidence: the step is watched from its beginning."""
+    try:
+        return Progress.model_validate(details[0]) if details else Progress()
+    except ValidationError:
+        return Progress()
 
 
 def _heartbeat(progress: Progress) -> None:

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from activities.action import Call, Effect, Lapsed, Limits, Measure, NotYet, Patience, Refused, Risk, Role, System, action
 from activities.kit.clock import Clock
+from activities.kit.holding import Thing, claimed
 from activities.kit.http import Conflict
 from activities.kit.rest import Json
 from activities.kit.setting.write import ROUNDS, SOON
@@ -107,10 +108,14 @@ class Models(System):
         """Send tenants by these weights, and see it in who serves them (A.2 M3, R2).
 
         Raises `Refused` when the router is at a newer change or a tenant does not permit a provider, `Lapsed` when our own lease
-        lapsed meanwhile; `NotYet` when it was accepted but does not show.
+        lapsed meanwhile; `NotYet` when it was accepted but does not show; `Contended` when another incident needs it otherwise.
         """
         if not order.tenants:
             raise Refused("a shift must name its tenants")
+        async with claimed(self.holders, Thing("models.shift", order.target()), call, order) as still_needed:
+            return order.left_to(still_needed) if still_needed else await self._bring_about(order, call)
+
+    async def _bring_about(self, order: Shift, call: Call) -> Effect:
         before: RouteState | None = None
         conflicted = False
         for _ in range(ROUNDS):

@@ -1,7 +1,7 @@
 """In which mode tenants are answered: as usual, or from retrieval only and labelled so (spec §9.2 M2)."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from activities.action import Call, Limits, NotYet, Refused, Risk, Role
@@ -43,6 +43,14 @@ class Modes(SettingValue, back="put the modes of route {of.route} back ({self})"
     def by_mode(self) -> list[tuple[str, tuple[str, ...]]]:
         ordered = sorted(self.modes.items(), key=lambda one: one[1])
         return [(mode, tuple(tenant for tenant, _ in group)) for mode, group in groupby(ordered, key=lambda one: one[1])]
+
+    def parts(self) -> dict[str, "Modes"]:
+        """Tenant by tenant."""
+        return {tenant: Modes(modes={tenant: mode}) for tenant, mode in self.modes.items()}
+
+    @classmethod
+    def whole(cls, parts: Mapping[str, "Modes"]) -> "Modes":
+        return cls(modes={tenant: mode for part in parts.values() for tenant, mode in part.modes.items()})
 
     def between(self, before: "Modes", now: "Modes") -> bool:
         """Some tenants have their new mode, the others still have the one before."""

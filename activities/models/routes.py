@@ -6,9 +6,10 @@ Leases are policy time. Shares and ratios are 0 to 1.
 import math
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, cast
 
 from activities.action import Imposition, Limits, Order, Value
+from activities.kit.holding import Claim, Json
 from activities.kit.rest import RestLook, RestResource
 from activities.kit.words import shell, urls
 from activities.kit.words.shell import Var
@@ -139,6 +140,17 @@ class Shift(Imposition):
     def given(self, prior: RouteState) -> Self:
         """The same, with the route before, to be written under the epoch after it."""
         return self.model_copy(update={"prior": prior, "epoch": prior.epoch + 1})
+
+    def claim(self) -> Claim:
+        """What these tenants need of the route; with everybody back where they were, nothing."""
+        back = self.purpose == "return" or (self.purpose == "canary back" and self.tenants == EVERYBODY)
+        return Claim(need=None if back else {"tenants": list(self.tenants), "weights": {**self.weights}}, says=self.effect())
+
+    def agrees(self, need: Json) -> bool:
+        """Other tenants, or the same weights."""
+        theirs = tuple(cast("list[str]", need["tenants"]))
+        apart = EVERYBODY not in (self.tenants, theirs) and not {*self.tenants} & {*theirs}
+        return apart or same_weights(self.weights, cast("dict[str, float]", need["weights"]))
 
     def undo(self) -> "Shift":
         """Return these tenants to the weights before, without a lease. Give it the route as it is then, to fence it too.

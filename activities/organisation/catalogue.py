@@ -24,3 +24,16 @@ class Deployed(Value):
 
 class Catalogue(Value):
     services: dict[str, Deployed] = {}
+
+
+class Blocked(Value):
+    """What must not run again. A list that nobody keeps is None: unknown, and not empty. Section `[blocked]`."""
+
+    images: tuple[str, ...] | None = None  # digests, sha256:…
+    dependencies: tuple[str, ...] | None = None  # digests of sets of dependencies: what a revision's annotation says it was built with
+    secrets: tuple[str, ...] | None = None  # versions that are disabled, NAME:version
+
+    def unkept(self) -> tuple[str, ...]:
+        """The lists that nobody keeps, as people call them."""
+        named = {"blocked images": self.images, "blocked dependencies": self.dependencies, "disabled secrets": self.secrets}
+        return tuple(f"{name} ([blocked] {name.split()[1]})" for name, kept in named.items() if kept is None)

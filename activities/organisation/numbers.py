@@ -50,9 +50,9 @@ class Stability(Value):
 
     window: timedelta = minutes(60)  # so long it must be stable before it is closed
     slo_target: float = 0.999  # of requests that succeed
-    above_baseline: float = 0.001  # so many more errors than usual are still stable
     latency_ratio: float = 1.2  # so much slower than usual is still stable
     longest_gap: timedelta = seconds(120)  # without data; a longer one is blind
+    fresh: timedelta = seconds(90)  # how old the newest sample may be; an older one says nothing of now
     blind_page_after: timedelta = minutes(5)  # blind for so long pages
 
 
@@ -63,6 +63,18 @@ class EvidenceNumbers(Value):
     error_ratio: Ratio = 0.05  # of a service's requests: seed §2.1
     least_requests: Some = 200  # fewer say nothing (spec §2.2); of a provider's calls: provider_outage.least_calls
     least_probes: Some = 3  # of a provider that answers none of them
+
+
+class Impact(Value):
+    """From when on a symptom is impact on customers (spec §7.3). What a card counts as its symptoms stands on the card."""
+
+    error_ratio: Ratio = 0.01  # of requests: up to here there is none
+    latency_ratio: float = Field(default=2.0, ge=1)  # of the usual 99th percentile; above it customers wait (seed §2.1)
+    lost_ratio: Ratio = 0.5  # of the usual traffic: from here on it is lost
+    turned_away_ratio: Ratio = 0.01  # of requests that our own gateway refuses
+    least_requests: Amount = 50  # usual ones, in a window: with fewer, that none come says nothing
+    improvement: Ratio = 0.5  # by how much it must have dropped to be called better
+    worsening: Ratio = 0.5  # of what was well, or of what failed, whichever is less: so much more is clearly worse
 
 
 class BackOff(Value):
@@ -86,6 +98,8 @@ class ProviderOutage(Value):
     headroom: float = 1.2  # what a fallback provider must carry, as a multiple of the load
     ramp: tuple[float, ...] = (0.1, 0.5, 1.0)  # the shares in which traffic moves to the fallback provider
     ramp_step: timedelta = minutes(2)  # how long each is watched
+    ramp_least_calls: Some = 20  # that must have reached the fallback provider in a step, before it counts
+    ramp_patience: timedelta = minutes(10)  # how long a step waits for so many; then a person decides
     served_share: float = 0.99  # of the calls must come from where they were sent
     healthy_for: timedelta = minutes(15)  # before anything returns to the primary
     healthy_error_ratio: float = 0.01  # and with no more errors than these
@@ -106,6 +120,8 @@ class Freezing(Value):
     exemption: timedelta = minutes(30)  # how long an exemption may be used, once
     exemption_look: timedelta = minutes(1)  # how often we look whether something came through an exemption, to close it behind
     ask_again: timedelta = timedelta(hours=24)  # a freeze this old is asked about, and then as often
+    watch_every: timedelta = seconds(20)  # how often it is looked whether anything was deployed all the same
+    watched_for: timedelta = timedelta(hours=1)  # how long one watch lasts before the next begins
     messages_per_run: int = 400  # a freeze may last for months: after so many messages its history begins anew
 
 
@@ -157,7 +173,8 @@ class RollBack(Value):
     samples: int = 60  # of the data plane, in every region
     least_answers: int = 30  # fewer than these say nothing
     look_again: timedelta = seconds(30)  # when it does not show yet
-    improvement: float = 0.5  # by how much the share of failing requests must have dropped
     canary_steps: tuple[float, ...] = (0.01, 0.05, 0.25, 0.5, 1.0)  # of a fixed build that is to follow the pin
     canary_step: timedelta = minutes(10)  # how long each is watched
     canary_more_errors: float = 0.01  # than the service may have, and it is put back
+    canary_least: int = Field(default=30, ge=1)  # requests that the fixed build must have answered in a step, before it counts
+    canary_patience: timedelta = minutes(30)  # how long a step waits for so many; then it is put back

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from activities.action import Call, Order, Refused, Role, System, Value, action
-from activities.organisation.catalogue import Catalogue
+from activities.organisation.catalogue import Blocked, Catalogue
 from activities.organisation.communications import Communications, Contacts, Links
 from activities.organisation.people import Roster
 from activities.organisation.policy import Policy
@@ -28,7 +28,7 @@ class _OnCall(Value):
 
 # Everything that the file may hold. The model is what a stray key is looked up in; tables of names have none.
 SECTIONS: dict[str, type[BaseModel] | None] = {
-    "policy": Policy, "people": None, "services": None, "links": Links, "contacts": Contacts, "oncall": None, "templates": None,
+    "policy": Policy, "people": None, "services": None, "blocked": Blocked, "links": Links, "contacts": Contacts, "oncall": None, "templates": None,
 }  # fmt: skip
 
 
@@ -37,7 +37,8 @@ class ReadAll(Order, target="organisation", effect="read the organisation's poli
 
 
 class Organisation(System):
-    """Reads `organisation.toml`: `[policy]`, `[people.<id>]`, `[services.<name>]`, `[links]`, `[contacts]`, `[oncall]`, `[templates]`."""
+    """Reads `organisation.toml`: `[policy]`, `[people.<id>]`, `[services.<name>]`, `[blocked]`, `[links]`, `[contacts]`, `[oncall]`,
+    `[templates]`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -56,6 +57,11 @@ class Organisation(System):
     async def catalogue(self, order: ReadAll, call: Call) -> Catalogue:
         """Which services there are, and where they run."""
         return self.read_catalogue()
+
+    @action("organisation.blocked")
+    async def blocked(self, order: ReadAll, call: Call) -> Blocked:
+        """What must not run again, now."""
+        return self.read_blocked()
 
     @action("organisation.communications")
     async def communications(self, order: ReadAll, call: Call) -> Communications:
@@ -81,6 +87,9 @@ class Organisation(System):
         named = self._table().get("services", {})
         return self._understood(Catalogue, {"services": {name: {"name": name, **_as_table(of)} for name, of in named.items()}})
 
+    def read_blocked(self) -> Blocked:
+        return self._understood(Blocked, self._table().get("blocked", {}), "blocked")
+
     def read_policy(self) -> Policy:
         return self._understood(Policy, self._table().get("policy", {}), "policy")
 
@@ -105,7 +114,14 @@ class Organisation(System):
 
     def read_whole(self) -> None:
         """Read every section once. Raises `Refused` with the first key at fault and the fix."""
-        for read in (self.read_policy, self.read_roster, self.read_catalogue, self.read_communications, self.read_on_call):
+        for read in (
+            self.read_policy,
+            self.read_roster,
+            self.read_catalogue,
+            self.read_blocked,
+            self.read_communications,
+            self.read_on_call,
+        ):
             read()
 
     def _understood(self, model: type[M], given: dict[str, Any], section: str = "") -> M:

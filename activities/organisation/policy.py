@@ -10,6 +10,7 @@ from activities.metrics.slo import SloPolicy
 from activities.organisation.numbers import (
     EvidenceNumbers,
     Freezing,
+    Impact,
     MitigationSettings,
     ProductionOutage,
     ProviderOutage,
@@ -59,7 +60,10 @@ class Policy(Value):
     post_mortem_days: int = Field(default=5, ge=1)  # business days after it was resolved (seed §4.2)
     mitigated_window: timedelta = minutes(2)  # the impact has ended when it ended for so long
     mitigated_within: timedelta = minutes(10)  # after so long a person is asked how to go on
-    mitigated_error_ratio: float = 0.01  # of requests: up to here there is no impact
+    impact: Impact = Impact()
+    impact_looked_at: timedelta = minutes(5)  # how often it is looked, in recovery, whether the impact is back; an alarm does so at once
+    alert_clears_within: timedelta = minutes(45)  # an alert of ours that fires longer than that, on healthy metrics, is asked about
+    relapses: int = Field(default=2, ge=0)  # after so many returns of the impact people carry on by hand
     provider_outage: ProviderOutage = ProviderOutage()
     freeze: Freezing = Freezing()
     production_outage: ProductionOutage = ProductionOutage()

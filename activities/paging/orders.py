@@ -63,7 +63,8 @@ class Ask(ToPeople, target="question {question}"):
     """Put a question to people, each with their own code. The first person, the primary, is paged too.
 
     `lines`: its effect, its inverse, what silence means. `options`: what can be answered (`approve`, `decline`, or words of the question's
-    own). `rung`: how far it has been escalated, from 0. `question_digest`: what the answer will be bound to.
+    own). `rung`: how far it has been escalated, from 0. `question_digest`: what the answer will be bound to. `sending`: which sending of this
+    question it is: each has codes of its own. `wakes`: whether the primary is paged.
     """
 
     undone = "close the question"
@@ -74,6 +75,8 @@ class Ask(ToPeople, target="question {question}"):
     lines: tuple[str, ...]
     options: tuple[str, ...]
     rung: int = 0
+    sending: int = 1
+    wakes: bool = True
 
     def effect(self) -> str:
         return f"{_names(self.people)} asked: {line(self.title)}"

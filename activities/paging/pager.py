@@ -32,7 +32,9 @@ from activities.paging.page import Pages, Summons, Wanted
 from activities.paging.pagerduty import PagerDuty, marked
 from activities.texts import wording
 
-_MESSAGE_SECONDS = 5.0  # for a direct message, real seconds: a Slack that hangs must leave time for the page within one attempt
+# Real seconds for each try of a direct message: a Slack that hangs must leave time for the page within one attempt. The second try finds by
+# our key what the first one sent, when only the reply was lost: a code is on a page only where Slack does not show the message.
+_MESSAGE_TRIES = (3.0, 2.0)
 
 
 class NobodyReached(Exception):
@@ -40,12 +42,13 @@ class NobodyReached(Exception):
 
 
 class Delivery(NamedTuple):
-    """Whether one person was reached, and why not; `already`: by an earlier attempt."""
+    """Whether one person was reached, and why not; `already`: by an earlier attempt; `refused`: no other try would reach them."""
 
     person: Person
     reached: bool
     already: bool = False
     why: str = ""
+    refused: bool = False
 
 
 class Pager(System):
@@ -72,11 +75,11 @@ class Pager(System):
     @action("pager.ask", risk=Risk.C0, writes=True)
     async def ask(self, order: Ask, call: Call) -> Effect:
         """Put the question to everybody, once each; who cannot get the message gets a page that carries the code. NobodyReached: nobody."""
-        of_question = (order.incident_id, order.question, order.question_digest)
+        of_question = (order.incident_id, order.question, order.question_digest, order.sending)
         codes = {person.id: self._codes.mint(person.id, *of_question) for person in order.people}
         written = await asyncio.gather(*(self._send_question(order, call, person, codes[person.id]) for person in order.people))
         missed = {one.person.id for one in written if not one.reached}
-        to_page = [person for n, person in enumerate(order.people) if n == 0 or person.id in missed]
+        to_page = [person for n, person in enumerate(order.people) if (n == 0 and order.wakes) or person.id in missed]
         paged = await asyncio.gather(*(self._page_question(order, call, one, codes[one.id], one.id in missed) for one in to_page))
         return _delivered(order, f"question {order.question}", written, paged)
 
@@ -93,7 +96,7 @@ class Pager(System):
         """Send each of them the code for signing a standing policy, by direct message only: others may read a page. NobodyReached: nobody."""
         codes = {person.id: self._codes.mint(person.id, place(order.policy), 0, order.text_digest) for person in order.people}
         texts = {who: wording.signing(policy=order.policy, text=order.text, person=who, code=code) for who, code in codes.items()}
-        sent = await asyncio.gather(*(self._message(call, person, texts[person.id], codes[person.id]) for person in order.people))
+        sent = await asyncio.gather(*(self._message(call, person, texts[person.id]) for person in order.people))
         return _delivered(order, "the code", sent, ())
 
     @action("pager.note", risk=Risk.C0, writes=True)
@@ -158,26 +161,30 @@ class Pager(System):
             incident=order.incident_id, number=order.question, title=order.title, lines=order.lines, options=order.options, code=code,
             rung=order.rung, nth=order.nth,
         )  # fmt: skip
-        return await self._message(call, person, text, code)
+        return await self._message(call, person, text)
 
     async def _page_question(self, order: Ask, call: Call, person: Person, code: str, with_code: bool) -> Delivery:
-        """The page carries the code only where the message did not arrive: others may read a page."""
+        """The page carries the code only where chat does not show the message: others may read a page."""
         text = f"{person.name}: question {order.question} of {order.incident_id}: {order.title}"
         ways = wording.how_to_answer(order.incident_id, order.question, order.options, code)
         text = "\n".join((text, *order.lines, *ways)) if with_code else f"{text} (your code is in your direct messages)"
-        return await self._page_one(call, order.incident_id, person, order.title, text, code)
+        return await self._page_one(call, order.incident_id, person, order.title, text)
 
-    async def _message(self, call: Call, person: Person, text: str, code: str = "") -> Delivery:
-        async def send() -> bool:
+    async def _message(self, call: Call, person: Person, text: str) -> Delivery:
+        async def send(seconds: float) -> bool:
             if not person.slack:
                 raise Refused("no Slack id on the roster")
-            async with asyncio.timeout(_MESSAGE_SECONDS):
+            async with asyncio.timeout(seconds):
                 channel = await self._slack.open_direct(call, person.slack)
                 return (await self._slack.say(call, channel, text, f"{call.key}/{person.id}"))[1]
 
-        return await _delivery(person, "message", send(), code)
+        for seconds in _MESSAGE_TRIES:
+            sent = await _delivery(person, "message", send(seconds))
+            if sent.reached or sent.refused:
+                break
+        return sent
 
-    async def _page_one(self, call: Call, incident_id: str, person: Person, title: str, text: str, code: str = "") -> Delivery:
+    async def _page_one(self, call: Call, incident_id: str, person: Person, title: str, text: str) -> Delivery:
         async def send() -> bool:
             if not person.pager:
                 raise Refused("no PagerDuty id on the roster")
@@ -185,17 +192,17 @@ class Pager(System):
             order = Summons(incident_id=incident_id, summary=title, severity=2, wanted=wanted, again=True)
             return (await self._pages.summon(call, order))[1]
 
-        return await _delivery(person, "page", send(), code)
+        return await _delivery(person, "page", send())
 
 
-async def _delivery(person: Person, how: str, sending: Awaitable[bool], code: str) -> Delivery:
+async def _delivery(person: Person, how: str, sending: Awaitable[bool]) -> Delivery:
     """One person's message or page. Whatever goes wrong, the others still get theirs."""
     try:
         return Delivery(person, True, await sending)
     except Exception as failed:
         reason = failed.message if isinstance(failed, ApplicationError) else f"{type(failed).__name__} {failed}".strip()
         # A vendor's answer can repeat what it was sent, and this reason stands in a history: a code must not get there.
-        return Delivery(person, False, why=f"{how}: {redact(reason.replace(code, '…') if code else reason)[:200]}")
+        return Delivery(person, False, why=f"{how}: {redact(reason)[:200]}", refused=isinstance(failed, Refused))
 
 
 def _delivered(order: ToPeople, what: str, written: Sequence[Delivery], paged: Sequence[Delivery]) -> Effect:

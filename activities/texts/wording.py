@@ -51,9 +51,12 @@ def macro(feature: str, link: str, own: str = "") -> str:
     return render("support@1", {field: known[field] for field in template("support@1", own).fields}, own)
 
 
+TRACE_LABELS = ("trace_id", "trace_ids")
+
+
 def traces(labels: Mapping[str, str]) -> tuple[str, ...]:
     """The trace ids of an alert: its labels `trace_id` and `trace_ids`, or whatever stands there that looks like one."""
-    listed = " ".join(labels.get(name, "") for name in ("trace_id", "trace_ids"))
+    listed = " ".join(labels.get(name, "") for name in TRACE_LABELS)
     return tuple(dict.fromkeys(word for word in re.split(r"[\s,;]+", listed) if re.fullmatch(r"[A-Za-z0-9_-]{6,64}", word)))
 
 

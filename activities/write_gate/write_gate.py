@@ -74,6 +74,10 @@ class Writes(SettingValue, effect="{of.service} takes no writes: each is refused
     def met(self, now: Self) -> bool:
         return now.admitted <= 0
 
+    def both(self, other: Self) -> Self:
+        """Nobody's data is written to against their need: the smaller share."""
+        return min(self, other, key=lambda one: one.admitted)
+
     def back(self, of: WriteGateOf) -> str:
         return f"{of.service} takes {self} again" if self.admitted > 0 else f"leave {of.service} read-only, as it was before"
 

@@ -49,6 +49,17 @@ def _shares(shape: Shape) -> tuple[float, ...]:
     return tuple(shape.below(bound) for bound in BOUNDS)
 
 
+@lru_cache(maxsize=256)
+def shown(shape: Shape, share: float) -> float:
+    """The seconds within which this share of calls came, as a histogram of them shows it: interpolated inside a bucket."""
+    below = 0.0
+    for low, high, up_to in zip((0.0, *BOUNDS), BOUNDS, _shares(shape), strict=False):
+        if up_to >= share:
+            return low + (high - low) * (share - below) / (up_to - below)
+        below = up_to
+    return BOUNDS[-1]
+
+
 Mixture = list[tuple[int, Shape]]
 """So many calls of each shape."""
 

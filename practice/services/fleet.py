@@ -44,6 +44,7 @@ class Revision:
     side_cars: list[SideCar] = field(default_factory=list)
     schema_min: int = 1
     schema_max: int = 9
+    dependencies: str = ""  # the digest of the set that it was built with
     image_present: bool = True
     ready: bool = True
     green_minutes: float = 0.0  # how long it has served with errors inside the SLO

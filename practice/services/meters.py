@@ -84,9 +84,9 @@ class ServiceMeters:
     def synthetic(self, service: str, vantage: str, ok: bool) -> None:
         self._gauge("synthetic_ok", service=service, vantage=vantage).value = float(ok)
 
-    def standing(self, service: Service) -> None:
-        """What is there to serve with, and what is usual."""
-        self._gauge("service_p99_baseline_seconds", service=service.name).value = service.latency_ms / 1000
+    def standing(self, service: Service, usual_p99: float) -> None:
+        """What is there to serve with, and what is usual, as the same histogram shows it (seconds)."""
+        self._gauge("service_p99_baseline_seconds", service=service.name).value = usual_p99
         for region, place in service.places.items():
             self._gauge("service_replicas", service=service.name, region=region).value = float(place.ready_replicas)
             self._gauge("service_capacity_rps", service=service.name, region=region).value = service.capacity_rps(region)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import accumulate
 from random import Random
 
-from practice.llm.latency import Mixture, Shape
+from practice.llm.latency import Mixture, Shape, shown
 from practice.llm.load import STEP_SECONDS
 from practice.llm.meters import VANTAGES
 from practice.services.conditions import SLO_ERROR, Conditions, Met, admitted_share, conditions, either, runs, utilisation
@@ -87,7 +87,7 @@ class ServiceTraffic:
         service.integrity_errors_per_minute = spoilt * 60 / STEP_SECONDS
         self._meters.spoilt(service.name, spoilt)
         self._meters.took(service.name, took)
-        self._meters.standing(service)
+        self._meters.standing(service, shown(_shape(service.latency_ms, 1.0), 0.99))
         for name, inside in green.items():
             revision = service.revisions[name]
             revision.green_minutes += STEP_SECONDS / 60 if inside else 0.0

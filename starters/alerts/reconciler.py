@@ -1,14 +1,15 @@
-"""What an incident cannot see itself: that its playbook was terminated, reset, failed, timed out, or never began.
+"""What an incident cannot see itself: that its playbook was terminated, reset, begun anew, failed, timed out, never began, or stands still.
 
-Every minute the ledger is compared with the Temporal server. An open incident without a running playbook is lost: its measures stay in force
-and nothing lifts them. People are paged, once per finding and day, with the commands to lift everything by hand.
+Every minute the ledger is compared with the Temporal server. An open incident without a playbook that advances is lost: its measures stay in
+force and nothing lifts them. People are paged, once per finding and day, with the commands to lift everything by hand.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.exceptions import ApplicationError
@@ -16,7 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.action import Call, Refused, Role
 from activities.ledger.database import LedgerDown
-from activities.ledger.discrepancies import NO_PLAYBOOK, NO_RECORD, NO_SCOPE, RESET, Discrepancies, Discrepancy
+from activities.ledger.discrepancies import ANOTHER_RUN, NO_PLAYBOOK, NO_RECORD, NO_SCOPE, RESET, STANDS_STILL, Discrepancies, Discrepancy
 from activities.ledger.ledger import Ledger
 from activities.ledger.record import Recorded
 from activities.organisation.organisation import Organisation
@@ -24,6 +25,7 @@ from activities.organisation.people import Person, Roster
 from activities.organisation.policy import Policy
 from activities.paging.orders import Page
 from activities.paging.pager import Pager
+from starters.alerts.advancing import no_progress, task_trouble, where_it_fails
 from starters.screens.text import CliError, plain, span, typed
 from worker.playbooks import discover
 from worker.settings import Settings
@@ -33,6 +35,7 @@ log = logging.getLogger(__name__)
 EVERY = 60.0  # seconds between two comparisons
 BEGINS_WITHIN = timedelta(minutes=2)  # from the start on the server to the first word on the record
 SCOPE_WITHIN = timedelta(minutes=15)  # how long an incident may run without a service: nothing can be done before it is known
+JUDGED_WITHIN = 8.0  # seconds for one incident: one that does not answer delays no other
 TRIES, PAUSE = 4, 2.0  # of a page, and the seconds between
 HOLDERS = (Role.INCIDENT_COMMANDER, Role.OPS_LEAD, Role.DEPUTY)
 ENDED = {
@@ -70,12 +73,20 @@ class Reconciler:
 
     async def once(self) -> list[Discrepancy]:
         """One comparison, with what follows from it."""
-        found = await compare(await self.connected(), self.ledger)
-        await asyncio.to_thread(self.findings.keep, found)
-        for finding in found:
-            if await asyncio.to_thread(self.findings.take, finding):
-                await self._tell(finding)
+        found, unknown = await compare(await self.connected(), self.ledger, self._policy())
+        await asyncio.to_thread(self.findings.keep, found, unknown)
+        await asyncio.gather(*(self._tell_once(finding) for finding in found))
         return found
+
+    def _policy(self) -> Policy:
+        try:
+            return Organisation(self.settings.organisation).read_policy()
+        except Refused:
+            return Policy()
+
+    async def _tell_once(self, finding: Discrepancy) -> None:
+        if await asyncio.to_thread(self.findings.take, finding):
+            await self._tell(finding)
 
     async def _tell(self, finding: Discrepancy) -> None:
         book = Organisation(self.settings.organisation)
@@ -114,14 +125,31 @@ class Reconciler:
         return False
 
 
-async def compare(client: Client, ledger: Ledger) -> list[Discrepancy]:
-    """Compare what is on record as open or in force with what runs. Raises `LedgerDown` and `RPCError`."""
+class Comparison(NamedTuple):
+    found: list[Discrepancy]
+    unknown: list[str]  # incidents that could not be judged
+
+
+async def compare(client: Client, ledger: Ledger, policy: Policy) -> Comparison:
+    """Compare what is on record as open with what runs, all at once. Raises `LedgerDown`, and `RPCError` when the server says nothing at all."""
     recorded = await asyncio.to_thread(ledger.incidents)
-    found = [await _judged(client, ledger, one) for one in recorded]
-    return [one for one in (*found, *await _unrecorded(client, ledger)) if one is not None]
+    at_once = asyncio.Semaphore(20)
+
+    async def soon(judging: Coroutine[Any, Any, Discrepancy | None]) -> Discrepancy | None:
+        async with at_once:
+            return await asyncio.wait_for(judging, JUDGED_WITHIN)
+
+    judged = await asyncio.gather(*(soon(_judged(client, ledger, one, policy)) for one in recorded), return_exceptions=True)
+    unrecorded = await _unrecorded(client, ledger, {one.incident_id for one in recorded})
+    unknown = []
+    for one, outcome in zip(recorded, judged, strict=True):
+        if isinstance(outcome, BaseException):
+            log.warning("%s was not compared: %s", one.incident_id, outcome or type(outcome).__name__)
+            unknown.append(one.incident_id)
+    return Comparison([one for one in (*judged, *unrecorded) if isinstance(one, Discrepancy)], unknown)
 
 
-async def _judged(client: Client, ledger: Ledger, known: Recorded) -> Discrepancy | None:
+async def _judged(client: Client, ledger: Ledger, known: Recorded, policy: Policy) -> Discrepancy | None:
     described: WorkflowExecutionDescription | None = None
     try:
         described = await client.get_workflow_handle(known.incident_id).describe(rpc_timeout=timedelta(seconds=5))
@@ -137,6 +165,13 @@ async def _judged(client: Client, ledger: Ledger, known: Recorded) -> Discrepanc
         return _lost(again, NO_PLAYBOOK, why)
     if await _was_reset(client, described):
         return _lost(known, RESET, "was reset on the server and does not know what it did since")
+    if _is_another_run(described, known):
+        return _lost(known, ANOTHER_RUN, "was started anew under this id, and the new run knows nothing of the old one")
+    if stuck := task_trouble(described.raw_description, datetime.now(UTC)):
+        handle = client.get_workflow_handle(described.id, run_id=described.run_id)
+        return _lost(known, STANDS_STILL, f"stands still: {stuck}; {await where_it_fails(handle)}")
+    if late := no_progress(known, policy, datetime.now(UTC)):
+        return _lost(known, STANDS_STILL, f"stands still: {late}. {typed('doctor')} says whether a worker runs")
     age = datetime.now(UTC) - datetime.fromisoformat(str(known.status["declared_at"]))
     if not known.status.get("service") and age > SCOPE_WITHIN:
         text = f"{known.incident_id} has run for {span(age)} without a service: nobody said what is affected. " + _by_hand(known)
@@ -144,10 +179,22 @@ async def _judged(client: Client, ledger: Ledger, known: Recorded) -> Discrepanc
     return None
 
 
+OTHERWISE = {
+    RESET: "the playbook of an open incident was reset", ANOTHER_RUN: "a second playbook began under the id of an incident",
+    STANDS_STILL: "the playbook of an open incident does not advance",
+}  # fmt: skip
+
+
+def _is_another_run(described: WorkflowExecutionDescription, known: Recorded) -> bool:
+    """An incident is declared in its run's first moment: what was declared before the run began is another one's record."""
+    first = described.raw_description.workflow_execution_info.first_run_id
+    return first in ("", described.run_id) and datetime.fromisoformat(str(known.status["declared_at"])) < described.start_time
+
+
 def _lost(known: Recorded, kind: str, why: str) -> Discrepancy:
     measures = [plain(f"{m['name']} {m['target']}") for m in known.status.get("in_force") or []]  # type: ignore[union-attr,index,call-overload]
     what = "measures in force, no playbook" if measures else "open incident without a running playbook"
-    what = "the playbook of an open incident was reset" if kind == RESET else what
+    what = OTHERWISE.get(kind, what)
     named = f"; in force: {', '.join(measures[:5])}" if measures else ""
     text = f"{what}: {known.incident_id} {why}{named}. {_by_hand(known)}"
     return Discrepancy(incident_id=known.incident_id, kind=kind, text=text, severity=1 if measures else 2)
@@ -166,13 +213,19 @@ async def _was_reset(client: Client, described: WorkflowExecutionDescription) ->
     return False
 
 
-async def _unrecorded(client: Client, ledger: Ledger) -> list[Discrepancy]:
-    """Playbooks that run on the server and are not on record: badly started, or on a queue that no worker serves."""
+async def _unrecorded(client: Client, ledger: Ledger, judged: Collection[str]) -> list[Discrepancy]:
+    """Playbooks that run and are not on record: badly started, on a queue that no worker serves, or under the id of an incident that is over."""
     known = set(await asyncio.to_thread(ledger.ids))
     types = ", ".join(f"'{info.type}'" for info in discover().values())
     found = []
     async for one in client.list_workflows(f"ExecutionStatus = 'Running' AND WorkflowType IN ({types})", limit=1000):
         age = datetime.now(UTC) - one.start_time
+        if one.id in known and one.id not in judged and (over := await asyncio.to_thread(ledger.status, one.id)) is not None:
+            if datetime.fromisoformat(str(over.status["declared_at"])) < one.start_time:
+                found.append(
+                    _lost(over, ANOTHER_RUN, "is over, and was started anew under its id: its record takes nothing from the new run")
+                )
+            continue
         if one.id in known or one.parent_id or age < BEGINS_WITHIN:
             continue
         text = (

@@ -24,6 +24,7 @@ from activities.ledger.ledger import Ledger
 from activities.organisation.business_days import calendar_of, day_of
 from activities.organisation.communications import DASHBOARDS
 from activities.organisation.organisation import Organisation
+from activities.organisation.policy import Policy
 from starters import steering
 from starters.alerts.reconciler import compare
 from starters.screens.text import CliError, typed
@@ -83,6 +84,13 @@ def _product(one: Capability) -> Check:
         Standing.BROKEN: ("broken", "", f"look at {at} in the settings; a token must be a reference that this machine can read"),
     }[one.standing]
     return Check(one.product, state, prefix + one.said, fix)
+
+
+def _policy(settings: Settings) -> Policy:
+    try:
+        return Organisation(settings.organisation).read_policy()
+    except Refused:
+        return Policy()
 
 
 def _mode(settings: Settings) -> list[Check]:
@@ -209,11 +217,13 @@ async def _incidents(client: Client, settings: Settings) -> Check:
     """What the reconciler looks for, looked for now: open incidents that no playbook runs."""
     ledger = Ledger(settings.ledger_url)
     try:
-        found = await compare(client, ledger)
+        found, unknown = await compare(client, ledger, _policy(settings))
     except LedgerDown as down:
         return Check("incidents", "warning", f"not compared with the server: {down}", "start the worker: it makes and migrates the ledger")
+    if unknown and not found:
+        return Check("incidents", "warning", f"not known whether they advance: {', '.join(unknown[:5])}", "look at the server's log")
     if not found:
-        return Check("incidents", "good", "every open incident has its playbook running")
+        return Check("incidents", "good", "every open incident has its playbook running, and it advances")
     untold = [one.incident_id for one in Discrepancies(ledger).open() if one.told_at is None]
     more = f"; nobody was paged about {', '.join(untold)}: is a receiver running? (incident-alerts)" if untold else ""
     said = "; ".join(one.text.partition(". incident")[0] for one in found[:5])

@@ -1,6 +1,6 @@
 """`incident postmortem`, `checklist`, `by-hand` and `measures`: what is printed, kept and followed. From the record: no server, no worker."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,15 +10,18 @@ import typer
 from pydantic import BaseModel
 
 from activities.action import Refused
+from activities.kit.holding import Hold, Thing
+from activities.ledger.database import LedgerDown
+from activities.ledger.holders import RecordedHolders
 from starters.cli import options
 from starters.cli.look import provenance
 from starters.cli.options import Which
 from starters.cli.terminal import AsJson, draw, group, say, say_json, width
 from starters.postmortem import paper
-from starters.reading import whole
-from starters.screens import by_hand
+from starters.reading import Reader, whole
+from starters.screens import by_hand, holders
 from starters.screens import checklist as checklists
-from starters.screens.text import ago
+from starters.screens.text import CliError, ago, typed
 
 app = group()
 
@@ -95,16 +98,36 @@ def rest_by_hand(incident: Which = "", as_json: AsJson = False) -> None:
 def measures(
     incident: Annotated[str, typer.Argument(metavar="INCIDENT", help="The incident. Default: all of them.", show_default=False)] = "",
     commands: Annotated[bool, typer.Option("--by-hand", help="Print the commands that lift everything, latest first.")] = False,
+    drop: Annotated[bool, typer.Option("--drop", help="INCIDENT needs nothing any more; changes nothing outside.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show the measures in force. With --by-hand: how to lift them. Needs only the ledger: no server, no worker."""
     reader = options.reader()
+    if drop:
+        return _drop(reader, reader.find(incident))
     seen = [whole(reader.status(reader.find(incident)))] if incident else reader.holding()
     found = by_hand.standing(one.status for one in seen)
     if as_json:
         return say_json({"read": [provenance(one) for one in seen], "in_force": [by_hand.told(one) for one in found]})
     lines = by_hand.everywhere(found, datetime.now(UTC), commands)
+    together = holders.shared(_held(reader))
+    lines += [line for said in together for line in by_hand.comment(said)] if commands else together
     for one in seen:
         if one.status.in_force:
             lines += by_hand.comment(f"{one.status.incident_id}: from {one.source}, {ago(datetime.now(UTC) - one.as_of)}")
     return print("\n".join(lines))
+
+
+def _held(reader: Reader) -> Mapping[Thing, Sequence[Hold]]:
+    try:
+        return RecordedHolders(reader.ledger).read()
+    except LedgerDown:
+        return {}
+
+
+def _drop(reader: Reader, incident: str) -> None:
+    """What an ended or lost incident held is left to the others. A running one lets go by itself: its lift does more than that."""
+    if not reader.status(incident).status.state.over and incident not in reader.lost():
+        raise CliError(f"the playbook of {incident} runs: it lets go when it ends", typed("stand-down", incident, "--reason", "…"))
+    things = sorted({thing.target for thing in RecordedHolders(reader.ledger).drop(incident)})
+    return say(f"{incident} needs nothing any more; it held {', '.join(things) or 'nothing'}. Nothing was changed outside")

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from activities.kit.words.redact import hide_codes
 from starters.screens.text import CliError, plain
 
 NAME = "incident"
@@ -61,7 +62,7 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
             sentence, code = f"unexpected error: {type(broke).__name__}: {broke}", 1
             fix = "INCIDENT_DEBUG=1 shows where; incident doctor"
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(Text(plain(sentence)))
+    console.print(Text(hide_codes(plain(sentence))))  # a code that was typed in the wrong place
     if fix:
-        console.print(Text(f"    → {fix}"))
+        console.print(Text(f"    → {hide_codes(fix)}"))
     return code

@@ -100,6 +100,8 @@ class _Screen:
         ):
             if said:
                 yield from self.lines(f"{name}: {plain(said)}{more if name == 'hypothesis' else ''}", most=1)
+        for one in status.suspects if self.full else status.suspects[:2]:
+            yield from self.lines(f"suspect: {plain(one.in_words())}", most=1)
         if status.paused_by:
             yield row(
                 f"॥ PAUSED by {plain(status.paused_by)}: automation watches and sends updates, and changes nothing", self.width, "yellow"

@@ -218,6 +218,8 @@ async def test_a_watch_resumes_from_its_heartbeat_with_the_same_evidence(world: 
     assert (resumed.verdict, resumed.ticks, resumed.ended_at) == (whole.verdict, whole.ticks, whole.ended_at)
     assert resumed.evidence.n == whole.evidence.n
     assert later[0]["ticks"] == 10
+    anew, _ = await _watch(models, order, made, resuming={"ticks": "many"})  # what cannot be read is no evidence
+    assert anew == whole
 
 
 async def test_a_resumed_watch_reads_the_windows_that_it_missed(world: World, models: Models, call: MakeCall) -> None:

@@ -1,20 +1,23 @@
 """What the metrics say; and that what they do not say is never taken for health."""
 
+import math
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from activities.action import Call
 from activities.kit.http import HttpClient
 from activities.metrics.prometheus import Prometheus
-from activities.metrics.telemetry import EstimateQuality, Gate, ProviderGate, Surface, Telemetry, beyond_chance
+from activities.metrics.telemetry import EstimateQuality, Gate, ProviderGate, Surface, Symptom, Telemetry, beyond_chance
 from activities.organisation.numbers import Stability
 from practice.http.server import serve
+from practice.services.fleet import ServiceFault
 from practice.world.world import World
-from tests.activities.conftest import INCIDENT, MakeCall, break_provider, pass_time
+from tests.activities.conftest import INCIDENT, MakeCall, MakeClient, break_provider, pass_time
 
 CHAT = Surface(service="chat")
 HOUR = timedelta(hours=1)
@@ -99,10 +102,95 @@ async def test_a_dead_metrics_store_is_blind_until_now(world: World, telemetry: 
 
 async def test_slower_than_the_baseline_is_not_stable(telemetry: Telemetry, call: MakeCall) -> None:
     made = call(later=900)
-    slow = gate(made, timedelta(minutes=15)).model_copy(update={"baseline_p99_seconds": 1.0})
-    assert "p99" in (await telemetry.stability(slow, made)).why
-    usual = slow.model_copy(update={"baseline_p99_seconds": 3.0})
+    usual = Gate(service="api", start=made.at - timedelta(minutes=15), end=made.at, proof=(Symptom.LATENCY,))
     assert (await telemetry.stability(usual, made)).stable
+    strict = usual.model_copy(update={"stability": Stability(latency_ratio=0.5)})
+    assert "p99" in (await telemetry.stability(strict, made)).why
+    assert (await telemetry.stability(strict.model_copy(update={"proof": ()}), made)).stable, "only what the card names counts"
+
+
+async def test_traffic_that_stays_away_and_customers_turned_away_are_not_stable(world: World, telemetry: Telemetry, call: MakeCall) -> None:
+    pass_time(world, 1200)
+    began = datetime.fromtimestamp(world.clock.now(), UTC)
+    asked = Surface(service="api", usual_before=began)
+    world.state.fleet.faults.append(ServiceFault(service="api", kind="load", factor=0.2))
+    made = call(later=600)
+    health = await telemetry.impact(asked, made)
+    assert health.usual_requests is not None and health.requests < 0.4 * health.usual_requests
+    gated = Gate(service="api", start=made.at - timedelta(minutes=5), end=made.at, proof=(Symptom.LOST_TRAFFIC,), usual_before=began)
+    assert "usual are" in (await telemetry.stability(gated, made)).why
+    world.state.fleet.faults.clear()
+    world.state.fleet.services["api"].gateway.rate_limit_rps = 3.0
+    made = call(later=600)
+    health = await telemetry.impact(asked, made)
+    assert 0.3 < health.turned_away_ratio < 0.7 and health.error_ratio is not None and health.error_ratio < 0.01
+    gated = Gate(service="api", start=made.at - timedelta(minutes=5), end=made.at, proof=(Symptom.TURNED_AWAY,))
+    assert "turned away" in (await telemetry.stability(gated, made)).why
+
+
+@pytest.mark.parametrize(("seconds", "holds"), [(60, True), (120, False), (180, False)])
+async def test_the_end_of_a_window_must_be_fresh(world: World, telemetry: Telemetry, call: MakeCall, seconds: float, holds: bool) -> None:
+    """A store that answers late: its newest sample is older than policy takes for now. So is everything, where our clock is ahead of its."""
+    pass_time(world, 600)
+    world.state.blind = True
+    pass_time(world, seconds)
+    made = call()
+    verdict = await telemetry.stability(gate(made, timedelta(minutes=10)), made)
+    assert verdict.stable is holds, verdict
+    assert (await telemetry.impact(CHAT, made)).blind is not holds
+
+
+async def test_a_gap_is_measured_by_the_samples_own_instants(world: World, telemetry: Telemetry, call: MakeCall) -> None:
+    """130 s are more than 120 s, and 115 s are not: nothing is rounded in our favour."""
+    for missing, holds in ((105, True), (120, False)):
+        pass_time(world, 300)
+        world.state.blind = True
+        pass_time(world, missing)
+        world.state.blind = False
+        made = call(later=300)
+        verdict = await telemetry.stability(gate(made, timedelta(minutes=10)), made)
+        assert verdict.stable is holds, (missing, verdict)
+
+
+def _saying(row: dict[str, Any], value: str) -> dict[str, Any]:
+    """The same row of an answer, with another value."""
+    if "value" in row:
+        return {**row, "value": [row["value"][0], value]}
+    return {**row, "values": [[t, value] for t, _ in row["values"]]}
+
+
+class Answers(Prometheus):
+    """A metrics store that says something of its own about some queries."""
+
+    def __init__(self, door: HttpClient, about: str, value: float | None) -> None:
+        super().__init__(door)
+        self._about, self._value = about, value
+
+    async def _ask(self, call: Call, path: str, **params: Any) -> dict[str, Any]:
+        found = await super()._ask(call, path, **params)
+        if self._about in params["query"]:
+            said = str(self._value)
+            rows = [] if self._value is None else [_saying(row, said) for row in found["result"]]
+            found = {**found, "result": rows}
+        return found
+
+
+@pytest.mark.parametrize("about", ['outcome="error"', "increase", "synthetic_ok", "histogram_quantile"])
+async def test_what_is_no_number_is_neither_healthy_nor_ill(world: World, call: MakeCall, door: MakeClient, about: str) -> None:
+    made = call(later=900)
+    telemetry = Telemetry(Answers(door("/prom"), about, math.nan))
+    asked = Gate(service="api", start=made.at - timedelta(minutes=10), end=made.at, proof=tuple(Symptom))
+    verdict = await telemetry.stability(asked, made)
+    assert not verdict.stable and verdict.violated_at is None and "no numbers" in verdict.why
+
+
+async def test_an_empty_answer_is_no_health(world: World, call: MakeCall, door: MakeClient) -> None:
+    made = call(later=900)
+    asked = Gate(service="api", start=made.at - timedelta(minutes=10), end=made.at, proof=tuple(Symptom))
+    for about in ("service_requests_total", "service_request_duration_seconds_bucket"):
+        verdict = await Telemetry(Answers(door("/prom"), about, None)).stability(asked, made)
+        assert not verdict.stable and verdict.blind_at is not None, about
+    assert (await Telemetry(Answers(door("/prom"), "increase", math.nan)).impact(CHAT, made)).blind
 
 
 async def test_a_flapping_provider_is_not_healthy(world: World, telemetry: Telemetry, call: MakeCall) -> None:

@@ -23,6 +23,7 @@ from starters.reading import Reader
 from tests.screens import situations
 from tests.stage.real_server import RealServer, Running, real_server
 from tests.stage.running import until
+from worker.service import ContextFree
 from worker.wiring import building
 
 pytestmark = pytest.mark.processes
@@ -109,6 +110,45 @@ async def test_a_playbook_that_was_reset_has_forgotten_what_it_did(tmp_path: Pat
         assert [one.kind for one in found] == ["reset"] and "does not know what it did since" in found[0].text
         assert f"incident measures {INCIDENT} --by-hand" in found[0].text
         assert await here.woken()
+
+
+async def test_a_playbook_that_cannot_go_on_is_found_though_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its workflow task fails for ever. That is told once, with what fails, where to look, and what a reset would keep; doctor says it too."""
+    async with watched(tmp_path) as here:
+        watching, incident = await here.reconciler(), await here.in_force()
+
+        def broken(self: ContextFree, act: Any) -> Any:
+            if any(job.HasField("remove_from_cache") for job in act.jobs):
+                return self._inner.activate(act)
+            raise KeyError("a bug of ours")
+
+        monkeypatch.setattr(ContextFree, "activate", broken)
+        await incident.handle.signal("note", "anything")
+
+        async def found() -> Any:
+            return next((one for one in await watching.once() if one.kind == "stands still"), None)
+
+        finding = await until(found, "the incident that stands still")
+        assert "does not advance" in finding.text and "in force" in finding.text and finding.severity == 1
+        assert "a bug of ours" in finding.text and "a reset would keep events up to" in finding.text
+        assert f"incident by-hand {INCIDENT}" in finding.text
+        assert set((await here.woken()).values()) == {1}
+        seen = await doctor._incidents(here.stage.client, here.stage.settings)
+        assert seen.state == "broken" and "does not advance" in seen.said
+
+
+async def test_a_second_run_under_the_id_of_an_incident_is_told(tmp_path: Path) -> None:
+    """Terminated and started again: the new run knows nothing of what the old one left in force."""
+    async with watched(tmp_path) as here:
+        watching, incident = await here.reconciler(), await here.in_force()
+        await incident.handle.terminate("again, please")
+        await here.stage.declare(INCIDENT, {"service": "chat"})
+        found = await watching.once()
+        assert [one.kind for one in found] == ["another run"] and "in force" in found[0].text
+        over = {**here.ledger.incidents()[0].status, "version": 10_000, "state": "resolved", "closed_at": datetime.now(UTC).isoformat()}
+        here.ledger.write(Record(incident_id=INCIDENT, status=over))
+        assert [one.kind for one in await watching.once()] == ["another run"]
+        assert set((await here.woken()).values()) == {1}
 
 
 async def test_in_shadow_mode_it_is_written_down_and_nobody_is_woken(tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ async def test_where_policy_wants_it_verified_a_code_is_sent_and_needed(tmp_path
         code = await freeze.stage.code("dana", 1)
         assert "for question 1, not for 2" in await freeze.refused("exempt", {**order, "artefact": OTHER, "code": code})
         assert "not a code" in await freeze.refused("exempt", {**order, "code": "yes"})
+        assert "used already, for exempt" in await freeze.refused("exempt", {**order, "code": code})
+        code = await freeze.stage.code("dana", 1, used=code)
         told = await freeze.say("exempt", **{**order, "code": code})
         assert "may pass, by a push to hotfix/0a1b2c3d4e5f" in told
         (exemption,) = (await freeze.state()).exemptions

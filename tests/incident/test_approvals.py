@@ -40,7 +40,7 @@ def put(approvals: Approvals, **more: Any) -> Question:
     """A question about a C2 change, for the commander or the AI/ML lead."""
     expires_at = more.pop("expires_at", None)
     usual = {"kind": QuestionKind.APPROVAL, "asks": "Do it?", "roles": COMMANDERS, "risk": Risk.C2, "covers": ("a", "b")}
-    return approvals.open(QuestionDraft.model_validate({**usual, **more}), NOW, expires_at)
+    return approvals.open(QuestionDraft.model_validate({**usual, **more}), NOW, expires_at, nonce="n")
 
 
 def said(
@@ -209,7 +209,7 @@ def test_no_answer_without_authority_passes(
     options = ("approve", "decline") if kind in (QuestionKind.APPROVAL, QuestionKind.CONFIRMATION) else VERDICTS[2:]
     for _ in range(2):
         draft = QuestionDraft(kind=kind, asks="?", roles=tuple(roles), risk=risk, options=options, proposer=proposer)
-        approvals.open(draft, NOW, NOW + timedelta(minutes=10))
+        approvals.open(draft, NOW, NOW + timedelta(minutes=10), nonce="n")
     for who, verdict, verified, number, bound_to, minute in sent:
         person = ROSTER.people.get(who)
         identity = Identity(person=person, verified=verified, question=bound_to, roster=ROSTER, why="")

@@ -106,7 +106,7 @@ async def test_the_scorecard_can_be_recomputed_from_the_effect_log_and_the_metri
         }  # fmt: skip
         card = score(status, log, done, **known)
         policy = Policy()
-        outside = from_outside(log, errors, broken_at=broken_at, burnt=burnt, limit=policy.mitigated_error_ratio)
+        outside = from_outside(log, errors, broken_at=broken_at, burnt=burnt, limit=policy.impact.error_ratio)
 
         assert card.passed, card.why_not
         assert not score(status, log, done, **known, spared=1).passed, "a kill that never came proves nothing"

@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities.deploys.orders import Revision, Rollout, Serving
+from activities.organisation.catalogue import Blocked
 from activities.organisation.numbers import RollBack
 from activities.organisation.policy import Policy
-from workflows.procedures.eligibility import Targets, in_traffic, roll_back_targets
+from activities.platform.change_feed import KINDS, Change, Changes
+from workflows.procedures.eligibility import Known, Targets, in_traffic, roll_back_targets
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 RULE = Policy().roll_back
@@ -75,6 +77,13 @@ def test_the_newest_fit_one_before_what_serves_comes_first() -> None:
             {"blocked": ["sha256:77"]},
             "the image of a container beside the application's is not named by digest, so the blocklist cannot clear it",
         ),
+        ({"dependencies": "sha256:d1"}, {"dependencies": ["sha256:d1"]}, "the dependencies that it was built with are on the blocklist"),
+        (
+            {},
+            {"dependencies": ["sha256:d1"]},
+            "it does not say which dependencies it was built with, so the blocklist cannot clear it",
+        ),
+        ({}, {"serving": ()}, "nothing serves now: there is nothing to roll back"),
         ({"schema_max": 4}, {}, "it works with database schemas 3 to 4, and 5 is in force"),
         ({"schema_min": 6, "schema_max": 9}, {}, "it works with database schemas 6 to 9, and 5 is in force"),
         ({"schema_min": None}, {}, "it does not say which database schemas it works with"),
@@ -123,6 +132,47 @@ def test_during_a_canary_the_old_majority_is_a_target_when_only_the_canary_is_to
 
 def test_a_service_without_revisions_has_no_targets() -> None:
     assert targets(rollout()) == Targets(eligible=(), ineligible={})
+
+
+# ---- what could not be read ----
+
+CHANGES = Changes(changes=(), kinds=KINDS, gaps=(), since=NOON - timedelta(days=9), until=NOON)
+KEPT = Blocked(images=(), dependencies=(), secrets=())
+
+
+def test_with_everything_read_nothing_is_said_to_be_missing() -> None:
+    of = rollout(revision(41), revision(40)).model_copy(update={"may_change": {"eu-west": True, "us-east": True}})
+    assert Known(schema_version=5, blocked=KEPT, changes=CHANGES).unread(of, revision(40)) == ()
+
+
+@pytest.mark.parametrize(
+    ("known", "may", "missing"),
+    [
+        ({"blocked": None}, True, ["what must not run again (organisation.toml)"]),
+        ({"blocked": Blocked(images=(), secrets=())}, True, ["blocked dependencies ([blocked] dependencies)"]),
+        ({"changes": None}, True, ["whether an irreversible migration ran since 2026-11-21 12:00 UTC"]),
+        ({"changes": CHANGES.model_copy(update={"gaps": ("migration",)})}, True, ["whether an irreversible migration ran"]),
+        ({"changes": CHANGES.model_copy(update={"since": NOON - timedelta(hours=24)})}, True, ["whether an irreversible migration ran"]),
+        ({}, False, ["whether we may change it in eu-west", "whether we may change it in us-east"]),
+    ],
+)
+def test_whatever_could_not_be_read_is_said_whole(known: dict[str, Any], may: bool, missing: list[str]) -> None:
+    of = rollout(revision(41), revision(40)).model_copy(update={"may_change": {"eu-west": True, "us-east": True} if may else {}})
+    found = Known(**{"schema_version": 5, "blocked": KEPT, "changes": CHANGES, **known}).unread(of, revision(40))
+    assert len(found) == len(missing) and all(told.startswith(part) for told, part in zip(found, missing, strict=True)), found
+
+
+def test_migrations_of_the_service_or_of_everything_bar_and_no_others() -> None:
+    of = rollout(revision(41), revision(40))
+
+    def after(*services: str, reversible: bool = False) -> list[str]:
+        migration = Change(
+            id="m", kind="migration", at=NOON - timedelta(hours=25), actor="kim", services=services, what="drop", reversible=reversible
+        )
+        known = Known(schema_version=5, changes=CHANGES.model_copy(update={"changes": (migration,)}))
+        return names(known.targets(of, RULE, ["api-00041"], ()))
+
+    assert (after("api"), after(), after("billing"), after("api", reversible=True)) == ([], [], ["api-00040"], ["api-00040"])
 
 
 # ---- whatever there is ----
@@ -199,6 +249,7 @@ def test_knowing_less_or_forbidding_more_never_makes_a_target(drawn: tuple[Rollo
                 {"irreversible": [*against["irreversible"], NOON]},
                 {"tried": against["tried"] | before},
                 {"rule": RollBack(green=against["rule"].green + timedelta(hours=1))},
+                {"dependencies": ["sha256:d1"]},
                 {"disabled_secrets": against["disabled_secrets"] | {"SIGNING_KEY:2"}},
             ]
         )

@@ -49,7 +49,7 @@ async def test_below_the_parity_limit_the_failover_is_asked_and_waits(tmp_path: 
     async with outage(tmp_path, providers=LOW_PARITY) as (stage, incident):
         question = await incident.question("over from aurora")
         assert {role.value for role in question.roles} == {"incident_commander", "ai_ml_lead"}
-        assert "back" in question.inverse and question.by_hand
+        assert question.inverse.startswith("put aurora 1 back for 16 tenants") and question.by_hand
         assert await stage.wrote("llm.routes.weights") == []
         await incident.answer("over from aurora", by="ravi")
         await incident.hears("borealis 1 (proven")

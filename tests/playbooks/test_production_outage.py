@@ -13,6 +13,7 @@ async def test_a_bad_revision_is_rolled_back_and_stays_pinned_in_somebodys_name(
     """Found, asked once, rolled back in every region, proven three times; the pin is held by a person, with a ticket."""
     async with outage(tmp_path, error_rate=0.4) as (stage, incident):
         question = await incident.question("Roll api back to api-00041")
+        assert question.inverse == "let api serve LATEST 100 % in eu-west and us-east again", "the undo is the action itself"
         by_hand = "gcloud --quiet run services update-traffic api --region=eu-west --to-revisions=api-00041=100 --project=acme"
         assert by_hand in question.by_hand
         assert any("api-00042" in fact for fact in question.facts), question.facts

@@ -86,7 +86,7 @@ async def test_without_a_verified_freeze_the_commander_decides_whether_we_roll_b
         incident = await stage.declare("ProductionOutage", service="api")
         await incident.question("Roll api back without a verified change freeze?", skip=MINUTE)
         await incident.answer("without a verified change freeze", "decline")
-        await incident.hears("ruled out: change", skip=MINUTE)
+        await incident.hears("still suspected: change chg-1001 (remedy not possible: the rollback to api-00041: declined)", skip=MINUTE)
         assert await changed(stage, "run.") == [] and incident.done("deploys.shift") == []
         assert not any("Roll api back to" in q.asks for q in (await incident.status()).questions)
 
@@ -124,6 +124,7 @@ async def test_neither_an_alarm_nor_a_flap_lets_the_stability_window_pass(tmp_pa
             await incident.pass_time(timedelta(seconds=20))
         await incident.handle.execute_update("alert", alert)
         await incident.hears("alarm:", skip=timedelta(seconds=1))
+        await incident.handle.execute_update("alert", {**alert, "delivery": "d-3", "status": "resolved"})
         await makes(stage, "service-faults", service="api", kind="region", rate=0.3, for_seconds=60)
         await incident.hears("violated:", skip=MINUTE)
         status = await incident.ends()
@@ -170,7 +171,7 @@ async def test_a_no_after_the_silence_takes_the_tenth_back(tmp_path: Path) -> No
         while (again := await incident.question("Roll api back", skip=MINUTE)).number == first.number:
             await incident.pass_time(MINUTE)
         await incident.answer("Roll api back", "decline")
-        await incident.hears("ruled out: change", skip=MINUTE)
+        await incident.hears("still suspected: change chg-1001 (remedy not possible: the rollback to api-00041: declined)", skip=MINUTE)
         assert again.open and await split_of(stage) == pinned("LATEST")
 
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,8 @@ import sqlalchemy as sa
 import typer
 import typer.main
 
+from activities.kit.holding import Hold, Thing
+from activities.ledger.holders import RecordedHolders
 from activities.ledger.ledger import Ledger
 from activities.ledger.record import Record
 from starters.cli import cli, messages
@@ -170,6 +173,23 @@ def test_the_rest_by_hand_and_the_measures_come_from_the_ledger(incident: Incide
     assert "retrieval only chat/acme" in incident("measures").out
     assert incident("measures", "--by-hand").out.splitlines()[-2] == "curl -X POST https://flags.internal/api/flags/tools.high_psu/on"
     assert incident("measures", "search").out == "nothing is in force\n"
+
+
+def test_what_two_incidents_hold_is_shown_and_one_that_is_over_can_be_dropped(incident: Incident, ledger: Ledger) -> None:
+    running, things = "inc-20261123-llm-chat", [Thing("flags.switch_off", "flag/tools.high_psu")]
+    both = tuple(
+        Hold(incident=one, key=one, need={"on": False}, says="switch it off", since=datetime(2026, 11, 23, 10, tzinfo=UTC))
+        for one in (situations.OVER, running)
+    )
+    RecordedHolders(ledger).write(things, lambda _: {things[0]: both})
+    said = incident("measures").out
+    assert "flag/tools.high_psu is held by 2 incidents; the last one puts it back" in said
+    assert f"{situations.OVER} (availability) since 10:00:00 UTC: switch it off" in said
+    assert all(line.startswith("#") for line in incident("measures", "--by-hand").out.splitlines() if situations.OVER in line)
+    assert "it lets go when it ends" in incident("measures", running, "--drop").err
+    assert "it held flag/tools.high_psu" in "".join(incident("measures", situations.OVER, "--drop")[1:])
+    assert "is held by" not in incident("measures").out
+    assert [one.incident for one in RecordedHolders(ledger).read()[things[0]]] == [running]
 
 
 def test_what_is_not_known_is_never_called_nothing(incident: Incident, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 
 from activities.action import Refused
-from activities.organisation.catalogue import Deployed
+from activities.organisation.catalogue import Blocked, Deployed
 from activities.organisation.communications import DASHBOARDS, Contacts, Links
 from activities.organisation.organisation import SECTIONS, Organisation
 from activities.organisation.people import Person
@@ -129,6 +129,7 @@ def test_every_other_section_shows_every_key(tmp_path: Path) -> None:
     people, services = told["people"].values(), told["services"].values()
     assert {key for one in people for key in one} == set(Person.model_fields) - {"id"}
     assert {key for one in services for key in one} == set(Deployed.model_fields) - {"name"}
+    assert set(told["blocked"]) == set(Blocked.model_fields)
     assert set(DASHBOARDS) == set(told["links"]["dashboards"])
     assert told["templates"] and told["oncall"]
 

@@ -106,8 +106,8 @@ class Drill:
         effects: list[dict[str, Any]] = answer["effects"] if isinstance(answer, dict) else answer
         return effects
 
-    async def code(self, person: str, question: int) -> str:
-        """The personal code on somebody's phone. Waits until it has arrived."""
+    async def code(self, person: str, question: int, used: str = "") -> str:
+        """The newest personal code on somebody's phone. Waits until there is one, other than the one that was `used`."""
 
         async def arrived() -> str:
             inbox = (await self.http.get(f"/practice/inbox/{person}")).json()
@@ -115,7 +115,7 @@ class Drill:
             for letter in reversed(letters):
                 for word in str(letter["text"]).replace('"', " ").replace("`", " ").split():
                     if word.startswith(f"{question}-") and word.count("-") == 2:
-                        return word.strip(".,;)")
+                        return "" if word.strip(".,;)") == used else word.strip(".,;)")
             return ""
 
         code: str = await until(arrived, f"a code for {person} and question {question}")

@@ -44,7 +44,7 @@ class Comms(Part):
         self._commander, self._room, self._ticket = Commander(shared), Room(shared), Ticket(shared)
         self._stakeholders = Stakeholders(shared)
         self._public = StatusPageUpdates(shared, self._stakeholders)
-        self._severity = SeverityWatch(shared, self.severity_raised)
+        self._severity = SeverityWatch(shared)
         self._noted = 0  # entries of the timeline at the last status that was due
         self._first_word = partial(self._stakeholders.tell, support="first word", executives=True)
         self._duties: dict[Duty, Callable[[], Awaitable[None]]] = {
@@ -66,7 +66,7 @@ class Comms(Part):
         state = self._state
         public = state.card.public and not state.assumes(action_of(StatusPage.publish))
         self._cadence.start(state.policy, state.severity, workflow.now(), public=public)
-        state.next_update_due = self._cadence.public_due
+        state.next_update_due, state.severity_raised = self._cadence.public_due, self.severity_raised
         state.note("scribe", "the timeline bot is interim scribe: it writes from the first moment on")
         self._commander.check_for_others()
         self._background.run("communications", self._begin())
@@ -162,9 +162,18 @@ class Comms(Part):
             due = self._cadence.next_instant()
             wait = max(due - workflow.now(), timedelta(0))
             timer = f"next duty of the comms cadence, {workflow.now() + wait:%H:%M:%S} UTC"
-            await waited(lambda: self._background.ending or bool(self._public.approved) is not self._cadence.approved, wait, timer)
-            if not self._background.ending and workflow.now() >= due:
+            await waited(self._something_new, wait, timer)
+            if self._background.ending:
+                return
+            if self._state.new_facts and self._severity.active:
+                await self._background.attempt(Duty.RECLASSIFY.value, self._severity.classify_again())
+            self._state.new_facts = False
+            if workflow.now() >= due:
                 await self._tick()
+
+    def _something_new(self) -> bool:
+        approved = bool(self._public.approved) is not self._cadence.approved
+        return self._background.ending or approved or self._state.new_facts
 
     async def _tick(self) -> None:
         """Everything that is due at one instant, at once; then the room gets it in one message."""

@@ -1,6 +1,5 @@
 """Classifying again while the incident lasts, and proposing to raise what automation may not raise itself (spec §3, escalation)."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 from temporalio import workflow
@@ -10,15 +9,13 @@ from activities.metrics.telemetry import Surface, Telemetry
 from workflows.comms.part import Part, Shared
 from workflows.incident import QuestionDraft, Severity
 from workflows.severity.adjustment import Proposal, raise_if_not_mitigated
-from workflows.severity.facts import Facts, Quality, Scope
 
 AFTER_MITIGATION = timedelta(hours=4)  # a lowering asks for half an hour only, and an incident may stay open for weeks
 
 
 class SeverityWatch(Part):
-    def __init__(self, shared: Shared, raised: Callable[[], None]) -> None:
+    def __init__(self, shared: Shared) -> None:
         super().__init__(shared)
-        self._raised = raised
         self._proposed: set[Severity] = set()  # what was proposed to the commander so far
 
     @property
@@ -27,18 +24,14 @@ class SeverityWatch(Part):
         return ended is None or workflow.now() - ended < self._state.policy.paced(AFTER_MITIGATION)
 
     async def classify_again(self) -> None:
-        """Classify on the radius of now (spec §3: at least every 10 min at SEV-1/2). Automation raises; what it may not raise it proposes."""
+        """Classify on the radius of now (spec §3: at least every 10 min at SEV-1/2). What automation may not raise it proposes."""
         state = self._state
+        state.new_facts = False
         if state.run_state.over or not state.incident.service:
             return
-        radius = await self._quietly(Telemetry.blast_radius, Surface(service=state.incident.service))
-        facts = Facts(
-            err_ratio=radius.error_ratio_by_region, regions_total=len(radius.error_ratio_by_region) or None, scope=Scope.FEATURE,
-            tenant_ratio=radius.tenant_ratio, tenant_count=len(radius.tenants),
-            duration_s=(workflow.now() - state.declared_at).total_seconds() * state.policy.pace,
-        )  # fmt: skip
-        if state.classify(facts, Quality(radius.quality)):
-            self._raised()
+        await self._quietly(
+            Telemetry.blast_radius, Surface(service=state.incident.service)
+        )  # every reading is judged (`engine/invoker.py`)
         if state.mitigated_at is not None:
             return
         # What has gone unmitigated for too long is proposed at a higher severity, once for each level (spec §3, escalation).
@@ -60,4 +53,3 @@ class SeverityWatch(Part):
         )  # fmt: skip
         if decision.granted and not decision.question.assumed and proposal.severity < state.severity:
             state.set_severity(proposal.severity, proposal.because, decision.by)
-            self._raised()

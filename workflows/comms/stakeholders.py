@@ -135,7 +135,7 @@ class Stakeholders(Part):
         return wording.brief(
             at=workflow.now(), incident=f"{state.id} ({state.card.title}, {state.incident.service or 'scope not known'})",
             severity=int(state.severity), phase=f"{state.phase.title}, {state.run_state}",
-            impact="; ".join(reason.partition(": ")[2] or reason for reason in state.because),
+            impact="; ".join(reason.partition(": ")[2] or reason for reason in state.because[:1]),
             doing=state.outcome or "; ".join(filter(None, doing)), commander=state.commander(),
             next="none: it is over" if state.run_state.over else f"{due:%H:%M} UTC" if due else "on change",
         )  # fmt: skip

@@ -54,7 +54,7 @@ class Ticket(Part):
             severity=int(state.severity), title=state.card.title if known else wording.code_name(state.id),
             start=state.incident.started_at or state.declared_at, commander=state.commander(),
             scribe=state.assignments.name(Role.SCRIBE) or wording.INTERIM_SCRIBE, scope=scope if known else "restricted",
-            impact="; ".join(filter(None, (state.impact, *state.because))) if known else "restricted",
+            impact="; ".join(filter(None, (state.impact, *state.because[:1]))) if known else "restricted",
             hypotheses=[e.text for e in entries if e.kind == "hypothesis"] if known else [],
             actions=[(e.at, e.text) for e in entries if e.kind in ACTIONS][-100:] if known else [], next=due,
         )  # fmt: skip

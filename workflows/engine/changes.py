@@ -6,6 +6,7 @@ from typing import Any, cast
 from temporalio import workflow
 
 from activities.action import A, Effect, Grant, O, Order, Risk, Verb, action_of
+from workflows.engine.contention import Contention, who_yields
 from workflows.engine.invoker import Invoker
 from workflows.engine.measures import Imposed
 from workflows.engine.state import IncidentState
@@ -103,6 +104,12 @@ class Changes(Steps):
             except (NeedsApproval, ApprovalEnded) as ended:
                 self.state.note("changed meanwhile", f"{order.target()}: {ended}; asking again", step=step)
                 grant, terms = None, replace(terms, facts=(*facts, f"asked again: {ended}"))
+            except Contention as contention:
+                order = contention.over(order)
+                decision = await who_yields(self.state, self.questions, verb, order, contention, step)
+                if decision.grant is None:
+                    return self.not_granted(step, decision)
+                grant = decision.grant
 
     async def _carry_out(self, verb: Verb[O, A], order: O, step: Step, grant: Grant | None = None, *, may_skip: bool) -> A | None:
         """Try until it is done. None: a person has skipped it."""
@@ -113,6 +120,8 @@ class Changes(Steps):
             except ApprovalEnded:
                 raise
             except RetriesExhausted as out:
+                if out.contenders and may_skip:
+                    raise Contention(out.why, out.contenders) from out
                 if await self.repair(step, verb, order, out, may_skip=may_skip):
                     return None
                 again = True

@@ -1,17 +1,20 @@
 """Putting a temporary measure in force: its state before is read first, and its lift is registered before the call (design §4)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, cast
 
 from temporalio import workflow
 
 from activities.action import Effect, Grant, I, Measure, Order, Risk, action_of
+from activities.kit.setting import Change
 from workflows.engine.changes import ChangeResult, Steps
+from workflows.engine.contention import Contention, held_by, who_yields
 from workflows.engine.measures import Imposed
 from workflows.engine.proof.proof import Proof
 from workflows.errors import ApprovalEnded, NeedsApproval, RetriesExhausted
 from workflows.incident import Silence
-from workflows.people.questions import ApprovalTerms
+from workflows.people.questions import ApprovalTerms, Decision
 from workflows.status import Step, StepState
 
 
@@ -21,21 +24,26 @@ class PriorStateChanged(Exception):
 
 @dataclass
 class _Attempt(Generic[I]):
-    """One imposition under one grant, over all its tries."""
+    """One imposition over all its tries, under the latest grant."""
 
     measure: Measure[I]
     order: I
     step: Step
-    grant: Grant | None
-    undo: str  # the digest of the undo that was shown with the question; empty: nobody was asked
     onto: Imposed | None
     imposed: Imposed | None
+    grant: Grant | None = None
+    undo: str = ""  # the digest of the undo that was shown with the question; empty: nobody was asked
     again: bool = False
 
     @property
     def new(self) -> Imposed | None:
         """What this attempt has registered itself."""
         return self.imposed if self.imposed is not self.onto else None
+
+    def nothing_done(self, at: datetime) -> None:
+        """What it has registered is not in force, unless an earlier try may have reached the system."""
+        if self.new is not None and not self.again:
+            self.new.lifted_at, self.imposed = at, self.onto
 
 
 @dataclass
@@ -51,47 +59,80 @@ class Impositions(Steps):
         `onto`: change a measure that is in force already (the next step of a ramp), keeping the state from before the first step.
         `authorised`: this is the safe action after silence; a signed standing policy for the verb allows it without asking again (spec §2.5.5).
         """
-        terms = ApprovalTerms(facts=facts, silence=silence)
         if order.concerns_nobody():
             return ChangeResult()
         step = self.begin(measure.impose, order)
-        attempt: _Attempt[I] | None = None
+        if onto is None and (onto := self._ours(measure, order)) and await self._still_so(measure, order, onto, step):
+            effect = order.done("our own measure, in force since an earlier step", adopted=True)
+            self.state.done(step, effect)
+            return ChangeResult(effect, imposed=onto)
+        attempt, told = _Attempt(measure, order, step, onto, onto), facts
         while True:
             if under is None:
                 await self.invoker.measure_again(measure.impose, order)
             step.risk = self.invoker.risk(measure.impose, order)
-            grant, undo = under or (await self.invoker.standing_grant(measure.impose, order) if authorised else None), ""
-            if step.risk >= Risk.C2 and grant is None:
-                asked = order.given(await self._look(measure, order, step))
-                undo = asked.undo().digest(measure.name)
-                step.state = StepState.ASKING
-                decision = await self.questions.approval(measure.impose, [asked], terms)
+            attempt.grant, attempt.undo = under or (await self.invoker.standing_grant(measure.impose, order) if authorised else None), ""
+            if step.risk >= Risk.C2 and attempt.grant is None:
+                decision = await self._asked(attempt, told, silence)
                 if decision.grant is None:
                     return self.not_granted(step, decision)
-                grant = decision.grant
-            if attempt is None or not attempt.again:  # else an earlier try may have reached the system, and is registered
-                attempt = _Attempt(measure, order, step, grant, undo, onto, onto)
-            attempt.grant = grant
+                attempt.grant = decision.grant
             try:
                 return await self._carry_out(attempt)
             except (PriorStateChanged, NeedsApproval, ApprovalEnded) as changed:
                 self.state.note("changed meanwhile", f"{order.target()}: {changed}; asking again", step=step)
-                under, authorised, terms = None, False, replace(terms, facts=(*facts, f"asked again: {changed}"))
+                under, authorised, told = None, False, (*facts, f"asked again: {changed}")
+            except Contention as contention:
+                attempt.order = order = contention.over(order)
+                asked = order.given(await self._look(measure, order, step))
+                decision = await who_yields(self.state, self.questions, measure.impose, asked, contention, step)
+                if decision.grant is None:
+                    return self.not_granted(step, decision)
+                under = decision.grant
+
+    async def _asked(self, attempt: _Attempt[I], facts: tuple[str, ...], silence: Silence) -> Decision:
+        """May it be put in force? The undo that is shown is the state before, as it is now."""
+        measure, order, step = attempt.measure, attempt.order, attempt.step
+        found = await self._look(measure, order, step)
+        asked = _from_before(order.given(found), attempt.imposed)
+        attempt.undo = asked.undo().digest(measure.name)
+        step.state = StepState.ASKING
+        # The same yes covers the way back: what makes it clearly worse is undone at once.
+        back = asked.undo().digest(action_of(measure.lift).name)
+        terms = ApprovalTerms(facts=(*facts, *held_by(found)), silence=silence, also=(back,))
+        return await self.questions.approval(measure.impose, [asked], terms)
+
+    def _ours(self, measure: Measure[I], order: I) -> Imposed | None:
+        """What we have in force of the same setting, from an earlier step or round: it is not registered twice, and keeps the state before."""
+        if not isinstance(order, Change):
+            return None
+        standing = [imposed for imposed in self.state.measures.of(measure) if not imposed.assumed and isinstance(imposed.order, Change)]
+        return next((imposed for imposed in standing if cast("Change[Any, Any]", imposed.order).of == order.of), None)
+
+    async def _still_so(self, measure: Measure[I], order: I, ours: Imposed, step: Step) -> bool:
+        """Whether what is wanted is in force by us, and nobody has changed it."""
+        if not cast("Any", ours.order).wanted.same(cast("Any", order).wanted):
+            return False
+        return order.met(await self._look(measure, order, step)) is True
 
     async def _carry_out(self, attempt: _Attempt[I]) -> ChangeResult:
         while True:
             try:
                 effect, wanted, found = await self._once(attempt)
             except (NeedsApproval, ApprovalEnded):
-                if attempt.new is not None and not attempt.again:
-                    attempt.new.lifted_at = workflow.now()
+                attempt.nothing_done(workflow.now())
                 raise
             except RetriesExhausted as out:
+                if out.contenders:
+                    attempt.nothing_done(workflow.now())
+                    raise Contention(out.why, out.contenders) from out
                 if await self._give_up(attempt, out):
                     return ChangeResult(imposed=attempt.imposed)
                 continue
             assert attempt.imposed is not None  # noqa: S101 - narrows the type; the try has registered it
-            attempt.imposed.certain, attempt.imposed.assumed = True, effect.assumed
+            attempt.imposed.certain, attempt.imposed.assumed, attempt.imposed.grant = True, effect.assumed, attempt.grant
+            if attempt.onto is not None and isinstance(wanted, Change):
+                attempt.imposed.order = _from_before(wanted, attempt.onto)
             if effect.late_until:
                 attempt.imposed.order = attempt.imposed.order.late_until_known(effect.late_until)
             if effect.assumed:
@@ -136,3 +177,10 @@ class Impositions(Steps):
                 return await self.invoker.quietly(measure.look, looking)
             except RetriesExhausted as out:
                 await self.repair(step, measure.look, order, out, may_skip=False)
+
+
+def _from_before(order: I, onto: Imposed | None) -> I:
+    """The same order, with the state from before the first step of what it changes further."""
+    if onto is None or not isinstance(order, Change):
+        return order
+    return cast("I", order.model_copy(update={"prior": cast("Any", onto.order).prior}))

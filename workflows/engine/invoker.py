@@ -8,16 +8,18 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from temporalio import workflow
-from temporalio.common import Priority, RetryPolicy
+from temporalio.common import Priority, RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
 
-from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience, Risk, Verb, action_of
-from activities.metrics.telemetry import BlastRadius
+from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience, Risk, Verb, action_of, answer_of
+from activities.kit.holding import Contender
+from activities.metrics.orders import BlastRadius, Surface
 from activities.organisation.standing import StandingOf, StandingPolicies, StandingPolicy
 from activities.values import span
 from workflows.engine.state import IncidentState
 from workflows.errors import ApprovalEnded, NeedsApproval, NotSentInShadow, RetriesExhausted
 from workflows.people.background import settled
+from workflows.severity.readings import Reading
 from workflows.status import Step, StepState
 
 
@@ -129,7 +131,7 @@ class Invoker:
             await workflow.wait_condition(lambda: not self._state.paused_by)
         if narrow:
             self._state.narrow_actions.append(workflow.now())
-        step.state = StepState.RUNNING
+        step.state, step.tried_at = StepState.RUNNING, workflow.now()
         return await self._invoke(verb, order, step.key, order.effect(), grant=grant, again=again, step=step)
 
     async def act(self, verb: Verb[O, A], order: O, *, grant: Grant | None = None) -> A:
@@ -158,14 +160,15 @@ class Invoker:
         call = Call(
             incident_id=state.id, key=key, at=workflow.now(), pace=state.policy.pace, again=again, grant=grant,
             limits=state.policy.limits, observe_only=state.policy.observe_only,
-            write_access=state.policy.may_write_to,
+            write_access=state.policy.may_write_to, concern=state.card.concern,
         )  # fmt: skip
         short = action.patience in (Patience.READ, Patience.CHANGE)
         self._short += short
         self.began_at = workflow.now()
-        work = workflow.start_activity(
-            verb,
+        work: asyncio.Task[RawValue] = workflow.start_activity(
+            action.name,
             args=[order, call],
+            result_type=RawValue,
             summary=summary[:200],
             start_to_close_timeout=tries.each_try,
             heartbeat_timeout=tries.heartbeat,
@@ -176,20 +179,37 @@ class Invoker:
             priority=Priority(priority_key=int(state.severity)),
         )
         try:
-            answer = await settled(work)
+            answer = as_answer(await settled(work), answer_of(verb), action.name)
         except asyncio.CancelledError:
             if step is not None and work.done() and not work.cancelled() and work.exception() is None:
-                state.done(step, work.result())  # whoever waited for it was stopped: it was done all the same
+                with suppress(RetriesExhausted):  # whoever waited for it was stopped: it was done all the same
+                    state.done(step, as_answer(work.result(), answer_of(verb), action.name))
             raise
         except ActivityError as failure:
             raise _retries_exhausted(failure) from failure
         finally:
             self._short -= short
-        if isinstance(answer, BlastRadius) and getattr(order, "service", "") == state.incident.service:
-            state.measured(answer)
-        for symptom in state.evidence.take(verb, order, answer, state.policy, call.at):
-            state.note("evidence", f"{symptom.of}: {symptom.says}")
+        self._learn(verb, order, answer, call.at)
         return answer
+
+    def _learn(self, verb: Verb[O, A], order: O, answer: A, at: datetime) -> None:
+        """What a reading says of the severity, of who is hit, and of whether automation may act alone: whoever made it, for whatever."""
+        state = self._state
+        if isinstance(order, Surface) and isinstance(answer, Reading) and order.service == state.incident.service:
+            if isinstance(answer, BlastRadius):
+                state.measured(answer)
+            state.judge(answer, order.window)
+        for symptom in state.evidence.take(verb, order, answer, state.policy, at):
+            state.note("evidence", f"{symptom.of}: {symptom.says}")
+
+
+def as_answer(said: RawValue, answer: type[A], whose: str) -> A:
+    """What an activity or a child said. Raises `RetriesExhausted` when that cannot be read: it fails this step, and not the workflow task."""
+    with suppress(Exception):
+        read = workflow.payload_converter().from_payload(said.payload, answer)
+        if isinstance(read, answer):  # "nothing" can be read as anything
+            return read
+    raise RetriesExhausted(f"what {whose} answered is no {answer.__name__}: whether it was done is not known")
 
 
 def _retries_exhausted(failure: ActivityError) -> RetriesExhausted:
@@ -198,7 +218,10 @@ def _retries_exhausted(failure: ActivityError) -> RetriesExhausted:
     if isinstance(cause, ApplicationError):
         if cause.type == "Expired":
             return ApprovalEnded(cause.message, refused=True)
-        return RetriesExhausted(cause.message, refused=cause.type == "Refused", lapsed=cause.type == "Lapsed")
+        others = tuple(map(Contender.model_validate, cause.details)) if cause.type == "Contended" else ()
+        return RetriesExhausted(
+            cause.message, refused=cause.type in ("Refused", "Contended"), lapsed=cause.type == "Lapsed", contenders=others
+        )
     if isinstance(cause, TimeoutError):
         return RetriesExhausted("no answer in time")
     return RetriesExhausted(str(cause or failure))

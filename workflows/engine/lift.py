@@ -1,17 +1,17 @@
 """Lifting temporary measures: latest first, step by step where that is possible, and stopped at the first regression (design §4)."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from temporalio import workflow
 
-from activities.action import Grant, Imposition, Order, Role, action_of
+from activities.action import Grant, Imposition, Order, Risk, Role, action_of
 from activities.kit.setting import LANDS_WITHIN
 from workflows.engine.changes import Steps
 from workflows.engine.measures import Imposed, lift_question
 from workflows.engine.proof.proof import Proof
-from workflows.errors import ApprovalEnded, RetriesExhausted
+from workflows.errors import ApprovalEnded, NeedsApproval, Relapse, RetriesExhausted
 from workflows.people.questions import Decision
 from workflows.status import StepState
 
@@ -19,6 +19,7 @@ from workflows.status import StepState
 @dataclass
 class Lifts(Steps):
     proof: Proof
+    impose: Callable[..., Awaitable[object]] | None = None  # puts a measure in force again
 
     async def lift_measures(self, *, asking: Role, resting: timedelta, asks: str) -> None:
         """Lift what is in force when a person says so. A *no* leaves it in force in that person's name."""
@@ -40,19 +41,19 @@ class Lifts(Steps):
             await self.proof.rest(self.state.policy.repage, "the commander continues by hand")
 
     async def lift_all(self, measures: Sequence[Imposed], decision: Decision, resting: timedelta = timedelta(0)) -> None:
-        """Lift these, in this order, resting and looking between. Raises `HandOver` at the first regression."""
+        """Lift these, in this order, resting and looking between. Raises `Relapse` or `HandOver` at the first regression."""
         for n, imposed in enumerate(measures):
             if n and resting:
                 await self.proof.rest(resting, "rest between two lifts")
             await self.lift(imposed, decision.grant)
-            await self.proof.stop_at_a_regression(imposed)
+            await self._stop_at_a_regression(imposed)
 
     async def lift(self, imposed: Imposed, grant: Grant | None) -> None:
         """Lift one measure, step by step where it can be divided. People are asked when it cannot be done."""
         self._expect_a_late_write(imposed)
         for n, undo in enumerate(imposed.order.undo_steps(self.state.policy.return_steps)):
             if n:
-                await self.proof.stop_at_a_regression(imposed)
+                await self._stop_at_a_regression(imposed)
             lifted, grant = await self._lifted(imposed, undo, grant)
             if not lifted:
                 return
@@ -70,11 +71,38 @@ class Lifts(Steps):
                     return False, None
                 grant = decision.grant
 
-    async def lift_at_once(self, imposed: Imposed, grant: Grant) -> None:
+    async def lift_at_once(self, imposed: Imposed, grant: Grant | None) -> None:
         """Lift it in one step and ask nobody. Raises `RetriesExhausted` when it cannot be done."""
         self._expect_a_late_write(imposed)
         await self._step(imposed, imposed.undo, grant, may_ask=False)
         imposed.lifted_at = workflow.now()
+
+    async def take_back(self, measures: Sequence[Imposed], why: str) -> None:
+        """What was just imposed made it clearly worse: undone at once, under the yes that imposed it."""
+        for imposed in measures:
+            try:
+                await self.lift_at_once(imposed, imposed.grant)
+                self.state.note("taken back", f"{imposed.says}: {why}")
+            except (RetriesExhausted, NeedsApproval) as out:
+                self.state.note("still in force", f"{imposed.says}: {out}")
+
+    async def _stop_at_a_regression(self, imposed: Imposed) -> None:
+        """Watch after a lift; the impact coming back stops everything, and what was lifted is in force again (design §4)."""
+        try:
+            why = await self.proof.look_after_lifting(imposed)
+        except Relapse as back:
+            why = str(back)
+        if why:
+            await self._put_back(imposed)
+            self.proof.returned(f"lifting {imposed.name} brought the impact back ({why}); the rest stays in force")
+
+    async def _put_back(self, imposed: Imposed) -> None:
+        """In force again at once, where automation may do that alone; otherwise it is asked for like any other measure."""
+        verb, order = imposed.measure.impose, imposed.order
+        if self.impose is None or self.invoker.risk(verb, order) >= Risk.C2:
+            self.state.note("not put back", f"{imposed.says}: {order.effect()} needs a yes; it is proposed again with its cause")
+            return
+        await self.impose(imposed.measure, order, onto=imposed if imposed.lifted_at is None else None)
 
     def _expect_a_late_write(self, imposed: Imposed) -> None:
         """A try whose reply was lost may still land: the lift looks again after that."""

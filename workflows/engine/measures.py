@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from activities.action import Imposition, Measure, Order, Role, action_of
+from activities.action import Grant, Imposition, Measure, Order, Role, action_of
 from workflows.incident import QuestionDraft, Silence
 from workflows.status import InForce
 
@@ -19,6 +19,7 @@ class Imposed:
     order: Imposition
     since: datetime
     certain: bool = False
+    grant: Grant | None = None  # under which it was imposed: it covers its own undo
     assumed: bool = False  # only noted: a plan, or shadow mode
     held_by: str = ""  # a named person, who keeps it in force: the incident may end with it
     lifted_at: datetime | None = None  # it is not in force any more, or never was

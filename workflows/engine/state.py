@@ -3,15 +3,17 @@
 It holds values and answers questions about them; it does nothing to the outside.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from temporalio import workflow
 
 from activities.action import OURS, Action, Effect, Patience, Role
-from activities.metrics.telemetry import BlastRadius
+from activities.metrics.orders import BlastRadius
 from activities.organisation.policy import Policy
-from activities.texts.wording import code_name, traces
+from activities.texts.wording import TRACE_LABELS, code_name, traces
 from workflows.engine.evidence import EvidenceBook
 from workflows.engine.measures import Measures
 from workflows.engine.record.timeline import Timeline
@@ -21,7 +23,8 @@ from workflows.people.roster import RoleAssignments
 from workflows.severity.adjustment import Observation, SeverityHistory
 from workflows.severity.classify import classify
 from workflows.severity.facts import Facts, Quality
-from workflows.status import ItemStatus, Planned, Step, StepState, Task
+from workflows.severity.readings import Reading, facts_of
+from workflows.status import ItemStatus, Planned, Step, StepState, Suspect, Task
 
 MOST_TRACES = 20  # trace ids that are shown: the newest
 
@@ -44,10 +47,13 @@ class IncidentState:
         self.evidence = EvidenceBook()
         self.blast_radius = ""  # who is hit, as it was measured last
         self._radius: BlastRadius | None = None
-        self.suspect = ""  # what is suspected, where it is not the service itself: `provider/aurora`
+        self.evidence_about = ""  # what must be seen to be ill, where it is not the service itself: `provider/aurora`
         self.severity_history = SeverityHistory(at)
         self.severity = self.peak_severity = card.floor if card.sure else worst(card.floor, UNSURE)
-        self.because: tuple[str, ...] = ()
+        self.reason = ""  # why the severity is what it is: the rule that decided it, or whoever set it
+        self.judged = ""  # what the rules say now, where that is another severity
+        self.new_facts = False  # an alert came since the severity was judged last
+        self.severity_raised: Callable[[], None] = lambda: None  # what follows from it (`comms`)
         self.phase = Phase.DECLARED
         self.phases: list[Phase] = []
         self.run_state = State.OPEN
@@ -60,6 +66,7 @@ class IncidentState:
         self.plan: list[Planned] = []
         self.scope = self.impact = ""  # in people's own words
         self.hypotheses: list[str] = []
+        self.suspects: tuple[Suspect, ...] = ()  # by automation's reading of the evidence
         self.declared_at = at
         self.acknowledged_at: datetime | None = None
         self.mitigated_at: datetime | None = None
@@ -77,6 +84,11 @@ class IncidentState:
         self.traces: tuple[str, ...] = ()
         self.stable_for: timedelta | None = None  # how long the service was proven stable; None: it was not
         self.alarm = ""  # the latest reason for a watch or a wait to look again at once; empty when there is none
+        self.alarms = 0  # how many there were
+        self.firing: dict[str, str] = {}  # alerts about what customers meet that fire now: what tells them apart → name
+        self.recovering: asyncio.Task[Any] | None = None  # the playbook's own task, while it is in a recovery that can go back
+        self.relapse = ""  # what was seen when the impact came back in recovery; empty: it is not back
+        self.relapses = 0
         self.narrow_actions: list[datetime] = []
         self._suppressed: set[str] = set()
 
@@ -97,7 +109,7 @@ class IncidentState:
     @property
     def about(self) -> str:
         """What must be seen to be ill before automation changes anything alone."""
-        return self.suspect or f"service/{self.incident.service}"
+        return self.evidence_about or f"service/{self.incident.service}"
 
     @property
     def shadow(self) -> bool:
@@ -150,28 +162,53 @@ class IncidentState:
         self.note("task", f"for {owner.title} ({who}): {text}", owner=owner.value)
         return task
 
-    def classify(self, facts: Facts, quality: Quality = Quality.UNKNOWN) -> bool:
+    @property
+    def because(self) -> tuple[str, ...]:
+        """Why the severity is what it is; and what the rules say now, where that is another one."""
+        return tuple(filter(None, (self.reason, self.judged)))
+
+    def judge(self, seen: Reading, window: timedelta) -> bool:
+        """Classify again on a reading that was made anyway. One that looks back too far says nothing of now."""
+        numbers, now = self.policy.severity, workflow.now()
+        if window.total_seconds() > numbers.window_s or self.run_state.over:
+            return False
+        begun = min(self.incident.started_at or self.declared_at, self.declared_at)
+        lasted = self.severity_history.lasted(now, begun, self.policy.paced(window), numbers.degraded_ratio) * self.policy.pace
+        facts, radius = facts_of(seen, lasted), seen if isinstance(seen, BlastRadius) else None
+        quality = Quality(radius.quality) if radius else Quality.UNKNOWN
+        return bool(facts.err_ratio) and self.classify(facts, quality, whole=radius is not None)
+
+    def classify(self, facts: Facts, quality: Quality = Quality.UNKNOWN, *, whole: bool = True) -> bool:
         """Classify again on what is known now. Automation may only raise (INV-10); what the rules say is shown either way. True: raised."""
         found = classify(facts, self.policy.severity)
         self.severity_history.observe(
-            Observation(at=workflow.now(), facts=facts, quality=quality), self.policy.severity.paced(self.policy.pace)
+            Observation(at=workflow.now(), facts=facts, quality=quality, whole=whole), self.policy.severity.paced(self.policy.pace)
         )
-        self.breached |= any(ratio >= self.policy.mitigated_error_ratio for ratio in facts.err_ratio.values())
+        self.breached |= any(ratio >= self.policy.impact.error_ratio for ratio in facts.err_ratio.values())
         self.exposure |= facts.data_exposure.at_least("SUSPECTED") or facts.isolation_failure.at_least("SUSPECTED")
-        because = tuple(f"{rule.rule}: {rule.because}" for rule in found.rules[:3])
-        self.because = because or self.because
+        decided = f"{found.rules[0].rule}: {found.rules[0].because}"
         if raised := found.severity < self.severity:
-            self.set_severity(found.severity, "; ".join(because), "automation")
+            self.set_severity(found.severity, decided, "automation")
+        elif found.severity == self.severity:
+            self.reason, self.judged = decided, ""
+        elif whole:
+            self.judged = f"by what is measured now it would be {found.severity.label}: {decided}"
         return raised
 
     def set_severity(self, to: Severity, because: str, by: str) -> None:
         """Another severity from now on: raised by automation, or as a person decides."""
         before = self.severity
         self.severity, self.peak_severity = to, worst(self.peak_severity, to)
+        self.reason, self.judged = because if by == "automation" else f"{by}: {because}", ""
         self.severity_history.changed(workflow.now())
         self.note("severity", f"{before.label} → {to.label}: {because}", by=by)
         if to < before:
-            self.alarm = f"severity raised to {to.label}"
+            self.raise_alarm(f"severity raised to {to.label}")
+            self.severity_raised()
+
+    def raise_alarm(self, why: str) -> None:
+        """Whoever watches or waits looks again at once."""
+        self.alarm, self.alarms = why, self.alarms + 1
 
     def raise_confidence(self, confidence: str) -> None:
         """A further alert may make us surer than the one that opened the incident did; never less sure (spec §2.3)."""
@@ -191,10 +228,29 @@ class IncidentState:
         self.alerts += 1
         self.add_traces(alert.labels)
         self.note("alert", f"{alert.name} {alert.status}: {alert.summary}", by="alertmanager", delivery=alert.delivery)
+        self.follow_alert(alert.name, alert.labels, firing=alert.status == "firing")
         if alert.status == "firing":
-            self.alarm = f"{alert.name} is firing"
+            self.raise_alarm(f"{alert.name} is firing")
+            self.new_facts = True
             self.raise_confidence(alert.labels.get("confidence", ""))
         return Joined(mine=True, alerts=self.alerts)
+
+    def follow_alert(self, name: str, labels: Mapping[str, str], *, firing: bool) -> None:
+        """Keep which alerts fire, as far as they are about what customers meet."""
+        key = " ".join((name, *(f"{label}={value}" for label, value in sorted(labels.items()) if label not in TRACE_LABELS)))
+        if firing and self.card.alerts_on_impact:
+            self.firing[key] = name
+        else:
+            self.firing.pop(key, None)
+
+    def firing_names(self) -> str:
+        return ", ".join(sorted(set(self.firing.values())))
+
+    def forget_alerts(self, by: str) -> None:
+        """A person says that what still fires says nothing of now."""
+        if self.firing:
+            self.note("alert", f"{self.firing_names()}: no more waited for, says {by}", by=by)
+            self.firing.clear()
 
     @property
     def confidence(self) -> float:

@@ -22,7 +22,7 @@ from workflows.people.background import together
 from workflows.people.context import Announcer
 from workflows.people.questions import Questions
 from workflows.severity.facts import Facts, Quality
-from workflows.status import Task
+from workflows.status import Standing, Suspect, Task
 
 
 class Verbs:
@@ -39,15 +39,18 @@ class Verbs:
         self.do, self.look, self.read, self.quietly = changes.do, changes.look, proof.look, invoker.quietly
         # Changing, and measures in force.
         self.propose, self.needs_approval, self.approve_all = changes.propose, changes.needs_approval, questions.approval
-        self.impose = Impositions(state, invoker, questions, proof).impose
+        self.impose = lifts.impose = Impositions(state, invoker, questions, proof).impose
         self.in_force, self.standing_grant = state.measures.of, invoker.standing_grant
         self.standing_policy = invoker.standing_policy
         self.lift, self.lift_measures, self.keep, self.ended = lifts.lift, lifts.lift_measures, lifts.keep, lifts.ended
+        self.take_back = lifts.take_back
         # People: something only a person may say; an after-action item; the war room; a page.
         self.confirm, self.follow_up, self.say, self.page = questions.confirmation, state.follow_up, announcer.say, announcer.page
         # Readings and changes side by side; time.
         self.together = together
         self.rest, self.until, self.stable, self.holds = proof.rest, proof.until, proof.stable, proof.holds
+        # What customers meet, by the card's proof.
+        self.impact = proof.impact
 
     @property
     def policy(self) -> Policy:
@@ -68,7 +71,7 @@ class Verbs:
     async def catalogue(self) -> Catalogue:
         """Which services there are, as recorded by the first who asked."""
         if self._catalogue is None:
-            self._catalogue = await self._invoker.quietly(Organisation.catalogue, ReadAll())
+            self._catalogue = await self.read(Organisation.catalogue, ReadAll())
         return self._catalogue
 
     async def deployed(self, name: str = "") -> Deployed:
@@ -88,6 +91,11 @@ class Verbs:
         if imposed is not None:
             imposed.lifted_at = workflow.now()
 
+    def imposed_since(self, steps: int) -> list[Imposed]:
+        """What was put in force after the first so many steps, latest first."""
+        since = self.state.steps[steps].started_at if steps < len(self.state.steps) else workflow.now()
+        return [imposed for imposed in self.state.measures.liftable() if imposed.since >= since and not imposed.assumed]
+
     def expect_in_shadow(self, imposed: Imposed, found: object, verb: Verb[Any, Any]) -> None:
         """Shadow mode: look whether people do what the latest step of this verb only noted."""
         step = next(step for step in reversed(self.state.steps) if step.verb == action_of(verb).name)
@@ -104,6 +112,14 @@ class Verbs:
     def note(self, text: str, kind: str = "note", by: str = "automation") -> None:
         self.state.note(kind, text, by=by)
 
+    def suspect(self, suspects: tuple[Suspect, ...]) -> None:
+        """Show what may be the cause, each with its evidence; what is new of a rival is told."""
+        known = {one.in_words() for one in self.state.suspects}
+        self.state.suspects = suspects
+        for one in suspects:
+            if one.standing is not Standing.ACTED_ON and one.in_words() not in known:
+                self.state.note("suspect", one.in_words())
+
     def task(self, text: str, owner: Role, by_hand: tuple[str, ...] = ()) -> Task:
         """Hand a step to a person because no system of ours can do it. Stated in status and timeline, never silent."""
         task = self.state.task(text, owner, by_hand)
@@ -111,9 +127,9 @@ class Verbs:
         self._announcer.say(f"Task {task.number} for {owner.title}: {text}. When it is done: `{done}`")
         return task
 
-    def suspect(self, what: str) -> None:
+    def evidence_about(self, what: str) -> None:
         """What must be seen to be ill before automation changes anything alone, where it is not the service itself."""
-        self.state.suspect = what
+        self.state.evidence_about = what
 
     def ordered(self, verb: Verb[O, Any], order: O, by: str) -> Grant | None:
         """The word of a person whose role lets them have a narrow change made (spec §2.4, C1). None: it is broader, and is asked."""
@@ -129,5 +145,4 @@ class Verbs:
 
     def classify(self, facts: Facts, radius: BlastRadius | None = None) -> None:
         """Classify again on what is known now. Automation may only raise."""
-        if self.state.classify(facts, Quality(radius.quality) if radius else Quality.UNKNOWN):
-            self._announcer.severity_raised()
+        self.state.classify(facts, Quality(radius.quality) if radius else Quality.UNKNOWN)

@@ -23,6 +23,7 @@ from workflows.engine.invoker import Invoker
 from workflows.errors import NeedsApproval, NotAccepted, RetriesExhausted
 from workflows.freeze.holding import Authority, Holding, NotProven
 from workflows.freeze.state import Freeze
+from workflows.freeze.watching import Watching
 from workflows.incident import Answer, Question, Silence
 from workflows.people.background import begun, ended
 from workflows.people.messages import Message, MessageReceiver, add_message_handlers, read
@@ -64,8 +65,9 @@ class ChangeFreeze(FreezeMessages):
         self.freeze = Freeze(workflow.info().workflow_id, given, workflow.now())
         self.invoker = Invoker(self.freeze, self.freeze.record.counts, keys=self.freeze.record.id)
         self.questions = Questions(self.freeze, self.invoker)
-        self.access = AccessCheck(self.freeze, self.invoker)
+        self.access = AccessCheck(self.freeze, self.invoker, self.questions.notices)
         self.holding = Holding(self.freeze, self.invoker, self.questions)
+        self.watching = Watching(self.freeze, self.invoker, self.questions)
         self._asking: dict[str, asyncio.Task[Effect | None]] = {}  # what is asked, by its digest
         self._turn = asyncio.Lock()  # one change at a time: two must not write the ruleset past each other
         self._ready = False
@@ -79,12 +81,14 @@ class ChangeFreeze(FreezeMessages):
         except RetriesExhausted as out:
             freeze.note("configuration", f"{out.why}; the spec's defaults hold")
         self._ready = True
+        watch = begun(self.watching.run())
         while True:
             try:
                 await self._wait()
                 if self._may_end():
                     break
                 if self._may_renew():
+                    await self.watching.stop(watch)
                     workflow.continue_as_new(freeze.renewed(self.invoker.counts))
                 async with self._turn:
                     await self.holding.tend()
@@ -93,6 +97,8 @@ class ChangeFreeze(FreezeMessages):
                 if not freeze.record.holders:
                     raise
                 freeze.note("refused", f"cancelled by an operator, and held all the same: {freeze.record.names}; release it instead")
+        await self.watching.stop(watch)
+        await self.watching.over()
         await self.questions.settle()
         await ended(*self._asking.values())
         return freeze.public()
@@ -103,7 +109,7 @@ class ChangeFreeze(FreezeMessages):
         try:
             request = request_of(name, given)
             if name in VERDICTS:
-                question = self._take(name, request, await self.access.identify(Message(code=request.code, by=request.by)))
+                question = self._take(name, request, await self._identified(name, request))
                 return (await self._outcome(question)).summary if name == "approve" else f"declined by {question.answers[-1].by}"
             shape = WANTS[name][1]
             words = {"service": await self.holding.place(), **request.model_dump(include=set(shape.model_fields))}
@@ -118,6 +124,10 @@ class ChangeFreeze(FreezeMessages):
     def refuse(self, name: str, given: Sequence[object], why: str) -> None:
         """Note what was not accepted. What was sent is not repeated: it may be somebody's code."""
         self.freeze.note("refused", f"{name}: {why}")
+
+    async def spend_codes(self, name: str, given: Sequence[object]) -> None:
+        """Codes in what was sent that nobody was identified by."""
+        await self.access.spend(name, given)
 
     @workflow.query(description="Who holds it, and what may pass")
     def state(self, *given: Any) -> FreezeState:
@@ -156,7 +166,7 @@ class ChangeFreeze(FreezeMessages):
 
     async def _by_person(self, name: str, order: FreezeOrder, request: FreezeRequest) -> Effect:
         """What a person may not do alone, or not without a code, becomes a question to those who may."""
-        freeze, identity, (verb, _, roles) = self.freeze, await self.access.identify(Message(code=request.code, by=request.by)), WANTS[name]
+        freeze, identity, (verb, _, roles) = self.freeze, await self._identified(name, request), WANTS[name]
         if identity.person is None:
             raise NotAccepted(identity.why)
         if name == "exempt" and request.purpose == ExemptionPurpose.SECURITY_PATCH:
@@ -196,10 +206,17 @@ class ChangeFreeze(FreezeMessages):
             raise NotAccepted(f"question {question.number} is {question.state}: nothing was done")
         return effect
 
+    async def _identified(self, name: str, request: FreezeRequest) -> Identity:
+        words = request.model_dump(include={"holder", "artefact", "purpose"})
+        return await self.access.identify(name, Message(**request.model_dump(include={"by", "code", "reason", "question"}), fields=words))
+
     def _take(self, verdict: str, request: FreezeRequest, identity: Identity) -> Question:
         freeze = self.freeze
         answer = Answer(verdict=verdict, **request.model_dump(include={"question", "by", "reason", "code"}))
-        question = freeze.approvals.take(answer, identity, freeze.assignments, freeze.policy, workflow.now())
+        try:
+            question = freeze.approvals.take(answer, identity, freeze.assignments, freeze.policy, workflow.now())
+        except NotAccepted as no:
+            raise self.access.refused(no, identity) from None
         given = question.answers[-1]
         how = "verified" if given.verified else "self-declared"
         freeze.note("answered", f"[{question.number}] {verdict} by {given.by} ({how}): {question.asks}", by=given.by)

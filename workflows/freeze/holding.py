@@ -68,9 +68,9 @@ class Holding:
             proven_by, record.holders = await self._lock(*(holder.id for holder in others)), others
             sentence = f"{order.holder} no longer holds the freeze of {record.service}; it goes on for {record.names}"
         else:
-            record.drift = (await self._read()).drift if record.before else ()
+            record.drift = self._drift(await self._read()) if record.before else ()
             proven_by = await self._apply(SetLock(service=record.place), by, "release") if record.before else "nothing was ever locked"
-            record.holders, record.passing, record.due, record.trouble = (), (), {}, ""
+            record.holders, record.passing, record.passed, record.due, record.trouble, record.locked = (), (), (), {}, "", True
             record.since = record.before = record.proven_at = None
             for exemption in freeze.live:
                 freeze.end_exemption(exemption, "withdrawn")
@@ -155,7 +155,7 @@ class Holding:
         freeze.later("ask", policy.repage)
         try:
             lock = await self._read()
-            record.drift = lock.drift
+            record.drift = self._drift(lock)
             if not lock.locked:
                 record.trouble = "somebody has unlocked the branches by hand"
             await self._questions.notices.read_the_rota()
@@ -189,6 +189,10 @@ class Holding:
         return await self._invoker.quietly(
             BranchLocks.read, LockOf(service=self._record.place, since=self._record.before, exempted=exempted)
         )
+
+    def _drift(self, lock: BranchLock) -> tuple[str, ...]:
+        """What was deployed without an exemption: by the branches now, and by what the watch has seen at the platform."""
+        return tuple(dict.fromkeys((*lock.drift, *(one.what for one in self._record.passed if not one.covered))))
 
     async def _adopt(self) -> None:
         """What the lock is like before we touch it. Holders that it names are kept: a freeze by hand, or one whose workflow was ended."""

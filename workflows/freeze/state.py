@@ -11,6 +11,7 @@ from activities.action import Action, Entry, Role
 from activities.freeze.freezes import PREFIX
 from activities.freeze.lock_orders import BranchLock
 from activities.freeze.orders import ExemptDeploy, Exemption, FreezeState
+from activities.freeze.watch import Passed
 from activities.organisation.catalogue import Deployed
 from workflows.engine.state import IncidentState
 from workflows.incident import Card, Incident, Question, Severity
@@ -28,6 +29,9 @@ class Record(FreezeState):
     place: Deployed  # where its source is; without a repository until the catalogue has said it
     before: BranchLock | None = None  # the branches when the freeze began; None: they were never touched
     passing: tuple[str, ...] = ()  # artefacts that GitHub may let through
+    passed: tuple[Passed, ...] = ()  # every deploy that came while it was frozen
+    locked: bool = True  # as the watch has seen it last
+    pages: int = 0  # how often people were woken
     due: dict[str, datetime] = {}  # when what is done next: look | close | ask
     done: list[str] = []  # keys of what workers' messages have brought about: the same message again changes nothing
     asked: list[Question] = []

@@ -26,14 +26,17 @@ class Approvals:
         self.incident_id = incident_id
         self.questions: list[Question] = []
 
-    def open(self, draft: QuestionDraft, at: datetime, expires_at: datetime | None = None) -> Question:
-        """Put a question. C3 may only hold or be safe in silence, and takes two people (spec §2.4, §2.5.5)."""
+    def open(self, draft: QuestionDraft, at: datetime, expires_at: datetime | None = None, *, nonce: str) -> Question:
+        """Put a question. C3 may only hold or be safe in silence, and takes two people (spec §2.4, §2.5.5).
+
+        `nonce`: by which the codes of this question are good for no other of its number, in whatever run under this id.
+        """
         if draft.risk >= Risk.C3 and draft.silence not in (Silence.HOLD, Silence.SAFE):
             raise ValueError("a C3 question may only hold or be safe in silence")
         number = len(self.questions) + 1
         bound = {
             "incident": self.incident_id, "number": number, "asks": draft.asks, "covers": draft.covers, "inverse": draft.inverse,
-            "expires": str(expires_at),
+            "expires": str(expires_at), "nonce": nonce,
         }  # fmt: skip
         quorum = 2 if draft.risk >= Risk.C3 and draft.kind is QuestionKind.APPROVAL else 1
         question = Question(**dict(draft), number=number, quorum=quorum, digest=digest(bound), asked_at=at, expires_at=expires_at)
@@ -49,8 +52,13 @@ class Approvals:
         if role is None and answer.verdict == "decline":
             role = assignments.role_of(identity.person, question.vetoes, alone=False)
         _check(question, answer, who, role, at)
-        if question.risk >= policy.verified_from and not identity.verified and answer.verdict in GRANTING:
-            raise NotAccepted(f"a {question.risk.label} answer must be verified: send your personal code for question {question.number}")
+        if question.risk >= policy.verified_from and not identity.verified:
+            if answer.code:  # it was seen and could not be spent: not even a no may count by it
+                raise NotAccepted(identity.why)
+            if answer.verdict in GRANTING:
+                raise NotAccepted(
+                    f"a {question.risk.label} answer must be verified: send your personal code for question {question.number}"
+                )
         again = any(given.by == who for given in question.answers)
         if again:
             _check_the_glass(question, answer, who, assignments.solo, policy, at)

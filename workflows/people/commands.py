@@ -14,9 +14,9 @@ from workflows.errors import NotAccepted
 from workflows.incident import Answer, QuestionState, Severity, State
 from workflows.people.context import Announcer, IncidentContext, VerbInvoker
 from workflows.people.messages import LONGEST, VERDICTS, Message, message_of
+from workflows.people.notices import Notices
 from workflows.people.permissions import AccessCheck, Capability, person_of
 from workflows.severity.adjustment import LoweringRequest, may_lower
-from workflows.severity.facts import Quality
 
 HYPOTHESES, SHOWN = 20, 500  # how many of the newest the status shows, and how much of each; the timeline keeps every word
 CLASH = "at SEV-1 the Incident Commander does not also lead operations"
@@ -34,9 +34,9 @@ class StandDown:
 
 
 class IncidentCommands:
-    def __init__(self, state: IncidentContext, invoker: VerbInvoker, announcer: Announcer) -> None:
+    def __init__(self, state: IncidentContext, invoker: VerbInvoker, notices: Notices, announcer: Announcer) -> None:
         self._state, self._announcer = state, announcer
-        self._access = AccessCheck(state, invoker, announcer)
+        self.access = AccessCheck(state, invoker, notices, announcer)
         self._lowering_to: Severity | None = None
         self._agreed: set[Role] = set()  # who has agreed so far that the severity is lowered to that
         self.stand_down: StandDown | None = None
@@ -46,7 +46,13 @@ class IncidentCommands:
         message = message_of(name, given)
         if name == "note" and not self._state.run_state.over:
             return self._note(message)
-        identity = await self._access.identify(message)
+        identity = await self.access.identify(name, message)
+        try:
+            return self._obey(name, message, identity)
+        except NotAccepted as no:
+            raise self.access.refused(no, identity) from None
+
+    def _obey(self, name: str, message: Message, identity: Identity) -> str:
         if name in VERDICTS:
             return self._answer(name, message, identity)
         person = person_of(identity)
@@ -62,7 +68,7 @@ class IncidentCommands:
             case "pause" | "resume":
                 return self._pause(person, message, name)
             case "widen":
-                self._access.require(person, Capability.WIDEN, "widen the public cadence")
+                self.access.require(person, Capability.WIDEN, "widen the public cadence")
                 return self._announcer.widen(person, message.reason)
             case _:
                 return self._stand_down(person, identity, message)
@@ -70,7 +76,7 @@ class IncidentCommands:
     async def holder(self, name: str, given: tuple[object, ...], roles: tuple[Role, ...]) -> tuple[Person, Message]:
         """Who sent a message, when they hold one of the roles now. Raises `NotAccepted`."""
         message = message_of(name, given)
-        person = person_of(await self._access.identify(message))
+        person = person_of(await self.access.identify(name, message))
         if self._state.assignments.role_of(person, roles) is None:
             raise NotAccepted(f"{person.id} may not do that: it is for {' or '.join(role.title for role in roles)}")
         return person, message
@@ -127,7 +133,7 @@ class IncidentCommands:
     def _pause(self, person: Person, message: Message, name: str) -> str:
         state, pausing = self._state, name == "pause"
         wanted, rights = (Capability.PAUSE, "AV") if pausing else (Capability.RESUME, "A")
-        self._access.require(person, wanted, f"{name} the playbook", rights=rights)
+        self.access.require(person, wanted, f"{name} the playbook", rights=rights)
         state.paused_by = person.id if pausing else ""
         state.note(f"{name}d", message.reason or f"{name}d", by=person.id)
         paused = "is paused: it looks and keeps people posted, and changes nothing until resumed"
@@ -159,7 +165,7 @@ class IncidentCommands:
 
     def _assign(self, person: Person, message: Message) -> str:
         """Give a role. One that somebody holds and who can be reached is offered; it changes hands when it is accepted (spec §4)."""
-        self._access.require(person, Capability.ASSIGN, "assign roles")
+        self.access.require(person, Capability.ASSIGN, "assign roles")
         if message.role not in set(Role):
             raise NotAccepted(f"there is no role {message.role!r}; there are {', '.join(Role)}")
         state, assignments, role = self._state, self._state.assignments, Role(message.role)
@@ -212,7 +218,7 @@ class IncidentCommands:
             raise NotAccepted(str(wrong)) from None
         state, before = self._state, self._state.severity
         if to > before:
-            self._access.require(person, Capability.LOWER, "lower the severity")
+            self.access.require(person, Capability.LOWER, "lower the severity")
             if not message.reason:
                 raise NotAccepted("lowering the severity needs a reason")
             if missing := self._missing_consent(person, to):
@@ -230,7 +236,7 @@ class IncidentCommands:
         if self._lowering_to is not to:
             self._lowering_to, self._agreed = to, set()
         self._agreed |= set(Role if assignments.solo == person.id else assignments.roles_of(person))
-        if "1" in self._access.footnotes(person):
+        if "1" in self.access.footnotes(person):
             self._agreed.add(Role.INCIDENT_COMMANDER)
         needed = {Role.INCIDENT_COMMANDER: True, Role.SECURITY_LEAD: state.restricted or exposure, Role.LEGAL: exposure}
         return " and ".join(role.title for role, wanted in needed.items() if wanted and role not in self._agreed)
@@ -244,7 +250,7 @@ class IncidentCommands:
             mitigation_verified=state.mitigated_at is not None,
             comms_updated=state.next_update_due is None or state.next_update_due > now, signed=frozenset(self._agreed),
             exfiltration_may_continue=latest.facts.active_adversary if latest else None,
-            radius_quality=latest.quality if latest else Quality.UNKNOWN,
+            radius_quality=history.quality,
             look_every=policy.paced(policy.rhythm(state.severity).reclassify) * MOST_LATE,
         )  # fmt: skip
         judged = may_lower(wanted, history, policy.severity.paced(policy.pace))
@@ -252,7 +258,7 @@ class IncidentCommands:
             raise NotAccepted(f"{state.id} stays {state.severity.label}: {'; '.join(judged.reasons)}")
 
     def _stand_down(self, person: Person, identity: Identity, message: Message) -> str:
-        self._access.require(person, Capability.STAND_DOWN, "stand down")
+        self.access.require(person, Capability.STAND_DOWN, "stand down")
         if not message.reason:
             raise NotAccepted("standing down needs a reason")
         state = self._state

@@ -1,8 +1,9 @@
 """What the rooms below the engine need of it, so that nothing here imports it."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from activities.action import A, Action, Grant, O, Risk, Role, Verb
 from activities.organisation.people import Person
@@ -31,6 +32,8 @@ class IncidentContext(Protocol):
     next_update_due: datetime | None
     paused_by: str
     breached: bool
+    recovering: asyncio.Task[Any] | None
+    relapse: str
     hypotheses: list[str]
     impact: str
     blast_radius: str
@@ -67,7 +70,6 @@ class Announcer(Protocol):
 
     def say(self, text: str) -> None: ...
     def page(self, roles: tuple[Role, ...], why: str) -> None: ...
-    def severity_raised(self) -> None: ...
     def impact_returned(self) -> None: ...
     def spoke(self, person: Person) -> None: ...
     def role_taken(self) -> None: ...

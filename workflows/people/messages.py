@@ -8,12 +8,12 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
-from activities.kit.words.redact import Redacted
+from activities.kit.words.redact import Redacted, codes_in, hide_codes
 from workflows.errors import NotAccepted
 from workflows.incident import Alert, Incident
 
@@ -44,7 +44,7 @@ VERDICTS = frozenset({"approve", "decline", "answer", "retry", "skip", "done_by_
 
 
 class Message(BaseModel):
-    """What people may say beside an answer. One shape for all, so that a form needs no manual."""
+    """What people may say beside an answer. One shape for all, so that a form needs no manual. A code stays nowhere but in `code`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -66,6 +66,11 @@ class Message(BaseModel):
     region: str = ""
     rps: float | None = None
     fields: dict[str, str] = {}
+
+    @field_validator("*")
+    @classmethod
+    def _hide_codes(cls, value: Any, info: ValidationInfo) -> Any:
+        return value if info.field_name == "code" else hide_codes(value)
 
 
 def message_of(name: str, given: Sequence[object]) -> Message:
@@ -116,9 +121,18 @@ def only(name: str, given: Sequence[object], examples: Mapping[str, str]) -> obj
     return given[0]
 
 
+def codes_of(given: Sequence[object]) -> tuple[str, ...]:
+    """Every code in what was sent, wherever in it."""
+    return codes_in(_written(given))
+
+
 def _shown(given: Sequence[object]) -> str:
+    return hide_codes(_written(given)[:LONGEST])
+
+
+def _written(given: Sequence[object]) -> str:
     plain = [g.payload.data.decode(errors="replace") if isinstance(g, RawValue) else g for g in given]
-    return json.dumps(plain, default=str)[:LONGEST]
+    return json.dumps(plain, default=str)
 
 
 class MessageReceiver:
@@ -134,10 +148,15 @@ class MessageReceiver:
         """Note what was not accepted: an attempt belongs in the history."""
         raise NotImplementedError
 
+    async def spend_codes(self, name: str, given: Sequence[object]) -> None:
+        """Spend the codes that are anywhere in a message, and were not used to see who sent it: all of it stands in the history."""
+        raise NotImplementedError
+
     @workflow.signal(dynamic=True, description="Not a message: pick one of the names below")
     async def unknown(self, name: str, given: Sequence[RawValue]) -> None:
         """A signal whose name we do not know is noted, not buffered in silence."""
-        self.refuse(name, given, f"there is no message {name!r}; there are {', '.join(self.messages)}")
+        self.refuse(name, given, f"there is no message {hide_codes(name)!r}; there are {', '.join(self.messages)}")
+        await self.spend_codes("unknown", (name, *given))
 
 
 def add_message_handlers(
@@ -155,7 +174,8 @@ def _signal(name: str, description: str) -> Callable[..., Awaitable[None]]:
         try:
             await self.receive(name, given)
         except NotAccepted as no:
-            self.refuse(name, given, str(no))
+            self.refuse(name, given, hide_codes(str(no)))
+        await self.spend_codes(name, given)
 
     return workflow.signal(name=name, description=description)(signal)
 
@@ -163,10 +183,13 @@ def _signal(name: str, description: str) -> Callable[..., Awaitable[None]]:
 def _update(name: str, description: str, parse: Callable[[str, Sequence[object]], object]) -> Any:
     async def update(self: MessageReceiver, *given: Any) -> Any:
         try:
-            return await self.receive(name, given)
+            answer = await self.receive(name, given)
         except NotAccepted as no:
-            self.refuse(name, given, str(no))
-            raise ApplicationError(str(no), type=type(no).__name__, non_retryable=True) from None
+            self.refuse(name, given, why := hide_codes(str(no)))
+            await self.spend_codes(name, given)
+            raise ApplicationError(why, type=type(no).__name__, non_retryable=True) from None
+        await self.spend_codes(name, given)
+        return answer
 
     declared: Any = workflow.update(name=name, description=description)(update)
 
@@ -176,7 +199,7 @@ def _update(name: str, description: str, parse: Callable[[str, Sequence[object]]
         try:
             parse(name, given)
         except NotAccepted as no:
-            raise ApplicationError(str(no), type="NotAccepted", non_retryable=True) from None
+            raise ApplicationError(hide_codes(str(no)), type="NotAccepted", non_retryable=True) from None
 
     return declared
 

@@ -50,6 +50,12 @@ class Notices:
             reminder = Remind(incident_id=self._state.id, people=tuple(people), text=text, nth=self._reminders)
             self.background.run(", ".join(person.id for person in people), self._quietly(Pager.remind, reminder))
 
+    def renew(self, question: Question, person: Person, why: str) -> None:
+        """Send somebody another code for a question that is still open, because theirs was used."""
+        message = self._message(question, (person,), 1).model_copy(update={"wakes": False})
+        fresh = message.model_copy(update={"lines": (why, *message.lines)})
+        self.background.run(f"a new code for {person.id}", self._put(fresh), question.number)
+
     async def read_the_rota(self, *, fresh: bool = False) -> None:
         """Find out who is on duty, unless that was done within the last minute. Raises `RetriesExhausted` when the roster cannot be read."""
         state = self._state
@@ -64,7 +70,7 @@ class Notices:
         if not people:
             self._state.note("nobody", f"[{question.number}] nobody on the roster may answer this; assign a role")
             return
-        await self._quietly(Pager.ask, self._message(question, people, nth))
+        await self._put(self._message(question, people, nth))
         question.told = tuple(dict.fromkeys((*question.told, *(person.id for person in people))))
 
     async def find_a_second(self, question: Question) -> None:
@@ -83,7 +89,9 @@ class Notices:
         if policy.break_glass:
             how = "approve again with a reason that begins “break glass:” and says why; it is reviewed afterwards"
         state.note("alone", f"[{question.number}] nobody else can be reached; {how}", question=question.number)
-        self.remind([person for person in state.assignments.reachable() if person.id == alone], f"Question {question.number}: {how}")
+        for person in state.assignments.reachable():
+            if person.id == alone:
+                self.renew(question, person, how)
 
     async def _second_answered(self, question: Question, alone: str, others: tuple[Person, ...]) -> bool:
         """Page them and wait. True when the question was closed meanwhile."""
@@ -95,12 +103,21 @@ class Notices:
 
     async def _page_others(self, question: Question, others: tuple[Person, ...]) -> None:
         text = f"{self._state.display_name} · a second person is needed for question {question.number}"
-        await self._quietly(Pager.ask, self._message(question, others, 1))
+        await self._put(self._message(question, others, 1))
         page = Page(incident_id=self._state.id, people=others, summary=text[:500], severity=1, nth=100 + question.number)
         await self._quietly(Pager.page, page)
 
+    async def _put(self, message: Ask) -> None:
+        """Its key names this very question: another run under the same id asks its own, with codes of its own."""
+        nth = f"{message.question_digest[:8]}-{message.sending}"
+        await self._quietly(Pager.ask, message, key=f"{message.incident_id}/pager.ask/{message.target()}/{nth}")
+
     def _message(self, question: Question, people: tuple[Person, ...], nth: int) -> Ask:
-        """With its head, the code and what to type it fits on a phone's screen: at most twelve lines (`wording.question`)."""
+        """With its head, the code and what to type it fits on a phone's screen: at most twelve lines (`wording.question`).
+
+        Every message has a code of its own: whoever has used up the last one gets another with the next reminder.
+        """
+        question.sendings += 1
         expires = f" (from {question.expires_at:%H:%M:%S} UTC)" if question.expires_at else ""
         lines = (
             f"effect: {shorten(question.effect, LONGEST_EFFECT, placeholder='… (incident status --full)')}" if question.effect else "",
@@ -111,4 +128,5 @@ class Notices:
         return Ask(
             incident_id=self._state.id, question=question.number, question_digest=question.digest, people=people, title=question.asks,
             lines=tuple(filter(None, lines)), options=question.options, rung=question.escalation, nth=nth,
+            sending=question.sendings,
         )  # fmt: skip

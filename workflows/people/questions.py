@@ -1,7 +1,7 @@
 """Putting a question to people: who is asked, who is asked next, and what no answer means (spec §2.5)."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
@@ -10,7 +10,7 @@ from textwrap import shorten
 from temporalio import workflow
 
 from activities.action import Action, Effect, Grant, O, Order, Risk, Role, Verb, action_of
-from workflows.errors import HandOver
+from workflows.errors import HandOver, Relapse
 from workflows.incident import Question, QuestionDraft, QuestionKind, QuestionState, Severity, Silence
 from workflows.people.context import IncidentContext, VerbInvoker
 from workflows.people.notices import SLOW_PAGE, URGENT_PAGES, Notices
@@ -136,7 +136,7 @@ class Questions:
         state = self._state
         waits = sum((state.policy.for_people(wait) for wait in state.policy.rhythm(state.severity).ladder), timedelta(0))
         expires_at = None if draft.silence is Silence.HOLD else workflow.now() + waits
-        question = state.approvals.open(draft, workflow.now(), expires_at)
+        question = state.approvals.open(draft, workflow.now(), expires_at, nonce=workflow.uuid4().hex)
         who = " or ".join(role.title for role in draft.roles)
         text = f"[{question.number}] {draft.asks} ({draft.risk.label}, for {who}; no answer: {draft.silence.means()})"
         state.note("asked", text, question=question.number)
@@ -146,28 +146,32 @@ class Questions:
         """Climb the ladder until somebody answers; then hold and page again, or let silence mean what it means."""
         if question.quorum > 1 and not question.strict:
             self.notices.background.run("a second person", self.notices.find_a_second(question), question.number)
+        state, recovering = self._state, self._state.recovering is not None and self._state.recovering is asyncio.current_task()
         try:
-            await self._climb(question)
+            await self._climb(question, lambda: not question.open or (recovering and bool(state.relapse)))
         except asyncio.CancelledError:
-            self._state.approvals.close(question, QuestionState.WITHDRAWN, workflow.now())
+            state.approvals.close(question, QuestionState.WITHDRAWN, workflow.now())
             raise
+        if recovering and state.relapse:
+            state.approvals.close(question, QuestionState.WITHDRAWN, workflow.now())
+            raise Relapse(state.relapse)
         if question.state is QuestionState.EXPIRED:
             self._state.note("silence", f"[{question.number}] nobody answered: {question.silence.means()}", question=question.number)
 
-    async def _climb(self, question: Question) -> None:
+    async def _climb(self, question: Question, over: Callable[[], bool]) -> None:
         policy, severity = self._state.policy, self._state.severity
         ladder = policy.rhythm(severity).ladder
         for step, wait in enumerate(ladder):
             if step:
                 self._escalate(question, step)
-            if await self._sent_and_answered(question, step + 1, policy.for_people(wait)):
+            if await self._sent_and_answered(question, step + 1, policy.for_people(wait), over):
                 return
         if question.silence is not Silence.HOLD:
             self._state.approvals.close(question, QuestionState.EXPIRED, workflow.now())
             return
         for nth in count(len(ladder) + 1):
             pause = policy.repage if nth <= URGENT_PAGES else SLOW_PAGE
-            if await self._sent_and_answered(question, nth, policy.for_people(pause)):
+            if await self._sent_and_answered(question, nth, policy.for_people(pause), over):
                 return
             self._check_that_the_commander_answers(question)
 
@@ -178,11 +182,11 @@ class Questions:
             question.roles = (*question.roles, role)
             self._state.note("escalated", f"[{question.number}] {role.title} may answer now too", question=question.number)
 
-    async def _sent_and_answered(self, question: Question, nth: int, wait: timedelta) -> bool:
+    async def _sent_and_answered(self, question: Question, nth: int, wait: timedelta, over: Callable[[], bool]) -> bool:
         """Send it beside the wait: a chat that hangs must not delay an answer that comes another way."""
         self.notices.send(question, nth)
         summary = f"question {question.number}: {shorten(question.asks, 80, placeholder='…')}"
-        return await waited(lambda: not question.open, wait, summary)
+        return await waited(over, wait, summary)
 
     async def _until_commanded(self, question: Question) -> None:
         """While nobody commands (IC_VACANT) a yes is kept and nothing broad is done (spec §4). Answering as commander takes command."""
@@ -211,10 +215,10 @@ class Questions:
 
 
 def _draft(action: Action, orders: Sequence[Order], terms: ApprovalTerms, risk: Risk) -> QuestionDraft:
-    first, last = orders[0], orders[-1]
+    first = orders[0]  # the undo of a plan leads back to before its first order
     return QuestionDraft(
         kind=QuestionKind.APPROVAL, asks=terms.asks or f"{first.effect()[:1].upper()}{first.effect()[1:]}?", risk=risk,
-        roles=terms.roles or action.asks, silence=terms.silence, inverse=last.inverse(), facts=terms.facts, strict=terms.strict,
+        roles=terms.roles or action.asks, silence=terms.silence, inverse=first.inverse(), facts=terms.facts, strict=terms.strict,
         effect=terms.effect or "; then ".join(dict.fromkeys(order.effect() for order in orders)),
         by_hand=tuple(dict.fromkeys(line for order in orders for line in order.by_hand())),
         covers=(*(order.digest(action.name) for order in orders), *terms.also), vetoes=vetoes(action.name),

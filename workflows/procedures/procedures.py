@@ -25,7 +25,7 @@ from activities.kit.words.shell import command
 from activities.organisation.catalogue import Deployed
 from activities.organisation.organisation import meant
 from activities.organisation.policy import Policy
-from activities.write_gate.write_gate import READ_ONLY, WriteGateOf, WriteGates, read_only
+from activities.write_gate.write_gate import READ_ONLY, read_only
 from workflows.engine.verbs import Verbs
 from workflows.errors import HandOver, NotAccepted, RetriesExhausted
 from workflows.first_minutes.freezes import ServiceFreezes
@@ -86,13 +86,14 @@ class SettingRequest:
         self.measure, self.setting = measures()[name]
         order = inspect.get_annotations(inspect.unwrap(self.measure.impose))["order"].model_fields
         of, self._value = order["of"].annotation, order["wanted"].annotation
-        given, known = {key: _read(text) for key, text in fields.items()}, {**of.model_fields, **self._value.model_fields}
+        own = {name: one for name, one in self._value.model_fields.items() if name not in self._value.volatile}  # the rest are facts
+        given, known = {key: _read(text) for key, text in fields.items()}, {**of.model_fields, **own}
         for key in given:
             if key not in known:
                 raise NotAccepted(f"{name} has no field {key}{meant(key, known)}; it has {', '.join(known)}")
         usual = {"service": service, "store": policy.systems.get(name.partition(".")[0])}
         self.of = self._valid(of, {key: value for key, value in {**usual, **given}.items() if key in of.model_fields and value})
-        self._given = {key: value for key, value in given.items() if key in self._value.model_fields}
+        self._given = {key: value for key, value in given.items() if key in own}
         if not self._given:
             raise NotAccepted(f"say what {self.of} is set to: {' '.join(f'{key}=…' for key in self._value.model_fields)}")
 
@@ -161,9 +162,9 @@ class Procedures:
         match asked.procedure:
             case "roll-back":
                 because = f"asked for by {asked.by}" + (f": {asked.reason}" if asked.reason else "")
-                await (await self._rollback(name)).to_last_green((because,))
+                await self.rollback_of(await verbs.deployed(name)).to_last_green((because,))
             case "return-to-latest":
-                await (await self._rollback(name)).return_to_latest(asked=True)
+                await self.rollback_of(await verbs.deployed(name)).return_to_latest(asked=True)
             case "freeze":
                 await self._freezes.freeze(await verbs.deployed(name))
             case "flag":
@@ -196,13 +197,6 @@ class Procedures:
 
     def _setting(self, asked: Message) -> SettingRequest:
         return SettingRequest(asked.procedure, asked.fields, asked.service, self._verbs.policy)
-
-    async def _rollback(self, name: str) -> Rollback:
-        service = await self._verbs.deployed(name)
-        gate = await self._verbs.do(WriteGates.read, WriteGates.look(WriteGateOf(service=service.name)))
-        rollback = self.rollback_of(service)
-        rollback.knows(gate.schema_version)
-        return rollback
 
     def _attester(self) -> str:
         """Who gave the latest answer."""

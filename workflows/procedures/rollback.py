@@ -5,7 +5,8 @@ What was moved is a measure from the moment at which the platform is asked (`tra
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal, cast
 
 from temporalio import workflow
@@ -15,17 +16,32 @@ from activities.deploys.deploys import Deploys
 from activities.deploys.orders import LATEST, Revision, RevisionsOf, Rollout, ServedBy, Split, ToRevision
 from activities.freeze.freezes import Freezes
 from activities.freeze.orders import ExemptDeploy, ExemptionPurpose
+from activities.kit.words.shell import Var, command
 from activities.metrics.telemetry import ServiceHealth, Surface, Telemetry
 from activities.organisation.catalogue import Deployed
-from workflows.engine.proof.proof import in_words, minutes
+from activities.organisation.organisation import Organisation, ReadAll
+from activities.platform.change_feed import ChangeFeed, ChangesSince
+from activities.write_gate.write_gate import WriteGateOf, WriteGates
+from workflows.engine.proof.judge import in_words
+from workflows.engine.proof.proof import minutes
 from workflows.engine.verbs import Verbs
 from workflows.first_minutes.freezes import ServiceFreezes
 from workflows.incident import QuestionDraft, Silence
 from workflows.people.questions import ApprovalTerms
-from workflows.procedures.eligibility import Targets, in_traffic, roll_back_targets
+from workflows.procedures.eligibility import Known, Targets, in_traffic
 from workflows.procedures.traffic_pin import SafeTrial, TrafficPin, still_begun
 
-Attempt = Literal["helped", "did not help", "declined", "unanswered"]  # what became of it
+# What became of an attempt. Only "helped" and "did not help" were really applied, and seen by customers and in the metrics.
+Attempt = Literal["helped", "did not help", "unproven", "declined", "unanswered", "overtaken", "skipped", "no target"]
+
+
+@dataclass(frozen=True)
+class RollbackEnd:
+    """How a rollback ended. `remains`: what can still be done instead."""
+
+    attempt: Attempt
+    why: str = ""
+    remains: str = ""
 
 
 class Rollback:
@@ -33,42 +49,98 @@ class Rollback:
 
     def __init__(self, verbs: Verbs, freezes: ServiceFreezes, service: Deployed) -> None:
         self._verbs, self._freezes, self._service, self._numbers = verbs, freezes, service, verbs.policy.roll_back
-        self._schema: int | None = None
-        self._irreversible: tuple[datetime, ...] = ()
         self._pin, self._trial = TrafficPin(verbs, service), SafeTrial(verbs)
         self._one_at_a_time = asyncio.Lock()
         self._tried = 0
         self._safe = True  # whether silence may mean the safe trial
+        self.ended: RollbackEnd | None = None  # how the last one ended, unless it helped
 
-    def knows(self, schema: int | None, irreversible: Sequence[datetime] = ()) -> None:
-        """The version of the database schema now, and when a migration was made that has no way back."""
-        self._schema, self._irreversible = schema, tuple(irreversible) or self._irreversible
-
-    async def to_last_green(self, because: tuple[str, ...]) -> None:
+    async def to_last_green(self, because: tuple[str, ...]) -> RollbackEnd:
         """Roll back to the newest eligible revision; when that does not help, put the split back and try the next older one, once more."""
         async with self._one_at_a_time:
-            while self._tried < self._numbers.attempts:
-                rollout = await self._verbs.do(Deploys.survey, RevisionsOf(service=self._service))
-                targets = roll_back_targets(
-                    rollout, rule=self._numbers, schema=self._schema, irreversible=self._irreversible, serving=self._serving(rollout),
-                    tried=self._pin.left - self._serving(rollout),
-                )  # fmt: skip
-                target = targets.best()
-                if target is None:
-                    why = "; ".join(f"{name}: {', '.join(reasons)}" for name, reasons in targets.ineligible.items())[:400]
-                    self._verbs.note(f"{self._service.name}: no revision may be rolled back to ({why or 'there is no older one'})")
-                    return
-                ended = await self._to(target, rollout, because + _passed_over(targets, rollout, target))
-                if ended == "did not help":
-                    self._tried += 1
-                    self._pin.left.add(target.id)
-                if ended in ("did not help", "declined"):
-                    await self._trial.end()
-                if ended in ("helped", "declined"):
-                    return
-                if ended == "unanswered":
-                    self._safe = False  # what was authorised beforehand is done; from here on somebody must say so
-            self._verbs.note(f"{self._tried} rollbacks of {self._service.name} did not help: the cause is probably not the code")
+            ended = await self._to_last_green(because)
+            self.ended = None if ended.attempt == "helped" else ended
+            return ended
+
+    async def _to_last_green(self, because: tuple[str, ...]) -> RollbackEnd:
+        while self._tried < self._numbers.attempts:
+            rollout, known = await self._survey()
+            if forbidden := [region for region in rollout.regions if rollout.may_change.get(region) is False]:
+                return self._forbidden(forbidden, rollout)
+            targets = self._targets(rollout, known)
+            target = targets.best()
+            if target is None:
+                return self._none_eligible(targets)
+            unread = (f"eligible as far as known; not read: {'; '.join(said)}",) if (said := known.unread(rollout, target)) else ()
+            ended = await self._to(target, rollout, unread + because + _passed_over(targets, rollout, target))
+            if ended == "did not help":
+                self._tried += 1
+                self._pin.left.add(target.id)
+            if ended == "unanswered":
+                self._safe = False  # what was authorised beforehand is done; from here on somebody must say so
+            if ended in ("unanswered", "overtaken"):
+                continue
+            if ended != "helped":
+                await self._trial.end()
+            if ended != "did not help":
+                return RollbackEnd(ended, f"the rollback to {target.id}: {ended}")
+        why = f"{self._tried} rollbacks of {self._service.name} did not help: the cause is probably not the code"
+        self._verbs.note(why)
+        return RollbackEnd("did not help", why)
+
+    async def _survey(self) -> tuple[Rollout, Known]:
+        """Revisions, permissions, and what is held against them, as of now: read again before every step that stands on it."""
+        verbs, name = self._verbs, self._service.name
+        rollout = (await verbs.do(Deploys.survey, RevisionsOf(service=self._service))).where_it_serves()
+        oldest = min((one.created_at for one in rollout.revisions), default=workflow.now())
+        since = ChangesSince(look_back=max(workflow.now() - oldest, timedelta(0)) * verbs.policy.pace + timedelta(minutes=1))
+        gate, blocked, changes = await verbs.together(
+            verbs.try_to_read(WriteGates.read, WriteGates.look(WriteGateOf(service=name))),
+            verbs.try_to_read(Organisation.blocked, ReadAll()),
+            verbs.try_to_read(ChangeFeed.since, since),
+        )
+        return rollout, Known(schema_version=gate.schema_version if gate else None, blocked=blocked, changes=changes)
+
+    def _targets(self, rollout: Rollout, known: Known) -> Targets:
+        serving = self._serving(rollout)
+        return known.targets(rollout, self._numbers, serving, self._pin.left - serving)
+
+    async def _overtaken(self, target: Revision, serving: frozenset[str]) -> bool:
+        """Whether what was approved may not be done any more: a question may wait for hours.
+
+        `serving`: what was to be left when it was asked. If people have brought the target about by hand meanwhile, that is adopted.
+        """
+        if self._verbs.state.rehearsing:
+            return False
+        rollout, known = await self._survey()
+        targets = known.targets(rollout, self._numbers, serving, self._pin.left - serving)
+        why = ", ".join(targets.ineligible.get(target.id, ()))
+        forbidden = [region for region in rollout.regions if rollout.may_change.get(region) is False]
+        why = why or (f"we may not change {', '.join(forbidden)} any more" if forbidden else "")
+        if why:
+            self._verbs.note(f"approved, and not done: {target.id} is no target any more: {why}")
+        return bool(why)
+
+    def _forbidden(self, regions: Sequence[str], rollout: Rollout) -> RollbackEnd:
+        """We may not: whoever may is told so, with what would be done."""
+        where = " and ".join(regions)
+        fix = f"Let us change {self._service.name} in {where}, or roll it back by hand"
+        self._verbs.task(fix, Role.OPS_LEAD, RevisionsOf(service=self._service).by_hand())
+        self._verbs.note(f"{self._service.name} is not rolled back: the platform does not let us change it in {where}")
+        return RollbackEnd("no target", f"we may not change it in {where}", fix)
+
+    def _none_eligible(self, targets: Targets) -> RollbackEnd:
+        """What remains is a way forward: a hotfix, which passes the freeze by its digest."""
+        verbs, service = self._verbs, self._service
+        why = "; ".join(f"{name}: {', '.join(reasons)}" for name, reasons in targets.ineligible.items())[:400]
+        verbs.note(f"{service.name}: no revision may be rolled back to ({why or 'there is no older one'})")
+        if self._tried:  # an earlier one was applied
+            return RollbackEnd("did not help", "it did not help, and no other revision may be rolled back to")
+        fix = f"Fix {service.name} forward: build a hotfix, and let it pass the change freeze by its digest"
+        exempt = ("--service", service.name, "--digest", ("sha256:", Var("DIGEST")), "--purpose", ExemptionPurpose.HOTFIX.value)
+        way = (command("incident", "freeze", "exempt", verbs.state.id, *exempt),)
+        verbs.task(fix, Role.OPS_LEAD, way)
+        return RollbackEnd("no target", "no revision may be rolled back to", "; ".join((fix, *way)))
 
     async def return_to_latest(self, *, asked: bool = False) -> None:
         """End the pin: by a canary of a fixed build, or in a person's name. `asked`: a person wants it now, so one that is kept ends too."""
@@ -80,7 +152,7 @@ class Rollback:
         verbs, service = self._verbs, self._service
         if not await self._freezes.wait_for(service):
             return "declined"
-        before = await verbs.do(Telemetry.impact, Surface(service=service.name, window=verbs.policy.mitigated_window))
+        before = await verbs.do(Telemetry.impact, self._surface())
         order = ToRevision(
             service=service, split={region: {target.id: 1.0} for region in rollout.regions}, purpose="roll back",
             before=rollout.splits(), versions=rollout.versions(),
@@ -90,7 +162,8 @@ class Rollback:
         exempted = self._freezes.holds(service)
         terms = ApprovalTerms(
             asks=f"Roll {service.name} back to {target.id}?",
-            effect=f"{order.effect()}; when it does not help within {minutes(self._numbers.proven_within)}: {order.undo().effect()}",
+            effect=f"{order.effect()}; when it is clearly worse after {minutes(verbs.policy.mitigated_window)}, or does not help within "
+            f"{minutes(self._numbers.proven_within)}: {order.undo().effect()}",
             facts=(*because, _in_short(target), f"now {in_words(before)}"),
             silence=await self._silence(order), lasting=3 * self._numbers.proven_within,
             also=(exemption.digest(action_of(Freezes.exempt).name),) if exempted else (),
@@ -100,6 +173,8 @@ class Rollback:
             if decision.unanswered:
                 await self._trial.begin(order, rollout)
             return "unanswered" if decision.unanswered else "declined"
+        if await self._overtaken(target, self._serving(rollout)):
+            return "overtaken"
         self._pin.left |= in_traffic(rollout) - {target.id}
         if exempted:
             await verbs.propose(Freezes.exempt, exemption, under=decision.grant)
@@ -107,17 +182,20 @@ class Rollback:
         effect = (await verbs.propose(Deploys.shift, order, under=decision.grant)).effect
         if effect is None:
             await still_begun(verbs, pin)
-            return "did not help"
+            return "skipped"
         left = {region: cast("Split", split) for region, split in effect.after.items()}
         self._pin.took(pin)
-        if verbs.assumes(Deploys.shift) or (await self._serves(target.id, left) and await self._helped(before)):
+        ended: Attempt = "helped" if verbs.assumes(Deploys.shift) else "unproven"
+        if ended == "unproven" and await self._serves(target.id, left, before):
+            ended = await self._helped(before)
+        if ended == "helped":
             self._pin.proven(pin, target.id, rollout)
             self._trial.superseded()
-            return "helped"
-        verbs.note(f"the rollback to {target.id} did not help: the split from before serves again")
+            return ended
+        verbs.note(f"the rollback to {target.id} {'is unproven' if ended == 'unproven' else ended}: the split from before serves again")
         if await verbs.propose(Deploys.shift, order.undo().model_copy(update={"left_as": left}), under=decision.grant):
             verbs.unregister(pin)
-        return "did not help"
+        return ended
 
     async def _silence(self, order: ToRevision) -> Silence:
         """SAFE only where two people signed it beforehand, and a small share can be moved at all (A.1 M3)."""
@@ -129,13 +207,17 @@ class Rollback:
         """What has traffic and is to be left; a target that was only moved to while nobody answered is still a target."""
         return in_traffic(rollout) - (self._trial.moved_to - self._pin.left)
 
-    async def _serves(self, revision: str, left: Mapping[str, Split]) -> bool:
+    def _surface(self) -> Surface:
+        return self._verbs.impact.surface_of(self._service.name)
+
+    async def _serves(self, revision: str, left: Mapping[str, Split], before: ServiceHealth) -> bool:
         """Second proof: what customers meet carries this build's header, in every region (another path than the one that shifted).
 
         `left`: what serves by the platform's word; where others altered the revision on its way it has another name.
         """
         verbs, numbers = self._verbs, self._numbers
         deadline = workflow.now() + verbs.policy.paced(numbers.proven_within)
+        judged = workflow.now() + verbs.policy.paced(verbs.policy.mitigated_window)
         also = tuple(sorted({name for split in left.values() for name in split} - {revision, LATEST}))
         asked = ServedBy(service=self._service, revision=revision, also=also, samples=numbers.samples)
         while True:
@@ -146,20 +228,23 @@ class Rollback:
                 verbs.note(f"customers do not get {revision} everywhere: {sampled.by_region}")
                 return False
             await verbs.rest(numbers.look_again, f"until customers get {revision}")
+            if workflow.now() >= judged and self._worse(before, await verbs.read(Telemetry.impact, self._surface())):
+                return False
 
-    async def _helped(self, before: ServiceHealth) -> bool:
-        """Third proof: the share of requests that fail has dropped enough. Without data there is no claim, and a person decides."""
+    async def _helped(self, before: ServiceHealth) -> Attempt:
+        """Third proof: what customers meet is better. Clearly worse is enough to stop; without data there is no claim, and a person decides."""
         verbs, numbers, service = self._verbs, self._numbers, self._service.name
         deadline, now = workflow.now() + verbs.policy.paced(numbers.proven_within), before
-        surface = Surface(service=service, window=verbs.policy.mitigated_window)
         while workflow.now() < deadline:
             await verbs.rest(verbs.policy.mitigated_window, "whether the rollback helps")
-            now = await verbs.read(Telemetry.impact, surface)
-            if better(before, now, numbers.improvement):
-                verbs.note(f"the rollback helps: {in_words(now)}, before {in_words(before)}")
-                return True
+            now = await verbs.read(Telemetry.impact, self._surface())
+            if verbs.impact.better(before, now):
+                verbs.note(f"the rollback helps: {verbs.impact.compared(before, now)}")
+                return "helped"
+            if self._worse(before, now):
+                return "did not help"
         if not (now.blind or before.blind):
-            return False
+            return "did not help"
         decision = await verbs.confirm(  # neither better nor worse can be seen: what customers say decides
             QuestionDraft(
                 asks=f"Keep the rollback of {service}? The metrics are blind: nobody can see whether it helps",
@@ -167,14 +252,13 @@ class Rollback:
                 facts=("look from outside, and ask support what customers say",), inverse="decline: the split from before serves again",
             )
         )  # fmt: skip
-        return decision.granted
+        return "helped" if decision.granted else "unproven"
 
-
-def better(before: ServiceHealth, now: ServiceHealth, improvement: float) -> bool:
-    """Whether the share of failing requests has dropped by at least that much. Unknown is never better."""
-    if before.error_ratio is None or now.error_ratio is None or now.blind:
-        return False
-    return now.error_ratio <= before.error_ratio * (1 - improvement)
+    def _worse(self, before: ServiceHealth, now: ServiceHealth) -> bool:
+        """Worse is seen as early as better: after the first window."""
+        if worse := self._verbs.impact.worse(before, now):
+            self._verbs.note(f"the rollback makes it clearly worse: {self._verbs.impact.compared(before, now)}")
+        return worse
 
 
 def _passed_over(targets: Targets, rollout: Rollout, target: Revision) -> tuple[str, ...]:

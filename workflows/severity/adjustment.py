@@ -40,6 +40,9 @@ class Observation(Value):
     at: datetime
     facts: Facts
     quality: Quality = Quality.UNKNOWN  # of the estimate of the blast radius
+    whole: bool = (
+        True  # false: only the errors were read, and not whom they hit: it may raise the severity, and never shows that it is quiet
+    )
 
 
 @dataclass
@@ -55,10 +58,26 @@ class SeverityHistory:
         """Take in what is known now. What is older than lowering asks for is dropped; the rules that held are kept."""
         self.fired |= {rule.rule for rule in classify(seen.facts, policy).rules}
         old = [one for one in self.observations if one.at <= seen.at - policy.quiet]
-        self.observations = [*old[-1:], *self.observations[len(old) :], seen]
+        self.observations = [*[one for one in old if one.whole][-1:], *self.observations[len(old) :], seen]
 
     def changed(self, at: datetime) -> None:
         self.since, self.changes = at, [*self.changes, at]
+
+    def lasted(self, now: datetime, begun: datetime, window: timedelta, failing_above: float) -> timedelta:
+        """How long readings have shown that it fails, if the one of now does. `window`: what that one looks at; all in real time.
+
+        As long as none has shown it well, it has failed since it began.
+        """
+        told = [(one.at, max(one.facts.err_ratio.values()) > failing_above) for one in self.observations if one.facts.err_ratio]
+        well = max((at for at, failing in told if not failing), default=None)
+        if well is None:
+            return now - begun
+        return now - min((at for at, _ in told if at > well), default=now) + window
+
+    @property
+    def quality(self) -> Quality:
+        """Of the newest estimate of the blast radius."""
+        return next((one.quality for one in reversed(self.observations) if one.whole), Quality.UNKNOWN)
 
     @property
     def exposure(self) -> bool:
@@ -98,9 +117,9 @@ class Lowering(NamedTuple):
 def _quiet(wanted: LoweringRequest, history: Sequence[Observation], policy: SeverityPolicy) -> bool:
     """Whether no rule of this level or a worse one held; a gap in the record is not quiet."""
     seen = sorted((one for one in history if one.at <= wanted.at), key=lambda one: one.at)
-    before = [one for one in seen if one.at <= wanted.at - policy.quiet][-1:]
+    before = [one for one in seen if one.whole and one.at <= wanted.at - policy.quiet][-1:]
     window = before + [one for one in seen if one.at > wanted.at - policy.quiet]
-    instants = [one.at for one in window] + [wanted.at]
+    instants = [one.at for one in window if one.whole] + [wanted.at]
     unbroken = all(b - a <= wanted.look_every for a, b in pairwise(instants))
     return bool(before) and unbroken and all(classify(one.facts, policy).severity > wanted.current for one in window)
 

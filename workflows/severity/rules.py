@@ -40,7 +40,10 @@ class Measured:
         self.major_regions = max(said, degraded if self.lasting else 0)
         self.failing = degraded > 0 or self.ratio > p.degraded_ratio
         self.blip = self.failing and f.duration_s is not None and not self.lasting
-        self.many_tenants = _reaches(f.tenant_ratio, p.many_tenants_ratio) or _reaches(f.tenant_count, p.many_tenants)
+        counted = [n for name, n in f.sample_count.items() if name not in f.drained_regions]
+        self.few = bool(counted) and sum(counted) < p.min_samples  # a handful of requests says little of anybody
+        self.tenants_hit = _reaches(f.tenant_ratio, p.many_tenants_ratio) or _reaches(f.tenant_count, p.many_tenants)
+        self.many_tenants = self.tenants_hit and not self.few
         reach = (f.tenant_ratio, f.tenant_count, f.user_ratio)
         self.unmeasured = not solid and f.regions_major is None and f.slo is Slo.UNKNOWN and reach == (None, None, None)
         self.excused = f.workaround is Workaround.YES and f.scope is Scope.COMPONENT and f.slo is Slo.NO  # users get by (D1)
@@ -159,7 +162,7 @@ TABLE: tuple[Rule, ...] = (
         "how long it has lasted is unknown", _AVAIL),
     Rule("U", SEV2, "seed", lambda f, p, m: f.scope.at_least(Scope.CORE) and m.unmeasured,
         "{f.scope} is impaired and how widely is unknown", _AVAIL),
-    Rule("U", SEV2, "seed", lambda f, p, m: f.scope is Scope.UNKNOWN and m.many_tenants,
+    Rule("U", SEV2, "seed", lambda f, p, m: f.scope is Scope.UNKNOWN and m.tenants_hit,
         "many tenants are affected and how badly is unknown", _AVAIL),
     Rule("U", SEV2, "dflt", lambda f, p, m: f.customer_reported and (
         m.blip or m.worst_thin > p.degraded_ratio),

@@ -1,6 +1,6 @@
 """The words of a setting: what it is, how it was read, and the three orders that every setting has."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
@@ -66,6 +66,19 @@ class SettingValue(Value):
         """Whether what is in force is as this wants it, whoever brought it about."""
         return self.same(now)
 
+    def parts(self) -> dict[str, Self]:
+        """What different incidents may hold independently, by name: the mode of each tenant. Usually it is one thing."""
+        return {"": self}
+
+    @classmethod
+    def whole(cls, parts: Mapping[str, Self]) -> Self:
+        """The value that has these parts."""
+        return next(iter(parts.values()))
+
+    def both(self, other: Self) -> Self | None:
+        """The value that serves an incident that needs this and one that needs the other; None: there is none, and they contend."""
+        return self if self.same(other) else None
+
     def between(self, before: Self, now: Self) -> bool:
         """Whether `now` is what a write of ours from `before` to this leaves when it breaks off. Only where one write is not one step."""
         return False
@@ -96,12 +109,15 @@ class Reading(Value, Generic[V]):
 
     `version`: changes with every change of it ("" where there is none); `epoch`: a number that only grows, and that a write must raise
     (None where there is none); `changed_by`: "" where nobody knows. A system that shows more derives a class of its own.
+    `before`: what an undo of ours goes back to, where another incident holds it by now (None: the value); `held`: by whom, and what they need.
     """
 
     value: V
     version: str = ""
     epoch: int | None = None
     changed_by: str = ""
+    before: V | None = None
+    held: tuple[str, ...] = ()
 
     def meets(self, wanted: V) -> bool:
         """Whether what is in force is as wanted, whoever brought it about."""
@@ -196,7 +212,10 @@ class Change(Imposition, Generic[T, V]):
         return self.wanted.effect(self.of) + (f": {self.why}" if self.why else "")
 
     def inverse(self) -> str:
-        return self.undo().effect() if self.prior else f"put {self.of} back to what it was"
+        if self.prior is None:
+            return f"put {self.of} back to what it was"
+        back = self.undo().effect()
+        return f"{back}; while others hold it, as they need it" if self.prior.held else back
 
     def by_hand(self) -> tuple[str, ...]:
         return self.of.write_by_hand(self.wanted, self.prior.value if self.prior else None)
@@ -234,7 +253,7 @@ class Change(Imposition, Generic[T, V]):
     def _before(self) -> V:
         if self.prior is None:
             raise ValueError(f"this order does not carry what {self.of} was before; read it first")
-        return self.prior.value
+        return self.prior.before or self.prior.value
 
     def _back(self, left: V, *steps: V) -> Restore[T, V]:
         made = _of(Restore, self.of, self.wanted)(

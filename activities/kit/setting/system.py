@@ -4,6 +4,7 @@ A system declares its resource and its value, how it is read and written, and ho
 """
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar, Generic, cast
 
 from typing_extensions import TypeVar
@@ -13,7 +14,8 @@ from activities.kit.clock import Clock, RealClock
 from activities.kit.fence import attempts, by_now
 from activities.kit.pulse import beating
 from activities.kit.setting.orders import Change, Look, Reading, Resource, Restore, SettingValue
-from activities.kit.setting.write import Settled, bring_about, effect
+from activities.kit.setting.sharing import Shared, Sharing
+from activities.kit.setting.write import Settled, Writing, bring_about, effect
 from activities.kit.verbs import arguments, derive
 from activities.organisation.numbers import MitigationSettings
 
@@ -31,6 +33,7 @@ class Setting(System, Generic[T, V, R]):
     of putting it back (the same, if it is not given), who is asked, and `watched`: its steps back are minutes long.
     """
 
+    changes: ClassVar[str]  # the wire name of the verb that changes it
     value: ClassVar[type[Any]]
     reading: ClassVar[type[Any]]
     values_compare: bool = False  # the version changes also when nobody changed the setting, so that values are compared
@@ -44,7 +47,7 @@ class Setting(System, Generic[T, V, R]):
         if not change:
             return
         of, value, *shown = arguments(cls, Setting)
-        cls.value = value
+        cls.value, cls.changes = value, change
         plain: Any = Reading.__class_getitem__(value)
         cls.reading = shown[0] if shown and isinstance(shown[0], type) and shown[0] is not Reading[Any] else plain
         to, back = Change.__class_getitem__((of, value)), Restore.__class_getitem__((of, value))
@@ -106,19 +109,42 @@ class Setting(System, Generic[T, V, R]):
     # ---- how it is done: the three verbs, which every system has with its own names and risks ----
 
     async def read(self, order: Look[T], call: Call) -> R:
-        """The setting now."""
-        return await self.survey(call, order.of)
+        """The setting now, and who holds it."""
+        now = await self.survey(call, order.of)
+        before, held = await self._sharing.before(call, order.of, now.value)
+        return now.model_copy(update={"before": before, "held": held}) if held else now
 
     async def change(self, order: Change[T, V], call: Call) -> Effect:
-        """Changed, read back, and seen outside. Raises `Refused` when somebody else changed it since, `NotYet` until it shows."""
-        made = await bring_about(self, call, order, order.wanted)
-        seen = await self.prove(by_now(call), order, made.after)
-        done = effect(call, order, order.prior.value if order.prior else made.before.value, made, seen)
+        """Changed, read back, and seen outside. Raises `Refused` when somebody else changed it since, `NotYet` until it shows, `Contended`."""
+        prior = order.prior.value if order.prior else (await self.look_at(call, order.of)).value
+        shared = await self._sharing.taken(call, order, prior)
+        try:
+            made = await bring_about(self, call, shared.order, shared.order.wanted)
+        except Refused:
+            await self._sharing.dropped(call, order)
+            raise
+        seen = await self.prove(by_now(call), shared.order, made.after)
+        done = effect(call, order, order.prior.value if order.prior else made.before.value, made, _listed(seen, shared.said))
         unsure = attempts(call) > 1 and not made.after.fenced
         return done.model_copy(update={"late_until": by_now(call).at + LANDS_WITHIN}) if unsure else done
 
     async def restore(self, order: Restore[T, V], call: Call) -> Effect:
-        """Back step by step, each watched. Raises `Refused` when it is not as we left it, or when a step brought trouble and was taken back."""
+        """Back step by step, each watched; what other incidents need stays.
+
+        Raises `Refused` when it is not as we left it, or when a step brought trouble and was taken back.
+        """
+        shared = await self._sharing.lifting(call, order)
+        done = await (self._left_to_others(shared, order, call) if shared.done else self._restored(shared, call))
+        await self._sharing.left(call, order)
+        return done
+
+    async def _left_to_others(self, shared: Shared, order: Restore[T, V], call: Call) -> Effect:
+        now = (await self.look_at(call, order.of)).value
+        told = now.model_dump(mode="json")
+        return order.left_to(shared.said).model_copy(update={"proven_by": f"it shows {now}", "before": told, "after": told})
+
+    async def _restored(self, shared: Shared, call: Call) -> Effect:
+        order: Restore[T, V] = shared.order
         await self.look_at(call, order.of)
         before = await self.look_at(call, order.of)  # twice: nothing else would show that the first reading was stale
         at = next((n for n in reversed(range(len(order.steps))) if order.steps[n].same(before.value)), -1)  # the step in force; -1: none
@@ -126,23 +152,31 @@ class Setting(System, Generic[T, V, R]):
             if at < 0:
                 raise Refused(f"conflict: {before.author} has changed {order.of}, and we had left it as it was: {before.value}")
             return effect(call, order, before.value, Settled(before, before, wrote=False), "there was nothing to put back")
-        made, seen, ended = await self._put_back(order, call, before, at)
-        again = await self._look_again(order, call, made.after)
-        return effect(call, order, before.value, made, _listed(seen, again), ended)
+        writing = partial(self._sharing.moving, call, order, shared.said)
+        made, seen, ended = await self._put_back(order, call, before, at, writing)
+        again = await self._look_again(order, call, made.after, writing)
+        needed = f"still needed by {shared.said}" if shared.said else ""
+        return effect(call, order, before.value, made, _listed(seen, again, needed), ended)
 
-    async def _put_back(self, order: Restore[T, V], call: Call, before: R, at: int) -> tuple[Settled[R], str, datetime | None]:
+    @property
+    def _sharing(self) -> Sharing:
+        return Sharing(self.holders, self.changes, self.value)
+
+    async def _put_back(
+        self, order: Restore[T, V], call: Call, before: R, at: int, writing: Writing
+    ) -> tuple[Settled[R], str, datetime | None]:
         """What came of it, what was seen, and when watching ended. What people put back is adopted, and not watched."""
         theirs = at == len(order.steps) - 1 and before.changed_by not in ("", call.incident_id)
         if theirs or (at < 0 and order.goal.same(before.value)):
             seen = await self.prove_step(by_now(call), order, order.steps[-1] if theirs else order.goal)
             return Settled(before, before, wrote=False), _listed(seen, "not watched" if order.pause else ""), None
-        ended, took, seen = await self._step_back(order, call, at)
+        ended, took, seen = await self._step_back(order, call, at, writing)
         made = Settled(before, await self.look_at(call, order.of), wrote=took)
         if not order.pause:
             return made, seen, None
         return made, _listed(seen, f"watched {len(order.steps)} times, without trouble"), ended
 
-    async def _step_back(self, order: Restore[T, V], call: Call, at: int) -> tuple[datetime, bool, str]:
+    async def _step_back(self, order: Restore[T, V], call: Call, at: int, writing: Writing) -> tuple[datetime, bool, str]:
         """Take one step, watch it, take the next. The one that is in force is watched first: nobody knows how long it was.
 
         What is in force tells where we are, so that a worker that dies in between is resumed. Returns when the last step had been watched,
@@ -157,7 +191,7 @@ class Setting(System, Generic[T, V, R]):
                 key = f"{call.key}/step-{n + 1}"
                 if n != at:
                     step = now.model_copy(update={"key": key})
-                    await bring_about(self, step, order, ways[n + 1], ways[n])
+                    await bring_about(self, step, order, ways[n + 1], ways[n], writing=writing)
                     seen, took = await self.prove_step(step, order, ways[n + 1]), True
                 if not pause:
                     continue
@@ -165,11 +199,11 @@ class Setting(System, Generic[T, V, R]):
                 now = now.model_copy(update={"at": now.at + pause})
                 if found := await self.trouble(now, order, ways[n + 1]):
                     back = now.model_copy(update={"key": f"{key}-back"})
-                    await bring_about(self, back, order, ways[n], ways[n + 1], taking_back=True)
+                    await bring_about(self, back, order, ways[n], ways[n + 1], taking_back=True, writing=writing)
                     raise Refused(f"step {n + 1} of {len(order.steps)} was taken back: {found}")
         return now.at, took, seen
 
-    async def _look_again(self, order: Restore[T, V], call: Call, after: R) -> str:
+    async def _look_again(self, order: Restore[T, V], call: Call, after: R, writing: Writing) -> str:
         """Where nothing fences a late write of ours, see that none has undone what was put back; put it back once more if one has."""
         wait = order.late_until - by_now(call).at if order.late_until and not after.fenced else timedelta(0)
         if wait <= timedelta(0) or order.left.same(order.steps[-1]):
@@ -179,7 +213,7 @@ class Setting(System, Generic[T, V, R]):
             if not order.left.same((await self.look_at(call, order.of)).value):
                 return "looked at again: no late write of ours had arrived"
             once_more = call.model_copy(update={"key": f"{call.key}/again"})
-            await bring_about(self, once_more, order, order.steps[-1], order.left)
+            await bring_about(self, once_more, order, order.steps[-1], order.left, writing=writing)
         return "a late write of ours had changed it again, and was put back as well"
 
 

@@ -1,5 +1,7 @@
 """One write of a setting: compare, check, write under what was read, read back. And what may not be written over."""
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
@@ -14,6 +16,7 @@ SOON = timedelta(seconds=1)
 
 R = TypeVar("R", bound=Reading[Any])
 Wanted = Change[Any, Any] | Restore[Any, Any]
+Writing = Callable[[], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,11 @@ class Written(Protocol[R]):
 
 
 async def bring_about(
-    system: Written[R], call: Call, order: Wanted, to: SettingValue, since: SettingValue | None = None, *, taking_back: bool = False
-) -> Settled[R]:
+    system: Written[R], call: Call, order: Wanted, to: SettingValue, since: SettingValue | None = None, *, taking_back: bool = False,
+    writing: Writing = nullcontext,
+) -> Settled[R]:  # fmt: skip
     """Bring a value about. `since`: a step back is taken only from there. `taking_back`: a step that brought trouble is, whatever forbids it.
+    `writing`: around each write, until it was read back.
 
     Raises `Refused` when somebody else has changed it, `NotYet` when it was accepted but does not show.
     """
@@ -53,17 +58,18 @@ async def bring_about(
         refuse_conflict(system, order, to, now, since)
         if not taking_back:
             await system.check(fence.by_now(call), order, to)
-        fence.refuse_when_late()
-        try:
-            await system.write(call, order.of, to, now, epoch_of(order, now))
-        except Conflict:
-            if isinstance(order, Change) and order.prior is None:
-                break  # nothing but this version fenced the write: the next attempt decides anew
-            continue
-        after = await system.look_at(call, order.of)
-        if not shows(to, after):
-            raise NotYet(f"accepted, but {order.of} still shows {after.value}", after=SOON)
-        return Settled(before, after, wrote=True)
+        async with writing():
+            fence.refuse_when_late()
+            try:
+                await system.write(call, order.of, to, now, epoch_of(order, now))
+            except Conflict:
+                if isinstance(order, Change) and order.prior is None:
+                    break  # nothing but this version fenced the write: the next attempt decides anew
+                continue
+            after = await system.look_at(call, order.of)
+            if not shows(to, after):
+                raise NotYet(f"accepted, but {order.of} still shows {after.value}", after=SOON)
+            return Settled(before, after, wrote=True)
     raise NotYet(f"{order.of} changed while we wrote; we look again", after=SOON)
 
 

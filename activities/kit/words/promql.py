@@ -11,14 +11,21 @@ from datetime import timedelta
 NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
 
-@dataclass(frozen=True)
 class Other:
-    """Any value of a label but this one."""
+    """Any value of a label but these."""
 
-    value: str
+    def __init__(self, *values: str) -> None:
+        self.values = values
 
 
-Wanted = str | Other
+@dataclass(frozen=True)
+class OneOf:
+    """Any of several values of a label."""
+
+    values: tuple[str, ...]
+
+
+Wanted = str | Other | OneOf
 
 
 def text(value: str) -> str:
@@ -59,8 +66,17 @@ def quantile(share: float, buckets: str, window: timedelta) -> str:
     return f"histogram_quantile({share:g}, {total(rate(buckets, window), 'le')})"
 
 
+def median(expression: str, window: timedelta, ago: timedelta) -> str:
+    """The median of an expression's values, minute by minute, over a window that ended some time ago."""
+    return f"quantile_over_time(0.5, ({expression})[{window.total_seconds():.0f}s:60s] offset {ago.total_seconds():.0f}s)"
+
+
 def _match(value: Wanted) -> str:
-    return f"!={text(value.value)}" if isinstance(value, Other) else f"={text(value)}"
+    if isinstance(value, str):
+        return f"={text(value)}"
+    if isinstance(value, Other) and len(value.values) == 1:
+        return f"!={text(value.values[0])}"
+    return f"{'!~' if isinstance(value, Other) else '=~'}{text('|'.join(map(re.escape, value.values)))}"
 
 
 def _name(name: str) -> str:

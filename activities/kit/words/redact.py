@@ -1,12 +1,20 @@
-"""Text from outside (alerts, change descriptions, notes, vendors' errors), without what must not be copied: secrets and e-mail addresses."""
+"""Text from outside (alerts, change descriptions, notes, vendors' errors), without what must not be copied: secrets, e-mail addresses, codes."""
 
 import json
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import AfterValidator
 
+V = TypeVar("V")
+
 HIDDEN = "[redacted]"
+EXAMPLE = "4XQ2-M9KD"  # the code that our own texts show: it is nobody's
+# A personal code as it is sent: the number of a question, and two groups of four. `\\n` stands before it in JSON that was not read.
+_CODE = re.compile(
+    r"(?:(?<![A-Za-z0-9])(?<![A-Za-z0-9]-)|(?<=\\[nrt]))([0-9]{1,6})[-‐-―]([A-Z0-9]{4})[-‐-―]([A-Z0-9]{4})(?![A-Za-z0-9]|-[A-Za-z0-9])",
+    re.I | re.A,
+)
 NAMES = (
     r"(?:api[_-]?key|access[_-]?key|secret|passw(?:or)?d|pwd|token|credentials?|private[_-]?key|signature|sig|auth|session[_-]?id|cookie)"
 )
@@ -34,12 +42,35 @@ _WHOLE = tuple(
 
 
 def redact(text: str) -> str:
-    """The text with `[redacted]` in place of every secret and e-mail address in it. Twice is as once."""
+    """The text with `[redacted]` in place of every secret, e-mail address and personal code in it. Twice is as once."""
     for pattern in _KEEPS_FIRST_GROUP:
         text = pattern.sub(lambda found: found[1] + HIDDEN + ("@" if found[0].endswith("@") else ""), text)
     for pattern in _WHOLE:
         text = pattern.sub(HIDDEN, text)
-    return text
+    return hide_codes(text)
+
+
+def codes_in(text: str) -> tuple[str, ...]:
+    """Everything in a text that may be a personal code."""
+    return tuple(dict.fromkeys(found[0] for found in _CODE.finditer(text)))
+
+
+def hide_codes(value: V) -> V:
+    """The same text, or texts however they are nested, with `[redacted]` for every personal code. Words in small letters stay (`3-east-west`)."""
+    return cast("V", _hidden(value))
+
+
+def _hidden(value: Any) -> Any:
+    if isinstance(value, str):
+        return _CODE.sub(lambda found: found[0] if _is_words(found) else HIDDEN, value)
+    if isinstance(value, dict):
+        return {_hidden(key): _hidden(inside) for key, inside in value.items()}
+    return [_hidden(inside) for inside in value] if isinstance(value, list) else value
+
+
+def _is_words(found: re.Match[str]) -> bool:
+    groups = f"{found[2]}-{found[3]}"
+    return groups == EXAMPLE or ((found[2] + found[3]).isalpha() and groups.islower())
 
 
 def redact_body(raw: bytes) -> bytes:
@@ -72,5 +103,6 @@ def _field(name: str, value: str) -> str:
 
 
 Redacted = Annotated[str, AfterValidator(redact)]
+Typed = Annotated[str, AfterValidator(hide_codes)]  # a name or an id that a person typed
 RedactedFields = Annotated[dict[str, Any], AfterValidator(redact_fields)]
 RedactedLabels = Annotated[dict[str, str], AfterValidator(redact_fields)]

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from activities.ledger import capabilities, discrepancies  # noqa: F401 - their tables belong to the same ledger
+from activities.ledger import capabilities, discrepancies, holders  # noqa: F401 - their tables belong to the same ledger
 from activities.ledger.tables import tables
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=tables, transactional_ddl=True)

@@ -18,6 +18,7 @@ from practice.world.versions import fingerprint
 LATEST = "LATEST"
 BY_LATEST, BY_REVISION = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"
 SCHEMA = "incident-playbooks/schema-"
+DEPENDENCIES = "incident-playbooks/dependencies"
 SUCCEEDED, FAILED, RECONCILING = "CONDITION_SUCCEEDED", "CONDITION_FAILED", "CONDITION_RECONCILING"
 
 
@@ -262,7 +263,8 @@ def shown_revision(service: Service, place: Place, revision: Revision, name: str
 
 
 def _annotations(revision: Revision) -> JSON:
-    return {SCHEMA + "min": str(revision.schema_min), SCHEMA + "max": str(revision.schema_max)}
+    built = {DEPENDENCIES: revision.dependencies} if revision.dependencies else {}
+    return {SCHEMA + "min": str(revision.schema_min), SCHEMA + "max": str(revision.schema_max), **built}
 
 
 def _running(service: Service, revision: Revision) -> JSON:

@@ -291,6 +291,20 @@ async def test_a_pod_that_fails_later_does_not_undo_the_proof(world: World, depl
     assert (await shift(deploys, back_to(rollout), call())).adopted
 
 
+async def test_a_deployment_that_is_scaled_to_zero_serves_nothing_and_is_not_rolled_back(
+    world: World, deploys: Deploys, call: MakeCall
+) -> None:
+    """Nobody is served by what has no pods: it is neither what serves now nor what an undo would restore."""
+    there = place(world)
+    there.replicas = there.ready_replicas = there.least = 0
+    found = await look(deploys, call)
+    assert (found.regions[EU].split, found.regions[EU].asked) == ({}, {}) and found.regions[US].split == SERVED
+    assert list(found.where_it_serves().regions) == [US] and found.may_change == {EU: True, US: True}
+    with pytest.raises(Refused, match="scaled to zero, so that nothing serves"):
+        await shift(deploys, back_to(found), call())
+    assert {e["target"] for e in effects(world, PATCH)} == {"us-east/default/deployments/orchestrator"}
+
+
 # ---- refusing ----
 
 

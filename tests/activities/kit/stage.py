@@ -113,9 +113,9 @@ async def tried(verb: Verb[Any, Any], system: Any, order: Order, call: Call, tri
     for n in range(1, tries + 1):
         try:
             return await attempt(verb, system, order, call, n, later), broke
-        except Refused:
-            raise
         except Exception as said:
+            if getattr(said, "non_retryable", False):
+                raise
             broke.append(said)
             later += getattr(said, "next_retry_delay", None) or timedelta(seconds=0.2)
     raise AssertionError(f"not done after {tries} tries: {broke}")

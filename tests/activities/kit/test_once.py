@@ -36,6 +36,13 @@ async def test_an_operation_goes_on_where_a_crash_left_it() -> None:
     assert row.clock.slept == [timedelta(seconds=2)] * 2
 
 
+async def test_a_heartbeat_that_cannot_be_read_says_nothing() -> None:
+    row = ONCE["operation"]()
+    row.board.posts.append({"id": "post-1", "text": "hello", "key": row.call().key})
+    effect = await attempt(row.verb, row.system, Post(), row.call(), 2, heartbeat_details=({"id": 7},))
+    assert effect.adopted and effect.after["id"] == "post-1" and len(row.board.posts) == 1
+
+
 async def test_an_operation_that_failed_is_no_effect() -> None:
     row = ONCE["operation"]()
     row.board.states.extend([At.FAILED])

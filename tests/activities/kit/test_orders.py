@@ -50,6 +50,15 @@ async def test_an_approval_covers_the_order_whatever_it_finds_there() -> None:
     assert order.digest("probe.change") != Probes.order(ProbeOf(), Level(level=1)).digest("probe.change")
 
 
+@pytest.mark.parametrize("row", SETTINGS)
+async def test_the_undo_that_is_shown_is_the_value_before_and_not_the_change(row: str) -> None:
+    subject = await SETTINGS[row]()
+    order, before = subject.order, subject.order._before()
+    assert not before.same(order.wanted) and order.inverse() == order.undo().effect() != order.effect()
+    assert str(before) in order.inverse() or row == "feeds", order.inverse()  # a feed says it in words of its own
+    assert order.undo().inverse().startswith(order.wanted.effect(order.of))
+
+
 def test_orders_say_themselves() -> None:
     order = Probes.order(ProbeOf(), Level(level=0), why="too much comes in")
     assert order.effect() == "set the level to level 0, shut: too much comes in"

@@ -196,6 +196,17 @@ async def test_whatever_happens_on_the_way_everybody_can_answer_and_no_message_c
         assert any(_code(person) in text for text in (*messages, *pages))
 
 
+@pytest.mark.parametrize("route", ["slack.conversations.open", "slack.chat.postMessage", "slack.conversations.history"])
+@pytest.mark.parametrize("mode", ["fail", "commit_then_drop", "hang"])
+async def test_a_reply_of_slack_that_was_lost_puts_no_code_on_a_page(
+    pager: Pager, world: World, call: Calls, route: str, mode: str
+) -> None:
+    world.injected_faults.set(InjectedFault(route, mode, 1))
+    await pager.ask(QUESTION.model_copy(update={"people": (LEE,)}), call(key=ASKED))
+    (message,), (page,) = _heard(world, "lee", "dm"), _heard(world, "lee")
+    assert _code(LEE) in message and _code(LEE) not in page
+
+
 async def test_when_slack_is_down_the_page_carries_the_code(pager: Pager, world: World, call: Calls) -> None:
     world.injected_faults.set(InjectedFault("slack.*", "fail"))
     effect = await pager.ask(QUESTION, call(key=ASKED))
@@ -252,12 +263,12 @@ async def test_a_vendor_that_repeats_what_it_was_sent_puts_no_code_into_the_hist
     assert not any(_code(person) in str(caught.value) for person in (LEE, NOOR))
 
 
-async def test_a_reminder_repeats_the_code_and_says_that_it_is_one(pager: Pager, world: World, call: Calls) -> None:
+async def test_a_reminder_brings_another_code_and_says_that_it_is_one(pager: Pager, world: World, call: Calls) -> None:
     await pager.ask(QUESTION, call(key=ASKED))
-    await pager.ask(QUESTION.model_copy(update={"nth": 2, "rung": 1}), call(key=f"{INCIDENT}/pager.ask/question 3/2"))
+    await pager.ask(QUESTION.model_copy(update={"nth": 2, "rung": 1, "sending": 2}), call(key=f"{INCIDENT}/pager.ask/question 3/2"))
     first, second = _heard(world, "lee", "dm")
     assert _code(LEE) in first
-    assert _code(LEE) in second
+    assert CODES.mint("lee", INCIDENT, 3, "d1", 2) in second and _code(LEE) not in second
     assert "reminder 1" in second
     assert "escalated" in second
 

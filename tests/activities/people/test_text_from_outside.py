@@ -18,8 +18,9 @@ from practice.faces.pagerduty.records import Pages
 from practice.faces.slack.records import Channels
 from practice.world.world import World
 from tests.activities.conftest import INCIDENT, MakeCall
+from workflows.engine.record.timeline import Timeline
 from workflows.incident import Alert, Incident
-from workflows.people.messages import message_of
+from workflows.people.messages import Message, incident_of, message_of
 
 EVIL = "<!channel> <@U1> <https://evil.invalid|approve> & \x1b[2J\u202eevorppa"
 SHOWN = "&lt;!channel&gt; &lt;@U1&gt; &lt;https://evil.invalid|approve&gt; &amp; evorppa"
@@ -39,6 +40,11 @@ SECRETS = {
     "a web token": ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.s1gnature", "eyJzd"),
     "a private key": ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----", "MIIE"),
     "an e-mail address": ("jane.doe+x@customer.example complained", "jane.doe"),
+    "a personal code": ("my code is 3-7KQ2-M9KD.", "7KQ2"),
+    "a code in small letters": ("--code=12-7kq2-m9kd", "7kq2"),
+    "a code without a digit, as it is sent": ('{"code":"3-ABCD-EFGH"}', "ABCD"),
+    "a code with a phone's dashes": ("3–7KQ2—M9KD", "M9KD"),
+    "a code after a line end in JSON": ('"it is:\\n3-7KQ2-M9KD"', "7KQ2"),
 }
 
 
@@ -56,6 +62,7 @@ def test_a_secret_is_hidden_and_the_rest_stays(what: str) -> None:
     [
         "deploy api-00042 of chat, 500 tokens per second, author: dana, design: x", "error ratio 0.4 at 12:36 UTC (https://x.example/a?b=c)",
         "sha256:0a1b2c3d4e5f0a1b2c3d4e5f0a1b2c3d4e5f0a1b2c3d4e5f0a1b2c3d4e5f0000", "auth service is slow; cookie banner", "", "@channel",
+        "pool 3-east-west, revision api-00042-k8s1-ab12, 550e8400-1234-41d4-a716-446655440000, on 2026-11-23", 'for example "3-4XQ2-M9KD"',
     ],
 )  # fmt: skip
 def test_what_is_no_secret_stays_word_for_word(plain: str) -> None:
@@ -80,6 +87,17 @@ def test_what_enters_from_outside_is_without_secrets() -> None:
     ]  # fmt: skip
     assert not any("hunter2" in one.model_dump_json() for one in entered)
     assert redact_fields(labels)["service"] == "chat"
+
+
+def test_a_code_stays_nowhere_but_in_its_own_field() -> None:
+    """Of a message, of a start and of a line of the timeline."""
+    code, text = "3-7KQ2-M9KD", "it is 3-7KQ2-M9KD"
+    words = {name: text for name, of in Message.model_fields.items() if of.annotation is str and name != "code"}
+    sent = message_of("answer", [{**words, "severity": text, "value": [{text: text}], "fields": {text: text}, "code": code}])
+    assert sent.code == code and code not in str(sent.model_dump(exclude={"code"}))
+    started = incident_of([{"service": text, "declared_by": text, "labels": {"a": text}}]), incident_of(["chat", code])
+    entry = Timeline().note(datetime.now(UTC), "note", text, by=text, said=text)
+    assert not any(code in one.model_dump_json() for one in (*started, entry))
 
 
 async def test_in_slack_it_calls_nobody_and_links_nowhere(war_room: WarRoom, pager: Pager, world: World, call: MakeCall) -> None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.worker import Worker
@@ -94,24 +95,31 @@ async def test_alone_with_a_drastic_decision_a_second_person_is_paged_before_the
         await incident.say("acknowledge", {"by": "lee"})
         await incident.hears("solo: lee is alone", skip=timedelta(minutes=2))
         question = await incident.question("drastic")
-        code = await stage.code("lee", question.number)
-        answer = {"question": question.number, "code": code, "reason": "it burns"}
-        assert "1 more needed" in await incident.say("approve", answer)
+        used = ""
+
+        async def answer(reason: str) -> dict[str, Any]:
+            """Each with a code of its own: the last one was spent."""
+            nonlocal used
+            used = await stage.code("lee", question.number, used)
+            return {"question": question.number, "code": used, "reason": reason}
+
+        assert "1 more needed" in await incident.say("approve", first := await answer("it burns"))
         await incident.hears("a second person is paged for 5 min: kim", skip=timedelta(seconds=5))
         await when(
             lambda: any("second person is needed" in text for text in heard(stage, "kim")), incident, "a page for kim", 5 * MINUTE / 60
         )
-        early = await incident.refused("approve", {**answer, "reason": "break glass: nobody else is awake"})
+        assert "used already" in await incident.refused("approve", {**first, "reason": "break glass: nobody else is awake"})
+        early = await incident.refused("approve", await answer("break glass: nobody else is awake"))
         await incident.pass_time(timedelta(minutes=6))
         if not allowed:
             assert "does not allow break-glass" in early
-            assert "does not allow" in await incident.refused("approve", {**answer, "reason": "break glass: nobody else is awake"})
+            assert "does not allow" in await incident.refused("approve", await answer("break glass: nobody else is awake"))
             assert "by kim" in await incident.say("approve", await stage.code("kim", question.number))
             assert "decided: answer by ('lee', 'kim')" in await incident.hears("note: decided")
             return
         assert "a second person is being paged" in early
-        assert "begins “break glass:”" in await incident.refused("approve", answer)
-        await incident.say("approve", {**answer, "reason": "break glass: the database burns and nobody else is awake"})
+        assert "begins “break glass:”" in await incident.refused("approve", await answer("it burns"))
+        await incident.say("approve", await answer("break glass: the database burns and nobody else is awake"))
         assert "decided: break-glass by ('lee',)" in await incident.hears("note: decided")
         assert [
             line for line in await incident.timeline() if line.startswith("break-glass: [1] lee decided alone: break glass: the database")

@@ -54,6 +54,18 @@ async def test_the_ramp_keeps_the_fallback_provider_from_toppling(tmp_path: Path
         assert purposes == ({"fail over", "fall back"} if topples else {"fail over"}), story(await incident.timeline())
 
 
+async def test_a_permission_that_is_withdrawn_during_the_ramp_stops_it_before_the_next_step(tmp_path: Path) -> None:
+    """INV-13: permissions are read again at every step; a person decides, and nobody more is sent where they do not want to be."""
+    async with outage(tmp_path, lasts=None, policy=brisk(outage="ramp = [0.25, 0.6, 1.0]")) as (stage, incident):
+        await incident.hears("borealis 0.25")
+        (moved,) = [order for order in await incident.orders("models.shift") if order["weights"].get("borealis") == 0.25][:1]
+        tenant = moved["tenants"][0]
+        await stage.edit(tenants={tenant: {"allowed": ["aurora@eu-west"]}})
+        question = await incident.question("models.shift on")
+        assert any(tenant in fact and "permit" in fact for fact in question.facts), question.facts
+        assert [row.effect for row in incident.done("models.shift") if "0.6" in row.effect] == [], "no further step was made"
+
+
 # -- the way back ---------------------------------------------------------------------------------------------------------------------
 
 

@@ -5,11 +5,12 @@ question and wait is only noted.
 """
 
 from temporalio import workflow
+from temporalio.common import RawValue
 from temporalio.exceptions import ChildWorkflowError
 
 from activities.action import Risk, Role
 from activities.organisation.organisation import Organisation, ReadAll
-from workflows.engine.invoker import Invoker
+from workflows.engine.invoker import Invoker, as_answer
 from workflows.engine.state import IncidentState
 from workflows.engine.verbs import Verbs
 from workflows.errors import RetriesExhausted
@@ -29,6 +30,8 @@ async def declare(state: IncidentState, invoker: Invoker) -> None:
     if incident.severity is not None:
         state.severity = state.peak_severity = min(state.card.floor, incident.severity)
     state.alerts += 1 if incident.delivery else 0
+    if incident.delivery and (alert := incident.labels.get("alertname")):
+        state.follow_alert(alert, incident.labels, firing=True)
     state.restricted = state.restricted or incident.restricted
     state.note(
         "declared",
@@ -73,12 +76,12 @@ async def plan_ahead(state: IncidentState) -> None:
     rehearsal = state.incident.model_copy(update={"rehearsal": True, "delivery": ""})
     try:
         planning = begun(workflow.execute_child_workflow(
-            state.playbook, rehearsal, id=f"{state.id}-plan", result_type=Outcome, static_summary="what is still to come",
+            state.playbook, rehearsal, id=f"{state.id}-plan", result_type=RawValue, static_summary="what is still to come",
             parent_close_policy=workflow.ParentClosePolicy.TERMINATE, task_timeout=workflow.info().task_timeout,
         ))  # fmt: skip
-        outcome = await settled(planning)
-    except ChildWorkflowError as failed:
-        state.note("no plan", str(failed.cause or failed))
+        outcome = as_answer(await settled(planning), Outcome, "the plan")
+    except (ChildWorkflowError, RetriesExhausted) as failed:
+        state.note("no plan", str(failed if isinstance(failed, RetriesExhausted) else failed.cause or failed))
         return
     if outcome.rehearsed is not None:
         state.plan = to_come(outcome.rehearsed)

@@ -38,6 +38,7 @@ class Ending:
             decision = await self._questions.confirmation(draft.model_copy(update={"effect": "; ".join(filter(None, effects))}))
             if not decision.granted:
                 raise HandOver(f"{decision.by} does not want it closed yet")
+            await self._proof.rounds.look()  # the answer may have taken its time
             for imposed in last:
                 await self._lifts.lift(imposed, decision.grant)
         await self.finish("resolved: the stability gate passed")

@@ -59,7 +59,7 @@ class Recorder:
             updated_at=workflow.now(), in_force=state.measures.in_force(), questions=state.approvals.questions, checklist=state.checklist(),
             plan=[one for one in state.plan if (one.verb, one.target, one.says) not in begun],  # what was not begun since it was made
             entries=len(state.timeline.entries), pace=state.policy.pace, solo=bool(roles.solo),
-            may_write=state.policy.write_access if state.mode == "shadow" else (),
+            because=state.because, may_write=state.policy.write_access if state.mode == "shadow" else (),
             offers={offer.role: offer.to for offer in roles.offers.values()},
         )  # fmt: skip
         return Status(**{**same_name, **other_name})

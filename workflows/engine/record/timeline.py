@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from activities.action import Entry
+from activities.kit.words.redact import hide_codes
 
 
 class Timeline:
@@ -18,10 +19,12 @@ class Timeline:
     def note(
         self, at: datetime, kind: str, text: str, *, by: str = "automation", phase: str = "", step: int | None = None, **facts: JsonValue
     ) -> Entry:
-        """Append one entry. `kind` is one word for what happened; `facts` are for machines, the text for people."""
+        """Append one entry, without anybody's code. `kind` is one word for what happened; `facts` are for machines, the text for people."""
         last = self.entries[-1] if self.entries else None
         previous, number = (last.hash, last.number + 1) if last else ("", 1)
-        entry = Entry(number=number, at=at, kind=kind, text=text, by=by, phase=phase, step=step, facts=facts)
+        entry = Entry(
+            number=number, at=at, kind=kind, text=hide_codes(text), by=hide_codes(by), phase=phase, step=step, facts=hide_codes(facts)
+        )
         sealed = entry.sealed(previous)
         self.entries.append(sealed)
         self.first.setdefault(kind, sealed)

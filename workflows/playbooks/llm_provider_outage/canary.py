@@ -117,7 +117,8 @@ class CanaryBack:
             ),
             lasting=(canary.max_dwell + canary.hold) * len(weights),
         )
-        decision = await verbs.approve_all(Models.shift, list(shifts.values()), terms)
+        before = await verbs.read(Models.route, RouteOf(route=traffic.route))
+        decision = await verbs.approve_all(Models.shift, [shift.given(before) for shift in shifts.values()], terms)
         if decision.grant is None:
             return None
         traffic.lock(policy.returns_apart)

@@ -8,10 +8,7 @@ from temporalio import workflow
 
 from activities.action import Role
 from activities.flags.flags import SWITCHED_OFF, switch_off
-from activities.metrics.telemetry import Surface, Telemetry
-from activities.models.candidates import Probe, Split, Survey
 from activities.models.client_policy import BACKED_OFF, back_off
-from activities.models.logs import Log
 from activities.models.models import Models
 from activities.models.modes import DEGRADED, degrade
 from activities.models.routes import RouteOf
@@ -34,6 +31,7 @@ class LLMProviderOutage(Playbook):
         floor=Severity.SEV3,
         lead=(Role.OPS_LEAD, Role.AI_ML_LEAD),
         triggers=("Upstream 5xx/429", "latency > 5s", "timeouts in orchestrator"),
+        alerts_on_impact=False,  # they are about the provider, which may fail on for hours after the failover
     )
 
     @workflow.run
@@ -44,50 +42,45 @@ class LLMProviderOutage(Playbook):
             route = await self.do(Models.route, RouteOf(route=service))
             traffic = Traffic(self, route.alias, incident.provider or route.primary())
             primary = traffic.primary
-            calls, probed, found, radius = await self.together(
-                self.do(Models.calls, Log(route=service, window=numbers.log_window)),
-                self.do(Models.probe, Probe(provider=primary, route=service)),
-                self.do(Models.survey, Survey(route=service, primary=primary)),
-                self.do(Telemetry.blast_radius, Surface(service=service)),
-            )
-            fallback = found.fallback(headroom=numbers.headroom)
-            tenants = await self.do(Models.split, Split(route=service, primary=primary, to=fallback.id if fallback else ""))
-            served, no_room = traffic.carried(tenants, fallback)
-            degraded = tenants.stuck + no_room
-            self.classify(traffic.facts(probed, fallback, degraded, radius), radius)
-            if elsewhere := traffic.not_an_outage(calls):
+            seen = await traffic.survey()
+            self.classify(traffic.facts(seen), seen.radius)
+            if elsewhere := traffic.not_an_outage(seen.calls):
                 self.hand_over(elsewhere)
-            if probed.ok:
+            if seen.probed.ok:
                 self.task(f"{primary} answers from another network: check our own egress, DNS, key and quota", Role.OPS_LEAD)
 
-        async with self.mitigation():
-            await self.impose(BACKED_OFF, back_off(numbers.back_off, service))
-            moved, *_ = await self.together(
-                traffic.fail_over(served, fallback, facts=traffic.tiers(tenants, served)),
-                *(self.impose(SWITCHED_OFF, switch_off(flag, f"{primary} is out", self.policy)) for flag in HEAVY),
-                self.impose(DEGRADED, degrade(service, degraded), facts=traffic.reasons(tenants, no_room, fallback)),
-            )
-            while moved.saturated and (shed := traffic.lowest_tier(tenants, served)) != served:
-                await self.impose(DEGRADED, degrade(service, shed), facts=(f"{moved.to} cannot carry everybody",))
-                served = tuple(tenant for tenant in served if tenant not in shed)
-                moved = await traffic.fail_over(served, fallback)
-            if not moved:
-                await self.impose(DEGRADED, degrade(service, served), authorised=moved.unanswered)
-            self.task("Checkpoint and pause long agent runs; resume them only at a safe point", Role.OPS_LEAD)
-            self.task("Serve cached answers (CAG): same tenant, age within policy, nothing personal; audit 50", Role.AI_ML_LEAD)
+        while self.unresolved:
+            async with self.mitigation():
+                seen = await traffic.latest(seen)
+                fallback, tenants, served = seen.fallback, seen.tenants, seen.served
+                await self.impose(BACKED_OFF, back_off(numbers.back_off, service))
+                moved, *_ = await self.together(
+                    traffic.fail_over(served, fallback, facts=traffic.tiers(tenants, served)),
+                    *(self.impose(SWITCHED_OFF, switch_off(flag, f"{primary} is out", self.policy)) for flag in HEAVY),
+                    self.impose(DEGRADED, degrade(service, seen.degraded), facts=traffic.reasons(tenants, seen.no_room, fallback)),
+                )
+                while moved.saturated and (shed := traffic.lowest_tier(tenants, served)) != served:
+                    await self.impose(DEGRADED, degrade(service, shed), facts=(f"{moved.to} cannot carry everybody",))
+                    served = tuple(tenant for tenant in served if tenant not in shed)
+                    moved = await traffic.fail_over(served, fallback)
+                if not moved:
+                    why = (f"{moved.to} is down too",) if moved.down else ()
+                    await self.impose(DEGRADED, degrade(service, served), facts=why, authorised=moved.unanswered or moved.down)
+                self.task("Checkpoint and pause long agent runs; resume them only at a safe point", Role.OPS_LEAD)
+                self.task("Serve cached answers (CAG): same tenant, age within policy, nothing personal; audit 50", Role.AI_ML_LEAD)
 
-        async with self.recovery():
-            canary = CanaryBack(self, traffic)
-            while not await canary.back_on_the_primary(served, fallback) and canary.fallback_failed:
-                if await self.impose(DEGRADED, degrade(service, served), facts=(f"{moved.to} fails too",), authorised=True):
-                    served = ()
-            await self.rest(numbers.rest_before_restoring, "a rest on the primary before anything else is restored")
-            await self.lift_measures(
-                asking=Role.OPS_LEAD, resting=numbers.resting, asks="Restore tools, batch, autonomy and the degraded tenants?"
-            )
-            self.task("Resume the agent runs that were paused, at a safe point", Role.OPS_LEAD)
-            await self.stable()
-            await self.resolve()
+            async with self.recovery():
+                canary = CanaryBack(self, traffic)
+                while not await canary.back_on_the_primary(served, fallback) and canary.fallback_failed:
+                    if await self.impose(DEGRADED, degrade(service, served), facts=(f"{moved.to} fails too",), authorised=True):
+                        served = ()
+                await self.rest(numbers.rest_before_restoring, "a rest on the primary before anything else is restored")
+                await self.lift_measures(
+                    asking=Role.OPS_LEAD, resting=numbers.resting, asks="Restore tools, batch, autonomy and the degraded tenants?"
+                )
+                self.task("Resume the agent runs that were paused, at a safe point", Role.OPS_LEAD)
+                await self.stable()
+                await self.resolve()
 
         async with self.post_incident():
             self.follow_up("Update Tool Specs with failover policy", Role.AI_ML_LEAD)

@@ -6,18 +6,19 @@ from datetime import timedelta
 
 from temporalio import workflow
 
-from activities.action import Grant
-from activities.metrics.telemetry import BlastRadius
-from activities.models.candidates import SHED_FIRST, Candidate, Probed, Survey, TenantSplit
+from activities.action import Grant, Role
+from activities.metrics.telemetry import BlastRadius, Surface, Telemetry
+from activities.models.candidates import SHED_FIRST, Candidate, Probe, Probed, Split, Survey, TenantSplit
 from activities.models.logs import Calls, ErrorClass, Log, Served
 from activities.models.models import FAILED_OVER, Models
-from activities.models.routes import Shift
+from activities.models.routes import RouteOf, Shift
 from workflows.engine.measures import Imposed
 from workflows.engine.proof.proof import minutes
 from workflows.engine.verbs import Verbs
-from workflows.incident import Silence
+from workflows.incident import QuestionDraft, Silence
 from workflows.people.questions import ApprovalTerms
 from workflows.severity.facts import Facts, Scope, Slo
+from workflows.severity.readings import samples
 
 ANOTHER_PLAYBOOK = {
     ErrorClass.SPEND_CAP: "our spend cap is reached, the provider is well: §2.6 cost runaway",
@@ -34,10 +35,28 @@ class RampResult:
     reached: float = 0.0
     to: str = ""
     unanswered: bool = False
-    saturated: bool = False
+    saturated: bool = False  # it cannot carry so much
+    down: bool = False  # it fails whatever it is sent
 
     def __bool__(self) -> bool:
         return self.reached >= 1.0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was found of a route and its providers."""
+
+    calls: Calls
+    probed: Probed
+    radius: BlastRadius
+    fallback: Candidate | None
+    tenants: TenantSplit
+    served: tuple[str, ...]  # whom the fallback provider takes
+    no_room: tuple[str, ...]
+
+    @property
+    def degraded(self) -> tuple[str, ...]:
+        return self.tenants.stuck + self.no_room
 
 
 class Traffic:
@@ -47,7 +66,27 @@ class Traffic:
         self._verbs, self._policy = verbs, verbs.policy.provider_outage
         self.route, self.primary = route, primary
         self.no_return_before = workflow.now()
-        verbs.suspect(f"provider/{primary}")
+        self._rounds = 0
+        verbs.evidence_about(f"provider/{primary}")
+
+    async def survey(self) -> Seen:
+        """How the primary does, who could take over and for whom, and who is hit: side by side."""
+        verbs, policy, route, primary = self._verbs, self._policy, self.route, self.primary
+        calls, probed, found, radius = await verbs.together(
+            verbs.do(Models.calls, Log(route=route, window=policy.log_window)),
+            verbs.do(Models.probe, Probe(provider=primary, route=route)),
+            verbs.do(Models.survey, Survey(route=route, primary=primary)),
+            verbs.do(Telemetry.blast_radius, Surface(service=verbs.state.incident.service)),
+        )
+        fallback = found.fallback(headroom=policy.headroom)
+        tenants = await verbs.do(Models.split, Split(route=route, primary=primary, to=fallback.id if fallback else ""))
+        served, no_room = self.carried(tenants, fallback)
+        return Seen(calls, probed, radius, fallback, tenants, served, no_room)
+
+    async def latest(self, seen: Seen) -> Seen:
+        """What triage has found, for the first round of mitigation; for a later one everything is looked at again."""
+        self._rounds += 1
+        return seen if self._rounds == 1 else await self.survey()
 
     @property
     def imposed(self) -> Imposed | None:
@@ -61,9 +100,9 @@ class Traffic:
     def failing(self, calls: Calls, provider: str) -> bool:
         return calls.failed_share(provider) > self._policy.error_ratio
 
-    def latest_calls(self) -> Log:
+    def latest_calls(self, window: timedelta | None = None) -> Log:
         """The calls since the last step of a ramp."""
-        return Log(route=self.route, window=self._policy.ramp_step)
+        return Log(route=self.route, window=window or self._policy.ramp_step)
 
     async def fall_back(self, tenants: Sequence[str], weights: dict[str, float], onto: Imposed | None) -> None:
         back = Shift(route=self.route, tenants=tuple(tenants), weights=weights, purpose="fall back")
@@ -85,18 +124,19 @@ class Traffic:
         headroom = self._policy.headroom
         return (tenants.movable, ()) if by is None or by.carries(headroom) >= 1 else tenants.by_priority(by.free_rps / headroom)
 
-    def facts(self, probed: Probed, fallback: Candidate | None, degraded: Sequence[str], radius: BlastRadius) -> Facts:
+    def facts(self, seen: Seen) -> Facts:
         """What triage found, as the severity function reads it. A fallback that some tenants cannot use is not adequate."""
         return Facts(
-            provider_down=not probed.ok,
-            fallback_adequate=fallback is not None and not degraded,
-            provider_spend_cap=probed.spend_capped,
-            err_ratio=radius.error_ratio_by_region,
+            provider_down=not seen.probed.ok,
+            fallback_adequate=seen.fallback is not None and not seen.degraded,
+            provider_spend_cap=seen.probed.spend_capped,
+            err_ratio=seen.radius.error_ratio_by_region,
+            sample_count=samples(seen.radius),
             duration_s=self._policy.log_window.total_seconds(),
-            regions_total=len(radius.error_ratio_by_region) or None,
+            regions_total=len(seen.radius.error_ratio_by_region) or None,
             scope=Scope.FEATURE,
-            tenant_ratio=radius.tenant_ratio,
-            tenant_count=len(radius.tenants),
+            tenant_ratio=seen.radius.tenant_ratio,
+            tenant_count=len(seen.radius.tenants),
             slo=Slo.LIKELY,
         )
 
@@ -138,7 +178,8 @@ class Traffic:
                 silence=Silence.SAFE,
                 lasting=lasting,
             )
-            decision = await verbs.approve_all(Models.shift, shifts, terms)
+            route = await verbs.read(Models.route, RouteOf(route=self.route))  # the undo that is shown is the state before
+            decision = await verbs.approve_all(Models.shift, [shift.given(route) for shift in shifts], terms)
             if decision.grant is None:
                 return RampResult(to=to.id, unanswered=decision.unanswered)
             grant = decision.grant
@@ -166,12 +207,45 @@ class Traffic:
             self.lock(policy.flap_lock)
             await verbs.rest(policy.ramp_step, f"watch {to.id} at {share:.0%} of the traffic")
             await verbs.do(Models.served, Served(route=self.route, window=policy.ramp_step))
-            if self.failing(await verbs.do(Models.calls, self.latest_calls()), to.id):
+            calls = await self._enough_calls(to.id, share)
+            if calls is None:
+                return RampResult(reached, to.id)
+            if self.failing(calls, to.id):
                 before = {to.id: reached, self.primary: 1 - reached} if reached else {self.primary: 1.0}
                 await self.fall_back(tenants, before, imposed)
-                return RampResult(reached, to.id, saturated=True)
+                down = await self._down(to)
+                return RampResult(0.0 if down else reached, to.id, saturated=not down, down=down)
             reached = share
         return RampResult(reached, to.id)
+
+    async def _enough_calls(self, provider: str, share: float) -> Calls | None:
+        """The calls since the step, once there are enough to judge it by. None: too few came, and nobody wants to go on without."""
+        verbs, policy, waited = self._verbs, self._policy, self._policy.ramp_step
+        while True:
+            calls = await verbs.do(Models.calls, self.latest_calls(waited))
+            if verbs.state.rehearsing or verbs.assumes(Models.shift) or calls.n(provider) >= policy.ramp_least_calls:
+                return calls
+            if waited >= policy.ramp_patience:
+                decision = await verbs.confirm(
+                    QuestionDraft(
+                        asks=f"Only {calls.n(provider)} calls reached {provider} at {share:.0%}: go on with the failover?",
+                        roles=(Role.AI_ML_LEAD, Role.INCIDENT_COMMANDER), effect="the next step of the ramp, judged by too few calls",
+                        inverse="decline: it stays where the last step that counted has left it",
+                    )
+                )  # fmt: skip
+                return calls if decision.granted else None
+            await verbs.rest(policy.ramp_step, f"enough calls to {provider} to judge it by")
+            waited += policy.ramp_step
+
+    async def _down(self, to: Candidate) -> bool:
+        """Whether it fails without our load too: full is well again as soon as the traffic is gone. Says what both providers stand on."""
+        probed = await self._verbs.do(Models.probe, Probe(provider=to.id, route=self.route))
+        if probed.ok:
+            return False
+        shared = ", ".join(to.shared_with_primary)
+        why = f"it shares {shared} with {self.primary}" if shared else f"nothing is known that it shares with {self.primary}"
+        self._verbs.note(f"{to.id} is down too, and not only full: probes fail without our traffic; {why}")
+        return True
 
     def _shift(self, tenants: Sequence[str], to: Candidate, share: float) -> Shift:
         weights = {to.id: share, self.primary: round(1 - share, 6)} if share < 1 else {to.id: 1.0}

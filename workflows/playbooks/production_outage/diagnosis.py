@@ -56,6 +56,9 @@ class Hypothesis:
             self.left *= 1 - weight
             self.reasons.append(f"against it: {reason}")
 
+    def in_words(self) -> str:
+        return f"{self.cause.value.lower()} {self.which}".rstrip() + f" ({self.score:.0%}): {'; '.join(self.reasons[:2])}"
+
     @property
     def score(self) -> float:
         """What its evidence amounts to: 0 to 1."""
@@ -72,7 +75,8 @@ class Diagnosis:
     reasons: tuple[str, ...] = ()
     change: Change | None = None
     feed: Feed | None = None
-    others: tuple[Hypothesis, ...] = ()
+    hypothesis: Hypothesis | None = None
+    others: tuple[Hypothesis, ...] = ()  # its rivals, the likeliest first
     suspects: tuple[SuspectedChange, ...] = ()
     missing: tuple[str, ...] = ()
 
@@ -89,12 +93,21 @@ class Diagnosis:
         for other in self.others if known else ():
             if (other.cause, other.which) not in ruled_out and other.score >= LEAST:
                 return self.of(other, other.score)
-        return replace(self, cause=Cause.UNKNOWN, which="", change=None, feed=None)
+        rivals = (self.hypothesis, *self.others) if self.hypothesis else self.others
+        return replace(self, cause=Cause.UNKNOWN, which="", change=None, feed=None, hypothesis=None, others=rivals)
 
     def of(self, found: Hypothesis, confidence: float) -> "Diagnosis":
         """The same evidence, and this hypothesis as the cause."""
-        cause, which, reasons = found.cause, found.which, tuple(found.reasons)
-        return replace(self, cause=cause, which=which, confidence=confidence, reasons=reasons, change=found.change, feed=found.feed)
+        rivals = (self.hypothesis, *self.others) if self.hypothesis else self.others
+        return replace(
+            self, cause=found.cause, which=found.which, confidence=confidence, reasons=tuple(found.reasons), change=found.change,
+            feed=found.feed, hypothesis=found, others=tuple(one for one in rivals if one is not found),
+        )  # fmt: skip
+
+    def facts(self) -> tuple[str, ...]:
+        """What a question shows: the evidence, and the likeliest rival with its own."""
+        rival = (f"its rival: {self.others[0].in_words()}",) if self.others else ()
+        return (*self.reasons[:3], *rival)
 
 
 def diagnose(findings: TriageFindings) -> Diagnosis:

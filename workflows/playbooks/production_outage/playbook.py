@@ -43,41 +43,41 @@ class ProductionOutage(Playbook):
             await outage.survey()
             self.classify(outage.facts(), outage.findings.radius)
 
-        async with self.mitigation(), outage.writes.guarded():
-            while found := await outage.next_cause():
-                match found.cause:
-                    case Cause.CHANGE:
-                        await outage.undo_change(found)
-                    case Cause.ARTEFACT:
-                        await self.impose(PAUSED, outage.pause(found), facts=found.reasons[:3])
-                        self.task(f"Find out why {found.which} makes bad versions, and repair its generator", Role.OPS_LEAD)
-                    case Cause.REGION:
-                        if drain := await outage.drain(found):
-                            await self.impose(DRAINED, drain, facts=found.reasons[:3])
-                        else:
-                            outage.not_done(found)
-                    case Cause.LOAD:
-                        await self.impose(LIMITED, outage.limit())
-                        await self.impose(SCALED, await outage.scale())
-                    case Cause.DEPENDENCY:
-                        await self.impose(LIMITED, outage.guard())
-                        self.task(f"Bring {found.which} back; we only protect it from overload", Role.OPS_LEAD)
-                    case Cause.DATA:
-                        await outage.writes.decided()
-                        self.task(f"Repair the data of {found.which}; no schema is rolled back by us", Role.DB_LEAD)
-                    case Cause.UNKNOWN:
-                        for flag in numbers.features:
-                            await self.impose(SWITCHED_OFF, switch_off(flag, "shedding what is not essential", self.policy))
-                        await outage.roll_back_anyway(found)
+        while self.unresolved:
+            async with self.mitigation(), outage.writes.guarded():
+                await outage.begin_round()
+                while found := await outage.next_cause():
+                    match found.cause:
+                        case Cause.CHANGE:
+                            await outage.undo_change(found)
+                        case Cause.ARTEFACT:
+                            outage.tried(await self.impose(PAUSED, outage.pause(found), facts=found.facts()))
+                            self.task(f"Find out why {found.which} makes bad versions, and repair its generator", Role.OPS_LEAD)
+                        case Cause.REGION:
+                            if drain := await outage.drain(found):
+                                outage.tried(await self.impose(DRAINED, drain, facts=found.facts()))
+                        case Cause.LOAD:
+                            scaled = await self.impose(SCALED, await outage.scale())
+                            outage.tried(scaled, await self.impose(LIMITED, await outage.limit()))
+                        case Cause.DEPENDENCY:
+                            await self.impose(LIMITED, outage.guard())
+                            outage.leave_to_people(f"Bring {found.which} back; we only protect it from overload", Role.OPS_LEAD)
+                        case Cause.DATA:
+                            await outage.writes.decided()
+                            outage.leave_to_people(f"Repair the data of {found.which}; no schema is rolled back by us", Role.DB_LEAD)
+                        case Cause.UNKNOWN:
+                            for flag in numbers.features:
+                                await self.impose(SWITCHED_OFF, switch_off(flag, "shedding what is not essential", self.policy))
+                            await outage.roll_back_anyway(found)
 
-        async with self.recovery():
-            await self.stable(numbers.steady)
-            await self.lift_measures(
-                asking=Role.OPS_LEAD, resting=numbers.resting, asks="Put back what was limited, drained, paused or switched off?"
-            )
-            await rollback.return_to_latest()
-            await self.stable()
-            await self.resolve()
+            async with self.recovery():
+                await self.stable(numbers.steady)
+                await self.lift_measures(
+                    asking=Role.OPS_LEAD, resting=numbers.resting, asks="Put back what was limited, drained, paused or switched off?"
+                )
+                await rollback.return_to_latest()
+                await self.stable()
+                await self.resolve()
 
         async with self.post_incident():
             self.follow_up("Capture timelines, contributing causes, preventing actions", Role.INCIDENT_COMMANDER)

@@ -16,7 +16,7 @@ class WriteGuard:
     def __init__(self, verbs: Verbs, service: Deployed) -> None:
         self._verbs, self._service, self._numbers = verbs, service, verbs.policy.production_outage
         self.gate: WriteGate | None = None  # as it was read last; None: unknown
-        self._data_suspected = self._decided = False
+        self._data_suspected = self._decided = self._declined = False
 
     @property
     def unsafe(self) -> bool:
@@ -27,6 +27,7 @@ class WriteGuard:
     @asynccontextmanager
     async def guarded(self) -> AsyncIterator[None]:
         """While the block lasts: ask for read-only, or set it, as soon as writes are not safe."""
+        self._data_suspected = self._decided = False
         async with beside(self._guard()) as guard:
             yield
             if self._verbs.in_force(READ_ONLY):
@@ -57,7 +58,8 @@ class WriteGuard:
                     break
             why = "; ".join(self.gate.why_unsafe() if self.gate else ()) or "nobody can say whether writes are safe"
             order = read_only(self._service.name, self._service.regions, why, verbs.policy.mitigation)
-            await verbs.impose(READ_ONLY, order, authorised=True)
+            if not self._declined:
+                self._declined = (await verbs.impose(READ_ONLY, order, authorised=True)).declined
         except HandOver as by_hand:
             verbs.note(f"read-only: {by_hand}", "by hand")
         finally:

@@ -1,0 +1,1 @@
+"""Two incidents and one thing outside (ADR 25)."""

@@ -1,0 +1,59 @@
+"""Two incidents want one thing, and no value serves both: a person decides, and the priorities are stated (spec §2.9 INV-12, §11)."""
+
+from collections.abc import Sequence
+
+from activities.action import Effect, O, Role, Verb
+from activities.kit.holding import NOT_KNOWN, Contender
+from activities.values import Concern
+from workflows.engine.state import IncidentState
+from workflows.people.questions import ApprovalTerms, Decision, Questions
+from workflows.status import Step
+
+
+class Contention(Exception):
+    """Other incidents hold it and need it otherwise. Nothing was written."""
+
+    def __init__(self, why: str, contenders: tuple[Contender, ...]) -> None:
+        super().__init__(why)
+        self.contenders = contenders
+
+    def over(self, order: O) -> O:
+        """The same order, to be carried out although they hold it. It needs a person's word: without one it is refused."""
+        return order.model_copy(update={"over": (*getattr(order, "over", ()), *(one.incident for one in self.contenders))})
+
+
+async def who_yields(
+    state: IncidentState, questions: Questions, verb: Verb[O, Effect], order: O, found: Contention, step: Step
+) -> Decision:  # fmt: skip
+    """Ask the commander whether the others yield to this incident. A *no* leaves it to them."""
+    names = " and ".join(one.incident for one in found.contenders)
+    state.note("contention", f"{order.target()}: {found}", step=step)
+    terms = ApprovalTerms(
+        asks=f"{order.target()} is held by {names}. Shall {'it' if len(found.contenders) == 1 else 'they'} yield to this incident?",
+        effect=f"{order.effect()}; until this incident lets go of it, what {names} needs does not count. Tell its commander",
+        facts=(
+            *(f"held by {one.needs}" for one in found.contenders),
+            f"this incident ({state.card.concern}) needs: {order.effect()}",
+            goes_first(state.card.concern, [one.concern for one in found.contenders]),
+            f"declined: it stays as {names} needs it, and this step is left out",
+        ),
+        roles=(Role.INCIDENT_COMMANDER,),
+    )
+    return await questions.approval(verb, [order], terms)
+
+
+def held_by(found: object) -> tuple[str, ...]:
+    """What a reading says of the other incidents that hold it, as facts of a question."""
+    held: tuple[str, ...] = getattr(found, "held", ())
+    return tuple(one if one == NOT_KNOWN else f"also held by {one}" for one in held)
+
+
+def goes_first(ours: Concern, theirs: Sequence[Concern]) -> str:
+    """What the stated priorities say. They do not decide: a person does."""
+    order = f"Priority: {' > '.join(Concern)}."
+    before = [one for one in theirs if one.before(ours)]
+    if before:
+        return f"{order} {before[0]} goes before {ours}: by that the other incident keeps it"
+    if all(ours.before(one) for one in theirs):
+        return f"{order} {ours} goes before {theirs[0]}: by that this incident goes first"
+    return f"{order} Both are about {ours}: that does not say who goes first"
