@@ -97,3 +97,12 @@ class Patience(StrEnum):
     ROLLOUT = "rollout"  # a platform brings it about, at its own pace
     WATCH = "watch"  # minutes long, heartbeating
     RECORD = "record"  # our own ledger: for ever, in the background
+
+
+class Symptom(StrEnum):
+    """What customers meet when a service is not as it should be. A playbook's card names those that count as its impact."""
+
+    ERRORS = "errors"
+    LATENCY = "latency"  # the 99th percentile against what is usual
+    LOST_TRAFFIC = "lost traffic"  # requests that do not come any more, against what is usual
+    TURNED_AWAY = "turned away"  # by our own gateway: nobody failed them, and nobody served them

@@ -7,8 +7,7 @@ from enum import IntEnum, StrEnum
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from activities.kit.words.redact import Redacted, RedactedLabels, Typed
-from activities.metrics.orders import Symptom
-from activities.values import Concern, Risk, Role, Value
+from activities.values import Concern, Risk, Role, Symptom, Value
 
 
 class Shown(BaseModel):

@@ -11,16 +11,7 @@ from activities.kit.words import promql, shell
 from activities.metrics import queries
 from activities.metrics.slo import SloPolicy
 from activities.organisation.numbers import Impact, Stability
-
-
-class Symptom(StrEnum):
-    """What customers meet when a service is not as it should be. A playbook's card names those that count as its impact."""
-
-    ERRORS = "errors"
-    LATENCY = "latency"  # the 99th percentile against what is usual
-    LOST_TRAFFIC = "lost traffic"  # requests that do not come any more, against what is usual
-    TURNED_AWAY = "turned away"  # by our own gateway: nobody failed them, and nobody served them
-
+from activities.values import Symptom
 
 MATERIAL = 0.1  # of all tenants: a change of the blast radius that people are told of
 

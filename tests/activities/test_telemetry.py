@@ -12,8 +12,9 @@ import pytest
 from activities.action import Call
 from activities.kit.http import HttpClient
 from activities.metrics.prometheus import Prometheus
-from activities.metrics.telemetry import EstimateQuality, Gate, ProviderGate, Surface, Symptom, Telemetry, beyond_chance
+from activities.metrics.telemetry import EstimateQuality, Gate, ProviderGate, Surface, Telemetry, beyond_chance
 from activities.organisation.numbers import Stability
+from activities.values import Symptom
 from practice.http.server import serve
 from practice.services.fleet import ServiceFault
 from practice.world.world import World

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from activities.metrics.orders import ServiceHealth, Symptom
+from activities.metrics.orders import ServiceHealth
 from activities.organisation.numbers import Impact
+from activities.values import Symptom
 from workflows.engine.proof.judge import Finding, better, in_words, judge, worse
 
 ALL, NUMBERS = tuple(Symptom), Impact()

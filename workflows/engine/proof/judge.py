@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from activities.metrics.counting import beyond_chance, fewer_than_chance
-from activities.metrics.orders import ServiceHealth, Symptom
+from activities.metrics.orders import ServiceHealth
 from activities.organisation.numbers import Impact
+from activities.values import Symptom
 
 WORTH_SAYING = 1.2  # times the usual 99th percentile: from here on it stands in the sentence
 
