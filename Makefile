@@ -1,9 +1,9 @@
-# make demo | test | check | up | clean. Everything lives in .venv and .incident; nothing else on your machine is touched.
+# make demo | test | check | bench | up | clean. Everything lives in .venv and .incident; nothing else on your machine is touched.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check judge docs clean lock format
+.PHONY: demo test check bench judge docs clean lock format
 
 demo: $(VENV)/.run  ## Run the main job on your own machine. PLAYBOOK=… DEMO_ANSWERS=auto|decline KILL=1|temporal KEEP=1 SHADOW=1 PACE=… SEED=…
 	@$(BIN)/python -m starters.gameday \
@@ -24,6 +24,9 @@ check: $(VENV)/.dev  ## ruff, mypy --strict, import-linter, house tests
 format: $(VENV)/.dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+bench: $(VENV)/.dev  ## Measure the engine beside a hand-written floor, and write docs/performance.md (about four minutes, on an idle machine)
+	@$(BIN)/python -m benchmarks --page docs/performance.md
 
 judge: $(VENV)/.dev  ## Let programs that we did not write judge the practice faces; not part of CI
 	@$(BIN)/python -m tests.outside.judges

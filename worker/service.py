@@ -2,7 +2,7 @@
 
 import asyncio
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any, ClassVar, cast
@@ -28,6 +28,7 @@ PASSED_THROUGH = (
     "activities", "pydantic", "pydantic_core", "sqlalchemy", "httpx", "anyio",
 )  # fmt: skip
 
+DECISIONS = 8  # workflow tasks at once: more would share one processor, and each would take longer than the server waits for it
 HELD_BACK = timedelta(seconds=0.4)  # for so long the SDK may hold a heartbeat back: `activities.kit.pulse` counts with it
 
 
@@ -76,8 +77,9 @@ class Sandbox(SandboxedWorkflowRunner):
         return ContextFree(instance)
 
 
-def runner() -> SandboxedWorkflowRunner:
-    return Sandbox(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+def runner(*more: str) -> SandboxedWorkflowRunner:
+    """The sandbox of the playbooks. `more`: further modules that pass through it."""
+    return Sandbox(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH, *more))
 
 
 def workflow_types() -> Sequence[type]:
@@ -85,19 +87,21 @@ def workflow_types() -> Sequence[type]:
 
 
 def worker(
-    client: Client, fleet: Fleet, queue: str, settings: Settings, *, max_cached: int | None = None, debug_mode: bool = False
-) -> Worker:
-    """A worker for one queue. Its timeouts are our recovery time: sticky 0.4 s, so that a dead worker is not waited for (ADR 5).
+    client: Client, fleet: Fleet, queue: str, settings: Settings, *, max_cached: int | None = None, debug_mode: bool = False,
+    more: Sequence[type] = (), sandbox: SandboxedWorkflowRunner | None = None,
+) -> Worker:  # fmt: skip
+    """A worker for one queue. Its timeouts are our recovery time (ADR 5).
 
-    `debug_mode`: without the SDK's deadlock detection, which takes a busy machine for a workflow that never yields.
+    `debug_mode`: without the SDK's deadlock detection, which takes a busy machine for a workflow that never yields. `more`: further workflows.
     """
     return Worker(
         client,
         task_queue=queue,
-        workflows=workflow_types(),
+        workflows=[*workflow_types(), *more],
         activities=[*fleet.activities, round_trip],
-        workflow_runner=runner(),
+        workflow_runner=sandbox or runner(),
         max_cached_workflows=settings.max_cached_workflows if max_cached is None else max_cached,
+        max_concurrent_workflow_tasks=DECISIONS,
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=settings.sticky_timeout),
         debug_mode=debug_mode,
         max_heartbeat_throttle_interval=HELD_BACK,
@@ -105,13 +109,13 @@ def worker(
     )
 
 
-async def serve(settings: Settings, fleet: Fleet, stop: asyncio.Event) -> None:
-    """Serve both queues until told to stop."""
+async def serve(settings: Settings, fleet: Fleet, queue: str, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+    """Serve one queue until told to stop. What can be used is looked at from the process of small incidents."""
     client = await connect(settings)
     async with AsyncExitStack() as stack:
-        looking = asyncio.create_task(keep_probing(settings, fleet.ledger))
-        stack.callback(looking.cancel)
-        for queue in settings.queues:
-            await stack.enter_async_context(worker(client, fleet, queue, settings))
-        print(f"worker ready: {', '.join(settings.queues)} at {settings.temporal_address}", flush=True)
+        if queue == settings.queue:
+            looking = asyncio.create_task(keep_probing(settings, fleet.ledger))
+            stack.callback(looking.cancel)
+        await stack.enter_async_context(worker(client, fleet, queue, settings))
+        ready()
         await stop.wait()

@@ -31,9 +31,9 @@ class Settings(BaseSettings):
     alert_port: int = 9095
     alert_token: str = ""  # a reference; what whoever delivers alerts must send
     client_timeout: float = Field(default=4.0, gt=0, lt=8)  # seconds; below every start-to-close timeout
-    sticky_timeout: float = Field(default=0.4, gt=0)  # seconds; what an engineer waits for after a worker died
-    task_timeout: float = Field(default=5.0, ge=2)  # seconds; likewise, when it died in a decision. A replay must fit in (ADR 5)
-    max_cached_workflows: int = 200
+    sticky_timeout: float = Field(default=5.0, gt=0)  # seconds; so long a busy worker may take to begin a decision (ADR 5)
+    task_timeout: float = Field(default=10.0, ge=2)  # seconds; what is waited for a worker that died in a decision. A replay must fit in
+    max_cached_workflows: int = 1000  # more than there are open runs in one process: a smaller cache makes everything replay, in turns
 
     @cached_property
     def queues(self) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from temporalio import workflow
 from activities.action import Role
 from workflows.comms.comms import Comms
 from workflows.engine.invoker import Invoker
-from workflows.engine.lifecycle.beginning import ask_for_the_service, declare, plan_ahead
+from workflows.engine.lifecycle.beginning import ask_for_the_service, declare, to_come
 from workflows.engine.lifecycle.ending import Ending
 from workflows.engine.record.recorder import Recorder
 from workflows.engine.state import IncidentState
@@ -41,9 +41,7 @@ class Playbook(Verbs, MessageHandlers):
     @workflow.init
     def __init__(self, *given: Any) -> None:
         info, incident, self._given = workflow.info(), _keyed(incident_of(given), type(self)), given
-        # A plan uses the id of the incident that it is made for: a person may type its commands.
-        planned_for = info.parent.workflow_id if incident.rehearsal and info.parent else info.workflow_id
-        state = IncidentState(planned_for, info.workflow_type, self.card, workflow.now())
+        state = IncidentState(info.workflow_id, info.workflow_type, self.card, workflow.now())
         state.incident, state.rehearsing = incident, incident.rehearsal
         invoker = Invoker(state)
         questions = Questions(state, invoker)
@@ -79,10 +77,12 @@ class Playbook(Verbs, MessageHandlers):
             return await self._rehearse(body)
         await self.spend_codes("start", self._given)
         cancelled: asyncio.CancelledError | None = None
+        self._invoker.readings = {} if self.state.policy.plan_ahead else None
+        work = begun(self._follow(body))  # the first of all: nothing stands before mitigation
         recording = begun(self._recorder.run())
         self._comms.start()
         self.first_minutes.start()
-        planning, work = begun(plan_ahead(self.state)), begun(self._follow(body))
+        planning = begun(self._plan_ahead(body))
         try:
             await workflow.wait_condition(lambda: work.done() or self._commands.stand_down is not None)
         except asyncio.CancelledError as asked:
@@ -111,6 +111,28 @@ class Playbook(Verbs, MessageHandlers):
             self.state.outcome = str(why)
         await self._comms.stop()
         return self._recorder.ended(rehearsed=self._recorder.status())
+
+    async def _plan_ahead(self, body: Run) -> None:
+        """Rehearse beside the incident, so that `incident by-hand` can print what is to come when nothing of ours runs any more.
+
+        It shares what the incident reads. A plan is a help, never a condition: why there is none is noted.
+        """
+        state = self.state
+        if not state.policy.plan_ahead:
+            return
+        await workflow.wait_condition(lambda: bool(state.incident.service))
+        plan = type(self)({**state.incident.model_dump(mode="json"), "rehearsal": True, "delivery": ""})
+        plan.state.policy, plan.state.assignments.roster = state.policy, state.assignments.roster
+        plan.state.severity, plan._invoker.shares = state.severity, self._invoker
+        try:
+            outcome = await plan._rehearse(body)
+        except Exception as failed:
+            state.note("no plan", str(failed) or type(failed).__name__)
+            return
+        finally:
+            plan._invoker.shares = self._invoker.readings = None
+        state.plan = to_come(outcome.rehearsed) if outcome.rehearsed else []
+        state.note("planned", f"{len(state.plan)} changes and tasks to come, as it looks now")
 
     async def _follow(self, body: Run) -> None:
         try:

@@ -11,7 +11,7 @@ from typing import Any
 from temporalio import activity
 
 BEATS = 4  # within one heartbeat timeout
-SILENT = 0.6  # of the heartbeat timeout: the SDK holds a heartbeat back for up to 0.4 s (`worker.service`), a third of our shortest
+SILENT = 0.6  # of the heartbeat timeout: the SDK holds a heartbeat back for up to 0.4 s (`worker.service`)
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while the machine sleeps
 
 

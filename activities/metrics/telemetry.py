@@ -22,13 +22,13 @@ from activities.metrics.orders import (
     ServiceHealth,
     StabilityVerdict,
     Surface,
-    Symptom,
 )
 from activities.metrics.prometheus import Prometheus
 from activities.metrics.queries import FIVE_MINUTES, ONE_MINUTE
 from activities.metrics.slo import Counted, ErrorBudget
 from activities.metrics.spans import Readings
 from activities.organisation.numbers import Stability
+from activities.values import Symptom
 
 __all__ = [
     "FOUR_WEEKS", "HIT", "BlastRadius", "BudgetOf", "EstimateQuality", "Gate", "Links", "ProviderGate",

@@ -24,7 +24,7 @@ class Tries(Value):
     tries: int  # 0: without end
     first_pause: timedelta = seconds(0.2)  # also what passes between noticing a dead worker and trying elsewhere
     longest_pause: timedelta = seconds(15)
-    heartbeat: timedelta = seconds(1.2)  # how soon a dead worker is noticed: recovery time is this and the pause
+    heartbeat: timedelta = seconds(3)  # how soon a dead worker is noticed: recovery time is this and the pause
 
 
 def _unless_never(said: Any) -> Any:
@@ -76,7 +76,7 @@ PATIENCE = {
     Patience.READ: Tries(each_try=seconds(8), tries=7, longest_pause=seconds(5)),
     Patience.CHANGE: Tries(each_try=seconds(10), tries=7, longest_pause=seconds(5)),
     Patience.ROLLOUT: Tries(each_try=seconds(100), tries=7, longest_pause=seconds(5)),
-    Patience.WATCH: Tries(each_try=timedelta(hours=2), tries=9, heartbeat=seconds(2.5)),
+    Patience.WATCH: Tries(each_try=timedelta(hours=2), tries=9),
     Patience.RECORD: Tries(each_try=seconds(8), tries=0, longest_pause=seconds(10)),
 }
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-START_WITHIN = 30.0  # seconds
+START_WITHIN = 60.0  # seconds
 STOP_WITHIN = 8.0
 
 

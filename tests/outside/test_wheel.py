@@ -1,14 +1,17 @@
 """What is installed is the wheel, in an environment that has nothing else of ours: no checkout, no `practice/`, no tests."""
 
 import asyncio
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
 import zipfile
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -161,7 +164,20 @@ async def test_with_a_server_it_serves_declares_plans_and_says_how_to_go_on_by_h
         assert status.code == 0 and "§2.1" in status.out, status
         assert by_hand.code == 0 and by_hand.out.startswith(f"# '{name} §2.1"), by_hand
         assert doctor.code == 0, doctor
+        await _one_of_its_processes_is_killed(processes, stage, name)
         assert (installed.empty / ".incident" / "ledger.db").is_file()
+
+
+async def _one_of_its_processes_is_killed(processes: Processes, stage: RealServer, name: str) -> None:
+    """The one that serves great incidents: another one takes its place, and does not wait for what the dead one was given."""
+    children = Path(f"/proc/{processes.pids()['worker']}/task/{processes.pids()['worker']}/children").read_text().split()
+    serving = {Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[-2].decode(): int(child) for child in children}
+    assert sorted(serving) == sorted(stage.settings.queues), "one process for each queue"
+    os.kill(serving[stage.urgent], signal.SIGKILL)
+    await asyncio.to_thread(processes.wait_for, "worker", partial(processes.log_says, "worker", "it is started again"))
+    handle = stage.client.get_workflow_handle(name)
+    said = await handle.execute_update("note", {"text": "goes on", "by": "lee"}, rpc_timeout=timedelta(seconds=60))
+    assert said == "noted", "the server has forgotten the dead one, which here it would wait for for a quarter of an hour"
 
 
 def doors(stage: RealServer) -> dict[str, str]:

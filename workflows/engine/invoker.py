@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from temporalio import workflow
 from temporalio.common import Priority, RawValue, RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, TimeoutError
 
 from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience, Risk, Verb, action_of, answer_of
 from activities.kit.holding import Contender
@@ -18,7 +18,7 @@ from activities.organisation.standing import StandingOf, StandingPolicies, Stand
 from activities.values import span
 from workflows.engine.state import IncidentState
 from workflows.errors import ApprovalEnded, NeedsApproval, NotSentInShadow, RetriesExhausted
-from workflows.people.background import settled
+from workflows.people.background import settled, shared
 from workflows.severity.readings import Reading
 from workflows.status import Step, StepState
 
@@ -38,6 +38,10 @@ class Invoker:
         self.began_at: datetime | None = None  # the latest workflow task in which an activity was begun
         # One change at a time per system: two of our own branches must not race for the same route or policy.
         self.one_at_a_time: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # While a plan is made beside the incident: every reading that was begun, by verb and order.
+        self.readings: dict[tuple[str, str], asyncio.Task[Any]] | None = None
+        self.shares: Invoker | None = None  # a plan: whose readings are as good as its own
+        self._slow_until: datetime | None = None  # our own file was slow: until then nothing is read within a workflow task
 
     @property
     def at_rest(self) -> bool:
@@ -156,30 +160,22 @@ class Invoker:
         self, verb: Verb[O, A], order: O, key: str, summary: str, *, grant: Grant | None = None, again: bool = False, step: Step | None = None
     ) -> A:  # fmt: skip
         state, action = self._state, action_of(verb)
-        tries = state.policy.patience[action.patience]
         call = Call(
             incident_id=state.id, key=key, at=workflow.now(), pace=state.policy.pace, again=again, grant=grant,
             limits=state.policy.limits, observe_only=state.policy.observe_only,
             write_access=state.policy.may_write_to, concern=state.card.concern,
         )  # fmt: skip
+        if action.local and (done := await self._locally(verb, order, call)) is not None:
+            return done[0]
         short = action.patience in (Patience.READ, Patience.CHANGE)
         self._short += short
-        self.began_at = workflow.now()
-        work: asyncio.Task[RawValue] = workflow.start_activity(
-            action.name,
-            args=[order, call],
-            result_type=RawValue,
-            summary=summary[:200],
-            start_to_close_timeout=tries.each_try,
-            heartbeat_timeout=tries.heartbeat,
-            retry_policy=RetryPolicy(
-                initial_interval=tries.first_pause, maximum_interval=tries.longest_pause, maximum_attempts=tries.tries
-            ),
-            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            priority=Priority(priority_key=int(state.severity)),
-        )
+        reading = (action.name, order.digest(action.name))
+        known = (self.shares.readings or {}).get(reading) if self.shares and not action.writes else None
+        work = known or self._begin(action, order, call, summary)
+        if self.readings is not None and action.patience is Patience.READ:
+            self.readings[reading] = work
         try:
-            answer = as_answer(await settled(work), answer_of(verb), action.name)
+            answer = as_answer(await (shared(work) if known else settled(work)), answer_of(verb), action.name)
         except asyncio.CancelledError:
             if step is not None and work.done() and not work.cancelled() and work.exception() is None:
                 with suppress(RetriesExhausted):  # whoever waited for it was stopped: it was done all the same
@@ -201,6 +197,44 @@ class Invoker:
             state.judge(answer, order.window)
         for symptom in state.evidence.take(verb, order, answer, state.policy, at):
             state.note("evidence", f"{symptom.of}: {symptom.says}")
+
+    def _begin(self, action: Action, order: Order, call: Call, summary: str) -> asyncio.Task[RawValue]:
+        tries = self._state.policy.patience[action.patience]
+        self.began_at = workflow.now()
+        work: asyncio.Task[RawValue] = workflow.start_activity(
+            action.name,
+            args=[order, call],
+            result_type=RawValue,
+            summary=summary[:200],
+            start_to_close_timeout=tries.each_try,
+            heartbeat_timeout=tries.heartbeat,
+            retry_policy=RetryPolicy(
+                initial_interval=tries.first_pause, maximum_interval=tries.longest_pause, maximum_attempts=tries.tries
+            ),
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            priority=Priority(priority_key=int(self._state.severity)),
+        )
+        return work
+
+    async def _locally(self, verb: Verb[O, A], order: O, call: Call) -> tuple[A] | None:
+        """What our own file says, within this workflow task. None: not in time, or not at all; then it is an activity like any other."""
+        policy = self._state.policy
+        if self._slow_until is not None and workflow.now() < self._slow_until:
+            return None
+        self.began_at = workflow.now()
+        work: asyncio.Task[RawValue] = workflow.start_local_activity(
+            action_of(verb).name,
+            args=[order, call],
+            result_type=RawValue,
+            schedule_to_close_timeout=policy.local_within,
+            retry_policy=RetryPolicy(maximum_attempts=1),
+        )
+        try:
+            said = await settled(work)
+        except FailureError:
+            self._slow_until = workflow.now() + policy.not_local_for
+            return None
+        return (as_answer(said, answer_of(verb), action_of(verb).name),)
 
 
 def as_answer(said: RawValue, answer: type[A], whose: str) -> A:

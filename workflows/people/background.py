@@ -35,6 +35,12 @@ async def settled(work: asyncio.Task[T]) -> T:
     raise asked
 
 
+async def shared(work: asyncio.Task[T]) -> T:
+    """What an activity of somebody else's answers: it goes on when we are cancelled."""
+    await workflow.wait([work])
+    return work.result()
+
+
 def begun(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     """A task of its own."""
     return asyncio.create_task(work)

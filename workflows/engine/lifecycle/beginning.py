@@ -4,28 +4,26 @@ There is no second description of a playbook that could drift from the first: a 
 question and wait is only noted.
 """
 
-from temporalio import workflow
-from temporalio.common import RawValue
-from temporalio.exceptions import ChildWorkflowError
+from collections.abc import Awaitable
 
-from activities.action import Risk, Role
+from activities.action import A, Risk, Role
 from activities.organisation.organisation import Organisation, ReadAll
-from workflows.engine.invoker import Invoker, as_answer
+from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
 from workflows.engine.verbs import Verbs
 from workflows.errors import RetriesExhausted
-from workflows.people.background import begun, settled
-from workflows.status import Outcome, Planned, Status
+from workflows.people.background import together
+from workflows.status import Planned, Status
 
 
 async def declare(state: IncidentState, invoker: Invoker) -> None:
     """Policy first: everything after is decided by what was in force at this moment, and the history says so."""
     incident = state.incident
-    try:
-        state.policy = await invoker.quietly(Organisation.policy, ReadAll())
-        state.assignments.roster = await invoker.quietly(Organisation.roster, ReadAll())
-    except RetriesExhausted as out:
-        state.note("configuration", f"{out.why}; the spec's defaults hold, and nobody can be paged until it is repaired")
+    policy, roster = await together(
+        _unless_wrong(state, invoker.quietly(Organisation.policy, ReadAll())),
+        _unless_wrong(state, invoker.quietly(Organisation.roster, ReadAll())),
+    )
+    state.policy, state.assignments.roster = policy or state.policy, roster or state.assignments.roster
     state.mode = state.policy.mode
     if incident.severity is not None:
         state.severity = state.peak_severity = min(state.card.floor, incident.severity)
@@ -42,6 +40,14 @@ async def declare(state: IncidentState, invoker: Invoker) -> None:
     state.add_traces(incident.labels)
     if incident.refused_input:
         state.note("refused", f"the start input could not be understood: {incident.refused_input}")
+
+
+async def _unless_wrong(state: IncidentState, reading: Awaitable[A]) -> A | None:
+    try:
+        return await reading
+    except RetriesExhausted as out:
+        state.note("configuration", f"{out.why}; the spec's defaults hold, and nobody can be paged until it is repaired")
+        return None
 
 
 async def ask_for_the_service(verbs: Verbs) -> None:
@@ -63,26 +69,3 @@ def to_come(rehearsed: Status) -> list[Planned]:
     ]
     tasks = [Planned(number=0, phase=t.phase, says=f"{t.owner.title}: {t.text}", by_hand=t.by_hand) for t in rehearsed.tasks]
     return [one.model_copy(update={"number": n}) for n, one in enumerate([*changes, *tasks], start=1)]
-
-
-async def plan_ahead(state: IncidentState) -> None:
-    """Rehearse beside the incident, so that `incident by-hand` can print what is to come when nothing of ours runs any more.
-
-    A plan is a help, never a condition: why there is none is noted.
-    """
-    if not state.policy.plan_ahead:
-        return
-    await workflow.wait_condition(lambda: bool(state.incident.service))
-    rehearsal = state.incident.model_copy(update={"rehearsal": True, "delivery": ""})
-    try:
-        planning = begun(workflow.execute_child_workflow(
-            state.playbook, rehearsal, id=f"{state.id}-plan", result_type=RawValue, static_summary="what is still to come",
-            parent_close_policy=workflow.ParentClosePolicy.TERMINATE, task_timeout=workflow.info().task_timeout,
-        ))  # fmt: skip
-        outcome = as_answer(await settled(planning), Outcome, "the plan")
-    except (ChildWorkflowError, RetriesExhausted) as failed:
-        state.note("no plan", str(failed if isinstance(failed, RetriesExhausted) else failed.cause or failed))
-        return
-    if outcome.rehearsed is not None:
-        state.plan = to_come(outcome.rehearsed)
-        state.note("planned", f"{len(state.plan)} changes and tasks to come, as it looks now")
