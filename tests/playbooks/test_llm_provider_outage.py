@@ -35,12 +35,12 @@ async def test_the_primary_fails_and_everybody_comes_back_to_it(tmp_path: Path) 
 
 
 async def test_within_the_limits_nobody_is_asked_before_the_failover(tmp_path: Path) -> None:
-    """Parity 97 %, price ×1.1: the pre-authorised failover needs no question (spec §9.2, C1)."""
+    """Parity 97 %, price ×1.1: the failover needs no question under a standing policy, and stays what it is (spec §9.2, C2)."""
     async with outage(tmp_path) as (stage, incident):
         await incident.hears("done: models.shift route/chat: fail over")
         status = await incident.status()
         assert not asked(status, "over from aurora")
-        assert [row.risk for row in incident.done("models.shift")] == [1]
+        assert [row.risk for row in incident.done("models.shift")] == [2]
         assert await stage.wrote("llm.routes.weights")
 
 
