@@ -28,7 +28,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.kit.holding import Alone, Holders
-from activities.kit.pulse import beating
+from activities.kit.pulse import beating, begins
 from activities.kit.validity import VALIDITY, Validity, server_time
 from activities.outcomes import ON_THE_BOOK, Expired, Lapsed, NotYet, Refused
 from activities.values import Concern, Patience, Risk, Role, Value, filled
@@ -237,6 +237,7 @@ def action(
     def declare(verb: Verb[O, A]) -> Verb[O, A]:
         @functools.wraps(verb)
         async def guarded(system: System, order: O, call: Call) -> A:
+            begins()
             level = of_order(order, call.limits)
             if level >= Risk.C1 and call.observe_only:
                 raise Refused("automation is set to observe only; lift it, then retry")

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 from temporalio.client import (
     Client,
     RPCError,
@@ -28,9 +28,8 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCStatusCode
 
-from activities.ledger.database import LedgerDown
 from activities.ledger.ledger import Ledger
-from activities.ledger.record import OVER
+from starters.openings import MEMO, Openings, dedup_key, digest
 from starters.screens.text import CliError, Refusal, typed
 from worker import converter
 from worker.playbooks import PlaybookInfo, discover
@@ -38,12 +37,23 @@ from worker.settings import Settings
 from workflows.incident import UNSURE, Alert, Incident, Joined, incident_id, worst
 
 ANSWER_WITHIN = timedelta(seconds=15)  # an incident may look up who somebody is before it answers
-JOIN_WITHIN = timedelta(seconds=8)  # Alertmanager gives up after ten
+JOIN_WITHIN = timedelta(seconds=6)  # Alertmanager gives up after ten
 CONNECT_WITHIN = 5.0  # seconds
 NAMESAKES = 50  # how many incidents may share a short name on one day
 FAIL, USE_EXISTING = WorkflowIDConflictPolicy.FAIL, WorkflowIDConflictPolicy.USE_EXISTING
 
 T = TypeVar("T")
+
+
+class NoWorkerAnswered(CliError):
+    """The server answers, and the incident does not: no worker took the message, or its workflow task fails."""
+
+    def __init__(self, incident: str) -> None:
+        sentence = (
+            f"no worker answered for {incident} in time; your message may not have arrived: check the status before you send it again"
+        )
+        super().__init__(sentence, typed("status", incident), unreachable=True)
+        self.incident = incident
 
 
 class Declared(NamedTuple):
@@ -72,66 +82,89 @@ def playbook(name: str) -> PlaybookInfo:
     raise CliError(f"there is no playbook called {name!r}; there are {', '.join(sorted(known))}", "incident playbooks")
 
 
-def dedup_key(info: PlaybookInfo, incident: Incident) -> str:
-    """What makes two reports one incident: the label `incident_key` when somebody set it, else playbook, service and region."""
-    given = incident.dedup_key or incident.labels.get("incident_key", "")
-    return given or "/".join(part for part in (info.name, incident.service, incident.region) if part)
-
-
 async def declare(client: Client, ledger: Ledger, settings: Settings, name: str, incident: Incident) -> Declared:
     """Start a playbook. If one already runs for the same thing, return that incident. Raises `CliError`."""
-    info = playbook(name)
-    told = incident.model_copy(update={"dedup_key": dedup_key(info, incident)})
-    for candidate in names(info, told):
-        if await asyncio.to_thread(over, ledger, candidate):
-            continue
+    info, openings = playbook(name), Openings(ledger)
+    key = dedup_key(info, incident)
+    told = incident.model_copy(update={"dedup_key": key})
+    async with plainly(client, "what is open for the same thing"):
+        async for known in openings.of(client, key):
+            if await _runs(client, known):
+                return Declared(known, opened=False)
+    async for candidate in openings.free(key, names(info, told)):
         try:
             async with plainly(client, candidate):
                 await client.start_workflow(info.type, told, id_conflict_policy=FAIL, **once(settings, info, told, candidate))
         except WorkflowAlreadyStartedError:
-            if await _same(client, info, candidate, told.dedup_key):
-                return Declared(candidate, opened=False)
+            async with plainly(client, candidate):
+                if await _runs(client, candidate) and await openings.key_of(client, candidate) == digest(key):
+                    return Declared(candidate, opened=False)
         else:
             return Declared(candidate, opened=True)
-    raise CliError(f"{NAMESAKES} incidents have the name {candidate} today; use another service name", "incident list --all")
+    raise _too_many(info, told)
 
 
 async def deliver(
-    client: Client, ledger: Ledger, settings: Settings, info: PlaybookInfo, incident: Incident, alert: Alert, ids: Sequence[str] = ()
+    client: Client, openings: Openings, settings: Settings, info: PlaybookInfo, incident: Incident, alert: Alert, ids: Sequence[str] = ()
 ) -> tuple[str, int]:
-    """Bring an alert to its incident; start that incident if there is none. One request, so that a thousand at once start one incident.
+    """Bring an alert to the incident that is open for its key; start one if there is none. Raises `CliError`.
 
-    Returns the incident, and how many alerts it has heard of by now.
-
-    `ids`: the ids that the incident may have, if not the usual ones. An incident that is over accepts no new alert: the next id is tried.
+    Returns the incident, and how many alerts it has heard of by now. To start and to tell is one request: a thousand at once start one
+    incident. `ids`: the ids that the incident may have, if not the usual ones. One that is over accepts no new alert: the next id is tried.
     """
-    for candidate in ids or names(info, incident):
-        if await asyncio.to_thread(over, ledger, candidate):
-            continue
-        start = WithStartWorkflowOperation[Any, Any](
-            info.type, incident, id_conflict_policy=USE_EXISTING, **once(settings, info, incident, candidate)
-        )
-        try:
-            async with plainly(client, candidate):
-                joined = await client.execute_update_with_start_workflow(
-                    "alert", alert, start_workflow_operation=start, id=alert.delivery, result_type=Joined, rpc_timeout=JOIN_WITHIN
-                )
-        except WorkflowAlreadyStartedError:
-            continue  # that incident is closed
-        finally:
-            with suppress(Exception):  # the SDK keeps the same failure there too, and logs it when nobody reads it
-                await asyncio.wait_for(start.workflow_handle(), 0.1)
-        if joined.mine:
-            return candidate, joined.alerts
-    raise CliError(f"{NAMESAKES} incidents have the name {candidate} today", "incident list --all")
+    if (joined := await join(client, openings, alert)) is not None:
+        return joined
+    async for candidate in openings.free(alert.dedup_key, ids or names(info, incident)):
+        told = await _start_and_tell(client, settings, info, incident, alert, candidate)
+        if told is not None and told.mine:
+            openings.remember(alert.dedup_key, candidate)
+            return candidate, told.alerts
+    raise _too_many(info, incident)
 
 
-async def tell_of_alert(client: Client, incident: str, alert: Alert) -> int:
+async def join(client: Client, openings: Openings, alert: Alert) -> tuple[str, int] | None:
+    """Bring an alert to the incident that is open for its key; None if there is none. Never starts one. Raises `CliError`."""
+    async with plainly(client, "what is open for the same thing"):
+        async for known in openings.of(client, alert.dedup_key):
+            try:
+                told = await tell_of_alert(client, known, alert)
+            except CliError as no:
+                if no.unreachable:
+                    raise
+            else:
+                if told.mine:
+                    openings.remember(alert.dedup_key, known)
+                    return known, told.alerts
+            openings.forget(alert.dedup_key, known)
+    return None
+
+
+async def _start_and_tell(
+    client: Client, settings: Settings, info: PlaybookInfo, incident: Incident, alert: Alert, candidate: str
+) -> Joined | None:
+    """What the incident of that id says, which is started if it does not run; None: it is closed."""
+    start = WithStartWorkflowOperation[Any, Any](
+        info.type, incident, id_conflict_policy=USE_EXISTING, **once(settings, info, incident, candidate)
+    )
+    try:
+        async with plainly(client, candidate):
+            joined: Joined = await client.execute_update_with_start_workflow(
+                "alert", alert, start_workflow_operation=start, id=alert.delivery, result_type=Joined, rpc_timeout=JOIN_WITHIN
+            )
+    except WorkflowAlreadyStartedError:
+        return None
+    finally:
+        with suppress(Exception):  # the SDK keeps the same failure there too, and logs it when nobody reads it
+            await asyncio.wait_for(start.workflow_handle(), 0.1)
+    return joined
+
+
+async def tell_of_alert(client: Client, incident: str, alert: Alert) -> Joined:
     """Bring an alert to an open incident. Never starts one. Raises `CliError` when it is over."""
     async with plainly(client, incident):
         handle = client.get_workflow_handle(incident)
         joined: Joined = await handle.execute_update("alert", alert, id=alert.delivery, result_type=Joined, rpc_timeout=JOIN_WITHIN)
-    return joined.alerts
+    return joined
 
 
 async def say(client: Client, incident: str, message: str, **words: JsonValue) -> str:
@@ -162,32 +195,17 @@ def once(settings: Settings, info: PlaybookInfo, incident: Incident, name: str) 
         "id": name, "task_queue": settings.task_queue(worst(info.card.floor, incident.severity or UNSURE)),
         "task_timeout": settings.task_patience, "static_summary": f"{'plan: ' if incident.rehearsal else ''}{said[:200]}",
         "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        "memo": {MEMO: "a plan" if incident.rehearsal else digest(dedup_key(info, incident))},
     }  # fmt: skip
 
 
-def over(ledger: Ledger, candidate: str) -> bool:
-    """Whether that incident is over. The ledger remembers an id for longer than the server does."""
+async def _runs(client: Client, incident: str) -> bool:
     try:
-        known = ledger.status(candidate)
-    except LedgerDown:
-        return False
-    return known is not None and known.status.get("state") in OVER
-
-
-async def _same(client: Client, info: PlaybookInfo, taken: str, wanted: str) -> bool:
-    """Whether the open incident of that id is about the same thing. Read from its start event, so no worker is needed."""
-    async with plainly(client, taken):
-        handle = client.get_workflow_handle(taken)
-        if (await handle.describe()).status is not WorkflowExecutionStatus.RUNNING:
+        return (await client.get_workflow_handle(incident).describe()).status is WorkflowExecutionStatus.RUNNING
+    except RPCError as failed:
+        if failed.status is RPCStatusCode.NOT_FOUND:
             return False
-        async for event in handle.fetch_history_events(page_size=1):
-            payloads = event.workflow_execution_started_event_attributes.input.payloads
-            try:
-                (started,) = await client.data_converter.decode(payloads, [Incident]) if payloads else (Incident(),)
-            except (ValidationError, RuntimeError, ValueError):
-                return False
-            return dedup_key(info, started) == wanted
-    return False
+        raise
 
 
 @asynccontextmanager
@@ -198,7 +216,7 @@ async def plainly(client: Client, incident: str) -> AsyncIterator[None]:
     except WorkflowUpdateFailedError as refused:
         raise Refusal(getattr(refused.cause, "message", None) or str(refused.cause)) from None
     except WorkflowUpdateRPCTimeoutOrCancelledError:
-        raise _silent(incident) from None
+        raise NoWorkerAnswered(incident) from None
     except (WorkflowQueryFailedError, WorkflowQueryRejectedError) as failed:
         raise CliError(f"{incident} could not give its status: {failed}", "incident doctor") from None
     except RPCError as failed:
@@ -212,7 +230,7 @@ def _explained(client: Client, incident: str, failed: RPCError) -> CliError:
         case RPCStatusCode.UNAVAILABLE:
             return _unreachable(client.service_client.config.target_host)
         case RPCStatusCode.DEADLINE_EXCEEDED | RPCStatusCode.CANCELLED | RPCStatusCode.FAILED_PRECONDITION:
-            return _silent(incident)
+            return NoWorkerAnswered(incident)
         case RPCStatusCode.PERMISSION_DENIED:
             return CliError("the Temporal server denied access", "incident doctor")
     return CliError(f"the Temporal server refused: {failed.message}", "incident doctor")
@@ -222,6 +240,6 @@ def _unreachable(address: str) -> CliError:
     return CliError(f"the Temporal server at {address} does not answer", "incident doctor", unreachable=True)
 
 
-def _silent(incident: str) -> CliError:
-    sentence = f"no worker answered for {incident} in time; your message may not have arrived: check the status before you send it again"
-    return CliError(sentence, typed("status", incident), unreachable=True)
+def _too_many(info: PlaybookInfo, incident: Incident) -> CliError:
+    sentence = f"{NAMESAKES} incidents have the name {names(info, incident)[0]} today; use another service name"
+    return CliError(sentence, "incident list --all")

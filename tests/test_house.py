@@ -26,6 +26,7 @@ from worker.converter import TolerantConverter, data_converter
 from worker.playbooks import PlaybookInfo, discover
 from worker.wiring import wire
 from workflows.incident import Card
+from workflows.people.access import COMMANDS_NEED
 from workflows.people.messages import MESSAGES
 
 ROOT = Path(__file__).parent.parent
@@ -42,7 +43,7 @@ DRAWN_AT_IMPORT = re.compile(r"default_factory\s*=\s*(lambda:?\s*)?\(?\s*(uuid|r
 
 # What workflows are made of. The sandbox holds the playbooks to it; what they stand on passes through it (ADR 15).
 MAY_IMPORT = {
-    "activities", "workflows", "temporalio", "pydantic", "asyncio", "collections", "contextlib", "dataclasses", "datetime", "enum",
+    "activities", "workflows", "temporalio", "pydantic", "asyncio", "collections", "contextlib", "contextvars", "dataclasses", "datetime", "enum",
     "functools", "hashlib", "inspect", "itertools", "json", "math", "operator", "re", "string", "textwrap", "types", "typing",
 }  # fmt: skip
 OF_ASYNCIO = {
@@ -297,6 +298,11 @@ def test_every_door_is_guarded(info: PlaybookInfo) -> None:
     assert all(update.validator for update in defined.updates.values())
     named: list[Any] = [*defined.signals.values(), *defined.updates.values(), *defined.queries.values()]
     assert all(one.description for one in named if one.name)
+
+
+def test_every_command_says_what_it_takes_of_its_sender() -> None:
+    """A message without a row would be accepted from anybody, or from nobody (`workflows/people/access.py`)."""
+    assert set(COMMANDS_NEED) == set(MESSAGES)
 
 
 def test_c4_has_no_verb() -> None:

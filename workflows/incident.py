@@ -6,8 +6,12 @@ from enum import IntEnum, StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from activities.kit.words.escape import line
 from activities.kit.words.redact import Redacted, RedactedLabels, Typed
+from activities.kit.words.shell import command
 from activities.values import Concern, Risk, Role, Symptom, Value
+
+LONGEST_FACT = 240  # characters of one thing that is shown of an alert
 
 
 class Shown(BaseModel):
@@ -116,11 +120,27 @@ class Incident(Value):
     dedup_key: str = ""
     confidence: float = Field(default=1.0, ge=0, le=1)
     started_at: datetime | None = None  # when the first bad sample was seen: the alert's startsAt
-    delivery: str = ""  # the alert delivery that opened it
+    delivery: str = ""  # the alert that opened it
+    received: str = ""  # the body in which it came: `incident alerts show`
+    text: Redacted = ""  # the first lines of what came
+    urgency: Severity | None = None  # of the alert, as its source says it: it pages, and never classifies
     labels: RedactedLabels = {}
     rehearsal: bool = False  # only say what would be done: `incident plan`
     restricted: bool = False  # as on the card, for this one incident
     refused_input: str = ""  # what was typed into a form and could not be understood, kept word for word
+
+    def as_received(self) -> tuple[str, ...]:
+        """What its source told, for whoever has to find out what it is: how to see all of it, from whom, which alert, its words and labels."""
+        if not self.received:
+            return ()
+        others = " ".join(f"{name}={value}" for name, value in self.labels.items() if name != "alertname")
+        facts = (
+            command("incident", "alerts", "show", self.received),
+            f"from {self.source}: {self.labels.get('alertname', 'no alert that can be read')}",
+            f"it says: {' / '.join(self.text.splitlines())}" if self.text else "",
+            f"labels: {others}" if others else "",
+        )
+        return tuple(line(fact, LONGEST_FACT) for fact in facts if fact)
 
 
 class Alert(Value):
@@ -133,6 +153,8 @@ class Alert(Value):
     summary: Redacted = ""
     labels: RedactedLabels = {}
     starts_at: datetime | None = None
+    received: str = ""  # as in `Incident`
+    urgency: Severity | None = None
 
 
 class Joined(Value):

@@ -11,7 +11,9 @@ from typing import Any, ClassVar
 from temporalio import workflow
 
 from activities.action import Role
+from activities.kit.words.escape import line
 from workflows.comms.comms import Comms
+from workflows.engine.clock import answering
 from workflows.engine.invoker import Invoker
 from workflows.engine.lifecycle.beginning import ask_for_the_service, declare, to_come
 from workflows.engine.lifecycle.ending import Ending
@@ -20,7 +22,7 @@ from workflows.engine.state import IncidentState
 from workflows.engine.verbs import Verbs
 from workflows.errors import HandOver, NeedsApproval, RetriesExhausted
 from workflows.first_minutes.first_minutes import FirstMinutes
-from workflows.incident import Card, Incident, Joined, Phase, State
+from workflows.incident import Alert, Card, Incident, Joined, Phase, State, worst
 from workflows.people.background import begun, stopped
 from workflows.people.commands import IncidentCommands
 from workflows.people.messages import MessageHandlers, alert_of, incident_of
@@ -28,8 +30,6 @@ from workflows.people.questions import Questions
 from workflows.procedures.procedures import Procedures
 from workflows.status import Outcome, Status
 
-# Who may have a universal procedure run (spec §4: whoever runs things; the question that it asks goes to whoever may approve it).
-MAY_RUN_PROCEDURES = (Role.INCIDENT_COMMANDER, Role.DEPUTY, Role.OPS_LEAD, Role.SECURITY_LEAD, Role.AI_ML_LEAD, Role.DB_LEAD)
 Run = Callable[["Playbook", Incident], Awaitable[None]]
 
 
@@ -48,7 +48,7 @@ class Playbook(Verbs, MessageHandlers):
         self._comms = Comms(state, invoker, questions)
         super().__init__(state, invoker, questions, self._comms)
         self._ending = Ending(state, questions, self._proof, self._lifts, self._comms)
-        self.resolve, self.finish = self._ending.resolve, self._ending.finish
+        self.resolve, self.finish = answering(self._ending.resolve), answering(self._ending.finish)
         self.first_minutes = FirstMinutes(self)
         self.procedures = Procedures(self, self.first_minutes.freezes)
         self._commands = IncidentCommands(state, invoker, questions.notices, self._comms)
@@ -138,6 +138,7 @@ class Playbook(Verbs, MessageHandlers):
         try:
             if not self.state.incident.service:
                 await ask_for_the_service(self)
+                self.state.incident = _keyed(self.state.incident, type(self))
             await body(self, self.state.incident)
         except (HandOver, RetriesExhausted, NeedsApproval) as why:
             await self._ending.hand_over(str(why))
@@ -157,17 +158,27 @@ class Playbook(Verbs, MessageHandlers):
     async def receive(self, name: str, given: Sequence[object]) -> str | Joined:
         """Act on one message. A person's may come before the first activity has read the policy: it waits for that."""
         if name == "alert":
-            return self.state.count_alert(alert_of(given))
+            return self._hear(alert_of(given))
         await workflow.wait_condition(lambda: self._declared)
         if name == "do":
-            person, message = await self._commands.holder("do", tuple(given), MAY_RUN_PROCEDURES)
-            return self.procedures.begin(message.model_copy(update={"by": person.id}))
+            sender, message = await self._commands.sent("do", tuple(given))
+            return self.procedures.begin(message.model_copy(update={"by": sender.id}))
         state = self.state
         notes = (state.hypotheses, state.impact, state.scope)
         reply = await self._commands.receive(name, tuple(given))
         if notes != (state.hypotheses, state.impact, state.scope):
             self._comms.notes_changed()
         return reply
+
+    def _hear(self, alert: Alert) -> Joined:
+        """Count it. One that is graver than all before, and than what the incident was paged as, wakes people once more."""
+        state = self.state
+        before = worst(state.urgency, state.severity)
+        joined = state.count_alert(alert)
+        if self._declared and state.urgency < before:
+            what = "a graver alert" if state.restricted else f"a graver alert: {line(alert.name, 80)}"
+            self._comms.page((Role.INCIDENT_COMMANDER, Role.OPS_LEAD), f"{what} has joined ({state.urgency.label})")
+        return joined
 
     def refuse(self, name: str, given: Sequence[object], why: str) -> None:
         """Note what was not accepted. What was sent is not repeated: it may be somebody's code."""
@@ -228,12 +239,15 @@ class Block:
 
     async def __aexit__(self, kind: object, error: BaseException | None, *_: object) -> bool:
         if kind is None and self._phase is Phase.MITIGATION:
-            await self._playbook._proof.until_mitigated()
+            await answering(self._playbook._proof.until_mitigated)()
         return self._phase is Phase.RECOVERY and await self._playbook._proof.rounds.end_recovery(error)
 
 
 def _keyed(incident: Incident, playbook: type[Playbook]) -> Incident:
-    """An incident that was started plainly (Temporal UI, CLI) takes the key that an alert for the same thing would bring."""
+    """An incident that was started plainly (Temporal UI, CLI) takes the key that an alert for the same thing would bring.
+
+    One that was started without its service takes it when the service is known.
+    """
     name = playbook.__module__.removeprefix("workflows.playbooks.").removesuffix(".playbook")
-    key = "/".join(part for part in (name, incident.service, incident.region) if part)
-    return incident if incident.dedup_key else incident.model_copy(update={"dedup_key": key})
+    key, without = ("/".join(filter(None, (name, service, incident.region))) for service in (incident.service, ""))
+    return incident if incident.dedup_key not in ("", without) else incident.model_copy(update={"dedup_key": key})

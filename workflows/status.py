@@ -141,6 +141,7 @@ class Status(Shown):
     state: State = State.OPEN
     commander: str = ""
     roles: dict[Role, str] = {}
+    self_declared: tuple[Role, ...] = ()  # of these, the roles that stand on a message without a code only
     source: str = ""
     dedup_key: str = ""
     alerts: int = 0
@@ -178,6 +179,11 @@ class Status(Shown):
     @property
     def shadow(self) -> bool:
         return self.mode == "shadow"
+
+    def holder(self, role: Role) -> str:
+        """Who has a role, and that nobody proved it where it is so; empty when nobody has."""
+        who = self.roles.get(role, "")
+        return f"{who} (self-declared)" if who and role in self.self_declared else who
 
     @property
     def would_ask(self) -> list[Question]:

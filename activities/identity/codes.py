@@ -14,6 +14,7 @@ from contextlib import suppress
 from pydantic import JsonValue
 
 from activities.action import Call, Order, Patience, Refused, Risk, System, Value, action
+from activities.kit.words.shell import command
 from activities.ledger.database import LedgerDown
 from activities.ledger.ledger import Ledger
 from activities.ledger.spent_codes import SpentCode, spend
@@ -23,6 +24,7 @@ from activities.organisation.people import Person, Roster
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: no I, L, O, U
 _MISREAD = str.maketrans({"O": "0", "I": "1", "L": "1"})
 _LENGTH = 8  # characters of 5 bits: 40 bits
+COMMANDS = 0  # the number of a code for commands: it answers no question
 NOT_COUNTED = "the record does not answer, so that your code cannot count now: it is not spent; send it again when the record is back"
 
 
@@ -72,7 +74,10 @@ class OfMessage(Order):
 
 
 class Identify(OfMessage, target="roster", effect="find out who answers"):
-    """Who is it that answers? By code, or by what they claim. `questions`: number and digest of every question ever asked, how often sent."""
+    """Who is it that answers? By code, or by what they claim.
+
+    `questions`: number and digest of every question ever asked, how often sent; and of every code for commands that is good now (number 0).
+    """
 
     code: str = ""
     claims: str = ""
@@ -84,7 +89,7 @@ class SeenCodes(OfMessage, target="codes", effect="spend codes that were typed w
 
 
 class Identity(Value):
-    """Who answered. `question`: the one that the code is for. `why`: what was wrong, in one sentence; empty when the code was right.
+    """Who answered. `question`: the one that the code is for; 0: commands. `why`: what was wrong, in one sentence; empty when the code was right.
 
     `owner`: whose code was spent, also when it had been used before and counts no more.
     """
@@ -144,8 +149,9 @@ class Identities(System):
             return Identity(person=owner, question=number if owner else None, why=NOT_COUNTED, roster=roster)
         if (first.message, first.verdict, first.incident_id) != (order.message, order.verdict, order.incident_id):
             where = "" if first.incident_id == order.incident_id else f" to {first.incident_id}"
-            used = f"this code was used already, for {first.verdict}{where} at {first.first_at:%H:%M:%S} UTC; a code is good once: use a newer one"
-            return Identity(owner=owner, question=number if owner else None, why=used, roster=roster)
+            used = f"this code was used already, for {first.verdict}{where} at {first.first_at:%H:%M:%S} UTC"
+            why = f"{used}; a code is good once: {_another(order, number)}"
+            return Identity(owner=owner, question=number if owner else None, why=why, roster=roster)
         if owner is None:
             return Identity(why=_what_is_wrong(order, number), roster=roster)
         return Identity(person=owner, question=number, verified=True, owner=owner, roster=roster)
@@ -183,6 +189,11 @@ def _by_claim(order: Identify, roster: Roster) -> Identity:
     return Identity(person=person, why=why, roster=roster)
 
 
+def for_commands(code: str) -> bool:
+    """Whether it looks like a code for commands."""
+    return _number(code) == COMMANDS
+
+
 def _number(code: str) -> int | None:
     """The question that a code is for, by its looks; None when this is no code."""
     typed = _as_typed(code).decode()
@@ -191,7 +202,14 @@ def _number(code: str) -> int | None:
     return int(number[:9]) if looks else None
 
 
+def _another(order: Identify, number: int) -> str:
+    """How one gets another code."""
+    return f"{command('incident', 'code', order.incident_id)} sends another" if number == COMMANDS else "use a newer one"
+
+
 def _what_is_wrong(order: Identify, number: int) -> str:
+    if number == COMMANDS:
+        return f"that code for commands is not good, or not any more: {_another(order, number)}"
     if number not in {asked for asked, _, _ in order.questions}:
         return f"the code is for question {str(number)[:6]}, which was never asked in {order.incident_id}"
     return f"the code fits nobody on the roster for question {number} of {order.incident_id}: look for a slip of the finger"

@@ -2,19 +2,22 @@
 
 The server takes an attempt for dead when its start-to-close time is over, or when it has heard no heartbeat for the heartbeat timeout. A
 process that was suspended for so long does not know it. So an attempt that was silent for too long writes no more, even after it beats
-again (`pulse`). What it had sent before is in flight all the same: versions and epochs fence that, and where a system has neither, it is
+again (`pulse`). The server counts from when it gave the attempt out, we count from when we got it: no wall clock is asked, because ours may be
+minutes off the server's. What it had sent before is in flight all the same: versions and epochs fence that, and where a system has neither, it is
 looked at again after a lift (`setting`).
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from temporalio import activity
 
 from activities.action import Call, Expired, NotYet
-from activities.kit.pulse import PULSE
+from activities.kit.pulse import PULSE, at_work
 from activities.kit.validity import VALIDITY
 
-MARGIN = timedelta(seconds=2)  # before the end of start-to-close, or a tenth of it: the longest that our clock is taken to be behind
+MARGIN = timedelta(
+    seconds=2
+)  # before the end of start-to-close, or a tenth of it: the longest that an attempt is taken to be on its way to us
 
 
 def refuse_when_late() -> None:
@@ -28,7 +31,7 @@ def refuse_when_late() -> None:
     if pulse is not None and pulse.lost:
         raise NotYet("this attempt was silent for too long; it does not write any more")
     limit = info.start_to_close_timeout
-    if limit and datetime.now(UTC) > info.started_time + limit - min(MARGIN, limit / 10):
+    if limit and at_work() > limit - min(MARGIN, limit / 10):
         raise NotYet("this attempt is over time; it does not write any more")
 
 

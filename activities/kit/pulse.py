@@ -1,4 +1,7 @@
-"""The heartbeat of an attempt, and whether it was ever silent for so long that the server may have given its work to somebody else."""
+"""The heartbeat of an attempt, and whether it was ever silent for so long that the server may have given its work to somebody else.
+
+And how long it has been at work, by a clock that nobody can set: ours may be minutes off the server's.
+"""
 
 import asyncio
 import time
@@ -33,7 +36,18 @@ class Pulse:
         return self._lost or time.clock_gettime(CLOCK) - self._last > self._limit
 
 
+_BEGAN: ContextVar[float] = ContextVar("began")
 PULSE: ContextVar[Pulse | None] = ContextVar("pulse", default=None)
+
+
+def begins() -> None:
+    """An attempt begins here."""
+    _BEGAN.set(time.clock_gettime(CLOCK))
+
+
+def at_work() -> timedelta:
+    """For how long this attempt has been at work."""
+    return timedelta(seconds=time.clock_gettime(CLOCK) - _BEGAN.get())
 
 
 @asynccontextmanager

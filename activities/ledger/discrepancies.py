@@ -17,7 +17,10 @@ from activities.ledger.tables import Instant, required, tables
 
 NO_PLAYBOOK, RESET, NO_SCOPE, NO_RECORD = "no playbook", "reset", "no scope", "no record"
 ANOTHER_RUN, STANDS_STILL = "another run", "stands still"
+ALERTS_WAIT, STILL_FIRING = "alerts wait", "still firing"
 LOST_KINDS = (NO_PLAYBOOK, RESET, ANOTHER_RUN)
+COMPARED_KINDS = (*LOST_KINDS, STANDS_STILL, NO_SCOPE, NO_RECORD)  # what the comparison of ledger and server finds
+ALERT_KINDS = (ALERTS_WAIT, STILL_FIRING)  # what the record says of alerts that nobody heard
 TAKEN_FOR = timedelta(minutes=3)  # how long one receiver has for the page before another may try
 
 findings = sa.Table(
@@ -36,13 +39,14 @@ class Discrepancy(Value):
     """One thing that is wrong with one incident, which no part of the incident itself can see."""
 
     incident_id: str
-    kind: str  # no playbook | reset | another run | stands still | no scope | no record
+    kind: str  # no playbook | reset | another run | stands still | no scope | no record | alerts wait | still firing
     text: str
     severity: int = 2
+    occasion: str = ""  # what makes it another finding of the same kind; empty: the day
 
     def key(self, at: datetime) -> str:
-        """One per incident, kind and day: nobody is paged twice a day about the same thing."""
-        return f"{self.incident_id}/{self.kind}/{at:%Y-%m-%d}"
+        """One per incident, kind and occasion: nobody is paged twice a day about the same thing."""
+        return f"{self.incident_id}/{self.kind}/{self.occasion or format(at, '%Y-%m-%d')}"
 
 
 class Found(Value):
@@ -64,8 +68,11 @@ class Discrepancies:
 
     ledger: Ledger
 
-    def keep(self, found: Iterable[Discrepancy], unknown: Collection[str] = ()) -> None:
-        """Write down what is found now, and clear what is not found any more. `unknown`: incidents of which nobody can say it."""
+    def keep(self, found: Iterable[Discrepancy], kinds: Iterable[str], unknown: Collection[str] = ()) -> None:
+        """Write down what is found now, and clear what is not found any more of the kinds that were looked for.
+
+        `unknown`: incidents of which nobody can say it.
+        """
         now, present = self.ledger.now(), list(found)
         with self.ledger.writing() as connection:
             for one in present:
@@ -77,6 +84,7 @@ class Discrepancies:
                 connection.execute(insert_into(connection, findings).values(row).on_conflict_do_update(index_elements=["id"], set_=again))
             gone = sa.and_(
                 findings.c.cleared_at.is_(None),
+                findings.c.kind.in_(list(kinds)),
                 findings.c.id.not_in([one.key(now) for one in present]),
                 findings.c.incident_id.not_in(list(unknown)),
             )

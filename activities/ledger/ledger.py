@@ -67,6 +67,15 @@ class Ledger(Database, System):
         """What is true of an incident now, as far as we were told."""
         return next(iter(self._known(incidents.c.id == incident_id)), None)
 
+    def open_for(self, key: str) -> list[str]:
+        """The open incidents of this dedup key, newest first."""
+        mine = sa.and_(incidents.c.dedup_key == key, incidents.c.state.not_in(OVER))
+        return [row.id for row in self.read(sa.select(incidents.c.id).where(mine).order_by(incidents.c.declared_at.desc()))]
+
+    def is_over(self, incident_id: str) -> bool:
+        """Whether that incident is on record as over."""
+        return bool(self.read(sa.select(incidents.c.id).where(incidents.c.id == incident_id, incidents.c.state.in_(OVER))))
+
     def _known(self, which: sa.ColumnElement[bool]) -> list[Recorded]:
         query = sa.select(incidents.c.id, incidents.c.version, incidents.c.updated_at, incidents.c.status).where(which)
         rows = self.read(query.order_by(incidents.c.declared_at.desc(), incidents.c.id.desc()))

@@ -86,7 +86,8 @@ deliveries = sa.Table(
     "deliveries",
     tables,
     sa.Column("id", sa.String(40), primary_key=True),
-    *required(sa.String(40), "source", "disposition"),
+    *required(sa.String(40), "source"),
+    sa.Column("disposition", sa.String(40), nullable=False, index=True),
     *required(Instant, "received_at", "last_at"),
     *required(sa.Integer, "count"),
     *required(sa.LargeBinary, "raw"),
@@ -106,4 +107,13 @@ alerts = sa.Table(
     *required(sa.String(20), "status"),  # firing | resolved: the last thing heard of it
     sa.Column("incident_id", sa.String(120), nullable=False, index=True),
     *required(sa.Integer, "count"),
+    sa.Column("nth", sa.Integer, nullable=False, server_default="1"),  # how often it began to fire since `starts_at`
+)
+
+openings = sa.Table(  # which incident is being opened for a dedup key, until the record knows it
+    "openings",
+    tables,
+    sa.Column("dedup_key", sa.Text, primary_key=True),
+    *required(sa.String(120), "incident_id"),
+    *required(Instant, "at"),
 )

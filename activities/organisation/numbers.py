@@ -178,3 +178,11 @@ class RollBack(Value):
     canary_more_errors: float = 0.01  # than the service may have, and it is put back
     canary_least: int = Field(default=30, ge=1)  # requests that the fixed build must have answered in a step, before it counts
     canary_patience: timedelta = minutes(30)  # how long a step waits for so many; then it is put back
+
+
+class AlertIntake(Value):
+    """The numbers of the alert receiver (`docs/alerts.md`)."""
+
+    waits: timedelta = minutes(5)  # an alert that no incident could be told of for so long pages
+    late: timedelta = seconds(30)  # firing again so soon after it was resolved is taken for a late delivery
+    repeat: timedelta = timedelta(hours=4)  # how often people are told that an alert still fires whose incident they closed

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from activities.action import Limits, Patience, Risk, Value
 from activities.metrics.slo import SloPolicy
 from activities.organisation.numbers import (
+    AlertIntake,
     EvidenceNumbers,
     Freezing,
     Impact,
@@ -39,7 +40,9 @@ class Policy(Value):
     write_access: tuple[str, ...] = ()  # the systems that may be written to in shadow mode: flags, models, pager, war_room, …
     systems: dict[str, str] = {}  # which client a system uses, where there are several: flags is "unleash" or "flagd"
     observe_only: bool = False  # true: look, page, post; change nothing
-    verified_from: Risk = Risk.C2  # from this class on an answer must be verified (design §4, Who answered)
+    verified_from: Risk = Risk.C2  # from this class on an answer, or a command, must be verified (design §4, Who answered)
+    command_code_valid: timedelta = minutes(15)  # how long a code for commands is good
+    command_code_again: timedelta = minutes(1)  # how soon it is sent to the same person again
     approval_valid: dict[Risk, timedelta] = APPROVAL_VALID  # how long a yes may be used, by class
     repage: timedelta = minutes(5)  # how often people are paged again about a question that holds
     commander_silent: timedelta = minutes(20)  # a commander silent for so long with open decisions: command is offered to the deputy
@@ -71,6 +74,7 @@ class Policy(Value):
     roll_back: RollBack = RollBack()
     slo: SloPolicy = SloPolicy()
     severity: SeverityPolicy = SeverityPolicy()
+    alerts: AlertIntake = AlertIntake()
     standing: dict[str, StandingAuthorisation] = {}
     standing_signed: bool = True  # false: a standing policy counts unsigned, and is shown so (a demo that trusts the local user)
     holding_statement: bool = True  # published when nobody in Comms answers (needs a standing authorisation)

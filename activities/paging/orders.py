@@ -88,9 +88,13 @@ class Ask(ToPeople, target="question {question}"):
 
 
 class Remind(ToPeople):
-    """Tell people something that is no question: by direct message, and by page where that does not arrive. `nth` counts the reminders."""
+    """Tell people something that is no question: by direct message, and by page where that does not arrive. `nth` counts the reminders.
+
+    `code_digest`: what a code for commands is bound to, which is sent along.
+    """
 
     text: str
+    code_digest: str = ""
 
     def target(self) -> str:
         return " and ".join(person.id for person in self.people) or "nobody"

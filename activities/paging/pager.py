@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.action import Call, Effect, NotYet, Refused, Risk, System, action
 from activities.chat.slack import Slack
-from activities.identity.codes import Codes, place
+from activities.identity.codes import COMMANDS, Codes, place
 from activities.kit.create_once import once
 from activities.kit.words.redact import redact
 from activities.organisation.people import Person
@@ -86,10 +86,11 @@ class Pager(System):
     @action("pager.remind", risk=Risk.C0, writes=True)
     async def remind(self, order: Remind, call: Call) -> Effect:
         """Tell each of them once, by message or else by page. NobodyReached: nobody."""
-        written = await asyncio.gather(*(self._message(call, person, order.text) for person in order.people))
+        texts = {person.id: self._reminder(order, person) for person in order.people}
+        written = await asyncio.gather(*(self._message(call, person, texts[person.id]) for person in order.people))
         missed = [one.person for one in written if not one.reached]
-        paged = await asyncio.gather(*(self._page_one(call, order.incident_id, person, order.text[:500], order.text) for person in missed))
-        return _delivered(order, f"reminder {order.nth}", written, paged)
+        paged = (self._page_one(call, order.incident_id, person, order.text[:500], texts[person.id]) for person in missed)
+        return _delivered(order, f"reminder {order.nth}", written, await asyncio.gather(*paged))
 
     @action("pager.send_signing_code", risk=Risk.C0, writes=True)
     async def send_signing_code(self, order: SendSigningCode, call: Call) -> Effect:
@@ -162,6 +163,11 @@ class Pager(System):
             rung=order.rung, nth=order.nth,
         )  # fmt: skip
         return await self._message(call, person, text)
+
+    def _reminder(self, order: Remind, person: Person) -> str:
+        if not order.code_digest:
+            return order.text
+        return wording.with_code(order.text, self._codes.mint(person.id, order.incident_id, COMMANDS, order.code_digest))
 
     async def _page_question(self, order: Ask, call: Call, person: Person, code: str, with_code: bool) -> Delivery:
         """The page carries the code only where chat does not show the message: others may read a page."""

@@ -147,6 +147,17 @@ def how_to_answer(incident: str, number: int, options: Iterable[str], code: str)
     return (*commands, f"  or in the Temporal UI: signal {first}, input `{json.dumps(code)}`{also}")
 
 
+def with_code(text: str, code: str) -> str:
+    """What somebody is told, with a code for commands that is theirs alone, and how it is used."""
+    alone, among = json.dumps(code), json.dumps({"code": code, "reason": "…"}, ensure_ascii=False)
+    ways = (
+        f"Your code for commands, for you alone, good once: {code}",
+        f"  at a shell: add {command('--code', code)} to the command",
+        f"  or in the Temporal UI: signal `acknowledge` or `resume`, input `{alone}`; any other, input like `{among}`",
+    )
+    return "\n".join((text, *ways))
+
+
 def _known(given: Mapping[str, str], otherwise: Mapping[str, str]) -> dict[str, str]:
     """Every field in one line; what is not known, in the words for that."""
     return {field: _one_line(given.get(field, "")) or otherwise.get(field, "unknown") for field in {**otherwise, **given}}

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from activities.kit.words.redact import redact_fields
-from starters.alerts.cases import Report, Unreadable, one_line
+from starters.alerts.cases import Report, Unreadable, first_lines, one_line
 
 SOURCE = "alertmanager"
 MOST_LABELS = 64
@@ -65,7 +65,9 @@ def _report(alert: PostedAlert) -> Report:
         labels=redact_fields({one_line(name, 100): one_line(value, 300) for name, value in kept}),
         summary=one_line(next(filter(None, said)), 200),
         starts_at=alert.startsAt,
-        fingerprint=alert.fingerprint or json.dumps(alert.labels, sort_keys=True),
+        # Without its secrets: the same when it is read again from what was kept.
+        fingerprint=alert.fingerprint or json.dumps(redact_fields(alert.labels), sort_keys=True),
+        text=first_lines("\n".join(filter(None, said[:2]))),
     )
 
 

@@ -6,18 +6,27 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
-from activities.kit.words.escape import line
-from activities.kit.words.redact import redact
+from activities.kit.words.escape import line, visible
+from activities.kit.words.redact import redact, redact_body
 from activities.ledger.inbox import AlertRecord, Delivery
 from starters import steering
+from starters.openings import dedup_key
 from starters.screens.text import CliError
 from worker.playbooks import PlaybookInfo, discover
-from workflows.incident import Alert, Incident, incident_id
+from workflows.incident import UNSURE, Alert, Incident, Severity, incident_id
 
 BUCKET = timedelta(minutes=30)  # unknown alerts of one source within this time join one triage incident
 OBSERVE_BELOW = 0.6  # spec §2.3: an alert less sure than this is only observed
 MOST_AT_ONCE = 25  # incidents that one delivery may open; the rest of it is triage
 UNREADABLE = "UnreadableAlert"
+FIRST_LINES, LONGEST_LINE = 3, 200  # of the text that came, as it is shown beside a question
+# What rules call severity, as urgency of a page. It never feeds the severity of an incident (design §7).
+URGENCY = {
+    Severity.SEV1: {"critical", "page", "emergency", "fatal", "disaster", "p1", "sev1", "sev-1"},
+    Severity.SEV2: {"error", "high", "major", "p2", "sev2", "sev-2"},
+    Severity.SEV3: {"warning", "warn", "medium", "minor", "average", "p3", "sev3", "sev-3"},
+    Severity.SEV4: {"info", "information", "low", "ticket", "notice", "p4", "sev4", "sev-4"},
+}
 
 
 class Unreadable(Exception):
@@ -32,6 +41,7 @@ class Report(NamedTuple):
     summary: str
     starts_at: datetime
     fingerprint: str
+    text: str = ""  # its first lines
 
 
 class Case(NamedTuple):
@@ -42,6 +52,21 @@ class Case(NamedTuple):
     alert: Alert
     record: AlertRecord
     ids: tuple[str, ...] = ()
+
+    def beginning(self, nth: int) -> "Case":
+        """The same, as the alert that begins to fire for the nth time since the same instant: an incident hears of each."""
+        name = f"{self.record.id}-{nth}" if nth > 1 else self.record.id
+        told = name if self.record.status == "firing" else f"{name}-resolved"
+        return self._replace(
+            incident=self.incident.model_copy(update={"delivery": told}), alert=self.alert.model_copy(update={"delivery": told}),
+            record=self.record.model_copy(update={"nth": nth}),
+        )  # fmt: skip
+
+
+def first_lines(text: str) -> str:
+    """The beginning of a text from outside, line by line."""
+    lines = [one_line(said, LONGEST_LINE) for said in visible(text).splitlines()]
+    return "\n".join([said for said in lines if said][:FIRST_LINES])
 
 
 def one_line(text: object, longest: int) -> str:
@@ -62,16 +87,17 @@ def cases_of(delivery: Delivery, reports: Iterable[Report]) -> list[Case]:
 
 
 def grouped(cases: Iterable[Case]) -> list[list[Case]]:
-    """The alerts of each incident together, firing ones first; each alert once."""
+    """The alerts of each incident together, firing ones first, the gravest of them before all; each alert once."""
     groups: dict[str, dict[str, Case]] = {}
-    for case in sorted(cases, key=lambda case: case.alert.status):
+    for case in sorted(cases, key=lambda case: (case.alert.status, case.alert.urgency or UNSURE)):
         groups.setdefault(case.alert.dedup_key, {})[f"{case.record.id}{case.record.status}"] = case
     return [list(group.values()) for group in groups.values()]
 
 
 def unreadable(delivery: Delivery, why: str) -> Case:
     """The triage incident that is told of what cannot be read."""
-    report = Report("firing", {}, one_line(why, 300), delivery.received_at, delivery.id)
+    text = first_lines(redact_body(delivery.raw).decode(errors="replace"))
+    report = Report("firing", {}, one_line(why, 300), delivery.received_at, delivery.id, text)
     return _triage(delivery, report, delivery.id, why, UNREADABLE)
 
 
@@ -91,7 +117,7 @@ def _case_of(delivery: Delivery, report: Report) -> Case:
         source=delivery.source, title=report.summary, confidence=_confidence(labels),
         started_at=report.starts_at.astimezone(UTC) if plausible else delivery.received_at, labels=labels,
     )  # fmt: skip
-    return _case(delivery, report, _alert_id(delivery, report), info, incident, steering.dedup_key(info, incident))
+    return _case(delivery, report, _alert_id(delivery, report), info, incident, dedup_key(info, incident))
 
 
 def _unknown(delivery: Delivery, report: Report, why: str) -> Case:
@@ -105,7 +131,6 @@ def _triage(delivery: Delivery, report: Report, name: str, why: str, called: str
     key = f"triage/{delivery.source}/{since:%Y-%m-%dT%H:%M}"
     incident = Incident(
         service=report.labels.get("service") or "unknown", title=one_line(why, 200), source=delivery.source, labels=report.labels,
-        refused_input=f"delivery {delivery.id}",
     )  # fmt: skip
     info = discover()["triage"]
     ids = tuple(incident_id(since, info.card.short, f"{delivery.source}-{since:%H%M}", nth) for nth in range(1, 10))
@@ -114,8 +139,9 @@ def _triage(delivery: Delivery, report: Report, name: str, why: str, called: str
 
 def _case(delivery: Delivery, report: Report, name: str, info: PlaybookInfo, incident: Incident, key: str, called: str = "") -> Case:
     """`name`: of this alert since this instant. `called`: what it is called, where no label says it."""
+    urgency = _urgency(report.labels, info)
     alert = Alert(
-        delivery=name if report.status == "firing" else f"{name}-resolved", dedup_key=key, status=report.status,
+        delivery=name, dedup_key=key, status=report.status, received=delivery.id, urgency=urgency,
         name=called or report.labels.get("alertname", "UnnamedAlert"), summary=report.summary, labels=report.labels,
         starts_at=report.starts_at,
     )  # fmt: skip
@@ -123,7 +149,14 @@ def _case(delivery: Delivery, report: Report, name: str, info: PlaybookInfo, inc
         id=name, source=delivery.source, fingerprint=one_line(report.fingerprint, 100), starts_at=report.starts_at,
         name=alert.name, dedup_key=key, status=report.status, delivery=delivery.id,
     )  # fmt: skip
-    return Case(info, incident.model_copy(update={"dedup_key": key, "delivery": alert.delivery}), alert, record)
+    told = {"dedup_key": key, "received": delivery.id, "text": report.text, "urgency": urgency}
+    return Case(info, incident.model_copy(update=told), alert, record).beginning(1)
+
+
+def _urgency(labels: dict[str, str], info: PlaybookInfo) -> Severity:
+    """How urgently it pages: as its rule says; without a word about it, as the playbook that it is for."""
+    said = {labels.get(name, "").strip().casefold() for name in ("severity", "priority")}
+    return min((urgency for urgency, words in URGENCY.items() if words & said), default=info.card.floor)
 
 
 def _confidence(labels: dict[str, str]) -> float:

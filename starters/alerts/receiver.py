@@ -2,7 +2,7 @@
 
 Every body is kept before it is read: word for word, but for the secrets and addresses in it. What can be read opens or joins its incident.
 What cannot be read joins one `triage` incident per source and half hour, which pages once and changes nothing until a person decides. Nothing
-is dropped: if the Temporal server is away, the sender is asked to try again.
+is dropped: if the Temporal server or an incident does not answer, we bring it the alert as soon as it does. The sender is asked to try again.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import logging
 import socket
 from collections import Counter
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import uvicorn
 from starlette.applications import Starlette
@@ -20,21 +20,19 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from activities.ledger.inbox import Delivery
+from activities.ledger.inbox import WAITING, Delivery
 from activities.ledger.ledger import Ledger
 from activities.paging.pager import Pager
 from starters.alerts import alertmanager
-from starters.alerts.cases import Unreadable, cases_of
-from starters.alerts.intake import Intake
+from starters.alerts.intake import LONGEST_BODY, Intake
 from starters.alerts.reconciler import Reconciler
-from starters.screens.text import CliError
+from starters.alerts.unheard import UnheardAlerts
 from worker import process
 from worker.settings import Settings, resolve
 from worker.wiring import building
 
 log = logging.getLogger(__name__)
 
-LONGEST_BODY = 1 << 20  # bytes
 READ_WITHIN = 10.0  # seconds for a sender to finish its body
 
 
@@ -63,31 +61,17 @@ class Receiver:
             return _told(401, "this receiver needs its bearer token: set http_config.authorization in Alertmanager")
         raw, truncated = await _body(request)
         name = hashlib.sha256(alertmanager.SOURCE.encode() + b"\0" + raw).hexdigest()[:20]
-        delivery = Delivery(id=f"d-{name}", source=alertmanager.SOURCE, raw=raw, received_at=datetime.now(UTC), truncated=truncated)
+        delivery = Delivery(id=f"d-{name}", source=alertmanager.SOURCE, raw=raw, received_at=self.intake.ledger.now(), truncated=truncated)
         try:
-            return await self._take_in(delivery)
-        except CliError as trouble:
-            log.warning("delivery %s is kept and waits: %s", delivery.id, trouble.sentence)
-            return _told(503, f"kept, not yet delivered: {trouble.sentence}", delivery.id, again=True)
+            settled, why = await self.intake.take_in(delivery)
         except Exception:
             log.exception("delivery %s is kept and waits", delivery.id)
             return _told(503, "kept, not yet delivered: an internal error, see the receiver's log", delivery.id, again=True)
-
-    async def _take_in(self, delivery: Delivery) -> Response:
-        times = await self.intake.keep(delivery)
-        try:
-            if delivery.truncated:
-                raise Unreadable(f"the body is longer than {LONGEST_BODY} bytes, or it ended early")
-            reports, strange = alertmanager.read(delivery.raw)
-        except Unreadable as why:
-            triage = await self.intake.to_triage(delivery, str(why), times)
-            return _told(413 if delivery.truncated else 400, str(why), delivery.id, incident=triage.incident_id)
-        settled = await self.intake.settle(delivery, await asyncio.to_thread(cases_of, delivery, reports))
-        if strange:
-            more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
-            settled.append(await self.intake.to_triage(delivery, "; ".join(strange[:3]) + more, times))
-        if any(one.disposition == "unreachable" for one in settled):
-            raise CliError("the Temporal server did not accept everything", unreachable=True)
+        if any(one.disposition in WAITING for one in settled):
+            sentence = "kept, not yet delivered: an incident or the Temporal server does not answer; we go on trying"
+            return _told(503, sentence, delivery.id, again=True)
+        if why:
+            return _told(413 if delivery.truncated else 400, why, delivery.id, incident=settled[0].incident_id)
         incidents = list(dict.fromkeys(one.incident_id for one in settled if one.incident_id))
         counts = Counter(one.disposition for one in settled)
         return JSONResponse({"delivery": delivery.id, "alerts": counts, "incidents": incidents}, 202)
@@ -124,11 +108,16 @@ async def serve() -> None:
             pager = building(settings, stack).system(Pager)
         except ValueError as missing:  # the receiver accepts alerts, whatever else is not configured
             log.warning("nobody can be paged from here about lost incidents; they are only recorded: %s", missing)
-        comparing = asyncio.create_task(Reconciler(settings, ledger, receiver.intake.connected, pager).run())
+        reconciler = Reconciler(settings, ledger, receiver.intake.connected, pager)
+        await receiver.intake.look_again()  # what waited before we were started comes before what comes now
+        loops = (reconciler.run(), UnheardAlerts(reconciler).run(), receiver.intake.redeliver())
+        beside = [asyncio.create_task(loop) for loop in loops]
         try:
             await _Announced(config).serve()
         finally:
-            comparing.cancel()
+            for loop in beside:
+                loop.cancel()
+            await receiver.intake.close()
 
 
 class _Announced(uvicorn.Server):

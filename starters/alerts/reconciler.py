@@ -6,7 +6,7 @@ force and nothing lifts them. People are paged, once per finding and day, with t
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -17,7 +17,17 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.action import Call, Refused, Role
 from activities.ledger.database import LedgerDown
-from activities.ledger.discrepancies import ANOTHER_RUN, NO_PLAYBOOK, NO_RECORD, NO_SCOPE, RESET, STANDS_STILL, Discrepancies, Discrepancy
+from activities.ledger.discrepancies import (
+    ANOTHER_RUN,
+    COMPARED_KINDS,
+    NO_PLAYBOOK,
+    NO_RECORD,
+    NO_SCOPE,
+    RESET,
+    STANDS_STILL,
+    Discrepancies,
+    Discrepancy,
+)
 from activities.ledger.ledger import Ledger
 from activities.ledger.record import Recorded
 from activities.organisation.organisation import Organisation
@@ -73,12 +83,17 @@ class Reconciler:
 
     async def once(self) -> list[Discrepancy]:
         """One comparison, with what follows from it."""
-        found, unknown = await compare(await self.connected(), self.ledger, self._policy())
-        await asyncio.to_thread(self.findings.keep, found, unknown)
-        await asyncio.gather(*(self._tell_once(finding) for finding in found))
+        found, unknown = await compare(await self.connected(), self.ledger, self.policy())
+        await self.tell(found, COMPARED_KINDS, unknown)
         return found
 
-    def _policy(self) -> Policy:
+    async def tell(self, found: Sequence[Discrepancy], kinds: Sequence[str], unknown: Collection[str] = ()) -> None:
+        """Record what was found when these kinds were looked for, and page about what nobody was told of yet."""
+        await asyncio.to_thread(self.findings.keep, found, kinds, unknown)
+        await asyncio.gather(*(self._tell_once(finding) for finding in found))
+
+    def policy(self) -> Policy:
+        """The organisation's numbers; ours where its file cannot be read."""
         try:
             return Organisation(self.settings.organisation).read_policy()
         except Refused:

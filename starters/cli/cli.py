@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from starters.alerts import command as alerts
 from starters.cli import documents, freeze, look, messages, options, plan, policy, slo, terminal
 from starters.cli.options import As
 from starters.cli.terminal import AsJson, group, say, say_json
@@ -75,6 +76,7 @@ for _group in (look, plan, messages, documents, sheets, shadow_report, slo):
     app.add_typer(_group.app)
 app.add_typer(freeze.app, name="freeze")
 app.add_typer(policy.app, name="policy")
+app.add_typer(alerts.app, name="alerts")
 
 
 def run(arguments: Sequence[str]) -> int:

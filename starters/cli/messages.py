@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from activities.action import Role
 from starters.cli import options
-from starters.cli.options import WHICH, As, Asked, Code, Which, Why
+from starters.cli.options import WHICH, As, Asked, Code, ForCommand, Which, Why
 from starters.cli.terminal import group, say
 from starters.screens.text import CliError, typed
 
@@ -52,7 +52,7 @@ def do(
     flag: Annotated[str, typer.Option(help="For `flag`: the flag to switch off.")] = "",
     region: Annotated[str, typer.Option(help="For `drain`: the region.")] = "",
     rps: Annotated[float, typer.Option(help="For `limit`: requests per second that are let in.")] = 0.0,
-    as_: As = "", reason: Why = "",
+    as_: As = "", reason: Why = "", code: ForCommand = "",
 ) -> None:  # fmt: skip
     """Run one universal procedure inside an open incident. It is asked, proven, undone and recorded like a step of the playbook."""
     names = [word for word in words if "=" not in word]
@@ -61,7 +61,7 @@ def do(
         names.reverse()  # the procedure may also come first
     *which, procedure = _exactly(names, 1, "do", "a procedure")
     wanted = {"procedure": procedure, "service": service, "flag": flag, "region": region, "rps": rps or None, "fields": fields}
-    _say("".join(which), "do", as_, reason=reason, **wanted)
+    _say("".join(which), "do", as_, reason=reason, code=code, **wanted)
 
 
 @app.command()
@@ -110,31 +110,37 @@ def done(
 @app.command()
 def assign(
     words: Annotated[list[str], typer.Argument(metavar="[INCIDENT] ROLE NAME", help=f"{WHICH} Roles: {', '.join(Role)}.")],
-    as_: As = "", reason: Why = "",
+    as_: As = "", reason: Why = "", code: ForCommand = "",
 ) -> None:  # fmt: skip
-    """Give a role to a person."""
+    """Give a role to a person. Needs a code if the role may approve."""
     *which, role, to = _exactly(words, 2, "assign", "a role and a name")
     wanted = role.lower().replace("-", "_").replace(" ", "_")
     if wanted not in set(Role):
         raise CliError(f"there is no role {role!r}; the roles are {', '.join(Role)}", "incident assign --help")
     options.on_roster(options.reader(), to)
-    _say("".join(which), "assign", as_, role=wanted, to=to, reason=reason)
+    _say("".join(which), "assign", as_, role=wanted, to=to, reason=reason, code=code)
+
+
+@app.command("code")
+def send_code(incident: Which = "", as_: As = "") -> None:
+    """Have a code for commands sent to you, by direct message or else by page. It is never shown here."""
+    _say(incident, "code", as_)
 
 
 @app.command()
-def ack(incident: Which = "", as_: As = "") -> None:
-    """Acknowledge the page: you are on it."""
-    _say(incident, "acknowledge", as_)
+def ack(incident: Which = "", as_: As = "", code: ForCommand = "") -> None:
+    """Acknowledge the page: you are on it. Or accept the role that you were offered, with the code that came with the offer."""
+    _say(incident, "acknowledge", as_, code=code)
 
 
 @app.command()
 def reclassify(
     words: Annotated[list[str], typer.Argument(metavar="[INCIDENT] SEVERITY", help=f"{WHICH} SEV-1 to SEV-5.")],
-    as_: As = "", reason: Why = "",
+    as_: As = "", reason: Why = "", code: ForCommand = "",
 ) -> None:  # fmt: skip
-    """Change the severity."""
+    """Change the severity. Lowering it needs a code."""
     *which, severity = _exactly(words, 1, "reclassify", "a severity")
-    _say("".join(which), "reclassify", as_, severity=options.severity(severity).label, reason=reason)
+    _say("".join(which), "reclassify", as_, severity=options.severity(severity).label, reason=reason, code=code)
 
 
 @app.command()
@@ -144,18 +150,19 @@ def pause(incident: Which = "", as_: As = "", reason: Why = "") -> None:
 
 
 @app.command()
-def resume(incident: Which = "", as_: As = "", reason: Why = "") -> None:
-    """Let automation continue."""
-    _say(incident, "resume", as_, reason=reason)
+def resume(incident: Which = "", as_: As = "", reason: Why = "", code: ForCommand = "") -> None:
+    """Let automation continue. Needs a code."""
+    _say(incident, "resume", as_, reason=reason, code=code)
 
 
 @app.command()
 def widen(
     incident: Which = "", as_: As = "",
     reason: Annotated[str, typer.Option("--reason", "-r", metavar="TEXT", help="The known cause, and that it is stable.")] = "",
+    code: ForCommand = "",
 ) -> None:  # fmt: skip
     """Send public updates less often, once the cause is known and stable. The change is announced."""
-    _say(incident, "widen", as_, reason=reason)
+    _say(incident, "widen", as_, reason=reason, code=code)
 
 
 @app.command()
@@ -163,11 +170,12 @@ def stand_down(
     incident: Which = "", as_: As = "",
     reason: Annotated[str, typer.Option("--reason", "-r", metavar="TEXT", help="Why. Required.")] = "",
     false_alarm: Annotated[bool, typer.Option("--false-alarm", help="Nothing was wrong. Refused while measures are in force.")] = False,
+    code: ForCommand = "",
 ) -> None:  # fmt: skip
-    """End an incident. The measures that the playbook imposed are lifted, latest first."""
+    """End an incident. The measures that the playbook imposed are lifted, latest first. Needs a code if any of them is broad."""
     if not reason:
         raise CliError("standing down needs a reason", f'{typed("stand-down", *filter(None, [incident]))} --reason "…"')
-    _say(incident, "stand_down", as_, reason=reason, false_alarm=false_alarm)
+    _say(incident, "stand_down", as_, reason=reason, false_alarm=false_alarm, code=code)
 
 
 def _answer(name: str, words: Sequence[str], as_: str, reason: str, code: str, **value: JsonValue) -> None:

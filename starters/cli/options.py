@@ -26,6 +26,9 @@ Why = Annotated[str, typer.Option("--reason", "-r", metavar="TEXT", help="Why. I
 Code = Annotated[
     str, typer.Option("--code", "-c", metavar="CODE", help="The personal code that was sent to you. It makes the answer verified.")
 ]
+ForCommand = Annotated[
+    str, typer.Option("--code", "-c", metavar="CODE", help="A code for commands, from `incident code`. It makes the command verified.")
+]
 Full = Annotated[bool, typer.Option("--full", help="Show every step, every word and every command to do it by hand.")]
 
 

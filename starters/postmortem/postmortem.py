@@ -97,10 +97,11 @@ def _head(status: Status, source: str, house: House) -> str:
         day, calendar = deadline(status, house, Role.INCIDENT_COMMANDER)
         due = f"{day} ({house.policy.post_mortem_days} business days after it was resolved; {text(calendar)})"
     others = [(role, who) for role, who in status.roles.items() if who and role is not Role.INCIDENT_COMMANDER]
-    people = "".join(f" · **{role.title}:** {text(who)}" for role, who in others)
+    people = "".join(f" · **{role.title}:** {text(status.holder(role))}" for role, _ in others)
+    commander = status.holder(Role.INCIDENT_COMMANDER) or status.commander or "nobody"
     return f"""\
 - **Incident:** {status.incident_id} · playbook §{status.section} {status.playbook} · {status.severity.label}{peak} · {status.state}
-- **Commander:** {text(status.commander or "nobody")}{people}
+- **Commander:** {text(commander)}{people}
 - **Due:** {due}
 - **Drafted from:** {text(source)}, version {status.version}, {status.entries} timeline entries"""
 

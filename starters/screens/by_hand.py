@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
+from activities.action import Role
 from activities.kit.words.escape import visible
 from activities.ledger.effects import PROVEN, Done
 from starters.screens.layout import USUAL, roles, to_answer
@@ -97,9 +98,10 @@ def _listed(one: Standing, now: datetime) -> list[str]:
 
 def _head(status: Status, now: datetime, source: str, as_of: datetime) -> Iterator[str]:
     outcome = f" · {status.outcome}" if status.outcome else ""
+    commander = status.holder(Role.INCIDENT_COMMANDER) or status.commander or "nobody"
     for said in (
         f"{status.incident_id} §{status.section} {status.title}, by hand",
-        f"{status.severity.label} · {status.phase.title} · {status.state}{outcome} · commander: {status.commander or 'nobody'}",
+        f"{status.severity.label} · {status.phase.title} · {status.state}{outcome} · commander: {commander}",
         f"from {source}, true at {as_of:%Y-%m-%d %H:%M:%S} UTC, {span(now - as_of)} ago. Later changes are not in it",
         f"the playbook waits for: {status.waiting_for}" if status.waiting_for else "",
         "This is not a script: read, decide, run one command at a time, and check the service after each.",

@@ -8,6 +8,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Group
 from rich.text import Text
 
+from activities.action import Role
 from starters.screens.checklist import counted
 from starters.screens.layout import USUAL, continued, cut, ends, roles, row, to_answer, wrapped
 from starters.screens.text import ago, clock, plain, span, typed
@@ -112,8 +113,9 @@ class _Screen:
     def people(self) -> Iterator[Text]:
         """Who commands, who does what, what the public reads, and when they hear more."""
         status = self.status
-        commander = f"IC {plain(status.commander)}" if status.commander else f"NO COMMANDER: {typed('ack', status.incident_id)}"
-        assigned = [f"{role.title} {plain(who)}" for role, who in status.roles.items() if who and who != status.commander]
+        ic, told = Role.INCIDENT_COMMANDER, status.holder
+        commander = f"IC {plain(told(ic) or status.commander)}" if status.commander else f"NO COMMANDER: {typed('ack', status.incident_id)}"
+        assigned = [f"{role.title} {plain(told(role))}" for role, who in status.roles.items() if who and who != status.commander]
         offered = [f"{role.title} offered to {plain(who)}" for role, who in status.offers.items()]
         yield from self.lines(" · ".join([commander, *assigned, *offered]))
         places = [f"{name} {plain(where)}" for name, where in (("room", status.room), ("ticket", status.ticket)) if where]

@@ -97,7 +97,7 @@ async def test_a_fallback_provider_that_is_too_small_takes_the_highest_tiers_and
 
 
 async def test_degraded_tenants_come_back_in_steps(tmp_path: Path) -> None:
-    """INV-19: one question, then a share at a time with a look at the customers between; the impact coming back stops it."""
+    """INV-19: one question, then a share at a time with a look at the customers between; the impact coming back leads to mitigation again."""
     only_the_primary = {name: {"evaluated": False} for name in ("borealis", "cumulus")}
     async with outage(tmp_path, providers=only_the_primary, lasts=200) as (stage, incident):
         await incident.is_in(Phase.RECOVERY)
@@ -107,7 +107,7 @@ async def test_degraded_tenants_come_back_in_steps(tmp_path: Path) -> None:
         await incident.hears("done: models.restore_modes")
         assert len(await retrieval_only(stage)) == 18
         await stage.break_provider(provider="aurora", kind="overload", rate=0.9, for_seconds=3000)
-        await incident.hears("handed over:", skip=SECOND)
+        await incident.hears("relapse:", skip=SECOND)
         assert len(await retrieval_only(stage)) in (10, 18)
         await stage.mend()
         ended = await incident.ends()

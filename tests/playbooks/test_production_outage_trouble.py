@@ -25,6 +25,8 @@ async def test_with_the_control_plane_down_people_get_the_exact_command_and_what
         question = await incident.question("deploys.shift on service/api is not done")
         by_hand = "gcloud --quiet run services update-traffic api --region=eu-west --to-revisions=api-00041=100 --project=acme"
         assert by_hand in question.by_hand
+        by_name = await incident.refused("done_by_hand", {"question": question.number, "by": "dana"})
+        assert "must be verified (C2)" in by_name, "what is said about a broad step is verified like the yes to it"
         places = {region: {"split": {"api-00041": 1.0}} for region in ("eu-west", "us-east")}
         await makes(stage, "world", services={"api": {"places": places}})
         await incident.answer("deploys.shift on", "done_by_hand")
@@ -180,7 +182,7 @@ async def test_a_rollback_that_is_stopped_before_it_was_proven_leaves_its_pin_on
     async with outage(tmp_path, error_rate=0.4) as (stage, incident):
         await incident.answer("Roll api back to api-00041")
         await incident.hears("done: deploys.shift")
-        await incident.say("stand_down", {"by": "dana", "reason": "we go on by hand"})
+        await incident.verified("stand_down", "dana", reason="we go on by hand")
         status = await incident.ends()
         assert await split_of(stage) == pinned("api-00041")
         kept = next(m for m in status.in_force if m.name == "traffic pinned")
@@ -196,7 +198,7 @@ async def test_what_silence_moved_is_taken_back_when_the_incident_stands_down(tm
         while (await incident.question("Roll api back", skip=MINUTE)).number == first.number:
             await incident.pass_time(MINUTE)
         assert "trial of an older revision" in [m.name for m in (await incident.status()).in_force]
-        await incident.say("stand_down", {"by": "dana", "reason": "we go on by hand"})
+        await incident.verified("stand_down", "dana", reason="we go on by hand")
         status = await incident.ends()
         assert await split_of(stage) == pinned("LATEST")
         assert "trial of an older revision" not in [m.name for m in status.in_force]

@@ -25,8 +25,10 @@ class Drastic(Playbook):
 
     @workflow.run
     async def run(self, incident: Incident) -> None:
-        """Ask, and say what became of it."""
+        """Ask, and say what became of it. An incident with a title asks for a value first."""
         async with self.triage():
+            if incident.title:
+                await self.ask(incident.title, roles=(Role.OPS_LEAD,), example='"the left one"')
             terms = ApprovalTerms(asks="Do something drastic?", least=Risk.C3, roles=(Role.INCIDENT_COMMANDER, Role.OPS_LEAD))
             decision = await self.approve_all(Flags.change, [switch_off("batch.enabled", "", self.policy)], terms)
             self.note(f"decided: {decision.grant.basis if decision.grant else 'no'} by {decision.grant.by if decision.grant else ()}")

@@ -5,7 +5,7 @@ Time passes only when the story lets it: nobody's patience runs out while a test
 
 import sqlite3
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -106,8 +106,8 @@ class Drill:
         effects: list[dict[str, Any]] = answer["effects"] if isinstance(answer, dict) else answer
         return effects
 
-    async def code(self, person: str, question: int, used: str = "") -> str:
-        """The newest personal code on somebody's phone. Waits until there is one, other than the one that was `used`."""
+    async def code(self, person: str, question: int, used: str | Collection[str] = ()) -> str:
+        """The newest personal code on somebody's phone. Waits until there is one that was not `used`."""
 
         async def arrived() -> str:
             inbox = (await self.http.get(f"/practice/inbox/{person}")).json()
@@ -115,7 +115,7 @@ class Drill:
             for letter in reversed(letters):
                 for word in str(letter["text"]).replace('"', " ").replace("`", " ").split():
                     if word.startswith(f"{question}-") and word.count("-") == 2:
-                        return "" if word.strip(".,;)") == used else word.strip(".,;)")
+                        return "" if (found := word.strip(".,;)")) in used else found
             return ""
 
         code: str = await until(arrived, f"a code for {person} and question {question}")

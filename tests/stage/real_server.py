@@ -4,7 +4,7 @@ Time really passes here, 120 times as fast for the policy and never below 30 s f
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,13 +74,14 @@ class RealServer:
         handle = await self.client.start_workflow("LLMProviderOutage", given, id=name, task_queue=self.urgent, static_summary=summary)
         return Running(self, handle)
 
-    async def code(self, person: str, question: int) -> str:
+    async def code(self, person: str, question: int, used: Collection[str] = ()) -> str:
         """The personal code on somebody's phone. Waits until it has arrived."""
 
         async def arrived() -> str:
             letters = (await self.practice.get(f"/practice/inbox/{person}")).raise_for_status().json()["inbox"]
             words = (w for letter in reversed(letters) for w in str(letter["text"]).replace('"', " ").replace("`", " ").split())
-            return next((w.strip(".,;)") for w in words if w.startswith(f"{question}-") and w.count("-") == 2), "")
+            codes = (w.strip(".,;)") for w in words if w.startswith(f"{question}-") and w.count("-") == 2)
+            return next((code for code in codes if code not in used), "")
 
         return str(await until(arrived, f"a code for {person} and question {question}"))
 
@@ -133,7 +134,7 @@ async def real_server(tmp: Path, pace: float = PACE, *, policy: str = "", servin
     organisation.write_text(ORGANISATION.format(policy=f"pace = {pace}\n{policy}").replace("people = 0", f"people = {LEAST_WAIT}"))
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serve(World(seed=7, pace=pace, state=tmp / "practice")))
-        practice = await stack.enter_async_context(httpx.AsyncClient(base_url=url))
+        practice = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=LEAST_WAIT))  # the machine may be busy
         processes, address, ui_url = _start_temporal(tmp, stack)
         settings = stage_settings(url, tmp, organisation).model_copy(update={"temporal_address": address, "ui_url": ui_url})
         client = await _connected(settings)

@@ -65,7 +65,7 @@ async def false_alarm(stage: Drill) -> RunningIncident:
     """Nothing is wrong with the service: the freeze that was held is released at once, and nothing else was imposed."""
     incident = await stage.declare("ProductionOutage", service="api")
     await incident.hears("done: freezes.hold")
-    await incident.say("stand_down", {"by": "dana", "reason": "recorded", "false_alarm": True})
+    await incident.verified("stand_down", "dana", reason="recorded", false_alarm=True)  # it ends the freeze, which is C2
     await incident.ends()
     return incident
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowHandle, WorkflowU
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import ExecuteWorkflowInput, WorkflowInboundInterceptor
 
+from activities.identity.codes import COMMANDS
 from activities.ledger.effects import Done
 from tests.stage.organisation import ROLES
 from worker.wiring import Fleet
@@ -66,7 +67,7 @@ class Stage(Protocol):
     env: WorkflowEnvironment
     fleet: Fleet
 
-    async def code(self, person: str, question: int) -> str: ...
+    async def code(self, person: str, question: int, used: Collection[str] = ()) -> str: ...
 
 
 @dataclass
@@ -75,6 +76,7 @@ class RunningIncident:
 
     drill: Stage
     handle: WorkflowHandle[Any, Any]
+    used: set[str] = field(default_factory=set)  # codes for commands
 
     @property
     def id(self) -> str:
@@ -112,6 +114,17 @@ class RunningIncident:
         """Send a message by the CLI's door. Raises what the incident refuses."""
         said: str = await self.handle.execute_update(message, given)
         return said
+
+    async def command_code(self, who: str) -> str:
+        """A code for commands, which somebody asks for and reads on their phone."""
+        await self.say("code", who)
+        code = await self.drill.code(who, COMMANDS, self.used)
+        self.used.add(code)
+        return code
+
+    async def verified(self, message: str, by: str, **given: Any) -> str:
+        """Send a command with a code for commands."""
+        return await self.say(message, {"code": await self.command_code(by), **given})
 
     async def refused(self, message: str, given: Any) -> str:
         """The reason for which a message was refused; fails when it was not."""

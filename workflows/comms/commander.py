@@ -111,10 +111,10 @@ class Commander(Part):
         while not self._taken() and (left := deadline - workflow.now()) > timedelta(0):
             if await waited(self._taken, min(left, look), "acknowledgement of the page") or self._taken():
                 break
-            for nth, person in enumerate(await self._by_the_pager()):
+            for person in await self._by_the_pager():
                 self.spoke(person)
-                if nth == 0 and self._state.acknowledged_at is None:
-                    self._state.assignments.assign(Role.INCIDENT_COMMANDER, person)
+                if self._state.acknowledged_at is None and self._state.assignments.may_command(person):
+                    self._state.assignments.assign(Role.INCIDENT_COMMANDER, person, vouched=False, own=True)
                     self._state.acknowledged_at = workflow.now()
                     self._state.note("acknowledged", f"{person.id} took the page and command", by=person.id)
         return self._taken()

@@ -60,7 +60,8 @@ class Comms(Part):
         # What is told to one part only: something for the room; a hypothesis, the impact or the scope; who sent a message; who took command.
         self.say, self.notes_changed = self._room.say, self._ticket.update
         self.spoke, self.role_taken = self._commander.spoke, self._commander.separate_operations
-        self.offer, self.remind, self.stop = questions.notices.offer, questions.notices.remind, self._background.stop
+        notices = questions.notices
+        self.offer, self.remind, self.send_code, self.stop = notices.offer, notices.remind, notices.send_code, self._background.stop
 
     def start(self) -> None:
         state = self._state

@@ -53,7 +53,7 @@ class Steps:
         step.state, step.result = StepState.FAILED, out.why
         state.note("failed", f"{step.verb} {step.target}: {out.why}", step=step)
         decision = await self.questions.repair(
-            action_of(verb), f"{step.verb} on {step.target} is not done", out.why, order=order, may_skip=may_skip
+            action_of(verb), f"{step.verb} on {step.target} is not done", out.why, order=order, may_skip=may_skip, risk=step.risk
         )
         if decision.verdict == "hand_over":
             raise HandOver(f"{step.verb} on {step.target} failed ({out.why}); {decision.by} takes over")

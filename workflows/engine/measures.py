@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from activities.action import Grant, Imposition, Measure, Order, Role, action_of
+from activities.action import Grant, Imposition, Limits, Measure, Order, Risk, Role, action_of
 from workflows.incident import QuestionDraft, Silence
 from workflows.status import InForce
 
@@ -49,6 +49,10 @@ class Imposed:
     @property
     def says(self) -> str:
         return f"{self.measure.name}: {self.order.target()}"
+
+    def risk(self, limits: Limits) -> Risk:
+        """The class of imposing it, or of lifting it at once, whichever is graver."""
+        return max(action_of(self.measure.impose).risk(self.order, limits), action_of(self.measure.lift).risk(self.undo, limits))
 
     def covers(self, orders: Sequence[Order]) -> tuple[str, ...]:
         """The digests under which a grant covers these steps of its lift."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from temporalio import workflow
 
-from activities.action import OURS, Action, Effect, Patience, Role
+from activities.action import OURS, Action, Effect, Patience, Risk, Role
 from activities.metrics.orders import BlastRadius
 from activities.organisation.policy import Policy
 from activities.texts.wording import TRACE_LABELS, code_name, traces
@@ -19,6 +19,7 @@ from workflows.engine.measures import Measures
 from workflows.engine.record.timeline import Timeline
 from workflows.incident import UNSURE, Alert, Card, Incident, Joined, Phase, Severity, State, worst
 from workflows.people.approvals import Approvals
+from workflows.people.command_codes import CommandCodes
 from workflows.people.roster import RoleAssignments
 from workflows.severity.adjustment import Observation, SeverityHistory
 from workflows.severity.classify import classify
@@ -43,6 +44,7 @@ class IncidentState:
         self.timeline = Timeline()
         self.assignments = RoleAssignments()
         self.approvals = Approvals(incident_id)
+        self.command_codes = CommandCodes(incident_id)
         self.measures = Measures()
         self.evidence = EvidenceBook()
         self.blast_radius = ""  # who is hit, as it was measured last
@@ -80,6 +82,7 @@ class IncidentState:
         self.waiting_for = ""
         self.outcome = ""
         self.alerts = 0
+        self.urgency = Severity.SEV5  # the gravest page that an alert has asked for so far
         self.restricted = card.restricted
         self.traces: tuple[str, ...] = ()
         self.stable_for: timedelta | None = None  # how long the service was proven stable; None: it was not
@@ -227,10 +230,12 @@ class IncidentState:
             return Joined(mine=True, alerts=max(self.alerts, 1))
         self.alerts += 1
         self.add_traces(alert.labels)
-        self.note("alert", f"{alert.name} {alert.status}: {alert.summary}", by="alertmanager", delivery=alert.delivery)
+        text = f"{alert.name} {alert.status}: {alert.summary}"
+        self.note("alert", text, by="alertmanager", delivery=alert.delivery, received=alert.received)
         self.follow_alert(alert.name, alert.labels, firing=alert.status == "firing")
         if alert.status == "firing":
             self.raise_alarm(f"{alert.name} is firing")
+            self.urgency = worst(self.urgency, alert.urgency or self.urgency)
             self.new_facts = True
             self.raise_confidence(alert.labels.get("confidence", ""))
         return Joined(mine=True, alerts=self.alerts)
@@ -278,6 +283,12 @@ class IncidentState:
     def lasting_measures(self) -> bool:
         """Whether anything is in force that does not end at the stability gate: more than our own change freeze."""
         return any(not imposed.measure.until_stable for imposed in self.measures.standing)
+
+    def risk_in_force(self, *, freeze: bool) -> Risk:
+        """The gravest class of what is in force, by what imposed it and by what lifts it. `freeze`: our own change freeze counts too."""
+        limits, standing = self.policy.limits, self.measures.standing
+        counted = (imposed for imposed in standing if not imposed.assumed and (freeze or not imposed.measure.until_stable))
+        return max((imposed.risk(limits) for imposed in counted), default=Risk.C0)
 
     def commander(self) -> str:
         """Who commands: the person assigned, or nobody yet."""

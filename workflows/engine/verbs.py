@@ -1,5 +1,11 @@
-"""The verbs of a playbook: what its `run` and its helpers may do. Each is the method of the part that does it; the parts are private."""
+"""The verbs of a playbook: what its `run` and its helpers may do. Each is the method of the part that does it; the parts are private.
 
+What is true of the incident at the moment is asked of a verb too: `state` is for the parts of the engine, and a playbook that read it could
+not begin anew from its answers (`clock`, docs/adr/0027).
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 from temporalio import workflow
@@ -11,6 +17,7 @@ from activities.organisation.catalogue import Catalogue, Deployed
 from activities.organisation.organisation import Organisation, ReadAll
 from activities.organisation.policy import Policy
 from workflows.engine.changes import Changes
+from workflows.engine.clock import answering, clock
 from workflows.engine.impose import Impositions
 from workflows.engine.invoker import Invoker
 from workflows.engine.lift import Lifts
@@ -18,11 +25,12 @@ from workflows.engine.measures import Imposed
 from workflows.engine.proof.proof import Proof
 from workflows.engine.state import IncidentState
 from workflows.errors import HandOver, RetriesExhausted
-from workflows.people.background import together
+from workflows.people.background import beside, together
 from workflows.people.context import Announcer
-from workflows.people.questions import Questions
+from workflows.people.questions import PROPOSER, Questions
 from workflows.severity.facts import Facts, Quality
-from workflows.status import Standing, Suspect, Task
+from workflows.status import Standing, StepState, Suspect, Task
+from workflows.waiting import waited
 
 
 class Verbs:
@@ -36,19 +44,24 @@ class Verbs:
         self._lifts = lifts = Lifts(state, invoker, questions, proof)
         self._catalogue: Catalogue | None = None
         # Reading: as a step; as a step that can be done without; as no step; as no step, raising `RetriesExhausted`.
-        self.do, self.look, self.read, self.quietly = changes.do, changes.look, proof.look, invoker.quietly
+        self.do, self.look = answering(changes.do), answering(changes.look)
+        self.read, self.quietly = answering(proof.look), answering(invoker.quietly)
         # Changing, and measures in force.
-        self.propose, self.needs_approval, self.approve_all = changes.propose, changes.needs_approval, questions.approval
-        self.impose = lifts.impose = Impositions(state, invoker, questions, proof).impose
-        self.in_force, self.standing_grant = state.measures.of, invoker.standing_grant
-        self.standing_policy = invoker.standing_policy
-        self.lift, self.lift_measures, self.keep, self.ended = lifts.lift, lifts.lift_measures, lifts.keep, lifts.ended
-        self.take_back = lifts.take_back
+        self.propose, self.approve_all = answering(changes.propose), answering(questions.approval)
+        self.needs_approval = changes.needs_approval
+        lifts.impose = impose = Impositions(state, invoker, questions, proof).impose
+        self.impose = answering(impose)
+        self.in_force = state.measures.of
+        self.standing_grant, self.standing_policy = answering(invoker.standing_grant), answering(invoker.standing_policy)
+        self.lift, self.lift_measures, self.take_back = answering(lifts.lift), answering(lifts.lift_measures), answering(lifts.take_back)
+        self.keep, self.ended = lifts.keep, lifts.ended
         # People: something only a person may say; an after-action item; the war room; a page.
-        self.confirm, self.follow_up, self.say, self.page = questions.confirmation, state.follow_up, announcer.say, announcer.page
+        self.confirm = answering(questions.confirmation)
+        self.follow_up, self.say, self.page = state.follow_up, announcer.say, announcer.page
         # Readings and changes side by side; time.
-        self.together = together
-        self.rest, self.until, self.stable, self.holds = proof.rest, proof.until, proof.stable, proof.holds
+        self.together = answering(together)
+        self.rest, self.until = answering(proof.rest), answering(proof.until)
+        self.stable, self.holds = answering(proof.stable), answering(proof.holds)
         # What customers meet, by the card's proof.
         self.impact = proof.impact
 
@@ -57,6 +70,57 @@ class Verbs:
         """The policy this incident runs under."""
         return self.state.policy
 
+    @property
+    def incident_id(self) -> str:
+        return self.state.id
+
+    @property
+    def service(self) -> str:
+        """The service that the incident is about."""
+        return self.state.incident.service
+
+    @property
+    def declared_at(self) -> datetime:
+        return self.state.declared_at
+
+    @property
+    def rehearsing(self) -> bool:
+        """Whether this is only a plan."""
+        return self.state.rehearsing
+
+    @property
+    def shadow(self) -> bool:
+        """Whether automation only notes what it would do, and people do what they find right."""
+        return self.state.shadow
+
+    def clock(self) -> datetime:
+        """The time: that of the last answer."""
+        return clock(self.declared_at)
+
+    def commander(self) -> str:
+        """Who commands now, or nobody yet."""
+        return self.state.commander()
+
+    @answering
+    async def waited(self, until: Callable[[], bool], at_most: timedelta | None = None, what: str = "") -> bool:
+        """Wait for what other work of the same playbook brings about. False when the time is over first."""
+        return await waited(until, at_most, what)
+
+    @answering
+    async def until_alarmed(self, verb: Verb[O, A], order: O) -> A | None:
+        """Carry it out as a step, which an alarm in scope stops at once. None: it was stopped."""
+        state = self.state
+        state.alarm = ""
+        async with beside(self.do(verb, order)) as work:
+            await workflow.wait_condition(lambda: work.done() or bool(state.alarm))
+            done = work.done()
+        if done:
+            return work.result()
+        step = next(step for step in reversed(state.steps) if step.verb == action_of(verb).name)
+        state.end(step, StepState.FAILED, f"vetoed: {state.alarm}")
+        return None
+
+    @answering
     async def try_to_read(self, verb: Verb[O, A], order: O) -> A | None:
         """A reading that is no step and can be done without. None: unknown."""
         try:
@@ -68,12 +132,14 @@ class Verbs:
         """Whether this is only noted and not done: a plan, or shadow mode."""
         return self.state.assumes(action_of(verb))
 
+    @answering
     async def catalogue(self) -> Catalogue:
         """Which services there are, as recorded by the first who asked."""
         if self._catalogue is None:
             self._catalogue = await self.read(Organisation.catalogue, ReadAll())
         return self._catalogue
 
+    @answering
     async def deployed(self, name: str = "") -> Deployed:
         """Where and how a service runs (that of this incident); without that nothing of it can be changed by us."""
         name = name or self.state.incident.service
@@ -84,33 +150,56 @@ class Verbs:
 
     def register(self, measure: Measure[Any], order: Imposition) -> Imposed:
         """It may be in force from now on; for what is changed by `propose` and ends by a procedure of its own."""
-        return self.state.measures.register(measure, order, workflow.now())
+        imposed = self.state.measures.register(measure, order, workflow.now())
+        imposed.assumed = self.assumes(measure.impose)
+        return imposed
+
+    def confirmed(self, imposed: Imposed) -> None:
+        """It is in force: the system has said so."""
+        imposed.certain = True
 
     def unregister(self, imposed: Imposed | None) -> None:
         """It is not in force any more, or never was."""
         if imposed is not None:
             imposed.lifted_at = workflow.now()
 
-    def imposed_since(self, steps: int) -> list[Imposed]:
-        """What was put in force after the first so many steps, latest first."""
-        since = self.state.steps[steps].started_at if steps < len(self.state.steps) else workflow.now()
-        return [imposed for imposed in self.state.measures.liftable() if imposed.since >= since and not imposed.assumed]
+    def still_in_force(self, imposed: Imposed) -> bool:
+        """Whether nobody has lifted it."""
+        return imposed.lifted_at is None
+
+    def kept_by(self, imposed: Imposed) -> str:
+        """Who keeps it in force in their own name; empty: nobody."""
+        return imposed.held_by
+
+    def imposed_since(self, instant: datetime) -> list[Imposed]:
+        """What was put in force since, and may be lifted: latest first."""
+        return [imposed for imposed in self.state.measures.liftable() if imposed.since >= instant and not imposed.assumed]
 
     def expect_in_shadow(self, imposed: Imposed, found: object, verb: Verb[Any, Any]) -> None:
         """Shadow mode: look whether people do what the latest step of this verb only noted."""
         step = next(step for step in reversed(self.state.steps) if step.verb == action_of(verb).name)
         self._proof.shadow.expect(imposed.measure, imposed.order, found, step)
 
-    async def ask(self, asks: str, *, roles: tuple[Role, ...], example: str, about: Task | None = None) -> Any:
-        """A value that only people know. `about`: the task whose end the answer attests, and which it ticks."""
-        decision = await self._questions.fact(asks, roles=roles, example=example)
-        answer = decision.question.answers[-1]
-        if about is not None and about.open:
-            self.state.tick(about, answer.by, str(answer.value))
-        return answer.value
+    @answering
+    async def ask(self, asks: str, *, roles: tuple[Role, ...], example: str, facts: tuple[str, ...] = (), about: Task | None = None) -> Any:
+        """A value that only people know. Who gives it has chosen what comes of it (`PROPOSER`). `facts`: what helps to answer.
 
-    def note(self, text: str, kind: str = "note", by: str = "automation") -> None:
-        self.state.note(kind, text, by=by)
+        `about`: the task whose end the answer attests, and which it ticks.
+        """
+        decision = await self._questions.fact(asks, roles=roles, example=example, facts=facts)
+        PROPOSER.set(decision.by)
+        value = decision.question.answers[-1].value
+        if about is not None:
+            self.attested(about, str(value))
+        return value
+
+    def attested(self, task: Task, said: str) -> None:
+        """Tick a task by the word of whoever gave the latest value; unless it is ticked already."""
+        if task.open:
+            self.state.tick(task, PROPOSER.get(), said)
+
+    def note(self, text: str, kind: str = "note", by: str = "automation", **facts: str | int | float | bool | None) -> None:
+        self.state.note(kind, text, by=by, step=None, **facts)
 
     def suspect(self, suspects: tuple[Suspect, ...]) -> None:
         """Show what may be the cause, each with its evidence; what is new of a rival is told."""

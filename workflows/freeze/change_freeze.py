@@ -25,10 +25,11 @@ from workflows.freeze.holding import Authority, Holding, NotProven
 from workflows.freeze.state import Freeze
 from workflows.freeze.watching import Watching
 from workflows.incident import Answer, Question, Silence
+from workflows.people.access import AccessCheck
 from workflows.people.background import begun, ended
 from workflows.people.messages import Message, MessageReceiver, add_message_handlers, read
-from workflows.people.permissions import AccessCheck, Capability, whose
-from workflows.people.questions import ApprovalTerms, Questions
+from workflows.people.permissions import Capability, whose
+from workflows.people.questions import PROPOSER, ApprovalTerms, Questions
 
 MESSAGES = {
     "hold": 'Freeze deploys for an incident, or for the error budget: {"holder": "inc-20261123-out-api", "by": "dana", "reason": "…"}',
@@ -174,7 +175,7 @@ class ChangeFreeze(FreezeMessages):
         alone = self.invoker.risk(verb, order) < freeze.policy.verified_from and freeze.assignments.role_of(identity.person, roles)
         if alone and not request.code:
             return await self._carry_out(name, order, Authority((identity.person.id,), verified=False))
-        question = await self._question(name, order, roles)
+        question = await self._question(name, order, roles, identity.person.id)
         try:
             self._take("approve", request.model_copy(update={"question": question.number}), identity)
         except NotAccepted as no:
@@ -183,11 +184,12 @@ class ChangeFreeze(FreezeMessages):
             raise NotAccepted(f"{no}; {asked}: {approve}") from None
         return await self._outcome(question)
 
-    async def _question(self, name: str, order: FreezeOrder, roles: tuple[Role, ...]) -> Question:
+    async def _question(self, name: str, order: FreezeOrder, roles: tuple[Role, ...], proposer: str) -> Question:
         """The open question whether exactly this may be done; a new one when there is none. It is put to people as every question is."""
         covered = order.digest(action_of(WANTS[name][0]).name)
 
         async def ask() -> Effect | None:
+            PROPOSER.set(proposer)
             terms = ApprovalTerms(facts=(f"held by: {self.freeze.record.names}",), least=Risk.C1, roles=roles, silence=Silence.SKIP)
             grant = (await self.questions.approval(WANTS[name][0], [order], terms)).grant
             return await self._carry_out(name, order, Authority(grant.by, grant.verified)) if grant else None

@@ -15,7 +15,7 @@ from activities.paging.pager import Pager
 from workflows.engine.invoker import Invoker
 from workflows.errors import RetriesExhausted
 from workflows.freeze.state import Freeze
-from workflows.people.background import begun, ended, stopped
+from workflows.people.background import beside, ended
 from workflows.people.questions import Questions
 from workflows.waiting import waited
 
@@ -42,11 +42,8 @@ class Watching:
             await workflow.wait_condition(lambda: self.ending or self._watched is not None)
             if (of := self._watched) is None:
                 continue
-            watch = begun(self._invoker.quietly(FreezeWatch.watch, self._order()))
-            try:
-                await workflow.wait_condition(lambda: watch.done() or self._watched != of)  # noqa: B023 - awaited here
-            finally:
-                await stopped(watch)
+            async with beside(self._invoker.quietly(FreezeWatch.watch, self._order())) as watch:
+                await workflow.wait_condition(lambda: watch.done() or self._watched != of)
             if not watch.cancelled() and self._watched == of:
                 await self._after(watch, of)
 

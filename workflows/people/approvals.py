@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from activities.action import STANDING, Grant, Order, Risk, Role, digest
-from activities.identity.codes import Identity
+from activities.identity.codes import COMMANDS, Identity
 from activities.organisation.people import Person
 from activities.organisation.policy import Policy
 from activities.organisation.standing import StandingPolicy
@@ -18,7 +18,6 @@ from workflows.incident import AcceptedAnswer, Answer, Question, QuestionDraft, 
 from workflows.people.roster import RoleAssignments
 
 BREAK_GLASS = re.compile(r"\s*break[\s-]?glass\b\W*\w.{8,}", re.IGNORECASE | re.DOTALL)  # the words, and a reason after them
-GRANTING = frozenset({"approve", "retry", "skip", "done_by_hand", "hand_over", "answer"})
 
 
 class Approvals:
@@ -48,22 +47,23 @@ class Approvals:
         if identity.person is None:
             raise NotAccepted(identity.why or "nobody by that name is on the roster")
         who, question = identity.person.id, self._meant(answer, identity, identity.person, assignments)
-        role = assignments.role_of(identity.person, question.roles, alone=not question.strict)
+        # Where policy wants answers verified, a role that was given by a self-declared message is none, and takes none from whom the rota names.
+        guarded, alone = question.risk >= policy.verified_from, not question.strict
+        vouched = assignments.role_of(identity.person, question.roles, alone=alone, sure=guarded)
+        role = vouched or assignments.role_of(identity.person, question.roles, alone=alone)
         if role is None and answer.verdict == "decline":
             role = assignments.role_of(identity.person, question.vetoes, alone=False)
         _check(question, answer, who, role, at)
-        if question.risk >= policy.verified_from and not identity.verified:
-            if answer.code:  # it was seen and could not be spent: not even a no may count by it
-                raise NotAccepted(identity.why)
-            if answer.verdict in GRANTING:
-                raise NotAccepted(
-                    f"a {question.risk.label} answer must be verified: send your personal code for question {question.number}"
-                )
+        going_on = answer.verdict != "decline"  # a no by name is free: stopping is never made harder than going on
+        if going_on or identity.question is not None:
+            check_verified(f"an answer to question {question.number}", question.risk, identity, policy, "send your personal code for it")
+        if going_on and vouched is None and role is not None:
+            raise NotAccepted(f"{who} is {role.title} by a self-declared message only, which does not count for {question.risk.label}")
         again = any(given.by == who for given in question.answers)
         if again:
             _check_the_glass(question, answer, who, assignments.solo, policy, at)
         elif question.risk >= Risk.C3 and question.kind is QuestionKind.APPROVAL and answer.verdict == "approve":
-            _check_two_pairs_of_eyes(question, who, role, assignments.solo)
+            _check_two_pairs_of_eyes(question, who, role, assignments)
         question.answers.append(
             AcceptedAnswer(
                 verdict=answer.verdict, by=who, role=role, verified=identity.verified, at=at, reason=answer.reason, value=answer.value
@@ -113,6 +113,8 @@ class Approvals:
         return Grant(question=0, covers=tuple(covers), by=(who,), verified=verified, at=at, expires_at=at + lasting, basis=basis)
 
     def _meant(self, answer: Answer, identity: Identity, person: Person, assignments: RoleAssignments) -> Question:
+        if identity.question == COMMANDS:
+            raise NotAccepted("that is a code for commands; a question is answered with the code that came with it")
         number = identity.question or answer.question
         if number is not None:
             if not 1 <= number <= len(self.questions):
@@ -142,8 +144,22 @@ def _check(question: Question, answer: Answer, who: str, role: Role | None, at: 
         raise NotAccepted(f"{who} is not {wanted}; question {number} is for {wanted}")
 
 
-def _check_two_pairs_of_eyes(question: Question, who: str, role: Role | None, solo: str) -> None:
-    if who == question.proposer and who != solo:
+def check_verified(what: str, risk: Risk, identity: Identity, policy: Policy, remedy: str) -> None:
+    """The one rule for answers and commands alike. Raises `NotAccepted` where policy wants a code and there was none, or none that counts."""
+    if risk >= policy.verified_from and not identity.verified:
+        seen = identity.question is not None  # a code that could not be spent
+        raise NotAccepted(identity.why if seen else f"{what} must be verified ({risk.label}): {remedy}")
+
+
+def enough_without(proposer: str, roles: Sequence[Role], assignments: RoleAssignments) -> bool:
+    """Whether two others, in two of these roles, can decide without whoever chose the option."""
+    others = (person for person in assignments.roster.people.values() if person.id != proposer)
+    seats = [(person.id, role) for person in others if (role := assignments.role_of(person, roles, alone=False, sure=True))]
+    return len(dict(seats)) > 1 and len({role for _, role in seats}) > 1
+
+
+def _check_two_pairs_of_eyes(question: Question, who: str, role: Role | None, assignments: RoleAssignments) -> None:
+    if who == question.proposer and who != assignments.solo and enough_without(who, question.roles, assignments):
         raise NotAccepted(f"{who} chose this option and may not grant it too ({question.risk.label})")
     if role and any(given.role is role for given in question.answers):
         raise NotAccepted(f"the second approval of question {question.number} must come from another role than {role.title}")

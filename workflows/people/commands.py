@@ -1,6 +1,6 @@
 """What people say to an incident, and what it does: answers, notes, roles, severity, pause, stand-down, cadence.
 
-Who may do what is `permissions.py`. A role that somebody holds is handed over by offer and acceptance, both on the record.
+Who may do what, and verified how far, is `access.py`. A role that somebody holds is handed over by offer and acceptance, both on the record.
 """
 
 from dataclasses import dataclass
@@ -12,10 +12,11 @@ from activities.identity.codes import Identity
 from activities.organisation.people import Person
 from workflows.errors import NotAccepted
 from workflows.incident import Answer, QuestionState, Severity, State
+from workflows.people.access import AccessCheck, Sender
 from workflows.people.context import Announcer, IncidentContext, VerbInvoker
 from workflows.people.messages import LONGEST, VERDICTS, Message, message_of
 from workflows.people.notices import Notices
-from workflows.people.permissions import AccessCheck, Capability, person_of
+from workflows.people.roster import Offer
 from workflows.severity.adjustment import LoweringRequest, may_lower
 
 HYPOTHESES, SHOWN = 20, 500  # how many of the newest the status shows, and how much of each; the timeline keeps every word
@@ -55,39 +56,41 @@ class IncidentCommands:
     def _obey(self, name: str, message: Message, identity: Identity) -> str:
         if name in VERDICTS:
             return self._answer(name, message, identity)
-        person = person_of(identity)
+        sender = self.access.check(name, message, identity)
         match name:
+            case "code":
+                return self._announcer.send_code(sender.person)
             case "acknowledge":
-                return self._acknowledge(person)
+                return self._acknowledge(sender)
             case "assign":
-                return self._assign(person, message)
+                return self._assign(sender, message)
             case "reclassify":
-                return self._reclassify(person, message)
+                return self._reclassify(sender, message)
             case "done":
-                return self._done(person, message)
+                return self._done(sender, message)
             case "pause" | "resume":
-                return self._pause(person, message, name)
+                return self._pause(sender, message, name)
             case "widen":
-                self.access.require(person, Capability.WIDEN, "widen the public cadence")
-                return self._announcer.widen(person, message.reason)
+                return self._announcer.widen(sender.person, message.reason)
             case _:
-                return self._stand_down(person, identity, message)
+                return self._stand_down(sender, message)
 
-    async def holder(self, name: str, given: tuple[object, ...], roles: tuple[Role, ...]) -> tuple[Person, Message]:
-        """Who sent a message, when they hold one of the roles now. Raises `NotAccepted`."""
+    async def sent(self, name: str, given: tuple[object, ...]) -> tuple[Sender, Message]:
+        """Who sent a command that others carry out, and what it says. Raises `NotAccepted` when they may not."""
         message = message_of(name, given)
-        person = person_of(await self.access.identify(name, message))
-        if self._state.assignments.role_of(person, roles) is None:
-            raise NotAccepted(f"{person.id} may not do that: it is for {' or '.join(role.title for role in roles)}")
-        return person, message
+        identity = await self.access.identify(name, message)
+        try:
+            return self.access.check(name, message, identity), message
+        except NotAccepted as no:
+            raise self.access.refused(no, identity) from None
 
     def _answer(self, name: str, message: Message, identity: Identity) -> str:
         state, reason = self._state, (message.reason or message.text)[:LONGEST]
         sent = Answer(verdict=name, reason=reason, **message.model_dump(include={"question", "by", "code", "value"}))
         question = state.approvals.take(sent, identity, state.assignments, state.policy, workflow.now())
-        if identity.person is not None:
-            self._take_command(identity.person)  # a decision as commander also takes the page
         answer = question.answers[-1]
+        if identity.person is not None:
+            self._take_command(Sender(identity.person, answer.verified, ()))  # a decision as commander also takes the page
         if question.broke_glass:
             by, number, why = answer.by, question.number, answer.reason
             state.note("break-glass", f"[{number}] {by} decided alone: {why}", by=by, question=number)
@@ -117,7 +120,7 @@ class IncidentCommands:
         state.note(kind, text, by=message.by or "unnamed")
         return "noted"
 
-    def _done(self, person: Person, message: Message) -> str:
+    def _done(self, sender: Sender, message: Message) -> str:
         """Tick a task. Being on the roster is enough: it changes nothing but what is shown, and it says who said so."""
         state, number = self._state, message.task
         task = next((one for one in state.tasks if one.number == number), None)
@@ -126,25 +129,28 @@ class IncidentCommands:
             raise NotAccepted(f"say which task is done: {given}")
         if task.done_at is not None:
             raise NotAccepted(f"task {number} is done already: {task.done_by}, {task.done_at:%H:%M:%S} UTC")
-        state.tick(task, person.id, message.text or message.reason)
+        state.tick(task, sender.id, message.text or message.reason)
         left = sum(one.open for one in state.tasks)
-        return f"task {number} of {state.id} is done, says {person.id}; {left} {'is' if left == 1 else 'are'} open"
+        return f"task {number} of {state.id} is done, says {sender.id}; {left} {'is' if left == 1 else 'are'} open"
 
-    def _pause(self, person: Person, message: Message, name: str) -> str:
+    def _pause(self, sender: Sender, message: Message, name: str) -> str:
         state, pausing = self._state, name == "pause"
-        wanted, rights = (Capability.PAUSE, "AV") if pausing else (Capability.RESUME, "A")
-        self.access.require(person, wanted, f"{name} the playbook", rights=rights)
-        state.paused_by = person.id if pausing else ""
-        state.note(f"{name}d", message.reason or f"{name}d", by=person.id)
+        state.paused_by = sender.id if pausing else ""
+        self._record(f"{name}d", message.reason or f"{name}d", sender)
         paused = "is paused: it looks and keeps people posted, and changes nothing until resumed"
         return f"{state.id} {paused if pausing else 'goes on'}"
 
-    def _acknowledge(self, person: Person) -> str:
+    def _record(self, kind: str, text: str, sender: Sender) -> None:
+        """A line on the timeline about something that changes authority: it says how its sender is known."""
+        self._state.note(kind, f"{text} ({sender.how})", by=sender.id, verified=sender.verified)
+
+    def _acknowledge(self, sender: Sender) -> str:
         """Accept what was offered; else take command, if nobody has; else take up the roles that the rota names."""
-        state, assignments = self._state, self._state.assignments
+        state, assignments, person = self._state, self._state.assignments, sender.person
         if offered := assignments.offered_to(person):
-            return " · ".join(self._accept(person, offer.role, offer.by) for offer in offered)
-        if self._take_command(person):
+            return " · ".join(self._accept(sender, offer) for offer in offered)
+        claimed = Role.INCIDENT_COMMANDER in assignments.claims and state.commander() != person.id
+        if self._take_command(sender, over=sender.verified and claimed):
             return f"{person.id} is the Incident Commander of {state.id}"
         roles = tuple(role for role in assignments.takes_up(person) if not self._clash(role, person))
         assignments.confirmed.update({role: person.id for role in roles})
@@ -153,19 +159,18 @@ class IncidentCommands:
         state.note("acknowledged", f"{person.id} is on it{as_what}", by=person.id)
         return f"{person.id} is on {state.id}{as_what}; commander: {state.commander() or 'nobody yet'}"
 
-    def _take_command(self, person: Person) -> bool:
-        """False when somebody commands already, or when this person may not."""
-        state = self._state
-        if state.acknowledged_at is not None or not state.assignments.may_command(person):
+    def _take_command(self, sender: Sender, *, over: bool = False) -> bool:
+        """False when somebody commands already, or when this person may not. `over`: who commands does so by a self-declared message only."""
+        state, before = self._state, self._state.commander()
+        if (state.acknowledged_at is not None and not over) or not state.assignments.may_command(sender.person, sure=over):
             return False
-        self._give(Role.INCIDENT_COMMANDER, person)
-        state.note("acknowledged", f"{person.id} takes command", by=person.id)
+        self._give(Role.INCIDENT_COMMANDER, sender.person, vouched=sender.verified, own=True)
+        self._record("acknowledged", f"{sender.id} takes command{f' from {before}, who was self-declared' if over else ''}", sender)
         self._announcer.role_taken()
         return True
 
-    def _assign(self, person: Person, message: Message) -> str:
+    def _assign(self, sender: Sender, message: Message) -> str:
         """Give a role. One that somebody holds and who can be reached is offered; it changes hands when it is accepted (spec §4)."""
-        self.access.require(person, Capability.ASSIGN, "assign roles")
         if message.role not in set(Role):
             raise NotAccepted(f"there is no role {message.role!r}; there are {', '.join(Role)}")
         state, assignments, role = self._state, self._state.assignments, Role(message.role)
@@ -176,29 +181,29 @@ class IncidentCommands:
             raise NotAccepted(CLASH)
         holder = assignments.name(role)
         taken = holder not in ("", to.id) and assignments.can_reach(holder)
-        if taken and role is Role.INCIDENT_COMMANDER and person.id != holder:
+        if taken and role is Role.INCIDENT_COMMANDER and sender.id != holder:
             raise NotAccepted(f"{holder} commands and can be reached: only {holder} may hand command over")
-        if taken and to.id != person.id:
-            self._announcer.offer(role, to, person.id)
+        if taken and to.id != sender.id:
+            self._announcer.offer(role, to, sender.id, vouched=sender.verified)
             return f"{role.title} of {state.id} is offered to {to.id}; it stays with {holder} until {to.id} acknowledges"
-        self._give(role, to)
-        state.note("assigned", f"{to.id} is {role.title}", by=person.id)
-        if to.id != person.id:
-            self._announcer.remind((to,), f"{person.id} made you {role.title} of {state.id}. Say that you are on it: incident ack")
+        self._give(role, to, vouched=sender.verified)
+        self._record("assigned", f"{to.id} is {role.title}", sender)
+        if to.id != sender.id:
+            self._announcer.remind((to,), f"{sender.id} made you {role.title} of {state.id}. Say that you are on it: incident ack")
         return f"{to.id} is {role.title} of {state.id}"
 
-    def _accept(self, person: Person, role: Role, by: str) -> str:
-        if self._clash(role, person):
+    def _accept(self, sender: Sender, offer: Offer) -> str:
+        role = offer.role
+        if self._clash(role, sender.person):
             raise NotAccepted(CLASH)
         before = self._state.assignments.name(role)
-        self._give(role, person)
-        text = f"{person.id} is {role.title}{f' (was {before})' if before else ''}, offered by {by}"
-        self._state.note("accepted", text, by=person.id)
-        return f"{person.id} is {role.title} of {self._state.id}"
+        self._give(role, sender.person, vouched=offer.vouched and sender.verified, own=offer.vouched)
+        self._record("accepted", f"{sender.id} is {role.title}{f' (was {before})' if before else ''}, offered by {offer.by}", sender)
+        return f"{sender.id} is {role.title} of {self._state.id}"
 
-    def _give(self, role: Role, person: Person) -> None:
+    def _give(self, role: Role, person: Person, *, vouched: bool, own: bool = False) -> None:
         state = self._state
-        state.assignments.assign(role, person)
+        state.assignments.assign(role, person, vouched=vouched, own=own)
         state.assignments.taken.setdefault(role, workflow.now())
         if role is Role.INCIDENT_COMMANDER and state.acknowledged_at is None:
             state.acknowledged_at = workflow.now()
@@ -210,7 +215,7 @@ class IncidentCommands:
             return False
         return any(assignments.name(other) == to.id for other in exclusive if other is not role)
 
-    def _reclassify(self, person: Person, message: Message) -> str:
+    def _reclassify(self, sender: Sender, message: Message) -> str:
         """Anybody may raise it; lowering it takes the commander, a quiet time and sometimes signatures (spec §3)."""
         try:
             to = Severity.parse(message.severity)
@@ -218,25 +223,23 @@ class IncidentCommands:
             raise NotAccepted(str(wrong)) from None
         state, before = self._state, self._state.severity
         if to > before:
-            self.access.require(person, Capability.LOWER, "lower the severity")
             if not message.reason:
                 raise NotAccepted("lowering the severity needs a reason")
-            if missing := self._missing_consent(person, to):
-                text = f"{person.id} would lower it to {to.label}: {message.reason}; {missing} is missing"
-                state.note("consent", text, by=person.id)
+            if missing := self._missing_consent(sender, to):
+                self._record("consent", f"{sender.id} would lower it to {to.label}: {message.reason}; {missing} is missing", sender)
                 return f"noted; {state.id} stays {before.label} until {missing} says so too"
             self._check_lowering(to)
             self._lowering_to = None
-        state.set_severity(to, message.reason or "no reason given", person.id)
+        state.set_severity(to, f"{message.reason or 'no reason given'} ({sender.how})", sender.id)
         return f"{state.id} is {to.label} (was {before.label})"
 
-    def _missing_consent(self, person: Person, to: Severity) -> str:
+    def _missing_consent(self, sender: Sender, to: Severity) -> str:
         """Whose word is missing yet: the commander's always; Security's where it is restricted; Legal's too where data may be exposed."""
         state, assignments, exposure = self._state, self._state.assignments, self._state.severity_history.exposure
         if self._lowering_to is not to:
             self._lowering_to, self._agreed = to, set()
-        self._agreed |= set(Role if assignments.solo == person.id else assignments.roles_of(person))
-        if "1" in self.access.footnotes(person):
+        self._agreed |= set(Role if assignments.solo == sender.id else sender.roles)
+        if "1" in self.access.footnotes(sender.person):
             self._agreed.add(Role.INCIDENT_COMMANDER)
         needed = {Role.INCIDENT_COMMANDER: True, Role.SECURITY_LEAD: state.restricted or exposure, Role.LEGAL: exposure}
         return " and ".join(role.title for role, wanted in needed.items() if wanted and role not in self._agreed)
@@ -257,8 +260,7 @@ class IncidentCommands:
         if not judged.allowed:
             raise NotAccepted(f"{state.id} stays {state.severity.label}: {'; '.join(judged.reasons)}")
 
-    def _stand_down(self, person: Person, identity: Identity, message: Message) -> str:
-        self.access.require(person, Capability.STAND_DOWN, "stand down")
+    def _stand_down(self, sender: Sender, message: Message) -> str:
         if not message.reason:
             raise NotAccepted("standing down needs a reason")
         state = self._state
@@ -267,8 +269,8 @@ class IncidentCommands:
         )
         if message.false_alarm and wrong:
             raise NotAccepted(f"this was no false alarm for {wrong}; stand down without false_alarm")
-        self.stand_down = StandDown(person.id, identity.verified, message.reason, message.false_alarm)
-        state.note("stand down", message.reason, by=person.id)
+        self.stand_down = StandDown(sender.id, sender.verified, message.reason, message.false_alarm)
+        self._record("stand down", message.reason, sender)
         if state.run_state is State.HANDED_OVER:
             return f"{state.id} stands down; what may be lifted is lifted"
         return f"{state.id} stands down: the playbook stops, what it imposed is lifted, latest first"

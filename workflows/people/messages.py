@@ -28,19 +28,23 @@ MESSAGES = {
     "skip": 'Leave a failed step out: "3-4XQ2-M9KD" or {"question": 3, "by": "lee", "reason": "…"}',
     "done_by_hand": 'A failed step was done by hand; it is verified: "3-4XQ2-M9KD" or {"question": 3, "by": "lee", "reason": "…"}',
     "hand_over": 'Stop the playbook and carry on by hand: "3-4XQ2-M9KD" or {"question": 3, "by": "dana", "reason": "…"}',
-    "acknowledge": 'Take the page, or accept the role you were offered; the first with the role takes command: {"by": "dana"}',
+    "code": 'Have a code for commands sent to your phone: "dana", or {"by": "dana"}. It goes with any command below, once',
+    "acknowledge": 'Take the page, or accept the role you were offered; the first with the role takes command: {"by": "dana"}. '
+    'Or the code for commands that you were sent: "0-4XQ2-M9KD"',
     "done": 'Tick a task for people: {"task": 2, "by": "lee", "text": "how it ended"}',
     "note": 'Put a line on the timeline: "text" or {"by": "dana", "text": "…", "about": "hypothesis|impact|scope"}',
-    "assign": 'Give somebody a role, or offer one that somebody holds: {"role": "ops_lead", "to": "lee", "by": "dana"}',
-    "reclassify": 'Change the severity: {"severity": "SEV-1", "by": "dana", "reason": "…"}',
+    "assign": 'Give somebody a role, or offer one that somebody holds: {"role": "ops_lead", "to": "lee", "code": "0-…"}',
+    "reclassify": 'Change the severity: {"severity": "SEV-1", "by": "dana", "reason": "…"}. Lowering it takes a code',
     "pause": 'Hold automation before its next change: {"by": "dana", "reason": "…"}',
-    "resume": 'Let automation go on: {"by": "dana", "reason": "…"}',
+    "resume": 'Let automation go on: the code for commands that you were sent, "0-4XQ2-M9KD"; or {"code": "0-…", "reason": "…"}',
     "do": 'Run one universal procedure: {"procedure": "roll-back", "service": "api", "by": "lee", "reason": "…"}',
     "widen": 'Let public updates come less often, once the cause is known and stable: {"by": "dana", "reason": "…"}',
-    "stand_down": 'End the incident: what it imposed is lifted. {"by": "dana", "reason": "…", "false_alarm": false}',
+    "stand_down": 'End the incident: what it imposed is lifted. {"by": "dana", "reason": "…", "false_alarm": false}. With measures in force: "code"',
 }
 M = TypeVar("M", bound=BaseModel)
 VERDICTS = frozenset({"approve", "decline", "answer", "retry", "skip", "done_by_hand", "hand_over"})
+# What a plain string means, by message: nearly always the code, so that it is a ten-second act in the Temporal UI.
+BARE = {**dict.fromkeys((*VERDICTS, "acknowledge", "pause", "resume"), "code"), "note": "text", "code": "by"}
 
 
 class Message(BaseModel):
@@ -75,7 +79,7 @@ class Message(BaseModel):
 
 def message_of(name: str, given: Sequence[object]) -> Message:
     """What was sent to an incident as the message `name`. Raises `NotAccepted`."""
-    return read(name, given, Message, MESSAGES, {**dict.fromkeys(VERDICTS, "code"), "note": "text"})
+    return read(name, given, Message, MESSAGES, BARE)
 
 
 def read(name: str, given: Sequence[object], shape: type[M], examples: Mapping[str, str], bare: Mapping[str, str]) -> M:

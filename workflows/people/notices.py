@@ -6,15 +6,17 @@ from textwrap import shorten
 
 from temporalio import workflow
 
-from activities.action import Role
+from activities.action import Role, action_of
 from activities.kit.words.shell import command
 from activities.organisation.organisation import ReadAll
 from activities.organisation.people import Person
 from activities.organisation.rota import Rota
 from activities.paging.orders import Ask, Page, Remind
 from activities.paging.pager import Pager
+from workflows.errors import NotAccepted
 from workflows.incident import Question
 from workflows.people.background import BackgroundTasks
+from workflows.people.command_codes import Issued
 from workflows.people.context import IncidentContext, VerbInvoker
 from workflows.people.roster import COMMAND
 from workflows.waiting import waited
@@ -34,21 +36,43 @@ class Notices:
         """Send a question to whoever may answer it now."""
         self.background.run("nobody could be reached", self._ask(question, nth), question.number)
 
-    def offer(self, role: Role, to: Person, by: str) -> None:
-        """Offer a role that somebody holds; it changes hands when it is accepted."""
+    def offer(self, role: Role, to: Person, by: str, *, vouched: bool = True) -> None:
+        """Offer a role that somebody holds; it changes hands when it is accepted. The code to accept it with is sent along."""
         state = self._state
-        state.assignments.offer(role, to, by, workflow.now())
+        state.assignments.offer(role, to, by, workflow.now(), vouched=vouched)
         holder = state.assignments.name(role) or "nobody"
         state.note("offered", f"{by} offers {role.title} to {to.id}; until it is accepted, {holder} has it", by=by)
-        accept = command("incident", "ack", state.id)
-        self.remind((to,), f"{by} offers you {role.title} of {state.id} (now {holder}). To accept: {accept}")
+        accept = command("incident", "ack", state.id, "--code", "CODE")
+        text = f"{by} offers you {role.title} of {state.id} (now {holder}). To accept: {accept}"
+        self.remind((to,), text, self._issue(to).digest)
 
-    def remind(self, people: Sequence[Person], text: str) -> None:
-        """Tell people something that is no question."""
+    def send_code(self, person: Person) -> str:
+        """Send somebody a code for commands. Never again within moments: whoever asks in another's name must not flood their phone."""
+        state, policy, now = self._state, self._state.policy, workflow.now()
+        if state.assumes(action_of(Pager.remind)):
+            raise NotAccepted("shadow mode: nothing is sent to anybody, so that no code can be")
+        sent = state.command_codes.of(person.id, now)
+        if sent and now < (again := sent.sent_at + policy.for_people(policy.command_code_again)):
+            return f"{person.id} was sent a code at {sent.sent_at:%H:%M:%S} UTC; it can be sent again from {again:%H:%M:%S} UTC"
+        until = f"{(issued := self._issue(person)).until:%H:%M:%S} UTC"
+        state.note("code", f"a code for commands is sent to {person.id}, good once, until {until}", by=person.id)
+        text = f"A code for commands in {state.id} was asked for in your name. It is good until {until}. If that was not you, tell the commander"
+        self.remind((person,), text, issued.digest)
+        return f"a code for commands is sent to {person.id}, by direct message or else by page; it is good once, until {until}"
+
+    def _issue(self, person: Person) -> Issued:
+        policy = self._state.policy
+        valid = policy.for_people(policy.command_code_valid)
+        return self._state.command_codes.issue(person.id, workflow.now(), valid, str(workflow.uuid4()))
+
+    def remind(self, people: Sequence[Person], text: str, code_digest: str = "") -> None:
+        """Tell people something that is no question. `code_digest`: with a code for commands."""
         if people:
             self._reminders += 1
-            reminder = Remind(incident_id=self._state.id, people=tuple(people), text=text, nth=self._reminders)
-            self.background.run(", ".join(person.id for person in people), self._quietly(Pager.remind, reminder))
+            reminder = Remind(incident_id=self._state.id, people=tuple(people), text=text, nth=self._reminders, code_digest=code_digest)
+            # Its key names this very code: another run under the same id sends codes of its own.
+            key = f"{reminder.incident_id}/pager.remind/{reminder.target()}/{code_digest[:8]}-{reminder.nth}" if code_digest else ""
+            self.background.run(", ".join(person.id for person in people), self._quietly(Pager.remind, reminder, key=key))
 
     def renew(self, question: Question, person: Person, why: str) -> None:
         """Send somebody another code for a question that is still open, because theirs was used."""

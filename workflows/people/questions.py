@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
@@ -12,11 +13,16 @@ from temporalio import workflow
 from activities.action import Action, Effect, Grant, O, Order, Risk, Role, Verb, action_of
 from workflows.errors import HandOver, Relapse
 from workflows.incident import Question, QuestionDraft, QuestionKind, QuestionState, Severity, Silence
+from workflows.people.approvals import enough_without
 from workflows.people.context import IncidentContext, VerbInvoker
 from workflows.people.notices import SLOW_PAGE, URGENT_PAGES, Notices
 from workflows.people.permissions import vetoes
-from workflows.people.roster import FURTHER_ROLES
+from workflows.people.roster import FURTHER_ROLES, RoleAssignments
 from workflows.waiting import waited
+
+# Who chose what the work at hand does: whoever asked for this procedure, or gave the latest value that it asked people for. At C3 they may
+# not grant it too. Each procedure is a task of its own, and with it this.
+PROPOSER: ContextVar[str] = ContextVar("proposer", default="")
 
 
 @dataclass(frozen=True)
@@ -93,13 +99,16 @@ class Questions:
         await self._until_commanded(question)
         return Decision(question, self._state.approvals.grant(question, valid))
 
-    async def repair(self, action: Action, asks: str, why: str, *, order: Order | None, may_skip: bool) -> Decision:
-        """All tries failed: retry, already done by hand, skip (only where nothing depends on it), or hand over. A plan ends here."""
+    async def repair(self, action: Action, asks: str, why: str, *, order: Order | None, may_skip: bool, risk: Risk = Risk.C1) -> Decision:
+        """All tries failed: retry, already done by hand, skip (only where nothing depends on it), or hand over. A plan ends here.
+
+        `risk`: the step's own, for what was changed or is to be. What is said about it is verified like the yes to it.
+        """
         if self._state.rehearsing:
             raise HandOver(f"the plan ends here: {asks} ({why})")
         question = self._open(
             QuestionDraft(
-                kind=QuestionKind.REPAIR, asks=asks, risk=Risk.C1, roles=tuple(dict.fromkeys((*action.asks, Role.INCIDENT_COMMANDER))),
+                kind=QuestionKind.REPAIR, asks=asks, risk=max(Risk.C1, risk), roles=tuple(dict.fromkeys((*action.asks, Role.INCIDENT_COMMANDER))),
                 effect=order.effect() if order else "", inverse=order.inverse() if order else "nothing to undo",
                 by_hand=order.by_hand() if order else (), facts=(why,),
                 options=("retry", "done_by_hand", *(("skip",) if may_skip else ()), "hand_over"),
@@ -108,12 +117,12 @@ class Questions:
         await self._wait(question)
         return Decision(question)
 
-    async def fact(self, asks: str, *, roles: tuple[Role, ...], example: str) -> Decision:
+    async def fact(self, asks: str, *, roles: tuple[Role, ...], example: str, facts: tuple[str, ...] = ()) -> Decision:
         """A value that only people know."""
         question = self._open(
             QuestionDraft(
                 kind=QuestionKind.FACT, asks=asks, risk=Risk.C0, roles=roles, effect=f"for example {example}",
-                inverse="ask to correct it with a note", options=("answer",),
+                inverse="ask to correct it with a note", options=("answer",), facts=facts,
             )
         )  # fmt: skip
         if self._state.rehearsing:
@@ -134,6 +143,8 @@ class Questions:
 
     def _open(self, draft: QuestionDraft) -> Question:
         state = self._state
+        if draft.kind is QuestionKind.APPROVAL and PROPOSER.get():
+            draft = proposed(draft, PROPOSER.get(), state.assignments)
         waits = sum((state.policy.for_people(wait) for wait in state.policy.rhythm(state.severity).ladder), timedelta(0))
         expires_at = None if draft.silence is Silence.HOLD else workflow.now() + waits
         question = state.approvals.open(draft, workflow.now(), expires_at, nonce=workflow.uuid4().hex)
@@ -212,6 +223,16 @@ class Questions:
         deputy = next((person for person in assignments.holders((Role.DEPUTY,)) if person.id != commander.id), None)
         if deputy is not None:
             self.notices.offer(Role.INCIDENT_COMMANDER, deputy, "automation")
+
+
+def proposed(draft: QuestionDraft, by: str, assignments: RoleAssignments) -> QuestionDraft:
+    """The question as it is put, when a person chose the option: shown, and at C3 for two others wherever there are two."""
+    roles, said = draft.roles, f"proposed by {by}"
+    if draft.risk >= Risk.C3:
+        wider = roles if draft.strict else tuple(dict.fromkeys((*roles, *FURTHER_ROLES)))
+        others = next((these for these in (roles, wider) if enough_without(by, these, assignments)), None)
+        roles, said = others or roles, f"{said}, who may not grant it too" if others else f"{said}, who may answer because nobody else can"
+    return draft.model_copy(update={"proposer": by, "roles": roles, "facts": (*draft.facts, said)})
 
 
 def _draft(action: Action, orders: Sequence[Order], terms: ApprovalTerms, risk: Risk) -> QuestionDraft:

@@ -22,6 +22,7 @@ class Offer(NamedTuple):
     to: str
     by: str
     at: datetime
+    vouched: bool = True  # whether whoever offers it was verified
 
 
 class RoleAssignments:
@@ -30,6 +31,8 @@ class RoleAssignments:
     def __init__(self) -> None:
         self.roster = Roster()
         self.assigned: dict[Role, str] = {}
+        # Of these, what stands on a self-declared message only. True: taken by themselves, so that their own code vouches for it.
+        self.claims: dict[Role, bool] = {}
         self.taken: dict[Role, datetime] = {}  # since when somebody has the role here
         self.confirmed: dict[Role, str] = {}  # who acknowledged the role that the rota gives them; this excludes nobody else
         self.offers: dict[Role, Offer] = {}
@@ -51,28 +54,50 @@ class RoleAssignments:
         alone = self.roster.people.get(self.solo)
         return tuple((found | ({alone.id: alone} if alone else {})).values())
 
-    def role_of(self, person: Person, roles: Iterable[Role], *, alone: bool = True) -> Role | None:
-        """The first of the roles that this person may act in now. An assignment replaces the rota's; who is `alone` acts in any."""
+    def role_of(self, person: Person, roles: Iterable[Role], *, alone: bool = True, sure: bool = False) -> Role | None:
+        """The first of the roles that this person may act in now. An assignment replaces the rota's; who is `alone` acts in any.
+
+        `sure`: as far as it is vouched for. What was assigned by a self-declared message then neither gives a role nor takes one.
+        """
         wanted = tuple(roles)
-        held = next((role for role in wanted if self._acts(person, role)), None)
+        held = next((role for role in wanted if self._acts(person, role, sure)), None)
         return held or (wanted[0] if alone and wanted and person.id == self.solo else None)
 
-    def roles_of(self, person: Person) -> tuple[Role, ...]:
-        """Every role that this person may act in now."""
-        return tuple(role for role in Role if self._acts(person, role))
+    def roles_of(self, person: Person, *, sure: bool = False) -> tuple[Role, ...]:
+        """Every role that this person may act in now. `sure`: as above."""
+        return tuple(role for role in Role if self._acts(person, role, sure))
 
-    def may_command(self, person: Person) -> bool:
-        """True for those who take command by acknowledging: the ladder; a person who is alone; anybody, when the roster names nobody for it."""
+    def may_command(self, person: Person, *, sure: bool = False) -> bool:
+        """True for those who take command by acknowledging: the ladder; a person who is alone; anybody, when the roster names nobody for it.
+
+        `sure`: as above.
+        """
         nobody = not any(self._of(role) for role in COMMAND)
-        return nobody or person.id == self.solo or self.role_of(person, COMMAND) is not None
+        return nobody or person.id == self.solo or self.role_of(person, COMMAND, sure=sure) is not None
 
-    def assign(self, role: Role, person: Person) -> None:
+    def assign(self, role: Role, person: Person, *, vouched: bool = True, own: bool = False) -> None:
+        """`vouched`: by a verified message. `own`: they took it themselves, and were entitled to."""
         self.assigned[role] = person.id
+        self.claims.pop(role, None)
+        if not vouched:
+            self.claims[role] = own
         self.offers.pop(role, None)
 
-    def offer(self, role: Role, to: Person, by: str, at: datetime) -> None:
+    def proved(self, person: Person) -> tuple[Role, ...]:
+        """Somebody has shown who they are: the roles that they took themselves are vouched for from now on. Returns those."""
+        own = tuple(role for role, own in self.claims.items() if own and self.assigned.get(role) == person.id)
+        for role in own:
+            del self.claims[role]
+        return own
+
+    def self_declared(self) -> tuple[Role, ...]:
+        """The roles that somebody has here on the word of a message only, and not by the rota either."""
+        held = ((role, self.roster.people.get(self.assigned[role])) for role in self.claims)
+        return tuple(role for role, person in held if person and not self._acts(person, role, sure=True))
+
+    def offer(self, role: Role, to: Person, by: str, at: datetime, *, vouched: bool = True) -> None:
         """Offer a role that somebody holds. A later offer of the role replaces an earlier one."""
-        self.offers[role] = Offer(role, to.id, by, at)
+        self.offers[role] = Offer(role, to.id, by, at, vouched)
 
     def offered_to(self, person: Person) -> tuple[Offer, ...]:
         return tuple(offer for offer in self.offers.values() if offer.to == person.id)
@@ -104,17 +129,20 @@ class RoleAssignments:
     def rota(self) -> tuple[str, ...]:
         """Who has which role, and where that is written: `Ops Lead lee (PagerDuty EP_OPS)`."""
         held = ((role, " or ".join(person.id for person in self._of(role))) for role in Role)
-        sources = {**self._duty.sources, **{role: "assigned here" for role, who in self.assigned.items() if who in self.roster.people}}
+        here = {role: "self-declared here" if role in self.claims else "assigned here" for role in self.assigned if self.name(role)}
+        sources = {**self._duty.sources, **here}
         return tuple(f"{role.title} {names} ({sources.get(role, ROSTER_FILE)})" for role, names in held if names)
 
     def _of(self, role: Role) -> tuple[Person, ...]:
-        if assigned := self.roster.people.get(self.assigned.get(role, "")):
+        assigned = self.roster.people.get(self.assigned.get(role, ""))
+        if assigned and role not in self.claims:
             return (assigned,)
         called = (self.roster.people.get(who) for who in self._duty.on_call.get(role, ()))
-        return tuple(filter(None, called)) or self.roster.holders((role,))
+        named = tuple(filter(None, called)) or self.roster.holders((role,))
+        return (assigned, *(person for person in named if person.id != assigned.id)) if assigned else named
 
-    def _acts(self, person: Person, role: Role) -> bool:
-        if self.assigned.get(role) in self.roster.people:
+    def _acts(self, person: Person, role: Role, sure: bool = False) -> bool:
+        if self.assigned.get(role) in self.roster.people and not (sure and role in self.claims):
             return self.assigned[role] == person.id
         known = self.roster.people.get(person.id)
         return known is not None and (role in known.roles or person.id in self._duty.on_call.get(role, ()))

@@ -33,5 +33,6 @@ class Triage(Playbook):
                 "Which playbook is it? Declare it (`incident declare PLAYBOOK --service …`) and answer with its incident id, or with none",
                 roles=(Role.INCIDENT_COMMANDER, Role.OPS_LEAD),
                 example='"inc-20261123-llm-chat" or "none"',
+                facts=incident.as_received(),
             )
             await self.finish(f"triaged: {which}")

@@ -31,6 +31,7 @@ from workflows.errors import HandOver, NotAccepted, RetriesExhausted
 from workflows.first_minutes.freezes import ServiceFreezes
 from workflows.people.background import begun, stopped
 from workflows.people.messages import Message
+from workflows.people.questions import PROPOSER
 from workflows.procedures.rollback import Rollback
 
 NAMED = ("roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain")
@@ -133,12 +134,12 @@ class Procedures:
             raise NotAccepted("say which region: --region eu-west")
         if asked.procedure == "limit" and (asked.rps is None or asked.rps <= 0):
             raise NotAccepted("say how many requests a second are let in: --rps 10")
-        wanted = asked.model_copy(update={"service": asked.service or self._verbs.state.incident.service})
+        wanted = asked.model_copy(update={"service": asked.service or self._verbs.service})
         what = str(self._setting(wanted).of) if asked.procedure in measures() else asked.flag or wanted.service
         why = f": {asked.reason}" if asked.reason else ""
-        self._verbs.state.note("procedure", f"{asked.procedure} {what}{why}", by=asked.by)
+        self._verbs.note(f"{asked.procedure} {what}{why}", "procedure", by=asked.by)
         self._running.append(begun(self._run(wanted)))
-        return f"{asked.procedure} has begun; it asks whatever it needs: {command('incident', 'watch', self._verbs.state.id)}"
+        return f"{asked.procedure} has begun; it asks whatever it needs: {command('incident', 'watch', self._verbs.incident_id)}"
 
     async def stop(self) -> None:
         await stopped(*self._running)
@@ -148,14 +149,15 @@ class Procedures:
         return self._rollbacks.setdefault(service.name, Rollback(self._verbs, self._freezes, service))
 
     async def _run(self, asked: Message) -> None:
+        PROPOSER.set(asked.by)
         try:
             await self._carry_out(asked)
         except HandOver as by_hand:
-            self._verbs.state.note("by hand", f"{asked.procedure}: {by_hand}")
+            self._verbs.note(f"{asked.procedure}: {by_hand}", "by hand")
         except RetriesExhausted as out:
-            self._verbs.state.note("not done", f"{asked.procedure}: {out.why}")
+            self._verbs.note(f"{asked.procedure}: {out.why}", "not done")
         except NotAccepted as wrong:
-            self._verbs.state.note("not done", str(wrong))
+            self._verbs.note(str(wrong), "not done")
 
     async def _carry_out(self, asked: Message) -> None:
         verbs, name, why = self._verbs, asked.service, asked.reason or f"asked for by {asked.by}"
@@ -198,11 +200,6 @@ class Procedures:
     def _setting(self, asked: Message) -> SettingRequest:
         return SettingRequest(asked.procedure, asked.fields, asked.service, self._verbs.policy)
 
-    def _attester(self) -> str:
-        """Who gave the latest answer."""
-        answers = [answer for question in self._verbs.state.approvals.questions for answer in question.answers]
-        return max(answers, key=lambda one: one.at).by
-
     async def _attested(self, task: ByHandOnly) -> None:
         """A task for a person, and their word with the numbers; what is missing is asked for again."""
         verbs = self._verbs
@@ -222,7 +219,7 @@ class Procedures:
                 counted = f"exported to {answer['exported']}, {answer['before']} before, {answer['after']} after"
             if counted or answer == "not done":
                 verbs.note(f"{task.title}: {counted or 'not done'}", "attested")
-                if counted and given.open:
-                    verbs.state.tick(given, self._attester(), counted)
+                if counted:
+                    verbs.attested(given, counted)
                 return
             verbs.note(f"{task.title}: the answer lacks exported, before or after; asked again")

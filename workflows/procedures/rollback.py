@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, cast
 
-from temporalio import workflow
-
 from activities.action import Role, action_of
 from activities.deploys.deploys import Deploys
 from activities.deploys.orders import LATEST, Revision, RevisionsOf, Rollout, ServedBy, Split, ToRevision
@@ -92,8 +90,8 @@ class Rollback:
         """Revisions, permissions, and what is held against them, as of now: read again before every step that stands on it."""
         verbs, name = self._verbs, self._service.name
         rollout = (await verbs.do(Deploys.survey, RevisionsOf(service=self._service))).where_it_serves()
-        oldest = min((one.created_at for one in rollout.revisions), default=workflow.now())
-        since = ChangesSince(look_back=max(workflow.now() - oldest, timedelta(0)) * verbs.policy.pace + timedelta(minutes=1))
+        oldest = min((one.created_at for one in rollout.revisions), default=verbs.clock())
+        since = ChangesSince(look_back=max(verbs.clock() - oldest, timedelta(0)) * verbs.policy.pace + timedelta(minutes=1))
         gate, blocked, changes = await verbs.together(
             verbs.try_to_read(WriteGates.read, WriteGates.look(WriteGateOf(service=name))),
             verbs.try_to_read(Organisation.blocked, ReadAll()),
@@ -110,7 +108,7 @@ class Rollback:
 
         `serving`: what was to be left when it was asked. If people have brought the target about by hand meanwhile, that is adopted.
         """
-        if self._verbs.state.rehearsing:
+        if self._verbs.rehearsing:
             return False
         rollout, known = await self._survey()
         targets = known.targets(rollout, self._numbers, serving, self._pin.left - serving)
@@ -138,7 +136,7 @@ class Rollback:
             return RollbackEnd("did not help", "it did not help, and no other revision may be rolled back to")
         fix = f"Fix {service.name} forward: build a hotfix, and let it pass the change freeze by its digest"
         exempt = ("--service", service.name, "--digest", ("sha256:", Var("DIGEST")), "--purpose", ExemptionPurpose.HOTFIX.value)
-        way = (command("incident", "freeze", "exempt", verbs.state.id, *exempt),)
+        way = (command("incident", "freeze", "exempt", verbs.incident_id, *exempt),)
         verbs.task(fix, Role.OPS_LEAD, way)
         return RollbackEnd("no target", "no revision may be rolled back to", "; ".join((fix, *way)))
 
@@ -158,7 +156,7 @@ class Rollback:
             before=rollout.splits(), versions=rollout.versions(),
         )  # fmt: skip
         # A rollback is a deploy: while we freeze deploys it runs under a single-use exemption of its own (INV-4).
-        exemption = ExemptDeploy(service=service, holder=verbs.state.id, artefact=target.digest, purpose=ExemptionPurpose.ROLLBACK)
+        exemption = ExemptDeploy(service=service, holder=verbs.incident_id, artefact=target.digest, purpose=ExemptionPurpose.ROLLBACK)
         exempted = self._freezes.holds(service)
         terms = ApprovalTerms(
             asks=f"Roll {service.name} back to {target.id}?",
@@ -216,26 +214,26 @@ class Rollback:
         `left`: what serves by the platform's word; where others altered the revision on its way it has another name.
         """
         verbs, numbers = self._verbs, self._numbers
-        deadline = workflow.now() + verbs.policy.paced(numbers.proven_within)
-        judged = workflow.now() + verbs.policy.paced(verbs.policy.mitigated_window)
+        deadline = verbs.clock() + verbs.policy.paced(numbers.proven_within)
+        judged = verbs.clock() + verbs.policy.paced(verbs.policy.mitigated_window)
         also = tuple(sorted({name for split in left.values() for name in split} - {revision, LATEST}))
         asked = ServedBy(service=self._service, revision=revision, also=also, samples=numbers.samples)
         while True:
             sampled = await verbs.do(Deploys.served_by, asked)
             if sampled.everywhere(numbers.served_share, numbers.least_answers):
                 return True
-            if workflow.now() >= deadline:
+            if verbs.clock() >= deadline:
                 verbs.note(f"customers do not get {revision} everywhere: {sampled.by_region}")
                 return False
             await verbs.rest(numbers.look_again, f"until customers get {revision}")
-            if workflow.now() >= judged and self._worse(before, await verbs.read(Telemetry.impact, self._surface())):
+            if verbs.clock() >= judged and self._worse(before, await verbs.read(Telemetry.impact, self._surface())):
                 return False
 
     async def _helped(self, before: ServiceHealth) -> Attempt:
         """Third proof: what customers meet is better. Clearly worse is enough to stop; without data there is no claim, and a person decides."""
         verbs, numbers, service = self._verbs, self._numbers, self._service.name
-        deadline, now = workflow.now() + verbs.policy.paced(numbers.proven_within), before
-        while workflow.now() < deadline:
+        deadline, now = verbs.clock() + verbs.policy.paced(numbers.proven_within), before
+        while verbs.clock() < deadline:
             await verbs.rest(verbs.policy.mitigated_window, "whether the rollback helps")
             now = await verbs.read(Telemetry.impact, self._surface())
             if verbs.impact.better(before, now):

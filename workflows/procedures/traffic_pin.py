@@ -109,14 +109,12 @@ class TrafficPin:
         """It may be in force from now on: the platform is about to be asked. None where the platform pins nothing: there is nothing to keep."""
         if not all(serving.pins for serving in rollout.regions.values()):
             return None
-        pin = self._verbs.register(PINNED, Pin(service=self._service, revision=revision, prior=rollout))
-        pin.assumed = self._verbs.assumes(Deploys.shift)
-        return pin
+        return self._verbs.register(PINNED, Pin(service=self._service, revision=revision, prior=rollout))
 
     def took(self, pin: Imposed | None) -> None:
         """The platform says that it is so; an earlier pin of this service has given way."""
         if pin is not None:
-            pin.certain = True
+            self._verbs.confirmed(pin)
             for earlier in [other for other in self.standing if other is not pin]:
                 self._verbs.unregister(earlier)
 
@@ -125,9 +123,9 @@ class TrafficPin:
         verbs = self._verbs
         if pin is None:
             verbs.note(f"{self._service.name} runs on {revision}; the next deploy replaces it: only the change freeze holds it there")
-        elif not pin.assumed:
+        elif not verbs.assumes(Deploys.shift):
             verbs.note(pin.order.effect())
-        elif verbs.state.shadow:
+        elif verbs.shadow:
             verbs.expect_in_shadow(pin, rollout, Deploys.shift)
 
     async def end(self, *, asked: bool = False) -> None:
@@ -136,11 +134,11 @@ class TrafficPin:
         `asked`: a person wants it now, so a pin that somebody keeps is ended as well.
         """
         verbs, pin = self._verbs, next(iter(self.standing), None)
-        if pin is None or (pin.held_by and not asked):
+        if pin is None or (verbs.kept_by(pin) and not asked):
             if asked:
                 verbs.note(f"{self._service.name} is not pinned by this incident: there is nothing to return from")
             return
-        if pin.assumed and verbs.state.shadow:  # nothing is pinned by us, and how people go on is theirs
+        if verbs.assumes(Deploys.shift) and verbs.shadow:  # nothing is pinned by us, and how people go on is theirs
             verbs.unregister(pin)
             return
         rollout = await verbs.do(Deploys.survey, RevisionsOf(service=self._service))
@@ -211,7 +209,7 @@ class TrafficPin:
                 asks=f"Keep {service} on {revision}? There is no fixed build that has passed a canary",
                 roles=(Role.INCIDENT_COMMANDER, Role.OPS_LEAD),
                 effect="the pin stays in force in your name: later deploys get no traffic until somebody sends it to them",
-                inverse=f"`{shell.command('incident', 'do', 'return-to-latest', verbs.state.id, '--service', service)}`, or by hand as below",
+                inverse=f"`{shell.command('incident', 'do', 'return-to-latest', verbs.incident_id, '--service', service)}`, or by hand as below",
                 by_hand=tuple(line for pin in self.standing for line in pin.undo.by_hand()),
             )
         )  # fmt: skip
@@ -252,7 +250,7 @@ class SafeTrial:
             return
         imposed = self._verbs.register(TRIED, Trial(moved=canary))
         if await self._verbs.propose(Deploys.shift, canary, under=grant):
-            imposed.certain = True
+            self._verbs.confirmed(imposed)
         elif not await still_begun(self._verbs, imposed):
             return
         self._imposed = imposed

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from activities.action import Call, Refused
-from activities.identity.codes import NOT_COUNTED, Codes, Identify, Identities, Identity, SeenCodes
+from activities.identity.codes import COMMANDS, NOT_COUNTED, Codes, Identify, Identities, Identity, SeenCodes
 from activities.ledger.database import LedgerDown
 from activities.ledger.ledger import Ledger
 from activities.organisation.organisation import Organisation
@@ -93,6 +93,18 @@ async def test_a_code_names_its_owner_and_its_question_whatever_the_sender_claim
     found = await _identified(identities, call, code=CODES.mint("dana", INCIDENT, 1, "aa").lower(), claims="lee")
     assert (found.person and found.person.id, found.question, found.verified, found.why) == ("dana", 1, True, "")
     assert set(found.roster.people) == {"dana", "lee"}
+
+
+async def test_a_code_for_commands_names_its_owner_and_no_question(identities: Identities, call: Callable[..., Call]) -> None:
+    """Whether it was used or has expired: it proves nothing, and says where another comes from."""
+    used, expired = (CODES.mint("dana", INCIDENT, COMMANDS, digest) for digest in ("cc", "dd"))
+    resume = Identify(incident_id=INCIDENT, verdict="resume", message="m1", code=used, questions=(*QUESTIONS, (COMMANDS, "cc", 1)))
+    found = await identities.identify(resume, call())
+    assert (found.person and found.person.id, found.question, found.verified) == ("dana", COMMANDS, True)
+    again = await identities.identify(resume.model_copy(update={"message": "m2"}), call())
+    assert again.owner and (again.owner.id, again.verified) == ("dana", False) and "used already, for resume" in again.why
+    late = await _identified(identities, call, code=expired)
+    assert not late.verified and all(f"incident code {INCIDENT} sends another" in one.why for one in (again, late))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from activities.action import Call, NotYet, Refused, Role
 from activities.chat.slack import Slack
-from activities.identity.codes import Codes
+from activities.identity.codes import COMMANDS, Codes
 from activities.kit.http import HttpClient
 from activities.organisation.people import Person
 from activities.paging.orders import AcknowledgementOf, Ask, NotePage, Page, Remind, ResolvePage
@@ -65,6 +65,15 @@ async def test_a_reminder_comes_by_message_and_by_page_where_that_does_not_arriv
     assert [text.partition(" [")[0] for text in _heard(world, "noor")] == ["the update is due at 12:36"]
     with pytest.raises(NobodyReached):
         await pager.remind(order.model_copy(update={"people": (NOOR.model_copy(update={"slack": "", "pager": ""}),)}), keyed)
+
+
+async def test_a_code_for_commands_goes_to_its_owner_and_into_no_record(pager: Pager, world: World, call: Calls) -> None:
+    order = Remind(incident_id=INCIDENT, people=(DANA,), text="asked for in your name", code_digest="d1", nth=1)
+    effect = await pager.remind(order, call(key=f"{INCIDENT}/pager.remind/1"))
+    (text,) = _heard(world, "dana", "dm")
+    code = _code(DANA, COMMANDS)
+    assert text.startswith("asked for in your name\n") and f"--code {code}" in text and f'`"{code}"`' in text
+    assert code not in effect.model_dump_json() and code not in "".join(order.by_hand())
 
 
 @pytest.mark.parametrize(("mode", "times"), MISHAPS[:-1])

@@ -115,7 +115,8 @@ class Driven:
         details = WorkflowInstanceDetails(
             payload_converter_factory=data_converter._new_payload_converter,
             failure_converter_class=data_converter.failure_converter_class, interceptor_classes=(), defn=defn, info=info,
-            randomness_seed=7, extern_functions={"__temporal_assert_local_activity_valid": lambda name: None}, disable_eager_activity_execution=True, worker_level_failure_exception_types=(),
+            randomness_seed=7, extern_functions={"__temporal_assert_local_activity_valid": lambda name: None},
+            disable_eager_activity_execution=True, worker_level_failure_exception_types=(),
             patch_activation_callback=None, last_completion_result=Payloads(), last_failure=None,
         )  # fmt: skip
 

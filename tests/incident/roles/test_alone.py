@@ -80,7 +80,7 @@ async def test_whoever_hears_of_nobody_else_is_alone_until_somebody_speaks(tmp_p
         await incident.pass_time(timedelta(minutes=21))
         assert "nobody else has acknowledged" in await incident.hears("solo: dana is alone")
         assert (await incident.status()).solo
-        await incident.say("assign", {"role": "ops_lead", "to": "dana", "by": "dana"})  # alone there is nobody to delegate to
+        await incident.verified("assign", "dana", role="ops_lead", to="dana")  # alone there is nobody to delegate to
         await incident.say("acknowledge", {"by": "lee"})
         assert "not alone any more" in await incident.hears("lee has answered")
         assert not (await incident.status()).solo

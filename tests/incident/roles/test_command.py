@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from activities.action import Role
+from activities.identity.codes import COMMANDS
 from practice.faces.slack.records import Channels
 from tests.incident.roles.outage import MINUTE, heard, incident_of, when
 from tests.stage.drill import drill
@@ -31,21 +32,23 @@ async def test_command_changes_hands_by_offer_and_acceptance_both_on_the_record(
         question = await incident.question("over from aurora")
         await incident.say("acknowledge", {"by": "dana"})
         assert "only dana may hand command over" in await incident.refused(
-            "assign", {"role": "incident_commander", "to": "kim", "by": "kim"}
+            "assign", {"role": "incident_commander", "to": "kim", "code": await incident.command_code("kim")}
         )
-        said = await incident.say("assign", {"role": "incident_commander", "to": "kim", "by": "dana"})
+        said = await incident.verified("assign", "dana", role="incident_commander", to="kim")
         assert "offered to kim" in said and "stays with dana" in said
         status = await incident.status()
         assert status.commander == "dana" and status.offers == {Role.INCIDENT_COMMANDER: "kim"}
         await when(lambda: any("To accept" in text for text in heard(stage, "kim", "dm")), incident, "the offer on kim's phone")
         await incident.say("acknowledge", {"by": "lee"})
         assert (await incident.status()).commander == "dana"
-        assert "kim is Incident Commander" in await incident.say("acknowledge", {"by": "kim"})
+        refused = await incident.refused("acknowledge", {"by": "kim"})
+        assert "accept Incident Commander must be verified (C2)" in refused and (await incident.status()).commander == "dana"
+        assert "kim is Incident Commander" in await incident.say("acknowledge", await stage.code("kim", COMMANDS, incident.used))
         status = await incident.status()
-        assert status.commander == "kim" and not status.offers
+        assert status.commander == "kim" and not status.offers and not status.self_declared
         lines = [line for line in await incident.timeline() if line.startswith(("offered: ", "accepted: "))]
         assert [line.partition(";")[0] for line in lines] == [
-            "offered: dana offers Incident Commander to kim", "accepted: kim is Incident Commander (was dana), offered by dana",
+            "offered: dana offers Incident Commander to kim", "accepted: kim is Incident Commander (was dana), offered by dana (verified)",
         ]  # fmt: skip
         assert "dana is not" in await incident.refused(
             "approve", {"question": question.number, "code": await stage.code("dana", question.number)}
@@ -59,10 +62,9 @@ async def test_who_takes_up_a_role_is_shown_and_at_sev1_the_commander_does_not_l
         assert "as Ops Lead" in await incident.say("acknowledge", {"by": "lee"})
         await incident.say("acknowledge", {"by": "dana"})
         assert (await incident.status()).roles == {Role.SCRIBE: "timeline bot", Role.OPS_LEAD: "lee", Role.INCIDENT_COMMANDER: "dana"}
-        assert "does not also lead operations" in await incident.refused("assign", {"role": "ops_lead", "to": "dana", "by": "dana"})
-        assert "does not also lead operations" in await incident.refused(
-            "assign", {"role": "incident_commander", "to": "lee", "by": "dana"}
-        )
+        for role, to in (("ops_lead", "dana"), ("incident_commander", "lee")):
+            sent = {"role": role, "to": to, "code": await incident.command_code("dana")}
+            assert "does not also lead operations" in await incident.refused("assign", sent)
         assert "kim may not stand down" in await incident.refused("stand_down", {"by": "kim", "reason": "x"})
         assert "kim may not lower" in await incident.refused("reclassify", {"severity": "SEV-2", "by": "kim", "reason": "x"})
         await incident.say("pause", {"by": "kim", "reason": "stopping is never made harder"})
@@ -94,7 +96,7 @@ async def test_while_nobody_commands_the_executive_may_give_command_and_it_count
     async with incident_of(tmp_path) as (_, incident):
         await incident.question("over from aurora")
         assert "lee may not assign" in await incident.refused("assign", {"role": "incident_commander", "to": "lee", "by": "lee"})
-        assert "kim is Incident Commander" in await incident.say("assign", {"role": "incident_commander", "to": "kim", "by": "pat"})
+        assert "kim is Incident Commander" in await incident.verified("assign", "pat", role="incident_commander", to="kim")
         status = await incident.status()
         assert status.commander == "kim" and status.acknowledged_at is not None
         assert "pat may not assign" in await incident.refused("assign", {"role": "ops_lead", "to": "ravi", "by": "pat"})
@@ -109,7 +111,8 @@ async def test_a_commander_who_falls_silent_over_a_decision_is_paged_and_the_dep
         ((line, minute),) = await minutes_of(incident, "silent")
         assert line.startswith("dana commands and has not answered [") and 20 <= minute <= 26
         assert (await incident.status()).offers == {Role.INCIDENT_COMMANDER: "kim"}
-        await incident.say("acknowledge", {"by": "kim"})
+        assert "accept Incident Commander must be verified" in await incident.refused("acknowledge", {"by": "kim"})
+        await incident.verified("acknowledge", "kim")  # the code that came with the offer has expired
         assert (await incident.status()).commander == "kim"
 
 
@@ -157,9 +160,11 @@ async def test_lowering_a_restricted_incident_takes_security_too(tmp_path: Path)
     """The commander's word alone is kept, and named as incomplete (spec §3, de-escalation)."""
     async with incident_of(tmp_path, more=SAM, severity=1, restricted=True) as (_, incident):
         await incident.say("acknowledge", {"by": "dana"})
-        said = await incident.say("reclassify", {"severity": "SEV-2", "by": "dana", "reason": "one tenant only"})
+        said = await incident.verified("reclassify", "dana", severity="SEV-2", reason="one tenant only")
         assert "until Security Lead says so too" in said and (await incident.status()).severity == 1
         assert "lee may not lower" in await incident.refused("reclassify", {"severity": "SEV-2", "by": "lee", "reason": "x"})
-        refused = await incident.refused("reclassify", {"severity": "SEV-2", "by": "sam", "reason": "contained"})
+        by_name = {"severity": "SEV-2", "by": "sam", "reason": "contained"}
+        assert "must be verified" in await incident.refused("reclassify", by_name)
+        refused = await incident.refused("reclassify", {**by_name, "code": await incident.command_code("sam")})
         assert "stays SEV-1" in refused and "mitigation is not verified" in refused and "Security" not in refused
         assert re.search(r"consent: dana would lower it to SEV-2", "\n".join(await incident.timeline()))

@@ -47,7 +47,7 @@ async def test_nothing_is_lifted_on_the_word_of_a_200(tmp_path: Path, route: str
         await incident.answer("from retrieval only")
         await incident.hears("done: models.degrade")
         await stage.inject(route, "nothing_changed")
-        await incident.say("stand_down", {"by": "dana", "reason": "drill"})
+        await incident.verified("stand_down", "dana", reason="drill")
         status = await incident.ends()
         assert incident.done(verb) == []
         assert [m.held_by for m in status.in_force if m.target.startswith(named)], status.in_force

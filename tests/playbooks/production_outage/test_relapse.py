@@ -5,25 +5,18 @@ from pathlib import Path
 
 from activities.action import Role
 from tests.incident.test_comms import pages, published
-from tests.stage.drill import Drill
 from tests.stage.outages import MINUTE, makes, mended, outage, quick, story
-from tests.stage.running import RunningIncident
 from workflows.incident import Phase, QuestionState, State
 
 ROUNDS = 'impact_looked_at = "PT1M"'
-
-
-async def recovering(stage: Drill, incident: RunningIncident) -> None:
-    """Up to the question whether things may be put back: the impact has ended, and we hold measures."""
-    await incident.answer("Publish this incident")
-    await incident.question("Put back what was", skip=MINUTE)
 
 
 async def test_impact_that_returns_in_recovery_takes_the_playbook_back_to_mitigation(tmp_path: Path) -> None:
     """A person is being asked: the question is withdrawn, people are paged, the public reads Identified; and it ends well all the same."""
     fault = {"kind": "dependency", "dependency": "cache", "rate": 0.7, "for_seconds": 400}
     async with outage(tmp_path, policy=quick(top=ROUNDS), fault=fault) as (stage, incident):
-        await recovering(stage, incident)
+        await incident.answer("Publish this incident")
+        await incident.question("Put back what was", skip=MINUTE)
         before = await incident.status()
         asked = next(q for q in before.asking if "Put back what was" in q.asks)
         limits = len(incident.done("edge.limit"))
@@ -45,14 +38,16 @@ async def test_impact_that_returns_in_recovery_takes_the_playbook_back_to_mitiga
 
 
 async def test_after_enough_rounds_people_carry_on_by_hand(tmp_path: Path) -> None:
-    """Not for ever: what comes back once more than policy allows is handed over."""
+    """Not for ever: what comes back once more than policy allows is handed over. Here it comes back in the first window of stability."""
     fault = {"kind": "dependency", "dependency": "cache", "rate": 0.7, "for_seconds": 400}
     async with outage(tmp_path, policy=quick(top=ROUNDS + "\nrelapses = 0"), fault=fault) as (stage, incident):
-        await recovering(stage, incident)
+        await incident.is_in(Phase.RECOVERY, skip=timedelta(seconds=10))
         await makes(stage, "service-faults", service="api", kind="region", rate=0.5)
         line = await incident.hears("handed over:", skip=MINUTE)
         assert "the impact has come back 1 times" in line
-        assert (await incident.status()).mitigated_at is None
+        status = await incident.status()
+        assert status.mitigated_at is None
+        assert not any("Put back what was" in q.asks for q in status.questions), "nobody was waited for"
 
 
 async def test_its_own_alert_forbids_to_call_it_mitigated_and_one_that_lingers_is_asked_about(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
 from workflows.engine.verbs import Verbs
 from workflows.errors import RetriesExhausted
+from workflows.incident import worst
 from workflows.people.background import together
+from workflows.people.questions import PROPOSER
 from workflows.status import Planned, Status
 
 
@@ -28,6 +30,7 @@ async def declare(state: IncidentState, invoker: Invoker) -> None:
     if incident.severity is not None:
         state.severity = state.peak_severity = min(state.card.floor, incident.severity)
     state.alerts += 1 if incident.delivery else 0
+    state.urgency = worst(state.urgency, state.severity, incident.urgency or state.severity)
     if incident.delivery and (alert := incident.labels.get("alertname")):
         state.follow_alert(alert, incident.labels, firing=True)
     state.restricted = state.restricted or incident.restricted
@@ -56,6 +59,7 @@ async def ask_for_the_service(verbs: Verbs) -> None:
         roles = (Role.INCIDENT_COMMANDER, *state.card.lead, Role.DEPUTY)
         value = await verbs.ask("Which service is affected?", roles=roles, example='"chat"')
         service = str(value.get("service", "") if isinstance(value, dict) else value or "").strip()
+    PROPOSER.set("")  # it says what is affected, and chooses nothing that is done about it
     state.incident = state.incident.model_copy(update={"service": service})
     state.note("scope", f"service: {service}")
 

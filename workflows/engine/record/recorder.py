@@ -56,7 +56,8 @@ class Recorder:
             service=state.incident.service, source=state.incident.source, dedup_key=state.incident.dedup_key,
             started_at=state.incident.started_at, state=state.run_state, commander=state.commander(),
             roles={Role.SCRIBE: INTERIM_SCRIBE, **{role: roles.name(role) for role in (*roles.confirmed, *roles.assigned)}},
-            updated_at=workflow.now(), in_force=state.measures.in_force(), questions=state.approvals.questions, checklist=state.checklist(),
+            updated_at=workflow.now(), self_declared=roles.self_declared(),
+            in_force=state.measures.in_force(), questions=state.approvals.questions, checklist=state.checklist(),
             plan=[one for one in state.plan if (one.verb, one.target, one.says) not in begun],  # what was not begun since it was made
             entries=len(state.timeline.entries), pace=state.policy.pace, solo=bool(roles.solo),
             because=state.because, may_write=state.policy.write_access if state.mode == "shadow" else (),

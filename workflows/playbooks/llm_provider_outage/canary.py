@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-from temporalio import workflow
-
-from activities.action import Grant, Role, action_of
+from activities.action import Grant, Role
 from activities.metrics.telemetry import ProviderGate, Telemetry
 from activities.models.canary_core import Verdict, ladder
 from activities.models.candidates import Candidate
@@ -15,10 +13,8 @@ from activities.models.routes import EVERYBODY, RouteOf, Shift, Watch, Watched
 from workflows.engine.proof.proof import Wait, minutes
 from workflows.engine.verbs import Verbs
 from workflows.incident import QuestionDraft, Silence
-from workflows.people.background import beside
 from workflows.people.questions import ApprovalTerms
 from workflows.playbooks.llm_provider_outage.traffic import Traffic
-from workflows.status import StepState
 
 
 class CanaryBack:
@@ -47,8 +43,8 @@ class CanaryBack:
         False when it takes longer than policy waits, or when the fallback provider fails meanwhile (then `fallback_failed` says so).
         """
         verbs, policy, primary, over = self._verbs, self._policy, self._traffic.primary, self._traffic.no_return_before
-        while workflow.now() < over:
-            look = min(over, workflow.now() + verbs.policy.paced(policy.log_window))
+        while verbs.clock() < over:
+            look = min(over, verbs.clock() + verbs.policy.paced(policy.log_window))
             await verbs.until(look, f"flap lock: no return before {over:%H:%M:%S} UTC")
             if fallback is not None and await self._fallback_fails(fallback):
                 return False
@@ -147,7 +143,7 @@ class CanaryBack:
         """Stand on one step until there is enough evidence. True: go to the next. False: fall back."""
         verbs = self._verbs
         while True:
-            if workflow.now() > grant.expires_at:
+            if verbs.clock() > grant.expires_at:
                 verbs.note("Failback approval expired: falling back; another attempt is asked for again")
                 return False
             if shift is not None and not await verbs.impose(FAILED_OVER, shift, under=grant, onto=self._traffic.imposed):
@@ -179,14 +175,5 @@ class CanaryBack:
 
     async def _watch(self, order: Watch) -> Watched | None:
         """The watching activity, stopped at once by an alarm in scope. None: vetoed."""
-        verbs, state = self._verbs, self._verbs.state
-        route = await verbs.read(Models.route, RouteOf(route=order.route))
-        state.alarm = ""
-        async with beside(verbs.do(Models.watch, order.model_copy(update={"epoch": route.epoch}))) as watch:
-            await workflow.wait_condition(lambda: watch.done() or bool(state.alarm))
-            watched = watch.done()
-        if watched:
-            return watch.result()
-        watching = next(s for s in reversed(state.steps) if s.verb == action_of(Models.watch).name)
-        state.end(watching, StepState.FAILED, f"vetoed: {state.alarm}")
-        return None
+        route = await self._verbs.read(Models.route, RouteOf(route=order.route))
+        return await self._verbs.until_alarmed(Models.watch, order.model_copy(update={"epoch": route.epoch}))

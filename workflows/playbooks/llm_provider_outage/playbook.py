@@ -15,6 +15,7 @@ from activities.models.routes import RouteOf
 from workflows.incident import Card, Incident, Severity
 from workflows.playbook import Playbook
 from workflows.playbooks.llm_provider_outage.canary import CanaryBack
+from workflows.playbooks.llm_provider_outage.findings import lowest_tier, reasons, tiers
 from workflows.playbooks.llm_provider_outage.traffic import Traffic
 
 HEAVY = ("tools.high_psu", "batch.enabled", "scheduler.enabled", "orchestrator.autonomy")
@@ -43,7 +44,7 @@ class LLMProviderOutage(Playbook):
             traffic = Traffic(self, route.alias, incident.provider or route.primary())
             primary = traffic.primary
             seen = await traffic.survey()
-            self.classify(traffic.facts(seen), seen.radius)
+            self.classify(seen.facts(numbers.log_window), seen.radius)
             if elsewhere := traffic.not_an_outage(seen.calls):
                 self.hand_over(elsewhere)
             if seen.probed.ok:
@@ -55,11 +56,11 @@ class LLMProviderOutage(Playbook):
                 fallback, tenants, served = seen.fallback, seen.tenants, seen.served
                 await self.impose(BACKED_OFF, back_off(numbers.back_off, service))
                 moved, *_ = await self.together(
-                    traffic.fail_over(served, fallback, facts=traffic.tiers(tenants, served)),
+                    traffic.fail_over(served, fallback, facts=tiers(tenants, served)),
                     *(self.impose(SWITCHED_OFF, switch_off(flag, f"{primary} is out", self.policy)) for flag in HEAVY),
-                    self.impose(DEGRADED, degrade(service, seen.degraded), facts=traffic.reasons(tenants, seen.no_room, fallback)),
+                    self.impose(DEGRADED, degrade(service, seen.degraded), facts=reasons(tenants, seen.no_room, fallback)),
                 )
-                while moved.saturated and (shed := traffic.lowest_tier(tenants, served)) != served:
+                while moved.saturated and (shed := lowest_tier(tenants, served)) != served:
                     await self.impose(DEGRADED, degrade(service, shed), facts=(f"{moved.to} cannot carry everybody",))
                     served = tuple(tenant for tenant in served if tenant not in shed)
                     moved = await traffic.fail_over(served, fallback)

@@ -1,15 +1,13 @@
-"""The traffic of one route: what triage says about it, and moving it to the fallback provider in steps. The decisions stay in the playbook."""
+"""The traffic of one route: looking at it, and moving it to the fallback provider in steps. The decisions stay in the playbook."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from temporalio import workflow
-
 from activities.action import Grant, Role
-from activities.metrics.telemetry import BlastRadius, Surface, Telemetry
-from activities.models.candidates import SHED_FIRST, Candidate, Probe, Probed, Split, Survey, TenantSplit
-from activities.models.logs import Calls, ErrorClass, Log, Served
+from activities.metrics.telemetry import Surface, Telemetry
+from activities.models.candidates import Candidate, Probe, Split, Survey, TenantSplit
+from activities.models.logs import Calls, Log, Served
 from activities.models.models import FAILED_OVER, Models
 from activities.models.routes import RouteOf, Shift
 from workflows.engine.measures import Imposed
@@ -17,15 +15,7 @@ from workflows.engine.proof.proof import minutes
 from workflows.engine.verbs import Verbs
 from workflows.incident import QuestionDraft, Silence
 from workflows.people.questions import ApprovalTerms
-from workflows.severity.facts import Facts, Scope, Slo
-from workflows.severity.readings import samples
-
-ANOTHER_PLAYBOOK = {
-    ErrorClass.SPEND_CAP: "our spend cap is reached, the provider is well: §2.6 cost runaway",
-    ErrorClass.AUTH: "our key is refused: §2.10 secret compromise",
-    ErrorClass.BAD_REQUEST: "our requests are refused as malformed: §2.7, roll the prompt back",
-    ErrorClass.CONTENT_FILTER: "the provider's content filter refuses: §2.3 prompt injection",
-}
+from workflows.playbooks.llm_provider_outage.findings import ANOTHER_PLAYBOOK, Seen
 
 
 @dataclass(frozen=True)
@@ -42,31 +32,13 @@ class RampResult:
         return self.reached >= 1.0
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What was found of a route and its providers."""
-
-    calls: Calls
-    probed: Probed
-    radius: BlastRadius
-    fallback: Candidate | None
-    tenants: TenantSplit
-    served: tuple[str, ...]  # whom the fallback provider takes
-    no_room: tuple[str, ...]
-
-    @property
-    def degraded(self) -> tuple[str, ...]:
-        return self.tenants.stuck + self.no_room
-
-
 class Traffic:
     """One route between its primary and its fallback provider: what is in force, and how soon traffic may return."""
 
     def __init__(self, verbs: Verbs, route: str, primary: str) -> None:
         self._verbs, self._policy = verbs, verbs.policy.provider_outage
         self.route, self.primary = route, primary
-        self.no_return_before = workflow.now()
-        self._rounds = 0
+        self.no_return_before, self._rounds = verbs.clock(), 0
         verbs.evidence_about(f"provider/{primary}")
 
     async def survey(self) -> Seen:
@@ -76,7 +48,7 @@ class Traffic:
             verbs.do(Models.calls, Log(route=route, window=policy.log_window)),
             verbs.do(Models.probe, Probe(provider=primary, route=route)),
             verbs.do(Models.survey, Survey(route=route, primary=primary)),
-            verbs.do(Telemetry.blast_radius, Surface(service=verbs.state.incident.service)),
+            verbs.do(Telemetry.blast_radius, Surface(service=verbs.service)),
         )
         fallback = found.fallback(headroom=policy.headroom)
         tenants = await verbs.do(Models.split, Split(route=route, primary=primary, to=fallback.id if fallback else ""))
@@ -94,8 +66,8 @@ class Traffic:
 
     def lock(self, duration: timedelta) -> None:
         """No return for so long from now: a provider that comes and goes must not take the traffic with it."""
-        if not self._verbs.state.rehearsing:
-            self.no_return_before = max(self.no_return_before, workflow.now() + self._verbs.policy.paced(duration))
+        if not self._verbs.rehearsing:
+            self.no_return_before = max(self.no_return_before, self._verbs.clock() + self._verbs.policy.paced(duration))
 
     def failing(self, calls: Calls, provider: str) -> bool:
         return calls.failed_share(provider) > self._policy.error_ratio
@@ -123,39 +95,6 @@ class Traffic:
         """Whom the fallback provider takes: all who permit it, or as many as it has room for, by priority tier (A.2 M3); and who has no room."""
         headroom = self._policy.headroom
         return (tenants.movable, ()) if by is None or by.carries(headroom) >= 1 else tenants.by_priority(by.free_rps / headroom)
-
-    def facts(self, seen: Seen) -> Facts:
-        """What triage found, as the severity function reads it. A fallback that some tenants cannot use is not adequate."""
-        return Facts(
-            provider_down=not seen.probed.ok,
-            fallback_adequate=seen.fallback is not None and not seen.degraded,
-            provider_spend_cap=seen.probed.spend_capped,
-            err_ratio=seen.radius.error_ratio_by_region,
-            sample_count=samples(seen.radius),
-            duration_s=self._policy.log_window.total_seconds(),
-            regions_total=len(seen.radius.error_ratio_by_region) or None,
-            scope=Scope.FEATURE,
-            tenant_ratio=seen.radius.tenant_ratio,
-            tenant_count=len(seen.radius.tenants),
-            slo=Slo.LIKELY,
-        )
-
-    def tiers(self, tenants: TenantSplit, moving: Sequence[str]) -> tuple[str, ...]:
-        counted = {tier: sum(tenants.tiers.get(t) == tier for t in moving) for tier in reversed(SHED_FIRST)}
-        return ("tenants: " + ", ".join(f"{n} {tier}" for tier, n in counted.items() if n),) if any(counted.values()) else ()
-
-    def reasons(self, tenants: TenantSplit, no_room: Sequence[str], by: Candidate | None) -> tuple[str, ...]:
-        permission = "; ".join(sorted({tenants.reasons.get(t, "not permitted") for t in tenants.stuck}))[:200]
-        room = (f"{', '.join(no_room)}: {by.id} has room for {by.free_rps:g} requests/s only",) if by and no_room else ()
-        return ((f"{', '.join(tenants.stuck)}: {permission}",) if tenants.stuck else ()) + room
-
-    def lowest_tier(self, split: TenantSplit, among: Sequence[str]) -> tuple[str, ...]:
-        """The tenants to degrade first so that the rest may be served."""
-        for tier in SHED_FIRST:
-            found = tuple(t for t in among if split.tiers.get(t) == tier)
-            if found and len(found) < len(among):
-                return found
-        return tuple(among)
 
     async def fail_over(self, tenants: Sequence[str], to: Candidate | None, facts: tuple[str, ...] = ()) -> RampResult:
         """Ramp these tenants to a candidate, because a step change can overload it. One question for the whole ramp, unless two people signed it."""
@@ -190,7 +129,7 @@ class Traffic:
 
     async def _still_healthy(self, to: Candidate) -> bool:
         """A probe that is too old is not believed (A.2 T3): the question may have waited for long."""
-        if self._verbs.state.rehearsing or workflow.now() - to.probe.at <= self._verbs.policy.paced(self._policy.probe_age):
+        if self._verbs.rehearsing or self._verbs.clock() - to.probe.at <= self._verbs.policy.paced(self._policy.probe_age):
             return True
         again = await self._verbs.do(Models.survey, Survey(route=self.route, primary=self.primary))
         found = again.of(to.id)
@@ -223,7 +162,7 @@ class Traffic:
         verbs, policy, waited = self._verbs, self._policy, self._policy.ramp_step
         while True:
             calls = await verbs.do(Models.calls, self.latest_calls(waited))
-            if verbs.state.rehearsing or verbs.assumes(Models.shift) or calls.n(provider) >= policy.ramp_least_calls:
+            if verbs.rehearsing or verbs.assumes(Models.shift) or calls.n(provider) >= policy.ramp_least_calls:
                 return calls
             if waited >= policy.ramp_patience:
                 decision = await verbs.confirm(
@@ -238,13 +177,16 @@ class Traffic:
             waited += policy.ramp_step
 
     async def _down(self, to: Candidate) -> bool:
-        """Whether it fails without our load too: full is well again as soon as the traffic is gone. Says what both providers stand on."""
-        probed = await self._verbs.do(Models.probe, Probe(provider=to.id, route=self.route))
-        if probed.ok:
+        """Whether it fails without the last step's load too: one that was only full recovers. Says what both providers stand on."""
+        verbs, order = self._verbs, Probe(provider=to.id, route=self.route)
+        if (await verbs.do(Models.probe, order)).ok:
+            return False
+        await verbs.rest(self._policy.ramp_step, f"whether {to.id} recovers from the load that was taken off it")
+        if (await verbs.do(Models.probe, order)).ok:
             return False
         shared = ", ".join(to.shared_with_primary)
         why = f"it shares {shared} with {self.primary}" if shared else f"nothing is known that it shares with {self.primary}"
-        self._verbs.note(f"{to.id} is down too, and not only full: probes fail without our traffic; {why}")
+        verbs.note(f"{to.id} is down too, and not only full: probes fail still after the load of the last step was taken off it; {why}")
         return True
 
     def _shift(self, tenants: Sequence[str], to: Candidate, share: float) -> Shift:

@@ -7,8 +7,6 @@ tried. The latest change is a suspect like any other: an innocent one is cleared
 from collections.abc import Coroutine
 from typing import Any
 
-from temporalio import workflow
-
 from activities.action import Role
 from activities.capacity.autoscaler import AutoscalerOf, Autoscalers, Bounds
 from activities.deploys.deploys import Deploys
@@ -43,12 +41,12 @@ class Outage:
     def __init__(self, verbs: Verbs, service: Deployed, rollback: Rollback) -> None:
         self._verbs, self._service, self._rollback = verbs, service, rollback
         self._numbers, self._mitigation = verbs.policy.production_outage, verbs.policy.mitigation
-        self.findings = TriageFindings(service=service.name, at=workflow.now(), pace=verbs.policy.pace)
+        self.findings = TriageFindings(service=service.name, at=verbs.clock(), pace=verbs.policy.pace)
         self.writes = WriteGuard(verbs, service)
         self._suspects = Suspects()
         self._measures: dict[tuple[Cause, str], list[Imposed]] = {}  # what was imposed against a cause that has a verdict
         self._acted: tuple[Diagnosis, ServiceHealth] | None = None
-        self._acted_from = 0  # how many steps there were before
+        self._acted_from = verbs.clock()
         self._remedy = Remedy()  # of the cause that was acted on last
         self._rounds = 0
 
@@ -66,7 +64,7 @@ class Outage:
             "feeds": verbs.look(Feeds.of_service, FeedsOf(service=name)),
         }
         found = dict(zip(looks, await verbs.together(*looks.values()), strict=True))
-        self.findings = TriageFindings(service=name, at=workflow.now(), pace=verbs.policy.pace, mitigation=mitigation, **found)
+        self.findings = TriageFindings(service=name, at=verbs.clock(), pace=verbs.policy.pace, mitigation=mitigation, **found)
         self.writes.gate = self.findings.gate
 
     async def begin_round(self) -> None:
@@ -78,7 +76,7 @@ class Outage:
         if self._rounds > 1:
             self._acted = None
             for cause, measures in self._measures.items():
-                if any(imposed.lifted_at for imposed in measures):
+                if not all(map(self._verbs.still_in_force, measures)):
                     self._suspects.reopen(cause)
             await self.survey()
 
@@ -86,7 +84,7 @@ class Outage:
         """What triage has found, as the severity function reads it. What nobody counted has no requests behind it: it makes no SEV-1."""
         errors, radius = self.findings.errors_by_region(), self.findings.radius
         counted = samples(radius) if radius else {}
-        lasted = (workflow.now() - (self.findings.began() or self._verbs.state.declared_at)).total_seconds() * self._verbs.policy.pace
+        lasted = (self._verbs.clock() - (self.findings.began() or self._verbs.declared_at)).total_seconds() * self._verbs.policy.pace
         return Facts(
             err_ratio=errors, sample_count={region: counted.get(region, 0) for region in errors},
             regions_total=len(errors) or None, duration_s=max(lasted, 0.0), scope=Scope.CORE,
@@ -113,10 +111,10 @@ class Outage:
             verbs.hand_over(
                 "nothing that we could do has helped, and the cause is still unknown" + (f"; still suspected: {kept}" if kept else "")
             )
-        verbs.state.note("diagnosis", found.in_words(), cause=found.cause.value, which=found.which, confidence=found.confidence)
+        verbs.note(found.in_words(), "diagnosis", cause=found.cause.value, which=found.which, confidence=found.confidence)
         for missing in found.missing:
             verbs.note(missing, "unknown")
-        self._acted, self._acted_from, self._remedy = (found, await self._impact()), len(verbs.state.steps), Remedy()
+        self._acted, self._acted_from, self._remedy = (found, await self._impact()), verbs.clock(), Remedy()
         return found
 
     def tried(self, *results: ChangeResult) -> None:
@@ -131,9 +129,9 @@ class Outage:
     async def _helped(self, before: ServiceHealth) -> bool:
         """Whether the symptom has ended or got much better. Where nothing was done there is nothing to wait for."""
         verbs = self._verbs
-        if verbs.state.rehearsing:
+        if verbs.rehearsing:
             return True
-        if verbs.state.shadow and not self._remedy.applied:
+        if verbs.shadow and not self._remedy.applied:
             verbs.note("not judged whether that helps: it was only noted, and from here on people repair it (shadow mode)")
             return True
         return self._remedy.begun and await self._improved(before)
@@ -156,7 +154,7 @@ class Outage:
     async def _improved(self, before: ServiceHealth) -> bool:
         """Whether the symptom has ended or got much better, within the time that policy gives it. Without data there is no claim."""
         verbs, policy = self._verbs, self._verbs.policy
-        deadline = workflow.now() + policy.paced(self._numbers.improvement_within)
+        deadline = verbs.clock() + policy.paced(self._numbers.improvement_within)
         while True:
             await verbs.rest(policy.mitigated_window, "whether that helped")
             now = await self._impact()
@@ -167,7 +165,7 @@ class Outage:
                 verbs.note(f"clearly worse: {verbs.impact.compared(before, now)}")
                 await verbs.take_back(verbs.imposed_since(self._acted_from), "it became clearly worse")
                 return False
-            if workflow.now() < deadline:
+            if verbs.clock() < deadline:
                 continue
             if now.blind:
                 verbs.note("nobody can see whether that helped: nothing is ruled out on missing data")
@@ -189,7 +187,7 @@ class Outage:
         else:
             what = f"Undo {change.in_words()}"
             task = verbs.task(what, Role.OPS_LEAD)
-            if not verbs.state.shadow:  # there people do what they find right; the metrics say when it has helped
+            if not verbs.shadow:  # there people do what they find right; the metrics say when it has helped
                 example = '"reverted in config repository, commit 3f2a"'
                 await verbs.ask(f"{what}: done?", roles=(Role.OPS_LEAD, Role.INCIDENT_COMMANDER), example=example, about=task)
                 self._remedy = Remedy(begun=True, applied=True)
@@ -203,7 +201,7 @@ class Outage:
         if self._rollback.ended is not None:
             self._remedy = Remedy(begun=True, why=f"no rollback: {self._rollback.ended.why}")  # what was shed may still help
             return
-        until = verbs.state.declared_at + verbs.policy.paced(self._numbers.unknown_after)
+        until = verbs.declared_at + verbs.policy.paced(self._numbers.unknown_after)
         await verbs.until(until, f"the cause is unknown: the top-ranked change is rolled back at {until:%H:%M:%S} UTC")
         top = next((s for s in found.suspects if s.change.kind == "deploy" and self._service.name in s.change.services), None)
         if top is None:

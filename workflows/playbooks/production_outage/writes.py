@@ -1,9 +1,6 @@
 """Writes are stopped when they are not safe, beside everything else that is done (spec §9.1, A.1 T4 and M5)."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
-from temporalio import workflow
+from typing import Self
 
 from activities.organisation.catalogue import Deployed
 from activities.write_gate.write_gate import READ_ONLY, WriteGate, WriteGateOf, WriteGates, WriteSafety, read_only
@@ -24,37 +21,38 @@ class WriteGuard:
         unsafe = self.gate is not None and self.gate.safety is WriteSafety.UNSAFE
         return unsafe and not self._verbs.in_force(READ_ONLY)
 
-    @asynccontextmanager
-    async def guarded(self) -> AsyncIterator[None]:
-        """While the block lasts: ask for read-only, or set it, as soon as writes are not safe."""
+    def guarded(self) -> Self:
+        """While the block lasts: ask for read-only, or set it, as soon as writes are not safe. No generator, for the reason that `Beside` has."""
+        return self
+
+    async def __aenter__(self) -> None:
         self._data_suspected = self._decided = False
-        async with beside(self._guard()) as guard:
-            yield
-            if self._verbs.in_force(READ_ONLY):
-                await guard  # what was begun comes to its end; a question that is still open is withdrawn
-        if not guard.cancelled():
-            guard.result()  # what broke the guard is not lost
+        self._guarding = beside(self._guard())
+        self._task = await self._guarding.__aenter__()
+
+    async def __aexit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if kind is None and self._verbs.in_force(READ_ONLY):
+            await self._task  # what was begun comes to its end; a question that is still open is withdrawn
+        await self._guarding.__aexit__(kind, *error)
+        if kind is None and not self._task.cancelled():
+            self._task.result()  # what broke the guard is not lost
 
     async def decided(self) -> None:
         """Data is repaired only once it is decided whether writes go on (spec §9.1, Order)."""
         self._data_suspected = True
-        await workflow.wait_condition(lambda: self._decided)
+        await self._verbs.waited(lambda: self._decided)
 
     async def _guard(self) -> None:
         """Unsafe, or unknown for ten minutes, which counts as unsafe (A.1 T4). A *no* is final: it is asked once."""
         verbs = self._verbs
-        every = None if verbs.state.rehearsing else verbs.policy.paced(self._numbers.writes_looked_at)
-        unknown_until = verbs.state.declared_at + verbs.policy.paced(self._numbers.unknown_is_unsafe_after)
+        every = None if verbs.rehearsing else verbs.policy.paced(self._numbers.writes_looked_at)
+        unknown_until = verbs.declared_at + verbs.policy.paced(self._numbers.unknown_is_unsafe_after)
         try:
             while not (self.unsafe or self._data_suspected):
-                try:
-                    await workflow.wait_condition(
-                        lambda: self.unsafe or self._data_suspected, timeout=every, timeout_summary="whether writes are safe"
-                    )
-                except TimeoutError:
+                if not await verbs.waited(lambda: self.unsafe or self._data_suspected, every, "whether writes are safe"):
                     self.gate = await verbs.try_to_read(WriteGates.read, WriteGates.look(WriteGateOf(service=self._service.name)))
                 unknown = self.gate is None or self.gate.safety is WriteSafety.UNKNOWN
-                if unknown and workflow.now() >= unknown_until:
+                if unknown and verbs.clock() >= unknown_until:
                     break
             why = "; ".join(self.gate.why_unsafe() if self.gate else ()) or "nobody can say whether writes are safe"
             order = read_only(self._service.name, self._service.regions, why, verbs.policy.mitigation)

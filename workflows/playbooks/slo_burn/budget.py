@@ -7,8 +7,6 @@ the question comes again a day later.
 
 import asyncio
 
-from temporalio import workflow
-
 from activities.action import Role
 from activities.freeze.freezes import BUDGET_FROZEN
 from activities.freeze.orders import BUDGET, Hold
@@ -20,7 +18,6 @@ from workflows.engine.verbs import Verbs
 from workflows.incident import Silence
 from workflows.people.background import beside
 from workflows.people.questions import Decision
-from workflows.waiting import waited
 
 
 class SpentBudget:
@@ -41,8 +38,8 @@ class SpentBudget:
         if not self.service.repository:
             verbs.task(f"Halt changes of {name} until its error budget is positive again: no deploy system is configured", Role.OPS_LEAD)
             return
-        reason = f"the error budget is exhausted ({verbs.state.id})"
-        order = Hold(service=self.service, holder=BUDGET, reason=reason, by=verbs.state.commander())
+        reason = f"the error budget is exhausted ({verbs.incident_id})"
+        order = Hold(service=self.service, holder=BUDGET, reason=reason, by=verbs.commander())
         await verbs.impose(BUDGET_FROZEN, order, facts=(budget.in_words(self._policy),))
 
     async def until_back_or_waived(self) -> None:
@@ -68,13 +65,13 @@ class SpentBudget:
         asks = f"Waive the exhausted error budget of {name}, and let deploys go on? Say why: it is on the record"
         while not back.done():
             async with beside(self._ask(measures, asks, Silence.SKIP)) as asked:
-                await workflow.wait((back, asked), return_when=asyncio.FIRST_COMPLETED)
+                await self._verbs.waited(lambda: back.done() or asked.done())
                 answered = asked.done()
             if not answered:
                 return None
             if (decision := asked.result()).granted:
                 return decision
-            await waited(back.done, pause, f"ask again for a waiver of {name}")
+            await self._verbs.waited(back.done, pause, f"ask again for a waiver of {name}")
         return None
 
     async def _until_back(self) -> None:
@@ -86,7 +83,7 @@ class SpentBudget:
             if budget.remaining is not None and budget.remaining > 0:
                 verbs.note(budget.in_words(self._policy))
                 return
-            if verbs.state.rehearsing:
+            if verbs.rehearsing:
                 return
             if (budget.remaining is None) is not blind:
                 verbs.note(budget.in_words(self._policy), "note" if blind else "blind")

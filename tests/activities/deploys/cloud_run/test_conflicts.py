@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from temporalio.testing import ActivityEnvironment
@@ -10,6 +10,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.action import NotYet, Refused
 from activities.deploys.deploys import Deploys, NotKnown
 from activities.deploys.orders import RevisionsOf, Rollout
+from activities.kit import fence
 from practice.faces.cloud_run.changes import CloudRunRecords
 from practice.services.deploying import deploy
 from practice.world.world import World
@@ -119,12 +120,12 @@ async def test_a_write_that_comes_between_is_seen_before_ours_is_tried_again(
 
 
 async def test_an_attempt_that_is_over_time_does_not_write_any_more(
-    world: World, deploys: Deploys, rollout: Rollout, call: MakeCall
+    world: World, deploys: Deploys, rollout: Rollout, call: MakeCall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = back_to(rollout)
     zombie = ActivityEnvironment()
-    late = datetime.now(UTC) - timedelta(seconds=11)
-    zombie.info = dataclasses.replace(zombie.info, started_time=late, start_to_close_timeout=timedelta(seconds=10))
+    zombie.info = dataclasses.replace(zombie.info, start_to_close_timeout=timedelta(seconds=10))
+    monkeypatch.setattr(fence, "at_work", lambda: timedelta(seconds=11))
     with pytest.raises(NotYet, match="over time"):
         await zombie.run(deploys.shift, order, allowed(order, call()))
     assert not effects(world, PATCH)
