@@ -67,6 +67,7 @@ def test_a_yes_by_the_role_grants_exactly_what_was_asked() -> None:
     said(approvals, "ravi")
     grant = approvals.grant(question, timedelta(minutes=15))
     assert (grant.covers, grant.by, grant.verified, grant.expires_at) == (("a", "b"), ("ravi",), True, LATER + timedelta(minutes=15))
+    assert grant.at == LATER, "it is good from the answer on, not from when it is looked at"
 
 
 def test_a_no_closes_the_question_and_grants_nothing() -> None:
@@ -175,13 +176,6 @@ def test_an_answer_on_its_way_while_its_question_is_withdrawn_grants_nothing() -
     assert "question 1 is closed: withdrawn at 12:01:00 UTC" in refused(approvals, "dana")
     with pytest.raises(NotAccepted):
         approvals.grant(question, timedelta(minutes=15))
-
-
-def test_a_yes_is_good_from_the_answer_on_not_from_when_it_is_looked_at() -> None:
-    approvals = Approvals("inc-1")
-    question = put(approvals)
-    said(approvals, "dana")
-    assert approvals.grant(question, timedelta(minutes=15)).at == LATER
 
 
 def test_authority_is_the_rosters_now_and_an_assignment_replaces_it() -> None:

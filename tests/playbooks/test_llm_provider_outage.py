@@ -87,7 +87,7 @@ async def test_a_fallback_provider_that_is_too_small_takes_the_highest_tiers_and
         tenants = (await stage.look())["tenants"]
         moved = {t for t, shares in (await stage.look())["route"]["overrides"].items() if shares.get("cumulus", 0) == 1}
         degraded = await retrieval_only(stage)
-        assert moved and not moved & degraded and moved | degraded == set(tenants)
+        assert moved and not moved & degraded and moved | degraded == set(tenants), story(await incident.timeline())
         assert sum(tenants[t]["rps"] for t in moved) * 1.2 <= 0.4 * sum(row["rps"] for row in tenants.values()) + 0.01
         left_out = {tenants[t]["tier"] for t in degraded} - {"sovereign"}
         assert "starter" in left_out and {tenants[t]["tier"] for t in moved} <= {"enterprise", "business"}

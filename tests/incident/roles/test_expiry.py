@@ -15,7 +15,7 @@ async def test_a_yes_that_could_not_be_used_in_time_is_asked_again_in_plain_word
         await incident.say("pause", {"by": "dana", "reason": "wait"})
         await incident.answer("from retrieval only")
         await incident.pass_time(timedelta(minutes=15, seconds=47))
-        await incident.say("resume", {"by": "dana", "reason": "go on"})
+        await incident.say("resume", {"code": await incident.command_code("dana"), "reason": "go on"})
         ended = await incident.hears("ended at")
         assert "before it could be carried out; asking again" in ended
         assert await stage.wrote("llm.routes.modes") == []
