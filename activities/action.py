@@ -191,7 +191,6 @@ class Action:
     asks: tuple[Role, ...]
     patience: Patience
     writes: bool
-    local: bool = False
     on_suspicion: bool = False  # it changes nothing that customers use: our own deploys are held back, or people are told
 
     @property
@@ -218,13 +217,12 @@ class System:
 
 def action(
     name: str, *, risk: RiskOf = Risk.C0, asks: tuple[Role, ...] = (Role.OPS_LEAD,), patience: Patience | None = None,
-    writes: bool = False, local: bool = False, on_suspicion: bool = False,
+    writes: bool = False, on_suspicion: bool = False,
 ) -> Callable[[Verb[O, A]], Verb[O, A]]:  # fmt: skip
     """Declare a verb: its wire name `system.verb`, its risk (a function of the order, or fixed), and whom it asks.
 
     The verb refuses to run at C2 and above without a grant that covers this very order, even if a caller forgot to ask.
     `writes` marks a C0 verb that has an effect all the same (a page, a message to our own people): it goes on the book too.
-    `local`: a look into our own file, which answers in milliseconds; it may be done within a workflow task. Never a write (ADR 20).
     """
     declared_risk: Callable[[Any, Limits], Risk] = (lambda _order, _limits: risk) if isinstance(risk, Risk) else risk
 
@@ -254,7 +252,7 @@ def action(
                 return await _on_the_book(name, level, verb, system, system.book, order, call)
 
         usual = Patience.CHANGE if changes else Patience.READ
-        declared = Action(name, of_order, asks, patience or usual, changes, local, on_suspicion)
+        declared = Action(name, of_order, asks, patience or usual, changes, on_suspicion)
         guarded.__action__ = declared  # type: ignore[attr-defined]
         return activity.defn(name=name)(guarded)
 

@@ -15,7 +15,7 @@ from activities.kit.words.escape import line
 from workflows.comms.comms import Comms
 from workflows.engine.clock import answering
 from workflows.engine.invoker import Invoker
-from workflows.engine.lifecycle.beginning import ask_for_the_service, declare, to_come
+from workflows.engine.lifecycle.beginning import ask_for_the_service, declare, keyed, to_come
 from workflows.engine.lifecycle.ending import Ending
 from workflows.engine.record.recorder import Recorder
 from workflows.engine.state import IncidentState
@@ -40,7 +40,7 @@ class Playbook(Verbs, MessageHandlers):
 
     @workflow.init
     def __init__(self, *given: Any) -> None:
-        info, incident, self._given = workflow.info(), _keyed(incident_of(given), type(self)), given
+        info, incident, self._given = workflow.info(), keyed(incident_of(given), type(self).__module__), given
         state = IncidentState(info.workflow_id, info.workflow_type, self.card, workflow.now())
         state.incident, state.rehearsing = incident, incident.rehearsal
         invoker = Invoker(state)
@@ -138,7 +138,7 @@ class Playbook(Verbs, MessageHandlers):
         try:
             if not self.state.incident.service:
                 await ask_for_the_service(self)
-                self.state.incident = _keyed(self.state.incident, type(self))
+                self.state.incident = keyed(self.state.incident, type(self).__module__)
             await body(self, self.state.incident)
         except (HandOver, RetriesExhausted, NeedsApproval) as why:
             await self._ending.hand_over(str(why))
@@ -241,13 +241,3 @@ class Block:
         if kind is None and self._phase is Phase.MITIGATION:
             await answering(self._playbook._proof.until_mitigated)()
         return self._phase is Phase.RECOVERY and await self._playbook._proof.rounds.end_recovery(error)
-
-
-def _keyed(incident: Incident, playbook: type[Playbook]) -> Incident:
-    """An incident that was started plainly (Temporal UI, CLI) takes the key that an alert for the same thing would bring.
-
-    One that was started without its service takes it when the service is known.
-    """
-    name = playbook.__module__.removeprefix("workflows.playbooks.").removesuffix(".playbook")
-    key, without = ("/".join(filter(None, (name, service, incident.region))) for service in (incident.service, ""))
-    return incident if incident.dedup_key not in ("", without) else incident.model_copy(update={"dedup_key": key})

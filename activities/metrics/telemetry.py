@@ -32,7 +32,7 @@ from activities.values import Symptom
 
 __all__ = [
     "FOUR_WEEKS", "HIT", "BlastRadius", "BudgetOf", "EstimateQuality", "Gate", "Links", "ProviderGate",
-    "ServiceHealth", "StabilityVerdict", "Surface", "Symptom", "Telemetry", "beyond_chance",
+    "ServiceHealth", "StabilityVerdict", "Surface", "Telemetry", "beyond_chance",
 ]  # fmt: skip
 
 ONE_HOUR, FOUR_WEEKS = timedelta(hours=1), timedelta(weeks=4)

@@ -43,27 +43,27 @@ class Organisation(System):
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    @action("organisation.policy", local=True)
+    @action("organisation.policy")
     async def policy(self, order: ReadAll, call: Call) -> Policy:
         """The policy in force; missing keys take the spec's defaults."""
         return self.read_policy()
 
-    @action("organisation.roster", local=True)
+    @action("organisation.roster")
     async def roster(self, order: ReadAll, call: Call) -> Roster:
         """Who holds which role now."""
         return self.read_roster()
 
-    @action("organisation.catalogue", local=True)
+    @action("organisation.catalogue")
     async def catalogue(self, order: ReadAll, call: Call) -> Catalogue:
         """Which services there are, and where they run."""
         return self.read_catalogue()
 
-    @action("organisation.blocked", local=True)
+    @action("organisation.blocked")
     async def blocked(self, order: ReadAll, call: Call) -> Blocked:
         """What must not run again, now."""
         return self.read_blocked()
 
-    @action("organisation.communications", local=True)
+    @action("organisation.communications")
     async def communications(self, order: ReadAll, call: Call) -> Communications:
         """How this organisation speaks: links, contacts, its own words."""
         return self.read_communications()

@@ -80,8 +80,6 @@ class Policy(Value):
     holding_statement: bool = True  # published when nobody in Comms answers (needs a standing authorisation)
     plan_ahead: bool = True  # rehearse beside an incident, so that the rest can be printed and done by hand when nothing of ours runs
     patience: dict[Patience, Tries] = PATIENCE
-    local_within: timedelta = seconds(0.3)  # real time: our own file may hold a decision up for so long (ADR 20)
-    not_local_for: timedelta = minutes(5)  # after it was slower, or could not be read, it is read as every other system is
 
     @field_validator("patience", "approval_valid")
     @classmethod

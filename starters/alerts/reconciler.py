@@ -1,7 +1,7 @@
 """What an incident cannot see itself: that its playbook was terminated, reset, begun anew, failed, timed out, never began, or stands still.
 
-Every minute the ledger is compared with the Temporal server. An open incident without a playbook that advances is lost: its measures stay in
-force and nothing lifts them. People are paged, once per finding and day, with the commands to lift everything by hand.
+Every minute the ledger is compared with the server. An open incident without a playbook that advances is lost: nothing lifts its measures.
+People are paged, once per finding and day, with the commands to lift everything by hand.
 """
 
 import asyncio

@@ -196,7 +196,8 @@ async def test_a_bare_string_is_a_code_or_a_note_or_refused(tmp_path: Path) -> N
         assert any("that is not a code" in line and "7-4XQ2-M9KD" in line for line in refused)
         for name in refusing:
             why = await form.update(incident, name, "string", "approve")
-            assert ("that is not a code" if name in VERDICTS else MESSAGES[name]) in why, f"{name}: {why}"
+            wanted = "that is not a code" if name in VERDICTS else "nobody called 'approve'" if name == "code" else MESSAGES[name]
+            assert wanted in why, f"{name}: {why}"
         await form.signal(incident, "note", "the provider's own page says: investigating")
         assert await form.update(incident, "note", "string", "and it is not only us") == ""
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from temporalio import workflow
 from temporalio.common import Priority, RawValue, RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError, TimeoutError
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
 
 from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience, Risk, Verb, action_of, answer_of
 from activities.kit.holding import Contender
@@ -41,7 +41,6 @@ class Invoker:
         # While a plan is made beside the incident: every reading that was begun, by verb and order.
         self.readings: dict[tuple[str, str], asyncio.Task[Any]] | None = None
         self.shares: Invoker | None = None  # a plan: whose readings are as good as its own
-        self._slow_until: datetime | None = None  # our own file was slow: until then nothing is read within a workflow task
 
     @property
     def at_rest(self) -> bool:
@@ -165,8 +164,6 @@ class Invoker:
             limits=state.policy.limits, observe_only=state.policy.observe_only,
             write_access=state.policy.may_write_to, concern=state.card.concern,
         )  # fmt: skip
-        if action.local and (done := await self._locally(verb, order, call)) is not None:
-            return done[0]
         short = action.patience in (Patience.READ, Patience.CHANGE)
         self._short += short
         reading = (action.name, order.digest(action.name))
@@ -215,26 +212,6 @@ class Invoker:
             priority=Priority(priority_key=int(self._state.severity)),
         )
         return work
-
-    async def _locally(self, verb: Verb[O, A], order: O, call: Call) -> tuple[A] | None:
-        """What our own file says, within this workflow task. None: not in time, or not at all; then it is an activity like any other."""
-        policy = self._state.policy
-        if self._slow_until is not None and workflow.now() < self._slow_until:
-            return None
-        self.began_at = workflow.now()
-        work: asyncio.Task[RawValue] = workflow.start_local_activity(
-            action_of(verb).name,
-            args=[order, call],
-            result_type=RawValue,
-            schedule_to_close_timeout=policy.local_within,
-            retry_policy=RetryPolicy(maximum_attempts=1),
-        )
-        try:
-            said = await settled(work)
-        except FailureError:
-            self._slow_until = workflow.now() + policy.not_local_for
-            return None
-        return (as_answer(said, answer_of(verb), action_of(verb).name),)
 
 
 def as_answer(said: RawValue, answer: type[A], whose: str) -> A:

@@ -1,8 +1,7 @@
 """The change freeze of one service (spec §7.2): a set of holders, and branches that are locked while there is one. Id `freeze-<service>`.
 
-It does not fit the kit: it outlives the incidents that hold it, never expires by itself, and belongs to several (ADR 11). It answers `hold`
-when the lock was read back and a probe deploy refused, and `release` when the holder is gone, and with the last one the lock. It ends after
-the last release, and begins anew with the next hold.
+It outlives the incidents that hold it, never expires by itself, and belongs to several (ADR 11). It answers `hold` when the lock was read back
+and a probe deploy refused, and `release` when the holder is gone, and with the last one the lock. After that it ends, until the next hold.
 """
 
 import asyncio

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -93,9 +93,10 @@ async def their_work_is_adopted(subject: Subject, way: str) -> None:
 async def a_late_process_writes_nothing(subject: Subject, way: str) -> None:
     """A process that was suspended until its time was over leaves the work to others."""
     verb, order, _, _ = await begin(subject, way)
-    before, over = len(subject.effects()), datetime.now(UTC) - timedelta(seconds=11)
+    before = len(subject.effects())
+    over: dict[str, Any] = {"worked": timedelta(seconds=11), "start_to_close_timeout": timedelta(seconds=10)}
     try:
-        await attempt(verb, subject.system, order, subject.call(key="k"), started_time=over, start_to_close_timeout=timedelta(seconds=10))
+        await attempt(verb, subject.system, order, subject.call(key="k"), **over)
     except NotYet as late:
         assert "does not write any more" in late.message
     assert len(subject.effects()) == before, "written after its time was over"
@@ -114,7 +115,7 @@ async def a_late_zombie_loses(subject: Subject, way: str) -> None:
     over: dict[str, Any] = (
         {}
         if (subject.fenced and not by_value) or (way == "back" and subject.theirs is not None)
-        else {"start_to_close_timeout": timedelta(seconds=1), "started_time": datetime.now(UTC) - timedelta(seconds=1)}
+        else {"start_to_close_timeout": timedelta(seconds=1), "worked": timedelta(seconds=1)}
     )
     with contextlib.suppress(Refused, NotYet):
         await attempt(verb, subject.system, order, subject.call(key="zombie"), 3, **over)

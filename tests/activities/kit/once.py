@@ -207,7 +207,7 @@ async def what_others_made_is_adopted(row: Thing) -> None:
 
 
 async def a_late_process_makes_nothing(row: Thing) -> None:
-    over: dict[str, Any] = {"started_time": datetime.now(UTC) - timedelta(seconds=11), "start_to_close_timeout": timedelta(seconds=10)}
+    over: dict[str, Any] = {"worked": timedelta(seconds=11), "start_to_close_timeout": timedelta(seconds=10)}
     try:
         await attempt(row.verb, row.system, Post(), row.call(), **over)
     except NotYet as late:

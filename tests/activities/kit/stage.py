@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 from temporalio.testing import ActivityEnvironment
 
 from activities.action import Call, Effect, Grant, Order, Refused, Risk, Verb, action_of
+from activities.kit import fence
 from activities.kit.http import HttpClient
 from practice.http.app import build
 from practice.services.fleet import ServiceFault
@@ -97,13 +100,18 @@ def granted(verb: Verb[Any, Any], order: Order, call: Call) -> Call:
 
 
 async def attempt(
-    verb: Verb[Any, Any], system: Any, order: Order, call: Call, n: int = 1, later: timedelta = timedelta(0), **info: Any
-) -> Any:
-    """One attempt in an activity of its own, `later` than the step began. `info`: of the activity (`start_to_close_timeout`, …)."""
+    verb: Verb[Any, Any], system: Any, order: Order, call: Call, n: int = 1, later: timedelta = timedelta(0), worked: timedelta | None = None,
+    **info: Any,
+) -> Any:  # fmt: skip
+    """One attempt in an activity of its own, `later` than the step began.
+
+    `worked`: for so long it was suspended before it writes. `info`: of the activity (`start_to_close_timeout`, …).
+    """
     env = ActivityEnvironment()
     told = {"attempt": n, "scheduled_time": call.at, "started_time": call.at + later, "start_to_close_timeout": timedelta(days=9999)}
     env.info = replace(env.info, **{**told, **info})
-    return await env.run(verb.__get__(system), order, granted(verb, order, call))
+    with patch.object(fence, "at_work", lambda: worked) if worked else nullcontext():
+        return await env.run(verb.__get__(system), order, granted(verb, order, call))
 
 
 async def tried(verb: Verb[Any, Any], system: Any, order: Order, call: Call, tries: int = 12) -> tuple[Any, list[Exception]]:

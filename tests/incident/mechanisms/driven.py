@@ -49,11 +49,6 @@ class Answers:
                 verb, key = asked[completed.scheduled_event_id]
                 self._by_key[key] = completed.result.payloads[0]
                 self._by_verb[verb].append(completed.result.payloads[0])
-            elif event.HasField("marker_recorded_event_attributes"):  # what was read within a workflow task
-                details = event.marker_recorded_event_attributes.details
-                if "result" in details:
-                    verb = data_converter.payload_converter.from_payload(details["data"].payloads[0])["activity_type"]
-                    self._by_verb[verb].append(details["result"].payloads[0])
             elif event.HasField("workflow_execution_update_accepted_event_attributes"):
                 request = event.workflow_execution_update_accepted_event_attributes.accepted_request.input
                 self.messages.append((request.name, list(request.args.payloads)))
@@ -115,8 +110,7 @@ class Driven:
         details = WorkflowInstanceDetails(
             payload_converter_factory=data_converter._new_payload_converter,
             failure_converter_class=data_converter.failure_converter_class, interceptor_classes=(), defn=defn, info=info,
-            randomness_seed=7, extern_functions={"__temporal_assert_local_activity_valid": lambda name: None},
-            disable_eager_activity_execution=True, worker_level_failure_exception_types=(),
+            randomness_seed=7, extern_functions={}, disable_eager_activity_execution=True, worker_level_failure_exception_types=(),
             patch_activation_callback=None, last_completion_result=Payloads(), last_failure=None,
         )  # fmt: skip
 
@@ -146,11 +140,11 @@ class Driven:
 
     def _take(self, command: Any) -> None:
         match command.WhichOneof("variant"):
-            case "schedule_activity" | "schedule_local_activity" as how:
-                wanted = getattr(command, how)
+            case "schedule_activity":
+                wanted = command.schedule_activity
                 self.activities[wanted.seq] = wanted.activity_type, key_of(wanted.arguments)
-            case "request_cancel_activity" | "request_cancel_local_activity" as how:
-                self.cancelling.append(getattr(command, how).seq)
+            case "request_cancel_activity":
+                self.cancelling.append(command.request_cancel_activity.seq)
             case "start_timer":
                 self.timers[command.start_timer.seq] = self.now + command.start_timer.start_to_fire_timeout.ToTimedelta()
             case "cancel_timer":

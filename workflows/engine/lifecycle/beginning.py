@@ -12,7 +12,7 @@ from workflows.engine.invoker import Invoker
 from workflows.engine.state import IncidentState
 from workflows.engine.verbs import Verbs
 from workflows.errors import RetriesExhausted
-from workflows.incident import worst
+from workflows.incident import Incident, worst
 from workflows.people.background import together
 from workflows.people.questions import PROPOSER
 from workflows.status import Planned, Status
@@ -73,3 +73,13 @@ def to_come(rehearsed: Status) -> list[Planned]:
     ]
     tasks = [Planned(number=0, phase=t.phase, says=f"{t.owner.title}: {t.text}", by_hand=t.by_hand) for t in rehearsed.tasks]
     return [one.model_copy(update={"number": n}) for n, one in enumerate([*changes, *tasks], start=1)]
+
+
+def keyed(incident: Incident, module: str) -> Incident:
+    """An incident that was started plainly (Temporal UI, CLI) takes the key that an alert for the same thing would bring.
+
+    One that was started without its service takes it when the service is known. `module`: of its playbook.
+    """
+    name = module.removeprefix("workflows.playbooks.").removesuffix(".playbook")
+    key, without = ("/".join(filter(None, (name, service, incident.region))) for service in (incident.service, ""))
+    return incident if incident.dedup_key not in ("", without) else incident.model_copy(update={"dedup_key": key})

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -145,7 +145,7 @@ async def never_an_effect(thing: Thing) -> None:
 
 
 async def a_late_process_makes_nothing(thing: Thing) -> None:
-    over: dict[str, Any] = {"started_time": datetime.now(UTC) - timedelta(seconds=11), "start_to_close_timeout": timedelta(seconds=10)}
+    over: dict[str, Any] = {"worked": timedelta(seconds=11), "start_to_close_timeout": timedelta(seconds=10)}
     try:
         await attempt(thing.of.verb, thing.system, thing.order, thing.stage.call(key="k"), **over)
     except NotYet as late:
