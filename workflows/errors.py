@@ -34,7 +34,3 @@ class RetriesExhausted(Exception):
 
 class NotSentInShadow(RetriesExhausted):
     """Shadow mode: nothing was sent, because the system has no write access. It is on the timeline already."""
-
-
-class ApprovalEnded(RetriesExhausted):
-    """The approval was not used in time: nothing was done, and people are asked again."""

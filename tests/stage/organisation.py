@@ -11,7 +11,6 @@ ORGANISATION = """
 mode = "live"
 plan_ahead = false
 least_wait_for_people = 0
-standing_signed = false
 {policy}
 
 [people.dana]
@@ -54,10 +53,6 @@ repository = "acme/api"
 platform = "kubernetes"
 regions = ["eu-west", "us-east"]
 repository = "acme/orchestrator"
-
-[policy.standing."models.shift"]
-expires_at = 2099-01-01T00:00:00Z
-why = "failover to an equal provider at a like price"
 
 # On a server that skips time a skip must not look like a dead worker: nothing technical runs out within a story.
 [policy.patience.read]

@@ -245,7 +245,7 @@ class SafeTrial:
                 "before": {region: order.before[region]}, "versions": {region: order.versions[region]}, "purpose": "canary",
             }
         )  # fmt: skip
-        grant = await self._verbs.standing_grant(Deploys.shift, canary)
+        grant = self._verbs.standing_grant(Deploys.shift, canary)
         if grant is None:
             return
         imposed = self._verbs.register(TRIED, Trial(moved=canary))
@@ -261,7 +261,7 @@ class SafeTrial:
             return
         imposed, back = self._imposed, cast("Trial", self._imposed.order).undo()
         self._imposed = None
-        if await self._verbs.propose(Deploys.shift, back, under=await self._verbs.standing_grant(Deploys.shift, back)):
+        if await self._verbs.propose(Deploys.shift, back, under=self._verbs.standing_grant(Deploys.shift, back)):
             self._verbs.unregister(imposed)
 
     def superseded(self) -> None:

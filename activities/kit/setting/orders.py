@@ -162,9 +162,6 @@ class Restore(Order, Generic[T, V]):
     numbers: MitigationSettings = MitigationSettings()
     late_until: datetime | None = None
 
-    def puts_back(self) -> bool:
-        return True
-
     def target(self) -> str:
         return self.of.target()
 
