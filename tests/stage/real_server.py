@@ -74,12 +74,17 @@ class RealServer:
         handle = await self.client.start_workflow("LLMProviderOutage", given, id=name, task_queue=self.urgent, static_summary=summary)
         return Running(self, handle)
 
-    async def code(self, person: str, question: int, used: Collection[str] = ()) -> str:
+    async def code(self, person: str, question: int, used: Collection[str] = (), of: str = "") -> str:
         """The personal code on somebody's phone. Waits until it has arrived."""
 
         async def arrived() -> str:
             letters = (await self.practice.get(f"/practice/inbox/{person}")).raise_for_status().json()["inbox"]
-            words = (w for letter in reversed(letters) for w in str(letter["text"]).replace('"', " ").replace("`", " ").split())
+            words = (
+                w
+                for letter in reversed(letters)
+                if of in str(letter["text"])
+                for w in str(letter["text"]).replace('"', " ").replace("`", " ").split()
+            )
             codes = (w.strip(".,;)") for w in words if w.startswith(f"{question}-") and w.count("-") == 2)
             return next((code for code in codes if code not in used), "")
 

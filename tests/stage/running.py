@@ -67,7 +67,7 @@ class Stage(Protocol):
     env: WorkflowEnvironment
     fleet: Fleet
 
-    async def code(self, person: str, question: int, used: Collection[str] = ()) -> str: ...
+    async def code(self, person: str, question: int, used: Collection[str] = (), of: str = "") -> str: ...
 
 
 @dataclass
