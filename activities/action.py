@@ -41,6 +41,13 @@ class Refused(ApplicationError):
         super().__init__(why, *details, type="Refused", non_retryable=True)
 
 
+class Expired(ApplicationError):
+    """The approval ended before it could be carried out. Nothing was done, and the same may be asked again."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why, type="Expired", non_retryable=True)
+
+
 class NotYet(ApplicationError):
     """Not now, or done but not proven yet; worth another try `after` (a real duration, not a policy one)."""
 
@@ -284,7 +291,9 @@ def _check_grant(name: str, order: Order, call: Call) -> None:
     if order.digest(name) not in call.grant.covers:
         raise Refused(f"the approval of question {call.grant.question} is for something else than {name} on {order.target()}")
     if call.at > call.grant.expires_at:
-        raise Refused(f"the approval of question {call.grant.question} expired at {call.grant.expires_at:%H:%M:%S} UTC")
+        raise Expired(
+            f"the approval of question {call.grant.question} ended at {call.grant.expires_at:%H:%M:%S} UTC, before it could be carried out"
+        )
 
 
 async def _on_the_book(name: str, risk: Risk, verb: Verb[O, A], system: System, book: Book, order: O, call: Call) -> A:
@@ -294,7 +303,7 @@ async def _on_the_book(name: str, risk: Risk, verb: Verb[O, A], system: System, 
     try:
         answer = await verb(system, order, call)
     except ApplicationError as said:
-        outcome = {"Refused": "refused", "Contended": "refused", "NotYet": "not yet"}.get(said.type or "", "unknown")
+        outcome = {"Refused": "refused", "Expired": "refused", "Contended": "refused", "NotYet": "not yet"}.get(said.type or "", "unknown")
         await book.ended(call, outcome, None, said.message)
         raise
     except Exception as broke:

@@ -32,5 +32,9 @@ class RetriesExhausted(Exception):
         self.contenders = contenders
 
 
+class ApprovalEnded(RetriesExhausted):
+    """The approval was not used in time: nothing was done, and people are asked again."""
+
+
 class NotSentInShadow(RetriesExhausted):
     """Shadow mode: nothing was sent, because the system has no write access. It is on the timeline already."""

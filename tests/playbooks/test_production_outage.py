@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from tests.stage.drill import drill
 from tests.stage.outages import MINUTE, failing, makes, outage, passes, pinned, quick, split_of, story
 from workflows.incident import State
@@ -86,7 +84,6 @@ async def test_with_no_eligible_revision_we_shed_and_hand_over(tmp_path: Path) -
         assert incident.done("deploys.shift") == []
 
 
-@pytest.mark.skip(reason="waits for what does not come any more since recovery can go back to mitigation; being looked into")
 async def test_a_fixed_build_earns_the_traffic_by_a_canary(tmp_path: Path) -> None:
     """The pin ends: in steps, watched, and then the service follows the latest again."""
     async with outage(tmp_path, error_rate=0.4) as (stage, incident):

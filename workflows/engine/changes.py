@@ -1,6 +1,6 @@
 """How anything is changed: asked where automation may not decide, carried out once, read back (design §4)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from temporalio import workflow
@@ -10,7 +10,7 @@ from workflows.engine.contention import Contention, who_yields
 from workflows.engine.invoker import Invoker
 from workflows.engine.measures import Imposed
 from workflows.engine.state import IncidentState
-from workflows.errors import HandOver, RetriesExhausted
+from workflows.errors import ApprovalEnded, HandOver, RetriesExhausted
 from workflows.incident import Silence
 from workflows.people.questions import ApprovalTerms, Decision, Questions
 from workflows.status import Step, StepState
@@ -90,15 +90,19 @@ class Changes(Steps):
         self, verb: Verb[O, Effect], order: O, *, facts: tuple[str, ...] = (), silence: Silence = Silence.HOLD, under: Grant | None = None
     ) -> ChangeResult:
         """Make a change that is no temporary measure. `under`: the grant of a plan that it belongs to."""
-        step, grant = self.begin(verb, order, StepState.ASKING), under
-        if step.risk >= Risk.C2 and grant is None:
-            decision = await self.questions.approval(verb, [order], ApprovalTerms(facts=facts, silence=silence))
-            if decision.grant is None:
-                return self.not_granted(step, decision)
-            grant = decision.grant
+        step, grant, terms = self.begin(verb, order, StepState.ASKING), under, ApprovalTerms(facts=facts, silence=silence)
         while True:
+            if step.risk >= Risk.C2 and grant is None:
+                step.state = StepState.ASKING
+                decision = await self.questions.approval(verb, [order], terms)
+                if decision.grant is None:
+                    return self.not_granted(step, decision)
+                grant = decision.grant
             try:
                 return ChangeResult(await self._carry_out(verb, order, step, grant, may_skip=True))
+            except ApprovalEnded as ended:
+                self.state.note("changed meanwhile", f"{order.target()}: {ended}; asking again", step=step)
+                grant, terms = None, replace(terms, facts=(*facts, f"asked again: {ended}"))
             except Contention as contention:
                 order = contention.over(order)
                 decision = await who_yields(self.state, self.questions, verb, order, contention, step)
@@ -112,6 +116,8 @@ class Changes(Steps):
         while True:
             try:
                 answer = await self.invoker.step(verb, order, step, grant=grant, again=again)
+            except ApprovalEnded:
+                raise
             except RetriesExhausted as out:
                 if out.contenders and may_skip:
                     raise Contention(out.why, out.contenders) from out

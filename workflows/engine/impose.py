@@ -11,7 +11,7 @@ from workflows.engine.changes import ChangeResult, Steps
 from workflows.engine.contention import Contention, held_by, who_yields
 from workflows.engine.measures import Imposed
 from workflows.engine.proof.proof import Proof
-from workflows.errors import NeedsApproval, RetriesExhausted
+from workflows.errors import ApprovalEnded, NeedsApproval, RetriesExhausted
 from workflows.incident import Silence
 from workflows.people.questions import ApprovalTerms
 from workflows.status import Step, StepState
@@ -60,6 +60,8 @@ class Impositions(Steps):
             effect = order.done("our own measure, in force since an earlier step", adopted=True)
             self.state.done(step, effect)
             return ChangeResult(effect, imposed=onto)
+        attempt: _Attempt[I] | None = None
+        told = facts
         while True:
             step.risk = self.invoker.risk(measure.impose, order)
             grant, undo = under or (self.state.standing_grant(measure.impose, order) if authorised else None), ""
@@ -70,15 +72,19 @@ class Impositions(Steps):
                 step.state = StepState.ASKING
                 # The same yes covers the way back: what makes it clearly worse is undone at once.
                 back = asked.undo().digest(action_of(measure.lift).name)
-                terms = ApprovalTerms(facts=(*facts, *held_by(found)), silence=silence, also=(back,))
+                terms = ApprovalTerms(facts=(*told, *held_by(found)), silence=silence, also=(back,))
                 decision = await self.questions.approval(measure.impose, [asked], terms)
                 if decision.grant is None:
                     return self.not_granted(step, decision)
                 grant = decision.grant
             try:
-                return await self._carry_out(_Attempt(measure, order, step, grant, undo, onto, onto))
-            except (PriorStateChanged, NeedsApproval) as changed:
+                if attempt is None or not attempt.again:  # else an earlier try may have reached the system, and is registered
+                    attempt = _Attempt(measure, order, step, grant, undo, onto, onto)
+                attempt.grant = grant
+                return await self._carry_out(attempt)
+            except (PriorStateChanged, NeedsApproval, ApprovalEnded) as changed:
                 self.state.note("changed meanwhile", f"{order.target()}: {changed}; asking again", step=step)
+                under, authorised, told = None, False, (*facts, f"asked again: {changed}")
             except Contention as contention:
                 order = contention.over(order)
                 asked = order.given(await self._look(measure, order, step))
@@ -104,7 +110,7 @@ class Impositions(Steps):
         while True:
             try:
                 effect, wanted, found = await self._once(attempt)
-            except NeedsApproval:
+            except (NeedsApproval, ApprovalEnded):
                 if attempt.new is not None and not attempt.again:
                     attempt.new.lifted_at = workflow.now()
                 raise

@@ -15,7 +15,7 @@ from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience
 from activities.kit.holding import Contender
 from activities.metrics.orders import Surface
 from workflows.engine.state import IncidentState
-from workflows.errors import NeedsApproval, NotSentInShadow, RetriesExhausted
+from workflows.errors import ApprovalEnded, NeedsApproval, NotSentInShadow, RetriesExhausted
 from workflows.people.background import settled, shared
 from workflows.severity.readings import Reading
 from workflows.status import Step, StepState
@@ -163,6 +163,8 @@ def _retries_exhausted(failure: ActivityError) -> RetriesExhausted:
     """Unwrap once: `str(ActivityError)` says only that an activity failed."""
     cause = failure.cause
     if isinstance(cause, ApplicationError):
+        if cause.type == "Expired":
+            return ApprovalEnded(cause.message, refused=True)
         others = tuple(map(Contender.model_validate, cause.details)) if cause.type == "Contended" else ()
         return RetriesExhausted(
             cause.message, refused=cause.type in ("Refused", "Contended"), lapsed=cause.type == "Lapsed", contenders=others

@@ -11,7 +11,7 @@ from activities.kit.setting import LANDS_WITHIN
 from workflows.engine.changes import Steps
 from workflows.engine.measures import Imposed, lift_question
 from workflows.engine.proof.proof import Proof
-from workflows.errors import NeedsApproval, Relapse, RetriesExhausted
+from workflows.errors import ApprovalEnded, NeedsApproval, Relapse, RetriesExhausted
 from workflows.people.questions import Decision
 from workflows.status import StepState
 
@@ -54,9 +54,22 @@ class Lifts(Steps):
         for n, undo in enumerate(imposed.order.undo_steps(self.state.policy.return_steps)):
             if n:
                 await self._stop_at_a_regression(imposed)
-            if not await self._step(imposed, undo, grant, may_ask=True):
+            lifted, grant = await self._lifted(imposed, undo, grant)
+            if not lifted:
                 return
         imposed.lifted_at = workflow.now()
+
+    async def _lifted(self, imposed: Imposed, undo: Order, grant: Grant | None) -> tuple[bool, Grant | None]:
+        """One step of it, under the grant that goes on: when that has ended, people are asked again."""
+        while True:
+            try:
+                return await self._step(imposed, undo, grant, may_ask=True), grant
+            except ApprovalEnded as ended:
+                decision = await self._confirm(f"Go on lifting {imposed.says}? {ended}", [imposed], (Role.INCIDENT_COMMANDER,))
+                if decision.grant is None:
+                    self.keep(imposed, decision.by)
+                    return False, None
+                grant = decision.grant
 
     async def lift_at_once(self, imposed: Imposed, grant: Grant | None) -> None:
         """Lift it in one step and ask nobody. Raises `RetriesExhausted` when it cannot be done."""
@@ -116,6 +129,9 @@ class Lifts(Steps):
                     if isinstance(undo, Imposition):
                         undo = undo.given(await self.invoker.quietly(imposed.measure.look, undo.look()))
                     effect = await self.invoker.step(verb, undo, step, grant=grant, again=again)
+            except ApprovalEnded as ended:
+                self.state.end(step, StepState.DECLINED, ended.why)
+                raise
             except RetriesExhausted as out:
                 if not may_ask:
                     self.state.end(step, StepState.FAILED, out.why)

@@ -161,7 +161,7 @@ class TrafficPin:
             asks=f"Return {name} to {fixed.id}?",
             facts=(f"in steps of {', '.join(f'{s:.0%}' for s in steps)}, {minutes(numbers.canary_step)} each",
                    f"back at once when it fails {numbers.canary_more_errors:.0%} more of its requests than the service may"),
-            lasting=2 * numbers.canary_step * len(steps),
+            lasting=(numbers.canary_patience + numbers.canary_step) * len(steps),  # as long as every step may take
         )  # fmt: skip
         decision = await verbs.approve_all(Deploys.shift, [*orders, *backs], terms)
         if decision.grant is None:
