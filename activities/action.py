@@ -265,14 +265,12 @@ def action(
 
 
 def action_of(verb: Verb[Any, Any]) -> Action:
-    declared: Action = verb.__action__  # type: ignore[attr-defined]
-    return declared
+    return verb.__action__  # type: ignore[attr-defined, no-any-return]
 
 
 def answer_of(verb: Verb[Any, A]) -> type[A]:
     """The type of what a verb answers."""
-    answer: type[A] = inspect.get_annotations(inspect.unwrap(verb), eval_str=True)["return"]
-    return answer
+    return inspect.get_annotations(inspect.unwrap(verb), eval_str=True)["return"]  # type: ignore[no-any-return]
 
 
 def _spare_ourselves(order: Order, limits: Limits) -> None:
@@ -291,15 +289,13 @@ def _check_grant(name: str, order: Order, call: Call) -> None:
     if order.digest(name) not in call.grant.covers:
         raise Refused(f"the approval of question {call.grant.question} is for something else than {name} on {order.target()}")
     if call.at > call.grant.expires_at:
-        raise Expired(
-            f"the approval of question {call.grant.question} ended at {call.grant.expires_at:%H:%M:%S} UTC, before it could be carried out"
-        )
+        ended = f"{call.grant.expires_at:%H:%M:%S} UTC"
+        raise Expired(f"the approval of question {call.grant.question} ended at {ended}, before it could be carried out")
 
 
 async def _on_the_book(name: str, risk: Risk, verb: Verb[O, A], system: System, book: Book, order: O, call: Call) -> A:
     """Write what happens to the target, whatever happens: an effect that nobody recorded cannot be undone."""
-    attempt = activity.info().attempt if activity.in_activity() else 1
-    await book.began(name, risk, order, call, attempt)
+    await book.began(name, risk, order, call, activity.info().attempt if activity.in_activity() else 1)
     try:
         answer = await verb(system, order, call)
     except ApplicationError as said:
@@ -337,6 +333,10 @@ class Imposition(Order):
     def undo(self) -> Order:
         """The order that puts the state before back. Call it on an order that carries it."""
         raise NotImplementedError
+
+    def imposed_by(self) -> Order:
+        """The order that the verb of its measure carries out: this one, unless a procedure imposes it by a step of its own."""
+        return self
 
     def concerns_nobody(self) -> bool:
         """Whether there is nobody and nothing that it would act on, so that nothing needs to be done."""

@@ -224,6 +224,11 @@ async def test_with_everything_declined_nothing_graver_than_c1_ran(tmp_path: Pat
     """By the record, and by the effect log; in the end the people have it."""
     answers = {"has not ended": "skip", "All in hand": "approve", "": "decline"}
     async with outage(tmp_path, error_rate=0.4) as (stage, incident):
+        await incident.say("acknowledge", {"by": "dana"})
+        for about, verdict in (("Publish", "decline"), ("Roll api back", "decline"), ("All in hand", "approve")):
+            await incident.answer(about, verdict)
+        assert "the metrics do not" in await incident.hears("not ended:", skip=timedelta(0))
+        await makes(stage, "deploys", service="api", what="the fix")
         status = await incident.ends(answers, skip=2 * MINUTE)
         assert [row for row in incident.book() if row.risk >= 2] == []
         assert await changed(stage, "run.", "platform.", "statuspage.") == []

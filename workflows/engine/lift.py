@@ -33,11 +33,17 @@ class Lifts(Steps):
                 self.keep(imposed, decision.by)
 
     async def confirm_all(self, asks: str) -> Decision:
-        """The commander's word for lifting everything, after a hand-over. A *no* means: not yet, ask again later."""
+        """The commander's word for lifting everything, after a hand-over. A *no* means: not yet, ask again later.
+
+        A *yes* that the metrics contradict is not yet either. Where they say nothing, the commander's word is enough.
+        """
         while True:
             decision = await self._confirm(asks, self.state.measures.liftable(), (Role.INCIDENT_COMMANDER,))
-            if decision.granted:
+            still = await self.proof.still_there() if decision.granted else ""
+            if decision.granted and not still:
                 return decision
+            if still:
+                self.state.note("not ended", f"{decision.by} says that it has ended, the metrics do not: {still}; asked again later")
             await self.proof.rest(self.state.policy.repage, "the commander continues by hand")
 
     async def lift_all(self, measures: Sequence[Imposed], decision: Decision, resting: timedelta = timedelta(0)) -> None:
@@ -99,7 +105,7 @@ class Lifts(Steps):
     async def _put_back(self, imposed: Imposed) -> None:
         """In force again at once, where automation may do that alone; otherwise it is asked for like any other measure."""
         verb, order = imposed.measure.impose, imposed.order
-        if self.impose is None or self.invoker.risk(verb, order) >= Risk.C2:
+        if self.impose is None or self.invoker.risk(verb, order.imposed_by()) >= Risk.C2:
             self.state.note("not put back", f"{imposed.says}: {order.effect()} needs a yes; it is proposed again with its cause")
             return
         await self.impose(imposed.measure, order, onto=imposed if imposed.lifted_at is None else None)

@@ -52,7 +52,9 @@ class Imposed:
 
     def risk(self, limits: Limits) -> Risk:
         """The class of imposing it, or of lifting it at once, whichever is graver."""
-        return max(action_of(self.measure.impose).risk(self.order, limits), action_of(self.measure.lift).risk(self.undo, limits))
+        return max(
+            action_of(self.measure.impose).risk(self.order.imposed_by(), limits), action_of(self.measure.lift).risk(self.undo, limits)
+        )
 
     def covers(self, orders: Sequence[Order]) -> tuple[str, ...]:
         """The digests under which a grant covers these steps of its lift."""

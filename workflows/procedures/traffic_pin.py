@@ -58,10 +58,15 @@ class Pin(Imposition):
     def given(self, prior: Rollout) -> Self:
         return self.model_copy(update={"prior": prior})
 
+    def imposed_by(self) -> ToRevision:
+        return ToRevision(service=self.service, split=self._pinned(), purpose="roll back", before=self.prior.splits() if self.prior else {})
+
     def undo(self) -> ToRevision:
-        pinned = {region: {self.revision: 1.0} for region in self.service.regions}
         latest = {region: {LATEST: 1.0} for region in self.service.regions}
-        return ToRevision(service=self.service, split=latest, purpose="return to latest", before=pinned)
+        return ToRevision(service=self.service, split=latest, purpose="return to latest", before=self._pinned())
+
+    def _pinned(self) -> dict[str, Split]:
+        return {region: {self.revision: 1.0} for region in self.service.regions}
 
 
 class Trial(Imposition):
@@ -83,6 +88,9 @@ class Trial(Imposition):
 
     def begun(self, now: Rollout) -> bool:
         return all(now.regions[region].resolved() == split for region, split in self.moved.split.items() if region in now.regions)
+
+    def imposed_by(self) -> ToRevision:
+        return self.moved
 
     def undo(self) -> ToRevision:
         return self.moved.undo()
@@ -225,14 +233,12 @@ class SafeTrial:
     def __init__(self, verbs: Verbs) -> None:
         self._verbs = verbs
         self._imposed: Imposed | None = None
+        self._target = ""
 
     @property
     def moved_to(self) -> set[str]:
-        """The revisions that have traffic only because of this trial."""
-        if self._imposed is None:
-            return set()
-        moved = cast("Trial", self._imposed.order).moved
-        return {name for split in moved.split.values() for name in split} - {name for split in moved.before.values() for name in split}
+        """What has traffic only because of this trial."""
+        return {self._target} if self._imposed else set()
 
     async def begin(self, order: ToRevision, rollout: Rollout) -> None:
         """A tenth of the traffic of one region goes to the target, where that was authorised."""
@@ -253,7 +259,7 @@ class SafeTrial:
             self._verbs.confirmed(imposed)
         elif not await still_begun(self._verbs, imposed):
             return
-        self._imposed = imposed
+        self._imposed, self._target = imposed, target
 
     async def end(self) -> None:
         """Somebody has said no, or the target did not help: the share that was moved goes back."""

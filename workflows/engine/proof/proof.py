@@ -143,6 +143,13 @@ class Proof:
                 return verdict.why if verdict.impact else ""
             self._blind.goes_on(verdict.why, workflow.now())
 
+    async def still_there(self) -> str:
+        """The impact that the metrics show now; empty when they show none, or say nothing."""
+        if self._state.rehearsing:
+            return ""
+        verdict = await self.impact.now()
+        return verdict.why if verdict.impact else ""
+
     def returned(self, why: str) -> NoReturn:
         self.rounds.returned(why)
 
