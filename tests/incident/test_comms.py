@@ -318,7 +318,6 @@ async def test_after_a_while_the_commander_and_nobody_else_may_widen_and_it_is_a
         assert "widened already" in await incident.refused("widen", {"by": "dana", "reason": "x"})
 
 
-@pytest.mark.skip(reason="waits for what does not come any more since recovery can go back to mitigation; being looked into")
 async def test_when_the_impact_comes_back_the_page_goes_back_to_identified(tmp_path: Path) -> None:
     """Monitoring → Identified is allowed, and honest."""
     async with incident_of(tmp_path, lasts=200) as (stage, incident):
