@@ -9,8 +9,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from activities.organisation.communications import DASHBOARDS
 from practice.faces.github.issues import Issues
 from practice.faces.slack.records import Channels

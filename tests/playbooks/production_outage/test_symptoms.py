@@ -3,8 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
 from activities.action import Risk
 from tests.stage.drill import drill
 from tests.stage.outages import MINUTE, makes, mended, outage, passes, pinned, quick, split_of, story
