@@ -265,12 +265,14 @@ def action(
 
 
 def action_of(verb: Verb[Any, Any]) -> Action:
-    return verb.__action__  # type: ignore[attr-defined, no-any-return]
+    declared: Action = verb.__action__  # type: ignore[attr-defined]
+    return declared
 
 
 def answer_of(verb: Verb[Any, A]) -> type[A]:
     """The type of what a verb answers."""
-    return inspect.get_annotations(inspect.unwrap(verb), eval_str=True)["return"]  # type: ignore[no-any-return]
+    answer: type[A] = inspect.get_annotations(inspect.unwrap(verb), eval_str=True)["return"]
+    return answer
 
 
 def _spare_ourselves(order: Order, limits: Limits) -> None:
@@ -289,13 +291,15 @@ def _check_grant(name: str, order: Order, call: Call) -> None:
     if order.digest(name) not in call.grant.covers:
         raise Refused(f"the approval of question {call.grant.question} is for something else than {name} on {order.target()}")
     if call.at > call.grant.expires_at:
-        ended = f"{call.grant.expires_at:%H:%M:%S} UTC"
-        raise Expired(f"the approval of question {call.grant.question} ended at {ended}, before it could be carried out")
+        raise Expired(
+            f"the approval of question {call.grant.question} ended at {call.grant.expires_at:%H:%M:%S} UTC, before it could be carried out"
+        )
 
 
 async def _on_the_book(name: str, risk: Risk, verb: Verb[O, A], system: System, book: Book, order: O, call: Call) -> A:
     """Write what happens to the target, whatever happens: an effect that nobody recorded cannot be undone."""
-    await book.began(name, risk, order, call, activity.info().attempt if activity.in_activity() else 1)
+    attempt = activity.info().attempt if activity.in_activity() else 1
+    await book.began(name, risk, order, call, attempt)
     try:
         answer = await verb(system, order, call)
     except ApplicationError as said:
@@ -369,30 +373,6 @@ class Measure(Generic[I]):
     sticky: bool = False
     until_stable: bool = False
     own_end: bool = False
-
-
-class Entry(Value):
-    """One line of the timeline. Numbered by the workflow and chained by hash, so that a later edit shows."""
-
-    number: int
-    at: datetime
-    kind: str
-    text: str
-    by: str = "automation"
-    phase: str = ""
-    step: int | None = None
-    facts: dict[str, JsonValue] = {}
-    previous: str = ""
-    hash: str = ""
-
-    def sealed(self, previous: str) -> "Entry":
-        """The same entry, chained to the one before it."""
-        linked = self.model_copy(update={"previous": previous, "hash": ""})
-        return linked.model_copy(update={"hash": digest(linked.model_dump(mode="json"))})
-
-    def intact(self, previous: str) -> bool:
-        """True when neither this entry nor its place in the chain was altered."""
-        return self.previous == previous and self == self.sealed(previous)
 
 
 def digest(wanted: Any) -> str:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pydantic import JsonValue, ValidationError
 
-from activities.action import Entry
 from activities.ledger.database import LedgerDown
 from activities.ledger.discrepancies import LOST_KINDS, Discrepancies
 from activities.ledger.effects import Done
+from activities.ledger.entry import Entry
 from activities.ledger.ledger import Ledger
 from activities.ledger.record import Recorded
 from starters.screens.text import CliError, typed

@@ -13,9 +13,10 @@ from typing import Any, cast
 import sqlalchemy as sa
 from pydantic import JsonValue
 
-from activities.action import Call, Effect, Entry, Order, Patience, Refused, Risk, System, action
+from activities.action import Call, Effect, Order, Patience, Refused, Risk, System, action
 from activities.ledger.database import Database, insert_into
 from activities.ledger.effects import Done, put_begin, put_end
+from activities.ledger.entry import Entry
 from activities.ledger.record import BEHIND, OVER, Chain, Record, Recorded, patched
 from activities.ledger.tables import effects, entries, incidents
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from activities.action import Entry, Order, Value
+from activities.action import Order, Value
+from activities.ledger.entry import Entry
 
 Json = dict[str, Any]
 NUMBERED = "numbered"

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
-from activities.action import Entry
 from activities.ledger.effects import Done
+from activities.ledger.entry import Entry
 from starters.postmortem.paper import code, listing, text
 from starters.screens.text import span
 from workflows.incident import AcceptedAnswer, Question

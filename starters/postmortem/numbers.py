@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
-from activities.action import Entry, Refused, Role
+from activities.action import Refused, Role
 from activities.ledger.effects import PROVEN, Done
+from activities.ledger.entry import Entry
 from activities.organisation.business_days import business_days_after, day_of
 from activities.organisation.people import Roster
 from activities.organisation.policy import Policy

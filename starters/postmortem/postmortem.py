@@ -5,8 +5,9 @@ How drafting again keeps what people wrote in it: `paper.py`.
 
 from collections.abc import Sequence
 
-from activities.action import Entry, Role
+from activities.action import Role
 from activities.ledger.effects import PROVEN, Done
+from activities.ledger.entry import Entry
 from starters.postmortem import attachments, paper
 from starters.postmortem.numbers import DEFAULTS, House, deadline, impact, times
 from starters.postmortem.paper import text

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from rich.console import Group
 from rich.text import Text
 
-from activities.action import Entry
+from activities.ledger.entry import Entry
 from starters.screens.checklist import BOXES, in_words
 from starters.screens.layout import cut, roles, row, to_answer, wrapped
 from starters.screens.text import ago, clock, plain

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel
 
-from activities.action import Entry, Risk, Role
+from activities.action import Risk, Role
+from activities.ledger.entry import Entry
 from starters.cli import options
 from starters.cli.options import Which
 from starters.cli.terminal import AsJson, group, say_json

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from activities.action import Call, Effect, Entry, Grant, Order, Refused, Risk, System, action
+from activities.action import Call, Effect, Grant, Order, Refused, Risk, System, action
 from activities.ledger.database import LedgerDown
+from activities.ledger.entry import Entry
 from activities.ledger.ledger import Ledger
 from activities.ledger.record import OVER, Record
 from activities.ledger.tables import tables

@@ -2,7 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from activities.action import Call, Effect, Entry, Order, Risk, Role
+from activities.action import Call, Effect, Order, Risk, Role
+from activities.ledger.entry import Entry
 from activities.ledger.ledger import Ledger
 from activities.ledger.record import Record
 from workflows.incident import AcceptedAnswer, Phase, Question, QuestionKind, QuestionState, Severity, State

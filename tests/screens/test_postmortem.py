@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.action import Entry, Risk, Role
+from activities.action import Risk, Role
 from activities.ledger.effects import Done
+from activities.ledger.entry import Entry
 from activities.organisation.communications import DASHBOARDS
 from activities.organisation.people import Person, Roster
 from activities.organisation.policy import Policy

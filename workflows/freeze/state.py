@@ -7,11 +7,12 @@ from typing import Any
 from pydantic import ValidationError
 from temporalio import workflow
 
-from activities.action import Action, Entry, Role
+from activities.action import Action, Role
 from activities.freeze.freezes import PREFIX
 from activities.freeze.lock_orders import BranchLock
 from activities.freeze.orders import ExemptDeploy, Exemption, FreezeState
 from activities.freeze.watch import Passed
+from activities.ledger.entry import Entry
 from activities.organisation.catalogue import Deployed
 from workflows.engine.state import IncidentState
 from workflows.incident import Card, Incident, Question, Severity

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from activities.action import Entry
+from activities.ledger.entry import Entry
 from workflows.incident import Question
 from workflows.status import InForce, Status, Step, StepState
 

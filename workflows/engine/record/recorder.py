@@ -8,7 +8,8 @@ from typing import Any
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
-from activities.action import Entry, Role
+from activities.action import Role
+from activities.ledger.entry import Entry
 from activities.ledger.ledger import Ledger
 from activities.ledger.record import BEHIND, Record, difference
 from activities.texts.wording import INTERIM_SCRIBE

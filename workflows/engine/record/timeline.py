@@ -4,8 +4,8 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
-from activities.action import Entry
 from activities.kit.words.redact import hide_codes
+from activities.ledger.entry import Entry
 
 
 class Timeline:
