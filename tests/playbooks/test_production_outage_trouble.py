@@ -228,6 +228,10 @@ async def test_with_everything_declined_nothing_graver_than_c1_ran(tmp_path: Pat
         for about, verdict in (("Publish", "decline"), ("Roll api back", "decline"), ("All in hand", "approve")):
             await incident.answer(about, verdict)
         assert "the metrics do not" in await incident.hears("not ended:", skip=timedelta(0))
+        again = await incident.question("All in hand", skip=MINUTE)
+        assert "still showed impact" in again.facts[0] and f"incident stand-down {incident.id}" in again.facts[0], again.facts
+        flags = (await stage.look())["flags"]
+        assert flags["batch.enabled"] is False, "nothing is lifted on a word that the metrics contradict"
         await makes(stage, "deploys", service="api", what="the fix")
         status = await incident.ends(answers, skip=2 * MINUTE)
         assert [row for row in incident.book() if row.risk >= 2] == []

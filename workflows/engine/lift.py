@@ -8,9 +8,10 @@ from temporalio import workflow
 
 from activities.action import Grant, Imposition, Order, Risk, Role, action_of
 from activities.kit.setting import LANDS_WITHIN
+from activities.kit.words.shell import command
 from workflows.engine.changes import Steps
 from workflows.engine.measures import Imposed, lift_question
-from workflows.engine.proof.proof import Proof
+from workflows.engine.proof.proof import Proof, minutes
 from workflows.errors import ApprovalEnded, NeedsApproval, Relapse, RetriesExhausted
 from workflows.people.questions import Decision
 from workflows.status import StepState
@@ -35,16 +36,24 @@ class Lifts(Steps):
     async def confirm_all(self, asks: str) -> Decision:
         """The commander's word for lifting everything, after a hand-over. A *no* means: not yet, ask again later.
 
-        A *yes* that the metrics contradict is not yet either. Where they say nothing, the commander's word is enough.
+        A *yes* that the metrics contradict is not yet either: they are given their window, and the question says what they showed. Where
+        they say nothing, the commander's word is enough.
         """
+        state, told = self.state, ""
         while True:
-            decision = await self._confirm(asks, self.state.measures.liftable(), (Role.INCIDENT_COMMANDER,))
+            decision = await self._confirm(asks, state.measures.liftable(), (Role.INCIDENT_COMMANDER,), told)
             still = await self.proof.still_there() if decision.granted else ""
             if decision.granted and not still:
                 return decision
             if still:
-                self.state.note("not ended", f"{decision.by} says that it has ended, the metrics do not: {still}; asked again later")
-            await self.proof.rest(self.state.policy.repage, "the commander continues by hand")
+                wait = state.policy.mitigated_window
+                state.note(
+                    "not ended", f"{decision.by} says that it has ended, the metrics do not: {still}; asked again in {minutes(wait)}"
+                )
+                told = f"at the last yes the metrics still showed impact: {still}. `{command('incident', 'stand-down', state.id)}` ends it anyway"
+                await self.proof.rest(wait, "the metrics show impact, although the commander says that it has ended")
+            else:
+                await self.proof.rest(state.policy.repage, "the commander continues by hand")
 
     async def lift_all(self, measures: Sequence[Imposed], decision: Decision, resting: timedelta = timedelta(0)) -> None:
         """Lift these, in this order, resting and looking between. Raises `Relapse` or `HandOver` at the first regression."""
@@ -152,10 +161,11 @@ class Lifts(Steps):
                 await self.proof.until(effect.seen_at, "")
             return True
 
-    async def _confirm(self, asks: str, measures: Sequence[Imposed], roles: tuple[Role, ...]) -> Decision:
+    async def _confirm(self, asks: str, measures: Sequence[Imposed], roles: tuple[Role, ...], told: str = "") -> Decision:
         shares = self.state.policy.return_steps
         listed = "; ".join(_listed(imposed, len(imposed.order.undo_steps(shares))) for imposed in measures) or "nothing"
-        facts = ("watched after each lift; if the impact comes back, the rest stays in force",) if measures else ()
+        watched = "watched after each lift; if the impact comes back, the rest stays in force" if measures else ""
+        facts = tuple(filter(None, (told, watched)))
         draft = lift_question(asks, measures, roles, shares=shares, effect=f"lift, latest first: {listed}", facts=facts)
         return await self.questions.confirmation(draft)
 

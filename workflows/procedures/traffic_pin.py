@@ -73,6 +73,7 @@ class Trial(Imposition):
     """A small share of one region goes to an older revision."""
 
     moved: ToRevision
+    to: str  # the revision
 
     def target(self) -> str:
         return self.moved.target()
@@ -233,12 +234,11 @@ class SafeTrial:
     def __init__(self, verbs: Verbs) -> None:
         self._verbs = verbs
         self._imposed: Imposed | None = None
-        self._target = ""
 
     @property
     def moved_to(self) -> set[str]:
         """What has traffic only because of this trial."""
-        return {self._target} if self._imposed else set()
+        return {cast("Trial", self._imposed.order).to} if self._imposed else set()
 
     async def begin(self, order: ToRevision, rollout: Rollout) -> None:
         """A tenth of the traffic of one region goes to the target, where that was authorised."""
@@ -254,12 +254,12 @@ class SafeTrial:
         grant = self._verbs.standing_grant(Deploys.shift, canary)
         if grant is None:
             return
-        imposed = self._verbs.register(TRIED, Trial(moved=canary))
+        imposed = self._verbs.register(TRIED, Trial(moved=canary, to=target))
         if await self._verbs.propose(Deploys.shift, canary, under=grant):
             self._verbs.confirmed(imposed)
         elif not await still_begun(self._verbs, imposed):
             return
-        self._imposed, self._target = imposed, target
+        self._imposed = imposed
 
     async def end(self) -> None:
         """Somebody has said no, or the target did not help: the share that was moved goes back."""
