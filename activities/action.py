@@ -29,37 +29,11 @@ from temporalio.exceptions import ApplicationError
 
 from activities.kit.holding import Alone, Holders
 from activities.kit.pulse import beating, begins
+from activities.kit.validity import VALIDITY, Validity, server_time
+from activities.outcomes import ON_THE_BOOK, Expired, Lapsed, NotYet, Refused
 from activities.values import Concern, Patience, Risk, Role, Value, filled
 
-__all__ = ["Patience", "Risk", "Role", "Value"]  # most rooms take these from here
-
-
-class Refused(ApplicationError):
-    """No, and no again: asking a second time would not help."""
-
-    def __init__(self, why: str, *details: Any) -> None:
-        super().__init__(why, *details, type="Refused", non_retryable=True)
-
-
-class Expired(ApplicationError):
-    """The approval ended before it could be carried out. Nothing was done, and the same may be asked again."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why, type="Expired", non_retryable=True)
-
-
-class NotYet(ApplicationError):
-    """Not now, or done but not proven yet; worth another try `after` (a real duration, not a policy one)."""
-
-    def __init__(self, why: str, after: timedelta | None = None) -> None:
-        super().__init__(why, type="NotYet", next_retry_delay=after)
-
-
-class Lapsed(ApplicationError):
-    """What we held by a lease ran out while nobody renewed it. The target is safe; look again and take the step again."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why, type="Lapsed", non_retryable=True)
+__all__ = ["Expired", "Lapsed", "NotYet", "Patience", "Refused", "Risk", "Role", "Value"]  # most rooms take these from here
 
 
 class Limits(Value):
@@ -69,8 +43,8 @@ class Limits(Value):
     narrow_actions: int = 10  # so many small steps, in narrow_actions_window
     narrow_actions_window: timedelta = timedelta(minutes=10)  # as above
     trigger_confidence: float = 0.8  # an alert less sure than this changes nothing unasked
-    parity: float = 0.95  # of a fallback provider's evals: failover from here on needs no question
-    price_ratio: float = 1.3  # nor does one up to this price
+    parity: float = 0.95  # of a fallback provider's evals: a standing policy covers a failover from here on
+    price_ratio: float = 1.3  # and up to this price
     # Our own workers, workflow service and its stores (spec G5, INV-9), as `name` or `namespace/name`; `*` stands for anything.
     protected: tuple[str, ...] = ("incident-*", "incidents/*", "temporal", "temporal-*")
 
@@ -130,6 +104,14 @@ class Order(Value):
             after=after or {},
         )
 
+    def puts_back(self) -> bool:
+        """Whether it only puts back what was before: that needs no evidence that something is wrong."""
+        return False
+
+    def within_limits(self, limits: Limits) -> bool:
+        """Whether a standing policy may cover it: it goes no further than what was signed for (spec §2.5.6)."""
+        return True
+
     def left_to(self, others: str) -> "Effect":
         """Nothing was done, because others still need it as it is."""
         return self.done("our hold has ended, nothing was written", f"{self.target()} is left as it is, for {others}", adopted=True)
@@ -138,6 +120,9 @@ class Order(Value):
         """What an approval is bound to: verb, target and parameters (spec §2.5)."""
         wanted = self.model_dump(mode="json", exclude=set(self.volatile))
         return digest({"verb": verb, "target": self.target(), "order": wanted})
+
+
+STANDING = "standing policy"  # the basis of a grant that two people signed beforehand
 
 
 class Grant(Value):
@@ -150,6 +135,12 @@ class Grant(Value):
     at: datetime
     expires_at: datetime
     basis: str = "answer"  # answer | standing policy | stand-down | assumed (a plan or shadow mode: it authorises nothing)
+
+    @property
+    def ended(self) -> str:
+        """What is said when it was not used in time."""
+        what = f"the approval of {self.at:%H:%M:%S}" + (f" (question {self.question})" if self.question else "")
+        return f"{what} ended at {self.expires_at:%H:%M:%S} UTC, before it could be carried out"
 
 
 class Call(Value):
@@ -200,6 +191,7 @@ class Action:
     asks: tuple[Role, ...]
     patience: Patience
     writes: bool
+    on_suspicion: bool = False  # it changes nothing that customers use: our own deploys are held back, or people are told
 
     @property
     def system(self) -> str:
@@ -224,7 +216,8 @@ class System:
 
 
 def action(
-    name: str, *, risk: RiskOf = Risk.C0, asks: tuple[Role, ...] = (Role.OPS_LEAD,), patience: Patience | None = None, writes: bool = False
+    name: str, *, risk: RiskOf = Risk.C0, asks: tuple[Role, ...] = (Role.OPS_LEAD,), patience: Patience | None = None,
+    writes: bool = False, on_suspicion: bool = False,
 ) -> Callable[[Verb[O, A]], Verb[O, A]]:  # fmt: skip
     """Declare a verb: its wire name `system.verb`, its risk (a function of the order, or fixed), and whom it asks.
 
@@ -250,6 +243,7 @@ def action(
                 _spare_ourselves(order, call.limits)
             if changes and call.write_access is not None and declared.system not in OURS | set(call.write_access):
                 raise Refused(f"shadow mode: {declared.system} was not granted write access (organisation.toml, [policy] write_access)")
+            VALIDITY.set(None)
             if level >= Risk.C2:
                 _check_grant(name, order, call)
             async with beating() if declared.patience is not Patience.WATCH else nullcontext():  # a verb that watches beats by itself
@@ -257,7 +251,8 @@ def action(
                     return await verb(system, order, call)
                 return await _on_the_book(name, level, verb, system, system.book, order, call)
 
-        declared = Action(name, of_order, asks, patience or (Patience.CHANGE if changes else Patience.READ), changes)
+        usual = Patience.CHANGE if changes else Patience.READ
+        declared = Action(name, of_order, asks, patience or usual, changes, on_suspicion)
         guarded.__action__ = declared  # type: ignore[attr-defined]
         return activity.defn(name=name)(guarded)
 
@@ -288,12 +283,14 @@ def _check_grant(name: str, order: Order, call: Call) -> None:
         raise Refused(f"{name} on {order.target()} needs an approval and has none")
     if call.grant.basis == "assumed":
         raise Refused(f"{name} on {order.target()} was only assumed to be approved, in a plan or in shadow mode")
+    if call.grant.basis == STANDING and not order.within_limits(call.limits):
+        raise Refused(f"no standing policy covers {order.effect()}: it is beyond its limits (organisation.toml, [policy.limits])")
     if order.digest(name) not in call.grant.covers:
         raise Refused(f"the approval of question {call.grant.question} is for something else than {name} on {order.target()}")
-    if call.at > call.grant.expires_at:
-        raise Expired(
-            f"the approval of question {call.grant.question} ended at {call.grant.expires_at:%H:%M:%S} UTC, before it could be carried out"
-        )
+    left = call.grant.expires_at - server_time(call.at)
+    if left < timedelta(0):
+        raise Expired(call.grant.ended)
+    VALIDITY.set(Validity(left))
 
 
 async def _on_the_book(name: str, risk: Risk, verb: Verb[O, A], system: System, book: Book, order: O, call: Call) -> A:
@@ -303,8 +300,7 @@ async def _on_the_book(name: str, risk: Risk, verb: Verb[O, A], system: System, 
     try:
         answer = await verb(system, order, call)
     except ApplicationError as said:
-        outcome = {"Refused": "refused", "Expired": "refused", "Contended": "refused", "NotYet": "not yet"}.get(said.type or "", "unknown")
-        await book.ended(call, outcome, None, said.message)
+        await book.ended(call, ON_THE_BOOK.get(said.type or "", "unknown"), None, said.message)
         raise
     except Exception as broke:
         await book.ended(call, "unknown", None, f"{type(broke).__name__}: {broke}")

@@ -83,6 +83,13 @@ class Task(Shown):
     by_hand: tuple[str, ...] = ()
     phase: Phase
     due: str = ""
+    done_at: datetime | None = None
+    done_by: str = ""  # who said that it is done
+    said: str = ""  # and with which words
+
+    @property
+    def open(self) -> bool:
+        return self.done_at is None
 
 
 class Planned(Shown):
@@ -124,6 +131,7 @@ class Status(Shown):
     service: str = ""
     scope: str = ""  # in people's own words, the newest: `incident note --scope`
     impact: str = ""  # likewise
+    blast_radius: str = ""  # who is hit, as it was measured last
     hypotheses: tuple[str, ...] = ()
     suspects: tuple[Suspect, ...] = ()  # possible causes by automation's reading, the likeliest first
     severity: Severity
@@ -181,6 +189,11 @@ class Status(Shown):
     def would_ask(self) -> list[Question]:
         """The questions that were not put to anybody, because it is shadow mode."""
         return [q for q in self.questions if q.assumed]
+
+    @property
+    def to_do(self) -> list[Task]:
+        """The tasks for people that nobody has ticked."""
+        return [task for task in self.tasks if task.open]
 
     @property
     def asking(self) -> list[Question]:

@@ -143,6 +143,9 @@ class ToRevision(Order):
         crossing = "; this crosses a change of the database schema" if self.schema_crossing else ""
         return f"{self.purpose}: {self.service.name} serves {everywhere(self.split)}{crossing}"
 
+    def puts_back(self) -> bool:
+        return self.purpose == "restore"
+
     def inverse(self) -> str:
         return f"let {self.service.name} serve {everywhere(self.before)} again"
 

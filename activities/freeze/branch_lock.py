@@ -44,7 +44,7 @@ class BranchLocks(System):
             head=head, hotfixes=hotfixes, drift=await self._drift(order, call, head, hotfixes),
         )  # fmt: skip
 
-    @action("branch_lock.apply", risk=_risk, asks=(Role.INCIDENT_COMMANDER,))
+    @action("branch_lock.apply", risk=_risk, asks=(Role.INCIDENT_COMMANDER,), on_suspicion=True)
     async def apply(self, order: SetLock, call: Call) -> Effect:
         """One ruleset, exactly as ordered and in force; without holders none. NotYet: accepted, but GitHub does not show it."""
         service, place, wanted = order.service, _repository(order.service), [order.ruleset()] if order.holders else []
@@ -67,7 +67,7 @@ class BranchLocks(System):
             after={"rulesets": [str(ruleset["name"]) for ruleset in kept], "exempted": [*map(hotfix, order.exempted)]},
         )
 
-    @action("branch_lock.probe", risk=Risk.C1, asks=(Role.OPS_LEAD,))
+    @action("branch_lock.probe", risk=Risk.C1, asks=(Role.OPS_LEAD,), on_suspicion=True)
     async def probe(self, order: ProbeDeploy, call: Call) -> Effect:
         """A deploy that must be refused. Refused: it was accepted, or something else than the lock stopped it.
 

@@ -59,7 +59,7 @@ class Freezes(System):
         """Who holds it, and what may pass."""
         return await state_of(self._client, order.service.name)
 
-    @action("freezes.hold", risk=Risk.C1, asks=(Role.OPS_LEAD,))
+    @action("freezes.hold", risk=Risk.C1, asks=(Role.OPS_LEAD,), on_suspicion=True)
     async def hold(self, order: Hold, call: Call) -> Effect:
         """Held for this holder, the lock read back and a probe deploy refused. NotProven: held, but not proven."""
         return await self._send("hold", order, call, call.incident_id, BUDGET)

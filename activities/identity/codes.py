@@ -56,6 +56,11 @@ class Codes:
         return hmac.new(self._secret, b"seal" + json.dumps(said, sort_keys=True).encode(), hashlib.sha256).hexdigest()
 
 
+def place(name: str) -> str:
+    """What a code for signing is bound to, where a code of an incident is bound to its id."""
+    return f"policy/{name}"
+
+
 def _as_typed(code: str) -> bytes:
     return re.sub(r"[\s\-‐-―_]", "", code).upper().translate(_MISREAD).encode()
 

@@ -11,8 +11,9 @@ from datetime import timedelta
 
 from temporalio import activity
 
-from activities.action import Call, NotYet
+from activities.action import Call, Expired, NotYet
 from activities.kit.pulse import PULSE, at_work
+from activities.kit.validity import VALIDITY
 
 MARGIN = timedelta(
     seconds=2
@@ -20,7 +21,10 @@ MARGIN = timedelta(
 
 
 def refuse_when_late() -> None:
-    """Call it just before every write. Raises `NotYet` when another attempt may be at work by now."""
+    """Call it just before every write. Raises `NotYet` when another attempt may be at work by now, `Expired` when the approval has ended."""
+    valid = VALIDITY.get()
+    if valid is not None and not valid.begins():
+        raise Expired("the approval ended while this attempt waited, before it could be carried out")
     if not activity.in_activity():
         return
     info, pulse = activity.info(), PULSE.get()

@@ -13,6 +13,8 @@ from activities.metrics.slo import SloPolicy
 from activities.organisation.numbers import Impact, Stability
 from activities.values import Symptom
 
+MATERIAL = 0.1  # of all tenants: a change of the blast radius that people are told of
+
 
 class Surface(Order, target="service/{service}", effect="read the metrics of {service}"):
     """A service, over the window before the call's instant.
@@ -85,6 +87,15 @@ class BlastRadius(Value):
     requests_by_region: dict[str, float] = {}  # how many stand behind each share
     quality: EstimateQuality = EstimateQuality.LOW
     at: datetime
+
+    @property
+    def in_words(self) -> str:
+        where = f", in {', '.join(self.regions)}" if self.regions else ""
+        return f"{len(self.tenants)} tenants are hit ({self.tenant_ratio:.0%}){where}; the estimate's quality is {self.quality}"
+
+    def differs(self, before: "BlastRadius") -> bool:
+        """Whether it has changed materially: other regions, or so many more or fewer of all tenants."""
+        return set(self.regions) != set(before.regions) or abs(self.tenant_ratio - before.tenant_ratio) >= MATERIAL
 
 
 class Gate(Order, target="service/{service}", effect="ask whether {service} was stable from {start:%H:%M:%S} to {end:%H:%M:%S}"):

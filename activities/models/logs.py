@@ -70,6 +70,11 @@ class Calls(Value):
         """The share of the provider's calls that were anything but OK; 0 where there were no calls (ask `n` too)."""
         return 1 - self._met(provider)[ErrorClass.OK] / self.n(provider) if self.n(provider) else 0.0
 
+    def slow(self, provider: str) -> bool:
+        """Whether a line of it that was measured is slow by the seed's rule: above max(5 s, 2 × baseline)."""
+        measured = ((one.latency_p95_ms, one.baseline_ms) for one in self.lines if one.provider == provider)
+        return any(p95 is not None and p95 > max(SLOW_MS, 2 * (usual or 0.0)) for p95, usual in measured)
+
     def classified_share(self) -> float:
         """The share of all failures whose class is known; 1 where nothing failed."""
         failed = sum(line.n - line.by_class.get(ErrorClass.OK, 0) for line in self.lines)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Literal, Self, cast
 
-from activities.action import Imposition, Order, Value
+from activities.action import Imposition, Limits, Order, Value
 from activities.kit.holding import Claim, Json
 from activities.kit.rest import RestLook, RestResource
 from activities.kit.words import shell, urls
@@ -104,6 +104,13 @@ class Shift(Imposition):
 
     def concerns_nobody(self) -> bool:
         return not self.tenants
+
+    def puts_back(self) -> bool:
+        return self.purpose in ("fall back", "return")
+
+    def within_limits(self, limits: Limits) -> bool:
+        """A failover that nobody is asked about goes to an equal provider at a like price (spec §9.2)."""
+        return self.purpose != "fail over" or (self.parity >= limits.parity and self.price_ratio <= limits.price_ratio)
 
     def target(self) -> str:
         return f"route/{self.route}"

@@ -56,6 +56,15 @@ class Stability(Value):
     blind_page_after: timedelta = minutes(5)  # blind for so long pages
 
 
+class EvidenceNumbers(Value):
+    """What automation may act on alone: what it measured itself, above the trigger's threshold (spec §2.4, §9.1)."""
+
+    fresh_for: timedelta = minutes(5)  # an older reading, or an older event of a verified source, is no evidence any more
+    error_ratio: Ratio = 0.05  # of a service's requests: seed §2.1
+    least_requests: Some = 200  # fewer say nothing (spec §2.2); of a provider's calls: provider_outage.least_calls
+    least_probes: Some = 3  # of a provider that answers none of them
+
+
 class Impact(Value):
     """From when on a symptom is impact on customers (spec §7.3). What a card counts as its symptoms stands on the card."""
 

@@ -9,6 +9,7 @@ from activities.action import Limits, Patience, Risk, Value
 from activities.metrics.slo import SloPolicy
 from activities.organisation.numbers import (
     AlertIntake,
+    EvidenceNumbers,
     Freezing,
     Impact,
     MitigationSettings,
@@ -22,9 +23,8 @@ from activities.organisation.rhythm import APPROVAL_VALID, PATIENCE, RHYTHMS, Fi
 
 
 class StandingAuthorisation(Value):
-    """A signed standing authorisation for one verb (spec §2.5.6): two people, an expiry, and why."""
+    """The text of a standing policy for one verb (spec §2.5.6). It counts when two people have signed it: `incident policy sign`."""
 
-    signed_by: tuple[str, str]
     expires_at: datetime
     why: str
 
@@ -54,6 +54,7 @@ class Policy(Value):
     rota_fresh: timedelta = minutes(1)  # how old the rota may be when people are told something
     rhythms: dict[int, Rhythm] = RHYTHMS
     limits: Limits = Limits()
+    evidence: EvidenceNumbers = EvidenceNumbers()
     stability: Stability = Stability()
     return_steps: tuple[float, ...] = (0.1, 0.5, 1.0)  # tenants and traffic come back in these shares (INV-19)
     first_minutes: FirstMinutesDeadlines = FirstMinutesDeadlines()
@@ -75,6 +76,7 @@ class Policy(Value):
     severity: SeverityPolicy = SeverityPolicy()
     alerts: AlertIntake = AlertIntake()
     standing: dict[str, StandingAuthorisation] = {}
+    standing_signed: bool = True  # false: a standing policy counts unsigned, and is shown so (a demo that trusts the local user)
     holding_statement: bool = True  # published when nobody in Comms answers (needs a standing authorisation)
     plan_ahead: bool = True  # rehearse beside an incident, so that the rest can be printed and done by hand when nothing of ours runs
     patience: dict[Patience, Tries] = PATIENCE
@@ -108,8 +110,3 @@ class Policy(Value):
 
     def rhythm(self, severity: int) -> Rhythm:
         return self.rhythms[severity]
-
-    def standing_authorisation(self, verb: str, at: datetime) -> StandingAuthorisation | None:
-        """The standing authorisation for a verb, if it is valid now."""
-        signed = self.standing.get(verb)
-        return signed if signed and signed.expires_at > at and len(set(signed.signed_by)) == 2 else None

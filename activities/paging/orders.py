@@ -106,6 +106,18 @@ class Remind(ToPeople):
         return self.text
 
 
+class SendSigningCode(ToPeople, target="policy/{policy}", effect="the code for signing the standing policy for {policy} is sent"):
+    """Send one person the code with which they sign a standing policy: exactly this text."""
+
+    policy: str
+    text: str
+    text_digest: str
+
+    def text_by_hand(self) -> str:
+        """Without a code: nothing is signed by hand."""
+        return f"Please read the standing policy for {self.policy}: {self.text}"
+
+
 class NotePage(OfPage):
     """Put a note on the incident's page: whoever is on it reads it on their phone, also while chat is down."""
 

@@ -12,11 +12,22 @@ from temporalio.exceptions import ApplicationError
 
 from activities.action import Call, Effect, NotYet, Refused, Risk, System, action
 from activities.chat.slack import Slack
-from activities.identity.codes import COMMANDS, Codes
+from activities.identity.codes import COMMANDS, Codes, place
 from activities.kit.create_once import once
 from activities.kit.words.redact import redact
 from activities.organisation.people import Person
-from activities.paging.orders import Acknowledge, Acknowledgement, AcknowledgementOf, Ask, NotePage, Page, Remind, ResolvePage
+from activities.paging.orders import (
+    Acknowledge,
+    Acknowledgement,
+    AcknowledgementOf,
+    Ask,
+    NotePage,
+    Page,
+    Remind,
+    ResolvePage,
+    SendSigningCode,
+    ToPeople,
+)
 from activities.paging.page import Pages, Summons, Wanted
 from activities.paging.pagerduty import PagerDuty, marked
 from activities.texts import wording
@@ -80,6 +91,14 @@ class Pager(System):
         missed = [one.person for one in written if not one.reached]
         paged = (self._page_one(call, order.incident_id, person, order.text[:500], texts[person.id]) for person in missed)
         return _delivered(order, f"reminder {order.nth}", written, await asyncio.gather(*paged))
+
+    @action("pager.send_signing_code", risk=Risk.C0, writes=True)
+    async def send_signing_code(self, order: SendSigningCode, call: Call) -> Effect:
+        """Send each of them the code for signing a standing policy, by direct message only: others may read a page. NobodyReached: nobody."""
+        codes = {person.id: self._codes.mint(person.id, place(order.policy), 0, order.text_digest) for person in order.people}
+        texts = {who: wording.signing(policy=order.policy, text=order.text, person=who, code=code) for who, code in codes.items()}
+        sent = await asyncio.gather(*(self._message(call, person, texts[person.id]) for person in order.people))
+        return _delivered(order, "the code", sent, ())
 
     @action("pager.note", risk=Risk.C0, writes=True)
     async def note(self, order: NotePage, call: Call) -> Effect:
@@ -192,7 +211,7 @@ async def _delivery(person: Person, how: str, sending: Awaitable[bool]) -> Deliv
         return Delivery(person, False, why=f"{how}: {redact(reason)[:200]}", refused=isinstance(failed, Refused))
 
 
-def _delivered(order: Ask | Remind, what: str, written: Sequence[Delivery], paged: Sequence[Delivery]) -> Effect:
+def _delivered(order: ToPeople, what: str, written: Sequence[Delivery], paged: Sequence[Delivery]) -> Effect:
     """What came of all the messages and pages. Raises NobodyReached when nobody was reached."""
     by_message, by_page = ([one.person.id for one in sent if one.reached] for sent in (written, paged))
     reached = [person.id for person in order.people if person.id in {*by_message, *by_page}]

@@ -66,7 +66,7 @@ class StatusPage(System):
         self._statuspage = statuspage
         self._second = second
 
-    @action("status_page.publish", risk=Risk.C2, asks=(Role.COMMS_LEAD, Role.INCIDENT_COMMANDER))
+    @action("status_page.publish", risk=Risk.C2, asks=(Role.COMMS_LEAD, Role.INCIDENT_COMMANDER), on_suspicion=True)
     async def publish(self, order: Publish, call: Call) -> Effect:
         """Publish it once. Refused: not the wording that was approved, or no second host. NotYet: the public page does not show it (yet)."""
         _check_wording(order)

@@ -116,6 +116,13 @@ def question(
     return "\n".join((head, *shown, f"Your code, for you alone: {code}", *ways))
 
 
+def signing(*, policy: str, text: str, person: str, code: str) -> str:
+    """What somebody reads who is to sign a standing policy: the exact text, the code that is theirs alone, and what to type."""
+    typed = command("incident", "policy", "sign", policy, "--as", person, "--code", code)
+    said = escape.line(text, LONGEST_LINE)
+    return "\n".join((f"To sign the standing policy for {policy}:", said, f"Your code, for you alone: {code}", f"  sign: {typed}"))
+
+
 def _folded(lines: Iterable[str], room: int) -> tuple[str, ...]:
     """These lines in so many: what is too much goes on in the last line but one, so that the first ones and the last stay as they are."""
     every = [escape.line(one, LONGEST_LINE) for one in lines]

@@ -123,9 +123,8 @@ class Reconciler:
     async def _page(self, pager: Pager, finding: Discrepancy, people: tuple[Person, ...], policy: Policy) -> bool:
         """Page for this finding, under a key of its own: a page that people have resolved must not hide it."""
         now = datetime.now(UTC)
-        key = finding.key(now)
+        key, known = finding.key(now), finding.incident_id
         order = Page(incident_id=key, people=people, summary=finding.text[:500], severity=finding.severity)
-        known = finding.incident_id
         call = Call(incident_id=known, key=f"{known}/pager.page/{key}", at=now, write_access=policy.may_write_to)
         for pause in (PAUSE,) * (TRIES - 1) + (0.0,):
             try:

@@ -96,6 +96,18 @@ def note(
 
 
 @app.command()
+def done(
+    words: Annotated[list[str], typer.Argument(metavar="[INCIDENT] TASK [NOTE]", help=f"{WHICH} The task's number, as `status` shows it.")],
+    as_: As = "",
+) -> None:  # fmt: skip
+    """Tick a task for people. Who ticked it, and when, is shown."""
+    at = next((n for n, word in enumerate(words[:2]) if re.fullmatch(r"\[?\d{1,4}\]?", word)), None)
+    if at is None:
+        raise CliError("done needs the task's number; if several incidents are open, give the incident first", "incident done --help")
+    _say("".join(words[:at]), "done", as_, task=int(words[at].strip("[]")), text=" ".join(words[at + 1 :]))
+
+
+@app.command()
 def assign(
     words: Annotated[list[str], typer.Argument(metavar="[INCIDENT] ROLE NAME", help=f"{WHICH} Roles: {', '.join(Role)}.")],
     as_: As = "", reason: Why = "", code: ForCommand = "",

@@ -197,4 +197,4 @@ def _to_do(task: Task, status: Status, house: House) -> str:
     when = text(task.due)
     if not task.due or "business day" in task.due:
         when = deadline(status, house, task.owner)[0].isoformat() if status.resolved_at else "date"
-    return f"- [ ] {text(task.text)} — {owner} — {when}"
+    return f"- [{' ' if task.open else 'x'}] {text(task.text)} — {owner} — {when}"

@@ -142,7 +142,7 @@ def _questions(status: Status, now: datetime) -> Iterator[str]:
 
 
 def _tasks(status: Status) -> Iterator[str]:
-    for task in status.tasks:
+    for task in status.to_do:
         yield from comment(f"{task.number}. {task.owner.title}: {task.text}" + (f" · due {task.due}" if task.due else ""))
         yield from map(visible, task.by_hand)
 

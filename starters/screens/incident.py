@@ -93,7 +93,12 @@ class _Screen:
             yield from self.lines(f"because {'; '.join(map(plain, status.because))}")
         guesses = status.hypotheses if self.full else status.hypotheses[-1:]
         more = f" (and {len(status.hypotheses) - 1} earlier: --full)" if not self.full and len(status.hypotheses) > 1 else ""
-        for name, said in (("scope", status.scope), ("impact", status.impact), *(("hypothesis", guess) for guess in guesses)):
+        for name, said in (
+            ("scope", status.scope),
+            ("impact", status.impact),
+            ("radius", status.blast_radius),
+            *(("hypothesis", guess) for guess in guesses),
+        ):
             if said:
                 yield from self.lines(f"{name}: {plain(said)}{more if name == 'hypothesis' else ''}", most=1)
         for one in status.suspects if self.full else status.suspects[:2]:
@@ -222,5 +227,8 @@ class _Screen:
         for task in tasks:
             who = self.status.roles.get(task.owner, "")
             owner, due = task.owner.title + (f" ({plain(who)})" if who else ""), f" · due {plain(task.due)}" if task.due else ""
-            yield from self.lines(f"☐ {owner}: {plain(task.text)}{due}", indent="  ")
-            yield from self.commands("by hand", task.by_hand) if self.full else ()
+            ended = f" · done {task.done_at:%H:%M:%S} UTC by {plain(task.done_by)}" if task.done_at else ""
+            said = f": {plain(task.said)}" if task.said else ""
+            number = f"{task.number} " if tasks is self.status.tasks else ""  # what `incident done` takes; follow-ups are ticked elsewhere
+            yield from self.lines(f"{'☐' if task.open else '☑'} {number}{owner}: {plain(task.text)}{due}{ended}{said}", indent="  ")
+            yield from self.commands("by hand", task.by_hand) if self.full and task.open else ()

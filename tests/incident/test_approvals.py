@@ -11,7 +11,8 @@ from activities.action import Risk, Role
 from activities.flags.flags import switch_off
 from activities.identity.codes import Identity
 from activities.organisation.people import Person, Roster
-from activities.organisation.policy import Policy, StandingAuthorisation
+from activities.organisation.policy import Policy
+from activities.organisation.standing import StandingPolicy
 from workflows.errors import NotAccepted
 from workflows.incident import Answer, Question, QuestionDraft, QuestionKind, QuestionState, Silence
 from workflows.people.approvals import Approvals, enough_without
@@ -64,8 +65,9 @@ def test_a_yes_by_the_role_grants_exactly_what_was_asked() -> None:
     approvals = Approvals("inc-1")
     question = put(approvals)
     said(approvals, "ravi")
-    grant = approvals.grant(question, timedelta(minutes=15), LATER)
+    grant = approvals.grant(question, timedelta(minutes=15))
     assert (grant.covers, grant.by, grant.verified, grant.expires_at) == (("a", "b"), ("ravi",), True, LATER + timedelta(minutes=15))
+    assert grant.at == LATER, "it is good from the answer on, not from when it is looked at"
 
 
 def test_a_no_closes_the_question_and_grants_nothing() -> None:
@@ -74,7 +76,7 @@ def test_a_no_closes_the_question_and_grants_nothing() -> None:
     said(approvals, "dana", "decline")
     assert question.state is QuestionState.DECLINED
     with pytest.raises(NotAccepted):
-        approvals.grant(question, timedelta(minutes=15), LATER)
+        approvals.grant(question, timedelta(minutes=15))
 
 
 def test_who_does_not_count_is_told_why() -> None:
@@ -87,7 +89,7 @@ def test_who_does_not_count_is_told_why() -> None:
     assert "there is no question 7" in refused(approvals, "dana", question=7)
     assert "there is no question 0" in refused(approvals, "dana", question=0)
     assert "there is no question -1" in refused(approvals, "dana", question=-1)
-    assert "expired" in refused(approvals, "dana", at=NOW + timedelta(minutes=11))
+    assert "expired" in refused(approvals, "dana", at=NOW + timedelta(minutes=10)), "it comes with the expiry, to the second"
     said(approvals, "dana")
     assert "is closed: granted" in refused(approvals, "ravi")
     assert "is closed: granted" in refused(approvals, "dana")
@@ -125,7 +127,7 @@ def test_c3_takes_two_people_in_two_roles_and_not_the_proposer() -> None:
     assert "must come from another role" in refused(approvals, "both")
     assert "must be verified (C3)" in refused(approvals, "lee", verified=False)
     assert said(approvals, "lee").state is QuestionState.GRANTED
-    assert approvals.grant(question, timedelta(minutes=30), LATER).by == ("dana", "lee")
+    assert approvals.grant(question, timedelta(minutes=30)).by == ("dana", "lee")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +166,16 @@ def test_silence_grants_nothing() -> None:
     assert question.state is QuestionState.EXPIRED
     assert "is closed: expired" in refused(approvals, "dana")
     with pytest.raises(NotAccepted):
-        approvals.grant(question, timedelta(minutes=15), LATER)
+        approvals.grant(question, timedelta(minutes=15))
+
+
+def test_an_answer_on_its_way_while_its_question_is_withdrawn_grants_nothing() -> None:
+    approvals = Approvals("inc-1")
+    question = put(approvals)
+    approvals.close(question, QuestionState.WITHDRAWN, LATER)
+    assert "question 1 is closed: withdrawn at 12:01:00 UTC" in refused(approvals, "dana")
+    with pytest.raises(NotAccepted):
+        approvals.grant(question, timedelta(minutes=15))
 
 
 def test_authority_is_the_rosters_now_and_an_assignment_replaces_it() -> None:
@@ -176,19 +187,17 @@ def test_authority_is_the_rosters_now_and_an_assignment_replaces_it() -> None:
     assert said(approvals, "lee", team=team).state is QuestionState.GRANTED
 
 
-def test_a_standing_policy_covers_its_own_verb_and_orders_only() -> None:
+def test_a_standing_policy_covers_its_own_verb_and_orders_only_and_no_longer_than_it_lasts() -> None:
     order, other = switch_off("batch.enabled", "", Policy()), switch_off("tools.high_psu", "", Policy())
-    signed = StandingAuthorisation(signed_by=("dana", "pat"), expires_at=NOW + timedelta(days=30), why="drill")
-    grant = Approvals("inc-1").standing("flags.switch_off", [order], signed, timedelta(minutes=15), NOW)
+    policy = StandingPolicy(name="flags.switch_off", text="", digest="", signed_by=("dana", "pat"), until=NOW + timedelta(minutes=5))
+    grant = Approvals("inc-1").standing([order], policy, timedelta(minutes=15), NOW)
+    assert grant is not None
     assert order.digest("flags.switch_off") in grant.covers
     assert other.digest("flags.switch_off") not in grant.covers
     assert order.digest("flags.restore") not in grant.covers
-
-
-@pytest.mark.parametrize(("signed_by", "days"), [(("dana", "dana"), 30), (("dana", "pat"), -1)])
-def test_a_standing_policy_needs_two_people_and_a_date_ahead(signed_by: tuple[str, str], days: int) -> None:
-    signed = StandingAuthorisation(signed_by=signed_by, expires_at=NOW + timedelta(days=days), why="drill")
-    assert Policy(standing={"models.degrade": signed}).standing_authorisation("models.degrade", NOW) is None
+    assert grant.expires_at == policy.until
+    not_signed = policy.model_copy(update={"why_not": "two people must sign it"})
+    assert Approvals("inc-1").standing([order], not_signed, timedelta(minutes=15), NOW) is None
 
 
 VERDICTS = ("approve", "decline", "retry", "skip", "done_by_hand", "hand_over", "answer")

@@ -36,7 +36,6 @@ executives_channel = "executives"
 """
 HOLDING = """
 [policy.standing."status_page.publish"]
-signed_by = ["dana", "pat"]
 expires_at = 2099-01-01T00:00:00Z
 why = "holding statement"
 """

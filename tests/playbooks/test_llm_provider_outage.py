@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.playbooks.llm_provider_outage.outage import LOW_PARITY, NO_TERTIARY, SECOND, asked, outage, retrieval_only, sends, story
+from tests.stage.organisation import brisk
 from workflows.incident import Phase, State
 
 # -- from fault to resolution ---------------------------------------------------------------------------------------------------------
@@ -35,12 +36,12 @@ async def test_the_primary_fails_and_everybody_comes_back_to_it(tmp_path: Path) 
 
 
 async def test_within_the_limits_nobody_is_asked_before_the_failover(tmp_path: Path) -> None:
-    """Parity 97 %, price ×1.1: the pre-authorised failover needs no question (spec §9.2, C1)."""
+    """Parity 97 %, price ×1.1: the failover needs no question under a standing policy, and stays what it is (spec §9.2, C2)."""
     async with outage(tmp_path) as (stage, incident):
         await incident.hears("done: models.shift route/chat: fail over")
         status = await incident.status()
         assert not asked(status, "over from aurora")
-        assert [row.risk for row in incident.done("models.shift")] == [1]
+        assert [row.risk for row in incident.done("models.shift")] == [2]
         assert await stage.wrote("llm.routes.weights")
 
 
@@ -78,7 +79,8 @@ async def test_with_the_secondary_down_a_large_enough_tertiary_takes_over(tmp_pa
 
 async def test_a_fallback_provider_that_is_too_small_takes_the_highest_tiers_and_the_others_are_degraded(tmp_path: Path) -> None:
     """Capacity ≥ 1.2 × the load, else priority tiers (A.2 M3): what does not fit gets retrieval-only answers, and is told why."""
-    async with outage(tmp_path, lasts=500) as (stage, incident):
+    gently = brisk(outage="ramp = [0.25, 0.6, 1.0]")  # a jump topples a provider this small, sometimes
+    async with outage(tmp_path, lasts=500, policy=gently) as (stage, incident):
         await stage.break_provider(provider="borealis", kind="down", for_seconds=600)
         question = await incident.question("from retrieval only")
         assert any("has room for" in fact for fact in question.facts), question.facts
@@ -87,7 +89,7 @@ async def test_a_fallback_provider_that_is_too_small_takes_the_highest_tiers_and
         tenants = (await stage.look())["tenants"]
         moved = {t for t, shares in (await stage.look())["route"]["overrides"].items() if shares.get("cumulus", 0) == 1}
         degraded = await retrieval_only(stage)
-        assert moved and not moved & degraded and moved | degraded == set(tenants)
+        assert moved and not moved & degraded and moved | degraded == set(tenants), story(await incident.timeline())
         assert sum(tenants[t]["rps"] for t in moved) * 1.2 <= 0.4 * sum(row["rps"] for row in tenants.values()) + 0.01
         left_out = {tenants[t]["tier"] for t in degraded} - {"sovereign"}
         assert "starter" in left_out and {tenants[t]["tier"] for t in moved} <= {"enterprise", "business"}

@@ -28,7 +28,7 @@ from activities.organisation.policy import Policy, StandingAuthorisation
 from activities.organisation.rhythm import RHYTHMS
 
 EXAMPLE = Path(__file__).parents[2] / "organisation.example.toml"
-BEGIN, END = "[policy]\n", "# A standing authorisation"
+BEGIN, END = "[policy]\n", "# A standing policy"
 SETS = re.compile(r'\[[\w."-]+\]|("[^"]+"|[\w.-]+) = ')  # a line of TOML, and no sentence
 SECRET = re.compile(r"(token|secret|password|credential|key)$")
 

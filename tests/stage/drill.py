@@ -36,6 +36,7 @@ from worker.settings import Settings
 from worker.wiring import Fleet, wire
 
 BIN = Path(__file__).parents[2] / ".venv" / "bin"
+SEEN_AFTER = 20.0  # seconds that an outage lasts before it is declared
 PAST = 120.0  # seconds that a world has stood before its story begins: building them costs as much as living through them
 
 
@@ -75,9 +76,11 @@ class Drill:
     fleet: Fleet
     http: httpx.AsyncClient
     workers: AsyncExitStack = field(default_factory=AsyncExitStack)
+    unseen: bool = False  # a provider was broken, and no metric shows it yet
 
     async def break_provider(self, **fault: Any) -> None:
         """Break a model provider (docs/practice-platform.md, Provider faults)."""
+        self.unseen = True
         (await self.http.post("/practice/provider-faults", json=fault)).raise_for_status()
 
     async def mend(self) -> None:
@@ -152,7 +155,14 @@ class Drill:
     async def declare(
         self, playbook: str = "LLMProviderOutage", given: Any = None, task_timeout: timedelta = timedelta(hours=1), **incident: Any
     ) -> RunningIncident:
-        """Declare an incident. `task_timeout`: after which the server gives a task out again that nobody has answered."""
+        """Declare an incident. `task_timeout`: after which the server gives a task out again that nobody has answered.
+
+        Where a provider was broken its calls show it first: automation acts alone only on what it has measured.
+        """
+        if self.unseen:
+            self.forward(SEEN_AFTER)
+            await self.env.sleep(timedelta(seconds=SEEN_AFTER))
+            self.unseen = False
         name = f"inc-20261123-{uuid.uuid4().hex[:8]}"
         handle: WorkflowHandle[Any, Any] = await self.env.client.start_workflow(
             playbook, given if given is not None else {"service": "chat", **incident}, id=name, task_queue=self.settings.queue,

@@ -11,6 +11,7 @@ ORGANISATION = """
 mode = "live"
 plan_ahead = false
 least_wait_for_people = 0
+standing_signed = false
 {policy}
 
 [people.dana]
@@ -53,6 +54,10 @@ repository = "acme/api"
 platform = "kubernetes"
 regions = ["eu-west", "us-east"]
 repository = "acme/orchestrator"
+
+[policy.standing."models.shift"]
+expires_at = 2099-01-01T00:00:00Z
+why = "failover to an equal provider at a like price"
 
 # On a server that skips time a skip must not look like a dead worker: nothing technical runs out within a story.
 [policy.patience.read]

@@ -32,7 +32,6 @@ canary_step = "PT1M"
 
 STANDING = """
 [policy.standing."{verb}"]
-signed_by = ["dana", "pat"]
 expires_at = "2027-12-31T00:00:00Z"
 why = "signed for the drill"
 """

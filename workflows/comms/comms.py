@@ -33,7 +33,7 @@ from workflows.people.background import BackgroundTasks, together
 from workflows.people.questions import Questions
 from workflows.waiting import waited
 
-NEWS = ("done", "adopted", "failed", "granted", "declined", "mitigated", "severity")  # kinds of entries
+NEWS = ("done", "adopted", "failed", "granted", "declined", "mitigated", "severity", "blast radius")  # kinds of entries
 
 
 class Comms(Part):

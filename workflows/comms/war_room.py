@@ -168,7 +168,7 @@ class Room(Part):
         state = self._state
         return wording.room(
             at=workflow.now(), severity=int(state.severity), phase=f"{state.phase.title} ({state.run_state})", commander=state.commander(),
-            radius=state.because[0] if state.because else "blast radius not known yet",
+            radius=state.blast_radius or "blast radius not known yet",
             scribe=state.assignments.name(Role.SCRIBE), measures=[f"{m.name}: {m.target}" for m in state.measures.in_force()],
             questions=[f"[{q.number}] {q.asks}" for q in state.approvals.questions if q.open], public=state.status_page,
             next=f"{state.next_update_due:%H:%M:%S} UTC" if state.next_update_due else "",

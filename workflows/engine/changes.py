@@ -10,7 +10,7 @@ from workflows.engine.contention import Contention, who_yields
 from workflows.engine.invoker import Invoker
 from workflows.engine.measures import Imposed
 from workflows.engine.state import IncidentState
-from workflows.errors import ApprovalEnded, HandOver, RetriesExhausted
+from workflows.errors import ApprovalEnded, HandOver, NeedsApproval, RetriesExhausted
 from workflows.incident import Silence
 from workflows.people.questions import ApprovalTerms, Decision, Questions
 from workflows.status import Step, StepState
@@ -92,6 +92,7 @@ class Changes(Steps):
         """Make a change that is no temporary measure. `under`: the grant of a plan that it belongs to."""
         step, grant, terms = self.begin(verb, order, StepState.ASKING), under, ApprovalTerms(facts=facts, silence=silence)
         while True:
+            step.risk = self.invoker.risk(verb, order)
             if step.risk >= Risk.C2 and grant is None:
                 step.state = StepState.ASKING
                 decision = await self.questions.approval(verb, [order], terms)
@@ -100,7 +101,7 @@ class Changes(Steps):
                 grant = decision.grant
             try:
                 return ChangeResult(await self._carry_out(verb, order, step, grant, may_skip=True))
-            except ApprovalEnded as ended:
+            except (NeedsApproval, ApprovalEnded) as ended:
                 self.state.note("changed meanwhile", f"{order.target()}: {ended}; asking again", step=step)
                 grant, terms = None, replace(terms, facts=(*facts, f"asked again: {ended}"))
             except Contention as contention:

@@ -1,6 +1,7 @@
 """Putting a temporary measure in force: its state before is read first, and its lift is registered before the call (design §4)."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, cast
 
 from temporalio import workflow
@@ -13,7 +14,7 @@ from workflows.engine.measures import Imposed
 from workflows.engine.proof.proof import Proof
 from workflows.errors import ApprovalEnded, NeedsApproval, RetriesExhausted
 from workflows.incident import Silence
-from workflows.people.questions import ApprovalTerms
+from workflows.people.questions import ApprovalTerms, Decision
 from workflows.status import Step, StepState
 
 
@@ -23,21 +24,26 @@ class PriorStateChanged(Exception):
 
 @dataclass
 class _Attempt(Generic[I]):
-    """One imposition under one grant, over all its tries."""
+    """One imposition over all its tries, under the latest grant."""
 
     measure: Measure[I]
     order: I
     step: Step
-    grant: Grant | None
-    undo: str  # the digest of the undo that was shown with the question; empty: nobody was asked
     onto: Imposed | None
     imposed: Imposed | None
+    grant: Grant | None = None
+    undo: str = ""  # the digest of the undo that was shown with the question; empty: nobody was asked
     again: bool = False
 
     @property
     def new(self) -> Imposed | None:
         """What this attempt has registered itself."""
         return self.imposed if self.imposed is not self.onto else None
+
+    def nothing_done(self, at: datetime) -> None:
+        """What it has registered is not in force, unless an earlier try may have reached the system."""
+        if self.new is not None and not self.again:
+            self.new.lifted_at, self.imposed = at, self.onto
 
 
 @dataclass
@@ -60,38 +66,41 @@ class Impositions(Steps):
             effect = order.done("our own measure, in force since an earlier step", adopted=True)
             self.state.done(step, effect)
             return ChangeResult(effect, imposed=onto)
-        attempt: _Attempt[I] | None = None
-        told = facts
+        attempt, told = _Attempt(measure, order, step, onto, onto), facts
         while True:
+            if under is None:
+                await self.invoker.measure_again(measure.impose, order)
             step.risk = self.invoker.risk(measure.impose, order)
-            grant, undo = under or (self.state.standing_grant(measure.impose, order) if authorised else None), ""
-            if step.risk >= Risk.C2 and grant is None:
-                found = await self._look(measure, order, step)
-                asked = _from_before(order.given(found), onto)
-                undo = asked.undo().digest(measure.name)
-                step.state = StepState.ASKING
-                # The same yes covers the way back: what makes it clearly worse is undone at once.
-                back = asked.undo().digest(action_of(measure.lift).name)
-                terms = ApprovalTerms(facts=(*told, *held_by(found)), silence=silence, also=(back,))
-                decision = await self.questions.approval(measure.impose, [asked], terms)
+            attempt.grant, attempt.undo = under or (await self.invoker.standing_grant(measure.impose, order) if authorised else None), ""
+            if step.risk >= Risk.C2 and attempt.grant is None:
+                decision = await self._asked(attempt, told, silence)
                 if decision.grant is None:
                     return self.not_granted(step, decision)
-                grant = decision.grant
+                attempt.grant = decision.grant
             try:
-                if attempt is None or not attempt.again:  # else an earlier try may have reached the system, and is registered
-                    attempt = _Attempt(measure, order, step, grant, undo, onto, onto)
-                attempt.grant = grant
                 return await self._carry_out(attempt)
             except (PriorStateChanged, NeedsApproval, ApprovalEnded) as changed:
                 self.state.note("changed meanwhile", f"{order.target()}: {changed}; asking again", step=step)
                 under, authorised, told = None, False, (*facts, f"asked again: {changed}")
             except Contention as contention:
-                order = contention.over(order)
+                attempt.order = order = contention.over(order)
                 asked = order.given(await self._look(measure, order, step))
                 decision = await who_yields(self.state, self.questions, measure.impose, asked, contention, step)
                 if decision.grant is None:
                     return self.not_granted(step, decision)
                 under = decision.grant
+
+    async def _asked(self, attempt: _Attempt[I], facts: tuple[str, ...], silence: Silence) -> Decision:
+        """May it be put in force? The undo that is shown is the state before, as it is now."""
+        measure, order, step = attempt.measure, attempt.order, attempt.step
+        found = await self._look(measure, order, step)
+        asked = _from_before(order.given(found), attempt.imposed)
+        attempt.undo = asked.undo().digest(measure.name)
+        step.state = StepState.ASKING
+        # The same yes covers the way back: what makes it clearly worse is undone at once.
+        back = asked.undo().digest(action_of(measure.lift).name)
+        terms = ApprovalTerms(facts=(*facts, *held_by(found)), silence=silence, also=(back,))
+        return await self.questions.approval(measure.impose, [asked], terms)
 
     def _ours(self, measure: Measure[I], order: I) -> Imposed | None:
         """What we have in force of the same setting, from an earlier step or round: it is not registered twice, and keeps the state before."""
@@ -111,13 +120,11 @@ class Impositions(Steps):
             try:
                 effect, wanted, found = await self._once(attempt)
             except (NeedsApproval, ApprovalEnded):
-                if attempt.new is not None and not attempt.again:
-                    attempt.new.lifted_at = workflow.now()
+                attempt.nothing_done(workflow.now())
                 raise
             except RetriesExhausted as out:
                 if out.contenders:
-                    if attempt.new is not None and not attempt.again:
-                        attempt.new.lifted_at = workflow.now()
+                    attempt.nothing_done(workflow.now())
                     raise Contention(out.why, out.contenders) from out
                 if await self._give_up(attempt, out):
                     return ChangeResult(imposed=attempt.imposed)

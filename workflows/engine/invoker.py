@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from temporalio import workflow
@@ -13,7 +13,9 @@ from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
 
 from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience, Risk, Verb, action_of, answer_of
 from activities.kit.holding import Contender
-from activities.metrics.orders import Surface
+from activities.metrics.orders import BlastRadius, Surface
+from activities.organisation.standing import StandingOf, StandingPolicies, StandingPolicy
+from activities.values import span
 from workflows.engine.state import IncidentState
 from workflows.errors import ApprovalEnded, NeedsApproval, NotSentInShadow, RetriesExhausted
 from workflows.people.background import settled, shared
@@ -46,7 +48,7 @@ class Invoker:
         return not self._short
 
     def risk(self, verb: Verb[O, Any], order: Order) -> Risk:
-        """The class of this very order, raised to a question's when automation's own caps are used up (spec §2.4)."""
+        """The class of this very order; a question's, when automation's caps are used up or nothing shows that it is needed (spec §2.4)."""
         state, limits = self._state, self._state.policy.limits
         action = action_of(verb)
         risk = action.risk(order, limits)
@@ -55,7 +57,60 @@ class Invoker:
         since = workflow.now() - state.policy.paced(limits.narrow_actions_window)
         recent = sum(at > since for at in state.narrow_actions)
         unsure = state.confidence < limits.trigger_confidence
-        return Risk.C2 if unsure or recent >= limits.narrow_actions else Risk.C1
+        return Risk.C2 if unsure or recent >= limits.narrow_actions or not self._has_evidence(action, order) else Risk.C1
+
+    def _has_evidence(self, action: Action, order: Order, *, named: bool = True) -> bool:
+        """Automation acts alone on what it measured itself, or on a verified source's event that names this very object (spec §2.4)."""
+        state = self._state
+        if action.on_suspicion or order.puts_back():
+            return True
+        since = workflow.now() - state.policy.paced(state.policy.evidence.fresh_for)
+        return bool(state.evidence.measured(state.about, since) or (named and state.evidence.named(order.target(), since)))
+
+    def why_asked(self, verb: Verb[O, Any], order: O) -> str:
+        """Why a person is asked about a narrow change; empty where the change itself is reason enough."""
+        state, action = self._state, action_of(verb)
+        if action.risk(order, state.policy.limits) is not Risk.C1 or self._has_evidence(action, order):
+            return ""
+        return f"asked because no reading of the last {span(state.policy.evidence.fresh_for)} shows that {state.about} is ill"
+
+    async def standing_grant(self, verb: Verb[O, Any], *orders: O, lasting: timedelta | None = None) -> Grant | None:
+        """What two people signed beforehand for these orders (spec §2.5.6), where what we measured calls for it. None: people are asked."""
+        state, action, now = self._state, action_of(verb), workflow.now()
+        if action.name not in state.policy.standing or not all(order.within_limits(state.policy.limits) for order in orders):
+            return None
+        await self.measure_again(verb, orders[0])
+        if state.confidence < state.policy.limits.trigger_confidence:
+            return None
+        if not all(self._has_evidence(action, order, named=False) for order in orders):
+            state.note("not authorised", f"the standing policy for {action.name} holds only for what we have measured ourselves just now")
+            return None
+        if (policy := await self.standing_policy(verb)) is None:
+            return None
+        valid = state.policy.for_people(lasting or state.policy.approval_valid[Risk.C2])
+        grant = state.approvals.standing(orders, policy, valid, now)
+        said = policy.in_words if grant else f"the standing policy for {action.name} is not in force: {policy.why_not}"
+        state.note("authorised" if grant else "not authorised", said)
+        return grant
+
+    async def standing_policy(self, verb: Verb[O, Any]) -> StandingPolicy | None:
+        """The standing policy for a verb as it is now, in force or not. None: there is none, or nobody knows who signed it."""
+        name = action_of(verb).name
+        if name not in self._state.policy.standing:
+            return None
+        try:
+            return await self.quietly(StandingPolicies.of, StandingOf(name=name))
+        except RetriesExhausted as out:
+            self._state.note("not authorised", f"it is not known who signed the standing policy for {name}: {out.why}")
+            return None
+
+    async def measure_again(self, verb: Verb[O, Any], order: O) -> None:
+        """Where the evidence for a change has grown old, take the same reading once more: the answer decides."""
+        action, known = action_of(verb), self._state.evidence.newest(self._state.about)
+        if known is None or action.risk(order, self._state.policy.limits) is Risk.C0 or self._has_evidence(action, order):
+            return
+        with suppress(RetriesExhausted):
+            await self.quietly(known.verb, known.order)
 
     def key(self, action: Action, order: Order) -> str:
         """`incident/verb/target/n`: one key per wanted effect, the same over retries and over a person's *retry*."""
@@ -127,9 +182,18 @@ class Invoker:
             raise _retries_exhausted(failure) from failure
         finally:
             self._short -= short
-        if isinstance(order, Surface) and isinstance(answer, Reading) and order.service == state.incident.service:
-            state.judge(answer, order.window)
+        self._learn(verb, order, answer, call.at)
         return answer
+
+    def _learn(self, verb: Verb[O, A], order: O, answer: A, at: datetime) -> None:
+        """What a reading says of the severity, of who is hit, and of whether automation may act alone: whoever made it, for whatever."""
+        state = self._state
+        if isinstance(order, Surface) and isinstance(answer, Reading) and order.service == state.incident.service:
+            if isinstance(answer, BlastRadius):
+                state.measured(answer)
+            state.judge(answer, order.window)
+        for symptom in state.evidence.take(verb, order, answer, state.policy, at):
+            state.note("evidence", f"{symptom.of}: {symptom.says}")
 
     def _begin(self, action: Action, order: Order, call: Call, summary: str) -> asyncio.Task[RawValue]:
         tries = self._state.policy.patience[action.patience]

@@ -10,10 +10,11 @@ from typing import Any
 
 from temporalio import workflow
 
-from activities.action import OURS, Action, Effect, Grant, O, Patience, Risk, Role, Verb, action_of
+from activities.action import OURS, Action, Effect, Patience, Risk, Role
 from activities.metrics.orders import BlastRadius
 from activities.organisation.policy import Policy
 from activities.texts.wording import TRACE_LABELS, code_name, traces
+from workflows.engine.evidence import EvidenceBook
 from workflows.engine.measures import Measures
 from workflows.engine.record.timeline import Timeline
 from workflows.incident import UNSURE, Alert, Card, Incident, Joined, Phase, Severity, State, worst
@@ -45,6 +46,10 @@ class IncidentState:
         self.approvals = Approvals(incident_id)
         self.command_codes = CommandCodes(incident_id)
         self.measures = Measures()
+        self.evidence = EvidenceBook()
+        self.blast_radius = ""  # who is hit, as it was measured last
+        self._radius: BlastRadius | None = None
+        self.evidence_about = ""  # what must be seen to be ill, where it is not the service itself: `provider/aurora`
         self.severity_history = SeverityHistory(at)
         self.severity = self.peak_severity = card.floor if card.sure else worst(card.floor, UNSURE)
         self.reason = ""  # why the severity is what it is: the rule that decided it, or whoever set it
@@ -105,6 +110,11 @@ class IncidentState:
             self.note("shadow", f"not sent: {message}")
 
     @property
+    def about(self) -> str:
+        """What must be seen to be ill before automation changes anything alone."""
+        return self.evidence_about or f"service/{self.incident.service}"
+
+    @property
     def shadow(self) -> bool:
         """True in shadow mode: automation only reads, and notes what it would do."""
         return self.policy.mode == "shadow" and not self.rehearsing
@@ -114,13 +124,6 @@ class IncidentState:
     ) -> None:
         """One line on the timeline, now."""
         self.timeline.note(workflow.now(), kind, text, by=by, phase=self.phase.value, step=step.number if step else None, **facts)
-
-    def standing_grant(self, verb: Verb[O, Any], order: O) -> Grant | None:
-        """What two people signed beforehand for this order (spec §2.5.6); None when they did not, or when it has expired."""
-        policy, name, now = self.policy, action_of(verb).name, workflow.now()
-        signed = policy.standing_authorisation(name, now)
-        valid = policy.for_people(policy.approval_valid[Risk.C2])
-        return self.approvals.standing(name, [order], signed, valid, now) if signed else None
 
     def done(self, step: Step, answer: object) -> None:
         """It was carried out, found done already, or only noted (a plan, or shadow mode)."""
@@ -134,18 +137,33 @@ class IncidentState:
         step.state, step.result, step.ended_at = state, result, workflow.now()
         self.note(state.value, f"{step.verb} {step.target}: {result}", step=step, verb=step.verb, target=step.target, key=step.key)
 
-    def task(self, text: str, owner: Role, by_hand: tuple[str, ...] = ()) -> None:
+    def measured(self, radius: BlastRadius) -> str:
+        """Keep the blast radius as it was measured, and tell of it when it is known first or has changed materially."""
+        before, self._radius, self.blast_radius = self._radius, radius, radius.in_words
+        if before is not None and not radius.differs(before):
+            return ""
+        self.note("blast radius", self.blast_radius)
+        return self.blast_radius
+
+    def task(self, text: str, owner: Role, by_hand: tuple[str, ...] = ()) -> Task:
         """Work for a person, stated in status and timeline."""
-        self._add(self.tasks, text, owner, by_hand, "")
+        return self._add(self.tasks, text, owner, by_hand, "")
+
+    def tick(self, task: Task, by: str, said: str) -> None:
+        """A person says that it is done."""
+        task.done_at, task.done_by, task.said = workflow.now(), by, said
+        self.note("task done", f"[{task.number}] {task.text}" + (f": {said}" if said else ""), by=by)
 
     def follow_up(self, text: str, owner: Role, due: str = "5 business days") -> None:
         """An after-action item for its owner, due when the post-mortem is (seed §4.2, Remediations)."""
         self._add(self.follow_ups, text, owner, (), due)
 
-    def _add(self, to: list[Task], text: str, owner: Role, by_hand: tuple[str, ...], due: str) -> None:
-        to.append(Task(number=len(to) + 1, text=text, owner=owner, by_hand=by_hand, phase=self.phase, due=due))
+    def _add(self, to: list[Task], text: str, owner: Role, by_hand: tuple[str, ...], due: str) -> Task:
+        task = Task(number=len(to) + 1, text=text, owner=owner, by_hand=by_hand, phase=self.phase, due=due)
+        to.append(task)
         who = ", ".join(p.id for p in self.assignments.holders((owner,))) or "nobody on the roster"
         self.note("task", f"for {owner.title} ({who}): {text}", owner=owner.value)
+        return task
 
     @property
     def because(self) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ from typing import Any, NoReturn
 
 from temporalio import workflow
 
-from activities.action import A, Imposition, Measure, O, Role, Verb, action_of
+from activities.action import A, Grant, Imposition, Measure, O, Risk, Role, Verb, action_of
+from activities.kit.words.shell import command
 from activities.metrics.telemetry import BlastRadius
 from activities.organisation.catalogue import Catalogue, Deployed
 from activities.organisation.organisation import Organisation, ReadAll
@@ -28,7 +29,7 @@ from workflows.people.background import beside, together
 from workflows.people.context import Announcer
 from workflows.people.questions import PROPOSER, Questions
 from workflows.severity.facts import Facts, Quality
-from workflows.status import Standing, StepState, Suspect
+from workflows.status import Standing, StepState, Suspect, Task
 from workflows.waiting import waited
 
 
@@ -50,7 +51,8 @@ class Verbs:
         self.needs_approval = changes.needs_approval
         lifts.impose = impose = Impositions(state, invoker, questions, proof).impose
         self.impose = answering(impose)
-        self.in_force, self.standing_grant = state.measures.of, state.standing_grant
+        self.in_force = state.measures.of
+        self.standing_grant, self.standing_policy = answering(invoker.standing_grant), answering(invoker.standing_policy)
         self.lift, self.lift_measures, self.take_back = answering(lifts.lift), answering(lifts.lift_measures), answering(lifts.take_back)
         self.keep, self.ended = lifts.keep, lifts.ended
         # People: something only a person may say; an after-action item; the war room; a page.
@@ -179,11 +181,22 @@ class Verbs:
         self._proof.shadow.expect(imposed.measure, imposed.order, found, step)
 
     @answering
-    async def ask(self, asks: str, *, roles: tuple[Role, ...], example: str, facts: tuple[str, ...] = ()) -> Any:
-        """A value that only people know. Who gives it has chosen what comes of it (`PROPOSER`). `facts`: what helps to answer."""
+    async def ask(self, asks: str, *, roles: tuple[Role, ...], example: str, facts: tuple[str, ...] = (), about: Task | None = None) -> Any:
+        """A value that only people know. Who gives it has chosen what comes of it (`PROPOSER`). `facts`: what helps to answer.
+
+        `about`: the task whose end the answer attests, and which it ticks.
+        """
         decision = await self._questions.fact(asks, roles=roles, example=example, facts=facts)
         PROPOSER.set(decision.by)
-        return decision.question.answers[-1].value
+        value = decision.question.answers[-1].value
+        if about is not None:
+            self.attested(about, str(value))
+        return value
+
+    def attested(self, task: Task, said: str) -> None:
+        """Tick a task by the word of whoever gave the latest value; unless it is ticked already."""
+        if task.open:
+            self.state.tick(task, PROPOSER.get(), said)
 
     def note(self, text: str, kind: str = "note", by: str = "automation", **facts: str | int | float | bool | None) -> None:
         self.state.note(kind, text, by=by, step=None, **facts)
@@ -196,10 +209,24 @@ class Verbs:
             if one.standing is not Standing.ACTED_ON and one.in_words() not in known:
                 self.state.note("suspect", one.in_words())
 
-    def task(self, text: str, owner: Role, by_hand: tuple[str, ...] = ()) -> None:
+    def task(self, text: str, owner: Role, by_hand: tuple[str, ...] = ()) -> Task:
         """Hand a step to a person because no system of ours can do it. Stated in status and timeline, never silent."""
-        self.state.task(text, owner, by_hand)
-        self._announcer.say(f"Task for {owner.title}: {text}")
+        task = self.state.task(text, owner, by_hand)
+        done = command("incident", "done", self.state.id, str(task.number))
+        self._announcer.say(f"Task {task.number} for {owner.title}: {text}. When it is done: `{done}`")
+        return task
+
+    def evidence_about(self, what: str) -> None:
+        """What must be seen to be ill before automation changes anything alone, where it is not the service itself."""
+        self.state.evidence_about = what
+
+    def ordered(self, verb: Verb[O, Any], order: O, by: str) -> Grant | None:
+        """The word of a person whose role lets them have a narrow change made (spec §2.4, C1). None: it is broader, and is asked."""
+        state, action = self.state, action_of(verb)
+        if action.risk(order, state.policy.limits) is not Risk.C1:
+            return None
+        valid = state.policy.for_people(state.policy.approval_valid[Risk.C2])
+        return state.approvals.ordered(by, False, (order.digest(action.name),), valid, workflow.now(), basis="asked for")
 
     def hand_over(self, why: str) -> NoReturn:
         """Stop here: a person continues by hand."""

@@ -70,8 +70,7 @@ class ChangeFreeze(FreezeMessages):
         self.watching = Watching(self.freeze, self.invoker, self.questions)
         self._asking: dict[str, asyncio.Task[Effect | None]] = {}  # what is asked, by its digest
         self._turn = asyncio.Lock()  # one change at a time: two must not write the ruleset past each other
-        self._ready = False
-        self._messages = 0
+        self._ready, self._messages = False, 0
 
     @workflow.run
     async def run(self, *given: Any) -> FreezeState:
@@ -219,8 +218,8 @@ class ChangeFreeze(FreezeMessages):
         except NotAccepted as no:
             raise self.access.refused(no, identity) from None
         given = question.answers[-1]
-        how = "verified" if given.verified else "self-declared"
-        freeze.note("answered", f"[{question.number}] {verdict} by {given.by} ({how}): {question.asks}", by=given.by)
+        said = f"{verdict} by {given.by} ({'verified' if given.verified else 'self-declared'})"
+        freeze.note("answered", f"[{question.number}] {said}: {question.asks}", by=given.by)
         return question
 
     async def _wait(self) -> None:

@@ -71,6 +71,7 @@ COMMANDS_NEED: Mapping[str, Need | Callable[[IncidentContext, Message, Person], 
     **dict.fromkeys(VERDICTS, FREE),  # an answer takes what its question takes: `Approvals.take`
     "note": FREE,
     "code": FREE,
+    "done": FREE,  # it changes nothing but what is shown
     "acknowledge": _acknowledge,
     "assign": _assign,
     "reclassify": _reclassify,

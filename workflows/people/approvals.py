@@ -8,10 +8,11 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from activities.action import Grant, Order, Risk, Role, digest
+from activities.action import STANDING, Grant, Order, Risk, Role, digest
 from activities.identity.codes import COMMANDS, Identity
 from activities.organisation.people import Person
-from activities.organisation.policy import Policy, StandingAuthorisation
+from activities.organisation.policy import Policy
+from activities.organisation.standing import StandingPolicy
 from workflows.errors import NotAccepted
 from workflows.incident import AcceptedAnswer, Answer, Question, QuestionDraft, QuestionKind, QuestionState, Silence
 from workflows.people.roster import RoleAssignments
@@ -80,9 +81,10 @@ class Approvals:
         if question.open:
             question.state, question.closed_at = state, at
 
-    def grant(self, question: Question, lasting: timedelta, at: datetime) -> Grant:
-        """What a granted question authorises. Raises when it was not granted."""
-        if question.state is not QuestionState.GRANTED:
+    def grant(self, question: Question, lasting: timedelta) -> Grant:
+        """What a granted question authorises, from the answer that granted it. Raises when it was not granted."""
+        at = question.closed_at
+        if question.state is not QuestionState.GRANTED or at is None:
             raise NotAccepted(f"question {question.number} was not granted")
         by, verified = tuple(dict.fromkeys(given.by for given in question.answers)), all(given.verified for given in question.answers)
         basis, until = "break-glass" if question.broke_glass else "answer", at + lasting
@@ -95,10 +97,14 @@ class Approvals:
         covers, until = question.covers, at + lasting
         return Grant(question=question.number, covers=covers, by=(), verified=False, at=at, expires_at=until, basis="assumed")
 
-    def standing(self, verb: str, orders: Sequence[Order], signed: StandingAuthorisation, lasting: timedelta, at: datetime) -> Grant:
-        """What a standing policy, signed by two people beforehand, authorises without asking (spec §2.5.6)."""
-        covers = tuple(order.digest(verb) for order in orders)
-        return Grant(question=0, covers=covers, by=signed.signed_by, verified=True, at=at, expires_at=at + lasting, basis="standing policy")
+    def standing(self, orders: Sequence[Order], policy: StandingPolicy, lasting: timedelta, at: datetime) -> Grant | None:
+        """What a standing policy, signed by two people beforehand, authorises without asking (spec §2.5.6). None: it is not in force."""
+        if policy.why_not or policy.until is None:
+            return None
+        covers, until = tuple(order.digest(policy.name) for order in orders), min(at + lasting, policy.until)
+        return Grant(
+            question=0, covers=covers, by=policy.signed_by, verified=not policy.trusted, at=at, expires_at=until, basis=STANDING,
+        )  # fmt: skip
 
     def ordered(
         self, who: str, verified: bool, covers: Sequence[str], lasting: timedelta, at: datetime, basis: str = "stand-down"
@@ -130,7 +136,7 @@ def _check(question: Question, answer: Answer, who: str, role: Role | None, at: 
         by = ", ".join(given.by for given in question.answers)
         when = f" at {question.closed_at:%H:%M:%S} UTC" if question.closed_at else ""
         raise NotAccepted(f"question {number} is closed: {question.state}{when}{f' by {by}' if by else ''}")
-    if question.expires_at is not None and at > question.expires_at:
+    if question.expires_at is not None and at >= question.expires_at:
         raise NotAccepted(f"question {number} expired at {question.expires_at:%H:%M:%S} UTC")
     if answer.verdict not in question.options:
         raise NotAccepted(f"question {number} takes {' | '.join(question.options)}, not {answer.verdict}")

@@ -66,6 +66,8 @@ class IncidentCommands:
                 return self._assign(sender, message)
             case "reclassify":
                 return self._reclassify(sender, message)
+            case "done":
+                return self._done(sender, message)
             case "pause" | "resume":
                 return self._pause(sender, message, name)
             case "widen":
@@ -117,6 +119,19 @@ class IncidentCommands:
             kind = "note"
         state.note(kind, text, by=message.by or "unnamed")
         return "noted"
+
+    def _done(self, sender: Sender, message: Message) -> str:
+        """Tick a task. Being on the roster is enough: it changes nothing but what is shown, and it says who said so."""
+        state, number = self._state, message.task
+        task = next((one for one in state.tasks if one.number == number), None)
+        if task is None:
+            given = f"tasks 1 to {len(state.tasks)} exist" if state.tasks else "there is no task"
+            raise NotAccepted(f"say which task is done: {given}")
+        if task.done_at is not None:
+            raise NotAccepted(f"task {number} is done already: {task.done_by}, {task.done_at:%H:%M:%S} UTC")
+        state.tick(task, sender.id, message.text or message.reason)
+        left = sum(one.open for one in state.tasks)
+        return f"task {number} of {state.id} is done, says {sender.id}; {left} {'is' if left == 1 else 'are'} open"
 
     def _pause(self, sender: Sender, message: Message, name: str) -> str:
         state, pausing = self._state, name == "pause"

@@ -13,7 +13,7 @@ from workflows.people.approvals import Approvals
 from workflows.people.command_codes import CommandCodes
 from workflows.people.roster import RoleAssignments
 from workflows.severity.adjustment import SeverityHistory
-from workflows.status import Step
+from workflows.status import Step, Task
 
 
 class IncidentContext(Protocol):
@@ -38,7 +38,9 @@ class IncidentContext(Protocol):
     relapse: str
     hypotheses: list[str]
     impact: str
+    blast_radius: str
     scope: str
+    tasks: list[Task]
 
     @property
     def shadow(self) -> bool: ...
@@ -51,6 +53,7 @@ class IncidentContext(Protocol):
 
     def assumes(self, action: Action) -> bool: ...
     def commander(self) -> str: ...
+    def tick(self, task: Task, by: str, said: str) -> None: ...
     def risk_in_force(self, *, freeze: bool) -> Risk: ...
     def set_severity(self, to: Severity, because: str, by: str) -> None: ...
     def note(self, kind: str, text: str, *, by: str = ..., step: Step | None = ..., **facts: str | int | float | bool | None) -> None: ...
@@ -61,6 +64,7 @@ class VerbInvoker(Protocol):
     """Invokes verbs (`engine/invoker.py`)."""
 
     def risk(self, verb: Verb[O, A], order: O) -> Risk: ...
+    def why_asked(self, verb: Verb[O, A], order: O) -> str: ...
     async def quietly(self, verb: Verb[O, A], order: O, *, key: str = ..., grant: Grant | None = ...) -> A: ...
 
 

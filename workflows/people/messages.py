@@ -31,6 +31,7 @@ MESSAGES = {
     "code": 'Have a code for commands sent to your phone: "dana", or {"by": "dana"}. It goes with any command below, once',
     "acknowledge": 'Take the page, or accept the role you were offered; the first with the role takes command: {"by": "dana"}. '
     'Or the code for commands that you were sent: "0-4XQ2-M9KD"',
+    "done": 'Tick a task for people: {"task": 2, "by": "lee", "text": "how it ended"}',
     "note": 'Put a line on the timeline: "text" or {"by": "dana", "text": "…", "about": "hypothesis|impact|scope"}',
     "assign": 'Give somebody a role, or offer one that somebody holds: {"role": "ops_lead", "to": "lee", "code": "0-…"}',
     "reclassify": 'Change the severity: {"severity": "SEV-1", "by": "dana", "reason": "…"}. Lowering it takes a code',
@@ -60,6 +61,7 @@ class Message(BaseModel):
     severity: str | int = ""
     false_alarm: bool = False
     question: int | None = None
+    task: int | None = None
     code: str = ""
     value: Any = None
     procedure: str = ""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
 from textwrap import shorten
@@ -77,7 +77,9 @@ class Questions:
         """May these orders be carried out? One question for a whole plan; its digest covers every order of it."""
         action, policy = action_of(verb), self._state.policy
         risk = max(terms.least, *(self._invoker.risk(verb, order) for order in orders))
-        question = self._open(_draft(action, orders, terms, risk))
+        radius = (f"blast radius: {self._state.blast_radius}",) if self._state.blast_radius else ()
+        why = dict.fromkeys(filter(None, (self._invoker.why_asked(verb, order) for order in orders)))
+        question = self._open(_draft(action, orders, replace(terms, facts=(*terms.facts, *why, *radius)), risk))
         valid = policy.for_people(terms.lasting or policy.approval_valid[risk])
         return await self._decided(question, valid, assumed=self._state.assumes(action))
 
@@ -95,7 +97,7 @@ class Questions:
         if question.state is not QuestionState.GRANTED:
             return Decision(question)
         await self._until_commanded(question)
-        return Decision(question, self._state.approvals.grant(question, valid, workflow.now()))
+        return Decision(question, self._state.approvals.grant(question, valid))
 
     async def repair(self, action: Action, asks: str, why: str, *, order: Order | None, may_skip: bool, risk: Risk = Risk.C1) -> Decision:
         """All tries failed: retry, already done by hand, skip (only where nothing depends on it), or hand over. A plan ends here.

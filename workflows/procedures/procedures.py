@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from activities.action import Role, Value
+from activities.action import I, Measure, Role, Value
 from activities.capacity.autoscaler import SCALED, AutoscalerOf, Autoscalers
 from activities.edge.gateway import LIMITED, limit
 from activities.edge.regions import DRAINED, Regions, RegionsOf, drain
@@ -170,28 +170,32 @@ class Procedures:
             case "freeze":
                 await self._freezes.freeze(await verbs.deployed(name))
             case "flag":
-                await verbs.impose(SWITCHED_OFF, switch_off(asked.flag, why, verbs.policy))
+                await self._impose(SWITCHED_OFF, switch_off(asked.flag, why, verbs.policy), asked)
             case "read-only":
                 service = await verbs.deployed(name)
-                await verbs.impose(READ_ONLY, read_only(service.name, service.regions, asked.reason))
+                await self._impose(READ_ONLY, read_only(service.name, service.regions, asked.reason), asked)
             case "limit":
-                await verbs.impose(LIMITED, limit(name, asked.rps))
+                await self._impose(LIMITED, limit(name, asked.rps), asked)
             case "scale":
                 capacity = await verbs.do(Autoscalers.read, Autoscalers.look(AutoscalerOf(service=name)))
-                await verbs.impose(SCALED, capacity.scaled(verbs.policy.production_outage.scale_by))
+                await self._impose(SCALED, capacity.scaled(verbs.policy.production_outage.scale_by), asked)
             case "drain":
                 weights = await verbs.do(Regions.read, Regions.look(RegionsOf(service=name)))
                 try:
                     order = drain(name, asked.region, weights)
                 except ValueError as nobody:
                     raise HandOver(str(nobody)) from None
-                await verbs.impose(DRAINED, order)
+                await self._impose(DRAINED, order, asked)
             case by_hand if by_hand in BY_HAND_ONLY:
                 await self._attested(BY_HAND_ONLY[by_hand])
             case _:
                 request = self._setting(asked)
                 now = await verbs.do(request.setting.read, request.setting.look(request.of))
-                await verbs.impose(request.measure, request.order(now, why))
+                await self._impose(request.measure, request.order(now, why), asked)
+
+    async def _impose(self, measure: Measure[I], order: I, asked: Message) -> None:
+        """A narrow change needs no other word than that of whoever may have it made; a broader one is asked."""
+        await self._verbs.impose(measure, order, under=self._verbs.ordered(measure.impose, order, asked.by))
 
     def _setting(self, asked: Message) -> SettingRequest:
         return SettingRequest(asked.procedure, asked.fields, asked.service, self._verbs.policy)
@@ -199,7 +203,7 @@ class Procedures:
     async def _attested(self, task: ByHandOnly) -> None:
         """A task for a person, and their word with the numbers; what is missing is asked for again."""
         verbs = self._verbs
-        verbs.task(
+        given = verbs.task(
             f"{task.title}: automation never does this. Better: {task.better}. Otherwise export, count, do it, count again",
             task.owner,
             (task.export, task.census, task.command, task.census),
@@ -215,5 +219,7 @@ class Procedures:
                 counted = f"exported to {answer['exported']}, {answer['before']} before, {answer['after']} after"
             if counted or answer == "not done":
                 verbs.note(f"{task.title}: {counted or 'not done'}", "attested")
+                if counted:
+                    verbs.attested(given, counted)
                 return
             verbs.note(f"{task.title}: the answer lacks exported, before or after; asked again")

@@ -163,7 +163,7 @@ class Rollback:
             effect=f"{order.effect()}; when it is clearly worse after {minutes(verbs.policy.mitigated_window)}, or does not help within "
             f"{minutes(self._numbers.proven_within)}: {order.undo().effect()}",
             facts=(*because, _in_short(target), f"now {in_words(before)}"),
-            silence=self._silence(order), lasting=3 * self._numbers.proven_within,
+            silence=await self._silence(order), lasting=3 * self._numbers.proven_within,
             also=(exemption.digest(action_of(Freezes.exempt).name),) if exempted else (),
         )  # fmt: skip
         decision = await verbs.approve_all(Deploys.shift, [order, order.undo()], terms)
@@ -195,9 +195,10 @@ class Rollback:
             verbs.unregister(pin)
         return ended
 
-    def _silence(self, order: ToRevision) -> Silence:
+    async def _silence(self, order: ToRevision) -> Silence:
         """SAFE only where two people signed it beforehand, and a small share can be moved at all (A.1 M3)."""
-        signed = self._verbs.policy.standing_authorisation(action_of(Deploys.shift).name, self._verbs.clock())
+        policy = await self._verbs.standing_policy(Deploys.shift)
+        signed = policy is not None and not policy.why_not
         return Silence.SAFE if self._safe and signed and self._service.platform == "cloud_run" and len(order.split) > 1 else Silence.HOLD
 
     def _serving(self, rollout: Rollout) -> frozenset[str]:

@@ -251,7 +251,7 @@ class SafeTrial:
                 "before": {region: order.before[region]}, "versions": {region: order.versions[region]}, "purpose": "canary",
             }
         )  # fmt: skip
-        grant = self._verbs.standing_grant(Deploys.shift, canary)
+        grant = await self._verbs.standing_grant(Deploys.shift, canary)
         if grant is None:
             return
         imposed = self._verbs.register(TRIED, Trial(moved=canary, to=target))
@@ -267,7 +267,7 @@ class SafeTrial:
             return
         imposed, back = self._imposed, cast("Trial", self._imposed.order).undo()
         self._imposed = None
-        if await self._verbs.propose(Deploys.shift, back, under=self._verbs.standing_grant(Deploys.shift, back)):
+        if await self._verbs.propose(Deploys.shift, back, under=await self._verbs.standing_grant(Deploys.shift, back)):
             self._verbs.unregister(imposed)
 
     def superseded(self) -> None:

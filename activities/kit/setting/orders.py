@@ -162,6 +162,9 @@ class Restore(Order, Generic[T, V]):
     numbers: MitigationSettings = MitigationSettings()
     late_until: datetime | None = None
 
+    def puts_back(self) -> bool:
+        return True
+
     def target(self) -> str:
         return self.of.target()
 

@@ -68,7 +68,6 @@ async def retrieval_only(stage: Drill) -> set[str]:
 
 STANDING = """
 [policy.standing."models.degrade"]
-signed_by = ["dana", "pat"]
 expires_at = 2099-01-01T00:00:00Z
 why = "confirmed provider outage"
 """

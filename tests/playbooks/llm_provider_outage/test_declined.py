@@ -24,7 +24,7 @@ async def test_a_declined_failover_degrades_nobody_before_that_is_asked_too(tmp_
 
 async def test_silence_on_the_failover_degrades_when_two_people_signed_that_beforehand(tmp_path: Path) -> None:
     """SAFE: the standing policy is the authorisation, and the record names it."""
-    async with outage(tmp_path, providers=LOW_PARITY, policy=brisk(more=STANDING)) as (stage, incident):
+    async with outage(tmp_path, providers=LOW_PARITY, policy=brisk(more=STANDING), lasts=None) as (stage, incident):
         await incident.is_in(Phase.RECOVERY, {"over from aurora": ""}, skip=FIVE)
         assert len(await retrieval_only(stage)) == 20
         assert await stage.wrote("llm.routes.weights") == []

@@ -59,7 +59,9 @@ class Ending:
             await self._repaired_by_people()
             return
         rest = command("incident", "status", state.id)
-        self._announcer.say(f"Handed over to {state.commander() or 'the commander'}: {why}. `{rest}` has the rest.")
+        open_ = "; ".join(f"{task.number} {task.text} ({task.owner.title})" for task in state.tasks if task.open)
+        tasks = f" Open tasks: {open_}." if open_ else ""
+        self._announcer.say(f"Handed over to {state.commander() or 'the commander'}: {why}. `{rest}` has the rest.{tasks}")
         decision = await self._lifts.confirm_all(f"All in hand? {why}. Approve when the impact has ended: the rest is lifted and closed")
         try:
             await self._lifts.lift_all(state.measures.liftable(), decision)

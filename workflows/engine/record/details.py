@@ -41,7 +41,7 @@ def details(status: Status, latest: Sequence[Entry] = ()) -> str:
         *_section("Would have been asked (shadow mode)", (f"[{q.number}] {_plain(q.asks)}" for q in reversed(status.would_ask[-NEWEST:]))),
         *_section("Latest", (f"{e.at:%H:%M:%S} {e.kind}: {_plain(e.text)}" for e in reversed(latest[-NEWEST:]))),
         *_section("Steps, newest first", (_step(s) for s in reversed(status.steps[-NEWEST:]))),
-        *_section("Tasks for people", (f"☐ {t.owner.title}: {_plain(t.text)}" for t in status.tasks)),
+        *_section("Tasks for people", (f"☐ {t.number} {t.owner.title}: {_plain(t.text)}" for t in status.to_do)),
     ]
     return "\n\n".join(parts)[:LONGEST]
 

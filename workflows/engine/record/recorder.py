@@ -132,6 +132,7 @@ class Recorder:
         return (
             len(state.timeline.entries), state.phase, state.run_state, state.severity, state.next_update_due, state.waiting_for, state.paused_by,
             state.room, state.ticket, state.status_page, state.alerts, state.outcome, state.acknowledged_at, len(state.follow_ups),
+            sum(task.open for task in state.tasks), state.blast_radius,
             state.restricted, state.assignments.solo, state.traces, len(state.plan), tuple(s.state for s in state.steps),
             tuple((q.state, q.escalation, len(q.answers)) for q in state.approvals.questions),
             tuple((i.number, i.certain, i.held_by) for i in state.measures.standing),

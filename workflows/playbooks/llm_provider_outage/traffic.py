@@ -39,6 +39,7 @@ class Traffic:
         self._verbs, self._policy = verbs, verbs.policy.provider_outage
         self.route, self.primary = route, primary
         self.no_return_before, self._rounds = verbs.clock(), 0
+        verbs.evidence_about(f"provider/{primary}")
 
     async def survey(self) -> Seen:
         """How the primary does, who could take over and for whom, and who is hit: side by side."""
@@ -96,14 +97,15 @@ class Traffic:
         return (tenants.movable, ()) if by is None or by.carries(headroom) >= 1 else tenants.by_priority(by.free_rps / headroom)
 
     async def fail_over(self, tenants: Sequence[str], to: Candidate | None, facts: tuple[str, ...] = ()) -> RampResult:
-        """Ramp these tenants to a candidate, because a step change can overload it. One question for the whole ramp, unless within limits."""
+        """Ramp these tenants to a candidate, because a step change can overload it. One question for the whole ramp, unless two people signed it."""
         verbs, policy = self._verbs, self._policy
         if to is None or not tenants:
             verbs.note("no provider can take over: nobody healthy, evaluated, permitted and large enough")
             return RampResult(reached=0.0 if tenants else 1.0)
         shifts = [self._shift(tenants, to, share) for share in policy.ramp]
-        grant: Grant | None = None
-        if verbs.needs_approval(Models.shift, shifts[-1]):
+        lasting = timedelta(hours=2)
+        grant = await verbs.standing_grant(Models.shift, *shifts, lasting=lasting)
+        if grant is None:
             terms = ApprovalTerms(
                 asks=f"Fail {len(tenants)} tenants over from {self.primary} to {to.id}?",
                 facts=(
@@ -113,7 +115,7 @@ class Traffic:
                     f"in steps of {', '.join(f'{share:.0%}' for share in policy.ramp)}, {minutes(policy.ramp_step)} each",
                 ),
                 silence=Silence.SAFE,
-                lasting=timedelta(hours=2),
+                lasting=lasting,
             )
             route = await verbs.read(Models.route, RouteOf(route=self.route))  # the undo that is shown is the state before
             decision = await verbs.approve_all(Models.shift, [shift.given(route) for shift in shifts], terms)

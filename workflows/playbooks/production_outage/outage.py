@@ -186,10 +186,10 @@ class Outage:
             )
         else:
             what = f"Undo {change.in_words()}"
-            verbs.task(what, Role.OPS_LEAD)
+            task = verbs.task(what, Role.OPS_LEAD)
             if not verbs.shadow:  # there people do what they find right; the metrics say when it has helped
                 example = '"reverted in config repository, commit 3f2a"'
-                await verbs.ask(f"{what}: done?", roles=(Role.OPS_LEAD, Role.INCIDENT_COMMANDER), example=example)
+                await verbs.ask(f"{what}: done?", roles=(Role.OPS_LEAD, Role.INCIDENT_COMMANDER), example=example, about=task)
                 self._remedy = Remedy(begun=True, applied=True)
 
     async def roll_back_anyway(self, found: Diagnosis) -> None:
