@@ -237,7 +237,7 @@ async def test_with_chat_down_the_page_says_where_to_meet_and_the_room_is_back_f
         await stage.stop_injecting()
         await incident.hears("backfilled: war room", skip=timedelta(minutes=2))
         (late,) = [text for text in said(stage, incident.id) if text.startswith("Sent late")]
-        assert re.search(r"\d\d:\d\d:\d\d UTC Task for Ops Lead: Checkpoint", late)
+        assert re.search(r"\d\d:\d\d:\d\d UTC Task \d+ for Ops Lead: Checkpoint", late)
         assert len(pinned(stage, incident.id)) == 4
         assert [text for text in said(stage, "executives") if incident.id in text]
 

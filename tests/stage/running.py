@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,7 +21,7 @@ from workflows.incident import Phase, Question
 from workflows.playbook import Playbook
 from workflows.status import Status
 
-PATIENCE = 120.0  # seconds that a story waits for something before it fails; much more than it takes on an idle machine
+PATIENCE = float(os.environ.get("PATIENCE", "60"))  # seconds that a story waits for something; much more than it takes on an idle machine
 PAUSE = 0.03  # seconds between two looks
 
 
@@ -151,7 +152,7 @@ class RunningIncident:
                 await self.drill.env.sleep(skip)
             return found
 
-        found: str = await until(said, f"{phrase!r} on the timeline", patience)
+        found: str = await self._until(said, f"{phrase!r} on the timeline", patience)
         return found
 
     async def is_in(self, phase: Phase, answers: dict[str, str] | None = None, skip: timedelta = timedelta(seconds=30)) -> Status:
@@ -165,8 +166,16 @@ class RunningIncident:
             await self._move(status, answers or {}, answered, skip)
             return None
 
-        found: Status = await until(there, f"phase {phase}")
+        found: Status = await self._until(there, f"phase {phase}")
         return found
+
+    async def _until(self, look: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
+        """As `until`; when it fails it shows what the incident has done instead, and what it waits for."""
+        try:
+            return await until(look, what, patience)
+        except AssertionError as late:
+            open_ = "\n".join(f"asking [{q.number}] {q.asks}" for q in (await self.status()).asking)
+            raise AssertionError("\n".join((str(late), *(await self.timeline())[-60:], open_))) from None
 
     async def _move(self, status: Status, answers: dict[str, str], answered: set[int], skip: timedelta) -> None:
         """Answer what is open as `answers` says (a part of the question → verdict, "" leaves it open); without questions, let time pass.
@@ -202,7 +211,7 @@ class RunningIncident:
                 await self.drill.env.sleep(skip)
             return found
 
-        found: Question = await until(asked, f"a question about {about!r}", patience)
+        found: Question = await self._until(asked, f"a question about {about!r}", patience)
         return found
 
     async def answer(self, about: str, verdict: str = "approve", by: str = "", reason: str = "drill", *, vacant: bool = False) -> str:

@@ -5,7 +5,7 @@ Readings are judged where they come in (`Invoker`), so that no playbook can forg
 takes the evidence away; one that shows nothing at all lets it grow old. It counts for so long as policy says, and no longer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,14 +59,14 @@ class EvidenceBook:
         """A verified source has said something about one object."""
         self._event = event
 
-    def newest(self, of: str) -> Taken | None:
-        """The newest symptom of an object that no later reading of its kind has taken away, whatever its age."""
-        shown = (one for (_, name), one in self._latest.items() if name == of and one.evidence.shows)
-        return max(shown, key=lambda one: one.evidence.at, default=None)
+    def symptoms(self, of: Collection[str]) -> list[Taken]:
+        """The symptoms of these objects that no later reading of their kind has taken away, whatever their age: the newest first."""
+        shown = (one for (_, name), one in self._latest.items() if name in of and one.evidence.shows)
+        return sorted(shown, key=lambda one: one.evidence.at, reverse=True)
 
-    def measured(self, of: str, since: datetime) -> TriggerEvidence | None:
-        """The newest symptom of an object, where it was measured since then."""
-        newest = self.newest(of)
+    def measured(self, of: Collection[str], since: datetime) -> TriggerEvidence | None:
+        """The newest symptom of these objects, where it was measured since then."""
+        newest = next(iter(self.symptoms(of)), None)
         return newest.evidence if newest is not None and newest.evidence.at >= since else None
 
     def named(self, target: str, since: datetime) -> TriggerEvidence | None:

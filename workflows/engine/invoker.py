@@ -72,7 +72,7 @@ class Invoker:
         state, action = self._state, action_of(verb)
         if action.risk(order, state.policy.limits) is not Risk.C1 or self._has_evidence(action, order):
             return ""
-        return f"asked because no reading of the last {span(state.policy.evidence.fresh_for)} shows that {state.about} is ill"
+        return f"asked because no reading of the last {span(state.policy.evidence.fresh_for)} shows that {' or '.join(state.about)} is ill"
 
     async def standing_grant(self, verb: Verb[O, Any], *orders: O, lasting: timedelta | None = None) -> Grant | None:
         """What two people signed beforehand for these orders (spec §2.5.6), where what we measured calls for it. None: people are asked."""
@@ -105,12 +105,13 @@ class Invoker:
             return None
 
     async def measure_again(self, verb: Verb[O, Any], order: O) -> None:
-        """Where the evidence for a change has grown old, take the same reading once more: the answer decides."""
-        action, known = action_of(verb), self._state.evidence.newest(self._state.about)
-        if known is None or action.risk(order, self._state.policy.limits) is Risk.C0 or self._has_evidence(action, order):
-            return
-        with suppress(RetriesExhausted):
-            await self.quietly(known.verb, known.order)
+        """Where the evidence for a change has grown old, take the same readings once more, the newest first: the answers decide."""
+        action, state = action_of(verb), self._state
+        for known in state.evidence.symptoms(state.about):
+            if action.risk(order, state.policy.limits) is Risk.C0 or self._has_evidence(action, order):
+                return
+            with suppress(RetriesExhausted):
+                await self.quietly(known.verb, known.order)
 
     def key(self, action: Action, order: Order) -> str:
         """`incident/verb/target/n`: one key per wanted effect, the same over retries and over a person's *retry*."""

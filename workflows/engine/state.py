@@ -49,7 +49,7 @@ class IncidentState:
         self.evidence = EvidenceBook()
         self.blast_radius = ""  # who is hit, as it was measured last
         self._radius: BlastRadius | None = None
-        self.evidence_about = ""  # what must be seen to be ill, where it is not the service itself: `provider/aurora`
+        self.evidence_about: tuple[str, ...] = ()  # what must be seen to be ill, where it is not the service itself: `provider/aurora`
         self.severity_history = SeverityHistory(at)
         self.severity = self.peak_severity = card.floor if card.sure else worst(card.floor, UNSURE)
         self.reason = ""  # why the severity is what it is: the rule that decided it, or whoever set it
@@ -110,9 +110,9 @@ class IncidentState:
             self.note("shadow", f"not sent: {message}")
 
     @property
-    def about(self) -> str:
-        """What must be seen to be ill before automation changes anything alone."""
-        return self.evidence_about or f"service/{self.incident.service}"
+    def about(self) -> tuple[str, ...]:
+        """What must be seen to be ill, one of these, before automation changes anything alone."""
+        return self.evidence_about or (f"service/{self.incident.service}",)
 
     @property
     def shadow(self) -> bool:

@@ -217,8 +217,8 @@ class Verbs:
         return task
 
     def evidence_about(self, what: str) -> None:
-        """What must be seen to be ill before automation changes anything alone, where it is not the service itself."""
-        self.state.evidence_about = what
+        """What must be seen to be ill before automation changes anything alone, where it is not the service itself. One of several is enough."""
+        self.state.evidence_about = tuple(dict.fromkeys((*self.state.evidence_about, what)))
 
     def ordered(self, verb: Verb[O, Any], order: O, by: str) -> Grant | None:
         """The word of a person whose role lets them have a narrow change made (spec §2.4, C1). None: it is broader, and is asked."""

@@ -28,10 +28,12 @@ from workflows.incident import Phase, Silence, State
 
 async def test_a_fallback_provider_that_saturates_sheds_the_lowest_tier_first(tmp_path: Path) -> None:
     """Starters are degraded, then business; enterprise stays with a model as long as it can be carried."""
-    async with outage(tmp_path, lasts=None, policy=brisk(outage="ramp = [0.25, 0.6, 1.0]")) as (stage, incident):
+    policy = brisk(
+        outage='ramp = [0.25, 0.5, 0.75, 1.0]\nramp_step = "PT2M"'
+    )  # no step is so great, or so soon, that it topples the provider
+    async with outage(tmp_path, lasts=None, policy=policy) as (stage, incident):
         await incident.hears("borealis 0.25")
-        # Enough for enterprise. In one step from a quarter they would come close to toppling it (0.6 of its capacity): chance would decide.
-        await stage.edit(providers={"borealis": {"capacity_rps": 6.0}})
+        await stage.edit(providers={"borealis": {"capacity_rps": 6.5}})  # enough for enterprise
         await incident.is_in(Phase.RECOVERY)
         tiers = {t: row["tier"] for t, row in (await stage.look())["tenants"].items()}
         degraded = {tiers[t] for t in await retrieval_only(stage)}
@@ -84,7 +86,7 @@ async def test_with_both_arms_failing_the_canary_holds_and_a_person_decides(tmp_
         code = await stage.code("dana", question.number)
         for provider in ("aurora", "borealis"):
             # Probes find the primary well; with the first share of traffic both fail.
-            await stage.break_provider(provider=provider, kind="overload", rate=0.95, after_seconds=75)
+            await stage.break_provider(provider=provider, kind="overload", rate=0.95, after_seconds=84)
         await incident.say("approve", code)
         held = await incident.question("undecided", skip=timedelta(seconds=15))
         assert "both arms" in held.asks, story(await incident.timeline())

@@ -138,6 +138,7 @@ class Traffic:
     async def _ramp(self, tenants: Sequence[str], to: Candidate, shifts: Sequence[Shift], grant: Grant | None) -> RampResult:
         verbs, policy = self._verbs, self._policy
         reached, imposed = 0.0, self.imposed
+        verbs.evidence_about(f"provider/{to.id}")  # from here on it serves: that it fails is ours too
         for share, shift in zip(policy.ramp, shifts, strict=True):
             result = await verbs.impose(FAILED_OVER, shift, under=grant, onto=imposed)
             if not result:
