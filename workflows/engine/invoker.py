@@ -251,7 +251,7 @@ def _retries_exhausted(failure: ActivityError) -> RetriesExhausted:
     cause = failure.cause
     if isinstance(cause, ApplicationError):
         if cause.type == "Expired":
-            return ApprovalEnded(cause.message, refused=True)
+            return ApprovalEnded(cause.message, tried=any(cause.details))
         others = tuple(map(Contender.model_validate, cause.details)) if cause.type == "Contended" else ()
         return RetriesExhausted(
             cause.message, refused=cause.type in ("Refused", "Contended"), lapsed=cause.type == "Lapsed", contenders=others
