@@ -289,7 +289,7 @@ def _check_grant(name: str, order: Order, call: Call) -> None:
         raise Refused(f"the approval of question {call.grant.question} is for something else than {name} on {order.target()}")
     left = call.grant.expires_at - server_time(call.at)
     if left < timedelta(0):
-        raise Expired(call.grant.ended)
+        raise Expired(call.grant.ended, activity.info().attempt if activity.in_activity() else 1)
     VALIDITY.set(Validity(left))
 
 

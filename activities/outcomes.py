@@ -17,10 +17,14 @@ class Refused(ApplicationError):
 
 
 class Expired(Refused):
-    """The approval ended before it could be carried out. Nothing was done, and the same may be asked again."""
+    """The approval ended before it could be carried out. This attempt did nothing, and the same may be asked again.
 
-    def __init__(self, why: str) -> None:
-        super().__init__(why, kind="Expired")
+    `attempt`: which one this is. An earlier one, in time, may have reached the system.
+    """
+
+    def __init__(self, why: str, attempt: int = 1) -> None:
+        tried = attempt > 1
+        super().__init__(f"{why}; an earlier try of ours may have reached it" if tried else why, tried, kind="Expired")
 
 
 class NotYet(ApplicationError):

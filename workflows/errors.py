@@ -33,7 +33,11 @@ class RetriesExhausted(Exception):
 
 
 class ApprovalEnded(RetriesExhausted):
-    """The approval was not used in time: nothing was done, and people are asked again."""
+    """The approval was not used in time, and people are asked again. `tried`: an earlier try, in time, may have reached the system."""
+
+    def __init__(self, why: str, *, tried: bool) -> None:
+        super().__init__(why, refused=True)
+        self.tried = tried
 
 
 class NotSentInShadow(RetriesExhausted):

@@ -143,6 +143,20 @@ class Incident(Value):
         return tuple(line(fact, LONGEST_FACT) for fact in facts if fact)
 
 
+class SourceEvent(Value):
+    """What an alert says of the one object that its labels name. `seal`: the receiver's, that its source was checked; empty: it was not."""
+
+    of: str  # as orders call what they act on: `flag/tools.high_psu`
+    says: str
+    at: datetime
+    confidence: float = Field(default=1.0, ge=0, le=1)
+    seal: str = ""
+
+    def sealed(self, dedup_key: str) -> dict[str, JsonValue]:
+        """What the seal is put under: the event, and for which incident it is."""
+        return {"source_event": self.model_dump(mode="json", exclude={"seal"}), "dedup_key": dedup_key}
+
+
 class Alert(Value):
     """One delivery of an alert to an incident that is open."""
 
@@ -155,6 +169,7 @@ class Alert(Value):
     starts_at: datetime | None = None
     received: str = ""  # as in `Incident`
     urgency: Severity | None = None
+    event: SourceEvent | None = None  # None: it names no object, or several
 
 
 class Joined(Value):

@@ -25,9 +25,9 @@ CARD = Card(
 
 
 class PolicyRequest(Value):
-    """What is wanted of one standing policy, and by whom."""
+    """What is wanted of one standing policy, and by whom. `look`: the policy as it is now, as JSON."""
 
-    what: Literal["show", "sign", "revoke"] = "show"
+    what: Literal["show", "look", "sign", "revoke"] = "show"
     name: str
     by: str = ""
     code: str = ""
@@ -59,6 +59,8 @@ class PolicySigning:
         match asked.what:
             case "show":
                 return _shown(policy)
+            case "look":
+                return policy.model_dump_json()
             case "revoke":
                 await self._invoker.quietly(StandingPolicies.revoke, RevokePolicy(name=asked.name, person=asked.by))
                 return f"{asked.name} is revoked by {asked.by}: what it allowed is asked from now on"

@@ -24,7 +24,8 @@ def refuse_when_late() -> None:
     """Call it just before every write. Raises `NotYet` when another attempt may be at work by now, `Expired` when the approval has ended."""
     valid = VALIDITY.get()
     if valid is not None and not valid.begins():
-        raise Expired("the approval ended while this attempt waited, before it could be carried out")
+        attempt = activity.info().attempt if activity.in_activity() else 1
+        raise Expired("the approval ended while this attempt waited, before it could be carried out", attempt)
     if not activity.in_activity():
         return
     info, pulse = activity.info(), PULSE.get()

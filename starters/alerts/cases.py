@@ -2,10 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
+from activities.identity.codes import Codes
 from activities.kit.words.escape import line, visible
 from activities.kit.words.redact import redact, redact_body
 from activities.ledger.inbox import AlertRecord, Delivery
@@ -13,7 +15,7 @@ from starters import steering
 from starters.openings import dedup_key
 from starters.screens.text import CliError
 from worker.playbooks import PlaybookInfo, discover
-from workflows.incident import UNSURE, Alert, Incident, Severity, incident_id
+from workflows.incident import UNSURE, Alert, Incident, Severity, SourceEvent, incident_id
 
 BUCKET = timedelta(minutes=30)  # unknown alerts of one source within this time join one triage incident
 OBSERVE_BELOW = 0.6  # spec §2.3: an alert less sure than this is only observed
@@ -27,6 +29,11 @@ URGENCY = {
     Severity.SEV3: {"warning", "warn", "medium", "minor", "average", "p3", "sev3", "sev-3"},
     Severity.SEV4: {"info", "information", "low", "ticket", "notice", "p4", "sev4", "sev-4"},
 }
+
+
+# Labels that name an object, as orders call what they act on. The service is where it happens: it is the object where no other is named.
+OBJECTS = ("flag", "feed", "route", "provider", "revision", "tenant")
+ONE = re.compile(r"\w+(/[\w.@:-]+)+")  # one thing: no list and no pattern
 
 
 class Unreadable(Exception):
@@ -61,6 +68,14 @@ class Case(NamedTuple):
             incident=self.incident.model_copy(update={"delivery": told}), alert=self.alert.model_copy(update={"delivery": told}),
             record=self.record.model_copy(update={"nth": nth}),
         )  # fmt: skip
+
+    def sealed(self, codes: Codes) -> "Case":
+        """The same, with our seal under what it says of one object: its source was checked."""
+        event = self.alert.event
+        if event is None:
+            return self
+        event = event.model_copy(update={"seal": codes.seal(event.sealed(self.alert.dedup_key))})
+        return self._replace(alert=self.alert.model_copy(update={"event": event}))
 
 
 def first_lines(text: str) -> str:
@@ -143,7 +158,7 @@ def _case(delivery: Delivery, report: Report, name: str, info: PlaybookInfo, inc
     alert = Alert(
         delivery=name, dedup_key=key, status=report.status, received=delivery.id, urgency=urgency,
         name=called or report.labels.get("alertname", "UnnamedAlert"), summary=report.summary, labels=report.labels,
-        starts_at=report.starts_at,
+        starts_at=report.starts_at, event=_event(delivery, report),
     )  # fmt: skip
     record = AlertRecord(
         id=name, source=delivery.source, fingerprint=one_line(report.fingerprint, 100), starts_at=report.starts_at,
@@ -151,6 +166,21 @@ def _case(delivery: Delivery, report: Report, name: str, info: PlaybookInfo, inc
     )  # fmt: skip
     told = {"dedup_key": key, "received": delivery.id, "text": report.text, "urgency": urgency}
     return Case(info, incident.model_copy(update=told), alert, record).beginning(1)
+
+
+def _event(delivery: Delivery, report: Report) -> SourceEvent | None:
+    """What it says of the one object that it names. It is as old as the alert, however often that is sent."""
+    of, at = object_of(report.labels), min(report.starts_at, delivery.received_at).astimezone(UTC)
+    says = one_line(f"{delivery.source}: {report.summary}", LONGEST_LINE)
+    return SourceEvent(of=of, says=says, at=at, confidence=_confidence(report.labels)) if of else None
+
+
+def object_of(labels: Mapping[str, str]) -> str:
+    """The one object that the labels name; empty where there is none, or more than one."""
+    named = [f"{kind}/{labels[kind]}" for kind in OBJECTS if labels.get(kind)]
+    if not named and labels.get("service"):
+        named = ["/".join(filter(None, ("service", labels["service"], labels.get("region"))))]
+    return named[0] if len(named) == 1 and ONE.fullmatch(named[0]) else ""
 
 
 def _urgency(labels: dict[str, str], info: PlaybookInfo) -> Severity:

@@ -12,6 +12,7 @@ from typing import TypeVar
 from temporalio.client import Client
 
 from activities.action import Refused
+from activities.identity.codes import Codes
 from activities.ledger.inbox import DUPLICATE, LATE, STILL_FIRING, WAITING, AlertRecord, Delivery, Inbox
 from activities.ledger.ledger import Ledger
 from activities.organisation.organisation import Organisation
@@ -39,8 +40,9 @@ T = TypeVar("T")
 class Intake:
     """Brings alerts to their incidents. One per process; several may run side by side (`starters/openings.py`)."""
 
-    def __init__(self, settings: Settings, ledger: Ledger) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, codes: Codes | None = None) -> None:
         self.settings = settings
+        self.codes = codes
         self.ledger = ledger
         self.inbox = Inbox(ledger)
         self.openings = Openings(ledger)
@@ -58,15 +60,16 @@ class Intake:
                 self._client = await steering.connect(self.settings)
             return self._client
 
-    async def take_in(self, delivery: Delivery) -> tuple[list[AlertRecord], str]:
+    async def take_in(self, delivery: Delivery, *, verified: bool = False) -> tuple[list[AlertRecord], str]:
         """Keep a body and bring its alerts to their incidents: what became of each by now, and why the body cannot be read, if so.
 
-        What is not done within `ANSWER_WITHIN` goes on by itself.
+        What is not done within `ANSWER_WITHIN` goes on by itself. `verified`: its source was checked. What waits on the record is brought
+        without that: others may write there.
         """
         now = asyncio.get_running_loop().time
         answer_at = now() + ANSWER_WITHIN
         await from_ledger(lambda: self.inbox.keep(delivery), 1)
-        mine = await self._read(delivery)
+        mine = await self._read(delivery, verified=verified)
         progress = self._progress.setdefault(delivery.id, mine)
         turns = self._queue(progress)
         await asyncio.wait([turn.tried for turn in turns], timeout=max(answer_at - now(), 0))
@@ -89,8 +92,10 @@ class Intake:
     async def close(self) -> None:
         await self._queues.close()
 
-    async def _read(self, delivery: Delivery, *, again: bool = False) -> Progress:
+    async def _read(self, delivery: Delivery, *, again: bool = False, verified: bool = False) -> Progress:
         cases, why = await asyncio.to_thread(cases_in, delivery)
+        if verified and self.codes is not None:
+            cases = [case.sealed(self.codes) for case in cases]
         return Progress(delivery.model_copy(update={"raw": b""}), {group[0].alert.dedup_key: group for group in grouped(cases)}, why, again)
 
     def _queue(self, progress: Progress) -> list[Turn]:

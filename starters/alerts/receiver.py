@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from activities.identity.codes import Codes
 from activities.ledger.inbox import WAITING, Delivery
 from activities.ledger.ledger import Ledger
 from activities.paging.pager import Pager
@@ -39,8 +40,9 @@ READ_WITHIN = 10.0  # seconds for a sender to finish its body
 class Receiver:
     """The HTTP side. Every answer is one sentence that says what became of the delivery."""
 
-    def __init__(self, settings: Settings, ledger: Ledger) -> None:
-        self.intake = Intake(settings, ledger)
+    def __init__(self, settings: Settings, ledger: Ledger, codes: Codes | None = None) -> None:
+        """`codes`: what a verified source says is sealed with; without them it only opens incidents, and automation asks."""
+        self.intake = Intake(settings, ledger, codes)
         self.token = resolve(settings.alert_token, "INCIDENT_ALERT_TOKEN")
 
     def app(self) -> Starlette:
@@ -63,7 +65,7 @@ class Receiver:
         name = hashlib.sha256(alertmanager.SOURCE.encode() + b"\0" + raw).hexdigest()[:20]
         delivery = Delivery(id=f"d-{name}", source=alertmanager.SOURCE, raw=raw, received_at=self.intake.ledger.now(), truncated=truncated)
         try:
-            settled, why = await self.intake.take_in(delivery)
+            settled, why = await self.intake.take_in(delivery, verified=bool(self.token))
         except Exception:
             log.exception("delivery %s is kept and waits", delivery.id)
             return _told(503, "kept, not yet delivered: an internal error, see the receiver's log", delivery.id, again=True)
@@ -100,14 +102,10 @@ async def serve() -> None:
     settings = Settings()
     ledger = Ledger(settings.ledger_url)
     await asyncio.to_thread(ledger.migrate)
-    receiver = Receiver(settings, ledger)
-    config = uvicorn.Config(receiver.app(), host=settings.alert_host, port=settings.alert_port, log_level="warning", access_log=False)
     async with AsyncExitStack() as stack:
-        pager: Pager | None = None
-        try:
-            pager = building(settings, stack).system(Pager)
-        except ValueError as missing:  # the receiver accepts alerts, whatever else is not configured
-            log.warning("nobody can be paged from here about lost incidents; they are only recorded: %s", missing)
+        pager, codes = _if_configured(settings, stack)
+        receiver = Receiver(settings, ledger, codes)
+        config = uvicorn.Config(receiver.app(), host=settings.alert_host, port=settings.alert_port, log_level="warning", access_log=False)
         reconciler = Reconciler(settings, ledger, receiver.intake.connected, pager)
         await receiver.intake.look_again()  # what waited before we were started comes before what comes now
         loops = (reconciler.run(), UnheardAlerts(reconciler).run(), receiver.intake.redeliver())
@@ -118,6 +116,20 @@ async def serve() -> None:
             for loop in beside:
                 loop.cancel()
             await receiver.intake.close()
+
+
+def _if_configured(settings: Settings, stack: AsyncExitStack) -> tuple[Pager | None, Codes | None]:
+    """The receiver accepts alerts, whatever else is not configured."""
+    pager: Pager | None = None
+    codes: Codes | None = None
+    try:
+        build = building(settings, stack)
+        codes = build.part(Codes)
+        pager = build.system(Pager)
+    except ValueError as missing:
+        seal = "" if codes else "; what a verified source says is not sealed, and automation asks"
+        log.warning("nobody can be paged from here about lost incidents; they are only recorded%s: %s", seal, missing)
+    return pager, codes
 
 
 class _Announced(uvicorn.Server):

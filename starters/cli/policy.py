@@ -1,5 +1,6 @@
 """`incident policy`: standing policies, which let automation do one thing without asking. Two people sign each, with a personal code."""
 
+import json
 import uuid
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,7 +8,7 @@ import typer
 
 from starters.cli import options
 from starters.cli.options import As, Code
-from starters.cli.terminal import group, say
+from starters.cli.terminal import AsJson, group, say, say_json
 from starters.screens.text import CliError
 
 if TYPE_CHECKING:
@@ -19,11 +20,17 @@ Name = Annotated[str, typer.Argument(metavar="POLICY", help="The verb, as [polic
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument(metavar="POLICY", help="The verb. Default: all of them.")] = "") -> None:
+def show(
+    name: Annotated[str, typer.Argument(metavar="POLICY", help="The verb. Default: all of them.")] = "", as_json: AsJson = False
+) -> None:  # fmt: skip
     """Show the exact text, who has signed it, and whether it is in force."""
     names = [name] if name else sorted(options.policy(options.reader()).standing)
+    if as_json:
+        say_json([json.loads(_asked("look", one, "")) for one in names])
+        return
     for one in names:
-        say(f"{one}: {_asked('show', one, '')}")
+        for line in f"{one}: {_asked('show', one, '')}".splitlines():
+            say(line)
     if not names:
         say("there is no standing policy: everything is asked")
 
@@ -47,7 +54,7 @@ def _asked(what: str, name: str, as_: str, code: str = "") -> str:
     from starters import steering  # noqa: PLC0415
 
     reader = options.reader()
-    request = {"what": what, "name": name, "by": options.speaker(reader, as_) if what != "show" else "", "code": code}
+    request = {"what": what, "name": name, "by": options.speaker(reader, as_) if what in ("sign", "revoke") else "", "code": code}
 
     async def talk(client: "Client") -> str:
         async with steering.plainly(client, "the worker"):

@@ -147,3 +147,5 @@ async def test_a_yes_that_ends_while_the_attempt_waits_authorises_no_write(monke
 def test_an_ended_approval_is_a_refusal_of_a_kind_of_its_own() -> None:
     """The record calls it refused; the workflow asks again."""
     assert (Expired("x").type, Expired("x").non_retryable) == ("Expired", True)
+    later = Expired("x", attempt=2)
+    assert (*Expired("x").details, *later.details) == (False, True) and later.message == "x; an earlier try of ours may have reached it"

@@ -9,6 +9,7 @@ import httpx
 from temporalio import workflow
 from temporalio.client import Client, WorkflowExecutionStatus
 
+from activities.identity.codes import Codes
 from activities.ledger.inbox import Inbox
 from activities.ledger.ledger import Ledger
 from activities.ledger.record import Record
@@ -17,6 +18,7 @@ from tests.screens import situations
 from worker.settings import Settings
 from workflows.incident import Alert, Incident, Joined, State
 
+CODES = Codes(b"0123456789abcdef")
 NOW = datetime.now(UTC).replace(microsecond=0)
 TODAY = f"{NOW:%Y%m%d}"
 
@@ -88,7 +90,7 @@ class Desk:
         self.client, self.settings, self.ledger, self.service = client, settings, ledger, service
         self.id = f"inc-{TODAY}-llm-{service}"
         self.inbox = Inbox(ledger)
-        self.receiver = Receiver(settings, ledger)
+        self.receiver = Receiver(settings, ledger, CODES)
         self.web = httpx.AsyncClient(transport=httpx.ASGITransport(self.receiver.app()), base_url="http://receiver", timeout=60)
 
     def but(self, **changed: Any) -> "Desk":

@@ -4,13 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from activities.feeds.feeds import FeedOf
+from activities.flags.flags import Flag
 from activities.ledger.inbox import Delivery
+from activities.models.routes import RouteOf
 from starters.alerts.cases import UNREADABLE, grouped
 from starters.alerts.intake import cases_in
-from tests.alerts.desk import alert_of, body_of
+from tests.alerts.desk import CODES, alert_of, body_of
 from workflows.incident import Severity
 
-NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+NOON, FIVE = datetime(2026, 11, 23, 12, tzinfo=UTC), timedelta(minutes=5)
 
 
 def delivery(raw: bytes) -> Delivery:
@@ -34,6 +37,36 @@ def test_an_alert_pages_as_urgently_as_its_rule_says(labels: dict[str, str], urg
     """And never classifies: the incident's severity is not set by it."""
     (case,), _ = cases_in(delivery(body_of(alert_of("firing", "f", NOON, alertname="Odd", **labels))))
     assert (case.alert.urgency, case.incident.urgency, case.incident.severity) == (Severity(urgency), Severity(urgency), None)
+
+
+@pytest.mark.parametrize(
+    ("labels", "of"),
+    [
+        ({"flag": "tools.high_psu"}, Flag(flag="tools.high_psu").target()),
+        ({"flag": "tools.high_psu", "service": "chat", "region": "eu"}, Flag(flag="tools.high_psu").target()),
+        ({"feed": "prices"}, FeedOf(feed="prices").target()),
+        ({"route": "chat"}, RouteOf(route="chat").target()),
+        ({"provider": "aurora", "service": "chat"}, "provider/aurora"),
+        ({"service": "chat"}, "service/chat"),
+        ({"service": "chat", "region": "eu"}, "service/chat/eu"),
+        ({"flag": "a", "provider": "aurora"}, ""),
+        ({"flag": "a,b"}, ""),
+        ({"flag": "a b"}, ""),
+        ({"flag": ".*"}, ""),
+        ({"alertname": "Odd"}, ""),
+    ],
+)
+def test_an_alert_names_one_object_or_none(labels: dict[str, str], of: str) -> None:
+    (case,), _ = cases_in(delivery(body_of(alert_of("firing", "f", NOON - FIVE, **labels))))
+    event = case.alert.event
+    assert (event.of if event else "") == of
+    assert event is None or (event.at, event.seal) == (NOON - FIVE, "")
+    assert case.sealed(CODES).alert.event == (event and event.model_copy(update={"seal": CODES.seal(event.sealed(case.alert.dedup_key))}))
+
+
+def test_an_event_is_never_newer_than_its_delivery() -> None:
+    (case,), _ = cases_in(delivery(body_of(alert_of("firing", "f", NOON + FIVE, flag="a"))))
+    assert case.alert.event is not None and case.alert.event.at == NOON
 
 
 def test_the_gravest_of_a_delivery_is_told_first_and_the_resolved_ones_last() -> None:

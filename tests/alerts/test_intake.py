@@ -17,7 +17,7 @@ from starters.alerts.receiver import Receiver
 from starters.alerts.reconciler import Reconciler
 from starters.alerts.unheard import UnheardAlerts
 from starters.steering import JOIN_WITHIN
-from tests.alerts.desk import NOW, Desk, webhook
+from tests.alerts.desk import CODES, NOW, Desk, webhook
 from tests.stage.running import until
 from workflows.incident import Incident
 
@@ -170,7 +170,7 @@ async def test_what_waited_in_a_receiver_that_died_is_brought_by_the_next_one_in
         assert (await away.post(webhook({**secret, "status": status}))).status_code == 503
         desk.later(timedelta(seconds=1))
     await away.receiver.intake.close()
-    next_one = Receiver(desk.settings, desk.ledger)
+    next_one = Receiver(desk.settings, desk.ledger, CODES)
     await next_one.intake.look_again()
     await all_told(desk)
     _, heard = await desk.told(desk.id)

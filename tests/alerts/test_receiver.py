@@ -14,7 +14,8 @@ from activities.ledger.tables import alerts
 from starters import steering
 from starters.alerts.intake import LONGEST_BODY
 from starters.screens.text import CliError, Refusal
-from tests.alerts.desk import NOW, Desk, webhook
+from tests.alerts.desk import CODES, NOW, Desk, webhook
+from tests.stage.running import until
 from workflows.incident import Incident
 
 
@@ -167,6 +168,34 @@ async def test_a_wrong_token_is_refused_and_nothing_is_kept(desk: Desk, monkeypa
     assert (await guarded.post(webhook(desk.alert()), Authorization="Bearer guess")).status_code == 401
     assert desk.inbox.deliveries() == []
     assert (await guarded.post(webhook(desk.alert()), Authorization="Bearer open sesame")).status_code == 202
+
+
+@pytest.mark.parametrize("token", ["", "open sesame"])
+async def test_what_a_source_says_of_one_object_is_sealed_only_where_its_token_was_checked(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setenv("TOKEN", "open sesame")
+    at = desk.but(alert_token="env:TOKEN") if token else desk
+    for fingerprint, status in (("f1", "firing"), ("f2", "firing")):
+        await at.post(webhook(desk.alert(status, fingerprint, flag="tools.high_psu")), Authorization="Bearer open sesame")
+    _, heard = await desk.told(desk.id)
+    events = [one.event for one in heard]
+    assert [event.of for event in events if event] == ["flag/tools.high_psu"] * 2
+    expected = [CODES.seal(event.sealed(heard[0].dedup_key)) if token else "" for event in events if event]
+    assert [event.seal for event in events if event] == expected
+
+
+async def test_what_waited_on_the_record_is_not_sealed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever can write to the database could have put it there."""
+    monkeypatch.setenv("TOKEN", "open sesame")
+    away = desk.but(alert_token="env:TOKEN", temporal_address="127.0.0.1:9")
+    body = webhook(desk.alert(flag="tools.high_psu"))
+    assert (await away.post(body, Authorization="Bearer open sesame")).status_code == 503
+    await away.receiver.intake.close()
+    await desk.receiver.intake.look_again()
+    await until(desk.running, "the incident")
+    _, (alert,) = await desk.told(desk.id)
+    assert alert.event is not None and (alert.event.of, alert.event.seal) == ("flag/tools.high_psu", "")
 
 
 async def test_an_incident_opens_even_when_our_own_book_is_shut(desk: Desk, tmp_path: Path) -> None:

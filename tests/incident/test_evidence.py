@@ -3,11 +3,23 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
+from activities.identity.codes import Codes
+from activities.ledger.inbox import Delivery
+from starters.alerts.cases import Case
+from starters.alerts.intake import cases_in
+from tests.alerts.desk import alert_of, body_of
 from tests.playbooks.llm_provider_outage.outage import outage
 from tests.stage.drill import Drill, drill
 from tests.stage.organisation import brisk
-from workflows.incident import Question
+from tests.stage.running import RunningIncident
+from workflows.engine.evidence import EvidenceBook
+from workflows.incident import Question, SourceEvent
+from workflows.status import Status
 
+FLAG = "tools.high_psu"
+FRESH = brisk(more='[policy.evidence]\nfresh_for = "PT1H"')  # no story is about how fast the machine is
 OURS = ("llm", "unleash")
 
 
@@ -50,6 +62,94 @@ async def test_a_failover_is_unasked_only_once_two_people_have_signed_it(tmp_pat
         second = await stage.declare()
         await second.hears("authorised: the standing policy for models.shift (signed by dana and pat")
         await second.hears("done: models.shift")
+
+
+@pytest.mark.parametrize("joins", [False, True], ids=["opens it", "joins it"])
+async def test_what_a_verified_source_names_is_changed_unasked_and_nothing_else_is(joins: bool, tmp_path: Path) -> None:
+    async with drill(tmp_path, policy=FRESH) as stage:
+        case = (await heard(stage, flag=FLAG)).sealed(codes_of(stage))
+        incident = await told_of(stage, case, joins=joins)
+        assert "61 % of calls fail" in await incident.hears(f"evidence: flag/{FLAG}: a verified source says: alertmanager")
+        await incident.hears(f"done: flags.switch_off flag/{FLAG}")
+        await incident.question("scheduler.enabled")
+        await incident.question("over from aurora")
+        assert [e["after"] for e in await stage.effects() if e["face"] in OURS and e["changed"]] == [{"enabled": False}]
+        assert not asked_about(await incident.status(), FLAG)
+
+
+@pytest.mark.parametrize(
+    ("labels", "ago", "forged", "why"),
+    [
+        ({"flag": FLAG}, 0, "unsigned", ""),
+        ({"flag": FLAG}, 0, "another key", "the seal is not ours"),
+        ({"flag": FLAG}, 0, "another object", "the seal is not ours"),
+        ({"flag": FLAG}, 0, "a later time", "the seal is not ours"),
+        ({"flag": FLAG}, 3601, "", ""),
+        ({"flag": FLAG, "confidence": "0.7"}, 0, "", ""),
+        ({"flag": FLAG, "tenant": "acme"}, 0, "", ""),
+        ({"flag": f"{FLAG},scheduler.enabled"}, 0, "", ""),
+    ],
+)
+async def test_an_event_that_is_not_sealed_or_too_old_or_not_sure_or_of_two_objects_is_asked(
+    labels: dict[str, str], ago: float, forged: str, why: str, tmp_path: Path
+) -> None:
+    async with drill(tmp_path, policy=FRESH) as stage:
+        case = await heard(stage, ago, **labels)
+        if forged != "unsigned":
+            case = case.sealed(Codes(b"another secret of ours") if forged == "another key" else codes_of(stage))
+        event = case.alert.event
+        if event is not None and forged == "another object":
+            event = (await heard(stage, flag="batch.enabled")).sealed(codes_of(stage)).alert.event
+            assert event is not None
+            event = event.model_copy(update={"of": f"flag/{FLAG}"})
+        if event is not None and forged == "a later time":
+            event = event.model_copy(update={"at": event.at + timedelta(seconds=1)})
+        incident = await told_of(stage, case._replace(alert=case.alert.model_copy(update={"event": event})), joins=True)
+        await incident.question(FLAG)
+        assert [e for e in await stage.effects() if e["face"] in OURS and e["changed"]] == []
+        assert not why or any(line.startswith(f"refused: flag/{FLAG}") and why in line for line in await incident.timeline())
+        assert why or await incident.orders("identities.vouched") == []
+
+
+def test_what_was_said_ends_when_its_alert_is_resolved_and_a_clock_that_is_ahead_makes_it_last_no_longer() -> None:
+    at, book = datetime(2026, 11, 23, 12, 0, tzinfo=UTC), EvidenceBook()
+    event = SourceEvent(of="flag/a", says="it fails", at=at + timedelta(hours=1), seal="a seal")
+    book.tell(event, at, firing=True)
+    assert book.named("flag/a", at) is None, "nobody has looked at the seal"
+    told = book.told("flag/a", at)
+    assert told is not None
+    book.hear(told, ours=True)
+    assert book.named("flag/a", at) is not None
+    assert book.named("flag/a", at + timedelta(seconds=1)) is None and book.named("flag/b", at) is None
+    book.tell(event.model_copy(update={"seal": ""}), at, firing=False)
+    assert book.named("flag/a", at) is None and book.told("flag/a", at) is None
+
+
+async def heard(stage: Drill, ago: float = 0, **labels: str) -> Case:
+    """An alert as the receiver understands it, which began `ago` seconds ago. Nobody has sealed it."""
+    now = await stage.env.get_current_time()
+    named = {"alertname": "ToolsFail", "playbook": "llm_provider_outage", "service": "chat", **labels}
+    raw = body_of(alert_of("firing", "f1", now - timedelta(seconds=ago), **named))
+    ((case,), _) = cases_in(Delivery(id="d-1", source="alertmanager", raw=raw, received_at=now))
+    return case
+
+
+def codes_of(stage: Drill) -> Codes:
+    """The codes of the workers, as the receiver has them."""
+    return Codes(stage.settings.organisation.with_name("codes").read_bytes())
+
+
+async def told_of(stage: Drill, case: Case, *, joins: bool) -> RunningIncident:
+    """An incident that an alert opens, or joins; the world is well, and nobody lets clients back off."""
+    incident = await stage.declare(given=None if joins else case.incident)
+    joined = await incident.handle.execute_update("alert", case.alert)
+    assert joined["mine"]
+    await incident.answer("back off", "decline")
+    return incident
+
+
+def asked_about(status: Status, what: str) -> bool:
+    return any(what in question.asks for question in status.questions)
 
 
 async def signs(stage: Drill, person: str) -> str:

@@ -91,6 +91,7 @@ class Changes(Steps):
     ) -> ChangeResult:
         """Make a change that is no temporary measure. `under`: the grant of a plan that it belongs to."""
         step, grant, terms = self.begin(verb, order, StepState.ASKING), under, ApprovalTerms(facts=facts, silence=silence)
+        tried = False
         while True:
             step.risk = self.invoker.risk(verb, order)
             if step.risk >= Risk.C2 and grant is None:
@@ -100,10 +101,11 @@ class Changes(Steps):
                     return self.not_granted(step, decision)
                 grant = decision.grant
             try:
-                return ChangeResult(await self._carry_out(verb, order, step, grant, may_skip=True))
+                return ChangeResult(await self._carry_out(verb, order, step, grant, may_skip=True, again=tried))
             except (NeedsApproval, ApprovalEnded) as ended:
                 self.state.note("changed meanwhile", f"{order.target()}: {ended}; asking again", step=step)
                 grant, terms = None, replace(terms, facts=(*facts, f"asked again: {ended}"))
+                tried |= isinstance(ended, ApprovalEnded) and ended.tried
             except Contention as contention:
                 order = contention.over(order)
                 decision = await who_yields(self.state, self.questions, verb, order, contention, step)
@@ -111,9 +113,10 @@ class Changes(Steps):
                     return self.not_granted(step, decision)
                 grant = decision.grant
 
-    async def _carry_out(self, verb: Verb[O, A], order: O, step: Step, grant: Grant | None = None, *, may_skip: bool) -> A | None:
+    async def _carry_out(
+        self, verb: Verb[O, A], order: O, step: Step, grant: Grant | None = None, *, may_skip: bool, again: bool = False
+    ) -> A | None:
         """Try until it is done. None: a person has skipped it."""
-        again = False
         while True:
             try:
                 answer = await self.invoker.step(verb, order, step, grant=grant, again=again)

@@ -3,6 +3,9 @@ verified source's event, for the one object that it names.
 
 Readings are judged where they come in (`Invoker`), so that no playbook can forget it. A later reading of the same kind that shows no symptom
 takes the evidence away; one that shows nothing at all lets it grow old. It counts for so long as policy says, and no longer.
+
+Anybody can send an alert to an incident. What one says of an object counts only when somebody who has the key has seen that the receiver
+sealed it; that is looked up where a change needs it (`Invoker.measure_again`).
 """
 
 from collections.abc import Collection, Iterator
@@ -18,6 +21,7 @@ from activities.models.candidates import Probed
 from activities.models.logs import Calls, ErrorClass
 from activities.organisation.policy import Policy
 from activities.write_gate.write_gate import WriteGate, WriteGateOf, WriteSafety
+from workflows.incident import SourceEvent
 
 
 class TriggerEvidence(Value):
@@ -38,12 +42,21 @@ class Taken:
     order: Order
 
 
+@dataclass(frozen=True)
+class Told:
+    """What an alert says that its source has said, and what it is worth when its seal is ours."""
+
+    event: SourceEvent
+    evidence: TriggerEvidence
+
+
 class EvidenceBook:
     """The latest evidence of each kind and object. Evidence of anything else than the object that an incident is about counts for nothing."""
 
     def __init__(self) -> None:
         self._latest: dict[tuple[str, str], Taken] = {}
-        self._event: TriggerEvidence | None = None  # what a verified source has said, about one object
+        self._told: dict[str, Told] = {}  # by object: sealed, and nobody has looked at the seal yet
+        self._heard: dict[str, TriggerEvidence] = {}  # by object: what a verified source has said of it
 
     def take(self, verb: Any, order: Order, answer: object, policy: Policy, at: datetime) -> list[TriggerEvidence]:
         """Judge one reading. Returns the symptoms that it shows and that were not known before."""
@@ -55,9 +68,28 @@ class EvidenceBook:
             self._latest[name] = Taken(found, verb, order)
         return fresh
 
-    def hear(self, event: TriggerEvidence) -> None:
-        """A verified source has said something about one object."""
-        self._event = event
+    def tell(self, event: SourceEvent, at: datetime, *, firing: bool) -> None:
+        """An alert came that names one object. One that is resolved takes away what was said of it, whoever sends it: then people are asked.
+
+        `at`: now. A source's clock that is ahead of ours makes nothing last longer.
+        """
+        if not firing:
+            self._told.pop(event.of, None)
+            self._heard.pop(event.of, None)
+        elif event.seal:
+            self._told[event.of] = Told(event, TriggerEvidence(of=event.of, says=event.says, shows=True, at=min(event.at, at)))
+
+    def told(self, target: str, since: datetime) -> Told | None:
+        """What is said that a verified source has said of this very object since then."""
+        told = self._told.get(target)
+        return told if told is not None and told.evidence.at >= since else None
+
+    def hear(self, told: Told, *, ours: bool) -> None:
+        """Somebody with the key has looked at the seal. Where it is ours, a verified source has said so."""
+        if self._told.get(told.event.of) is told:
+            del self._told[told.event.of]
+            if ours:
+                self._heard[told.event.of] = told.evidence
 
     def symptoms(self, of: Collection[str]) -> list[Taken]:
         """The symptoms of these objects that no later reading of their kind has taken away, whatever their age: the newest first."""
@@ -71,7 +103,8 @@ class EvidenceBook:
 
     def named(self, target: str, since: datetime) -> TriggerEvidence | None:
         """What a verified source has said of this very object since then."""
-        return self._event if self._event is not None and self._event.of == target and self._event.at >= since else None
+        heard = self._heard.get(target)
+        return heard if heard is not None and heard.at >= since else None
 
 
 def judged(order: Order, answer: object, policy: Policy, at: datetime) -> Iterator[TriggerEvidence]:

@@ -119,7 +119,8 @@ class Impositions(Steps):
         while True:
             try:
                 effect, wanted, found = await self._once(attempt)
-            except (NeedsApproval, ApprovalEnded):
+            except (NeedsApproval, ApprovalEnded) as ended:
+                attempt.again |= isinstance(ended, ApprovalEnded) and ended.tried
                 attempt.nothing_done(workflow.now())
                 raise
             except RetriesExhausted as out:

@@ -12,6 +12,7 @@ from temporalio.common import Priority, RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
 
 from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience, Risk, Verb, action_of, answer_of
+from activities.identity.codes import Identities, Sealed
 from activities.kit.holding import Contender
 from activities.metrics.orders import BlastRadius, Surface
 from activities.organisation.standing import StandingOf, StandingPolicies, StandingPolicy
@@ -105,13 +106,36 @@ class Invoker:
             return None
 
     async def measure_again(self, verb: Verb[O, Any], order: O) -> None:
-        """Where the evidence for a change has grown old, take the same readings once more, the newest first: the answers decide."""
+        """Where the evidence for a change has grown old, take the same readings once more, the newest first: the answers decide.
+
+        An event that names the very object of a narrow change is as good, once its seal was looked at.
+        """
         action, state = action_of(verb), self._state
+        risk = action.risk(order, state.policy.limits)
+        if risk is Risk.C0 or self._has_evidence(action, order, named=risk is Risk.C1):
+            return
+        if risk is Risk.C1 and await self._vouched(order):
+            return
         for known in state.evidence.symptoms(state.about):
-            if action.risk(order, state.policy.limits) is Risk.C0 or self._has_evidence(action, order):
+            if self._has_evidence(action, order, named=risk is Risk.C1):
                 return
             with suppress(RetriesExhausted):
                 await self.quietly(known.verb, known.order)
+
+    async def _vouched(self, order: Order) -> bool:
+        """Whether a verified source has named the object of an order. Who did, an alert only says; the receiver's seal shows it."""
+        state = self._state
+        told = state.evidence.told(order.target(), workflow.now() - state.policy.paced(state.policy.evidence.fresh_for))
+        if told is None or (event := told.event).confidence < state.policy.limits.trigger_confidence:
+            return False
+        try:
+            ours = await self.quietly(Identities.vouched, Sealed(said=event.sealed(state.incident.dedup_key), seal=event.seal))
+        except RetriesExhausted:
+            return False  # nobody can tell now: it is looked at again where it is needed next
+        state.evidence.hear(told, ours=ours)
+        said = f"a verified source says: {event.says}" if ours else "somebody says so who is not the receiver: the seal is not ours"
+        state.note("evidence" if ours else "refused", f"{event.of}: {said}")
+        return ours
 
     def key(self, action: Action, order: Order) -> str:
         """`incident/verb/target/n`: one key per wanted effect, the same over retries and over a person's *retry*."""
@@ -229,7 +253,7 @@ def _retries_exhausted(failure: ActivityError) -> RetriesExhausted:
     cause = failure.cause
     if isinstance(cause, ApplicationError):
         if cause.type == "Expired":
-            return ApprovalEnded(cause.message, refused=True)
+            return ApprovalEnded(cause.message, tried=any(cause.details))
         others = tuple(map(Contender.model_validate, cause.details)) if cause.type == "Contended" else ()
         return RetriesExhausted(
             cause.message, refused=cause.type in ("Refused", "Contended"), lapsed=cause.type == "Lapsed", contenders=others

@@ -226,6 +226,8 @@ class IncidentState:
         """One more delivery. Not ours, when it has another key, or when it fires again after the end."""
         if alert.dedup_key != self.incident.dedup_key or (self.run_state.over and alert.status == "firing"):
             return Joined(mine=False, alerts=self.alerts)
+        if alert.event is not None:
+            self.evidence.tell(alert.event, workflow.now(), firing=alert.status == "firing")
         if alert.delivery == self.incident.delivery:
             return Joined(mine=True, alerts=max(self.alerts, 1))
         self.alerts += 1
