@@ -192,6 +192,7 @@ class Action:
     patience: Patience
     writes: bool
     on_suspicion: bool = False  # it changes nothing that customers use: our own deploys are held back, or people are told
+    contains: bool = False  # it keeps harm from spreading: whether to do it is still to be decided when the symptom has ended
 
     @property
     def system(self) -> str:
@@ -217,7 +218,7 @@ class System:
 
 def action(
     name: str, *, risk: RiskOf = Risk.C0, asks: tuple[Role, ...] = (Role.OPS_LEAD,), patience: Patience | None = None,
-    writes: bool = False, on_suspicion: bool = False,
+    writes: bool = False, on_suspicion: bool = False, contains: bool = False,
 ) -> Callable[[Verb[O, A]], Verb[O, A]]:  # fmt: skip
     """Declare a verb: its wire name `system.verb`, its risk (a function of the order, or fixed), and whom it asks.
 
@@ -252,7 +253,7 @@ def action(
                 return await _on_the_book(name, level, verb, system, system.book, order, call)
 
         usual = Patience.CHANGE if changes else Patience.READ
-        declared = Action(name, of_order, asks, patience or usual, changes, on_suspicion)
+        declared = Action(name, of_order, asks, patience or usual, changes, on_suspicion, contains)
         guarded.__action__ = declared  # type: ignore[attr-defined]
         return activity.defn(name=name)(guarded)
 
@@ -337,6 +338,10 @@ class Imposition(Order):
     def imposed_by(self) -> Order:
         """The order that the verb of its measure carries out: this one, unless a procedure imposes it by a step of its own."""
         return self
+
+    def felt(self) -> bool:
+        """Whether customers get less than usual while it is in force: then nothing is called resolved."""
+        return False
 
     def concerns_nobody(self) -> bool:
         """Whether there is nobody and nothing that it would act on, so that nothing needs to be done."""

@@ -215,12 +215,15 @@ class QuestionState(StrEnum):
 class Answer(Value):
     """What a person sent: with a personal code, or with a name that stays self-declared."""
 
-    verdict: str  # approve | decline | retry | skip | done_by_hand | hand_over | a fact
+    verdict: str  # approve | decline | retry | skip | done_by_hand | hand_over | wait | a fact
     question: int | None = None
     by: str = ""
     reason: str = ""
     code: str = ""
     value: JsonValue = None
+
+
+WAIT = "wait"  # an answer to any question that decides nothing: it stays open, and nobody is paged about it for a while
 
 
 class AcceptedAnswer(Value):
@@ -261,6 +264,8 @@ class Question(QuestionDraft):
     sendings: int = 0  # how often it was sent; the codes of each sending are others
     asked_at: datetime
     expires_at: datetime | None = None  # when silence takes its meaning; None: never
+    waits_until: datetime | None = None  # somebody wants it to wait: nobody is paged about it before
+    kept_by: str = ""  # who wants that
     escalation: int = 0  # how many further roles were added, because nobody answered
     told: tuple[str, ...] = ()  # who was sent the question
     alone_from: datetime | None = None  # from when one person, who is alone, may decide alone (break-glass)
@@ -273,6 +278,9 @@ class Question(QuestionDraft):
     @property
     def open(self) -> bool:
         return self.state is QuestionState.OPEN
+
+    def takes(self, verdict: str) -> bool:
+        return verdict in self.options or verdict == WAIT
 
 
 def incident_id(day: datetime, short: str, service: str, nth: int = 1) -> str:

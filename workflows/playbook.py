@@ -234,10 +234,20 @@ class Block:
 
     async def __aenter__(self) -> None:
         self._playbook._enter(self._phase)
-        if self._phase is Phase.RECOVERY:
-            self._playbook._proof.rounds.begin_recovery()
+        rounds = self._playbook._proof.rounds
+        if self._phase is Phase.MITIGATION:
+            rounds.begin_mitigation()
+        elif self._phase is Phase.RECOVERY:
+            rounds.begin_recovery()
 
     async def __aexit__(self, kind: object, error: BaseException | None, *_: object) -> bool:
-        if kind is None and self._phase is Phase.MITIGATION:
-            await answering(self._playbook._proof.until_mitigated)()
-        return self._phase is Phase.RECOVERY and await self._playbook._proof.rounds.end_recovery(error)
+        proof = self._playbook._proof
+        if self._phase is Phase.MITIGATION:
+            try:
+                if kind is None:
+                    await answering(proof.until_mitigated)()
+            except (Exception, asyncio.CancelledError) as broke:
+                await proof.rounds.end_mitigation(broke)
+                raise
+            await proof.rounds.end_mitigation(error)
+        return self._phase is Phase.RECOVERY and await proof.rounds.end_recovery(error)

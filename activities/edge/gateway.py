@@ -41,6 +41,10 @@ class Gateway(SettingValue, back="{of.service} again lets {self}"):
         """Whether it is below today's traffic, or may be."""
         return self.rate_limit_rps is not None and (self.asked_rps is None or self.rate_limit_rps < self.asked_rps)
 
+    @property
+    def felt(self) -> bool:
+        return self.rate_limit_rps is not None
+
     def __str__(self) -> str:
         much = "everything in" if self.rate_limit_rps is None else f"at most {self.rate_limit_rps:g} requests per second in"
         return f"{much}, breaker {'on' if self.breaker else 'off'}"

@@ -40,6 +40,10 @@ class Modes(SettingValue, back="put the modes of route {of.route} back ({self})"
     def __str__(self) -> str:
         return "; ".join(f"{mode}: {people(tenants)}" for mode, tenants in self.by_mode())
 
+    @property
+    def felt(self) -> bool:
+        return any(mode != "normal" for mode in self.modes.values())
+
     def by_mode(self) -> list[tuple[str, tuple[str, ...]]]:
         ordered = sorted(self.modes.items(), key=lambda one: one[1])
         return [(mode, tuple(tenant for tenant, _ in group)) for mode, group in groupby(ordered, key=lambda one: one[1])]

@@ -130,6 +130,7 @@ class ProductionOutage(Value):
 
     look_back: timedelta = timedelta(hours=24)  # how far changes are looked for
     unknown_after: timedelta = minutes(15)  # then the top-ranked change is rolled back all the same, if it may be
+    others_after: timedelta = minutes(5)  # nobody has answered for so long: the next cause is acted on beside the question
     writes_looked_at: timedelta = minutes(5)  # how often it is looked whether writes are still safe, while the impact lasts
     unknown_is_unsafe_after: timedelta = minutes(10)  # when nobody can say whether writes are safe (A.1 T4)
     improvement_within: timedelta = minutes(6)  # how long an action has to help before the cause is crossed out

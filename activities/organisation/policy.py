@@ -45,10 +45,12 @@ class Policy(Value):
     command_code_again: timedelta = minutes(1)  # how soon it is sent to the same person again
     approval_valid: dict[Risk, timedelta] = APPROVAL_VALID  # how long a yes may be used, by class
     repage: timedelta = minutes(5)  # how often people are paged again about a question that holds
+    keep_waiting: timedelta = minutes(30)  # for so long nobody is paged about a question that somebody wants to wait
     commander_silent: timedelta = minutes(20)  # a commander silent for so long with open decisions: command is offered to the deputy
     second_person: timedelta = minutes(5)  # how long a second person is waited for when somebody is alone with a C3 decision
     break_glass: bool = False  # whether one person alone may decide C3 after that, with a typed reason and a review afterwards
     widen_after: timedelta = minutes(120)  # from when on the commander may widen the public cadence
+    failed_request_cents: float = Field(default=0.0, ge=0)  # US cents that a failed request costs us; 0: not known, and not shown
     room_settles: timedelta = minutes(1)  # what changes within so long is told to the war room in one go
     record_within: timedelta = seconds(3)  # how old a screen may be while something is going on; it is exact when the incident rests
     rota_fresh: timedelta = minutes(1)  # how old the rota may be when people are told something

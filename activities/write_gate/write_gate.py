@@ -68,6 +68,10 @@ class Writes(SettingValue, effect="{of.service} takes no writes: each is refused
     def __str__(self) -> str:
         return f"{self.admitted * 100:g} % of the writes"
 
+    @property
+    def felt(self) -> bool:
+        return self.admitted < 1
+
     def same(self, other: Self) -> bool:
         return math.isclose(self.admitted, other.admitted, abs_tol=1e-6)
 
@@ -129,7 +133,7 @@ Reopening = Restore[WriteGateOf, Writes]
 
 class WriteGates(
     RestSetting[WriteGateOf, Writes, WriteGate], read="write_gate.read", change="write_gate.close", restore="write_gate.reopen",
-    asks=(Role.INCIDENT_COMMANDER, Role.DB_LEAD), watched=True,
+    asks=(Role.INCIDENT_COMMANDER, Role.DB_LEAD), watched=True, contains=True,
 ):  # fmt: skip
     def __init__(self, plane: ControlPlane, edge: EdgeProbe, prometheus: Prometheus, clock: Clock) -> None:
         self.rest, self.clock, self._edge, self._prometheus = plane, clock, edge, prometheus

@@ -21,6 +21,7 @@ TASKS = ("flush-cache", "purge-queue", "clamp-all", "revoke-all-sessions", "rota
 ANSWERS = {
     "approve": "Say yes to a question.",
     "decline": "Say no to a question.",
+    "wait": "Keep a question open, and have nobody paged about it for a while.",
     "retry": "Try a failed step again.",
     "skip": "Leave a failed step out.",
     "done-by-hand": "A failed step was done by hand: check it and continue.",

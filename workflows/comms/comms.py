@@ -19,6 +19,7 @@ from activities.status_page.status_page import StatusPage
 from activities.tickets.tickets import Tickets
 from workflows.comms.cadence import Cadence, Duty
 from workflows.comms.commander import Commander
+from workflows.comms.long_incident import LongIncident
 from workflows.comms.part import Part, Shared
 from workflows.comms.severity_watch import SeverityWatch
 from workflows.comms.stakeholders import Stakeholders
@@ -45,6 +46,7 @@ class Comms(Part):
         self._stakeholders = Stakeholders(shared)
         self._public = StatusPageUpdates(shared, self._stakeholders)
         self._severity = SeverityWatch(shared)
+        self._long = LongIncident(shared, lambda: self._cause_is_known, self.widen)
         self._noted = 0  # entries of the timeline at the last status that was due
         self._first_word = partial(self._stakeholders.tell, support="first word", executives=True)
         self._duties: dict[Duty, Callable[[], Awaitable[None]]] = {
@@ -102,10 +104,14 @@ class Comms(Part):
         """Wake whoever holds these roles, beside everything else."""
         self._background.run("page", self._commander.page(roles, why))
 
+    @property
+    def _cause_is_known(self) -> bool:
+        return self._public.published in ("identified", "monitoring")
+
     def widen(self, person: Person, why: str) -> str:
         """The commander lets public updates come less often; it is announced in the room and to the public. Raises `NotAccepted`."""
         state = self._state
-        wide = self._cadence.widen(workflow.now(), known=self._public.published in ("identified", "monitoring"), why=why)
+        wide = self._cadence.widen(workflow.now(), known=self._cause_is_known, why=why)
         text = f"public updates now come every {wide.total_seconds() / 60:g} min, says {person.id}: {why}"
         state.note("widened", text, by=person.id)
         self._room.say(f"The {text}")
@@ -189,6 +195,7 @@ class Comms(Part):
             self._room.held = False
         if Duty.ROOM in duties:
             self._room.say(self._still_here())
+        self._long.offer()
 
     async def _try_again(self) -> None:
         """What could not be sent, opened or published is tried again whenever something is due."""

@@ -23,6 +23,7 @@ class ChangeResult:
     effect: Effect | None = None
     unanswered: bool = False
     declined: bool = False
+    withdrawn: bool = False  # the symptom ended before anybody answered
     imposed: Imposed | None = None
 
     def __bool__(self) -> bool:
@@ -57,15 +58,20 @@ class Steps:
         )
         if decision.verdict == "hand_over":
             raise HandOver(f"{step.verb} on {step.target} failed ({out.why}); {decision.by} takes over")
-        if decision.verdict == "skip":
+        if decision.withdrawn:
+            state.end(step, StepState.SKIPPED, "not needed any more: the symptom has ended")
+            step.result = state.commander()
+        elif decision.verdict == "skip":
             state.end(step, StepState.SKIPPED, f"skipped by {decision.by}")
             step.result = decision.by
-        return decision.verdict == "skip"
+        return decision.withdrawn or decision.verdict == "skip"
 
     def not_granted(self, step: Step, decision: Decision) -> ChangeResult:
-        why = "nobody answered" if decision.unanswered else f"declined by {decision.by}"
+        withdrawn = "not needed any more: the symptom has ended" if decision.withdrawn else ""
+        why = withdrawn or ("nobody answered" if decision.unanswered else f"declined by {decision.by}")
         self.state.end(step, StepState.DECLINED, why)
-        return ChangeResult(unanswered=decision.unanswered, declined=not decision.unanswered)
+        declined = not (decision.unanswered or decision.withdrawn)
+        return ChangeResult(unanswered=decision.unanswered, declined=declined, withdrawn=decision.withdrawn)
 
 
 class Changes(Steps):

@@ -111,7 +111,9 @@ def judged(order: Order, answer: object, policy: Policy, at: datetime) -> Iterat
     """What a reading says about the triggers of §2.1 and §2.2. Nothing where it is blind, or counted too few: that is neither yes nor no."""
     numbers, provider = policy.evidence, policy.provider_outage
     match answer, order:
-        case ServiceHealth(error_ratio=ratio, served=n), Surface(service=name) if ratio is not None and n >= numbers.least_requests:
+        case ServiceHealth(error_ratio=ratio, served=n), Surface(service=name, window=window) if (
+            ratio is not None and n >= numbers.least_requests and window <= numbers.fresh_for  # a longer one says little of now
+        ):
             says = f"{ratio:.1%} of {n:.0f} requests failed"
             yield TriggerEvidence(of=f"service/{name}", says=says, shows=ratio > numbers.error_ratio, at=answer.at)
         case BlastRadius(error_ratio_by_region=by_region), Surface(service=name) if answer.quality is EstimateQuality.HIGH:

@@ -26,7 +26,7 @@ class Lifts(Steps):
         """Lift what is in force when a person says so. A *no* leaves it in force in that person's name."""
         if not (measures := self.state.measures.liftable()):
             return
-        decision = await self._confirm(asks, measures, (asking, Role.INCIDENT_COMMANDER))
+        decision = await self.confirm(asks, measures, (asking, Role.INCIDENT_COMMANDER))
         if decision.granted:
             await self.lift_all(measures, decision, resting)
         else:
@@ -41,7 +41,7 @@ class Lifts(Steps):
         """
         state, told = self.state, ""
         while True:
-            decision = await self._confirm(asks, state.measures.liftable(), (Role.INCIDENT_COMMANDER,), told)
+            decision = await self.confirm(asks, state.measures.liftable(), (Role.INCIDENT_COMMANDER,), told)
             still = await self.proof.still_there() if decision.granted else ""
             if decision.granted and not still:
                 return decision
@@ -80,7 +80,7 @@ class Lifts(Steps):
             try:
                 return await self._step(imposed, undo, grant, may_ask=True), grant
             except ApprovalEnded as ended:
-                decision = await self._confirm(f"Go on lifting {imposed.says}? {ended}", [imposed], (Role.INCIDENT_COMMANDER,))
+                decision = await self.confirm(f"Go on lifting {imposed.says}? {ended}", [imposed], (Role.INCIDENT_COMMANDER,))
                 if decision.grant is None:
                     self.keep(imposed, decision.by)
                     return False, None
@@ -161,7 +161,8 @@ class Lifts(Steps):
                 await self.proof.until(effect.seen_at, "")
             return True
 
-    async def _confirm(self, asks: str, measures: Sequence[Imposed], roles: tuple[Role, ...], told: str = "") -> Decision:
+    async def confirm(self, asks: str, measures: Sequence[Imposed], roles: tuple[Role, ...], told: str = "") -> Decision:
+        """May these be lifted, step by step where that is possible?"""
         shares = self.state.policy.return_steps
         listed = "; ".join(_listed(imposed, len(imposed.order.undo_steps(shares))) for imposed in measures) or "nothing"
         watched = "watched after each lift; if the impact comes back, the rest stays in force" if measures else ""

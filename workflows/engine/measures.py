@@ -109,6 +109,10 @@ class Measures:
         """What keeps the incident from resolving. What was only noted does not: it is not there."""
         return [i for i in self.standing if not i.held_by and not i.assumed]
 
+    def felt(self) -> list[Imposed]:
+        """By which customers get less than usual, whoever keeps it in force: latest first. Nothing is resolved over it."""
+        return [i for i in self.standing if not i.assumed and i.order.felt()]
+
     def in_force(self) -> list[InForce]:
         """As it is shown, oldest first."""
         return [imposed.shown() for imposed in reversed(self.standing) if not imposed.assumed]

@@ -92,6 +92,7 @@ class IncidentState:
         self.recovering: asyncio.Task[Any] | None = None  # the playbook's own task, while it is in a recovery that can go back
         self.relapse = ""  # what was seen when the impact came back in recovery; empty: it is not back
         self.relapses = 0
+        self.symptom_ended = ""  # what the metrics showed, in mitigation, while people were still asked about the symptom
         self.narrow_actions: list[datetime] = []
         self._suppressed: set[str] = set()
 

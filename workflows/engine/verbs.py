@@ -4,9 +4,10 @@ What is true of the incident at the moment is asked of a verb too: `state` is fo
 not begin anew from its answers (`clock`, docs/adr/0027).
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from temporalio import workflow
 
@@ -25,12 +26,14 @@ from workflows.engine.measures import Imposed
 from workflows.engine.proof.proof import Proof
 from workflows.engine.state import IncidentState
 from workflows.errors import HandOver, RetriesExhausted
-from workflows.people.background import beside, together
+from workflows.people.background import begun, beside, together
 from workflows.people.context import Announcer
-from workflows.people.questions import PROPOSER, Questions
+from workflows.people.questions import BRANCH, PROPOSER, Questions
 from workflows.severity.facts import Facts, Quality
 from workflows.status import Standing, StepState, Suspect, Task
 from workflows.waiting import waited
+
+T = TypeVar("T")
 
 
 class Verbs:
@@ -105,6 +108,35 @@ class Verbs:
     async def waited(self, until: Callable[[], bool], at_most: timedelta | None = None, what: str = "") -> bool:
         """Wait for what other work of the same playbook brings about. False when the time is over first."""
         return await waited(until, at_most, what)
+
+    def branch(self, name: str, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Begin work beside the rest of mitigation. It is known by its name when people are asked something for it."""
+
+        async def branched() -> T:
+            BRANCH.set(name)
+            return await work
+
+        return begun(branched())
+
+    @answering
+    async def until_free(self, branches: Mapping[str, asyncio.Task[Any]], after: timedelta | None = None) -> None:
+        """Wait until one of these has ended, or until all of them have waited for people for so long (None: however long)."""
+        questions = self._questions
+
+        def free() -> bool:
+            return any(branch.done() for branch in branches.values())
+
+        def waits() -> bool:
+            return after is not None and all(questions.unanswered_since(name) is not None for name in branches)
+
+        while not free():
+            await workflow.wait_condition(lambda: free() or waits())
+            asked = [since for name in branches if (since := questions.unanswered_since(name)) is not None]
+            if free() or after is None or len(asked) < len(branches):
+                continue
+            left = max(asked) + self.policy.for_people(after) - workflow.now()
+            if left <= timedelta(0) or not await waited(lambda: free() or not waits(), left, "an answer, before something else is tried"):
+                return
 
     @answering
     async def until_alarmed(self, verb: Verb[O, A], order: O) -> A | None:
@@ -184,9 +216,12 @@ class Verbs:
     async def ask(self, asks: str, *, roles: tuple[Role, ...], example: str, facts: tuple[str, ...] = (), about: Task | None = None) -> Any:
         """A value that only people know. Who gives it has chosen what comes of it (`PROPOSER`). `facts`: what helps to answer.
 
+        None: somebody declines to say, or the symptom that it was about has ended.
         `about`: the task whose end the answer attests, and which it ticks.
         """
         decision = await self._questions.fact(asks, roles=roles, example=example, facts=facts)
+        if decision.verdict != "answer":
+            return None
         PROPOSER.set(decision.by)
         value = decision.question.answers[-1].value
         if about is not None:

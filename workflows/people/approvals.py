@@ -76,6 +76,18 @@ class Approvals:
             self.close(question, QuestionState.GRANTED, at)
         return question
 
+    def keep_waiting(self, answer: Answer, identity: Identity, assignments: RoleAssignments, at: datetime, lasting: timedelta) -> Question:
+        """Somebody who may answer wants it to wait. Nothing is decided; silence takes its meaning so much later. Raises `NotAccepted`."""
+        if identity.person is None:
+            raise NotAccepted(identity.why or "nobody by that name is on the roster")
+        person, question = identity.person, self._meant(answer, identity, identity.person, assignments)
+        role = assignments.role_of(person, question.roles) or assignments.role_of(person, question.vetoes, alone=False)
+        _check(question, answer, person.id, role, at)
+        if question.expires_at is not None:
+            question.expires_at += at + lasting - max(at, question.waits_until or at)
+        question.waits_until, question.kept_by = at + lasting, person.id
+        return question
+
     def close(self, question: Question, state: QuestionState, at: datetime) -> None:
         """Answered; or expired, which means what the question's `silence` says; or withdrawn, because it need not be answered any more."""
         if question.open:
@@ -121,7 +133,7 @@ class Approvals:
                 asked = f"questions 1 to {len(self.questions)} exist" if self.questions else "nothing was asked so far"
                 raise NotAccepted(f"there is no question {number}; {asked}")
             return self.questions[number - 1]
-        mine = [q for q in self.questions if q.open and assignments.role_of(person, q.roles) and answer.verdict in q.options]
+        mine = [q for q in self.questions if q.open and assignments.role_of(person, q.roles) and q.takes(answer.verdict)]
         if len(mine) == 1:
             return mine[0]
         waiting = ", ".join(str(q.number) for q in mine) or "none"
@@ -138,7 +150,7 @@ def _check(question: Question, answer: Answer, who: str, role: Role | None, at: 
         raise NotAccepted(f"question {number} is closed: {question.state}{when}{f' by {by}' if by else ''}")
     if question.expires_at is not None and at >= question.expires_at:
         raise NotAccepted(f"question {number} expired at {question.expires_at:%H:%M:%S} UTC")
-    if answer.verdict not in question.options:
+    if not question.takes(answer.verdict):
         raise NotAccepted(f"question {number} takes {' | '.join(question.options)}, not {answer.verdict}")
     if role is None:
         raise NotAccepted(f"{who} is not {wanted}; question {number} is for {wanted}")

@@ -11,7 +11,7 @@ from activities.action import Role
 from activities.identity.codes import Identity
 from activities.organisation.people import Person
 from workflows.errors import NotAccepted
-from workflows.incident import Answer, QuestionState, Severity, State
+from workflows.incident import WAIT, Answer, QuestionState, Severity, State
 from workflows.people.access import AccessCheck, Sender
 from workflows.people.context import Announcer, IncidentContext, VerbInvoker
 from workflows.people.messages import LONGEST, VERDICTS, Message, message_of
@@ -87,6 +87,8 @@ class IncidentCommands:
     def _answer(self, name: str, message: Message, identity: Identity) -> str:
         state, reason = self._state, (message.reason or message.text)[:LONGEST]
         sent = Answer(verdict=name, reason=reason, **message.model_dump(include={"question", "by", "code", "value"}))
+        if name == WAIT:
+            return self._keep_waiting(sent, identity)
         question = state.approvals.take(sent, identity, state.assignments, state.policy, workflow.now())
         answer = question.answers[-1]
         if identity.person is not None:
@@ -103,6 +105,13 @@ class IncidentCommands:
         if question.state is QuestionState.OPEN:
             return f"question {question.number}: {name} by {answer.by} counts; {question.quorum - len(question.answers)} more needed"
         return f"question {question.number}: {name} by {answer.by} ({how})"
+
+    def _keep_waiting(self, sent: Answer, identity: Identity) -> str:
+        state, now = self._state, workflow.now()
+        question = state.approvals.keep_waiting(sent, identity, state.assignments, now, state.policy.for_people(state.policy.keep_waiting))
+        number, until = question.number, f"stays open, and nobody is paged about it before {question.waits_until:%H:%M:%S} UTC"
+        state.note("kept waiting", f"[{number}] {until}{f': {sent.reason}' if sent.reason else ''}", by=question.kept_by, question=number)
+        return f"question {number} {until}"
 
     def _note(self, message: Message) -> str:
         text = message.text or message.reason

@@ -36,6 +36,7 @@ class IncidentContext(Protocol):
     breached: bool
     recovering: asyncio.Task[Any] | None
     relapse: str
+    symptom_ended: str
     hypotheses: list[str]
     impact: str
     blast_radius: str

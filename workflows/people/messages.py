@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.kit.words.redact import Redacted, codes_in, hide_codes
 from workflows.errors import NotAccepted
-from workflows.incident import Alert, Incident
+from workflows.incident import WAIT, Alert, Incident
 
 LONGEST = 4000  # characters of anything a person types that we keep
 
@@ -28,6 +28,7 @@ MESSAGES = {
     "skip": 'Leave a failed step out: "3-4XQ2-M9KD" or {"question": 3, "by": "lee", "reason": "…"}',
     "done_by_hand": 'A failed step was done by hand; it is verified: "3-4XQ2-M9KD" or {"question": 3, "by": "lee", "reason": "…"}',
     "hand_over": 'Stop the playbook and carry on by hand: "3-4XQ2-M9KD" or {"question": 3, "by": "dana", "reason": "…"}',
+    "wait": 'Keep a question open, and page nobody about it for a while: {"question": 3, "by": "dana", "reason": "…"}',
     "code": 'Have a code for commands sent to your phone: "dana", or {"by": "dana"}. It goes with any command below, once',
     "acknowledge": 'Take the page, or accept the role you were offered; the first with the role takes command: {"by": "dana"}. '
     'Or the code for commands that you were sent: "0-4XQ2-M9KD"',
@@ -42,7 +43,7 @@ MESSAGES = {
     "stand_down": 'End the incident: what it imposed is lifted. {"by": "dana", "reason": "…", "false_alarm": false}. With measures in force: "code"',
 }
 M = TypeVar("M", bound=BaseModel)
-VERDICTS = frozenset({"approve", "decline", "answer", "retry", "skip", "done_by_hand", "hand_over"})
+VERDICTS = frozenset({"approve", "decline", "answer", "retry", "skip", "done_by_hand", "hand_over", WAIT})
 # What a plain string means, by message: nearly always the code, so that it is a ten-second act in the Temporal UI.
 BARE = {**dict.fromkeys((*VERDICTS, "acknowledge", "pause", "resume"), "code"), "note": "text", "code": "by"}
 

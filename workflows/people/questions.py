@@ -4,25 +4,25 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from itertools import count
-from textwrap import shorten
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 
 from activities.action import Action, Effect, Grant, O, Order, Risk, Role, Verb, action_of
 from workflows.errors import HandOver, Relapse
-from workflows.incident import Question, QuestionDraft, QuestionKind, QuestionState, Severity, Silence
+from workflows.incident import Question, QuestionDraft, QuestionKind, QuestionState, Silence
 from workflows.people.approvals import enough_without
 from workflows.people.context import IncidentContext, VerbInvoker
-from workflows.people.notices import SLOW_PAGE, URGENT_PAGES, Notices
+from workflows.people.ladder import Ladder
+from workflows.people.notices import Notices
 from workflows.people.permissions import vetoes
 from workflows.people.roster import FURTHER_ROLES, RoleAssignments
-from workflows.waiting import waited
 
 # Who chose what the work at hand does: whoever asked for this procedure, or gave the latest value that it asked people for. At C3 they may
 # not grant it too. Each procedure is a task of its own, and with it this.
 PROPOSER: ContextVar[str] = ContextVar("proposer", default="")
+# Which branch of mitigation the work at hand is; empty: none. What it asks people is withdrawn when the metrics show that the symptom has ended.
+BRANCH: ContextVar[str] = ContextVar("branch", default="")
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ class Decision:
     def unanswered(self) -> bool:
         """True when nobody answered in time. Never a yes."""
         return self.question.state is QuestionState.EXPIRED
+
+    @property
+    def withdrawn(self) -> bool:
+        """True when the metrics ended the symptom that it was about, before anybody answered."""
+        return self.question.state is QuestionState.WITHDRAWN
 
     @property
     def verdict(self) -> str:
@@ -71,7 +76,23 @@ class ApprovalTerms:
 class Questions:
     def __init__(self, state: IncidentContext, invoker: VerbInvoker) -> None:
         self._state, self._invoker, self.notices = state, invoker, Notices(state, invoker)
+        self._ladder = Ladder(state, self.notices)
+        self._by_branch: list[tuple[str, Question]] = []  # what mitigation asks
+        self._about_symptom: list[Question] = []  # of these, what is withdrawn when the symptom has ended
         self._settled = False
+
+    def about_symptom(self) -> bool:
+        """Whether anybody is asked anything that need not be answered once the symptom has ended."""
+        self._about_symptom = [question for question in self._about_symptom if question.open]
+        return bool(self._about_symptom)
+
+    def unanswered_since(self, branch: str) -> datetime | None:
+        """Since when a branch of mitigation has waited for people. None: it does not."""
+        self._by_branch = [(name, question) for name, question in self._by_branch if question.open]
+        return next((question.asked_at for name, question in self._by_branch if name == branch), None)
+
+    def _symptom_ended(self) -> str:
+        return self._state.symptom_ended
 
     async def approval(self, verb: Verb[O, Effect], orders: Sequence[O], terms: ApprovalTerms) -> Decision:
         """May these orders be carried out? One question for a whole plan; its digest covers every order of it."""
@@ -81,7 +102,7 @@ class Questions:
         why = dict.fromkeys(filter(None, (self._invoker.why_asked(verb, order) for order in orders)))
         question = self._open(_draft(action, orders, replace(terms, facts=(*terms.facts, *why, *radius)), risk))
         valid = policy.for_people(terms.lasting or policy.approval_valid[risk])
-        return await self._decided(question, valid, assumed=self._state.assumes(action))
+        return await self._decided(question, valid, assumed=self._state.assumes(action), stays=action.contains)
 
     async def confirmation(self, draft: QuestionDraft) -> Decision:
         """Something only a person may say (closing, lifting what was imposed)."""
@@ -90,19 +111,24 @@ class Questions:
         assumed = self._state.rehearsing or (self._state.shadow and not self._state.anything_in_force)
         return await self._decided(question, valid, assumed=assumed)
 
-    async def _decided(self, question: Question, valid: timedelta, *, assumed: bool) -> Decision:
+    async def _decided(self, question: Question, valid: timedelta, *, assumed: bool, stays: bool = False) -> Decision:
+        """`stays`: it is still to be answered when the symptom has ended."""
         if assumed:
             return Decision(question, self._state.approvals.assume(question, valid, workflow.now()))
-        await self._wait(question)
+        await self._wait(question, stays=stays)
         if question.state is not QuestionState.GRANTED:
             return Decision(question)
         await self._until_commanded(question)
         return Decision(question, self._state.approvals.grant(question, valid))
 
-    async def repair(self, action: Action, asks: str, why: str, *, order: Order | None, may_skip: bool, risk: Risk = Risk.C1) -> Decision:
+    async def repair(
+        self, action: Action, asks: str, why: str, *, order: Order | None, may_skip: bool, risk: Risk = Risk.C1,
+        gone: Callable[[], str] = lambda: "",
+    ) -> Decision:  # fmt: skip
         """All tries failed: retry, already done by hand, skip (only where nothing depends on it), or hand over. A plan ends here.
 
-        `risk`: the step's own, for what was changed or is to be. What is said about it is verified like the yes to it.
+        `risk`: the step's own, for what was changed or is to be. What is said about it is verified like the yes to it. `gone`: why nobody
+        need answer any more, once that is so.
         """
         if self._state.rehearsing:
             raise HandOver(f"the plan ends here: {asks} ({why})")
@@ -114,7 +140,7 @@ class Questions:
                 options=("retry", "done_by_hand", *(("skip",) if may_skip else ()), "hand_over"),
             )
         )  # fmt: skip
-        await self._wait(question)
+        await self._wait(question, stays=not may_skip, gone=gone)  # what cannot be left out has to be told in any case
         return Decision(question)
 
     async def fact(self, asks: str, *, roles: tuple[Role, ...], example: str, facts: tuple[str, ...] = ()) -> Decision:
@@ -122,7 +148,7 @@ class Questions:
         question = self._open(
             QuestionDraft(
                 kind=QuestionKind.FACT, asks=asks, risk=Risk.C0, roles=roles, effect=f"for example {example}",
-                inverse="ask to correct it with a note", options=("answer",), facts=facts,
+                inverse="ask to correct it with a note", options=("answer", "decline"), facts=facts,
             )
         )  # fmt: skip
         if self._state.rehearsing:
@@ -153,51 +179,32 @@ class Questions:
         state.note("asked", text, question=question.number)
         return question
 
-    async def _wait(self, question: Question) -> None:
-        """Climb the ladder until somebody answers; then hold and page again, or let silence mean what it means."""
+    async def _wait(self, question: Question, *, stays: bool = False, gone: Callable[[], str] = lambda: "") -> None:
+        """Climb the ladder until somebody answers; then hold and page again, or let silence mean what it means.
+
+        What is about the symptom is withdrawn when that ends, unless it `stays`: the answer is not needed any more.
+        """
+        if BRANCH.get():
+            self._by_branch.append((BRANCH.get(), question))
+            if not stays:
+                self._about_symptom.append(question)
+                gone = self._symptom_ended
         if question.quorum > 1 and not question.strict:
             self.notices.background.run("a second person", self.notices.find_a_second(question), question.number)
         state, recovering = self._state, self._state.recovering is not None and self._state.recovering is asyncio.current_task()
         try:
-            await self._climb(question, lambda: not question.open or (recovering and bool(state.relapse)))
+            await self._ladder.climb(question, lambda: not question.open or (recovering and bool(state.relapse)) or bool(gone()))
         except asyncio.CancelledError:
             state.approvals.close(question, QuestionState.WITHDRAWN, workflow.now())
             raise
         if recovering and state.relapse:
             state.approvals.close(question, QuestionState.WITHDRAWN, workflow.now())
             raise Relapse(state.relapse)
+        if question.open:
+            state.approvals.close(question, QuestionState.WITHDRAWN, workflow.now())
+            state.note("withdrawn", f"[{question.number}] need not be answered any more: {gone()}", question=question.number)
         if question.state is QuestionState.EXPIRED:
             self._state.note("silence", f"[{question.number}] nobody answered: {question.silence.means()}", question=question.number)
-
-    async def _climb(self, question: Question, over: Callable[[], bool]) -> None:
-        policy, severity = self._state.policy, self._state.severity
-        ladder = policy.rhythm(severity).ladder
-        for step, wait in enumerate(ladder):
-            if step:
-                self._escalate(question, step)
-            if await self._sent_and_answered(question, step + 1, policy.for_people(wait), over):
-                return
-        if question.silence is not Silence.HOLD:
-            self._state.approvals.close(question, QuestionState.EXPIRED, workflow.now())
-            return
-        for nth in count(len(ladder) + 1):
-            pause = policy.repage if nth <= URGENT_PAGES else SLOW_PAGE
-            if await self._sent_and_answered(question, nth, policy.for_people(pause), over):
-                return
-            self._check_that_the_commander_answers(question)
-
-    def _escalate(self, question: Question, step: int) -> None:
-        role = FURTHER_ROLES[min(step, len(FURTHER_ROLES)) - 1]
-        question.escalation = step
-        if role not in question.roles and not question.strict and self._state.assignments.holders((role,)):
-            question.roles = (*question.roles, role)
-            self._state.note("escalated", f"[{question.number}] {role.title} may answer now too", question=question.number)
-
-    async def _sent_and_answered(self, question: Question, nth: int, wait: timedelta, over: Callable[[], bool]) -> bool:
-        """Send it beside the wait: a chat that hangs must not delay an answer that comes another way."""
-        self.notices.send(question, nth)
-        summary = f"question {question.number}: {shorten(question.asks, 80, placeholder='…')}"
-        return await waited(over, wait, summary)
 
     async def _until_commanded(self, question: Question) -> None:
         """While nobody commands (IC_VACANT) a yes is kept and nothing broad is done (spec §4). Answering as commander takes command."""
@@ -207,22 +214,6 @@ class Questions:
         text = f"[{question.number}] granted; not carried out yet: nobody is in command (IC_VACANT)"
         state.note("waiting for a commander", text, question=question.number)
         await workflow.wait_condition(lambda: state.acknowledged_at is not None or self._settled)
-
-    def _check_that_the_commander_answers(self, question: Question) -> None:
-        """At SEV-1 a commander who leaves a decision open for too long is paged again, and command is offered to the deputy (spec §4)."""
-        state, assignments = self._state, self._state.assignments
-        commander = assignments.roster.people.get(state.commander())
-        if commander is None or commander.id in assignments.unresponsive or state.severity is not Severity.SEV1:
-            return
-        since = max(question.asked_at, assignments.last_message.get(commander.id, question.asked_at))
-        limit = state.policy.for_people(state.policy.commander_silent)
-        if not assignments.role_of(commander, question.roles) or workflow.now() - since < limit:
-            return
-        assignments.unresponsive.add(commander.id)
-        state.note("silent", f"{commander.id} commands and has not answered [{question.number}] since {since:%H:%M:%S} UTC: paged again")
-        deputy = next((person for person in assignments.holders((Role.DEPUTY,)) if person.id != commander.id), None)
-        if deputy is not None:
-            self.notices.offer(Role.INCIDENT_COMMANDER, deputy, "automation")
 
 
 def proposed(draft: QuestionDraft, by: str, assignments: RoleAssignments) -> QuestionDraft:

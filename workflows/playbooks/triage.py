@@ -35,4 +35,6 @@ class Triage(Playbook):
                 example='"inc-20261123-llm-chat" or "none"',
                 facts=incident.as_received(),
             )
+            if which is None:
+                self.hand_over("nobody says which playbook it is")
             await self.finish(f"triaged: {which}")

@@ -214,6 +214,8 @@ class Procedures:
                 roles=(task.owner, Role.INCIDENT_COMMANDER),
                 example='{"exported": "gs://evidence/before.rdb", "before": 120000, "after": 0}, or "not done"',
             )
+            if answer is None:
+                answer = "not done"  # somebody declines to say
             counted = ""
             if isinstance(answer, dict) and all(answer.get(key) not in (None, "") for key in ("exported", "before", "after")):
                 counted = f"exported to {answer['exported']}, {answer['before']} before, {answer['after']} after"

@@ -30,7 +30,7 @@ from workflows.procedures.eligibility import Known, Targets, in_traffic
 from workflows.procedures.traffic_pin import SafeTrial, TrafficPin, still_begun
 
 # What became of an attempt. Only "helped" and "did not help" were really applied, and seen by customers and in the metrics.
-Attempt = Literal["helped", "did not help", "unproven", "declined", "unanswered", "overtaken", "skipped", "no target"]
+Attempt = Literal["helped", "did not help", "unproven", "declined", "unanswered", "overtaken", "skipped", "withdrawn", "no target"]
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,16 @@ class Rollback:
         self._safe = True  # whether silence may mean the safe trial
         self.ended: RollbackEnd | None = None  # how the last one ended, unless it helped
 
+    @property
+    def under_way(self) -> bool:
+        """Whether one is asked for, or carried out."""
+        return self._one_at_a_time.locked()
+
     async def to_last_green(self, because: tuple[str, ...]) -> RollbackEnd:
         """Roll back to the newest eligible revision; when that does not help, put the split back and try the next older one, once more."""
         async with self._one_at_a_time:
             ended = await self._to_last_green(because)
-            self.ended = None if ended.attempt == "helped" else ended
+            self.ended = None if ended.attempt in ("helped", "withdrawn") else ended
             return ended
 
     async def _to_last_green(self, because: tuple[str, ...]) -> RollbackEnd:
@@ -170,7 +175,7 @@ class Rollback:
         if decision.grant is None:
             if decision.unanswered:
                 await self._trial.begin(order, rollout)
-            return "unanswered" if decision.unanswered else "declined"
+            return "withdrawn" if decision.withdrawn else "unanswered" if decision.unanswered else "declined"
         if await self._overtaken(target, self._serving(rollout)):
             return "overtaken"
         self._pin.left |= in_traffic(rollout) - {target.id}
@@ -250,7 +255,7 @@ class Rollback:
                 facts=("look from outside, and ask support what customers say",), inverse="decline: the split from before serves again",
             )
         )  # fmt: skip
-        return "helped" if decision.granted else "unproven"
+        return "helped" if decision.granted or decision.withdrawn else "unproven"  # withdrawn: the metrics are back, and show it
 
     def _worse(self, before: ServiceHealth, now: ServiceHealth) -> bool:
         """Worse is seen as early as better: after the first window."""

@@ -58,6 +58,11 @@ class SettingValue(Value):
     def __str__(self) -> str:
         return filled(self._says, self)
 
+    @property
+    def felt(self) -> bool:
+        """Whether customers get less than usual while it is in force."""
+        return False
+
     def same(self, other: Self) -> bool:
         """Whether it is the same setting."""
         return self == other
@@ -233,6 +238,9 @@ class Change(Imposition, Generic[T, V]):
 
     def met(self, now: Reading[V]) -> bool:
         return now.meets(self.wanted)
+
+    def felt(self) -> bool:
+        return self.wanted.felt and not (self.prior is not None and self.wanted.same(self._before()))
 
     def given(self, prior: Reading[V]) -> Self:
         told = Reading[Any].model_fields

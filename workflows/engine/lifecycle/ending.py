@@ -27,8 +27,10 @@ class Ending:
 
     async def resolve(self) -> None:
         """The gate has passed. Closing a SEV-1 or SEV-2 is the commander's (spec §2.8); what is in force must be lifted or kept by name."""
-        state, last = self._state, self._state.measures.until_stable()
+        state = self._state
         await self._proof.shadow.settle()
+        await self._give_back()
+        last = state.measures.until_stable()
         if left := [imposed for imposed in state.measures.unheld() if imposed not in last]:
             raise HandOver(f"{len(left)} measures are still in force and nobody has taken them over: {', '.join(i.name for i in left)}")
         if state.peak_severity <= Severity.SEV2 or last:
@@ -42,6 +44,26 @@ class Ending:
             for imposed in last:
                 await self._lifts.lift(imposed, decision.grant)
         await self.finish("resolved: the stability gate passed")
+
+    async def _give_back(self) -> None:
+        """Nothing is resolved while customers get less than usual by a measure of ours, in whoever's name: they have it back first.
+
+        Asked again, each time after twice as long, until it is lifted; whoever wants to end the incident with it stands down.
+        """
+        state, policy = self._state, self._state.policy
+        pause, way_out = policy.repage, f"`{command('incident', 'stand-down', state.id)}` ends the incident with it in force"
+        while felt := state.measures.felt():
+            names = ", ".join(imposed.says for imposed in felt)
+            asks = f"Not resolved yet: customers get less than usual ({names}). Put it back now?"
+            decision = await self._lifts.confirm(asks, felt, (Role.OPS_LEAD, Role.INCIDENT_COMMANDER), way_out)
+            if decision.granted:
+                for imposed in felt:
+                    imposed.held_by = ""
+                await self._lifts.lift_all(felt, decision)
+            if state.measures.felt():
+                pause = min(2 * pause, timedelta(hours=4))
+                state.note("not resolved", f"{names} still in force, says {decision.by}; asked again in {minutes(pause)}")
+                await self._proof.rest(pause, f"until customers may have it back: {names}")
 
     async def finish(self, summary: str) -> None:
         """It is over, without another question: the status page, the room and the page say so."""
@@ -65,6 +87,7 @@ class Ending:
         decision = await self._lifts.confirm_all(f"All in hand? {why}. Approve when the impact has ended: the rest is lifted and closed")
         try:
             await self._lifts.lift_all(state.measures.liftable(), decision)
+            await self._give_back()
         except HandOver as again:
             await self.hand_over(str(again))
             return

@@ -79,7 +79,11 @@ class EndOfImpact:
         state, asks = self._state, "The impact has not ended. Look again, continue without proof, or take over?"
         if ended:
             asks = f"The impact has ended by the metrics, but {state.firing_names()} is still firing. Look again, go on, or take over?"
-        decision = await self._questions.repair(action_of(Telemetry.impact), asks, verdict.why, order=None, may_skip=True)
+
+        def cleared() -> str:
+            return "" if state.firing or ended is None else "its alerts have cleared"
+
+        decision = await self._questions.repair(action_of(Telemetry.impact), asks, verdict.why, order=None, may_skip=True, gone=cleared)
         if decision.verdict == "hand_over":
             raise HandOver(
                 f"{'an alert is still firing' if ended else 'the impact has not ended'} ({verdict.why}); {decision.by} takes over"

@@ -46,7 +46,7 @@ class Proof:
         self._questions = questions
         self._blind = Blindness(state, announcer)
         self.shadow, self.impact = Shadow(state, invoker), CustomerImpact(state, invoker)
-        self.rounds = Rounds(state, self.impact, announcer)
+        self.rounds = Rounds(state, self.impact, announcer, questions)
         self._end = EndOfImpact(state, invoker, questions, announcer, self.impact, self.shadow)
         self.until_mitigated = self._end.wait
 

@@ -19,12 +19,13 @@ from workflows.errors import HandOver, Relapse
 from workflows.incident import State
 from workflows.people.background import begun, stopped
 from workflows.people.context import Announcer
+from workflows.people.questions import BRANCH, Questions
 from workflows.waiting import waited
 
 
 class Rounds:
-    def __init__(self, state: IncidentState, impact: CustomerImpact, announcer: Announcer) -> None:
-        self._state, self._impact, self._announcer = state, impact, announcer
+    def __init__(self, state: IncidentState, impact: CustomerImpact, announcer: Announcer, questions: Questions) -> None:
+        self._state, self._impact, self._announcer, self._questions = state, impact, announcer, questions
         self._over = self._counted = False
         self._watch: asyncio.Task[None] | None = None
 
@@ -38,6 +39,19 @@ class Rounds:
     def watching(self) -> bool:
         """Whether whoever asks is the playbook itself, in recovery."""
         return self._state.recovering is not None and self._state.recovering is asyncio.current_task()
+
+    def begin_mitigation(self) -> None:
+        """Until its end, what is asked is asked about the symptom, and beside it is looked whether it still needs an answer."""
+        BRANCH.set("mitigation")
+        self._state.symptom_ended = ""
+        if not self._state.rehearsing:
+            self._watch = begun(self._look_for_the_end())
+
+    async def end_mitigation(self, error: BaseException | None) -> None:
+        BRANCH.set("")
+        watch, self._watch, self._state.symptom_ended = self._watch, None, ""
+        if watch is not None and not isinstance(error, GeneratorExit):
+            await stopped(watch)
 
     def begin_recovery(self) -> None:
         if self._counted and not self._state.rehearsing:
@@ -90,6 +104,23 @@ class Rounds:
             verdict = await self._impact.now()
             if verdict.impact:
                 raise Relapse(verdict.why)
+
+    async def _look_for_the_end(self) -> None:
+        """Beside mitigation, while an answer is waited for: impact that was seen, and that the metrics have ended without it.
+
+        Blind is no end, nor is a reading while an alert about what customers meet still fires.
+        """
+        state, policy, questions = self._state, self._state.policy, self._questions
+        seen, pause = False, policy.mitigated_window
+        while True:
+            await workflow.wait_condition(lambda: questions.about_symptom() or bool(state.symptom_ended))
+            await waited(lambda: False, policy.paced(pause), "whether the impact has ended while people are asked")
+            pause = policy.impact_looked_at
+            seen = seen or state.breached or state.evidence.newest(f"service/{state.incident.service}") is not None
+            verdict = await self._impact.now()
+            seen = seen or verdict.impact
+            ended = seen and verdict.ended and not state.firing
+            state.symptom_ended = f"the impact has ended by the metrics: {verdict.why}" if ended else ""
 
     async def _look_beside(self) -> None:
         """Beside recovery: at every alarm, and every few minutes. Blind is not back, and it is said."""

@@ -134,7 +134,7 @@ class Recorder:
             state.room, state.ticket, state.status_page, state.alerts, state.outcome, state.acknowledged_at, len(state.follow_ups),
             sum(task.open for task in state.tasks), state.blast_radius,
             state.restricted, state.assignments.solo, state.traces, len(state.plan), tuple(s.state for s in state.steps),
-            tuple((q.state, q.escalation, len(q.answers)) for q in state.approvals.questions),
+            tuple((q.state, q.escalation, q.waits_until, len(q.answers)) for q in state.approvals.questions),
             tuple((i.number, i.certain, i.held_by) for i in state.measures.standing),
         )  # fmt: skip
 

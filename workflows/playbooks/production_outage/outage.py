@@ -4,7 +4,8 @@ The likeliest cause is acted on first; when that does not end the symptom it is 
 tried. The latest change is a suspect like any other: an innocent one is cleared when undoing it does not help.
 """
 
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from activities.action import Role
@@ -21,12 +22,11 @@ from activities.metrics.telemetry import ServiceHealth, Surface, Telemetry
 from activities.organisation.catalogue import Deployed
 from activities.platform.change_feed import ChangeFeed, ChangesSince
 from activities.write_gate.write_gate import WriteGateOf, WriteGates
-from workflows.engine.changes import ChangeResult
-from workflows.engine.measures import Imposed
 from workflows.engine.verbs import Verbs
+from workflows.playbooks.production_outage.attempts import Attempt, Attempts
 from workflows.playbooks.production_outage.diagnosis import Cause, Diagnosis, diagnose
 from workflows.playbooks.production_outage.findings import TriageFindings
-from workflows.playbooks.production_outage.suspects import Remedy, Suspects, remedy_of
+from workflows.playbooks.production_outage.suspects import Remedy, Suspects
 from workflows.playbooks.production_outage.writes import WriteGuard
 from workflows.procedures.rollback import Rollback
 from workflows.severity.facts import Facts, Scope, Slo
@@ -43,12 +43,8 @@ class Outage:
         self._numbers, self._mitigation = verbs.policy.production_outage, verbs.policy.mitigation
         self.findings = TriageFindings(service=service.name, at=verbs.clock(), pace=verbs.policy.pace)
         self.writes = WriteGuard(verbs, service)
-        self._suspects = Suspects()
-        self._measures: dict[tuple[Cause, str], list[Imposed]] = {}  # what was imposed against a cause that has a verdict
-        self._acted: tuple[Diagnosis, ServiceHealth] | None = None
-        self._acted_from = verbs.clock()
-        self._remedy = Remedy()  # of the cause that was acted on last
-        self._rounds = 0
+        self._attempts = Attempts(verbs, self._likeliest)
+        self._rounds, self._fresh = 0, True
 
     async def survey(self) -> None:
         """Everything that can be known in a few minutes, side by side; what cannot be read is unknown, and shown as such (A.1 T1 to T4)."""
@@ -68,16 +64,10 @@ class Outage:
         self.writes.gate = self.findings.gate
 
     async def begin_round(self) -> None:
-        """In a later round of mitigation than the first everything is looked at again.
-
-        What was found out about a cause stays so, unless what was imposed against it has been lifted since.
-        """
-        self._rounds += 1
+        """In a later round of mitigation than the first everything is looked at again."""
+        self._rounds, self._fresh = self._rounds + 1, True
         if self._rounds > 1:
-            self._acted = None
-            for cause, measures in self._measures.items():
-                if not all(map(self._verbs.still_in_force, measures)):
-                    self._suspects.reopen(cause)
+            self._attempts.begin_round()
             await self.survey()
 
     def facts(self) -> Facts:
@@ -92,49 +82,21 @@ class Outage:
             slo=Slo.LIKELY if self.findings.hit_regions() else Slo.UNKNOWN,
         )  # fmt: skip
 
-    async def next_cause(self) -> Diagnosis | None:
-        """Judge what was done last; then the likeliest cause that has no verdict yet. None: the symptom has ended, or got much better."""
-        verbs = self._verbs
-        if self._acted is not None:
-            done, before = self._acted
-            if await self._helped(before):
-                return None
-            verbs.note(self._suspects.judge(done, self._remedy))
-            self._measures[done.cause, done.which] = verbs.imposed_since(self._acted_from)
+    async def try_each(self, act: Callable[["Outage", Attempt], Awaitable[None]]) -> None:
+        """Act on one suspected cause after another, until the symptom has ended or got much better (`attempts.py`)."""
+        await self._attempts.each(partial(act, self))
+
+    async def _likeliest(self, suspects: Suspects, acting: set[tuple[Cause, str]]) -> Diagnosis | None:
+        """The likeliest cause that has no verdict and is not acted on. None: nobody seems to be affected."""
+        if not self._fresh:
             await self.survey()
-        if await self._nobody_affected():
-            return None
-        found = diagnose(self.findings).without(self._suspects)
-        verbs.suspect(self._suspects.shown(found))
-        if (found.cause, found.which) in self._suspects:
-            kept = self._suspects.kept()
-            verbs.hand_over(
-                "nothing that we could do has helped, and the cause is still unknown" + (f"; still suspected: {kept}" if kept else "")
-            )
-        verbs.note(found.in_words(), "diagnosis", cause=found.cause.value, which=found.which, confidence=found.confidence)
-        for missing in found.missing:
-            verbs.note(missing, "unknown")
-        self._acted, self._acted_from, self._remedy = (found, await self._impact()), verbs.clock(), Remedy()
-        return found
+        self._fresh = False
+        return None if await self._nobody_affected() else diagnose(self.findings).without(suspects.judged() | acting)
 
-    def tried(self, *results: ChangeResult) -> None:
-        """What became of the remedy: a cause is crossed out only when all of it was applied."""
-        self._remedy = remedy_of(*results)
-
-    def leave_to_people(self, what: str, role: Role) -> None:
+    def leave_to_people(self, attempt: Attempt, what: str, role: Role) -> None:
         """The remedy is no system's of ours: a task. It is looked whether it helps; that it does not yet crosses nothing out."""
         self._verbs.task(what, role)
-        self._remedy = Remedy(begun=True, why="it is with people, and no better so far", remains=what)
-
-    async def _helped(self, before: ServiceHealth) -> bool:
-        """Whether the symptom has ended or got much better. Where nothing was done there is nothing to wait for."""
-        verbs = self._verbs
-        if verbs.rehearsing:
-            return True
-        if verbs.shadow and not self._remedy.applied:
-            verbs.note("not judged whether that helps: it was only noted, and from here on people repair it (shadow mode)")
-            return True
-        return self._remedy.begun and await self._improved(before)
+        attempt.remedy = Remedy(begun=True, why="it is with people, and no better so far", remains=what)
 
     async def _nobody_affected(self) -> bool:
         """Whether nothing says that anybody is affected: no errors, not slow, well inside and outside. Then nothing is changed on suspicion."""
@@ -151,83 +113,70 @@ class Outage:
     async def _impact(self) -> ServiceHealth:
         return await self._verbs.read(Telemetry.impact, self._verbs.impact.surface())
 
-    async def _improved(self, before: ServiceHealth) -> bool:
-        """Whether the symptom has ended or got much better, within the time that policy gives it. Without data there is no claim."""
-        verbs, policy = self._verbs, self._verbs.policy
-        deadline = verbs.clock() + policy.paced(self._numbers.improvement_within)
-        while True:
-            await verbs.rest(policy.mitigated_window, "whether that helped")
-            now = await self._impact()
-            if verbs.impact.judge(now).ended or verbs.impact.better(before, now):
-                verbs.note(f"better: {verbs.impact.compared(before, now)}")
-                return True
-            if verbs.impact.worse(before, now):
-                verbs.note(f"clearly worse: {verbs.impact.compared(before, now)}")
-                await verbs.take_back(verbs.imposed_since(self._acted_from), "it became clearly worse")
-                return False
-            if verbs.clock() < deadline:
-                continue
-            if now.blind:
-                verbs.note("nobody can see whether that helped: nothing is ruled out on missing data")
-                if self._acted is not None:
-                    verbs.note(self._suspects.judge(self._acted[0], self._remedy, blind=True))
-                return True  # this does not end the mitigation block: it waits for the metrics, or for a person
-            verbs.note(f"no better: {verbs.impact.compared(before, now)}")
-            return False
-
-    async def undo_change(self, found: Diagnosis) -> None:
+    async def undo_change(self, attempt: Attempt) -> None:
         """A deploy is rolled back; a flag is ours to switch; any other change is a task for the person who made it, and the metrics judge it."""
-        verbs, change = self._verbs, found.change
+        verbs, found, change = self._verbs, attempt.found, attempt.found.change
         if change is None or change.kind == "deploy":
-            await self._roll_back(found.facts())
+            await self._roll_back(attempt, found.facts())
         elif change.kind == "flag" and (flag := str(change.details.get("flag", ""))):
-            self.tried(
-                await verbs.impose(SWITCHED_OFF, switch_off(flag, f"suspected: {change.in_words()}", verbs.policy), facts=found.facts())
-            )
+            off = switch_off(flag, f"suspected: {change.in_words()}", verbs.policy)
+            attempt.tried(await verbs.impose(SWITCHED_OFF, off, facts=found.facts()))
         else:
             what = f"Undo {change.in_words()}"
             task = verbs.task(what, Role.OPS_LEAD)
-            if not verbs.shadow:  # there people do what they find right; the metrics say when it has helped
-                example = '"reverted in config repository, commit 3f2a"'
-                await verbs.ask(f"{what}: done?", roles=(Role.OPS_LEAD, Role.INCIDENT_COMMANDER), example=example, about=task)
-                self._remedy = Remedy(begun=True, applied=True)
+            if verbs.shadow:  # people do what they find right; the metrics say when it has helped
+                return
+            example = '"reverted in config repository, commit 3f2a"'
+            said = await verbs.ask(f"{what}: done?", roles=(Role.OPS_LEAD, Role.INCIDENT_COMMANDER), example=example, about=task)
+            done = said is not None
+            attempt.remedy = Remedy(done, done, "" if done else "nobody says that it was undone", "" if done else what)
 
-    async def roll_back_anyway(self, found: Diagnosis) -> None:
+    async def shed(self, attempt: Attempt) -> None:
+        """Switch off what is not essential: load goes down, whatever the cause is (A.1 M6)."""
+        verbs = self._verbs
+        for flag in self._numbers.features:
+            attempt.also(await verbs.impose(SWITCHED_OFF, switch_off(flag, "shedding what is not essential", verbs.policy)))
+
+    async def roll_back_anyway(self, attempt: Attempt) -> None:
         """The cause is still unknown after a quarter of an hour: the top-ranked change is rolled back, when it may be (spec §9.1.6).
 
         A rollback that was answered with no, or has no target, is not asked for again.
         """
-        verbs = self._verbs
-        if self._rollback.ended is not None:
-            self._remedy = Remedy(begun=True, why=f"no rollback: {self._rollback.ended.why}")  # what was shed may still help
+        verbs, found = self._verbs, attempt.found
+        if self._rollback.ended is not None or self._rollback.under_way:
+            why = self._rollback.ended.why if self._rollback.ended else "one is asked for already"
+            attempt.remedy = Remedy(begun=True, why=f"no rollback: {why}")  # what was shed may still help
             return
         until = verbs.declared_at + verbs.policy.paced(self._numbers.unknown_after)
         await verbs.until(until, f"the cause is unknown: the top-ranked change is rolled back at {until:%H:%M:%S} UTC")
         top = next((s for s in found.suspects if s.change.kind == "deploy" and self._service.name in s.change.services), None)
-        if top is None:
+        if top is None and attempt.beside:
+            attempt.remedy = Remedy(begun=True, why="no deploy of this service is among the suspects")
+        elif top is None:
             verbs.hand_over("the cause is unknown, and no deploy of this service is among the suspects")
-        await self._roll_back((f"the cause is unknown; nearest change: {top.change.in_words()}", *found.reasons[:2]))
+        else:
+            await self._roll_back(attempt, (f"the cause is unknown; nearest change: {top.change.in_words()}", *found.reasons[:2]))
 
-    async def _roll_back(self, because: tuple[str, ...]) -> None:
+    async def _roll_back(self, attempt: Attempt, because: tuple[str, ...]) -> None:
         ended = await self._rollback.to_last_green(because)
         applied = ended.attempt in ("helped", "did not help") and not self._verbs.assumes(Deploys.shift)
-        self._remedy = Remedy(applied or ended.attempt == "unproven", applied, ended.why, ended.remains)
+        attempt.remedy = Remedy(applied or ended.attempt == "unproven", applied, ended.why, ended.remains)
 
     def pause(self, found: Diagnosis) -> Change[FeedOf, Feeding]:
         """Stop the feed, and pin its last good version."""
         assert found.feed is not None  # noqa: S101 - narrows the type; an artefact that is suspected is a feed
         return pin(found.which, found.feed.last_good, self._mitigation)
 
-    async def drain(self, found: Diagnosis) -> Change[RegionsOf, Weights] | None:
+    async def drain(self, attempt: Attempt) -> Change[RegionsOf, Weights] | None:
         """Send a region's traffic to the others, by absolute weights. None, and the reason on the timeline, where that may not be done."""
-        verbs, name = self._verbs, self._service.name
+        verbs, name, found = self._verbs, self._service.name, attempt.found
         room = await verbs.do(Regions.headroom, HeadroomOf(service=name, region=found.which, numbers=self._mitigation))
         weights = await verbs.do(Regions.read, Regions.look(RegionsOf(service=name)))
         if room.against:
             verbs.note(f"{found.which} is not drained: {room.summary}")
             what = f"Repair {found.which}, or make room for its traffic elsewhere: {room.summary}"
             verbs.task(what, Role.OPS_LEAD)
-            self._remedy = Remedy(why=f"it may not be drained: {room.summary}", remains=what)
+            attempt.remedy = Remedy(why=f"it may not be drained: {room.summary}", remains=what)
             return None
         return drain(name, found.which, weights, self._mitigation)
 

@@ -12,9 +12,9 @@ from activities.capacity.autoscaler import SCALED
 from activities.edge.gateway import LIMITED
 from activities.edge.regions import DRAINED
 from activities.feeds.feeds import PAUSED
-from activities.flags.flags import SWITCHED_OFF, switch_off
 from workflows.incident import Card, Incident, Severity
 from workflows.playbook import Playbook
+from workflows.playbooks.production_outage.attempts import Attempt
 from workflows.playbooks.production_outage.diagnosis import Cause
 from workflows.playbooks.production_outage.outage import Outage
 
@@ -46,29 +46,7 @@ class ProductionOutage(Playbook):
         while self.unresolved:
             async with self.mitigation(), outage.writes.guarded():
                 await outage.begin_round()
-                while found := await outage.next_cause():
-                    match found.cause:
-                        case Cause.CHANGE:
-                            await outage.undo_change(found)
-                        case Cause.ARTEFACT:
-                            outage.tried(await self.impose(PAUSED, outage.pause(found), facts=found.facts()))
-                            self.task(f"Find out why {found.which} makes bad versions, and repair its generator", Role.OPS_LEAD)
-                        case Cause.REGION:
-                            if drain := await outage.drain(found):
-                                outage.tried(await self.impose(DRAINED, drain, facts=found.facts()))
-                        case Cause.LOAD:
-                            scaled = await self.impose(SCALED, await outage.scale())
-                            outage.tried(scaled, await self.impose(LIMITED, await outage.limit()))
-                        case Cause.DEPENDENCY:
-                            await self.impose(LIMITED, outage.guard())
-                            outage.leave_to_people(f"Bring {found.which} back; we only protect it from overload", Role.OPS_LEAD)
-                        case Cause.DATA:
-                            await outage.writes.decided()
-                            outage.leave_to_people(f"Repair the data of {found.which}; no schema is rolled back by us", Role.DB_LEAD)
-                        case Cause.UNKNOWN:
-                            for flag in numbers.features:
-                                await self.impose(SWITCHED_OFF, switch_off(flag, "shedding what is not essential", self.policy))
-                            await outage.roll_back_anyway(found)
+                await outage.try_each(self.remedy)
 
             async with self.recovery():
                 await self.stable(numbers.steady)
@@ -83,3 +61,28 @@ class ProductionOutage(Playbook):
             self.follow_up("Capture timelines, contributing causes, preventing actions", Role.INCIDENT_COMMANDER)
             self.follow_up("Add a regression test for the cause", Role.OPS_LEAD)
             self.follow_up("Add a monitor that sees it before customers do", Role.OPS_LEAD)
+
+    async def remedy(self, outage: Outage, attempt: Attempt) -> None:
+        """What is done about a suspected cause."""
+        found = attempt.found
+        match found.cause:
+            case Cause.CHANGE:
+                await outage.undo_change(attempt)
+            case Cause.ARTEFACT:
+                attempt.tried(await self.impose(PAUSED, outage.pause(found), facts=found.facts()))
+                self.task(f"Find out why {found.which} makes bad versions, and repair its generator", Role.OPS_LEAD)
+            case Cause.REGION:
+                if drain := await outage.drain(attempt):
+                    attempt.tried(await self.impose(DRAINED, drain, facts=found.facts()))
+            case Cause.LOAD:
+                scaled = await self.impose(SCALED, await outage.scale())
+                attempt.tried(scaled, await self.impose(LIMITED, await outage.limit()))
+            case Cause.DEPENDENCY:
+                attempt.also(await self.impose(LIMITED, outage.guard()))
+                outage.leave_to_people(attempt, f"Bring {found.which} back; we only protect it from overload", Role.OPS_LEAD)
+            case Cause.DATA:
+                await outage.writes.decided()
+                outage.leave_to_people(attempt, f"Repair the data of {found.which}; no schema is rolled back by us", Role.DB_LEAD)
+            case Cause.UNKNOWN:
+                await outage.shed(attempt)
+                await outage.roll_back_anyway(attempt)

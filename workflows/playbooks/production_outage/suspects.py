@@ -1,6 +1,6 @@
 """What became of each suspected cause: it is crossed out only by proof, and is otherwise kept with what remains to be done (spec §9.1)."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from workflows.engine.changes import ChangeResult
@@ -31,6 +31,8 @@ def remedy_of(*results: ChangeResult) -> Remedy:
 def told(result: ChangeResult) -> str:
     if result.effect:
         return "only noted, not done"
+    if result.withdrawn:
+        return "not needed any more"
     return "declined" if result.declined else "nobody answered" if result.unanswered else "skipped by a person"
 
 
@@ -47,6 +49,10 @@ class Suspects:
     def __init__(self) -> None:
         self._verdicts: dict[Key, Verdict] = {}
         self._seen: dict[Key, Hypothesis] = {}  # with its newest evidence
+
+    def judged(self) -> set[Key]:
+        """The causes that have a verdict."""
+        return set(self._verdicts)
 
     def __contains__(self, key: object) -> bool:
         return key in self._verdicts
@@ -75,16 +81,19 @@ class Suspects:
         found = [(key, v) for key, v in self._verdicts.items() if v.standing is not Standing.RULED_OUT and key[0] is not Cause.UNKNOWN]
         return "; ".join(f"{named(*key)} ({v.why})" for key, v in found)
 
-    def shown(self, found: Diagnosis) -> tuple[Suspect, ...]:
-        """The cause that is acted on now and its rivals, the likeliest first; then the earlier ones that have a verdict, with their last evidence."""
+    def shown(self, found: Diagnosis, acting: Container[Key] = ()) -> tuple[Suspect, ...]:
+        """The cause that is acted on now and its rivals, the likeliest first; then the earlier ones that have a verdict, with their last evidence.
+
+        `acting`: others that are still acted on.
+        """
         now = {(h.cause, h.which): h for h in (found.hypothesis, *found.others) if h is not None}
         self._seen |= now
-        acting = (found.cause, found.which)
-        return tuple(self._suspects(now, acting, {key: h for key, h in self._seen.items() if key in self._verdicts and key not in now}))
+        acted_on = {key for key in self._seen if key in acting} | {(found.cause, found.which)}
+        return tuple(self._suspects(now, acted_on, {key: h for key, h in self._seen.items() if key in self._verdicts and key not in now}))
 
-    def _suspects(self, now: dict[Key, Hypothesis], acting: Key, earlier: dict[Key, Hypothesis]) -> Iterator[Suspect]:
+    def _suspects(self, now: dict[Key, Hypothesis], acted_on: set[Key], earlier: dict[Key, Hypothesis]) -> Iterator[Suspect]:
         for key, one in {**now, **earlier}.items():
-            verdict = self._verdicts.get(key) or Verdict(Standing.ACTED_ON if key == acting else Standing.SUSPECTED, "")
+            verdict = self._verdicts.get(key) or Verdict(Standing.ACTED_ON if key in acted_on else Standing.SUSPECTED, "")
             if verdict.standing is Standing.SUSPECTED and one.score < WORTH_TELLING:
                 continue
             yield Suspect(

@@ -14,6 +14,7 @@ class WriteGuard:
         self._verbs, self._service, self._numbers = verbs, service, verbs.policy.production_outage
         self.gate: WriteGate | None = None  # as it was read last; None: unknown
         self._data_suspected = self._decided = self._declined = False
+        self._every = None if verbs.rehearsing else verbs.policy.paced(self._numbers.writes_looked_at)
 
     @property
     def unsafe(self) -> bool:
@@ -31,11 +32,23 @@ class WriteGuard:
         self._task = await self._guarding.__aenter__()
 
     async def __aexit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if kind is None and not self._task.done():
+            await self._still_unsafe()
         if kind is None and self._verbs.in_force(READ_ONLY):
             await self._task  # what was begun comes to its end; a question that is still open is withdrawn
         await self._guarding.__aexit__(kind, *error)
         if kind is None and not self._task.cancelled():
             self._task.result()  # what broke the guard is not lost
+
+    async def _still_unsafe(self) -> None:
+        """The symptom has ended. Whether writes go on is still to be decided, for so long as they are not safe."""
+        while self.unsafe:
+            await self._read()
+            if not self.unsafe or await self._verbs.waited(self._task.done, self._every, "whether writes are safe again"):
+                return
+
+    async def _read(self) -> None:
+        self.gate = await self._verbs.try_to_read(WriteGates.read, WriteGates.look(WriteGateOf(service=self._service.name)))
 
     async def decided(self) -> None:
         """Data is repaired only once it is decided whether writes go on (spec §9.1, Order)."""
@@ -45,12 +58,11 @@ class WriteGuard:
     async def _guard(self) -> None:
         """Unsafe, or unknown for ten minutes, which counts as unsafe (A.1 T4). A *no* is final: it is asked once."""
         verbs = self._verbs
-        every = None if verbs.rehearsing else verbs.policy.paced(self._numbers.writes_looked_at)
         unknown_until = verbs.declared_at + verbs.policy.paced(self._numbers.unknown_is_unsafe_after)
         try:
             while not (self.unsafe or self._data_suspected):
-                if not await verbs.waited(lambda: self.unsafe or self._data_suspected, every, "whether writes are safe"):
-                    self.gate = await verbs.try_to_read(WriteGates.read, WriteGates.look(WriteGateOf(service=self._service.name)))
+                if not await verbs.waited(lambda: self.unsafe or self._data_suspected, self._every, "whether writes are safe"):
+                    await self._read()
                 unknown = self.gate is None or self.gate.safety is WriteSafety.UNKNOWN
                 if unknown and verbs.clock() >= unknown_until:
                     break
