@@ -112,7 +112,7 @@ class StatusPageUpdates(Part):
         if self._declined or self._grant or state.restricted or not state.policy.holding_statement:
             return
         order = self._publication(self.published or "investigating", "holding@1", holding=True)
-        grant = await self._shared.invoker.standing_grant(StatusPage.publish, order)
+        grant = await self._shared.invoker.unasked.standing_grant(StatusPage.publish, order)
         if grant is None:
             state.note("overdue", "no holding statement: policy holds no signed standing authorisation for status_page.publish")
             return

@@ -69,9 +69,12 @@ class Impositions(Steps):
         attempt, told = _Attempt(measure, order, step, onto, onto), facts
         while True:
             if under is None:
-                await self.invoker.measure_again(measure.impose, order)
+                await self.invoker.unasked.measure_again(measure.impose, order)
             step.risk = self.invoker.risk(measure.impose, order)
-            attempt.grant, attempt.undo = under or (await self.invoker.standing_grant(measure.impose, order) if authorised else None), ""
+            attempt.grant, attempt.undo = (
+                under or (await self.invoker.unasked.standing_grant(measure.impose, order) if authorised else None),
+                "",
+            )
             if step.risk >= Risk.C2 and attempt.grant is None:
                 decision = await self._asked(attempt, told, silence)
                 if decision.grant is None:

@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 
 from temporalio import workflow
@@ -12,12 +12,10 @@ from temporalio.common import Priority, RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
 
 from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience, Risk, Verb, action_of, answer_of
-from activities.identity.codes import Identities, Sealed
 from activities.kit.holding import Contender
 from activities.metrics.orders import BlastRadius, Surface
-from activities.organisation.standing import StandingOf, StandingPolicies, StandingPolicy
-from activities.values import span
 from workflows.engine.state import IncidentState
+from workflows.engine.unasked import Unasked
 from workflows.errors import ApprovalEnded, NeedsApproval, NotSentInShadow, RetriesExhausted
 from workflows.people.background import settled, shared
 from workflows.severity.readings import Reading
@@ -35,6 +33,7 @@ class Invoker:
         self._state = state
         self._keys = keys or state.id
         self.counts: dict[str, int] = defaultdict(int, counts or {})
+        self.unasked = Unasked(state, self)
         self._short = 0  # how many activities are under way that end in a moment
         self.began_at: datetime | None = None  # the latest workflow task in which an activity was begun
         # One change at a time per system: two of our own branches must not race for the same route or policy.
@@ -58,84 +57,7 @@ class Invoker:
         since = workflow.now() - state.policy.paced(limits.narrow_actions_window)
         recent = sum(at > since for at in state.narrow_actions)
         unsure = state.confidence < limits.trigger_confidence
-        return Risk.C2 if unsure or recent >= limits.narrow_actions or not self._has_evidence(action, order) else Risk.C1
-
-    def _has_evidence(self, action: Action, order: Order, *, named: bool = True) -> bool:
-        """Automation acts alone on what it measured itself, or on a verified source's event that names this very object (spec §2.4)."""
-        state = self._state
-        if action.on_suspicion or order.puts_back():
-            return True
-        since = workflow.now() - state.policy.paced(state.policy.evidence.fresh_for)
-        return bool(state.evidence.measured(state.about, since) or (named and state.evidence.named(order.target(), since)))
-
-    def why_asked(self, verb: Verb[O, Any], order: O) -> str:
-        """Why a person is asked about a narrow change; empty where the change itself is reason enough."""
-        state, action = self._state, action_of(verb)
-        if action.risk(order, state.policy.limits) is not Risk.C1 or self._has_evidence(action, order):
-            return ""
-        return f"asked because no reading of the last {span(state.policy.evidence.fresh_for)} shows that {' or '.join(state.about)} is ill"
-
-    async def standing_grant(self, verb: Verb[O, Any], *orders: O, lasting: timedelta | None = None) -> Grant | None:
-        """What two people signed beforehand for these orders (spec §2.5.6), where what we measured calls for it. None: people are asked."""
-        state, action, now = self._state, action_of(verb), workflow.now()
-        if action.name not in state.policy.standing or not all(order.within_limits(state.policy.limits) for order in orders):
-            return None
-        await self.measure_again(verb, orders[0])
-        if state.confidence < state.policy.limits.trigger_confidence:
-            return None
-        if not all(self._has_evidence(action, order, named=False) for order in orders):
-            state.note("not authorised", f"the standing policy for {action.name} holds only for what we have measured ourselves just now")
-            return None
-        if (policy := await self.standing_policy(verb)) is None:
-            return None
-        valid = state.policy.for_people(lasting or state.policy.approval_valid[Risk.C2])
-        grant = state.approvals.standing(orders, policy, valid, now)
-        said = policy.in_words if grant else f"the standing policy for {action.name} is not in force: {policy.why_not}"
-        state.note("authorised" if grant else "not authorised", said)
-        return grant
-
-    async def standing_policy(self, verb: Verb[O, Any]) -> StandingPolicy | None:
-        """The standing policy for a verb as it is now, in force or not. None: there is none, or nobody knows who signed it."""
-        name = action_of(verb).name
-        if name not in self._state.policy.standing:
-            return None
-        try:
-            return await self.quietly(StandingPolicies.of, StandingOf(name=name))
-        except RetriesExhausted as out:
-            self._state.note("not authorised", f"it is not known who signed the standing policy for {name}: {out.why}")
-            return None
-
-    async def measure_again(self, verb: Verb[O, Any], order: O) -> None:
-        """Where the evidence for a change has grown old, take the same readings once more, the newest first: the answers decide.
-
-        An event that names the very object of a narrow change is as good, once its seal was looked at.
-        """
-        action, state = action_of(verb), self._state
-        risk = action.risk(order, state.policy.limits)
-        if risk is Risk.C0 or self._has_evidence(action, order, named=risk is Risk.C1):
-            return
-        if risk is Risk.C1 and await self._vouched(order):
-            return
-        for known in state.evidence.symptoms(state.about):
-            if self._has_evidence(action, order, named=risk is Risk.C1):
-                return
-            with suppress(RetriesExhausted):
-                await self.quietly(known.verb, known.order)
-
-    async def _vouched(self, order: Order) -> bool:
-        """Whether a verified source has named the object of an order. Who did, an alert only says; the receiver's seal shows it."""
-        state = self._state
-        told = state.evidence.told(order.target(), workflow.now() - state.policy.paced(state.policy.evidence.fresh_for))
-        if told is None or (event := told.event).confidence < state.policy.limits.trigger_confidence:
-            return False
-        try:
-            ours = await self.quietly(Identities.vouched, Sealed(said=event.sealed(state.incident.dedup_key), seal=event.seal))
-        except RetriesExhausted:
-            return False  # nobody can tell now: it is looked at again where it is needed next
-        state.evidence.hear(told, ours=ours)
-        said = f"a verified source says: {event.says}" if ours else "somebody says so who is not the receiver: the seal is not ours"
-        state.note("evidence" if ours else "refused", f"{event.of}: {said}")
-        return ours
+        return Risk.C2 if unsure or recent >= limits.narrow_actions or not self.unasked.has_evidence(action, order) else Risk.C1
 
     def key(self, action: Action, order: Order) -> str:
         """`incident/verb/target/n`: one key per wanted effect, the same over retries and over a person's *retry*."""

@@ -55,7 +55,8 @@ class Verbs:
         lifts.impose = impose = Impositions(state, invoker, questions, proof).impose
         self.impose = answering(impose)
         self.in_force = state.measures.of
-        self.standing_grant, self.standing_policy = answering(invoker.standing_grant), answering(invoker.standing_policy)
+        unasked = invoker.unasked
+        self.standing_grant, self.standing_policy = answering(unasked.standing_grant), answering(unasked.standing_policy)
         self.lift, self.lift_measures, self.take_back = answering(lifts.lift), answering(lifts.lift_measures), answering(lifts.take_back)
         self.keep, self.ended = lifts.keep, lifts.ended
         # People: something only a person may say; an after-action item; the war room; a page.

@@ -61,11 +61,18 @@ class IncidentContext(Protocol):
     def follow_up(self, text: str, owner: Role, due: str = ...) -> None: ...
 
 
+class Reasons(Protocol):
+    """What automation may do unasked (`engine/unasked.py`)."""
+
+    def why_asked(self, verb: Verb[O, A], order: O) -> str: ...
+
+
 class VerbInvoker(Protocol):
     """Invokes verbs (`engine/invoker.py`)."""
 
+    @property
+    def unasked(self) -> Reasons: ...
     def risk(self, verb: Verb[O, A], order: O) -> Risk: ...
-    def why_asked(self, verb: Verb[O, A], order: O) -> str: ...
     async def quietly(self, verb: Verb[O, A], order: O, *, key: str = ..., grant: Grant | None = ...) -> A: ...
 
 

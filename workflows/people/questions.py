@@ -99,7 +99,7 @@ class Questions:
         action, policy = action_of(verb), self._state.policy
         risk = max(terms.least, *(self._invoker.risk(verb, order) for order in orders))
         radius = (f"blast radius: {self._state.blast_radius}",) if self._state.blast_radius else ()
-        why = dict.fromkeys(filter(None, (self._invoker.why_asked(verb, order) for order in orders)))
+        why = dict.fromkeys(filter(None, (self._invoker.unasked.why_asked(verb, order) for order in orders)))
         question = self._open(_draft(action, orders, replace(terms, facts=(*terms.facts, *why, *radius)), risk))
         valid = policy.for_people(terms.lasting or policy.approval_valid[risk])
         return await self._decided(question, valid, assumed=self._state.assumes(action), stays=action.contains)

@@ -4,8 +4,7 @@ The likeliest cause is acted on first; when that does not end the symptom it is 
 tried. The latest change is a suspect like any other: an innocent one is cleared when undoing it does not help.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
+from collections.abc import Coroutine
 from typing import Any
 
 from activities.action import Role
@@ -44,6 +43,7 @@ class Outage:
         self.findings = TriageFindings(service=service.name, at=verbs.clock(), pace=verbs.policy.pace)
         self.writes = WriteGuard(verbs, service)
         self._attempts = Attempts(verbs, self._likeliest)
+        self.try_each = self._attempts.each
         self._rounds, self._fresh = 0, True
 
     async def survey(self) -> None:
@@ -81,10 +81,6 @@ class Outage:
             tenant_ratio=radius.tenant_ratio if radius else None, tenant_count=len(radius.tenants) if radius else None,
             slo=Slo.LIKELY if self.findings.hit_regions() else Slo.UNKNOWN,
         )  # fmt: skip
-
-    async def try_each(self, act: Callable[["Outage", Attempt], Awaitable[None]]) -> None:
-        """Act on one suspected cause after another, until the symptom has ended or got much better (`attempts.py`)."""
-        await self._attempts.each(partial(act, self))
 
     async def _likeliest(self, suspects: Suspects, acting: set[tuple[Cause, str]]) -> Diagnosis | None:
         """The likeliest cause that has no verdict and is not acted on. None: nobody seems to be affected."""

@@ -43,10 +43,34 @@ class ProductionOutage(Playbook):
             await outage.survey()
             self.classify(outage.facts(), outage.findings.radius)
 
+        async def remedy(attempt: Attempt) -> None:
+            found = attempt.found
+            match found.cause:
+                case Cause.CHANGE:
+                    await outage.undo_change(attempt)
+                case Cause.ARTEFACT:
+                    attempt.tried(await self.impose(PAUSED, outage.pause(found), facts=found.facts()))
+                    self.task(f"Find out why {found.which} makes bad versions, and repair its generator", Role.OPS_LEAD)
+                case Cause.REGION:
+                    if drain := await outage.drain(attempt):
+                        attempt.tried(await self.impose(DRAINED, drain, facts=found.facts()))
+                case Cause.LOAD:
+                    scaled = await self.impose(SCALED, await outage.scale())
+                    attempt.tried(scaled, await self.impose(LIMITED, await outage.limit()))
+                case Cause.DEPENDENCY:
+                    attempt.also(await self.impose(LIMITED, outage.guard()))
+                    outage.leave_to_people(attempt, f"Bring {found.which} back; we only protect it from overload", Role.OPS_LEAD)
+                case Cause.DATA:
+                    await outage.writes.decided()
+                    outage.leave_to_people(attempt, f"Repair the data of {found.which}; no schema is rolled back by us", Role.DB_LEAD)
+                case Cause.UNKNOWN:
+                    await outage.shed(attempt)
+                    await outage.roll_back_anyway(attempt)
+
         while self.unresolved:
             async with self.mitigation(), outage.writes.guarded():
                 await outage.begin_round()
-                await outage.try_each(self.remedy)
+                await outage.try_each(remedy)
 
             async with self.recovery():
                 await self.stable(numbers.steady)
@@ -61,28 +85,3 @@ class ProductionOutage(Playbook):
             self.follow_up("Capture timelines, contributing causes, preventing actions", Role.INCIDENT_COMMANDER)
             self.follow_up("Add a regression test for the cause", Role.OPS_LEAD)
             self.follow_up("Add a monitor that sees it before customers do", Role.OPS_LEAD)
-
-    async def remedy(self, outage: Outage, attempt: Attempt) -> None:
-        """What is done about a suspected cause."""
-        found = attempt.found
-        match found.cause:
-            case Cause.CHANGE:
-                await outage.undo_change(attempt)
-            case Cause.ARTEFACT:
-                attempt.tried(await self.impose(PAUSED, outage.pause(found), facts=found.facts()))
-                self.task(f"Find out why {found.which} makes bad versions, and repair its generator", Role.OPS_LEAD)
-            case Cause.REGION:
-                if drain := await outage.drain(attempt):
-                    attempt.tried(await self.impose(DRAINED, drain, facts=found.facts()))
-            case Cause.LOAD:
-                scaled = await self.impose(SCALED, await outage.scale())
-                attempt.tried(scaled, await self.impose(LIMITED, await outage.limit()))
-            case Cause.DEPENDENCY:
-                attempt.also(await self.impose(LIMITED, outage.guard()))
-                outage.leave_to_people(attempt, f"Bring {found.which} back; we only protect it from overload", Role.OPS_LEAD)
-            case Cause.DATA:
-                await outage.writes.decided()
-                outage.leave_to_people(attempt, f"Repair the data of {found.which}; no schema is rolled back by us", Role.DB_LEAD)
-            case Cause.UNKNOWN:
-                await outage.shed(attempt)
-                await outage.roll_back_anyway(attempt)
