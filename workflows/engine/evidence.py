@@ -20,7 +20,9 @@ from activities.metrics.telemetry import BlastRadius, EstimateQuality, ServiceHe
 from activities.models.candidates import Probed
 from activities.models.logs import Calls, ErrorClass
 from activities.organisation.policy import Policy
+from activities.values import Symptom
 from activities.write_gate.write_gate import WriteGate, WriteGateOf, WriteSafety
+from workflows.engine.proof.judge import judge
 from workflows.incident import SourceEvent
 
 
@@ -111,11 +113,13 @@ def judged(order: Order, answer: object, policy: Policy, at: datetime) -> Iterat
     """What a reading says about the triggers of §2.1 and §2.2. Nothing where it is blind, or counted too few: that is neither yes nor no."""
     numbers, provider = policy.evidence, policy.provider_outage
     match answer, order:
-        case ServiceHealth(error_ratio=ratio, served=n), Surface(service=name, window=window) if (
-            ratio is not None and n >= numbers.least_requests and window <= numbers.fresh_for  # a longer one says little of now
-        ):
-            says = f"{ratio:.1%} of {n:.0f} requests failed"
-            yield TriggerEvidence(of=f"service/{name}", says=says, shows=ratio > numbers.error_ratio, at=answer.at)
+        case ServiceHealth(error_ratio=ratio, served=n), Surface(service=name, window=window) if window <= numbers.fresh_for:
+            lost = judge((Symptom.LOST_TRAFFIC,), answer, policy.impact)  # a longer window says little of now
+            if lost.impact:
+                yield TriggerEvidence(of=f"service/{name}", says=lost.why, shows=True, at=answer.at)
+            elif ratio is not None and n >= numbers.least_requests:
+                says = f"{ratio:.1%} of {n:.0f} requests failed"
+                yield TriggerEvidence(of=f"service/{name}", says=says, shows=ratio > numbers.error_ratio, at=answer.at)
         case BlastRadius(error_ratio_by_region=by_region), Surface(service=name) if answer.quality is EstimateQuality.HIGH:
             worst = max(by_region.values(), default=0.0)
             yield TriggerEvidence(

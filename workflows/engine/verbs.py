@@ -28,7 +28,7 @@ from workflows.engine.state import IncidentState
 from workflows.errors import HandOver, RetriesExhausted
 from workflows.people.background import begun, beside, together
 from workflows.people.context import Announcer
-from workflows.people.questions import BRANCH, PROPOSER, Questions
+from workflows.people.questions import BRANCH, PROPOSER, Questions, Told
 from workflows.severity.facts import Facts, Quality
 from workflows.status import Standing, StepState, Suspect, Task
 from workflows.waiting import waited
@@ -214,7 +214,9 @@ class Verbs:
         self._proof.shadow.expect(imposed.measure, imposed.order, found, step)
 
     @answering
-    async def ask(self, asks: str, *, roles: tuple[Role, ...], example: str, facts: tuple[str, ...] = (), about: Task | None = None) -> Any:
+    async def ask(
+        self, asks: str, *, roles: tuple[Role, ...], example: str, facts: tuple[str, ...] = (), about: Task | None = None
+    ) -> Told | None:
         """A value that only people know. Who gives it has chosen what comes of it (`PROPOSER`). `facts`: what helps to answer.
 
         None: somebody declines to say, or the symptom that it was about has ended.
@@ -223,11 +225,11 @@ class Verbs:
         decision = await self._questions.fact(asks, roles=roles, example=example, facts=facts)
         if decision.verdict != "answer":
             return None
-        PROPOSER.set(decision.by)
-        value = decision.question.answers[-1].value
+        told = Told(decision.question.answers[-1].value, decision.by)
+        PROPOSER.set(told.by)
         if about is not None:
-            self.attested(about, str(value))
-        return value
+            self.attested(about, str(told.value))
+        return told
 
     def attested(self, task: Task, said: str) -> None:
         """Tick a task by the word of whoever gave the latest value; unless it is ticked already."""

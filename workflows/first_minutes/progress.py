@@ -92,16 +92,25 @@ def _leads(state: IncidentState) -> Done:
 
 
 def _mitigation_began(state: IncidentState) -> Done:
-    """The first step that mitigates is proven, or waits for somebody's word."""
+    """The first step that mitigates is proven, or waits for somebody's word: whichever was so first."""
+    begun = [done for done in (_first_step(state), _first_asked(state)) if done[0] is not None]
+    return min(begun, key=lambda done: done[0] or workflow.now(), default=NOT_DONE)
+
+
+def _first_step(state: IncidentState) -> Done:
     for step in state.steps:
         if step.phase is Phase.MITIGATION and step.risk >= Risk.C1 and step.verb != "freezes.hold":
             if step.state in (StepState.DONE, StepState.ADOPTED):
                 return step.ended_at, f"{step.verb} {step.target}"
             if step.state is StepState.ASKING:
                 return step.started_at, f"asked: {step.says}"[:120]
-    # A plan of several steps waits for one answer: none of them has begun, and it counts as mitigation.
+    return NOT_DONE
+
+
+def _first_asked(state: IncidentState) -> Done:
+    """A plan of several steps waits for one answer: none of them has begun, and it counts as mitigation."""
     questions = {q.number: q for q in state.approvals.questions if q.kind is not QuestionKind.REPAIR}
-    for entry in state.timeline.entries:
+    for entry in state.timeline.entries if questions else ():
         asked = questions.get(int(str(entry.facts.get("question") or 0)))
         if entry.kind == "asked" and entry.phase == Phase.MITIGATION and asked and Role.COMMS_LEAD not in asked.roles:
             return entry.at, f"asked: {asked.asks}"[:120]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from temporalio import workflow
 
@@ -52,6 +53,14 @@ class Decision:
     @property
     def by(self) -> str:
         return " and ".join(answer.by for answer in self.question.answers)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A value that only people know, and who gave it."""
+
+    value: Any
+    by: str
 
 
 @dataclass(frozen=True)

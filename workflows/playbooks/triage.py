@@ -37,4 +37,4 @@ class Triage(Playbook):
             )
             if which is None:
                 self.hand_over("nobody says which playbook it is")
-            await self.finish(f"triaged: {which}")
+            await self.finish(f"triaged: {which.value}")

@@ -209,13 +209,12 @@ class Procedures:
             (task.export, task.census, task.command, task.census),
         )
         while True:
-            answer = await verbs.ask(
+            told = await verbs.ask(
                 f"{task.title}: done? Say what was exported, and the census before and after",
                 roles=(task.owner, Role.INCIDENT_COMMANDER),
                 example='{"exported": "gs://evidence/before.rdb", "before": 120000, "after": 0}, or "not done"',
             )
-            if answer is None:
-                answer = "not done"  # somebody declines to say
+            answer = told.value if told is not None else "not done"  # None: somebody declines to say
             counted = ""
             if isinstance(answer, dict) and all(answer.get(key) not in (None, "") for key in ("exported", "before", "after")):
                 counted = f"exported to {answer['exported']}, {answer['before']} before, {answer['after']} after"

@@ -86,7 +86,8 @@ class Rollback:
             if ended != "helped":
                 await self._trial.end()
             if ended != "did not help":
-                return RollbackEnd(ended, f"the rollback to {target.id}: {ended}")
+                told = "not needed any more" if ended == "withdrawn" else ended
+                return RollbackEnd(ended, f"the rollback to {target.id}: {told}")
         why = f"{self._tried} rollbacks of {self._service.name} did not help: the cause is probably not the code"
         self._verbs.note(why)
         return RollbackEnd("did not help", why)

@@ -57,9 +57,10 @@ async def ask_for_the_service(verbs: Verbs) -> None:
     state, service = verbs.state, ""
     while not service:
         roles = (Role.INCIDENT_COMMANDER, *state.card.lead, Role.DEPUTY)
-        value = await verbs.ask("Which service is affected?", roles=roles, example='"chat"')
-        if value is None:
+        told = await verbs.ask("Which service is affected?", roles=roles, example='"chat"')
+        if told is None:
             verbs.hand_over("nobody says which service is affected")
+        value = told.value
         service = str(value.get("service", "") if isinstance(value, dict) else value or "").strip()
     PROPOSER.set("")  # it says what is affected, and chooses nothing that is done about it
     state.incident = state.incident.model_copy(update={"service": service})

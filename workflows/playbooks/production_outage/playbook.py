@@ -64,8 +64,7 @@ class ProductionOutage(Playbook):
                     await outage.writes.decided()
                     outage.leave_to_people(attempt, f"Repair the data of {found.which}; no schema is rolled back by us", Role.DB_LEAD)
                 case Cause.UNKNOWN:
-                    await outage.shed(attempt)
-                    await outage.roll_back_anyway(attempt)
+                    await self.together(outage.shed(attempt), outage.roll_back_anyway(attempt))
 
         while self.unresolved:
             async with self.mitigation(), outage.writes.guarded():
