@@ -1,0 +1,69 @@
+"""§2.1, continued: mitigation does not stand still behind one answer, and what the metrics have answered is asked no more (design §4)."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from tests.stage.drill import drill
+from tests.stage.outages import MINUTE, changed, makes, mended, outage, passes, pinned, quick, split_of, story
+from workflows.incident import Phase, QuestionState, State
+
+
+async def test_while_nobody_answers_about_the_rollback_what_is_not_essential_is_shed(tmp_path: Path) -> None:
+    """After five minutes, unasked; the rollback is not asked for twice, and its late answer is carried out."""
+    async with outage(tmp_path, error_rate=0.4) as (stage, incident):
+        question = await incident.question("Roll api back to api-00041")
+        assert await changed(stage, "unleash.") == []
+        beside = await incident.hears("meanwhile unknown is acted on")
+        assert beside.startswith("note: nobody has answered about change ")
+        await incident.hears("done: flags.switch_off flag/scheduler.enabled")
+        shed = await incident.entries()
+        at = next(e for e in shed if "meanwhile" in e["text"])["at"]
+        assert at >= (question.asked_at + timedelta(minutes=5)).isoformat()[:19]
+        await incident.pass_time(15 * MINUTE)
+        await incident.answer("Roll api back")
+        status = await incident.ends()
+        assert status.state is State.RESOLVED and await split_of(stage) == pinned("api-00041"), story(await incident.timeline())
+        assert sum("Roll api back" in q.asks for q in status.questions) == 1
+
+
+async def test_while_people_repair_by_hand_the_rest_goes_on_and_their_word_still_counts(tmp_path: Path) -> None:
+    """Only a person can undo a change of configuration; meanwhile load is shed, and what they say later is judged by the metrics."""
+    async with drill(tmp_path, policy=quick()) as stage:
+        await makes(stage, "service-faults", service="api", kind="region", rate=0.5)
+        await makes(stage, "changes", services=["api"], kind="config", what="pool size from 20 to 2")
+        await passes(stage, 120)
+        incident = await stage.declare("ProductionOutage", service="api")
+        await incident.question("pool size from 20 to 2")
+        await incident.hears("meanwhile unknown is acted on")
+        await incident.hears("done: flags.switch_off flag/scheduler.enabled")
+        await mended(stage)
+        question = await incident.question("pool size from 20 to 2")
+        await incident.say("answer", {"question": question.number, "by": "lee", "value": "put back to 20"})
+        await incident.hears("mitigated:", skip=MINUTE)
+
+
+async def test_unsafe_writes_are_still_to_be_decided_when_the_symptom_has_ended(tmp_path: Path) -> None:
+    """The region is well again and its question is withdrawn; the data is still damaged, and that question stays."""
+    async with drill(tmp_path, policy=quick()) as stage:
+        await makes(stage, "service-faults", service="api", kind="region", region="eu-west", rate=0.6, for_seconds=600)
+        await makes(stage, "service-faults", service="api", kind="integrity", rate=0.005)
+        await passes(stage, 120)
+        incident = await stage.declare("ProductionOutage", service="api")
+        drain, stop = await incident.question("Drain eu-west"), await incident.question("Api takes no writes", skip=MINUTE)
+        assert "the impact has ended by the metrics" in await incident.hears(f"[{drain.number}] need not be answered", skip=MINUTE)
+        await incident.pass_time(10 * MINUTE)
+        status = await incident.status()
+        assert next(q for q in status.questions if q.number == stop.number).open and status.phase is Phase.MITIGATION
+        await incident.answer("Api takes no writes", "decline", by="dana")
+        await incident.hears("mitigated:", skip=MINUTE)
+        assert await changed(stage, "platform.write-gate", "platform.regions") == []
+
+
+async def test_the_question_whether_to_look_on_is_withdrawn_when_the_impact_ends(tmp_path: Path) -> None:
+    """Nobody has to say that what the metrics show is so."""
+    async with outage(tmp_path, fault={"kind": "dependency", "rate": 0.4}) as (stage, incident):
+        asked = await incident.question("The impact has not ended", skip=MINUTE)
+        await mended(stage)
+        await incident.hears("mitigated:", skip=MINUTE)
+        was = next(q for q in (await incident.status()).questions if q.number == asked.number)
+        assert was.state is QuestionState.WITHDRAWN
