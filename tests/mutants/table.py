@@ -1,0 +1,8 @@
+"""Every mutant there is."""
+
+from tests.mutants.guards import GUARDS
+from tests.mutants.measures import LIFTED
+from tests.mutants.mutant import Mutant
+from tests.mutants.record import RECORD
+
+MUTANTS: tuple[Mutant, ...] = (*GUARDS, *LIFTED, *RECORD)
