@@ -17,7 +17,7 @@ from tests.mutants.table import MUTANTS
 
 KILLED, SURVIVED, BROKEN = "killed", "SURVIVED", "BROKEN"  # broken: pytest could not even begin
 VERDICTS = {0: SURVIVED, 1: KILLED}  # by pytest's exit code
-LIMIT = 120  # seconds for one test: a story that waits for what never happens has failed
+LIMIT = 60  # seconds for one test: a story that waits for what never happens has failed
 
 
 def copied(tree: Path) -> None:
