@@ -71,13 +71,6 @@ GUARDS = (
         (GUARD + "test_a_broad_change_runs_only_with_a_yes_to_this_very_order",),
     ),
     Mutant(
-        "a yes has no end at the verb, told as a story",
-        ACTION,
-        "raise Expired(call.grant.ended)",
-        "pass",
-        ("tests/incident/roles/test_expiry.py::test_a_yes_that_could_not_be_used_in_time_is_asked_again_in_plain_words",),
-    ),
-    Mutant(
         "a yes that ends while the attempt waits is good for the write",
         ACTION,
         "VALIDITY.set(Validity(left))",

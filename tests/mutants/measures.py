@@ -121,4 +121,11 @@ LIFTED = (
             "test_an_irreversible_migration_bars_every_older_revision_however_long_ago_it_was",
         ),
     ),
+    Mutant(
+        "the public still reads Monitoring when the impact is back",
+        "workflows/engine/proof/rounds.py",
+        'announcer.page((Role.INCIDENT_COMMANDER, *state.card.lead), f"the impact is back: {why}")\n        announcer.impact_returned()',
+        'announcer.page((Role.INCIDENT_COMMANDER, *state.card.lead), f"the impact is back: {why}")',
+        ("tests/incident/test_comms.py::test_when_the_impact_comes_back_the_page_goes_back_to_identified",),
+    ),
 )

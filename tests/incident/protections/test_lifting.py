@@ -48,6 +48,7 @@ async def test_blind_after_a_lift_nothing_more_is_lifted_and_people_are_paged(tm
 async def test_impact_after_a_lift_stops_the_rest(tmp_path: Path) -> None:
     """The next look shows it, by nobody's alarm: the flags stay as they are, and the playbook goes back to mitigation."""
     async with to_be_restored(tmp_path, brisk(top=RARELY)) as (stage, incident):
+        await incident.say("reclassify", {"severity": "SEV-1", "by": "lee", "reason": "so that nothing raises it, which has it looked at"})
         await incident.answer("Restore tools")
         await incident.hears("done: models.restore_modes", skip=timedelta(seconds=1))
         await stage.break_provider(provider="aurora", kind="overload", rate=0.9)
