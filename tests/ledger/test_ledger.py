@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from activities.action import Call, Effect, Grant, Order, Refused, Risk, System, action
+from activities.everything import verbs
 from activities.ledger.database import LedgerDown
 from activities.ledger.entry import Entry
 from activities.ledger.ledger import Ledger
@@ -212,6 +213,7 @@ def test_it_is_durable_readable_while_written_and_the_tables_are_what_the_code_s
     with ledger.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert verbs(), "imports every system, and so every table"
         assert compare_metadata(MigrationContext.configure(connection), tables) == []
         assert ledger.revision() == (NEWEST, NEWEST)
 
