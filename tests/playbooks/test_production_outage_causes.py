@@ -64,7 +64,7 @@ async def test_another_kind_of_change_is_undone_by_whoever_made_it_and_judged_by
         await makes(stage, "changes", services=["api"], kind="config", what="pool size from 20 to 2")
         await passes(stage, 180)
         incident = await stage.declare("ProductionOutage", service="api")
-        question = await incident.question("pool size from 20 to 2: done?")
+        question = await incident.question("done?")
         assert question.kind is QuestionKind.FACT
         (undo,) = [task for task in (await incident.status()).tasks if task.owner is Role.OPS_LEAD]
         assert re.fullmatch(r"Undo config chg-\d+ by \w+ at \d\d:\d\d:\d\d UTC: pool size from 20 to 2", undo.text), undo.text
@@ -147,7 +147,7 @@ async def test_load_is_limited_and_scaled_and_both_are_put_back(tmp_path: Path) 
 async def test_a_broken_dependency_gets_a_breaker_and_a_task(tmp_path: Path) -> None:
     """We keep it from being overrun; whoever owns it brings it back."""
     async with outage(tmp_path, fault={"kind": "dependency", "dependency": "cache", "rate": 0.7}) as (stage, incident):
-        said = await incident.hears("task: for Ops Lead (lee): Bring cache back")
+        said = await incident.hears("Bring cache")
         assert said == "task: for Ops Lead (lee): Bring cache back; we only protect it from overload"
         gateway = (await stage.look())["fleet"]["services"]["api"]["gateway"]
         assert gateway["breaker"] and gateway["rate_limit_rps"] is None

@@ -64,5 +64,5 @@ async def test_a_post_that_the_status_page_refuses_is_a_task(tmp_path: Path) -> 
         await incident.hears("not sent: status page")
         await stage.stop_injecting()
         await stage.inject("statuspage.incidents.create", "fail", status=422)
-        said = await incident.hears("refuses a post", skip=MINUTE, patience=10)
+        said = await incident.hears("refuses a post", skip=MINUTE, patience=5)
         assert said == "task: for Comms Lead (noor): The status page refuses a post: put it there by hand"
