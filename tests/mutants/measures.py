@@ -124,8 +124,8 @@ LIFTED = (
     Mutant(
         "the public still reads Monitoring when the impact is back",
         "workflows/engine/proof/rounds.py",
-        'announcer.page((Role.INCIDENT_COMMANDER, *state.card.lead), f"the impact is back: {why}")\n        announcer.impact_returned()',
-        'announcer.page((Role.INCIDENT_COMMANDER, *state.card.lead), f"the impact is back: {why}")',
-        ("tests/incident/test_comms.py::test_when_the_impact_comes_back_the_page_goes_back_to_identified",),
+        "self._announcer.impact_returned()\n        raise HandOver(why)",
+        "raise HandOver(why)",
+        (LIFTING + "test_impact_after_a_lift_by_hand_takes_the_public_page_back_to_identified",),
     ),
 )

@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tests.incident.test_comms import pages
+from tests.incident.test_comms import pages, published
 from tests.playbooks.llm_provider_outage.outage import MINUTE, outage, retrieval_only
 from tests.stage.drill import Drill
 from tests.stage.organisation import brisk
-from tests.stage.running import RunningIncident
+from tests.stage.running import RunningIncident, until
 from workflows.incident import Phase
 
 RARELY = 'impact_looked_at = "PT12H"'  # only the look after a lift sees what comes of it
@@ -55,6 +55,24 @@ async def test_impact_after_a_lift_stops_the_rest(tmp_path: Path) -> None:
         said = await incident.hears("relapse:", skip=MINUTE, patience=5)
         assert "brought the impact back" in said and "the rest stays in force" in said, said
         assert not any((await stage.look())["flags"].values())
+
+
+async def test_impact_after_a_lift_by_hand_takes_the_public_page_back_to_identified(tmp_path: Path) -> None:
+    """Handed over in recovery, so that no round is gone any more: the page said Monitoring, and must not go on saying so."""
+    async with outage(tmp_path, lasts=200, policy=brisk(top=RARELY)) as (stage, incident):
+        await incident.is_in(Phase.RECOVERY)
+        await incident.answer("Canary back", "decline")
+        await incident.answer("Stay on borealis", "decline")
+        await incident.hears("published: status page: Monitoring")
+        await incident.answer("All in hand")
+        await incident.hears("done: models.restore_modes", skip=timedelta(seconds=1))
+        await stage.break_provider(provider="borealis", kind="overload", rate=0.9)
+        await incident.hears("handed over: lifting degraded brought the impact back", skip=MINUTE, patience=5)
+
+        async def honest() -> bool:
+            return [update["status"] for update in published(stage.world)][-2:] == ["monitoring", "identified"]
+
+        await until(honest, "the page to go back", patience=2)
 
 
 async def test_there_is_a_rest_before_the_first_lift_and_between_two(tmp_path: Path) -> None:
