@@ -45,7 +45,7 @@ async def test_a_try_that_was_lost_and_repeated_goes_back_to_what_was_before_the
 async def test_a_yes_is_void_when_its_undo_would_be_another_one(tmp_path: Path) -> None:
     """The question shows the state before. Somebody changes that before the answer: it is asked again, with the undo as it would be now."""
     async with drill(tmp_path, policy=brisk()) as stage:
-        incident = await stage.declare(confidence=0.5)
+        incident = await stage.declare()  # on a healthy world: it is asked about every change
         question = await incident.question("make clients back off")
         assert "let clients retry as before: 5 attempts" in question.inverse and question.inverse != question.effect
         await changed_by_hand(stage, max_attempts=4)
