@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench judge docs clean lock format
+.PHONY: demo test check bench judge mutate docs clean lock format
 
 demo: $(VENV)/.run  ## Run the main job on your own machine. PLAYBOOK=… DEMO_ANSWERS=auto|decline KILL=1|temporal KEEP=1 SHADOW=1 PACE=… SEED=…
 	@$(BIN)/python -m starters.gameday \
@@ -30,6 +30,9 @@ bench: $(VENV)/.dev  ## Measure the engine beside a hand-written floor, and writ
 
 judge: $(VENV)/.dev  ## Let programs that we did not write judge the practice faces; not part of CI
 	@$(BIN)/python -m tests.outside.judges
+
+mutate: $(VENV)/.dev  ## Remove one protection at a time, in a copy, and see that a test fails. ONLY=part of a name LIST=1; not part of CI
+	@$(BIN)/python -m tests.mutants $(if $(LIST),--list) '$(ONLY)'
 
 docs: $(VENV)/.dev  ## Regenerate what is generated from the code
 	@$(BIN)/python -m tests.screens.test_cli

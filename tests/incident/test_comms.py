@@ -172,7 +172,8 @@ async def test_an_incident_that_is_stood_down_leaves_its_page_to_a_person(tmp_pa
         await incident.hears("published")
         await incident.say("stand_down", {"by": "dana", "reason": "by hand"})
         status = await incident.ends()
-        assert status.tasks[-1].text.startswith("The status page still says Identified") and status.tasks[-1].owner == "comms_lead"
+        still = "The status page still says Identified, and no playbook follows it any more: end it"
+        assert (status.tasks[-1].owner, status.tasks[-1].text) == ("comms_lead", still)
         assert "It is over" in said(stage, "support")[-1] and "Stood down: stood down by dana: by hand" in said(stage, incident.id)[-1]
 
 
@@ -350,3 +351,5 @@ async def test_a_restricted_incident_says_nothing_outside_without_legal_and_the_
         await incident.answer("Publish", by="sam")
         await when(lambda: published(stage.world), incident, "the public text")
         assert IDENTIFIED in published(stage.world)[0]["body"] and not said(stage, "support")
+        whom = "Restricted: tell the Duty Executive and Legal in person what they need to know; write nothing outside the room"
+        assert ("incident_commander", whom) in [(task.owner, task.text) for task in (await incident.status()).tasks]

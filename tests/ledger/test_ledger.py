@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from activities.action import Call, Effect, Grant, Order, Refused, Risk, System, action
+from activities.everything import verbs
 from activities.ledger.database import LedgerDown
 from activities.ledger.entry import Entry
 from activities.ledger.ledger import Ledger
@@ -121,6 +122,22 @@ def test_an_edit_behind_our_back_is_found(ledger: Ledger, tampering: str, broken
     assert ledger.verify(INCIDENT).broken_at == broken_at
 
 
+def test_a_forger_who_seals_another_text_anew_breaks_the_chain_at_the_next_entry(ledger: Ledger) -> None:
+    """Each entry is intact by itself, and none is missing: only what the third one stands behind says so."""
+    first, second, third = chain(3)
+    forged = second.model_copy(update={"text": "all quiet"}).sealed(first.hash)
+    ledger.write(record(first, forged, third, version=1, entries=3))
+    assert ledger.verify(INCIDENT).broken_at == 3
+
+
+def test_a_forger_who_leaves_an_entry_out_and_chains_the_rest_anew_is_found_by_the_numbers(ledger: Ledger) -> None:
+    """Every hash is right, and as many entries are there as were promised."""
+    (first,) = chain(1)
+    third = Entry(number=3, at=NOON, kind="note", text="line 3").sealed(first.hash)
+    ledger.write(record(first, third, version=1, entries=2))
+    assert ledger.verify(INCIDENT).broken_at == 2
+
+
 def test_a_newer_status_wins_and_an_older_one_never_comes_back(ledger: Ledger) -> None:
     for version in (3, 1, 5, 4, 5):
         ledger.write(record(version=version))
@@ -196,6 +213,7 @@ def test_it_is_durable_readable_while_written_and_the_tables_are_what_the_code_s
     with ledger.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert verbs(), "imports every system, and so every table"
         assert compare_metadata(MigrationContext.configure(connection), tables) == []
         assert ledger.revision() == (NEWEST, NEWEST)
 

@@ -1,10 +1,26 @@
 """§2.2, told as stories: one for every branch of spec §9.2 and Annex A.2. The other stories are in `llm_provider_outage/`."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from tests.playbooks.llm_provider_outage.outage import LOW_PARITY, NO_TERTIARY, SECOND, asked, outage, retrieval_only, sends, story
 from tests.stage.organisation import brisk
 from workflows.incident import Phase, State
+
+UNNAMED = "[contacts] names no support_channel and executives_channel"
+TASKS = [
+    ("comms_lead", f"Tell support and executives the current state, now and at every update: {UNNAMED}"),
+    ("ops_lead", "Checkpoint and pause long agent runs; resume them only at a safe point"),
+    ("ai_ml_lead", "Serve cached answers (CAG): same tenant, age within policy, nothing personal; audit 50"),
+    ("ops_lead", "Resume the agent runs that were paused, at a safe point"),
+]
+FOLLOW_UPS = [
+    ("ai_ml_lead", "Update Tool Specs with failover policy"),
+    ("ops_lead", "Add provider-health probes"),
+    ("ai_ml_lead", "Run parity evals for the fallback provider"),
+    ("finance", "Claim the provider's contract credits"),
+    ("ops_lead", "Drill this failover"),
+]
 
 # -- from fault to resolution ---------------------------------------------------------------------------------------------------------
 
@@ -27,9 +43,10 @@ async def test_the_primary_fails_and_everybody_comes_back_to_it(tmp_path: Path) 
         assert len(keys) == len(set(keys))
         assert stage.fleet.ledger.verify(incident.id).intact
         assert {row.outcome for row in incident.book()} <= {"done", "adopted"}
-        assert {task.owner.value for task in status.follow_ups} == {"ai_ml_lead", "ops_lead", "finance"}
-        texts = " ".join(task.text for task in status.tasks)
-        assert "Checkpoint" in texts and "CAG" in texts
+        by = f"{status.declared_at + timedelta(hours=1):%H:%M} UTC"
+        tenants = f"Tell the affected tenants directly, in the words of the macro: those of the first tier by {by}"
+        assert [(task.owner.value, task.text) for task in status.tasks] == [("comms_lead", tenants), *TASKS]
+        assert [(task.owner.value, task.text) for task in status.follow_ups] == FOLLOW_UPS
 
 
 # -- who may move, and who asks -------------------------------------------------------------------------------------------------------

@@ -6,6 +6,13 @@ from tests.stage.drill import drill
 from tests.stage.outages import MINUTE, failing, makes, outage, passes, pinned, quick, split_of, story
 from workflows.incident import State
 
+FOLLOW_UPS = [
+    ("ops_lead", "Fix api forward, and return it from api-00041 to the latest"),
+    ("incident_commander", "Capture timelines, contributing causes, preventing actions"),
+    ("ops_lead", "Add a regression test for the cause"),
+    ("ops_lead", "Add a monitor that sees it before customers do"),
+]
+
 # -- our own change -------------------------------------------------------------------------------------------------------------------
 
 
@@ -21,7 +28,7 @@ async def test_a_bad_revision_is_rolled_back_and_stays_pinned_in_somebodys_name(
         assert status.state is State.RESOLVED, story(await incident.timeline())
         assert await split_of(stage) == pinned("api-00041")
         assert [(m.name, m.held_by) for m in status.in_force] == [("traffic pinned", "dana")]
-        assert any("Fix api forward" in task.text for task in status.follow_ups)
+        assert [(task.owner.value, task.text) for task in status.follow_ups] == FOLLOW_UPS
         assert len(incident.done("deploys.shift")) == 1
         assert [row.verb for row in incident.book() if row.verb == "freezes.exempt"] == ["freezes.exempt"]
         assert {row.outcome for row in incident.book()} <= {"done", "adopted"}

@@ -92,6 +92,28 @@ async def test_the_commander_waives_it_by_name(tmp_path: Path) -> None:
         assert status.state is State.RESOLVED and status.in_force == []
         given = next(q for q in status.questions if "Waive" in q.asks).answers
         assert [(g.by, g.reason, g.verified) for g in given] == [("dana", "the launch goes first", True)]
+        review, *others = [(task.owner.value, task.text) for task in status.tasks]
+        assert review[0] == "duty_executive" and re.fullmatch(
+            r"Engage Prod Review: -\d+% of the error budget of api is left: \d+ of \d+ requests failed in [\d.]+ days\. "
+            r"Which reliability work goes before features\?", review[1],
+        ), review  # fmt: skip
+        assert others == [("incident_commander", "Bring to Prod Review what spent the budget, and who repairs it")]
+        assert [(task.owner.value, task.text) for task in status.follow_ups] == [
+            ("duty_executive", "Prod Review: which incidents and changes spent the error budget, and what is repaired first"),
+            ("ops_lead", "Review the objective and its alerts with Prod Review"),
+        ]
+
+
+async def test_where_no_deploy_system_is_configured_changes_are_halted_by_hand(tmp_path: Path) -> None:
+    """Stated as a task, and nothing is waited for that nobody holds."""
+    async with burnt(tmp_path, lasts=86400) as stage:
+        file = stage.settings.organisation
+        file.write_text(file.read_text().replace('repository = "acme/api"\n', ""))
+        incident = await stage.declare("SloBurn", service="api")
+        await incident.hears("phase: Recovery")
+        halt = (await incident.status()).tasks[-1]
+        said = "Halt changes of api until its error budget is positive again: no deploy system is configured"
+        assert (halt.owner, halt.text) == ("ops_lead", said) and (await incident.status()).in_force == []
 
 
 async def test_silence_and_a_no_keep_the_freeze_and_the_question_comes_again(tmp_path: Path) -> None:

@@ -109,3 +109,17 @@ async def test_tenants_are_split_by_what_they_permit(world: World, models: Model
     assert split.reasons[split.stuck[0]] == "permits only aurora@eu-west"
     nobody = await models.split(Split(route="chat", primary="aurora", to=""), call())
     assert (nobody.movable, len(nobody.stuck)) == ((), 20)
+
+
+async def test_a_permission_counts_only_in_a_region_that_the_provider_has(world: World, models: Models, call: MakeCall) -> None:
+    """INV-13: who permits a provider in one region has not permitted it in another; neither to move, nor to be counted as load that moves."""
+    here, elsewhere = movable(world)[:2]
+    world.state.providers["borealis"].regions = ["eu-west"]
+    for tenant in movable(world):
+        world.state.tenants[tenant].allowed = ["aurora@eu-west", "aurora@us-east", "borealis@us-east"]
+    world.state.tenants[here].allowed = ["aurora@eu-west", "borealis@eu-west"]
+    split = await models.split(Split(route="chat", primary="aurora", to="borealis"), call())
+    assert split.movable == (here,)
+    assert split.reasons[elsewhere] == "permits only aurora@eu-west, aurora@us-east, borealis@us-east"
+    candidate = (await models.survey(Survey(route="chat", primary="aurora"), call())).of("borealis")
+    assert candidate is not None and candidate.movable_rps == split.rps[here]

@@ -50,7 +50,7 @@ async def test_a_yes_is_void_when_its_undo_would_be_another_one(tmp_path: Path) 
         assert "let clients retry as before: 5 attempts" in question.inverse and question.inverse != question.effect
         await changed_by_hand(stage, max_attempts=4)
         await incident.answer("make clients back off")
-        assert "asking again" in await incident.hears("changed meanwhile: ")
+        assert "asking again" in await incident.hears("changed meanwhile: ", patience=5)
         assert (await stage.look())["policy"]["max_attempts"] == 4
         assert "let clients retry as before: 4 attempts" in (await incident.question("make clients back off")).inverse
         await incident.answer("make clients back off")
@@ -75,7 +75,7 @@ async def test_nothing_is_resolved_with_a_measure_in_nobodys_name(tmp_path: Path
         await incident.hears("done: models.restore_client_policy")
         await asked_for(incident, "flags.switch_off", FLAG)
         await proven(incident, "flags.switch_off")
-        said = await incident.hears("handed over: ", skip=MINUTE)
+        said = await incident.hears("handed over: ", skip=MINUTE, patience=5)
         assert "1 measures are still in force and nobody has taken them over: switched off" in said
         status = await incident.status()
         assert status.state is State.HANDED_OVER and [one.name for one in status.in_force] == ["switched off"]

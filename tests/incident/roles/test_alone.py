@@ -125,7 +125,8 @@ async def test_alone_with_a_drastic_decision_a_second_person_is_paged_before_the
             line for line in await incident.timeline() if line.startswith("break-glass: [1] lee decided alone: break glass: the database")
         ]
         (review,) = [task for task in (await incident.status()).follow_ups if "Review the break-glass" in task.text]
-        assert review.owner is Role.DUTY_EXECUTIVE
+        why = "break glass: the database burns and nobody else is awake"
+        assert (review.owner, review.text) == (Role.DUTY_EXECUTIVE, f"Review the break-glass decision [1] by lee: {why}")
 
 
 async def test_a_second_person_who_answers_makes_the_glass_unnecessary(tmp_path: Path) -> None:

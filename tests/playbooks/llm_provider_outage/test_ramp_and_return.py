@@ -15,7 +15,6 @@ from tests.playbooks.llm_provider_outage.outage import (
     outage,
     retrieval_only,
     returns,
-    sends,
     story,
 )
 from tests.stage.drill import Drill
@@ -93,8 +92,8 @@ async def test_with_both_arms_failing_the_canary_holds_and_a_person_decides(tmp_
         assert held.silence is Silence.ABORT
         await incident.answer("undecided", "decline")
         await incident.hears("done: models.shift route/chat: fall back")
-        assert (await stage.wrote("llm.routes.weights"))[-1]["after"]["overrides"]
-        assert sends((await stage.wrote("llm.routes.weights"))[-1], "aurora") <= 1.0
+        shares = (await stage.wrote("llm.routes.weights"))[-1]["after"]["overrides"]
+        assert len(shares) == 16 and all(share == {"borealis": 1.0} for share in shares.values()), shares
 
 
 async def test_a_primary_that_relapses_is_left_again_and_tried_later(tmp_path: Path) -> None:

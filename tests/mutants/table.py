@@ -1,0 +1,9 @@
+"""Every mutant there is."""
+
+from tests.mutants.guards import GUARDS
+from tests.mutants.measures import LIFTED
+from tests.mutants.mutant import Mutant
+from tests.mutants.record import RECORD
+from tests.mutants.tasks import TASKS
+
+MUTANTS: tuple[Mutant, ...] = (*GUARDS, *LIFTED, *RECORD, *TASKS)
