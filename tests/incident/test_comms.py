@@ -121,7 +121,10 @@ async def test_the_room_is_named_after_the_incident_and_what_is_pinned_is_kept_c
 
 
 async def test_an_open_sev1_keeps_every_period_and_costs_few_events_an_hour(tmp_path: Path) -> None:
-    """Public every 30 min, room every 15, executives at once, after 30 min and then hourly; four hours of it stay below 800 events."""
+    """Public every 30 min, room every 15, executives at once, after 30 min and then hourly; two hours of it stay below 450 events.
+
+    That is with the offer to widen the cadence, which is made after two hours.
+    """
     async with incident_of(tmp_path, policy=SPEC, severity=1) as (stage, incident):
         await incident.answer("Publish")
         await incident.say("pause", {"by": "dana"})  # the playbook waits, and comms go on
@@ -141,7 +144,7 @@ async def test_an_open_sev1_keeps_every_period_and_costs_few_events_an_hour(tmp_
         assert [round(at / (30 * MINUTE)) for at in late] == [0, 1, 3], briefs
         assert all(re.search(r"^Now: .*\nIn charge: .*\nNext brief: \d\d:\d\d UTC", text, re.M) for text in said(stage, "executives"))
         assert len(said(stage, "support")) == 1 + len(updates)  # the first word, and with every public post
-        assert len((await incident.handle.fetch_history()).events) - before < 400
+        assert len((await incident.handle.fetch_history()).events) - before < 450
 
 
 async def test_customers_read_the_seeds_sentences_and_support_has_its_macro_word_for_word(tmp_path: Path) -> None:

@@ -219,12 +219,12 @@ class Verbs:
     ) -> Told | None:
         """A value that only people know. Who gives it has chosen what comes of it (`PROPOSER`). `facts`: what helps to answer.
 
-        None: somebody declines to say, or the symptom that it was about has ended.
+        None: somebody declines to say.
         `about`: the task whose end the answer attests, and which it ticks.
         """
         decision = await self._questions.fact(asks, roles=roles, example=example, facts=facts)
         if decision.verdict != "answer":
-            return None
+            return Told(moot=True) if decision.withdrawn else None
         told = Told(decision.question.answers[-1].value, decision.by)
         PROPOSER.set(told.by)
         if about is not None:

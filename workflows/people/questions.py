@@ -57,10 +57,11 @@ class Decision:
 
 @dataclass(frozen=True)
 class Told:
-    """A value that only people know, and who gave it."""
+    """A value that only people know, and who gave it. `moot`: nobody gave one, and the symptom that it was about has ended."""
 
-    value: Any
-    by: str
+    value: Any = None
+    by: str = ""
+    moot: bool = False
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,7 @@ class Attempts:
         if verbs.shadow and not attempt.remedy.applied:
             verbs.note("not judged whether that helps: it was only noted, and from here on people repair it (shadow mode)")
             return True
-        return attempt.remedy.begun and await self._improved(attempt)
+        return attempt.remedy.moot or (attempt.remedy.begun and await self._improved(attempt))
 
     async def _improved(self, attempt: Attempt) -> bool:
         """Whether the symptom has ended or got much better, within the time that policy gives it. Without data there is no claim."""

@@ -124,8 +124,10 @@ class Outage:
                 return
             example = '"reverted in config repository, commit 3f2a"'
             said = await verbs.ask(f"{what}: done?", roles=(Role.OPS_LEAD, Role.INCIDENT_COMMANDER), example=example, about=task)
-            done = said is not None
-            attempt.remedy = Remedy(done, done, "" if done else "nobody says that it was undone", "" if done else what)
+            if said is None or said.moot:
+                attempt.remedy = Remedy(why="nobody says that it was undone", remains=what, moot=said is not None)
+            else:
+                attempt.remedy = Remedy(begun=True, applied=True, why="")
 
     async def shed(self, attempt: Attempt) -> None:
         """Switch off what is not essential: load goes down, whatever the cause is (A.1 M6)."""
@@ -156,7 +158,8 @@ class Outage:
     async def _roll_back(self, attempt: Attempt, because: tuple[str, ...]) -> None:
         ended = await self._rollback.to_last_green(because)
         applied = ended.attempt in ("helped", "did not help") and not self._verbs.assumes(Deploys.shift)
-        attempt.remedy = Remedy(applied or ended.attempt == "unproven", applied, ended.why, ended.remains)
+        moot = ended.attempt == "withdrawn"
+        attempt.remedy = Remedy(applied or ended.attempt == "unproven", applied, ended.why, ended.remains, moot)
 
     def pause(self, found: Diagnosis) -> Change[FeedOf, Feeding]:
         """Stop the feed, and pin its last good version."""

@@ -19,13 +19,15 @@ class Remedy:
     applied: bool = False
     why: str = "nothing was done about it"  # why it was not applied
     remains: str = ""  # what can still be done about it
+    moot: bool = False  # the symptom ended before anybody had answered
 
 
 def remedy_of(*results: ChangeResult) -> Remedy:
     """What these changes amount to. Assumed (a plan, or shadow mode) is not applied."""
     done = [bool(result.effect and not result.effect.assumed) for result in results]
     why = next((told(result) for result, applied in zip(results, done, strict=True) if not applied), "")
-    return Remedy(any(done), all(done), why, "" if all(done) else f"{why}: it can still be done, by a person or by `incident do`")
+    moot = any(result.withdrawn for result in results)
+    return Remedy(any(done), all(done), why, "" if all(done) else f"{why}: it can still be done, by a person or by `incident do`", moot)
 
 
 def told(result: ChangeResult) -> str:
