@@ -89,9 +89,10 @@ def weigh(policy: CanaryPolicy, steps: int, weight: float, so_far: Evidence, tic
     llr = so_far.llr + tick.bad * per_bad + (tick.n - tick.bad) * per_good
     recent = (*so_far.recent, (tick.n, tick.bad))[-policy.guard_ticks :]
     seen = Evidence(llr=min(llr, promote), dwell=dwell, n=so_far.n + tick.n, bad=so_far.bad + tick.bad, blind=0, recent=recent)
-    if _mostly_bad(policy, sum(n for n, _ in recent), sum(bad for _, bad in recent)):
-        if _mostly_bad(policy, tick.control_n, tick.control_bad):
-            return Verdict.HOLD, seen, "both arms are failing: not the canary's fault"
+    mostly = _mostly_bad(policy, sum(n for n, _ in recent), sum(bad for _, bad in recent))
+    if (mostly or llr <= abort) and _mostly_bad(policy, tick.control_n, tick.control_bad):
+        return Verdict.HOLD, seen, "both arms are failing: not the canary's fault"
+    if mostly:
         return Verdict.ABORT, seen, f"{tick.bad} of {tick.n} answers were bad"
     if llr <= abort:
         return Verdict.ABORT, seen, f"{seen.bad} of {seen.n} answers were bad: worse than {policy.p_bad:.0%}"

@@ -88,7 +88,11 @@ def test_good_minutes_are_not_banked_against_bad_ones() -> None:
 
 
 def test_when_both_arms_fail_it_is_not_the_canarys_fault() -> None:
-    assert weigh(POLICY, 6, 0.1, Evidence(), Tick(n=20, bad=15, control_n=50, control_bad=40))[0] is Verdict.HOLD
+    control = {"control_n": 50, "control_bad": 40}
+    assert weigh(POLICY, 6, 0.1, Evidence(), Tick(n=20, bad=15, **control))[0] is Verdict.HOLD
+    few = Tick(n=5, bad=5)
+    assert weigh(POLICY, 6, 0.1, Evidence(), few)[0] is Verdict.ABORT
+    assert weigh(POLICY, 6, 0.1, Evidence(), few.model_copy(update=control))[0] is Verdict.HOLD
 
 
 @given(st.floats(0.01, 1000))

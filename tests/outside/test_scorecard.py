@@ -36,12 +36,13 @@ def from_outside(
     """Recompute the scorecard from the effect log and the error ratio (instant, ratio) over the incident, both in world time.
 
     Detected: the first page. Acknowledged: the page taken. Mitigated: the first instant after the impact from which the error ratio stays
-    within `limit`. Resolved: the status page says so.
+    within `limit` for five minutes: what the return to the primary costs later is not the impact. Resolved: the status page says so.
     """
     at = {e["n"]: datetime.fromisoformat(e["world_at"]) for e in log}
     first = _first(log, at)
     hit = [t for t, ratio in errors if t >= broken_at and ratio > limit]
-    well = [t for t, _ in errors if hit and t > hit[-1]]
+    settled = timedelta(minutes=5)
+    well = [t for t, _ in errors if hit and t > hit[0] and not any(t <= bad < t + settled for bad in hit)]
     asked = {e["key"].split("/pager.ask/")[1].split("/")[0] for e in log if "/pager.ask/" in str(e.get("key"))}
 
     def since(instant: datetime | None) -> float | None:

@@ -42,13 +42,13 @@ async def test_what_the_playbook_reads_anyway_raises_the_severity_and_names_the_
 
 
 async def test_an_alert_that_joins_has_the_severity_judged_at_once(tmp_path: Path) -> None:
-    """Nothing else is read meanwhile: the incident waits for an answer."""
-    rarely = RARELY.replace('mitigated_window = "PT1M"', 'mitigated_window = "PT10M"')  # nor is it looked whether the impact has ended
-    async with outage(tmp_path, policy=rarely, error_rate=0.04) as (stage, incident):
+    """Nothing else is read meanwhile: the incident waits for an answer, and looks at the impact again only after some minutes."""
+    async with outage(tmp_path, policy=RARELY, error_rate=0.04) as (stage, incident):
         await incident.question("Roll api back")
+        await incident.pass_time(timedelta(seconds=70))
         assert (await incident.status()).severity is Severity.SEV2
         await makes(stage, "service-faults", service="api", kind="region", rate=0.9)
-        await incident.pass_time(timedelta(minutes=6))
+        await incident.pass_time(timedelta(minutes=3))
         assert (await incident.status()).severity is Severity.SEV2, "nobody has looked"
         key = (await incident.status()).dedup_key
         await incident.handle.execute_update("alert", {"delivery": "d-2", "dedup_key": key, "status": "firing", "name": "ApiErrors"})

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.playbooks.llm_provider_outage.outage import outage as provider_outage
 from tests.playbooks.llm_provider_outage.outage import retrieval_only
 from tests.stage.outages import MINUTE, outage, quick
-from workflows.incident import Phase, State
+from workflows.incident import Phase, QuestionState, State
 
 HOUR = timedelta(hours=1)
 
@@ -29,6 +29,19 @@ async def test_nothing_is_resolved_over_degraded_tenants_in_whoevers_name(tmp_pa
         status = await incident.ends()
         assert status.state is State.RESOLVED and status.status_page == "Resolved"
         assert await retrieval_only(stage) == set()
+
+
+async def test_the_question_whether_to_look_on_is_withdrawn_when_the_impact_ends(tmp_path: Path) -> None:
+    """Nobody has to say that what the metrics show is so."""
+    async with provider_outage(tmp_path, lasts=None) as (stage, incident):
+        await incident.commanded()
+        await incident.answer("from retrieval only", "decline")
+        await incident.is_in(Phase.MITIGATION)
+        asked = await incident.question("The impact has not ended", skip=MINUTE)
+        await stage.mend()
+        await incident.hears("mitigated:", skip=MINUTE)
+        was = next(q for q in (await incident.status()).questions if q.number == asked.number)
+        assert was.state is QuestionState.WITHDRAWN
 
 
 async def test_a_long_incident_is_offered_a_wider_cadence_with_what_an_hour_costs(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ async def test_with_both_arms_failing_the_canary_holds_and_a_person_decides(tmp_
         code = await stage.code("dana", question.number)
         for provider in ("aurora", "borealis"):
             # Probes find the primary well; with the first share of traffic both fail.
-            await stage.break_provider(provider=provider, kind="overload", rate=0.95, after_seconds=84)
+            await stage.break_provider(provider=provider, kind="overload", rate=0.95, after_seconds=80)
         await incident.say("approve", code)
         held = await incident.question("undecided", skip=timedelta(seconds=15))
         assert "both arms" in held.asks, story(await incident.timeline())

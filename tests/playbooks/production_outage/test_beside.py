@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.stage.drill import drill
 from tests.stage.outages import MINUTE, changed, makes, mended, outage, passes, pinned, quick, split_of, story
-from workflows.incident import Phase, QuestionState, State
+from workflows.incident import Phase, State
 
 
 async def test_while_nobody_answers_about_the_rollback_what_is_not_essential_is_shed(tmp_path: Path) -> None:
@@ -57,13 +57,3 @@ async def test_unsafe_writes_are_still_to_be_decided_when_the_symptom_has_ended(
         await incident.answer("Api takes no writes", "decline", by="dana")
         await incident.hears("mitigated:", skip=MINUTE)
         assert await changed(stage, "platform.write-gate", "platform.regions") == []
-
-
-async def test_the_question_whether_to_look_on_is_withdrawn_when_the_impact_ends(tmp_path: Path) -> None:
-    """Nobody has to say that what the metrics show is so."""
-    async with outage(tmp_path, fault={"kind": "dependency", "rate": 0.4}) as (stage, incident):
-        asked = await incident.question("The impact has not ended", skip=MINUTE)
-        await mended(stage)
-        await incident.hears("mitigated:", skip=MINUTE)
-        was = next(q for q in (await incident.status()).questions if q.number == asked.number)
-        assert was.state is QuestionState.WITHDRAWN
