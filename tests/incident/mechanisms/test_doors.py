@@ -11,6 +11,7 @@ from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from tests.incident.mechanisms.outage import BROKEN, ONES, alive, incident_of, signalled
 from tests.stage.drill import drill
 from tests.stage.organisation import brisk
+from tests.stage.outages import quick
 from tests.stage.running import RunningIncident, until
 from workflows.incident import QuestionState, State
 from workflows.people.messages import MESSAGES
@@ -103,3 +104,15 @@ async def test_an_alert_for_us_is_counted_and_another_ones_is_sent_away(tmp_path
                 await told(odd)
         assert (await incident.status()).alerts == 2
         assert await alive(incident)
+
+
+async def test_an_incident_declared_without_its_service_takes_its_alerts_once_it_is_named(tmp_path: Path) -> None:
+    """Before, nobody could say that the alert is about it; afterwards it joins, and opens no second incident."""
+    async with drill(tmp_path, policy=quick()) as stage:
+        incident = await stage.declare("ProductionOutage", given={})
+        alert = {"delivery": "d-2", "dedup_key": "production_outage/api", "status": "firing", "name": "ApiErrors"}
+        question = await incident.question("Which service")
+        assert (await incident.handle.execute_update("alert", alert))["mine"] is False
+        await incident.say("answer", {"question": question.number, "by": "dana", "value": "api"})
+        assert (await incident.status()).dedup_key == "production_outage/api"
+        assert await incident.handle.execute_update("alert", alert) == {"mine": True, "alerts": 1}
