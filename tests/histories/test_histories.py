@@ -28,6 +28,7 @@ from workflows.status import Status
 HISTORIES = Path(__file__).parent
 RECORDED = sorted(HISTORIES.glob("*.json.gz"))
 ended: list[Status] = []
+policies: list[object] = []
 
 
 class _Looking(WorkflowInboundInterceptor):
@@ -36,6 +37,7 @@ class _Looking(WorkflowInboundInterceptor):
             return await super().execute_workflow(input)
         finally:
             ended.append(workflow.instance().status())
+            policies.append(workflow.instance().state.policy)
 
 
 class Looking(Interceptor):
@@ -66,13 +68,27 @@ async def test_an_incident_in_flight_survives_a_deploy_of_this_code(path: Path) 
     await Replayer(workflows=workflow_types(), data_converter=data_converter, workflow_runner=runner()).replay_workflow(history(path))
 
 
-@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.name)
-async def test_it_ends_as_it_ended(path: Path) -> None:
-    ended.clear()
+async def looked_at(path: Path) -> None:
     replayer = Replayer(
         workflows=workflow_types(), data_converter=data_converter, workflow_runner=UnsandboxedWorkflowRunner(), interceptors=[Looking()]
     )
     await replayer.replay_workflow(history(path))
+
+
+async def test_a_worker_keeps_one_policy_however_many_incidents_have_read_it() -> None:
+    """A parked incident stays in memory for weeks; its policy is a great part of that."""
+    policies.clear()
+    small = next(path for path in RECORDED if path.name.startswith("triage"))
+    await looked_at(small)
+    await looked_at(small)
+    first, second = policies
+    assert first is second
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.name)
+async def test_it_ends_as_it_ended(path: Path) -> None:
+    ended.clear()
+    await looked_at(path)
     assert ended[-1] == Status.model_validate(recorded(path))  # what it could not say yet when it was recorded has its default
 
 
