@@ -23,7 +23,7 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
-from pydantic import JsonValue
+from pydantic import JsonValue, SerializerFunctionWrapHandler, model_serializer
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -156,6 +156,12 @@ class Call(Value):
     observe_only: bool = False
     concern: Concern = Concern.AVAILABILITY  # what its incident is about
     write_access: tuple[str, ...] | None = None  # the systems that may be written to; None: all (shadow mode names those it was granted)
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """It stands in the history with every activity: what is as usual is left out."""
+        usual = {name: field.default for name, field in type(self).model_fields.items()}
+        return {name: value for name, value in whole(self).items() if getattr(self, name) != usual[name]}
 
 
 # Our own record and our own store of exports: written whatever the mode is.

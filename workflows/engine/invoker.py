@@ -13,7 +13,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.common import Priority, RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
 
-from activities.action import A, Action, Call, Effect, Grant, O, Order, Patience, Risk, Verb, action_of, answer_of
+from activities.action import A, Action, Call, Effect, Grant, Limits, O, Order, Patience, Risk, Verb, action_of, answer_of
 from activities.kit.holding import Contender
 from activities.metrics.orders import BlastRadius, Surface
 from activities.organisation.catalogue import Catalogue
@@ -117,7 +117,7 @@ class Invoker:
         state, action = self._state, action_of(verb)
         call = Call(
             incident_id=state.id, key=key, at=workflow.now(), pace=state.policy.pace, again=again, grant=grant,
-            limits=state.policy.limits, observe_only=state.policy.observe_only,
+            limits=state.policy.limits if action.writes else Limits(), observe_only=state.policy.observe_only,
             write_access=state.policy.may_write_to, concern=state.card.concern,
         )  # fmt: skip
         short = action.patience in (Patience.READ, Patience.CHANGE)
