@@ -341,6 +341,10 @@ class Imposition(Order):
         """The order that puts the state before back. Call it on an order that carries it."""
         raise NotImplementedError
 
+    def undo_at_once(self) -> Order:
+        """The same in one step, not watched: what it has brought about is clearly worse than what was before."""
+        return self.undo()
+
     def imposed_by(self) -> Order:
         """The order that the verb of its measure carries out: this one, unless a procedure imposes it by a step of its own."""
         return self

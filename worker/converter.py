@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from temporalio.api.common.v1 import Payload
@@ -9,7 +10,19 @@ from temporalio.client import Client
 from temporalio.common import RawValue
 from temporalio.contrib.pydantic import PydanticPayloadConverter, pydantic_data_converter
 
+from activities.organisation.catalogue import Catalogue
+from activities.organisation.communications import Communications
+from activities.organisation.people import Roster
+from activities.organisation.policy import Policy
 from worker.settings import Settings
+
+# What every incident reads alike and nobody changes in place: a worker keeps it once, however many incidents are parked there.
+ALIKE: tuple[type, ...] = (Policy, Roster, Communications, Catalogue)
+
+
+@lru_cache(maxsize=64)
+def _once(payload: bytes, alike: int) -> Any:
+    return PydanticPayloadConverter().from_payloads([Payload.FromString(payload)], [ALIKE[alike]])[0]
 
 
 class TolerantConverter(PydanticPayloadConverter):
@@ -19,6 +32,8 @@ class TolerantConverter(PydanticPayloadConverter):
     """
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
+        if type_hints is not None and len(type_hints) == 1 and type_hints[0] in ALIKE:
+            return [_once(payloads[0].SerializeToString(), ALIKE.index(type_hints[0]))]
         if type_hints is not None:
             return super().from_payloads(payloads, type_hints)
         return [self._read(payload) for payload in payloads]

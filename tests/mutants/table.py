@@ -5,5 +5,6 @@ from tests.mutants.measures import LIFTED
 from tests.mutants.mutant import Mutant
 from tests.mutants.record import RECORD
 from tests.mutants.tasks import TASKS
+from tests.mutants.waiting import WAITED
 
-MUTANTS: tuple[Mutant, ...] = (*GUARDS, *LIFTED, *RECORD, *TASKS)
+MUTANTS: tuple[Mutant, ...] = (*GUARDS, *LIFTED, *RECORD, *TASKS, *WAITED)

@@ -101,8 +101,9 @@ class Impositions(Steps):
         attempt.undo = asked.undo().digest(measure.name)
         step.state = StepState.ASKING
         # The same yes covers the way back: what makes it clearly worse is undone at once.
-        back = asked.undo().digest(action_of(measure.lift).name)
-        terms = ApprovalTerms(facts=(*facts, *held_by(found)), silence=silence, also=(back,))
+        back = action_of(measure.lift).name
+        also = asked.undo().digest(back), asked.undo_at_once().digest(back)
+        terms = ApprovalTerms(facts=(*facts, *held_by(found)), silence=silence, also=also)
         return await self.questions.approval(measure.impose, [asked], terms)
 
     def _ours(self, measure: Measure[I], order: I) -> Imposed | None:

@@ -5,30 +5,21 @@ from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, cast
 
 from temporalio import workflow
-from temporalio.api.common.v1 import Payload
 from temporalio.common import Priority, RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
 
 from activities.action import A, Action, Call, Effect, Grant, Limits, O, Order, Patience, Risk, Verb, action_of, answer_of
 from activities.kit.holding import Contender
 from activities.metrics.orders import BlastRadius, Surface
-from activities.organisation.catalogue import Catalogue
-from activities.organisation.communications import Communications
-from activities.organisation.people import Roster
-from activities.organisation.policy import Policy
 from workflows.engine.state import IncidentState
 from workflows.engine.unasked import Unasked
 from workflows.errors import ApprovalEnded, NeedsApproval, NotSentInShadow, RetriesExhausted
 from workflows.people.background import settled, shared
 from workflows.severity.readings import Reading
 from workflows.status import Step, StepState
-
-# What is the same for every incident and is never changed in place: a worker keeps it once, however many incidents are parked there.
-ALIKE: tuple[type, ...] = (Policy, Roster, Communications, Catalogue)
 
 
 class Invoker:
@@ -173,17 +164,10 @@ class Invoker:
 def as_answer(said: RawValue, answer: type[A], whose: str) -> A:
     """What an activity or a child said. Raises `RetriesExhausted` when that cannot be read: it fails this step, and not the workflow task."""
     with suppress(Exception):
-        once = next((n for n, alike in enumerate(ALIKE) if alike is answer), None)
-        plain = workflow.payload_converter().from_payload
-        read = plain(said.payload, answer) if once is None else _read_once(said.payload.SerializeToString(), once)
+        read = workflow.payload_converter().from_payload(said.payload, answer)
         if isinstance(read, answer):  # "nothing" can be read as anything
             return read
     raise RetriesExhausted(f"what {whose} answered is no {answer.__name__}: whether it was done is not known")
-
-
-@lru_cache(maxsize=64)
-def _read_once(said: bytes, alike: int) -> Any:
-    return workflow.payload_converter().from_payload(Payload.FromString(said), ALIKE[alike])
 
 
 def _retries_exhausted(failure: ActivityError) -> RetriesExhausted:

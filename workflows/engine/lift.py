@@ -86,17 +86,20 @@ class Lifts(Steps):
                     return False, None
                 grant = decision.grant
 
-    async def lift_at_once(self, imposed: Imposed, grant: Grant | None) -> None:
-        """Lift it in one step and ask nobody. Raises `RetriesExhausted` when it cannot be done."""
+    async def lift_at_once(self, imposed: Imposed, grant: Grant | None, *, worse: bool = False) -> None:
+        """Lift it by one order and ask nobody. Raises `RetriesExhausted` when it cannot be done.
+
+        `worse`: it has made it clearly worse. Then it is not watched on the way back: what would stop that is what it has brought about.
+        """
         self._expect_a_late_write(imposed)
-        await self._step(imposed, imposed.undo, grant, may_ask=False)
+        await self._step(imposed, imposed.order.undo_at_once() if worse else imposed.undo, grant, may_ask=False)
         imposed.lifted_at = workflow.now()
 
     async def take_back(self, measures: Sequence[Imposed], why: str) -> None:
         """What was just imposed made it clearly worse: undone at once, under the yes that imposed it."""
         for imposed in measures:
             try:
-                await self.lift_at_once(imposed, imposed.grant)
+                await self.lift_at_once(imposed, imposed.grant, worse=True)
                 self.state.note("taken back", f"{imposed.says}: {why}")
             except (RetriesExhausted, NeedsApproval) as out:
                 self.state.note("still in force", f"{imposed.says}: {out}")

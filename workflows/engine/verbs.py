@@ -204,10 +204,6 @@ class Verbs:
         """Who keeps it in force in their own name; empty: nobody."""
         return imposed.held_by
 
-    def imposed_since(self, instant: datetime) -> list[Imposed]:
-        """What was put in force since, and may be lifted: latest first."""
-        return [imposed for imposed in self.state.measures.liftable() if imposed.since >= instant and not imposed.assumed]
-
     def expect_in_shadow(self, imposed: Imposed, found: object, verb: Verb[Any, Any]) -> None:
         """Shadow mode: look whether people do what the latest step of this verb only noted."""
         step = next(step for step in reversed(self.state.steps) if step.verb == action_of(verb).name)

@@ -254,6 +254,9 @@ class Change(Imposition, Generic[T, V]):
         before = self._before()
         return self._back(self.wanted, *self.wanted.way_back(before, self.numbers, None))
 
+    def undo_at_once(self) -> Restore[T, V]:
+        return self._back(self.wanted, self._before()).model_copy(update={"pause": timedelta(0)})
+
     def undo_steps(self, shares: Sequence[float]) -> tuple[Order, ...]:
         steps = self.wanted.way_back(self._before(), self.numbers, shares)
         return tuple(self._back(since, to) for since, to in pairwise((self.wanted, *steps)))

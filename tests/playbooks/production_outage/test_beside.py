@@ -57,3 +57,16 @@ async def test_unsafe_writes_are_still_to_be_decided_when_the_symptom_has_ended(
         await incident.answer("Api takes no writes", "decline", by="dana")
         await incident.hears("mitigated:", skip=MINUTE)
         assert await changed(stage, "platform.write-gate", "platform.regions") == []
+
+
+async def test_a_remedy_that_makes_it_clearly_worse_is_taken_back_at_once(tmp_path: Path) -> None:
+    """The region that took the traffic over fails harder: the drain ends after the first window, under the yes that began it."""
+    async with outage(tmp_path, fault={"kind": "region", "region": "eu-west", "rate": 0.3}) as (stage, incident):
+        await incident.question("Drain eu-west")
+        await makes(stage, "service-faults", service="api", kind="region", region="us-east", rate=0.95)
+        await incident.answer("Drain eu-west")
+        await incident.hears("clearly worse: ", skip=timedelta(seconds=15))
+        assert "it became clearly worse" in await incident.hears("taken back: drained: ")
+        weights = (await stage.look())["fleet"]["services"]["api"]["weights"]
+        assert weights["eu-west"] > 0, weights
+        assert (await incident.status()).mitigated_at is None

@@ -1,11 +1,11 @@
 """An incident as others see it: its status, and the record, the search attributes and the Temporal UI's details, kept in step with it."""
 
 import asyncio
+import json
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from pydantic_core import from_json, to_json
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
@@ -42,7 +42,7 @@ class Recorder:
         self._written: object = None  # what the latest batch was made of
         self._missed_at: datetime | None = None  # when time alone changes it: the next deadline of the first minutes that is open
         self._told: object = None  # what may not wait, as the latest batch told it
-        self._kept = b""  # the status as the ledger has it; as JSON, because a parked incident keeps it for weeks
+        self._kept = ""  # the status as the ledger has it; as JSON, because a parked incident keeps it for weeks
         self._attributes: tuple[object, ...] = ()
         self._batches = 0
         self._marked = 0  # how many lines stand in a workflow task that left a command
@@ -146,12 +146,12 @@ class Recorder:
         entries, status = state.timeline.unrecorded[:200], self.status()
         self._missed_at = min((one.due_at for one in status.checklist if one.state is ItemState.OPEN and one.due_at), default=None)
         self._show(status)
-        whole, before = status.model_dump(mode="json"), from_json(self._kept or b"{}")
+        whole, before = status.model_dump(mode="json"), json.loads(self._kept or "{}")
         try:
             kept = await self._record(entries, difference(before, whole) if before else whole, before)
             if kept == BEHIND:
                 await self._record(entries, whole, {})
-            self._kept = to_json(whole)
+            self._kept = json.dumps(whole, separators=(",", ":"))
         except RetriesExhausted as out:
             workflow.logger.error("the ledger refused a batch: %s", out.why)
         state.timeline.recorded += len(entries)

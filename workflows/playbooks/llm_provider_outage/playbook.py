@@ -15,8 +15,8 @@ from activities.models.routes import RouteOf
 from workflows.incident import Card, Incident, Severity
 from workflows.playbook import Playbook
 from workflows.playbooks.llm_provider_outage.canary import CanaryBack
-from workflows.playbooks.llm_provider_outage.findings import lowest_tier, reasons, tiers
-from workflows.playbooks.llm_provider_outage.traffic import Traffic
+from workflows.playbooks.llm_provider_outage.findings import Seen, lowest_tier, reasons, tiers
+from workflows.playbooks.llm_provider_outage.traffic import RampResult, Traffic
 
 HEAVY = ("tools.high_psu", "batch.enabled", "scheduler.enabled", "orchestrator.autonomy")
 
@@ -50,23 +50,29 @@ class LLMProviderOutage(Playbook):
             if seen.probed.ok:
                 self.task(f"{primary} answers from another network: check our own egress, DNS, key and quota", Role.OPS_LEAD)
 
+        async def move(seen: Seen) -> tuple[RampResult, tuple[str, ...]]:
+            """Whoever may go to the fallback provider; those whom it cannot carry are degraded, the lowest tier first. And who went."""
+            fallback, tenants, served = seen.fallback, seen.tenants, seen.served
+            moved = await traffic.fail_over(served, fallback, facts=tiers(tenants, served))
+            while moved.saturated and (shed := lowest_tier(tenants, served)) != served:
+                await self.impose(DEGRADED, degrade(service, shed), facts=(f"{moved.to} cannot carry everybody",))
+                served = tuple(tenant for tenant in served if tenant not in shed)
+                moved = await traffic.fail_over(served, fallback)
+            if not moved:
+                why = (f"{moved.to} is down too",) if moved.down else ()
+                await self.impose(DEGRADED, degrade(service, served), facts=why, authorised=moved.unanswered or moved.down)
+            return moved, served
+
         while self.unresolved:
             async with self.mitigation():
                 seen = await traffic.latest(seen)
-                fallback, tenants, served = seen.fallback, seen.tenants, seen.served
+                fallback = seen.fallback
                 await self.impose(BACKED_OFF, back_off(numbers.back_off, service))
-                moved, *_ = await self.together(
-                    traffic.fail_over(served, fallback, facts=tiers(tenants, served)),
+                (moved, served), *_ = await self.together(
+                    move(seen),
                     *(self.impose(SWITCHED_OFF, switch_off(flag, f"{primary} is out", self.policy)) for flag in HEAVY),
-                    self.impose(DEGRADED, degrade(service, seen.degraded), facts=reasons(tenants, seen.no_room, fallback)),
+                    self.impose(DEGRADED, degrade(service, seen.degraded), facts=reasons(seen.tenants, seen.no_room, fallback)),
                 )
-                while moved.saturated and (shed := lowest_tier(tenants, served)) != served:
-                    await self.impose(DEGRADED, degrade(service, shed), facts=(f"{moved.to} cannot carry everybody",))
-                    served = tuple(tenant for tenant in served if tenant not in shed)
-                    moved = await traffic.fail_over(served, fallback)
-                if not moved:
-                    why = (f"{moved.to} is down too",) if moved.down else ()
-                    await self.impose(DEGRADED, degrade(service, served), facts=why, authorised=moved.unanswered or moved.down)
                 self.task("Checkpoint and pause long agent runs; resume them only at a safe point", Role.OPS_LEAD)
                 self.task("Serve cached answers (CAG): same tenant, age within policy, nothing personal; audit 50", Role.AI_ML_LEAD)
 
