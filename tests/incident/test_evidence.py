@@ -15,7 +15,7 @@ from tests.stage.drill import Drill, drill
 from tests.stage.organisation import brisk
 from tests.stage.running import RunningIncident
 from workflows.engine.evidence import EvidenceBook
-from workflows.incident import Question, SourceEvent
+from workflows.incident import Question, QuestionState, SourceEvent
 from workflows.status import Status
 
 FLAG = "tools.high_psu"
@@ -32,6 +32,8 @@ async def test_a_bare_start_on_a_healthy_world_changes_nothing_with_nobody_there
         await incident.answer("back off", "decline")
         await incident.question("over from aurora")
         await incident.pass_time(timedelta(hours=1))
+        asked = (await incident.status()).questions
+        assert not any(q.state is QuestionState.WITHDRAWN for q in asked), "that there never was any impact answers no question"
         assert [e for e in await stage.effects() if e["face"] in OURS and e["changed"]] == []
         assert any(line.startswith("not authorised: the standing policy for models.shift holds only") for line in await incident.timeline())
 

@@ -33,7 +33,9 @@ def copied(tree: Path) -> None:
 def run(tree: Path, tests: Iterable[str], *options: str) -> subprocess.CompletedProcess[str]:
     """Run tests in the copy, on the copy."""
     command = [sys.executable, "-m", "pytest", "-n", "0", "-p", "no:cacheprovider", "--tb=no", f"--timeout={LIMIT}", *options, *tests]
-    return subprocess.run(command, cwd=tree, env={**os.environ, "PYTHONPATH": str(tree)}, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=tree, env={**os.environ, "PATIENCE": "20", "PYTHONPATH": str(tree)}, capture_output=True, text=True, check=False
+    )
 
 
 @contextmanager

@@ -21,8 +21,8 @@ WAITED = (
         "an end that nobody saw begin withdraws a question",
         ROUNDS,
         "ended = seen and verdict.ended and not state.firing",
-        "ended = not state.firing",
-        (BESIDE + "test_while_nobody_answers_about_the_rollback_what_is_not_essential_is_shed",),
+        "ended = verdict.ended and not state.firing",
+        (EVIDENCE + "test_a_bare_start_on_a_healthy_world_changes_nothing_with_nobody_there",),
     ),
     Mutant(
         "the question about damaged data goes with the symptom",
