@@ -1,6 +1,5 @@
 """The record is written in batches, as few as the screens allow: exact when the incident rests, a few seconds old at most while it does not."""
 
-import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -51,7 +50,11 @@ async def test_while_a_vendor_does_not_answer_what_people_say_is_seen_within_sec
             await stage.env.sleep(timedelta(seconds=1))
             return any("aurora is slow" in line.text for line in stage.fleet.ledger.timeline(incident.id))
 
-        await until(lambda: asyncio.sleep(0, shifting()), "the shift, under way")
+        async def begun() -> bool:
+            await stage.env.sleep(timedelta(seconds=1))
+            return shifting()
+
+        await until(begun, "the shift, under way")
         await incident.say("note", {"by": "lee", "text": "aurora is slow"})
         await until(seen, "the note in the ledger")
         assert shifting(), "it was not written because the shift had ended"
