@@ -16,7 +16,7 @@ from activities.action import Call, Effect, Order
 from activities.everything import verbs
 from activities.identity.codes import Codes, Identities
 from activities.ledger.ledger import Ledger
-from activities.metrics.orders import BlastRadius, Links
+from activities.metrics.orders import BlastRadius, Links, ServiceHealth
 from activities.organisation.organisation import Organisation
 from activities.organisation.rota import Rota
 from activities.paging.orders import Acknowledgement
@@ -34,6 +34,7 @@ QUEUES = {"floor": "bench-floor", "ours": "bench-ours"}
 LINES = {"pager.page": "page", "war_room.open": "war room", "evidence.snapshot": "snapshot"}  # our verb → the step of the floor that it is
 ANSWERS: dict[Any, Callable[[Call], Any]] = {
     Links: lambda call: Links(links=()), Acknowledgement: lambda call: Acknowledgement(), BlastRadius: lambda call: BlastRadius(at=call.at),
+    ServiceHealth: lambda call: ServiceHealth(error_ratio=None, degraded_ratio=None, requests=0, p99_seconds=None, blind=True, at=call.at),
 }  # fmt: skip
 
 

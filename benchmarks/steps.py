@@ -55,7 +55,7 @@ class Steps(System):
     def __init__(self, file: StepFile) -> None:
         self._file = file
 
-    @action("steps.take", risk=Risk.C1)
+    @action("steps.take", risk=Risk.C1, on_suspicion=True)
     async def take(self, order: TakeStep, call: Call) -> Effect:
         """A narrow change, that automation may make alone."""
         self._file.take(call.incident_id, order.name)
