@@ -3,6 +3,7 @@
 Time passes only when the story lets it: nobody's patience runs out while a test thinks.
 """
 
+import asyncio
 import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -19,6 +20,7 @@ import sqlalchemy as sa
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import WorkflowHandle
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowInstance, WorkflowInstanceDetails
 
@@ -28,7 +30,7 @@ from practice.services.fleet_cast import SERVICES
 from practice.world.world import World
 from tests.stage.orderly import orderly
 from tests.stage.organisation import ORGANISATION, stage_settings
-from tests.stage.overheard import LISTENER
+from tests.stage.overheard import LISTENER, ServerBroke
 from tests.stage.running import ENDED, Remembering, RunningIncident, until
 from worker.converter import data_converter
 from worker.service import ContextFree, worker
@@ -36,6 +38,7 @@ from worker.settings import Settings
 from worker.wiring import Fleet, wire
 
 BIN = Path(__file__).parents[2] / ".venv" / "bin"
+STUCK = 90.0  # real seconds that a skip may take, on a busy machine, with everything that happens meanwhile
 SEEN_AFTER = 20.0  # seconds that an outage lasts before it is declared
 PAST = 120.0  # seconds that a world has stood before its story begins: building them costs as much as living through them
 
@@ -65,7 +68,21 @@ async def skipping() -> AsyncIterator[WorkflowEnvironment]:
         await env.client.operator_service.add_search_attributes(
             AddSearchAttributesRequest(namespace="default", search_attributes={**names, "Waiting": boolean})
         )
-        yield env
+        yield noticing(env)
+
+
+def noticing(env: WorkflowEnvironment) -> WorkflowEnvironment:
+    """The same server; a story ends as soon as that has stopped to skip time, which it does when it loses count of what is under way."""
+    sleep = env.sleep
+
+    async def skipped(duration: timedelta | float) -> None:
+        try:
+            await asyncio.wait_for(sleep(duration), STUCK)
+        except (TimeoutError, RPCError) as stuck:
+            raise ServerBroke("the server does not skip time any more") from stuck
+
+    env.sleep = skipped  # type: ignore[method-assign]  # of this one server
+    return env
 
 
 @dataclass

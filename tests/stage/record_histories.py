@@ -21,7 +21,7 @@ from worker.converter import data_converter
 from worker.service import runner, workflow_types
 
 HISTORIES = Path(__file__).parents[1] / "histories"
-# The test server, which skips time, sometimes does not write down that a timer of the last moment was cancelled: such a history replays nowhere.
+# A drill leaves out the cancel of a timer that is about to fire (`orderly.py`). When the incident ends before that, its history replays nowhere.
 TRIES = 5
 
 

@@ -6,9 +6,11 @@ from datetime import timedelta
 
 import pytest
 from temporalio import activity, workflow
+from temporalio.api.testservice.v1 import LockTimeSkippingRequest
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from tests.stage import drill
 from tests.stage.drill import skipping
 from tests.stage.orderly import orderly
 from tests.stage.overheard import LISTENER, ServerBroke
@@ -76,3 +78,13 @@ async def test_an_orderly_worker_does_not_break_it() -> None:
         await handle.result()
         refused = [event async for event in handle.fetch_history_events() if event.HasField("workflow_task_failed_event_attributes")]
     assert len(refused) == 1
+
+
+async def test_a_story_whose_server_skips_no_time_any_more_ends_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody holds its clock and lets it go never again, as it does by itself when it loses count."""
+    monkeypatch.setattr(drill, "STUCK", 0.5)
+    async with skipping() as env:
+        await env.sleep(60)
+        await env.client.service_client.test_service.lock_time_skipping(LockTimeSkippingRequest())
+        with pytest.raises(ServerBroke, match="does not skip time any more"):
+            await env.sleep(60)
