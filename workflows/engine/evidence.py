@@ -5,7 +5,7 @@ Readings are judged where they come in (`Invoker`), so that no playbook can forg
 takes the evidence away; one that shows nothing at all lets it grow old. It counts for so long as policy says, and no longer.
 
 Anybody can send an alert to an incident. What one says of an object counts only when somebody who has the key has seen that the receiver
-sealed it; that is looked up where a change needs it (`Invoker.measure_again`).
+sealed it; that is looked up where a change needs it (`Unasked.measure_again`).
 """
 
 from collections.abc import Collection, Iterator
@@ -113,8 +113,9 @@ def judged(order: Order, answer: object, policy: Policy, at: datetime) -> Iterat
     """What a reading says about the triggers of §2.1 and §2.2. Nothing where it is blind, or counted too few: that is neither yes nor no."""
     numbers, provider = policy.evidence, policy.provider_outage
     match answer, order:
+        # A longer window says little of now.
         case ServiceHealth(error_ratio=ratio, served=n), Surface(service=name, window=window) if window <= numbers.fresh_for:
-            lost = judge((Symptom.LOST_TRAFFIC,), answer, policy.impact)  # a longer window says little of now
+            lost = judge((Symptom.LOST_TRAFFIC,), answer, policy.impact)
             if lost.impact:
                 yield TriggerEvidence(of=f"service/{name}", says=lost.why, shows=True, at=answer.at)
             elif ratio is not None and n >= numbers.least_requests:

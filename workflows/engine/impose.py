@@ -71,10 +71,9 @@ class Impositions(Steps):
             if under is None:
                 await self.invoker.unasked.measure_again(measure.impose, order)
             step.risk = self.invoker.risk(measure.impose, order)
-            attempt.grant, attempt.undo = (
-                under or (await self.invoker.unasked.standing_grant(measure.impose, order) if authorised else None),
-                "",
-            )
+            attempt.grant, attempt.undo = under, ""
+            if authorised and under is None:
+                attempt.grant = await self.invoker.unasked.standing_grant(measure.impose, order)
             if step.risk >= Risk.C2 and attempt.grant is None:
                 decision = await self._asked(attempt, told, silence)
                 if decision.grant is None:

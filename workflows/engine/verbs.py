@@ -28,7 +28,7 @@ from workflows.engine.state import IncidentState
 from workflows.errors import HandOver, RetriesExhausted
 from workflows.people.background import begun, beside, together
 from workflows.people.context import Announcer
-from workflows.people.questions import BRANCH, PROPOSER, Questions, Told
+from workflows.people.questions import BRANCH, PROPOSER, GivenValue, Questions
 from workflows.severity.facts import Facts, Quality
 from workflows.status import Standing, StepState, Suspect, Task
 from workflows.waiting import waited
@@ -212,7 +212,7 @@ class Verbs:
     @answering
     async def ask(
         self, asks: str, *, roles: tuple[Role, ...], example: str, facts: tuple[str, ...] = (), about: Task | None = None
-    ) -> Told | None:
+    ) -> GivenValue | None:
         """A value that only people know. Who gives it has chosen what comes of it (`PROPOSER`). `facts`: what helps to answer.
 
         None: somebody declines to say.
@@ -220,8 +220,8 @@ class Verbs:
         """
         decision = await self._questions.fact(asks, roles=roles, example=example, facts=facts)
         if decision.verdict != "answer":
-            return Told(moot=True) if decision.withdrawn else None
-        told = Told(decision.question.answers[-1].value, decision.by)
+            return GivenValue(moot=True) if decision.withdrawn else None
+        told = GivenValue(decision.question.answers[-1].value, decision.by)
         PROPOSER.set(told.by)
         if about is not None:
             self.attested(about, str(told.value))

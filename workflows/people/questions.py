@@ -56,7 +56,7 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Told:
+class GivenValue:
     """A value that only people know, and who gave it. `moot`: nobody gave one, and the symptom that it was about has ended."""
 
     value: Any = None

@@ -114,7 +114,7 @@ class Rounds:
         seen, pause = False, policy.mitigated_window
         while True:
             await workflow.wait_condition(lambda: questions.about_symptom() or bool(state.symptom_ended))
-            await waited(lambda: False, policy.paced(pause), "whether the impact has ended while people are asked")
+            await workflow.sleep(policy.paced(pause), summary="whether the impact has ended while people are asked")
             pause = policy.impact_looked_at
             seen = seen or state.breached or bool(state.evidence.symptoms((f"service/{state.incident.service}",)))
             verdict = await self._impact.now()
