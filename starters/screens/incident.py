@@ -141,16 +141,15 @@ class _Screen:
         most = 2 if len(to_type) < 4 else 1
         given = f" · {len(q.answers)} of {q.quorum} answers" if q.quorum > 1 else ""
         told = f" · sent to {', '.join(map(plain, q.told))}" if q.told else ""
-        told += (
-            f" · kept waiting by {plain(q.kept_by)} until {q.waits_until:%H:%M} UTC" if q.waits_until and q.waits_until > self.now else ""
-        )
+        waits = q.waits_until is not None and q.waits_until > self.now
+        kept = f"kept waiting by {plain(q.kept_by)} until {q.waits_until:%H:%M} UTC; " if waits else ""
         when = f", from {q.expires_at:%H:%M:%S} UTC (in {span(q.expires_at - self.now)})" if q.expires_at else ""
         lines = [
             *self.pair("who", f"{roles(q)} · {q.risk.label} · open for {span(self.now - q.asked_at)}{given}{told}"),
             *self.pair("effect", plain(q.effect), most),
             *self.pair("undo", plain(q.inverse)),
             *self.pair("facts", "; ".join(map(plain, q.facts)), most),
-            *self.pair("silence", f"no answer means: {q.silence.means()}{when}"),
+            *self.pair("silence", f"{kept}no answer means: {q.silence.means()}{when}"),
         ]
         room = ALL if self.full else QUESTION_LINES - 1 - len(to_type) - len(lines)
         asks = row(f"॥ [{q.number}] {plain(q.asks)}", self.width, "bold yellow")

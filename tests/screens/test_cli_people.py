@@ -1,4 +1,4 @@
-"""`incident policy` and `incident done` against a server and a worker: what a person types, and reads."""
+"""`incident policy`, `incident done` and `incident wait` against a server and a worker: what a person types, and reads."""
 
 import asyncio
 import json
@@ -116,6 +116,24 @@ async def test_a_task_is_ticked_once_and_who_did_it_is_shown(
         assert await at.types(*done, "--as", "lee") == (1, none)
         task = (await at.reads("status", incident.id, "--live"))["status"]["tasks"][number - 1]
         assert (task["number"], task["done_by"], task["said"]) == (number, "lee", "told 12 of them")
+
+
+async def test_a_question_is_kept_waiting_and_the_screen_says_by_whom_and_until_when(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No code is needed: it decides nothing."""
+    async with outage(tmp_path) as (stage, incident):
+        at = Terminal(stage, capsys, monkeypatch)
+        question = await incident.question("from retrieval only")
+        wait = ("wait", incident.id, str(question.number), "--as")
+        ended, said = await at.types(*wait, "noor")
+        assert ended == 1 and f"noor is not Ops Lead or Incident Commander; question {question.number} is for" in said
+        ended, said = await at.types(*wait, "lee", "--reason", "sales asks them first")
+        until = r"stays open, and nobody is paged about it before (\d\d:\d\d):\d\d UTC"
+        found = re.fullmatch(rf"question {question.number} {until}\n", said)
+        assert ended == 0 and found is not None, said
+        _, screen = await at.types("status", incident.id, "--live")
+        assert f"kept waiting by lee until {found[1]} UTC" in " ".join(screen.split()), screen
 
 
 def shown(state: str) -> str:
