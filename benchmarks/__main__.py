@@ -18,7 +18,7 @@ from benchmarks.floor import ByHand
 from benchmarks.page import Figure, write
 from benchmarks.serve import QUEUES, settings
 from benchmarks.steps import APPROVED, MITIGATION, StepFile
-from starters.gameday.processes import Processes, free_port, tool
+from starters.gameday.processes import Processes, free_ports, tool
 from starters.gameday.stage import SERVER
 from worker import process
 from worker.converter import connect
@@ -187,7 +187,7 @@ async def run(given: argparse.Namespace) -> None:
 
 
 async def _up(folder: Path, processes: Processes) -> Bench:
-    port, http = free_port(), free_port()
+    port, http = free_ports(2)
     kinds = [f"--search-attribute={one.name}={'Bool' if one.value_type is bool else 'Keyword'}" for one in ATTRIBUTES]
     command = [
         tool("temporal"), "server", "start-dev", "--ip", "127.0.0.1", "--port", str(port), "--http-port", str(http), "--headless",

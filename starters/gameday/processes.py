@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -19,12 +20,20 @@ class DidNotStart(Exception):
     """A process that was needed ended, or never became ready; the message says where its log is."""
 
 
-def free_port() -> int:
-    """A port on loopback that nobody has now."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port: int = s.getsockname()[1]
-        return port
+def free_ports(count: int) -> list[int]:
+    """Different ports on loopback that nobody has now.
+
+    Below 32768, where Linux and macOS take no port for an outgoing call: a port that the kernel would choose can be taken by any
+    call of a neighbour before the server that it is for has started.
+    """
+    found: list[int] = []
+    chance = random.SystemRandom()
+    while len(found) < count:
+        port = chance.randrange(15_000, 32_000)
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            found += [port] * (port not in found)
+    return found
 
 
 @dataclass

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from starters.gameday.processes import DidNotStart, Processes, free_port, tool
+from starters.gameday.processes import DidNotStart, Processes, free_ports, tool
 from starters.gameday.scenario import Deed, Options
 from worker.settings import Settings
 from worker.systems import practice
@@ -79,7 +79,8 @@ def raise_stage(home: Path, options: Options, services: tuple[str, str]) -> Stag
         raise DidNotStart("there is no `temporal` program here: pip install 'incident-playbooks[practice]', or `make demo` in a checkout")
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    ports = {name: free_port() for name in ("temporal", "ui", "http", "practice", "receiver", "metrics")}
+    names = ("temporal", "ui", "http", "practice", "receiver", "metrics")
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
     environment = _written(home, ports, options, services)
     settings = Settings(**{name.removeprefix("INCIDENT_").lower(): value for name, value in environment.items()})  # type: ignore[arg-type]
     platform = httpx.Client(base_url=f"http://{LOOPBACK}:{ports['practice']}", timeout=10)

@@ -7,7 +7,6 @@ import asyncio
 import json
 import re
 import shutil
-import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -26,6 +25,7 @@ from temporalio.testing import WorkflowEnvironment
 from activities.ledger.inbox import Inbox
 from practice.http.server import serve
 from practice.world.world import World
+from starters.gameday.processes import free_ports
 from tests.stage.drill import BIN
 from tests.stage.organisation import ORGANISATION, stage_settings
 from tests.stage.running import until
@@ -117,12 +117,6 @@ def tail(log: Path) -> str:
     return log.read_text(errors="replace")[-1500:]
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 @asynccontextmanager
 async def receiver(tmp: Path, settings: Any) -> AsyncIterator[str]:
     """Our receiver, as its own process; yields where it takes alerts."""
@@ -150,7 +144,7 @@ async def alertmanager(tmp: Path, target: str) -> AsyncIterator[str]:
         ],
     }  # fmt: skip
     (tmp / "alertmanager.yml").write_text(yaml.safe_dump(config))
-    address = f"127.0.0.1:{free_port()}"
+    address = f"127.0.0.1:{free_ports(1)[0]}"
     flags = (
         f"--config.file={tmp}/alertmanager.yml",
         f"--storage.path={tmp}/am",
@@ -173,7 +167,7 @@ async def prometheus(tmp: Path, world: str, alerts_to: str) -> AsyncIterator[str
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alerts_to]}]}]},
     }
     (tmp / "prometheus.yml").write_text(yaml.safe_dump(config))
-    address = f"127.0.0.1:{free_port()}"
+    address = f"127.0.0.1:{free_ports(1)[0]}"
     flags = (
         f"--config.file={tmp}/prometheus.yml",
         f"--storage.tsdb.path={tmp}/tsdb",

@@ -17,7 +17,7 @@ from temporalio.service import RPCError
 
 from practice.http.server import serve
 from practice.world.world import World
-from starters.gameday.processes import Processes, free_port, tool
+from starters.gameday.processes import Processes, free_ports, tool
 from tests.stage.organisation import ORGANISATION, stage_settings
 from tests.stage.running import until
 from worker.converter import connect
@@ -151,7 +151,7 @@ async def real_server(tmp: Path, pace: float = PACE, *, policy: str = "", servin
 
 
 def _start_temporal(tmp: Path, stack: AsyncExitStack) -> tuple[Processes, str, str]:
-    port, ui, http = free_port(), free_port(), free_port()
+    port, ui, http = free_ports(3)
     kinds = {SearchAttributeIndexedValueType.KEYWORD: "Keyword", SearchAttributeIndexedValueType.BOOL: "Bool"}
     attributes = [f"--search-attribute={a.name}={kinds[a.indexed_value_type]}" for a in ATTRIBUTES]
     processes = Processes(tmp / "logs", {})
