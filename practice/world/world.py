@@ -24,6 +24,7 @@ from practice.world.cast import opening
 from practice.world.clock import Clock, rfc3339
 from practice.world.effects import EffectLog
 from practice.world.injected_faults import InjectedFaults
+from practice.world.simulations import discovered
 from practice.world.state import JSON, State
 
 HISTORY_SECONDS = 600.0
@@ -63,6 +64,7 @@ class World:
         self.traffic = Traffic(seed, Meters(self.metrics, self.state), self.log)
         meters = ServiceMeters(self.metrics, self.state.fleet, self.state.tenants)
         self.services = ServiceTraffic(stable_seed(seed, "services"), meters)
+        self.simulations = [one(stable_seed(seed, one.__module__), self.metrics, self.state) for one in discovered()]
         self._simulated = self.clock.start - history
         self.metrics.sample(self._simulated)
         self.advance()
@@ -76,6 +78,8 @@ class World:
             reconcile(self.state, self._simulated)
             self.traffic.step(self.state, self._simulated)
             self.services.step(self.state, self._simulated)
+            for simulation in self.simulations:
+                simulation.step(self.state, self._simulated)
             if not self.state.blind:
                 self.metrics.sample(self._simulated)
             for moved in self.on_moved:
