@@ -9,6 +9,7 @@ from activities.action import Limits, Patience, Risk, Value
 from activities.metrics.slo import SloPolicy
 from activities.organisation.numbers import (
     AlertIntake,
+    EvidenceHold,
     EvidenceNumbers,
     Freezing,
     Impact,
@@ -57,6 +58,7 @@ class Policy(Value):
     rhythms: dict[int, Rhythm] = RHYTHMS
     limits: Limits = Limits()
     evidence: EvidenceNumbers = EvidenceNumbers()
+    evidence_hold: EvidenceHold = EvidenceHold()
     stability: Stability = Stability()
     return_steps: tuple[float, ...] = (0.1, 0.5, 1.0)  # tenants and traffic come back in these shares (INV-19)
     first_minutes: FirstMinutesDeadlines = FirstMinutesDeadlines()

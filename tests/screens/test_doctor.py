@@ -124,8 +124,9 @@ def test_the_six_dashboards_are_wanted_by_name(tmp_path: Path) -> None:
 async def test_a_folder_for_evidence_that_cannot_be_written_is_found_before_it_is_needed(settings: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     broken = await probed(settings.model_copy(update={"evidence": tmp_path / "file" / "below"}))
-    assert broken["evidence"].standing is Standing.BROKEN
-    assert (await probed(settings))["evidence"].standing is Standing.READY
+    assert broken["folder"].standing is Standing.BROKEN
+    folder = (await probed(settings))["folder"]
+    assert folder.standing is Standing.READY and "not write-once" in folder.said
     assert list((tmp_path / "evidence").iterdir()) == []
 
 
