@@ -13,6 +13,7 @@ from activities.organisation.numbers import (
     EvidenceNumbers,
     Freezing,
     Impact,
+    MailNumbers,
     MitigationSettings,
     ProductionOutage,
     ProviderOutage,
@@ -59,6 +60,7 @@ class Policy(Value):
     limits: Limits = Limits()
     evidence: EvidenceNumbers = EvidenceNumbers()
     evidence_hold: EvidenceHold = EvidenceHold()
+    mail: MailNumbers = MailNumbers()
     stability: Stability = Stability()
     return_steps: tuple[float, ...] = (0.1, 0.5, 1.0)  # tenants and traffic come back in these shares (INV-19)
     first_minutes: FirstMinutesDeadlines = FirstMinutesDeadlines()
