@@ -30,7 +30,15 @@ async def records(stage: Stage) -> dict[str, Example]:
     """The writing routes of this room."""
     there = upload("plain", "there")
     await stage.must(there.method, there.path, there.json, **there.headers)
+    paths = {
+        "egress.hosts.put": "egress/v1/hosts/evil.example",
+        "egress.tools.put": "egress/v1/tools/browser",
+        "ui.render.put": "ui/v1/render/chat",
+    }
+    etags = {name: (await stage.must("GET", f"/{path}"))["etag"] for name, path in paths.items()}
+    wanted = {"egress.hosts.put": {"denied": True}, "egress.tools.put": {"denied": True}, "ui.render.put": {"auto_render": False}}
     return {
+        **{name: Example("PUT", f"/{paths[name]}", {"epoch": 1, **body}, {"If_Match": etags[name]}) for name, body in wanted.items()},
         "gcs.objects.insert": upload("evidence", "new"),
         "gcs.objects.patch": Example("PATCH", "/gcs/storage/v1/b/plain/o/there", {"eventBasedHold": True}),
         "gcs.objects.delete": Example("DELETE", "/gcs/storage/v1/b/plain/o/there"),

@@ -25,6 +25,8 @@ ONE_READ_PER_FACE = {
     "kubernetes.deployments.get": "/k8s/eu-west/apis/apps/v1/namespaces/default/deployments/orchestrator",
     "platform.regions.get": "/platform/v1/services/api/regions",
     "edge.status": "/edge/api/regions/eu-west/status",
+    "egress.hosts.get": "/egress/v1/hosts/evil.example",
+    "ui.render.get": "/ui/v1/render/chat",
     "gcs.buckets.get": "/gcs/storage/v1/b/evidence",
     "run.services.get": "/run/v2/projects/acme/locations/eu-west/services/api",
 }
