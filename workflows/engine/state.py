@@ -11,10 +11,11 @@ from typing import Any
 from temporalio import workflow
 
 from activities.action import OURS, Action, Effect, Patience, Risk, Role
+from activities.kit.words.code_names import code_name
 from activities.metrics.curves import CurveReading
 from activities.metrics.orders import BlastRadius
 from activities.organisation.policy import Policy
-from activities.texts.wording import TRACE_LABELS, code_name, traces
+from activities.texts.wording import TRACE_LABELS, traces
 from workflows.engine.evidence import EvidenceBook
 from workflows.engine.measures import Measures
 from workflows.engine.record.timeline import Timeline
