@@ -120,6 +120,29 @@ class ItemStatus(Shown):
     evidence: str = ""
 
 
+class DrawnCurve(Shown):
+    """The curve that matters, as it was read: when and how high (None: unknown). What is old is drawn more coarsely."""
+
+    name: str
+    unit: str
+    usual: float | None = None
+    points: list[tuple[datetime, float | None]] = []
+
+
+class CalledPlaybook(Shown):
+    """A playbook that was called in, beside the first one."""
+
+    playbook: str
+    section: str
+    title: str
+    why: str
+    state: State
+    phase: Phase
+    waiting_for: str = ""
+    outcome: str = ""
+    curve: DrawnCurve | None = None
+
+
 class Status(Shown):
     """Everything that is true of an incident now: what `status` and `watch` show, and what the ledger keeps."""
 
@@ -132,6 +155,7 @@ class Status(Shown):
     scope: str = ""  # in people's own words, the newest: `incident note --scope`
     impact: str = ""  # likewise
     blast_radius: str = ""  # who is hit, as it was measured last
+    curve: DrawnCurve | None = None
     hypotheses: tuple[str, ...] = ()
     suspects: tuple[Suspect, ...] = ()  # possible causes by automation's reading, the likeliest first
     severity: Severity
@@ -159,6 +183,7 @@ class Status(Shown):
     paused_by: str = ""
     waiting_for: str = ""  # the timer or watch that the playbook is in now, in words
     phases: tuple[Phase, ...] = ()
+    called_in: list[CalledPlaybook] = []
     steps: list[Step] = []
     in_force: list[InForce] = []
     questions: list[Question] = []
