@@ -77,6 +77,14 @@ class MailNumbers(Value):
     most_recipients: Some = 500  # of one letter: more are for a person, with the company's own means
 
 
+class HuntNumbers(Value):
+    """The hunt for a payload over stores of documents (spec §9.3)."""
+
+    window: timedelta = timedelta(days=30)  # how far back it is looked for
+    likeness: Annotated[float, Field(gt=0, le=1)] = 0.8  # from here on a document says the same
+    most_listed: Some = 200  # documents that are named one by one
+
+
 class Impact(Value):
     """From when on a symptom is impact on customers (spec §7.3). What a card counts as its symptoms stands on the card."""
 

@@ -13,6 +13,7 @@ from activities.organisation.numbers import (
     EvidenceHold,
     EvidenceNumbers,
     Freezing,
+    HuntNumbers,
     Impact,
     MailNumbers,
     MitigationSettings,
@@ -62,6 +63,7 @@ class Policy(Value):
     evidence: EvidenceNumbers = EvidenceNumbers()
     evidence_hold: EvidenceHold = EvidenceHold()
     mail: MailNumbers = MailNumbers()
+    hunt: HuntNumbers = HuntNumbers()
     stability: Stability = Stability()
     return_steps: tuple[float, ...] = (0.1, 0.5, 1.0)  # tenants and traffic come back in these shares (INV-19)
     first_minutes: FirstMinutesDeadlines = FirstMinutesDeadlines()
