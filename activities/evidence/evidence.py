@@ -63,8 +63,10 @@ class Evidence(System):
         """Export, write once, read back, compare the hash. Raises `NotYet` when what was read back is not what was written."""
         raw, points = await self._export(order, call)
         digest = hashlib.sha256(raw).hexdigest()
-        path = self._root / _file_name(order.incident_id) / f"{_file_name(order.service)}-{order.end:%Y%m%dT%H%M%SZ}-{digest[:16]}.json.gz"
-        there = await once(call, str(path), partial(asyncio.to_thread, _read, path), partial(asyncio.to_thread, _write, path, raw))
+        path = self._root / file_name(order.incident_id) / f"{file_name(order.service)}-{order.end:%Y%m%dT%H%M%SZ}-{digest[:16]}.json.gz"
+        there = await once(
+            call, str(path), partial(asyncio.to_thread, read_export, path), partial(asyncio.to_thread, write_export, path, raw)
+        )
         if there.found != raw:
             raise NotYet(f"{path} does not hold what was written")
         return order.done(
@@ -90,12 +92,12 @@ class Evidence(System):
         return raw, sum(len(one.points) for series in found for one in series)
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
     """A part of a path that leads nowhere else, whatever the name holds."""
     return re.sub(r"[^A-Za-z0-9_-]", "_", name)[:80]
 
 
-def _write(path: Path, raw: bytes) -> None:
+def write_export(path: Path, raw: bytes) -> None:
     """A file that a killed worker left half written never gets the name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(f".{os.getpid()}.part")
@@ -103,7 +105,7 @@ def _write(path: Path, raw: bytes) -> None:
     unfinished.rename(path)
 
 
-def _read(path: Path) -> bytes | None:
+def read_export(path: Path) -> bytes | None:
     """What the file holds; None when there is no file, nothing when it cannot be unpacked."""
     try:
         return gzip.decompress(path.read_bytes())

@@ -74,7 +74,7 @@ class Simulation:
         usd = tokens * usd_per_token
         run.tokens_per_minute, run.usd_per_hour = tokens_per_minute, tokens_per_minute * 60 * usd_per_token
         calls = max(1, round(tokens / (agent.tokens_per_call * (OVERLONG if run.kind == "bloat" else 1.0))))
-        run.calls, run.steps, run.last_call_at = run.calls + calls, run.steps + min(calls, 8), at
+        run.calls, run.steps, run.last_call_at = run.calls + calls, run.steps + (4 if run.kind == "loop" else 1), at
         run.tokens, run.usd = run.tokens + tokens, run.usd + usd
         if run.kind == "loop":
             run.repeats, run.alternations = run.repeats + 4, run.alternations + (2 if run.depth else 0)
