@@ -23,7 +23,7 @@ class ExportSession(Order, target="session/{session}", effect="export session {s
 
     def by_hand(self) -> tuple[str, ...]:
         said = curl("GET", address(BASE, path("v1", "sessions", self.session, "export")), ("Authorization: Bearer ", TOKEN))
-        return (pipe(said, command("tee", f"{file_name(self.session)}.json"), command("sha256sum")),)
+        return (pipe(said, command("tee", "session.json"), command("sha256sum")),)
 
 
 class SessionExports(System):

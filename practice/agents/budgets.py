@@ -44,6 +44,12 @@ class Key:
     networks: list[str]
     tokens_per_minute: int | None = None  # the quota at the provider
     disabled: bool = False
+    share: float = 1.0  # of what is asked with it, that the provider takes
+
+    def take(self, asked: float) -> None:
+        """So many tokens per minute are asked of the provider with it, by us and by whoever else has it."""
+        most = 0.0 if self.disabled else asked if self.tokens_per_minute is None else float(self.tokens_per_minute)
+        self.share = min(1.0, most / asked) if asked else 1.0
 
 
 @dataclass
@@ -68,9 +74,10 @@ def names_of(run: Run, tier: str) -> Mapping[str, tuple[str, ...]]:
 
 
 def held_back(
-    budgets: Budgets, runs: list[Run], wanted: dict[str, float], tier: Callable[[str], str], usd: Callable[[Run], float]
-) -> dict[str, float]:
-    """What each run gets of the tokens per minute that it wants. `usd`: what a token costs it."""
+    budgets: Budgets, runs: list[Run], wanted: dict[str, float], tier: Callable[[str], str], usd: Callable[[Run], float],
+    stolen: Mapping[str, float],
+) -> dict[str, float]:  # fmt: skip
+    """What each run gets of the tokens per minute that it wants. `usd`: what a token costs it; `stolen`: what others use each key for."""
     given = dict(wanted)
     for scope, limits in budgets.limits.items():
         for name, limit in limits.items():
@@ -78,9 +85,11 @@ def held_back(
                 among = [run for run in runs if name in names_of(run, tier(run.tenant))[scope]]
                 _hold(budgets, scope, name, limit, among, given, usd)
     for key in budgets.keys.values():
-        if key.tokens_per_minute is not None or key.disabled:
-            among = [run for run in runs if run.key == key.name]
-            _scale(among, given, 0.0 if key.disabled else float(key.tokens_per_minute or 0), lambda run: 1.0)
+        among = [run for run in runs if run.key == key.name]
+        key.take(sum(given[run.trace] for run in among) + stolen.get(key.name, 0.0))
+        if key.share < 1:
+            for run in among:
+                given[run.trace] *= key.share
     return given
 
 

@@ -54,6 +54,4 @@ class SpendMeters:
             self._caps[name].value = budgets.limit("tenant", name).psu_daily_cap or 0.0
             self._users[name].value = self._rps[name] * USERS_PER_RPS * runtime.users.get(name, 1.0)
         for name, tokens in runtime.stolen.items():
-            key = budgets.keys[name]
-            most = 0.0 if key.disabled else tokens if key.tokens_per_minute is None else min(tokens, key.tokens_per_minute)
-            self._provider[name].value += most * STEP_SECONDS / 60
+            self._provider[name].value += tokens * budgets.keys[name].share * STEP_SECONDS / 60

@@ -34,7 +34,9 @@ class Simulation:
         draw = self._rng.random
         wanted = {run.trace: run.wants * (0.85 + 0.3 * draw()) for run in calling}
         prices = {name: self._price(state, runtime, name) for name in state.tenants}
-        given = held_back(budgets, calling, wanted, lambda name: state.tenants[name].tier, lambda run: prices[run.tenant] * USD_PER_TOKEN)
+        given = held_back(
+            budgets, calling, wanted, lambda name: state.tenants[name].tier, lambda run: prices[run.tenant] * USD_PER_TOKEN, runtime.stolen
+        )
         for run in runtime.runs.values():
             if run.usd_per_hour and not given.get(run.trace):
                 run.tokens_per_minute = run.usd_per_hour = 0.0

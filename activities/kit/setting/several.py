@@ -55,7 +55,7 @@ class Several(SettingValue, Generic[V]):
 
     def way_back(self, before: Self, numbers: MitigationSettings, shares: Sequence[float] | None) -> tuple[Self, ...]:
         """All names take their steps side by side; one that has fewer waits at its last."""
-        ways = {name: value.way_back(before.each[name], numbers, shares) for name, value in self.each.items()}
+        ways = {name: value.way_back(before.each.get(name, value), numbers, shares) for name, value in self.each.items()}
         longest = max(map(len, ways.values()), default=0)
         steps = [{name: way[min(n, len(way) - 1)] for name, way in ways.items()} for n in range(longest)]
         return (*(self.model_copy(update={"each": step}) for step in steps[:-1]), before)
