@@ -10,6 +10,7 @@ from practice.metrics.metrics import Metrics, Series
 from practice.world.state import State
 
 USERS_PER_RPS = 400.0
+LOOPING = 5  # times the same call in a row
 
 
 class SpendMeters:
@@ -19,6 +20,7 @@ class SpendMeters:
         self._metrics, self._service = metrics, state.route.alias
         runtime, budgets = state.part(Runtime), state.part(Budgets)
         self._spent: dict[tuple[str, str, str], tuple[Series, Series]] = {}
+        self._looping: dict[str, Series] = {}
         self._provider = {
             name: metrics.counter("provider_meter_tokens_total", {"service": self._service, "provider": key.provider, "key": name})
             for name, key in budgets.keys.items()
@@ -29,6 +31,7 @@ class SpendMeters:
             labels = {"service": self._service, "tenant": agent.tenant, "agent": agent.name}
             metrics.gauge("llm_spend_usd_per_hour_usual", labels).value = usual_usd_per_hour(agent)
             metrics.gauge("llm_spend_usd_per_hour_last_week", labels).value = usual_usd_per_hour(agent)
+            self._looping[agent.id] = metrics.gauge("agent_looping_runs", labels)
         self._used = {name: metrics.gauge("tenant_psu_used_today", {"service": self._service, "tenant": name}) for name in state.tenants}
         self._caps = {name: metrics.gauge("tenant_psu_daily_cap", {"service": self._service, "tenant": name}) for name in state.tenants}
         self._users = {name: metrics.gauge("users_active", {"service": self._service, "tenant": name}) for name in state.tenants}
@@ -53,5 +56,8 @@ class SpendMeters:
             gauge.value = budgets.psu_used.get(name, 0.0)
             self._caps[name].value = budgets.limit("tenant", name).psu_daily_cap or 0.0
             self._users[name].value = self._rps[name] * USERS_PER_RPS * runtime.users.get(name, 1.0)
+        for trouble in runtime.troubles:  # what the runtime's own detector says
+            runs = (runtime.runs.get(trace) for trace in trouble.traces)
+            self._looping[trouble.agent].value = float(sum(run is not None and run.live and run.repeats >= LOOPING for run in runs))
         for name, tokens in runtime.stolen.items():
             self._provider[name].value += tokens * budgets.keys[name].share * STEP_SECONDS / 60
