@@ -197,6 +197,8 @@ class MitigationSettings(Value):
     settled: timedelta = seconds(45)  # the window of metrics in which a change must show
     look_again: timedelta = seconds(15)  # when it does not show yet
     feed_intervals: int = 2  # without a new version a generator counts as paused
+    caps_return: tuple[float, ...] = (0.25, 0.5, 1.0)  # of the way back to the limits before a clamp (S-CLAMP)
+    spend_ratio: float = 1.2  # of what is usual: who uses more after a step back is clamped again
     regions_return: tuple[float, ...] = (0.1, 0.5, 1.0)  # of the way back to the weights before a drain
     writes_return: tuple[float, ...] = (0.01, 0.1, 1.0)  # of the writes
     return_pause: timedelta = minutes(2)  # how long each of these steps is watched
@@ -223,6 +225,15 @@ class RollBack(Value):
     canary_more_errors: float = 0.01  # than the service may have, and it is put back
     canary_least: int = Field(default=30, ge=1)  # requests that the fixed build must have answered in a step, before it counts
     canary_patience: timedelta = minutes(30)  # how long a step waits for so many; then it is put back
+
+
+class LoopNumbers(Value):
+    """What of a run looks like a loop (spec §9.6). Any of these is enough."""
+
+    same_call: Some = 5  # times the same tool with the same arguments
+    depth: Some = 20  # more than so many runs below one another
+    steps: Some = 200  # more than so many
+    alternations: Some = 20  # more than so many turns between two agents
 
 
 class AlertIntake(Value):
