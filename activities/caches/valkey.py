@@ -14,7 +14,7 @@ from activities.action import NotYet, Refused
 from activities.kit.words.redact import redact
 
 # Retried: nothing was done, or doing it again does no harm. Everything else that the server says is a no.
-AGAIN = {
+AGAIN: dict[type[Exception], str] = {
     broken.BusyLoadingError: "the cache is loading its data",
     broken.ReadOnlyError: "the cache is in failover: the server that we reach is a replica",
     broken.TryAgainError: "the cache moves its slots",

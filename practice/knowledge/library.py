@@ -112,9 +112,10 @@ class Namespace:
 
 @dataclass
 class Coalescing:
-    """Whether questions for the same missing entry wait for one answer, instead of asking the origin each."""
+    """Whether questions for the same missing entry wait for one answer, and how long at most, instead of asking the origin each."""
 
     on: bool = False
+    wait_seconds: float = 5.0
 
 
 @dataclass

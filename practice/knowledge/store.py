@@ -6,7 +6,7 @@ import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import redis
@@ -37,7 +37,7 @@ def found(knowledge: Knowledge, keys: Sequence[str]) -> list[str | None]:
     stored: list[str | None] = [None] * len(keys)
     if knowledge.cache and keys:
         with contextlib.suppress(*AWAY):
-            stored = client(knowledge.cache).mget(list(keys))
+            stored = cast("list[str | None]", client(knowledge.cache).mget(list(keys)))
     if not knowledge.in_process:
         return stored
     return [knowledge.kept.get(name) or value for name, value in zip(keys, stored, strict=True)]

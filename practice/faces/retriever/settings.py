@@ -27,9 +27,10 @@ class Namespace(Ask):
 
 
 class Coalescing(Ask):
-    """Whether questions for the same missing entry wait for one answer."""
+    """Whether questions for the same missing entry wait for one answer, and for how long at most."""
 
     on: bool
+    wait_seconds: float = Field(gt=0, le=60)
 
 
 class Serving(Ask):
