@@ -15,6 +15,11 @@ from activities.retriever.plane import BASE, TOKEN, DomainResource, DomainSettin
 STATES = {"running": At.RUNNING, "done": At.DONE, "failed": At.FAILED}
 
 
+def well(golden: float | None, least: float) -> bool:
+    """Whether enough golden queries were answered well. What is no number says nothing."""
+    return golden is not None and golden >= least
+
+
 async def begun(retriever: Retriever, call: Call) -> str | None:
     """The operation that was begun under our key."""
     found = (await retriever.get(call, path("v1", "operations"), key=call.key))["operations"]
@@ -59,7 +64,7 @@ class Builds(Operation[BuildIndex], name="retriever.build_index", risk=Risk.C1, 
     async def status(self, call: Call, order: BuildIndex, id: str) -> Progress:
         now = await seen(self._retriever, call, id)
         golden = now.get("golden")
-        if now["state"] == "done" and (golden is None or golden < order.golden):
+        if now["state"] == "done" and not well(golden, order.golden):
             said = "nobody asked it the golden queries" if golden is None else f"it answers {golden:.1%} of the golden queries well"
             return Progress(at=At.FAILED, says=f"{said}; {order.golden:.0%} are wanted")
         says = f"index {now.get('build')}, {golden:.1%} of the golden queries are answered well" if golden is not None else now["says"]
@@ -103,7 +108,7 @@ class Aliases(
 
     async def check(self, call: Call, order: Change[AliasOf, Alias] | Restore[AliasOf, Alias], to: Alias) -> None:
         """Only what has answered the golden queries; back to what was in use is always allowed."""
-        if isinstance(order, Change) and (to.golden is None or to.golden < to.least):
+        if isinstance(order, Change) and not well(to.golden, to.least):
             raise Refused(f"index {to.index} has not answered {to.least:.0%} of the golden queries well: it is not used")
 
     def otherwise(self, value: Alias, known: Known) -> str:

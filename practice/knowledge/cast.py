@@ -13,16 +13,12 @@ OURS = {
         "invoices": "Invoices are sent on the first working day of a month.",
         "late-fees": "There is no fee for a payment that is up to 14 days late.",
         "vat": "VAT is charged where the customer is established.",
-        "currencies": "Prices are in euro, dollar and pound.",
-        "seats": "A seat costs 20 euro a month.",
     },
     "product": {
         "limits": "A request may hold 200 000 tokens.",
         "regions": "Data stays in the region of the workspace.",
         "sso": "Single sign-on is part of the business plan.",
         "api-keys": "An API key ends after 90 days.",
-        "webhooks": "A webhook is sent again for 24 hours.",
-        "export": "An export is ready within an hour.",
     },
 }
 WIKI = {"billing": "wiki", "product": "docs-site"}

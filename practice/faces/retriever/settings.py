@@ -92,7 +92,7 @@ def _setting(name: str, part: str, shape: type[Ask], attribute: str) -> None:
 def _known(call: Call, wanted: Quarantine) -> None:
     """Nothing is kept out that does not exist: a name that is mistyped would look like a quarantine."""
     domain = domain_of(call)
-    documents = {name if name in domain.documents else name.rpartition("@")[0] for name in wanted.documents}
+    documents = {name if name in domain.documents else name.rpartition("@")[0] or name for name in wanted.documents}
     if missing := sorted((documents - domain.documents.keys()) | ({*wanted.sources} - domain.sources.keys())):
         raise call.invalid(f"{domain.name} does not have {', '.join(missing)}")
 

@@ -19,7 +19,7 @@ from activities.caches.valkey import Valkey
 from activities.organisation.numbers import CacheNumbers
 from practice.stores.valkey import PASSWORD
 from tests.activities.kit.stage import attempt, refused
-from tests.stage.caches import NoWaiting, client, emptied, server
+from tests.stores.caches import NoWaiting, client, emptied, server
 
 CALL = Call(incident_id="inc-20261123-chat", key="k", at=datetime.now(UTC))
 KEPT = "sha256 of what was kept"
