@@ -134,6 +134,8 @@ class ProviderOutage(Value):
     resting: timedelta = minutes(1)  # between two things that are put back
     quality_drop: float = 0.03  # of the evals: more is a veto
     cost_ratio: float = 1.3  # of the fallback provider's cost: more is a veto
+    cached_age: timedelta = timedelta(hours=24)  # how old a cached answer may be that is served where the model gives none
+    cached_audit: Some = 50  # of these answers a person looks at
     back_off: BackOff = BackOff()
     canary: CanaryPolicy = CanaryPolicy()
 
