@@ -16,6 +16,7 @@ from activities.ledger.ledger import Ledger
 from activities.organisation.organisation import Organisation
 from activities.systems import Build
 from worker.converter import connect
+from worker.playbooks import discover
 from worker.settings import Settings, resolve
 from worker.systems import chosen, complete, systems
 
@@ -50,7 +51,7 @@ def building(
     settings: Settings, stack: AsyncExitStack, parts: Mapping[type, Any] = {}, clock: Clock | None = None, transport: Transport = None
 ) -> Build:  # fmt: skip
     """What systems are built by. Where the organisation's file is wrong, systems that it chooses a client for are not configured."""
-    organisation, unknown, choice = Organisation(settings.organisation), "", {}
+    organisation, unknown, choice = Organisation(settings.organisation, tuple(discover())), "", {}
     try:
         choice = dict(chosen(organisation))
     except Refused as wrong:

@@ -129,6 +129,20 @@ class DrawnCurve(Shown):
     points: list[tuple[datetime, float | None]] = []
 
 
+class CalledPlaybook(Shown):
+    """A playbook that was called in, beside the first one."""
+
+    playbook: str
+    section: str
+    title: str
+    why: str
+    state: State
+    phase: Phase
+    waiting_for: str = ""
+    outcome: str = ""
+    curve: DrawnCurve | None = None
+
+
 class Status(Shown):
     """Everything that is true of an incident now: what `status` and `watch` show, and what the ledger keeps."""
 
@@ -169,6 +183,7 @@ class Status(Shown):
     paused_by: str = ""
     waiting_for: str = ""  # the timer or watch that the playbook is in now, in words
     phases: tuple[Phase, ...] = ()
+    called_in: list[CalledPlaybook] = []
     steps: list[Step] = []
     in_force: list[InForce] = []
     questions: list[Question] = []

@@ -71,6 +71,7 @@ class Policy(Value):
     curves: CurveNumbers = CurveNumbers()
     impact_looked_at: timedelta = minutes(5)  # how often it is looked, in recovery, whether the impact is back; an alarm does so at once
     alert_clears_within: timedelta = minutes(45)  # an alert of ours that fires longer than that, on healthy metrics, is asked about
+    called_in_within: timedelta = minutes(15)  # how soon a person has begun what no playbook here does, and another one has called for
     relapses: int = Field(default=2, ge=0)  # after so many returns of the impact people carry on by hand
     provider_outage: ProviderOutage = ProviderOutage()
     freeze: Freezing = Freezing()

@@ -26,7 +26,7 @@ from workflows.severity.adjustment import Observation, SeverityHistory
 from workflows.severity.classify import classify
 from workflows.severity.facts import Facts, Quality
 from workflows.severity.readings import Reading, facts_of
-from workflows.status import DrawnCurve, ItemStatus, Planned, Step, StepState, Suspect, Task
+from workflows.status import CalledPlaybook, DrawnCurve, ItemStatus, Planned, Step, StepState, Suspect, Task
 
 MOST_POINTS, RECENT_POINTS = 120, 40  # of a curve that are kept; of these the newest are all kept
 MOST_TRACES = 20  # trace ids that are shown: the newest
@@ -39,6 +39,7 @@ class IncidentState:
         self.id = incident_id
         self.playbook = playbook
         self.card = card
+        self.called_for = ""  # why it was called in, where another playbook was first
         self.incident = Incident()
         self.rehearsing = False  # a plan: reads are real; changes and waits are only noted
         self.policy = Policy()
@@ -96,6 +97,7 @@ class IncidentState:
         self.relapse = ""  # what was seen when the impact came back in recovery; empty: it is not back
         self.relapses = 0
         self.symptom_ended = ""  # what the metrics showed, in mitigation, while people were still asked about the symptom
+        self.children: list[IncidentState] = []  # the playbooks that were called in
         self.narrow_actions: list[datetime] = []
         self._suppressed: set[str] = set()
 
@@ -225,6 +227,8 @@ class IncidentState:
     def raise_alarm(self, why: str) -> None:
         """Whoever watches or waits looks again at once."""
         self.alarm, self.alarms = why, self.alarms + 1
+        for child in self.children:
+            child.alarm = why
 
     def raise_confidence(self, confidence: str) -> None:
         """A further alert may make us surer than the one that opened the incident did; never less sure (spec §2.3)."""
@@ -289,6 +293,13 @@ class IncidentState:
         if self.restricted:
             return f"{self.severity.label} restricted incident {code_name(self.id)}"
         return f"{self.severity.label} §{self.card.section} {self.card.title} · {self.incident.service or 'scope not known'}"
+
+    def as_called(self) -> CalledPlaybook:
+        """As a playbook that was called in is shown."""
+        return CalledPlaybook(
+            playbook=self.playbook, section=self.card.section, title=self.card.title, why=self.called_for, state=self.run_state,
+            phase=self.phase, waiting_for=self.waiting_for, outcome=self.outcome, curve=self.curve,
+        )  # fmt: skip
 
     @property
     def anything_in_force(self) -> bool:

@@ -18,7 +18,7 @@ from workflows.engine.proof.rounds import Rounds
 from workflows.engine.proof.shadow import Shadow
 from workflows.engine.state import IncidentState
 from workflows.errors import HandOver, RetriesExhausted
-from workflows.people.context import Announcer
+from workflows.people.context import Tells
 from workflows.people.questions import Questions
 
 AskWindow = Callable[[datetime, datetime], Awaitable[StabilityVerdict]]
@@ -41,7 +41,7 @@ class Wait:
 class Proof:
     """Waits for proof, and shows meanwhile what it waits for."""
 
-    def __init__(self, state: IncidentState, invoker: Invoker, questions: Questions, announcer: Announcer) -> None:
+    def __init__(self, state: IncidentState, invoker: Invoker, questions: Questions, announcer: Tells) -> None:
         self._state = state
         self._invoker = invoker
         self._questions = questions

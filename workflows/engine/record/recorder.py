@@ -59,6 +59,7 @@ class Recorder:
             started_at=state.incident.started_at, state=state.run_state, commander=state.commander(),
             roles={Role.SCRIBE: INTERIM_SCRIBE, **{role: roles.name(role) for role in (*roles.confirmed, *roles.assigned)}},
             updated_at=workflow.now(), self_declared=roles.self_declared(),
+            called_in=[child.as_called() for child in state.children],
             in_force=state.measures.in_force(), questions=state.approvals.questions, checklist=state.checklist(),
             plan=[one for one in state.plan if (one.verb, one.target, one.says) not in begun],  # what was not begun since it was made
             entries=len(state.timeline.entries), pace=state.policy.pace, solo=bool(roles.solo),
@@ -134,6 +135,7 @@ class Recorder:
             len(state.timeline.entries), state.phase, state.run_state, state.severity, state.next_update_due, state.waiting_for, state.paused_by,
             state.room, state.ticket, state.status_page, state.alerts, state.outcome, state.acknowledged_at, len(state.follow_ups),
             sum(task.open for task in state.tasks), state.blast_radius,
+            tuple((child.phase, child.run_state, child.waiting_for) for child in state.children),
             state.restricted, state.assignments.solo, state.traces, len(state.plan), tuple(s.state for s in state.steps),
             tuple((q.state, q.escalation, q.waits_until, len(q.answers)) for q in state.approvals.questions),
             tuple((i.number, i.certain, i.held_by) for i in state.measures.standing),
