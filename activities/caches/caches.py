@@ -4,24 +4,19 @@ What is removed is never put back, so it is looked at before: how many keys are 
 back while we look is told: somebody writes it again. FLUSHDB and KEYS have no verb, and the ACL has none of them either.
 """
 
-import asyncio
 import gzip
 import hashlib
 import json
-import os
-import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 from activities.action import Call, Effect, NotYet, Patience, Refused, Role, System, action
 from activities.caches.keys import Entries
 from activities.caches.orders import CacheCensus, CacheExport, CensusOf, Invalidation, risk_of
 from activities.caches.valkey import Valkey
+from activities.evidence.store import EvidenceStore
 from activities.kit.clock import Clock
-from activities.kit.create_once import once
 from activities.kit.fence import refuse_when_late
 from activities.kit.pulse import beating
 
@@ -31,8 +26,8 @@ Found = dict[str, dict[str, Any] | None]
 
 
 class Caches(System):
-    def __init__(self, cache: Valkey, evidence: Path, clock: Clock) -> None:
-        self._cache, self._evidence, self._clock = cache, evidence, clock
+    def __init__(self, cache: Valkey, store: EvidenceStore, clock: Clock) -> None:
+        self._cache, self._store, self._clock = cache, store, clock
 
     @action("caches.census")
     async def census(self, order: CensusOf, call: Call) -> CacheCensus:
@@ -57,16 +52,11 @@ class Caches(System):
         raw = json.dumps(
             {"keys": sorted(set(keys)), "sample": sample, "info": await self._cache.info()}, sort_keys=True, default=str
         ).encode()
-        kept = gzip.compress(raw, mtime=0)
-        digest = hashlib.sha256(kept).hexdigest()
-        named = re.sub(r"[^A-Za-z0-9_-]", "_", order.incident_id)[:80]
-        path = self._evidence / named / f"cache-{call.at:%Y%m%dT%H%M%SZ}-{digest[:16]}.json.gz"
-        there = await once(call, str(path), partial(asyncio.to_thread, _read, path), partial(asyncio.to_thread, _write, path, kept))
-        if there.found != kept:
-            raise NotYet(f"{path} does not hold what was written")
+        kept = await self._store.keep(call, "cache/entries", gzip.compress(raw, mtime=0), held_until=call.at + order.held_for)
+        told = kept.model_dump(mode="json", exclude={"adopted"})
         return order.done(
-            "it was read back, with the same hash", f"{len(set(keys))} keys and {len(sample)} entries kept, sha256 {digest[:16]}…",
-            adopted=there.adopted, after={"location": str(path), "sha256": digest, "keys": len(set(keys)), "sample": len(sample)},
+            "the store shows what was written, with the same hash", f"{len(set(keys))} keys and {len(sample)} entries kept; {kept.summary}",
+            adopted=kept.adopted, after={"keys": len(set(keys)), "sample": len(sample), **told},
         )  # fmt: skip
 
     @action("caches.invalidate", risk=risk_of, asks=(Role.OPS_LEAD, Role.INCIDENT_COMMANDER), patience=Patience.WATCH, writes=True)
@@ -126,15 +116,3 @@ class Caches(System):
 def _mark(entry: dict[str, Any] | None) -> str:
     """By which an entry is known from one that was made anew."""
     return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()
-
-
-def _write(path: Path, raw: bytes) -> None:
-    """A file that a killed worker left half written never gets the name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(f".{os.getpid()}.part")
-    unfinished.write_bytes(raw)
-    unfinished.rename(path)
-
-
-def _read(path: Path) -> bytes | None:
-    return path.read_bytes() if path.exists() else None

@@ -1,10 +1,12 @@
 """What is wanted of the cache of answers."""
 
+from datetime import timedelta
+
 from activities.action import Limits, Order, Risk, Value
 from activities.caches.keys import Entries
 from activities.kit.words.glob import literal
 from activities.kit.words.shell import Command, Var, command, comment, pipe
-from activities.organisation.numbers import CacheNumbers
+from activities.organisation.numbers import CacheNumbers, EvidenceHold
 
 ADDRESS = Var("CACHE_ADDRESS")
 PREFIX = "cag"
@@ -61,6 +63,7 @@ class CacheExport(
     incident_id: str
     entries: Entries
     sample: int = CacheNumbers().sample
+    held_for: timedelta = EvidenceHold().held_for  # real time
 
     def by_hand(self) -> tuple[str, ...]:
         keys = pipe(listed(self.entries), command("sort", "-u"), command("tee", "keys.txt"), command("sha256sum"))

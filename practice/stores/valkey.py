@@ -67,9 +67,9 @@ class Valkey:
         self.shell.wait(STARTS_WITHIN)
 
 
-def start() -> Valkey:
-    """Start one. Raises `NoServer`."""
-    folder, port = Path(tempfile.mkdtemp(prefix="practice-valkey-")), _free_port()
+def start(port: int = 0) -> Valkey:
+    """Start one; port 0 takes a free one. Raises `NoServer`."""
+    folder, port = Path(tempfile.mkdtemp(prefix="practice-valkey-")), port or _free_port()
     config, log = folder / "valkey.conf", folder / "log"
     config.write_text(
         CONFIG.format(port=port, folder=folder, product=PRODUCT, incident=INCIDENT, password=PASSWORD, prefix=PREFIX, may=MAY)
@@ -88,9 +88,9 @@ def start() -> Valkey:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Valkey]:
+def running(port: int = 0) -> Iterator[Valkey]:
     """One that lives as long as the block."""
-    server = start()
+    server = start(port)
     try:
         yield server
     finally:

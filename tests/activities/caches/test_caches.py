@@ -16,6 +16,8 @@ from activities.caches.caches import Caches
 from activities.caches.keys import Entries
 from activities.caches.orders import CacheExport, CensusOf, Invalidation
 from activities.caches.valkey import Valkey
+from activities.evidence.folder import Folder
+from activities.evidence.store import EvidenceStore
 from activities.organisation.numbers import CacheNumbers
 from practice.stores.valkey import PASSWORD
 from tests.activities.kit.stage import attempt, refused
@@ -23,6 +25,10 @@ from tests.stores.caches import NoWaiting, client, emptied, server
 
 CALL = Call(incident_id="inc-20261123-chat", key="k", at=datetime.now(UTC))
 KEPT = "sha256 of what was kept"
+
+
+def store(home: Path) -> EvidenceStore:
+    return EvidenceStore(Folder(home), None)
 
 
 @pytest.fixture
@@ -34,7 +40,7 @@ def product() -> Iterator[redis.Redis]:
 @pytest.fixture
 async def caches(product: redis.Redis, tmp_path: Path) -> AsyncIterator[Caches]:
     async with client() as cache:
-        yield Caches(cache, tmp_path, NoWaiting())
+        yield Caches(cache, store(tmp_path), NoWaiting())
 
 
 def fill(product: redis.Redis, under: str = "acme", domain: str = "billing", n: int = 3, **entry: Any) -> list[str]:
@@ -137,12 +143,12 @@ async def test_a_writer_that_brings_it_back_is_told(caches: Caches, product: red
 
 async def test_what_is_kept_as_evidence_is_there_once_and_no_word_of_it_is_told(caches: Caches, product: redis.Redis) -> None:
     fill(product, n=80, answer="the secret of acme")
-    order = CacheExport(incident_id="inc/../../etc", entries=Entries(domain="billing"))
+    order = CacheExport(incident_id=CALL.incident_id, entries=Entries(domain="billing"))
     effect = await attempt(Caches.export, caches, order, CALL)
     again = await attempt(Caches.export, caches, order, CALL, 2)
     kept = json.loads(gzip.decompress(Path(effect.after["location"]).read_bytes()))
     assert len(kept["keys"]) == 80 and len(kept["sample"]) == 50 and "secret" in json.dumps(kept["sample"])
-    assert "secret" not in effect.model_dump_json() and "/etc" not in effect.after["location"]
+    assert "secret" not in effect.model_dump_json() and len(effect.after["sha256"]) == 64
     assert again.after["keys"] == 80
 
 
@@ -170,20 +176,22 @@ async def test_an_acl_that_forbids_is_said_in_words(product: redis.Redis, tmp_pa
     fill(product)
     asked(product, "ACL", "SETUSER", "looker", "on", f">{PASSWORD}", "~cag:*", "+@read", "+@connection", "+info", "+dbsize", "+scan")
     async with client("looker") as cache:
-        said = await refused(lambda: attempt(Caches.invalidate, Caches(cache, tmp_path, NoWaiting()), wanted(domain="billing"), CALL))
+        said = await refused(
+            lambda: attempt(Caches.invalidate, Caches(cache, store(tmp_path), NoWaiting()), wanted(domain="billing"), CALL)
+        )
     assert "does not let looker do this (unlink)" in said and "ACL" in said and product.dbsize() == 3
 
 
 async def test_a_wrong_password_is_said_in_words(product: redis.Redis, tmp_path: Path) -> None:
     async with Valkey(server().address(), "wrong") as cache:
         with pytest.raises(Refused, match=r"refuses incident.*INCIDENT_CACHE_PASSWORD"):
-            await Caches(cache, tmp_path, NoWaiting()).census(CensusOf(), CALL)
+            await Caches(cache, store(tmp_path), NoWaiting()).census(CensusOf(), CALL)
 
 
 async def test_a_cache_that_is_away_is_tried_again(tmp_path: Path) -> None:
     async with Valkey("redis://incident@127.0.0.1:1/0", PASSWORD) as cache:
         with pytest.raises(NotYet, match="the cache is away"):
-            await attempt(Caches.invalidate, Caches(cache, tmp_path, NoWaiting()), wanted(domain="billing"), CALL)
+            await attempt(Caches.invalidate, Caches(cache, store(tmp_path), NoWaiting()), wanted(domain="billing"), CALL)
 
 
 async def test_in_failover_nothing_is_lost_and_the_rest_is_done_later(caches: Caches, product: redis.Redis) -> None:
@@ -215,4 +223,4 @@ async def test_a_late_process_removes_nothing(caches: Caches, product: redis.Red
 async def test_what_is_not_configured_says_so(tmp_path: Path) -> None:
     async with Valkey("", missing="not configured: INCIDENT_CACHE_ADDRESS is not set") as cache:
         with pytest.raises(Refused, match="INCIDENT_CACHE_ADDRESS"):
-            await Caches(cache, tmp_path, NoWaiting()).census(CensusOf(), CALL)
+            await Caches(cache, store(tmp_path), NoWaiting()).census(CensusOf(), CALL)
