@@ -4,7 +4,6 @@ What is removed is never put back, so it is looked at before: how many keys are 
 back while we look is told: somebody writes it again. FLUSHDB and KEYS have no verb, and the ACL has none of them either.
 """
 
-import gzip
 import hashlib
 import json
 from collections.abc import AsyncIterator
@@ -13,9 +12,8 @@ from typing import Any
 
 from activities.action import Call, Effect, NotYet, Patience, Refused, Role, System, action
 from activities.caches.keys import Entries
-from activities.caches.orders import CacheCensus, CacheExport, CensusOf, Invalidation, risk_of
+from activities.caches.orders import CacheCensus, CensusOf, Invalidation, risk_of
 from activities.caches.valkey import Valkey
-from activities.evidence.store import EvidenceStore
 from activities.kit.clock import Clock
 from activities.kit.fence import refuse_when_late
 from activities.kit.pulse import beating
@@ -26,37 +24,20 @@ Found = dict[str, dict[str, Any] | None]
 
 
 class Caches(System):
-    def __init__(self, cache: Valkey, store: EvidenceStore, clock: Clock) -> None:
-        self._cache, self._store, self._clock = cache, store, clock
+    def __init__(self, cache: Valkey, clock: Clock) -> None:
+        self._cache, self._clock = cache, clock
 
     @action("caches.census")
     async def census(self, order: CensusOf, call: Call) -> CacheCensus:
         """How full it is, how often it hits, and whose entries are meant."""
         info, size = await self._cache.info(), await self._cache.size()
-        meant = [(key, entry) async for batch in self._meant(order.entries, BATCH) for key, entry in batch.items()]
+        meant = [(key, entry) async for batch in meant_in(self._cache, order.entries, BATCH) for key, entry in batch.items()]
         readable = [(key, entry) for key, entry in meant if entry is not None]
         return CacheCensus(
             keys=size, meant=len(dict(meant)), used_memory_human=str(info.get("used_memory_human", "")),
             evicted_keys=int(info.get("evicted_keys", 0)), hits=int(info.get("keyspace_hits", 0)), misses=int(info.get("keyspace_misses", 0)),
             maxmemory_policy=str(info.get("maxmemory_policy", "")), tenants=tuple(sorted({key.split(":")[1] for key, _ in meant})),
             misfiled=sum(entry.get("tenant") != key.split(":")[1] for key, entry in readable), unreadable=len(meant) - len(readable),
-        )  # fmt: skip
-
-    @action("caches.export", writes=True)
-    async def export(self, order: CacheExport, call: Call) -> Effect:
-        """The keys that are meant, and a sample of the entries whole, written once and read back. No word of them stands in the answer."""
-        keys, sample = list[str](), Found()
-        async for batch in self._meant(order.entries, BATCH):
-            keys += batch
-            sample |= dict(sorted(batch.items())[: max(0, order.sample - len(sample))])
-        raw = json.dumps(
-            {"keys": sorted(set(keys)), "sample": sample, "info": await self._cache.info()}, sort_keys=True, default=str
-        ).encode()
-        kept = await self._store.keep(call, "cache/entries", gzip.compress(raw, mtime=0), held_until=call.at + order.held_for)
-        told = kept.model_dump(mode="json", exclude={"adopted"})
-        return order.done(
-            "the store shows what was written, with the same hash", f"{len(set(keys))} keys and {len(sample)} entries kept; {kept.summary}",
-            adopted=kept.adopted, after={"keys": len(set(keys)), "sample": len(sample), **told},
         )  # fmt: skip
 
     @action("caches.invalidate", risk=risk_of, asks=(Role.OPS_LEAD, Role.INCIDENT_COMMANDER), patience=Patience.WATCH, writes=True)
@@ -68,7 +49,7 @@ class Caches(System):
             raise Refused(f"{order.entries}: name a domain or a tenant. Everything at once is a person's decision")
         async with beating():
             size = await self._cache.size()
-            meant = {key: _mark(e) async for batch in self._meant(order.entries, order.numbers.batch) for key, e in batch.items()}
+            meant = {key: _mark(e) async for batch in meant_in(self._cache, order.entries, order.numbers.batch) for key, e in batch.items()}
             if len(meant) > order.numbers.few and len(meant) > order.numbers.most_share * size:
                 most = f"{order.numbers.most_share:.0%}"
                 raise Refused(
@@ -89,7 +70,7 @@ class Caches(System):
     async def _removed(self, order: Invalidation) -> tuple[int, int]:
         """How many were removed, and how many could not be read and stay."""
         removed, unreadable, numbers = 0, 0, order.numbers
-        async for batch in self._meant(order.entries, numbers.batch):
+        async for batch in meant_in(self._cache, order.entries, numbers.batch):
             gone = [key for key, entry in batch.items() if entry is not None or not order.entries.by_content]
             unreadable += len(batch) - len(gone)
             refuse_when_late()
@@ -100,17 +81,18 @@ class Caches(System):
     async def _left(self, order: Invalidation, before: dict[str, str]) -> int:
         """What is there still: of what is chosen by its content all that is meant, otherwise what is as it was. An entry made anew is none of it."""
         left = 0
-        async for batch in self._meant(order.entries, order.numbers.batch):
+        async for batch in meant_in(self._cache, order.entries, order.numbers.batch):
             for key, entry in batch.items():
                 left += entry is not None if order.entries.by_content else before.get(key) == _mark(entry)
         return left
 
-    async def _meant(self, entries: Entries, size: int) -> AsyncIterator[Found]:
-        """The entries that are meant, in batches. Those that cannot be read come with None, where their key alone does not decide."""
-        async for keys in self._cache.batches(entries.pattern(self._cache.prefix), size):
-            named = [key for key in keys if entries.named_by(key)]
-            found = await self._cache.entries(named)
-            yield {key: entry for key, entry in found.items() if entry is None or entries.holds(entry)}
+
+async def meant_in(cache: Valkey, entries: Entries, size: int) -> AsyncIterator[Found]:
+    """The entries that are meant, in batches. Those that cannot be read come with None, where their key alone does not decide."""
+    async for keys in cache.batches(entries.pattern(cache.prefix), size):
+        named = [key for key in keys if entries.named_by(key)]
+        found = await cache.entries(named)
+        yield {key: entry for key, entry in found.items() if entry is None or entries.holds(entry)}
 
 
 def _mark(entry: dict[str, Any] | None) -> str:

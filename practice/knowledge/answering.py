@@ -59,12 +59,16 @@ def ask(knowledge: Knowledge, tenants: list[str], chance: Random, n: int) -> lis
 
 def answer(knowledge: Knowledge, asked: list[Asked], tenants: list[str], chance: Random, at: float) -> int:
     """Answer them all; returns how many had to ask the index."""
-    from_cache = [one for one in asked if one.domain.serving.mode != "withdrawn" and chance.random() < one.domain.cag.share]
+    served = [one for one in asked if one.domain.serving.mode != "withdrawn"]
+    for one in served:
+        if kept := knowledge.kept.get(store.own_key(one.key)):
+            _from_cache(one, kept)
+    from_cache = [one for one in served if not one.cached and chance.random() < one.domain.cag.share]
     for one, kept in zip(from_cache, store.found(knowledge, [one.key for one in from_cache]), strict=True):
-        if kept is not None and (entry := json.loads(kept))["answer"]:
-            one.text, one.cites, one.made_for, one.cached = entry["answer"], tuple(entry["documents"]), entry["tenant"], True
+        if kept is not None:
+            _from_cache(one, kept)
             if knowledge.in_process:
-                knowledge.kept.setdefault(one.key, kept)
+                knowledge.kept.setdefault(store.own_key(one.key), kept)
     missed = [one for one in asked if not one.cached]
     fresh: dict[str, str] = {}
     for one in missed:
@@ -75,6 +79,11 @@ def answer(knowledge: Knowledge, asked: list[Asked], tenants: list[str], chance:
             fresh[store.key(knowledge, one.domain, owner, one.document.subject)] = made
     store.keep(knowledge, fresh)
     return len(missed)
+
+
+def _from_cache(asked: Asked, kept: str) -> None:
+    entry = json.loads(kept)
+    asked.text, asked.cites, asked.made_for, asked.cached = entry["answer"], tuple(entry["documents"]), entry["tenant"], True
 
 
 def _retrieve(knowledge: Knowledge, asked: Asked, chance: Random) -> None:

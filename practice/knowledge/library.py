@@ -196,6 +196,8 @@ class Knowledge:
     writer: dict[str, str] = field(default_factory=dict)  # document → the poison that somebody writes into it again and again
     rewritten: int = 0
     in_process: bool = False  # the product keeps what it has served, whatever becomes of the cache
-    kept: dict[str, str] = field(default_factory=dict)  # by key: what it keeps so
+    kept: dict[str, str] = field(default_factory=dict)  # by tenant, domain and question: what it keeps so
+    wronged: dict[str, list[str]] = field(default_factory=dict)  # by domain: the tenants who were answered wrongly
+    untraced: bool = False  # nobody has kept who was answered what
     no_archive: bool = False  # nobody has kept what the origin said before
     recent: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # the latest answers of each domain, as they were judged

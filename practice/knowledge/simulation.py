@@ -96,6 +96,8 @@ class Simulation:
                 continue
             n = places[one.domain.name]
             (self._right if one.right else self._wrong)[n].value += 1
+            if not one.right and one.tenant not in (wronged := knowledge.wronged.setdefault(one.domain.name, [])):
+                wronged.append(one.tenant)
             (self._denied if one.denied else self._ok)[n].value += 1
             kept = knowledge.recent.setdefault(one.domain.name, [])
             kept.append(answering.as_seen(one, at))

@@ -33,14 +33,18 @@ def entry(knowledge: Knowledge, domain: Domain, tenant: str, subject: str, answe
 
 
 def found(knowledge: Knowledge, keys: Sequence[str]) -> list[str | None]:
-    """The entries under these keys. What the product keeps in its own process comes first."""
+    """The entries under these keys."""
     stored: list[str | None] = [None] * len(keys)
     if knowledge.cache and keys:
         with contextlib.suppress(*AWAY):
             stored = cast("list[str | None]", client(knowledge.cache).mget(list(keys)))
-    if not knowledge.in_process:
-        return stored
-    return [knowledge.kept.get(name) or value for name, value in zip(keys, stored, strict=True)]
+    return stored
+
+
+def own_key(key: str) -> str:
+    """By which a process keeps an answer for itself: no version stands in it."""
+    parts = key.split(":")
+    return ":".join((parts[1], parts[2], parts[-1]))
 
 
 def keep(knowledge: Knowledge, entries: Mapping[str, str]) -> None:

@@ -13,7 +13,18 @@ from practice.knowledge.library import Document, Domain, Knowledge
 FACE = Face("practice", authorised=lambda headers: True, control=True)
 
 Kind = Literal[
-    "poisoned", "instructed", "stale", "misfiled", "garbled", "writer", "in_process", "origin_wrong", "split_paths", "no_archive", "storm"
+    "poisoned",
+    "instructed",
+    "stale",
+    "misfiled",
+    "garbled",
+    "writer",
+    "in_process",
+    "origin_wrong",
+    "split_paths",
+    "no_archive",
+    "storm",
+    "untraced",
 ]
 assert get_args(Kind) == faults.KINDS  # noqa: S101 - a new fault is named in both
 

@@ -82,6 +82,26 @@ class Latest(Query):
     limit: int = Field(50, ge=1, le=200)
 
 
+class Chunk(Shown):
+    """A document with its words, the headers that it was fetched with, and its embedding by its hash."""
+
+    id: str
+    text: str
+    indexed: str | None
+    headers: dict[str, str]
+    embedding: str
+
+
+class Export(Shown):
+    chunks: list[Chunk]
+
+
+class Recipients(Shown):
+    """Whom wrong answers were given to, by their addresses. None: nobody has kept that."""
+
+    addresses: list[str] | None
+
+
 class Names(Shown):
     domains: list[str]
 
@@ -141,3 +161,25 @@ def _usual(call: Call, domain: Domain, n: int) -> list[dict[str, Any]]:
         one.text, one.made_for = one.document.real, one.tenant
         one.cites = ({"id": one.document.id, "hash": hashed(one.document.real)},)
     return [answering.as_seen(one, call.now) for one in asked]
+
+
+@FACE.reads("domains.export", "/retriever/v1/domains/{domain}/export", models=RouteModels(shows=Export))
+def export(call: Call) -> Reply:
+    """Everything that a domain answers from, whole: for evidence, before anything of it is changed."""
+    domain = domain_of(call)
+    chunks = [
+        Chunk(
+            id=one.id, text=one.text, indexed=domain.live.texts.get(one.id), embedding=hashed(f"embedding of {one.text}"),
+            headers={"etag": one.hash, "date": call.world.clock.stamp(one.fetched_at), "source": domain.sources[one.source].origin},
+        )
+        for one in domain.documents.values()
+    ]  # fmt: skip
+    return Reply(Export(chunks=chunks).model_dump())
+
+
+@FACE.reads("answers.recipients", "/retriever/v1/domains/{domain}/recipients", models=RouteModels(shows=Recipients))
+def recipients(call: Call) -> Reply:
+    """Whom wrong answers about a domain were given to, as far as that is known."""
+    knowledge, domain = knowledge_of(call), domain_of(call)
+    wronged = None if knowledge.untraced else [call.state.tenants[name].contact for name in knowledge.wronged.get(domain.name, [])]
+    return Reply(Recipients(addresses=wronged).model_dump())

@@ -13,6 +13,7 @@ import redis
 
 from activities.action import Call, NotYet, Refused
 from activities.caches.caches import Caches
+from activities.caches.evidence import CacheEvidence
 from activities.caches.keys import Entries
 from activities.caches.orders import CacheExport, CensusOf, Invalidation
 from activities.caches.valkey import Valkey
@@ -40,7 +41,7 @@ def product() -> Iterator[redis.Redis]:
 @pytest.fixture
 async def caches(product: redis.Redis, tmp_path: Path) -> AsyncIterator[Caches]:
     async with client() as cache:
-        yield Caches(cache, store(tmp_path), NoWaiting())
+        yield Caches(cache, NoWaiting())
 
 
 def fill(product: redis.Redis, under: str = "acme", domain: str = "billing", n: int = 3, **entry: Any) -> list[str]:
@@ -141,11 +142,11 @@ async def test_a_writer_that_brings_it_back_is_told(caches: Caches, product: red
     assert filled.after["came_back"] == 0, "an entry that was made anew is what is wanted"
 
 
-async def test_what_is_kept_as_evidence_is_there_once_and_no_word_of_it_is_told(caches: Caches, product: redis.Redis) -> None:
+async def test_what_is_kept_as_evidence_is_there_once_and_no_word_of_it_is_told(product: redis.Redis, tmp_path: Path) -> None:
     fill(product, n=80, answer="the secret of acme")
-    order = CacheExport(incident_id=CALL.incident_id, entries=Entries(domain="billing"))
-    effect = await attempt(Caches.export, caches, order, CALL)
-    again = await attempt(Caches.export, caches, order, CALL, 2)
+    order, system = CacheExport(incident_id=CALL.incident_id, entries=Entries(domain="billing")), CacheEvidence(client(), store(tmp_path))
+    effect = await attempt(CacheEvidence.keep, system, order, CALL)
+    again = await attempt(CacheEvidence.keep, system, order, CALL, 2)
     kept = json.loads(gzip.decompress(Path(effect.after["location"]).read_bytes()))
     assert len(kept["keys"]) == 80 and len(kept["sample"]) == 50 and "secret" in json.dumps(kept["sample"])
     assert "secret" not in effect.model_dump_json() and len(effect.after["sha256"]) == 64
@@ -176,22 +177,20 @@ async def test_an_acl_that_forbids_is_said_in_words(product: redis.Redis, tmp_pa
     fill(product)
     asked(product, "ACL", "SETUSER", "looker", "on", f">{PASSWORD}", "~cag:*", "+@read", "+@connection", "+info", "+dbsize", "+scan")
     async with client("looker") as cache:
-        said = await refused(
-            lambda: attempt(Caches.invalidate, Caches(cache, store(tmp_path), NoWaiting()), wanted(domain="billing"), CALL)
-        )
+        said = await refused(lambda: attempt(Caches.invalidate, Caches(cache, NoWaiting()), wanted(domain="billing"), CALL))
     assert "does not let looker do this (unlink)" in said and "ACL" in said and product.dbsize() == 3
 
 
 async def test_a_wrong_password_is_said_in_words(product: redis.Redis, tmp_path: Path) -> None:
     async with Valkey(server().address(), "wrong") as cache:
         with pytest.raises(Refused, match=r"refuses incident.*INCIDENT_CACHE_PASSWORD"):
-            await Caches(cache, store(tmp_path), NoWaiting()).census(CensusOf(), CALL)
+            await Caches(cache, NoWaiting()).census(CensusOf(), CALL)
 
 
 async def test_a_cache_that_is_away_is_tried_again(tmp_path: Path) -> None:
     async with Valkey("redis://incident@127.0.0.1:1/0", PASSWORD) as cache:
         with pytest.raises(NotYet, match="the cache is away"):
-            await attempt(Caches.invalidate, Caches(cache, store(tmp_path), NoWaiting()), wanted(domain="billing"), CALL)
+            await attempt(Caches.invalidate, Caches(cache, NoWaiting()), wanted(domain="billing"), CALL)
 
 
 async def test_in_failover_nothing_is_lost_and_the_rest_is_done_later(caches: Caches, product: redis.Redis) -> None:
@@ -223,4 +222,4 @@ async def test_a_late_process_removes_nothing(caches: Caches, product: redis.Red
 async def test_what_is_not_configured_says_so(tmp_path: Path) -> None:
     async with Valkey("", missing="not configured: INCIDENT_CACHE_ADDRESS is not set") as cache:
         with pytest.raises(Refused, match="INCIDENT_CACHE_ADDRESS"):
-            await Caches(cache, store(tmp_path), NoWaiting()).census(CensusOf(), CALL)
+            await Caches(cache, NoWaiting()).census(CensusOf(), CALL)

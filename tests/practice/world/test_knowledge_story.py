@@ -101,7 +101,7 @@ async def test_a_live_writer_brings_the_poison_back(stage: Stage) -> None:
 
 
 async def test_a_process_of_its_own_serves_what_was_deleted(stage: Stage) -> None:
-    """Until the version in the keys is another one: then it does not find it either."""
+    """Whatever becomes of the cache, its switch and its namespace, until it is started anew."""
     await cached(stage)
     await breaks(stage, "poisoned", seconds=300)
     await breaks(stage, "in_process")
@@ -111,6 +111,10 @@ async def test_a_process_of_its_own_serves_what_was_deleted(stage: Stage) -> Non
     stage.forward(330)
     assert wrong(stage) > 0.1
     await sets(stage, "namespace", version=2)
+    await sets(stage, "cag", share=0.0)
+    stage.forward(330)
+    assert wrong(stage) > 0.1
+    await stage.must("DELETE", "/practice/knowledge-faults")
     stage.forward(330)
     assert wrong(stage) == 0
 
