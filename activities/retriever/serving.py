@@ -22,7 +22,7 @@ class Cag(SettingValue, says="{share:.0%} of its questions", effect="let the cac
     """Which share of the questions may be answered from the cache. `canary`, `watched`: how it comes back."""
 
     volatile: ClassVar[frozenset[str]] = frozenset({"canary", "watched"})
-    _back = "let the cache answer {share:.0%} of the questions of {of.domain} again"
+    _back = "let the cache of {of.domain} answer {self} again"
 
     share: float
     canary: tuple[float, ...] = CachePoisoning().canary

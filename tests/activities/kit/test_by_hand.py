@@ -30,9 +30,9 @@ async def test_by_hand_does_the_same(row: str, way: str) -> None:
 
 async def in_a_shell(commands: tuple[str, ...], url: str) -> None:
     """Run them, one after the other, as a person named lee."""
-    faces = {"PLATFORM_URL": "platform", "UNLEASH_URL": "unleash", "MODEL_GATEWAY_URL": "llm"}
+    faces = {"PLATFORM_URL": "platform", "UNLEASH_URL": "unleash", "MODEL_GATEWAY_URL": "llm", "RETRIEVER_URL": "retriever"}
     told = {name: f"{url}/{face}" for name, face in faces.items()} | dict.fromkeys(
-        ("PLATFORM_TOKEN", "UNLEASH_TOKEN", "MODEL_GATEWAY_TOKEN"), "practice-token"
+        ("PLATFORM_TOKEN", "UNLEASH_TOKEN", "MODEL_GATEWAY_TOKEN", "RETRIEVER_TOKEN"), "practice-token"
     )
     told |= {"UNLEASH_PROJECT": "default", "UNLEASH_ENVIRONMENT": "production", "USER": "lee"}
     shell = await asyncio.create_subprocess_exec(

@@ -69,7 +69,7 @@ KNOWLEDGE = {
         Quarantine(documents=("billing/vat",)), "retriever.quarantine.put",
     ),
     "index in use": Practised(
-        aliases, AliasOf(domain=BILLING), Alias(index="billing-2", golden=1.0), Alias(index="billing-3"), "retriever.alias.put"
+        aliases, AliasOf(domain=BILLING), Alias(index="billing-2", golden=1.0), Alias(index="billing-3", golden=1.0), "retriever.alias.put"
     ),
     "cached answers of a route": Practised(
         made(CachedAnswerSettings), CachedAnswersOf(route="chat"), CachedAnswers(on=True, max_age_seconds=3600),
