@@ -5,6 +5,7 @@ from typing import Any
 
 from practice.agents.budgets import Budgets
 from practice.agents.runtime import Runtime
+from practice.knowledge.library import Build, Knowledge
 from practice.world.stage import Stage
 
 
@@ -82,3 +83,31 @@ async def agents(stage: Stage) -> dict[str, Example]:
         "litellm.key.unblock": Example("POST", "/litellm/key/unblock", {"key": key}),
         "litellm.team.unblock": Example("POST", "/litellm/team/unblock", {"team_id": team}),
     }  # fmt: skip
+
+
+async def knowledge(stage: Stage) -> dict[str, Example]:
+    """Writes to the retriever."""
+    of = "/retriever/v1/domains/billing"
+    wanted: dict[str, dict[str, Any]] = {
+        "cag": {"share": 0.5},
+        "namespace": {"version": 2},
+        "coalescing": {"on": True, "wait_seconds": 5.0},
+        "serving": {"mode": "stale_ok", "banner": ""},
+        "freshness": {"max_age_seconds": 60.0, "as_of": True},
+        "quarantine": {"documents": ["billing/refunds"], "sources": []},
+        "alias": {"index": "billing-2"},
+    }
+    domain = stage.world.state.part(Knowledge).domains["billing"]
+    domain.builds["billing-2"] = Build("billing-2", 0.0, dict(domain.live.texts))
+    paths = {f"retriever.{name}.put": (f"{of}/{name}", body) for name, body in wanted.items()}
+    cached = {"on": True, "max_age_seconds": 60.0, "personal": False}
+    paths["retriever.cached_answers.put"] = ("/retriever/v1/routes/chat/cached-answers", cached)
+    settings = {
+        name: Example("PUT", path, {"epoch": 1, **body}, {"If_Match": (await stage.must("GET", path))["etag"]})
+        for name, (path, body) in paths.items()
+    }
+    return {
+        **settings,
+        "retriever.builds.start": Example("POST", f"{of}/builds", {"key": "k"}),
+        "retriever.fetches.start": Example("POST", f"{of}/fetches", {"key": "f", "documents": ["billing/refunds"], "pins": {}}),
+    }

@@ -10,7 +10,7 @@ import pytest
 
 from practice.http.app import FACES
 from practice.world.stage import Stage, staged
-from tests.practice.examples import Example, agents, records
+from tests.practice.examples import Example, agents, knowledge, records
 
 WRITING = [route.name for face in FACES if not face.control for route in face.routes if route.writes]
 ONE_READ_PER_FACE = {
@@ -71,6 +71,7 @@ async def examples(stage: Stage) -> dict[str, Example]:
     return {
         **await records(stage),
         **await agents(stage),
+        **await knowledge(stage),
         "llm.routes.weights": Example(
             "PUT", "/llm/v1/routes/chat/weights", weights | {"epoch": 2, "weights": {"aurora": 0.5, "borealis": 0.5}},
             {"If_Match": leased["etag"]},
