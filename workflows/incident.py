@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from activities.kit.words.escape import line
 from activities.kit.words.redact import Redacted, RedactedLabels, Typed
 from activities.kit.words.shell import command
-from activities.values import Concern, Risk, Role, Symptom, Value
+from activities.values import Concern, Curve, Risk, Role, Symptom, Value
 
 LONGEST_FACT = 240  # characters of one thing that is shown of an alert
 
@@ -102,6 +102,7 @@ class Card(Value):
     public: bool = True  # whether customers may read of it on the status page
     restricted: bool = False  # need to know only: a private room under a code name, and no word outside without Legal and the commander
     proof: tuple[Symptom, ...] = tuple(Symptom)  # what counts as impact: it is mitigated, and stable, when none of these is left
+    curve: Curve | None = None  # the symptom that no HTTP error shows: it counts instead of `proof`
     # Whether its alerts are about what customers meet: while one fires, nothing is called mitigated or stable.
     alerts_on_impact: bool = True
     concern: Concern = Concern.AVAILABILITY  # what decides who goes first when two incidents want one thing (spec §11)

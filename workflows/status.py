@@ -120,6 +120,15 @@ class ItemStatus(Shown):
     evidence: str = ""
 
 
+class DrawnCurve(Shown):
+    """The curve that matters, as it was read: when and how high (None: unknown). What is old is drawn more coarsely."""
+
+    name: str
+    unit: str
+    usual: float | None = None
+    points: list[tuple[datetime, float | None]] = []
+
+
 class Status(Shown):
     """Everything that is true of an incident now: what `status` and `watch` show, and what the ledger keeps."""
 
@@ -132,6 +141,7 @@ class Status(Shown):
     scope: str = ""  # in people's own words, the newest: `incident note --scope`
     impact: str = ""  # likewise
     blast_radius: str = ""  # who is hit, as it was measured last
+    curve: DrawnCurve | None = None
     hypotheses: tuple[str, ...] = ()
     suspects: tuple[Suspect, ...] = ()  # possible causes by automation's reading, the likeliest first
     severity: Severity

@@ -9,6 +9,7 @@ from activities.action import Limits, Patience, Risk, Value
 from activities.metrics.slo import SloPolicy
 from activities.organisation.numbers import (
     AlertIntake,
+    CurveNumbers,
     EvidenceNumbers,
     Freezing,
     Impact,
@@ -66,6 +67,7 @@ class Policy(Value):
     mitigated_window: timedelta = minutes(2)  # the impact has ended when it ended for so long
     mitigated_within: timedelta = minutes(10)  # after so long a person is asked how to go on
     impact: Impact = Impact()
+    curves: CurveNumbers = CurveNumbers()
     impact_looked_at: timedelta = minutes(5)  # how often it is looked, in recovery, whether the impact is back; an alarm does so at once
     alert_clears_within: timedelta = minutes(45)  # an alert of ours that fires longer than that, on healthy metrics, is asked about
     relapses: int = Field(default=2, ge=0)  # after so many returns of the impact people carry on by hand

@@ -11,7 +11,8 @@ from activities.ledger.entry import Entry
 from starters.postmortem import attachments, paper
 from starters.postmortem.numbers import DEFAULTS, House, deadline, impact, times
 from starters.postmortem.paper import text
-from starters.screens.checklist import in_words
+from starters.screens import checklist
+from starters.screens.curve import chart, in_words
 from starters.screens.text import span
 from workflows.incident import QuestionKind, QuestionState
 from workflows.status import ItemState, Status, StepState, Task
@@ -134,8 +135,16 @@ def _impact(status: Status, entries: Sequence[Entry]) -> str:
         [
             *(f"- {name}: {form.format(value) if value is not None else 'not measured'}" for (name, form), value in known),
             *(f"- {name}: {text(said)}" for name, said in words if said),
+            *_drawn(status),
         ]
     )
+
+
+def _drawn(status: Status) -> list[str]:
+    """The curve that matters, over the whole incident."""
+    if status.curve is None or not (drawn := chart(status.curve)):
+        return []
+    return ["", f"The {status.curve.name}, {text(in_words(status.curve))} at the end:", "", paper.listing(list(drawn), "text")]
 
 
 def _timeline(entries: Sequence[Entry]) -> str:
@@ -176,7 +185,7 @@ def _went_badly(status: Status, entries: Sequence[Entry], effects: Sequence[Done
     unverified = sum(not given.verified for q in status.questions for given in q.answers)
     overdue = sum(entry.kind == "overdue" for entry in entries)
     return [
-        *(f"first 15 minutes: {text(in_words(tick))}" for tick in status.checklist if tick.state in (ItemState.MISSED, ItemState.LATE)),
+        *(f"first 15 minutes: {text(checklist.in_words(tick))}" for tick in status.checklist if tick.state in (ItemState.MISSED, ItemState.LATE)),
         *([f"longest wait for an answer: {span(longest)}, question {number}"] if longest is not None else []),
         *(f"question {q.number} was {q.state}: {text(q.asks)}" for q in status.questions
           if q.state in (QuestionState.EXPIRED, QuestionState.DECLINED) or (q.kind is QuestionKind.REPAIR and not q.open)),

@@ -13,6 +13,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
 
 from activities.action import A, Action, Call, Effect, Grant, Limits, O, Order, Patience, Risk, Verb, action_of, answer_of
 from activities.kit.holding import Contender
+from activities.metrics.curves import CurveReading
 from activities.metrics.orders import BlastRadius, Surface
 from workflows.engine.state import IncidentState
 from workflows.engine.unasked import Unasked
@@ -139,6 +140,8 @@ class Invoker:
             if isinstance(answer, BlastRadius):
                 state.measured(answer)
             state.judge(answer, order.window)
+        if isinstance(answer, CurveReading) and answer.curve is state.card.curve and answer.service == state.incident.service:
+            state.draw(answer)
         for symptom in state.evidence.take(verb, order, answer, state.policy, at):
             state.note("evidence", f"{symptom.of}: {symptom.says}")
 

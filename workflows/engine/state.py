@@ -11,6 +11,7 @@ from typing import Any
 from temporalio import workflow
 
 from activities.action import OURS, Action, Effect, Patience, Risk, Role
+from activities.metrics.curves import CurveReading
 from activities.metrics.orders import BlastRadius
 from activities.organisation.policy import Policy
 from activities.texts.wording import TRACE_LABELS, code_name, traces
@@ -25,8 +26,9 @@ from workflows.severity.adjustment import Observation, SeverityHistory
 from workflows.severity.classify import classify
 from workflows.severity.facts import Facts, Quality
 from workflows.severity.readings import Reading, facts_of
-from workflows.status import ItemStatus, Planned, Step, StepState, Suspect, Task
+from workflows.status import DrawnCurve, ItemStatus, Planned, Step, StepState, Suspect, Task
 
+MOST_POINTS, RECENT_POINTS = 120, 40  # of a curve that are kept; of these the newest are all kept
 MOST_TRACES = 20  # trace ids that are shown: the newest
 
 
@@ -49,6 +51,7 @@ class IncidentState:
         self.evidence = EvidenceBook()
         self.blast_radius = ""  # who is hit, as it was measured last
         self._radius: BlastRadius | None = None
+        self.curve: DrawnCurve | None = None
         self.evidence_about: tuple[str, ...] = ()  # what must be seen to be ill, where it is not the service itself: `provider/aurora`
         self.severity_history = SeverityHistory(at)
         self.severity = self.peak_severity = card.floor if card.sure else worst(card.floor, UNSURE)
@@ -113,7 +116,8 @@ class IncidentState:
     @property
     def about(self) -> tuple[str, ...]:
         """What must be seen to be ill, one of these, before automation changes anything alone."""
-        return self.evidence_about or (f"service/{self.incident.service}",)
+        service, curve = self.incident.service, self.card.curve
+        return self.evidence_about or (f"service/{service}" if curve is None else f"curve/{curve}/{service}",)
 
     @property
     def shadow(self) -> bool:
@@ -145,6 +149,14 @@ class IncidentState:
             return ""
         self.note("blast radius", self.blast_radius)
         return self.blast_radius
+
+    def draw(self, reading: CurveReading) -> None:
+        """Keep one more point of the curve that matters."""
+        drawn = self.curve or DrawnCurve(name=reading.curve, unit=reading.unit)
+        points = [*drawn.points, (reading.at, reading.shown)]
+        if len(points) > MOST_POINTS:
+            points = [*points[:-RECENT_POINTS:2], *points[-RECENT_POINTS:]]
+        self.curve = DrawnCurve(name=drawn.name, unit=drawn.unit, usual=reading.usual, points=points)
 
     def task(self, text: str, owner: Role, by_hand: tuple[str, ...] = ()) -> Task:
         """Work for a person, stated in status and timeline."""

@@ -8,6 +8,7 @@ from typing import NoReturn
 from temporalio import workflow
 
 from activities.action import A, O, Verb, action_of
+from activities.metrics.curves import CurveGate, Curves
 from activities.metrics.telemetry import Gate, StabilityVerdict, Telemetry
 from workflows.engine.invoker import Invoker
 from workflows.engine.measures import Imposed
@@ -93,9 +94,14 @@ class Proof:
             asked = Gate(
                 service=service, start=start, end=end, stability=gate, proof=state.card.proof, impact=policy.impact, usual_before=before
             )
-            return await self.look(Telemetry.stability, asked)
+            served = await self.look(Telemetry.stability, asked)
+            if state.card.curve is None:
+                return served
+            curve = CurveGate(curve=state.card.curve, service=service, start=start, end=end, numbers=policy.curves, stability=gate)
+            return served.beside(await self.look(Curves.stable, curve))
 
-        await self.holds(ask, Wait(f"{service} stable for {minutes(window)}", window, after=self._end.until_no_alert))
+        what = f"{service} stable" if state.card.curve is None else f"{service} stable, its {state.card.curve} as usual,"
+        await self.holds(ask, Wait(f"{what} for {minutes(window)}", window, after=self._end.until_no_alert))
         state.stable_for = gate.window
 
     async def holds(self, ask: AskWindow, wait: Wait) -> bool:

@@ -116,7 +116,7 @@ class Rounds:
             await workflow.wait_condition(lambda: questions.about_symptom() or bool(state.symptom_ended))
             await workflow.sleep(policy.paced(pause), summary="whether the impact has ended while people are asked")
             pause = policy.impact_looked_at
-            seen = seen or state.breached or bool(state.evidence.symptoms((f"service/{state.incident.service}",)))
+            seen = seen or state.breached or bool(state.evidence.symptoms(state.about))
             verdict = await self._impact.now()
             seen = seen or verdict.impact
             ended = seen and verdict.ended and not state.firing
