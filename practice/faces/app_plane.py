@@ -68,7 +68,7 @@ def _versions(call: Call, provider: str, tenant: str) -> dict[str, str]:
     """Which triple answers a new session, and which model the provider says it was."""
     registry = call.state.part(Registry)
     tried = registry.candidate if call.world.rng.random() * 100 < registry.rollout.percent else None
-    model = registry.economy.models.get(tenant) or registry.model_id(provider)
+    model = registry.models.get(tenant) or registry.model_id(provider)
     return {"x-triple": said(tried or registry.serving), "x-model": model}
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 PARTS = ("model", "prompt", "guard")
 ALIAS = "production"
@@ -59,9 +59,10 @@ class Rollout:
 
 @dataclass
 class Publishing:
-    """Whether publishes and rollouts are paused."""
+    """Whether publishes are let through, and whether rollouts may grow."""
 
-    paused: bool = False
+    publishes: Literal["open", "refused"] = "open"
+    rollouts: Literal["open", "held"] = "open"
 
 
 @dataclass
@@ -72,11 +73,10 @@ class Snapshot:
 
 
 @dataclass
-class Economy:
-    """Which model answers a tenant, where it is not the usual one; and when batch work runs."""
+class Batch:
+    """When batch work runs: `now`, `off_peak` where it costs less, or not at all."""
 
-    models: dict[str, str] = field(default_factory=dict)
-    batch: str = "now"  # or off_peak
+    when: Literal["now", "off_peak", "paused"] = "now"
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _entry(part: str, first: int, last: int, serves: int) -> Entry:
 
 @dataclass
 class Registry:
-    """All of it, for the one model route of the platform. It begins with three blessed triples, and the newest of them serves."""
+    """All of it, for the one model route of the platform. It begins with four blessed triples, and the newest of them serves."""
 
     entries: dict[str, Entry] = field(
         default_factory=lambda: {
@@ -116,6 +116,7 @@ class Registry:
     releases: list[Release] = field(
         default_factory=lambda: [
             Release((4, 9, 1), -40 * DAY, blocklisted=True, why="answers the injection of case 118"),
+            Release((5, 10, 1), -30 * DAY),
             Release((5, 10, 2), -20 * DAY),
             Release((5, 11, 3), -9 * DAY),
             Release((6, 12, 3), -2 * DAY),
@@ -124,11 +125,14 @@ class Registry:
     rollout: Rollout = field(default_factory=Rollout)
     publishing: Publishing = field(default_factory=Publishing)
     snapshot: Snapshot = field(default_factory=Snapshot)
-    economy: Economy = field(default_factory=Economy)
+    batch: Batch = field(default_factory=Batch)
+    models: dict[str, str] = field(default_factory=dict)  # tenant → the model that answers it, where it is not the usual one
     floating: dict[str, str] = field(
         default_factory=lambda: {"aurora": "aurora-large-4-2026-08-06", "borealis": "borealis-pro-2-2026-05-11"}
     )
-    snapshots: list[str] = field(default_factory=lambda: ["aurora-large-4-2026-04-02", "aurora-large-4-2026-08-06"])
+    snapshots: dict[str, str] = field(  # dated snapshot → its provider
+        default_factory=lambda: {"aurora-large-4-2026-04-02": "aurora", "aurora-large-4-2026-08-06": "aurora"}
+    )
     sticky: dict[Triple, float] = field(default_factory=dict)  # what served before → the share of the traffic that is still with it
     generation: int = 1  # of sticky routes; a higher one clears them
     cleared_for: dict[str, int] = field(default_factory=dict)  # key of whoever cleared them → the generation that came of it
@@ -149,7 +153,7 @@ class Registry:
     def model_id(self, provider: str) -> str:
         """What the provider says answered: a dated snapshot."""
         pinned = self.snapshot.pinned
-        return pinned if pinned and pinned.startswith(provider) else self.floating.get(provider, provider)
+        return pinned if pinned and self.snapshots.get(pinned) == provider else self.floating.get(provider, provider)
 
     def settle(self) -> None:
         """Let the sessions of what served until now stay where they are, and some of the older ones end. Once in a step."""
@@ -190,8 +194,3 @@ class Registry:
         entry.aliases[ALIAS] = number
         self.releases.append(Release(self.serving, None))
         return number
-
-
-def permitted(offer: Offer, allowed: Mapping[str, object]) -> bool:
-    """Whether a tenant that allows these places may be answered by it."""
-    return any(place.partition("@")[0] == offer.provider for place in allowed)

@@ -14,7 +14,8 @@ from practice.quality.registry import Registry, Triple, said
 from practice.world.chance import binomial, poisson
 from practice.world.state import State
 
-JUDGED = 0.08  # of all answers
+JUDGED = 0.1  # of all answers
+USUALLY_GOOD = 0.965  # what the dashboards call usual: a little below what it is, so that chance is no symptom
 RATED, DOWN, HANDED_OVER, COMPLAINED = 0.02, 0.06, 0.01, 0.0002  # shares: of answers that get a thumb, down ones of those, and so on
 BAD_DOWN, BAD_HANDED_OVER, BAD_COMPLAINED = 0.5, 0.06, 0.005  # the same for bad answers beyond the usual
 EVERY = 1800.0  # seconds between two evals of what serves
@@ -29,13 +30,13 @@ class Simulation:
         self._metrics, self._service = metrics, state.route.alias
         self.answers = Answers(self._rng, state)
         self._due = 0.0
-        self._evaluated: Triple | None = None
+        self._evaluated: tuple[Triple, str] | None = None
         self._judged = {bad: self._counter("answers_judged_total", verdict="bad" if bad else "good") for bad in (False, True)}
         self._rated = {way: self._counter("chat_feedback_total", rating=way) for way in ("up", "down")}
         self._handed, self._complained = self._counter("handoffs_total"), self._counter("complaints_total")
         self._garbled = self._counter("answers_garbled_total")
         self._usual = metrics.gauge("answers_good_ratio_usual", {"service": self._service})
-        self._usual.value = 1 - USUAL_BAD
+        self._usual.value = USUALLY_GOOD
         for suite in SUITES.values():
             metrics.gauge("eval_pass_ratio_baseline", {"service": self._service, "suite": suite.name}).value = suite.baseline
         self._shown: dict[str, tuple[str, Result]] = {}
@@ -71,9 +72,11 @@ class Simulation:
             self._garbled.value += sum(one.bad and any(s.meets(one.attributes()) for s in spoils) for one in found)
 
     def _evals(self, state: State, at: float) -> None:
-        serving = state.part(Registry).serving
-        if serving != self._evaluated:
-            self._evaluated = serving
+        registry = state.part(Registry)
+        serving = registry.serving
+        now = (serving, registry.model_id(next(iter(state.providers))))
+        if now != self._evaluated:
+            self._evaluated = now
             self._due = at + SOON if self._due else at
         if at < self._due:
             return
@@ -81,10 +84,14 @@ class Simulation:
         last = state.part(Evals).last
         for suite in SUITES.values():
             last[suite.name] = self.evaluate(self._rng, state, suite.name, serving, at)
-            version, before = said(serving), self._shown.get(suite.name)
-            if before and before[0] != version:
-                self._ended.append(self._labels(suite.name, before[0]))
-            self._shown[suite.name] = (version, last[suite.name])
+            self.show(suite.name, serving, last[suite.name])
+
+    def show(self, suite: str, serving: Triple, result: Result) -> None:
+        """Let the gauges say this from the next step on."""
+        version, before = said(serving), self._shown.get(suite)
+        if before and before[0] != version:
+            self._ended.append(self._labels(suite, before[0]))
+        self._shown[suite] = (version, result)
 
     def evaluate(self, rng: Random, state: State, suite: str, triple: Triple, at: float) -> Result:
         """Run a suite on a triple, as well as the runner can."""

@@ -10,7 +10,7 @@ from practice.faces.quality.base import simulation_of, triple_of
 from practice.http.face import Ask, Call, Query, Reply, RouteModels, Shown
 from practice.http.own_api import own_api
 from practice.quality.evals import SUITES, TAKES, EvalRun, Evals
-from practice.quality.registry import said
+from practice.quality.registry import Registry, said
 
 FACE = own_api("evals", "A runner of eval suites: fixed suites are run on a triple (model, prompt, guard chain).")
 
@@ -105,7 +105,10 @@ def look(call: Call, run: EvalRun) -> None:
     run.looks += 1
     late = call.now >= run.asked_at + TAKES
     if run.result is None and not run.failed and (late or (call.world.clock.following and run.looks > 1)):
-        run.result = simulation_of(call).evaluate(call.world.rng, call.state, run.suite, run.triple, call.now)
+        simulation, serving = simulation_of(call), call.state.part(Registry).serving
+        run.result = simulation.evaluate(call.world.rng, call.state, run.suite, run.triple, call.now)
+        if run.triple == serving:
+            simulation.show(run.suite, serving, run.result)
 
 
 def shown(call: Call, run: EvalRun) -> dict[str, Any]:

@@ -34,6 +34,10 @@ class Status(Shown):
     chain: int
 
 
+class Routes(Shown):
+    routes: list[str]
+
+
 class Content(Ask):
     """A text to be judged, and where it would come in. It is kept nowhere."""
 
@@ -67,6 +71,12 @@ def _set(call: Call, wanted: PostureSet) -> None:
 
 
 Resource(FACE, "posture", OF_ROUTE + "/posture", PostureSet, _posture).takes(PostureSet, _set)
+
+
+@FACE.reads("routes", "/guardrails/v1/routes", models=RouteModels(shows=Routes))
+def routes(call: Call) -> Reply:
+    """The model routes that are guarded."""
+    return Reply({"routes": [call.state.route.alias]})
 
 
 @FACE.reads("status", OF_ROUTE + "/status", models=RouteModels(shows=Status))

@@ -45,6 +45,11 @@ def _shown(call: Call, entry: Entry, version: int) -> JSON:
     }  # fmt: skip
 
 
+@FACE.reads("health", "/langfuse/api/public/health", public=True)
+def health(call: Call) -> Reply:
+    return Reply({"status": "OK", "version": "3.0.0"})
+
+
 @FACE.reads("prompt.get", PROMPT)
 def prompt(call: Call) -> Reply:
     """A prompt by its version, or by a label; without either by `production`."""

@@ -12,6 +12,10 @@ from practice.http.own_api import problem
 from practice.quality.registry import OFFERS, PARTS, said
 
 
+class Routes(Shown):
+    routes: list[str]
+
+
 class TripleShown(Shown):
     """A release. `blessed_at`: null where nobody blessed it. `blocklisted`: it re-opens a way in for injected instructions."""
 
@@ -70,9 +74,11 @@ class OfferShown(Shown):
 
 
 class Offers(Shown):
+    """`snapshots`: dated snapshots that can be pinned, with their provider; `floating`: what a provider's name without a date means."""
+
     offers: list[OfferShown]
     tenants: list[str]
-    snapshots: list[str]
+    snapshots: dict[str, str]
     floating: dict[str, str]
 
 
@@ -86,6 +92,12 @@ class Publish(Ask):
 class Published(Shown):
     published: bool
     version: int | None
+
+
+@FACE.reads("routes", "/quality/v1/routes", models=RouteModels(shows=Routes))
+def routes(call: Call) -> Reply:
+    """The model routes that there are."""
+    return Reply({"routes": [call.state.route.alias]})
 
 
 @FACE.reads("releases", OF_ROUTE + "/releases", models=RouteModels(shows=Releases))
@@ -151,8 +163,8 @@ def publish(call: Call) -> Reply:
     registry, wanted = registry_of(call), call.ask(Publish)
     if wanted.part not in PARTS:
         raise call.invalid(f"there is no part {wanted.part[:40]}; there are {', '.join(PARTS)}")
-    if registry.publishing.paused:
-        raise Refusal(problem(403, "publishing_paused", "publishing is paused"))
+    if registry.publishing.publishes == "refused":
+        raise Refusal(problem(403, "publishing_paused", "publishes are refused"))
     before, number = said(registry.serving), None
     if not wanted.probe:
         by = call.headers.get("x-actor", "ci")

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from practice.faces.quality.base import FACE, OF_ROUTE, registry_of, triple_of
-from practice.http.face import Ask, Call, Refusal
+from practice.http.face import Ask, Call, Refusal, Shown
 from practice.http.own_api import problem
-from practice.http.resource import Resource
-from practice.quality.registry import OFFERS, Economy, Publishing, Rollout, Snapshot, permitted
+from practice.http.resource import Resource, held
+from practice.quality.registry import OFFERS, Batch, Publishing, Rollout, Snapshot
 
-
-class PublishingSet(Ask):
-    """Whether publishes of prompts, models and guard chains are refused, and rollouts stand still."""
-
-    paused: bool
+USUAL = "usual"
 
 
 class RolloutSet(Ask):
@@ -32,20 +26,17 @@ class SnapshotSet(Ask):
     pinned: str | None
 
 
-class EconomySet(Ask):
-    """Which model answers a tenant, where it is not the usual one; and whether batch work runs now or off-peak."""
+class ModelSet(Ask):
+    """The model that answers some tenants; `usual`: the route's own."""
+
+    tenants: list[str] = Field(min_length=1)
+    model: str
+
+
+class ModelsShown(Shown):
+    """Which model answers a tenant, where it is not the usual one."""
 
     models: dict[str, str]
-    batch: Literal["now", "off_peak"]
-
-
-def _publishing(call: Call) -> PublishingSet:
-    return PublishingSet(paused=registry_of(call).publishing.paused)
-
-
-def _pause(call: Call, wanted: PublishingSet) -> None:
-    """Pause publishes and rollouts, or let them go on."""
-    registry_of(call).publishing = Publishing(wanted.paused)
 
 
 def _rollout(call: Call) -> RolloutSet:
@@ -54,14 +45,14 @@ def _rollout(call: Call) -> RolloutSet:
 
 
 def _roll_out(call: Call, wanted: RolloutSet) -> None:
-    """Give a candidate a share of the new sessions. While publishing is paused it may only become less."""
+    """Give a candidate a share of the new sessions. While rollouts are held it may only become less."""
     registry = registry_of(call)
     if wanted.candidate is not None:
         triple_of(call, wanted.candidate)
     if wanted.percent and wanted.candidate is None:
         raise call.invalid("a share needs a candidate")
-    if registry.publishing.paused and wanted.percent > registry.rollout.percent:
-        raise Refusal(problem(403, "publishing_paused", "publishing is paused: a rollout may only become less"))
+    if registry.publishing.rollouts == "held" and wanted.percent > registry.rollout.percent:
+        raise Refusal(problem(403, "publishing_paused", "rollouts are held: a share may only become less"))
     registry.rollout = Rollout(wanted.candidate, wanted.percent)
 
 
@@ -77,27 +68,30 @@ def _pin(call: Call, wanted: SnapshotSet) -> None:
     registry.snapshot = Snapshot(wanted.pinned)
 
 
-def _economy(call: Call) -> EconomySet:
-    found = registry_of(call).economy
-    return EconomySet(models=found.models, batch="off_peak" if found.batch == "off_peak" else "now")
+def _models(call: Call) -> ModelsShown:
+    return ModelsShown(models=registry_of(call).models)
 
 
-def _save(call: Call, wanted: EconomySet) -> None:
-    """Let other models answer some tenants. Refused where a tenant does not permit the model's provider."""
-    registry, offers = registry_of(call), {one.model: one for one in OFFERS}
-    unknown = [name for name in wanted.models if name not in call.state.tenants]
-    if unknown:
-        raise call.invalid(f"unknown tenants: {', '.join(unknown)}")
-    if strange := sorted({model for model in wanted.models.values() if model not in offers}):
-        raise call.invalid(f"there is no model {', '.join(strange)}; there are {', '.join(offers)}")
-    tenants = call.state.tenants
-    barred = [name for name, model in wanted.models.items() if not permitted(offers[model], dict.fromkeys(tenants[name].allowed))]
+def _use(call: Call, wanted: ModelSet) -> None:
+    """Let a model answer some tenants. Refused where a tenant does not permit the model's provider."""
+    registry, tenants = registry_of(call), call.state.tenants
+    if unknown := [name for name in wanted.tenants if name not in tenants]:
+        raise call.invalid(f"unknown tenants: {', '.join(unknown)[:200]}")
+    offer = next((one for one in OFFERS if one.model == wanted.model), None)
+    if offer is None and wanted.model != USUAL:
+        raise call.invalid(f"there is no model {wanted.model[:60]}; there are {', '.join(one.model for one in OFFERS)}")
+    barred = [name for name in wanted.tenants if offer and tenants[name].region_at(offer.provider) is None]
     if barred:
         raise Refusal(problem(403, "not_permitted", f"these tenants do not allow it: {', '.join(barred)}", tenants=barred))
-    registry.economy = Economy(dict(wanted.models), wanted.batch)
+    for name in call.each(wanted.tenants):
+        if wanted.model == USUAL:
+            registry.models.pop(name, None)
+        else:
+            registry.models[name] = wanted.model
 
 
-Resource(FACE, "publishing", OF_ROUTE + "/publishing", PublishingSet, _publishing).takes(PublishingSet, _pause)
+held(FACE, "publishing", OF_ROUTE + "/publishing", Publishing, registry_of, "publishing")
 Resource(FACE, "rollout", OF_ROUTE + "/rollout", RolloutSet, _rollout).takes(RolloutSet, _roll_out)
 Resource(FACE, "snapshot", OF_ROUTE + "/snapshot", SnapshotSet, _snapshot).takes(SnapshotSet, _pin)
-Resource(FACE, "economy", OF_ROUTE + "/economy", EconomySet, _economy).takes(EconomySet, _save)
+Resource(FACE, "models", OF_ROUTE + "/models", ModelsShown, _models).takes(ModelSet, _use)
+held(FACE, "batch", OF_ROUTE + "/batch", Batch, registry_of, "batch")

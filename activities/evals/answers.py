@@ -1,0 +1,95 @@
+"""Customers' answers that were judged, by slice (spec §9.7, slices; A.7 T1, M2). No text is ever read: references and hashes."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+from activities.action import Call, System, Value, action
+from activities.registry.release_plane import ReleaseLook, ReleasePlane
+
+FACTORS = ("triple", "provider", "snapshot", "region", "language", "context", "tool")  # of which combinations are counted
+KEPT = 40  # bad samples that are named
+
+
+class SamplesOf(
+    ReleaseLook, effect="read judged answers of {route} of the last {window}, by slice", path="routes/{route}/samples",
+    asks=("window", "limit", "bad"),
+):  # fmt: skip
+    """The newest judged answers of a window."""
+
+    window: timedelta = timedelta(minutes=30)
+    limit: int = 2_000
+    bad: bool = False
+
+
+class Slice(Value):
+    """Answers that have the same attributes, and how many of them are bad."""
+
+    where: dict[str, str]
+    n: int
+    bad: int
+
+
+class Sample(Value):
+    """One bad answer: where it is kept, and its hash. Never what it says."""
+
+    ref: str
+    sha256: str
+    at: datetime
+    where: dict[str, str]
+
+
+class JudgedAnswers(Value):
+    """Counts of judged answers. `consent`: whether answers may be sampled at all; without it there is nothing to see."""
+
+    consent: bool
+    n: int = 0
+    bad: int = 0
+    slices: tuple[Slice, ...] = ()
+    tenants: dict[str, tuple[int, int]] = {}  # tenant → judged, bad
+    samples: tuple[Sample, ...] = ()
+    since: datetime
+    at: datetime
+
+    @property
+    def share(self) -> float | None:
+        """Of bad answers; None where none was judged."""
+        return self.bad / self.n if self.n else None
+
+    def counted(self, factor: str) -> dict[str, tuple[int, int]]:
+        """Value of a factor → judged, bad."""
+        n: Counter[str] = Counter()
+        bad: Counter[str] = Counter()
+        for one in self.slices:
+            n[one.where[factor]] += one.n
+            bad[one.where[factor]] += one.bad
+        return {value: (n[value], bad[value]) for value in n}
+
+
+class Answers(System):
+    def __init__(self, plane: ReleasePlane) -> None:
+        self._plane = plane
+
+    @action("answers.judged")
+    async def judged(self, order: SamplesOf, call: Call) -> JudgedAnswers:
+        """Judged answers by slice, and where some of the bad ones are kept."""
+        said = await self._plane.look(call, order)
+        since = call.at - order.window / call.pace
+        if not said["consent"]:
+            return JudgedAnswers(consent=False, since=since, at=call.at)
+        n: Counter[tuple[str, ...]] = Counter()
+        bad: Counter[tuple[str, ...]] = Counter()
+        tenants: dict[str, tuple[int, int]] = {}
+        for row in said["samples"]:
+            where = tuple(str(row[factor]) for factor in FACTORS)
+            n[where] += 1
+            bad[where] += row["bad"]
+            seen = tenants.get(row["tenant"], (0, 0))
+            tenants[row["tenant"]] = (seen[0] + 1, seen[1] + row["bad"])
+        kept = [row for row in said["samples"] if row["bad"]][:KEPT]
+        return JudgedAnswers(
+            consent=True, n=n.total(), bad=bad.total(), tenants=dict(sorted(tenants.items())), since=since, at=call.at,
+            slices=tuple(Slice(where=dict(zip(FACTORS, where, strict=True)), n=n[where], bad=bad[where]) for where in sorted(n)),
+            samples=tuple(
+                Sample(ref=row["ref"], sha256=row["sha256"], at=row["at"], where={f: str(row[f]) for f in (*FACTORS, "tenant")}) for row in kept
+            ),
+        )  # fmt: skip
