@@ -62,10 +62,9 @@ class EvalRun:
 
 @dataclass
 class Evals:
-    """All runs, and the last result of every suite on what serves."""
+    """All runs that somebody asked for."""
 
     runs: dict[str, EvalRun] = field(default_factory=dict)
-    last: dict[str, Result] = field(default_factory=dict)
 
 
 def scored(rng: Random, suite: Suite, triple: Triple, passes: float, at: float, *, judge: float = 0.0, few: int | None = None) -> Result:

@@ -8,7 +8,7 @@ from random import Random
 from practice.llm.load import STEP_SECONDS
 from practice.metrics.metrics import Metrics, Series
 from practice.quality.answers import USUAL_BAD, Answers
-from practice.quality.evals import SUITES, Evals, Result, repeated, scored
+from practice.quality.evals import SUITES, Result, repeated, scored
 from practice.quality.faults import QualityFaults
 from practice.quality.registry import Registry, Triple, said
 from practice.world.chance import binomial, poisson
@@ -51,8 +51,7 @@ class Simulation:
         asked = sum(tenant.rps for tenant in state.tenants.values()) * STEP_SECONDS
         self._customers(state, asked, at)
         self._evals(state, at)
-        if not state.blind:
-            self._show(at)
+        self._show()
 
     def _customers(self, state: State, asked: float, at: float) -> None:
         rng, faults = self._rng, state.part(QualityFaults)
@@ -81,10 +80,8 @@ class Simulation:
         if at < self._due:
             return
         self._due = at + EVERY
-        last = state.part(Evals).last
         for suite in SUITES.values():
-            last[suite.name] = self.evaluate(self._rng, state, suite.name, serving, at)
-            self.show(suite.name, serving, last[suite.name])
+            self.show(suite.name, serving, self.evaluate(self._rng, state, suite.name, serving, at))
 
     def show(self, suite: str, serving: Triple, result: Result) -> None:
         """Let the gauges say this from the next step on."""
@@ -97,7 +94,7 @@ class Simulation:
         """Run a suite on a triple, as well as the runner can."""
         faults, wanted = state.part(QualityFaults), SUITES[suite]
         if faults.stuck:
-            return state.part(Evals).last.get(suite) or repeated(wanted, triple, at)
+            return self._shown[suite][1] if suite in self._shown else repeated(wanted, triple, at)
         chance = self.answers.passes(state, triple)
         result = scored(rng, wanted, triple, chance, at, judge=faults.judge, few=faults.few)
         if faults.nan:
@@ -107,13 +104,14 @@ class Simulation:
     def _labels(self, suite: str, version: str) -> dict[str, str]:
         return {"service": self._service, "suite": suite, "model_version": version}
 
-    def _show(self, at: float) -> None:
-        """Gauges of what serves; those of what served before end."""
+    def _show(self) -> None:
+        """Gauges of what serves; those of what served before are no number any more."""
         while self._ended:
-            self._metrics.record("eval_pass_ratio", self._ended.pop(), at, math.nan)
+            self._metrics.gauge("eval_pass_ratio", self._ended.pop()).value = math.nan
         for suite, (version, result) in self._shown.items():
             labels = {"service": self._service, "suite": suite}
             ratio = math.nan if result.score is None else result.score
-            self._metrics.record("eval_pass_ratio", self._labels(suite, version), at, ratio)
-            for name, value in (("eval_cases", float(result.n)), ("eval_last_run_timestamp_seconds", result.ran_at)):
-                self._metrics.gauge(name, labels).value = value
+            self._metrics.gauge("eval_pass_ratio", self._labels(suite, version)).value = ratio
+            told = {"cases": result.n, "last_run_timestamp_seconds": result.ran_at, "critical_failures": result.critical_failures}
+            for name, value in told.items():
+                self._metrics.gauge(f"eval_{name}", labels).value = float(value)
