@@ -36,12 +36,17 @@ class ReadAll(Order, target="organisation", effect="read the organisation's poli
     """All of it: these verbs take no parameter."""
 
 
+class InstalledPlaybooks(Value):
+    names: tuple[str, ...]
+
+
 class Organisation(System):
     """Reads `organisation.toml`: `[policy]`, `[people.<id>]`, `[services.<name>]`, `[blocked]`, `[links]`, `[contacts]`, `[oncall]`,
     `[templates]`."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, playbooks: tuple[str, ...] = ()) -> None:
+        """`playbooks`: what the workers of this installation serve."""
+        self.path, self.installed = path, playbooks
 
     @action("organisation.policy")
     async def policy(self, order: ReadAll, call: Call) -> Policy:
@@ -67,6 +72,11 @@ class Organisation(System):
     async def communications(self, order: ReadAll, call: Call) -> Communications:
         """How this organisation speaks: links, contacts, its own words."""
         return self.read_communications()
+
+    @action("organisation.playbooks")
+    async def playbooks(self, order: ReadAll, call: Call) -> InstalledPlaybooks:
+        """Which playbooks can be called in."""
+        return InstalledPlaybooks(names=self.installed)
 
     # The same, outside an activity. Each raises `Refused` with the key at fault and the fix.
 

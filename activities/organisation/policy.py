@@ -34,6 +34,9 @@ class Policy(Value):
     """Every default of the spec, as a setting. Durations are policy time; `pace` says how many policy seconds pass in a real one."""
 
     pace: float = Field(default=1.0, gt=0)  # policy seconds per real second; only drills change it
+    paces: dict[str, float] = {}  # another pace in a phase, by its name; only drills have them
+    long_wait_pace: float = Field(default=0.0, ge=0)  # while something is waited for that takes longer than long_wait; 0: the phase's
+    long_wait: timedelta = timedelta(hours=6)  # as above
     least_wait_for_people: timedelta = timedelta(0)  # real time: a person's wait is never scaled below this
     mode: Literal["shadow", "live"] = (
         "shadow"  # shadow: real alerts and reads; no writes, posts or pages (the first week of an installation)
@@ -70,6 +73,7 @@ class Policy(Value):
     curves: CurveNumbers = CurveNumbers()
     impact_looked_at: timedelta = minutes(5)  # how often it is looked, in recovery, whether the impact is back; an alarm does so at once
     alert_clears_within: timedelta = minutes(45)  # an alert of ours that fires longer than that, on healthy metrics, is asked about
+    called_in_within: timedelta = minutes(15)  # how soon a person has begun what no playbook here does, and another one has called for
     relapses: int = Field(default=2, ge=0)  # after so many returns of the impact people carry on by hand
     provider_outage: ProviderOutage = ProviderOutage()
     freeze: Freezing = Freezing()

@@ -46,6 +46,9 @@ class Intake:
         self.ledger = ledger
         self.inbox = Inbox(ledger)
         self.openings = Openings(ledger)
+        self._restricted = (
+            self if settings.restricted is settings else Intake(settings.restricted, Ledger(settings.restricted.ledger_url), codes)
+        )
         self._client: Client | None = None
         self._connecting = asyncio.Lock()
         self._queues = Queues(self._serve)
@@ -176,6 +179,8 @@ class Intake:
 
     async def _joined(self, case: Case, before: AlertRecord, otherwise: str) -> AlertRecord:
         """Tell the incident that is open for its key. Without one nothing is opened: `otherwise` says what became of it."""
+        if (other := self._serving(case)) is not self:
+            return await other._joined(case, before, otherwise)
         try:
             joined = await self._reach(lambda client: steering.join(client, self.openings, case.alert))
         except CliError as trouble:
@@ -188,6 +193,8 @@ class Intake:
         """Tell the incident that it opened or joined, if that is still open; otherwise it is only recorded."""
         if not incident:
             return _became(case, "recorded")
+        if (other := self._serving(case)) is not self:
+            return await other._resolved(case, incident)
         try:
             await self._reach(lambda client: steering.tell_of_alert(client, incident, case.alert))
         except CliError as trouble:
@@ -196,6 +203,8 @@ class Intake:
 
     async def _bring(self, case: Case) -> AlertRecord:
         """Open or join. No exception if the server is away: the alert waits."""
+        if (other := self._serving(case)) is not self:
+            return await other._bring(case)
         full = self._full.get(case.alert.dedup_key, "")
         if full and not await self.openings.over(full):
             return _became(case, "counted", full)
@@ -208,6 +217,10 @@ class Intake:
         if alerts >= FULL:
             self._full[case.alert.dedup_key] = incident
         return _became(case, "triage" if case.alert.name == UNREADABLE else "opened" if alerts <= 1 else "joined", incident)
+
+    def _serving(self, case: Case) -> "Intake":
+        """Which installation an alert is for: restricted incidents may have one of their own."""
+        return self._restricted if case.info.card.under_code_name else self
 
     async def _reach(self, conversation: Callable[[Client], Awaitable[T]]) -> T:
         """Talk to the server. After it did not answer, nobody asks it for a moment. An incident that does not answer holds up nobody else."""

@@ -108,6 +108,11 @@ class _Screen:
             yield row(f"{status.curve.name}: {drawn}  {said}", self.width, "cyan")
         for one in status.suspects if self.full else status.suspects[:2]:
             yield from self.lines(f"suspect: {plain(one.in_words())}", most=1)
+        for called in status.called_in:
+            now = called.outcome or called.waiting_for or called.phase.title
+            yield from self.lines(
+                f"called in: §{called.section} {plain(called.title)} ({plain(called.why)}): {called.state}, {plain(now)}", most=1
+            )
         if status.paused_by:
             yield row(
                 f"॥ PAUSED by {plain(status.paused_by)}: automation watches and sends updates, and changes nothing", self.width, "yellow"

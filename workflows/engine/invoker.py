@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
@@ -23,6 +24,14 @@ from workflows.severity.readings import Reading
 from workflows.status import Step, StepState
 
 
+@dataclass
+class Pulse:
+    """What is under way of an incident, whichever of its playbooks began it."""
+
+    short: int = 0  # activities that end in a moment
+    began_at: datetime | None = None
+
+
 class Invoker:
     """Invokes verbs on account of an incident, or of a freeze.
 
@@ -35,18 +44,29 @@ class Invoker:
         self._keys = keys or state.id
         self.counts: dict[str, int] = defaultdict(int, counts or {})
         self.unasked = Unasked(state, self)
-        self._short = 0  # how many activities are under way that end in a moment
-        self.began_at: datetime | None = None  # the latest workflow task in which an activity was begun
+        self._pulse = Pulse()
         # One change at a time per system: two of our own branches must not race for the same route or policy.
         self.one_at_a_time: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         # While a plan is made beside the incident: every reading that was begun, by verb and order.
         self.readings: dict[tuple[str, str], asyncio.Task[Any]] | None = None
         self.shares: Invoker | None = None  # a plan: whose readings are as good as its own
 
+    def beside(self, state: IncidentState) -> "Invoker":
+        """The same, for a playbook that was called in: it counts on, and takes turns with us."""
+        other = Invoker(state, keys=self._keys)
+        other.counts, other._pulse, other.one_at_a_time = self.counts, self._pulse, self.one_at_a_time
+        other.readings, other.shares = self.readings, self.shares
+        return other
+
     @property
     def at_rest(self) -> bool:
         """Whether nothing is under way but waits: timers, people, and activities that may take minutes."""
-        return not self._short
+        return not self._pulse.short
+
+    @property
+    def began_at(self) -> datetime | None:
+        """The latest workflow task in which an activity was begun."""
+        return self._pulse.began_at
 
     def risk(self, verb: Verb[O, Any], order: Order) -> Risk:
         """The class of this very order; a question's, when automation's caps are used up or nothing shows that it is needed (spec §2.4)."""
@@ -113,7 +133,7 @@ class Invoker:
             write_access=state.policy.may_write_to, concern=state.card.concern,
         )  # fmt: skip
         short = action.patience in (Patience.READ, Patience.CHANGE)
-        self._short += short
+        self._pulse.short += short
         reading = (action.name, order.digest(action.name))
         known = (self.shares.readings or {}).get(reading) if self.shares and not action.writes else None
         work = known or self._begin(action, order, call, summary)
@@ -129,7 +149,7 @@ class Invoker:
         except ActivityError as failure:
             raise _retries_exhausted(failure) from failure
         finally:
-            self._short -= short
+            self._pulse.short -= short
         self._learn(verb, order, answer, call.at)
         return answer
 
@@ -147,7 +167,7 @@ class Invoker:
 
     def _begin(self, action: Action, order: Order, call: Call, summary: str) -> asyncio.Task[RawValue]:
         tries = self._state.policy.patience[action.patience]
-        self.began_at = workflow.now()
+        self._pulse.began_at = workflow.now()
         work: asyncio.Task[RawValue] = workflow.start_activity(
             action.name,
             args=[order, call],

@@ -10,7 +10,7 @@ from workflows.engine.invoker import Invoker
 from workflows.engine.proof.judge import Finding, Verdict, better, in_words, judge, worse
 from workflows.engine.state import IncidentState
 from workflows.errors import RetriesExhausted
-from workflows.people.context import Announcer
+from workflows.people.context import Tells
 
 
 class CustomerImpact:
@@ -68,7 +68,7 @@ class CustomerImpact:
 class Blindness:
     """Missing data is a fault of its own: it is posted to the room, and when it lasts, people are paged (spec §2.3, §7.1)."""
 
-    def __init__(self, state: IncidentState, announcer: Announcer) -> None:
+    def __init__(self, state: IncidentState, announcer: Tells) -> None:
         self._state, self._announcer = state, announcer
         self.since: datetime | None = None
 

@@ -18,13 +18,13 @@ from workflows.engine.state import IncidentState
 from workflows.errors import HandOver, Relapse
 from workflows.incident import State
 from workflows.people.background import begun, stopped
-from workflows.people.context import Announcer
+from workflows.people.context import Tells
 from workflows.people.questions import BRANCH, Questions
 from workflows.waiting import waited
 
 
 class Rounds:
-    def __init__(self, state: IncidentState, impact: CustomerImpact, announcer: Announcer, questions: Questions) -> None:
+    def __init__(self, state: IncidentState, impact: CustomerImpact, announcer: Tells, questions: Questions) -> None:
         self._state, self._impact, self._announcer, self._questions = state, impact, announcer, questions
         self._over = self._counted = False
         self._watch: asyncio.Task[None] | None = None
