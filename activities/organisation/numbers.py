@@ -65,6 +65,18 @@ class EvidenceNumbers(Value):
     least_probes: Some = 3  # of a provider that answers none of them
 
 
+class EvidenceHold(Value):
+    """How long evidence is kept (spec §8 S-EVID)."""
+
+    held_for: timedelta = timedelta(days=366)  # real time, at least; nobody can shorten it where the store is write-once
+
+
+class MailNumbers(Value):
+    """Letters to people outside."""
+
+    most_recipients: Some = 500  # of one letter: more are for a person, with the company's own means
+
+
 class Impact(Value):
     """From when on a symptom is impact on customers (spec §7.3). What a card counts as its symptoms stands on the card."""
 

@@ -10,9 +10,11 @@ from activities.metrics.slo import SloPolicy
 from activities.organisation.numbers import (
     AlertIntake,
     CurveNumbers,
+    EvidenceHold,
     EvidenceNumbers,
     Freezing,
     Impact,
+    MailNumbers,
     MitigationSettings,
     ProductionOutage,
     ProviderOutage,
@@ -61,6 +63,8 @@ class Policy(Value):
     rhythms: dict[int, Rhythm] = RHYTHMS
     limits: Limits = Limits()
     evidence: EvidenceNumbers = EvidenceNumbers()
+    evidence_hold: EvidenceHold = EvidenceHold()
+    mail: MailNumbers = MailNumbers()
     stability: Stability = Stability()
     return_steps: tuple[float, ...] = (0.1, 0.5, 1.0)  # tenants and traffic come back in these shares (INV-19)
     first_minutes: FirstMinutesDeadlines = FirstMinutesDeadlines()

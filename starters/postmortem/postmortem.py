@@ -53,6 +53,9 @@ Dashboards, traces, diffs, PRs:
 
 {links}
 
+### Evidence
+{evidence}
+
 ### Questions and decisions
 {decisions}
 
@@ -88,6 +91,7 @@ def draft(
         "remediations": "\n".join(_to_do(task, status, house) for task in (*status.follow_ups, *status.tasks))
         or "- [ ] nothing came out of the playbook — Owner — date",
         **attachments.blocks(status, entries, effects, house.dashboards),
+        "evidence": attachments.evidence(house.evidence),
     }
     return paper.renewed(before, blocks, SKELETON, title=text(f"{status.incident_id} {status.title}"))
 

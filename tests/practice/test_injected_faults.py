@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -11,6 +10,7 @@ import pytest
 
 from practice.http.app import FACES
 from practice.world.stage import Stage, staged
+from tests.practice.examples import Example, records
 from tests.practice.quality_examples import quality_examples
 
 WRITING = [route.name for face in FACES if not face.control for route in face.routes if route.writes]
@@ -31,18 +31,11 @@ ONE_READ_PER_FACE = {
     "quality.rollout.get": "/quality/v1/routes/chat/rollout",
     "evals.suites": "/evals/v1/suites",
     "guardrails.status": "/guardrails/v1/routes/chat/status",
+    "egress.hosts.get": "/egress/v1/hosts/evil.example",
+    "ui.render.get": "/ui/v1/render/chat",
+    "gcs.buckets.get": "/gcs/storage/v1/b/evidence",
     "run.services.get": "/run/v2/projects/acme/locations/eu-west/services/api",
 }
-
-
-@dataclass
-class Example:
-    """A request that would succeed and change something."""
-
-    method: str
-    path: str
-    json: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 async def examples(stage: Stage) -> dict[str, Example]:
@@ -81,6 +74,7 @@ async def examples(stage: Stage) -> dict[str, Example]:
 
     put_policy = {k: v for k, v in policy.items() if k not in ("etag", "changed_by")} | {"max_attempts": 2}
     return {
+        **await records(stage),
         "llm.routes.weights": Example(
             "PUT", "/llm/v1/routes/chat/weights", weights | {"epoch": 2, "weights": {"aurora": 0.5, "borealis": 0.5}},
             {"If_Match": leased["etag"]},

@@ -74,7 +74,8 @@ class FirstMinutes:
         service = state.incident.service
         start = state.declared_at - policy.paced(policy.stability.window)
         effect = await self._verbs.quietly(
-            Evidence.snapshot, Snapshot(incident_id=state.id, service=service, start=start, end=workflow.now())
+            Evidence.snapshot,
+            Snapshot(incident_id=state.id, service=service, start=start, end=workflow.now(), held_for=policy.evidence_hold.held_for),
         )
         state.note(
             "snapshot", f"telemetry kept: {effect.summary}", sha256=str(effect.after["sha256"]), location=str(effect.after["location"])
