@@ -11,6 +11,7 @@ from typing import ClassVar, Protocol
 from pydantic import Field
 
 from activities.action import Call, Effect, Order, Patience, Refused, Risk, Role, Value, action
+from activities.kit.clock import Clock
 from activities.kit.operation import At, Operation, Progress
 from activities.kit.words.shell import Var, address, curl
 from activities.kit.words.urls import path
@@ -146,8 +147,8 @@ class Suites(Value):
 class Evals(Operation[RunSuite], name="evals.run", risk=Risk.C0, asks=(Role.AI_ML_LEAD,), patience=Patience.WATCH):
     """A run is started once under our key. What it says is believed, or refused with a reason."""
 
-    def __init__(self, runner: EvalRunner) -> None:
-        self._runner = runner
+    def __init__(self, runner: EvalRunner, clock: Clock) -> None:
+        self._runner, self.clock = runner, clock
 
     @action("evals.suites")
     async def suites(self, order: SuitesOf, call: Call) -> Suites:

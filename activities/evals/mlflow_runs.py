@@ -1,10 +1,11 @@
 """MLflow evaluation runs (mlflow.org/docs/latest/rest-api): a run in an experiment asks for a suite, and the company's job fills it in.
 
 The experiment's tags name the suites (`suite.golden` = `{"n": 400, "baseline": 0.96}`). We create a run with the tags `suite`, `triple` and
-`incident_playbooks.key`. The job that watches the experiment logs the metrics `score`, `n`, `passed`, `critical_failures` and the tag
-`triple_evaluated`, and ends the run.
+`incident_playbooks.key`, a hash of our key. The job that watches the experiment logs the metrics `score`, `n`, `passed`, `critical_failures`
+and the tag `triple_evaluated`, and ends the run.
 """
 
+import hashlib
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +16,7 @@ from activities.kit.http import NOT_FOUND, HttpClient, outcome
 from activities.kit.operation import At
 
 API = "/api/2.0/mlflow"
-KEY, PREFIX = "incident_playbooks.key", "suite."
+KEY, STEP, PREFIX = "incident_playbooks.key", "incident_playbooks.step", "suite."
 STATES = {"SCHEDULED": At.RUNNING, "RUNNING": At.RUNNING, "FINISHED": At.DONE, "FAILED": At.FAILED, "KILLED": At.FAILED}
 Json = dict[str, Any]
 
@@ -32,13 +33,12 @@ class MlflowRuns:
 
     async def find(self, call: Call, key: str) -> str | None:
         """By our key, which stands in a tag of the run."""
-        quoted = key.replace("\\", "\\\\").replace("'", "\\'")
-        asked = {"experiment_ids": [(await self._found(call))["experiment_id"]], "filter": _tag_is(quoted), "max_results": 1}
+        asked = {"experiment_ids": [(await self._found(call))["experiment_id"]], "filter": _tag_is(_hashed(key)), "max_results": 1}
         said = outcome(await self._http.ask(call, "POST", f"{API}/runs/search", json=asked)).json()
         return str(said["runs"][0]["info"]["run_id"]) if said.get("runs") else None
 
     async def start(self, call: Call, key: str, suite: str, triple: str) -> str:
-        tags = {KEY: key, "suite": suite, "triple": triple}
+        tags = {KEY: _hashed(key), STEP: key, "suite": suite, "triple": triple}
         body = {
             "experiment_id": (await self._found(call))["experiment_id"], "start_time": round(call.at.timestamp() * 1000),
             "tags": [{"key": name, "value": value} for name, value in tags.items()],
@@ -62,6 +62,11 @@ class MlflowRuns:
             raise Refused(f"MLflow has no experiment {self._experiment}: set INCIDENT_MLFLOW_EXPERIMENT")
         found: Json = outcome(said).json()["experiment"]
         return found
+
+
+def _hashed(key: str) -> str:
+    """MLflow's filters cannot quote every character that a key may have."""
+    return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 
 def _tag_is(value: str) -> str:

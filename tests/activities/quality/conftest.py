@@ -40,9 +40,7 @@ def triples(request: pytest.FixtureRequest, door: MakeClient, plane: ReleasePlan
 @pytest.fixture(params=["evals", "mlflow runs"])
 def evals(request: pytest.FixtureRequest, door: MakeClient) -> Evals:
     """The eval runner, by each client that there is."""
-    system = Evals(EvalsApi(door("/evals")) if request.param == "evals" else MlflowRuns(door("/mlflow"), "evals"))
-    system.clock = FollowingClock()
-    return system
+    return Evals(EvalsApi(door("/evals")) if request.param == "evals" else MlflowRuns(door("/mlflow"), "evals"), FollowingClock())
 
 
 @pytest.fixture

@@ -27,9 +27,7 @@ class Operated:
 
     def __call__(self) -> "Run":
         played = stage()
-        system = self.system(played)
-        system.clock = FollowingClock()
-        return Run(self, system, self.order(played), played)
+        return Run(self, self.system(played), self.order(played), played)
 
 
 @dataclass(frozen=True)
@@ -59,11 +57,11 @@ def _runs(played: Stage) -> int:
 
 OPERATED = {
     "evals by our own contract": Operated(
-        Evals.run, lambda played: Evals(EvalsApi(played.client("/evals"))), _suite, "evals.runs.start", "evals.runs.one", _runs
+        Evals.run, lambda played: Evals(EvalsApi(played.client("/evals")), FollowingClock()), _suite, "evals.runs.start", "evals.runs.one", _runs
     ),
     "evals in mlflow runs": Operated(
-        Evals.run, lambda played: Evals(MlflowRuns(played.client("/mlflow"), "evals")), _suite, "mlflow.runs.create", "mlflow.runs.get",
-        _runs,
+        Evals.run, lambda played: Evals(MlflowRuns(played.client("/mlflow"), "evals"), FollowingClock()), _suite, "mlflow.runs.create",
+        "mlflow.runs.get", _runs,
     ),
 }  # fmt: skip
 
