@@ -11,10 +11,11 @@ from practice.faces.quality.base import FACE, OF_ROUTE, registry_of, simulation_
 from practice.http.face import Call, Query, Reply, RouteModels, Shown
 from practice.quality.answers import Judged
 from practice.quality.registry import said
+from practice.world.clock import from_rfc3339
 
 
 class SampleRow(Shown):
-    """One judged answer, where it is kept, and its hash."""
+    """One judged answer, where it is kept, and its hash; and the documents that it was given."""
 
     ref: str
     sha256: str
@@ -27,6 +28,7 @@ class SampleRow(Shown):
     context: str
     tool: str
     tenant: str
+    retrieved: list[str]
     bad: bool
 
 
@@ -40,11 +42,12 @@ class Samples(Shown):
 
 
 class Asked(Query):
-    """The window in seconds, how many at most, and whether only bad ones."""
+    """The window in seconds (before `until`, an instant; else before now), how many at most, and whether only bad ones."""
 
     window: float = Field(1800, gt=0, le=172_800, allow_inf_nan=False)
     limit: int = Field(500, ge=1, le=2_000)
     bad: bool = False
+    until: str | None = None
 
 
 class Consent:
@@ -60,10 +63,19 @@ def samples(call: Call) -> Reply:
     wanted = call.asked(Asked)
     if not call.state.part(Consent).given:
         return Reply(Samples(consent=False, judged=0, bad=0, samples=[]).model_dump())
-    found = [one for one in reversed(simulation_of(call).answers.log) if call.now - wanted.window < one.at <= call.now]
+    until = _instant(call, wanted.until)
+    found = [one for one in reversed(simulation_of(call).answers.log) if until - wanted.window < one.at <= until]
     chosen = islice((one for one in found if one.bad or not wanted.bad), wanted.limit)
     rows = [_row(call, one) for one in chosen]
     return Reply(Samples(consent=True, judged=len(found), bad=sum(one.bad for one in found), samples=rows).model_dump())
+
+
+def _instant(call: Call, given: str | None) -> float:
+    """World time of a real instant; now, where none is given."""
+    try:
+        return call.now if given is None else call.world.clock.to_world(from_rfc3339(given))
+    except ValueError:
+        raise call.refuse(400, "until is no instant of RFC 3339") from None
 
 
 def _row(call: Call, one: Judged) -> SampleRow:
@@ -71,5 +83,5 @@ def _row(call: Call, one: Judged) -> SampleRow:
     return SampleRow(
         ref=one.ref, sha256=hashlib.sha256(one.ref.encode()).hexdigest(), at=call.world.clock.stamp(one.at), triple=said(one.triple),
         provider=one.provider, snapshot=one.snapshot, region=cell.region, language=cell.language, context=cell.context, tool=cell.tool,
-        tenant=cell.tenant, bad=one.bad,
+        tenant=cell.tenant, retrieved=[f"documents/kb-{int(one.ref[-3:]) % 97:03d}"] if cell.tool == "search" else [], bad=one.bad,
     )  # fmt: skip
