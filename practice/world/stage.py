@@ -22,6 +22,7 @@ CREDENTIALS = {
     "/unleash": TOKEN,
     "/statuspage": f"OAuth {TOKEN}",
     "/pagerduty": f"Token token={TOKEN}",
+    "/s3": "AWS4-HMAC-SHA256 Credential=practice/20261129/us-east-1/s3/aws4_request",
 }
 """The `Authorization` header by face; all others take a bearer token."""
 
