@@ -9,6 +9,7 @@ from activities.action import Limits, Patience, Risk, Value
 from activities.metrics.slo import SloPolicy
 from activities.organisation.numbers import (
     AlertIntake,
+    CachePoisoning,
     CurveNumbers,
     EvidenceHold,
     EvidenceNumbers,
@@ -17,6 +18,7 @@ from activities.organisation.numbers import (
     Impact,
     MailNumbers,
     MitigationSettings,
+    ModelDrift,
     ProductionOutage,
     ProviderOutage,
     RollBack,
@@ -82,10 +84,12 @@ class Policy(Value):
     called_in_within: timedelta = minutes(15)  # how soon a person has begun what no playbook here does, and another one has called for
     relapses: int = Field(default=2, ge=0)  # after so many returns of the impact people carry on by hand
     provider_outage: ProviderOutage = ProviderOutage()
+    model_drift: ModelDrift = ModelDrift()
     freeze: Freezing = Freezing()
     production_outage: ProductionOutage = ProductionOutage()
     mitigation: MitigationSettings = MitigationSettings()
     roll_back: RollBack = RollBack()
+    cache_poisoning: CachePoisoning = CachePoisoning()
     slo: SloPolicy = SloPolicy()
     severity: SeverityPolicy = SeverityPolicy()
     alerts: AlertIntake = AlertIntake()

@@ -20,6 +20,7 @@ from practice.world.world import HISTORY_SECONDS, World
 
 CREDENTIALS = {
     "/unleash": TOKEN,
+    "/langfuse": f"Basic {TOKEN}",
     "/statuspage": f"OAuth {TOKEN}",
     "/pagerduty": f"Token token={TOKEN}",
     "/s3": "AWS4-HMAC-SHA256 Credential=practice/20261129/us-east-1/s3/aws4_request",

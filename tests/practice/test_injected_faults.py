@@ -10,7 +10,8 @@ import pytest
 
 from practice.http.app import FACES
 from practice.world.stage import Stage, staged
-from tests.practice.examples import Example, records
+from tests.practice.examples import Example, agents, knowledge, records
+from tests.practice.quality_examples import quality_examples
 
 WRITING = [route.name for face in FACES if not face.control for route in face.routes if route.writes]
 ONE_READ_PER_FACE = {
@@ -25,6 +26,11 @@ ONE_READ_PER_FACE = {
     "kubernetes.deployments.get": "/k8s/eu-west/apis/apps/v1/namespaces/default/deployments/orchestrator",
     "platform.regions.get": "/platform/v1/services/api/regions",
     "edge.status": "/edge/api/regions/eu-west/status",
+    "mlflow.alias.get": "/mlflow/api/2.0/mlflow/registered-models/alias?name=chat-prompt&alias=production",
+    "langfuse.prompt.get": "/langfuse/api/public/v2/prompts/chat-prompt",
+    "quality.rollout.get": "/quality/v1/routes/chat/rollout",
+    "evals.suites": "/evals/v1/suites",
+    "guardrails.status": "/guardrails/v1/routes/chat/status",
     "egress.hosts.get": "/egress/v1/hosts/evil.example",
     "ui.render.get": "/ui/v1/render/chat",
     "search.stores.list": "/search/v1/stores",
@@ -71,6 +77,8 @@ async def examples(stage: Stage) -> dict[str, Example]:
     put_policy = {k: v for k, v in policy.items() if k not in ("etag", "changed_by")} | {"max_attempts": 2}
     return {
         **await records(stage),
+        **await agents(stage),
+        **await knowledge(stage),
         "llm.routes.weights": Example(
             "PUT", "/llm/v1/routes/chat/weights", weights | {"epoch": 2, "weights": {"aurora": 0.5, "borealis": 0.5}},
             {"If_Match": leased["etag"]},
@@ -134,6 +142,7 @@ async def examples(stage: Stage) -> dict[str, Example]:
             "PATCH", "/run/v2/projects/acme/locations/eu-west/services/api?updateMask=traffic",
             {"traffic": [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "revision": "api-00040", "percent": 100}]},
         ),
+        **{name: Example(*one) for name, one in (await quality_examples(stage)).items()},
     }  # fmt: skip
 
 
