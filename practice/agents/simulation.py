@@ -47,8 +47,8 @@ class Simulation:
         self._meters.show(state, runtime, budgets)
 
     def _new_day(self, runtime: Runtime, budgets: Budgets, day: int, at: float) -> None:
-        """What was used today; a world that begins in the middle of a day has had a usual morning."""
-        passed = 0.0 if budgets.day else (at % DAY) / 60
+        """What was used today; a world begins when half of a usual day's work is done, whatever the hour: one seed is one world."""
+        passed = 0.0 if budgets.day else DAY / 120
         budgets.day, budgets.psu_used = day, dict.fromkeys((agent.tenant for agent in runtime.agents.values()), 0.0)
         for agent in runtime.agents.values():
             budgets.psu_used[agent.tenant] += agent.tokens_per_minute * passed / PSU_TOKENS

@@ -11,6 +11,7 @@ import pytest
 
 from practice.http.app import FACES
 from practice.world.stage import Stage, staged
+from tests.practice.agents import examples as agents
 
 WRITING = [route.name for face in FACES if not face.control for route in face.routes if route.writes]
 ONE_READ_PER_FACE = {
@@ -26,6 +27,7 @@ ONE_READ_PER_FACE = {
     "platform.regions.get": "/platform/v1/services/api/regions",
     "edge.status": "/edge/api/regions/eu-west/status",
     "run.services.get": "/run/v2/projects/acme/locations/eu-west/services/api",
+    **agents.READS,
 }
 
 
@@ -138,6 +140,7 @@ async def examples(stage: Stage) -> dict[str, Example]:
             "PATCH", "/run/v2/projects/acme/locations/eu-west/services/api?updateMask=traffic",
             {"traffic": [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "revision": "api-00040", "percent": 100}]},
         ),
+        **{name: Example(*request) for name, request in (await agents.requests(stage)).items()},
     }  # fmt: skip
 
 
