@@ -65,6 +65,15 @@ class Concern(StrEnum):
         return order.index(self) < order.index(other)
 
 
+class Curve(StrEnum):
+    """The symptom of an incident that no HTTP error shows: what of it is read from the metrics store (`activities/metrics/curves.py`)."""
+
+    SPEND = "spend"
+    QUALITY = "quality"
+    GROUNDING = "grounding"
+    INJECTION = "injection"
+
+
 class Role(StrEnum):
     """Who does what in an incident (seed §0.2, spec §4)."""
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from practice.http.server import serve
 from practice.services.fleet_cast import SERVICES
+from practice.stores.mail import mail_server
 from practice.world.world import World
 
 
@@ -26,6 +27,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--service", default="chat", help="name of the one service, and of its route")
     parser.add_argument("--services", default=",".join(SERVICES), help="names of the services with revisions and regions, by commas")
     parser.add_argument("--rules", type=Path, action="append", default=[], help="Prometheus rule file; may be repeated")
+    parser.add_argument("--smtp-port", type=int, default=0, help="loopback port of the mail server; 0 takes a free one")
     parser.add_argument("--receiver", help="URL that alerts are posted to, as an Alertmanager does")
     parser.add_argument("--receiver-token", default="practice-token", help="bearer token for the receiver")
     return parser.parse_args()
@@ -37,8 +39,11 @@ async def _run(arguments: argparse.Namespace) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with serve(world, arguments.rules, arguments.receiver, arguments.receiver_token, arguments.port) as url:
-        print(json.dumps({"url": url, "pid": os.getpid()}), flush=True)
+    async with (
+        serve(world, arguments.rules, arguments.receiver, arguments.receiver_token, arguments.port) as url,
+        mail_server(world, arguments.smtp_port) as smtp,
+    ):
+        print(json.dumps({"url": url, "smtp": smtp, "pid": os.getpid()}), flush=True)
         await stop.wait()
 
 

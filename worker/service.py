@@ -15,6 +15,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from temporalio.worker.workflow_sandbox._runner import _Instance
 
 import workflows
+from activities.everything import verbs
 from worker.converter import connect
 from worker.playbooks import discover, lasting
 from worker.probes import keep_probing
@@ -83,6 +84,8 @@ def runner(*more: str) -> SandboxedWorkflowRunner:
 
 
 def workflow_types() -> Sequence[type]:
+    """Every workflow. What they look up by name is loaded with them: inside a workflow nothing can be imported any more."""
+    verbs()
     return [*(info.cls for info in discover().values()), *lasting(), RoundTrip]
 
 

@@ -16,6 +16,7 @@ from activities.ledger.ledger import Ledger
 from activities.organisation.organisation import Organisation
 from activities.systems import Build
 from worker.converter import connect
+from worker.playbooks import discover
 from worker.settings import Settings, resolve
 from worker.systems import chosen, complete, systems
 
@@ -38,11 +39,13 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
     ledger = Ledger(settings.ledger_url)
     ledger.migrate()
     # A freeze is a workflow. Nothing is connected before the first message: systems are wired before there is a server to speak to.
-    build = building(settings, stack, {Ledger: ledger, Client: await connect(settings, lazy=True)}, clock, transport)
+    freezes = settings.model_copy(update={"temporal_namespace": settings.freezes_namespace or settings.temporal_namespace})
+    build = building(settings, stack, {Ledger: ledger, Client: await connect(freezes, lazy=True)}, clock, transport)
+    holders = RecordedHolders(Ledger(settings.holders_url) if settings.holders_url else ledger)
     fleet = Fleet(tuple(build.system(cls) for cls in verbs()), ledger)
     for system in fleet.systems:
         if system is not ledger:
-            system.book, system.holders = ledger, RecordedHolders(ledger)
+            system.book, system.holders = ledger, holders
     return fleet
 
 
@@ -50,7 +53,7 @@ def building(
     settings: Settings, stack: AsyncExitStack, parts: Mapping[type, Any] = {}, clock: Clock | None = None, transport: Transport = None
 ) -> Build:  # fmt: skip
     """What systems are built by. Where the organisation's file is wrong, systems that it chooses a client for are not configured."""
-    organisation, unknown, choice = Organisation(settings.organisation), "", {}
+    organisation, unknown, choice = Organisation(settings.organisation, tuple(discover())), "", {}
     try:
         choice = dict(chosen(organisation))
     except Refused as wrong:

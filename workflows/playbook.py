@@ -5,30 +5,35 @@ A playbook file is its docstring, its card and its `run`; what `run` says is in 
 """
 
 import asyncio
+import importlib
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, ClassVar
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, cast
 
 from temporalio import workflow
 
 from activities.action import Role
 from activities.kit.words.escape import line
+from activities.organisation.organisation import Organisation, ReadAll
 from workflows.comms.comms import Comms
 from workflows.engine.clock import answering
 from workflows.engine.invoker import Invoker
 from workflows.engine.lifecycle.beginning import ask_for_the_service, declare, keyed, to_come
+from workflows.engine.lifecycle.calling import SEED, ChildState, ChildTells
 from workflows.engine.lifecycle.ending import Ending
 from workflows.engine.record.recorder import Recorder
 from workflows.engine.state import IncidentState
-from workflows.engine.verbs import Verbs
+from workflows.engine.verbs import CalledIn, Verbs
 from workflows.errors import HandOver, NeedsApproval, RetriesExhausted
 from workflows.first_minutes.first_minutes import FirstMinutes
 from workflows.incident import Alert, Card, Incident, Joined, Phase, State, worst
 from workflows.people.background import begun, stopped
 from workflows.people.commands import IncidentCommands
 from workflows.people.messages import MessageHandlers, alert_of, incident_of
-from workflows.people.questions import Questions
+from workflows.people.questions import BRANCH, PROPOSER, Questions
 from workflows.procedures.procedures import Procedures
-from workflows.status import Outcome, Status
+from workflows.status import Outcome, Status, Task
+from workflows.waiting import waited
 
 Run = Callable[["Playbook", Incident], Awaitable[None]]
 
@@ -37,6 +42,7 @@ class Playbook(Verbs, MessageHandlers):
     """One incident, run by the section of the seed that the subclass is."""
 
     card: ClassVar[Card]
+    _body: ClassVar[tuple[Run]]  # what it does; in a tuple, because the SDK takes every such attribute for a second `run`
 
     @workflow.init
     def __init__(self, *given: Any) -> None:
@@ -47,8 +53,10 @@ class Playbook(Verbs, MessageHandlers):
         questions = Questions(state, invoker)
         self._comms = Comms(state, invoker, questions)
         super().__init__(state, invoker, questions, self._comms)
-        self._ending = Ending(state, questions, self._proof, self._lifts, self._comms)
+        self._root, self._called, self._beside = self, dict[str, CalledIn](), list[asyncio.Task[None]]()
+        self._ending = Ending(state, questions, self._proof, self._lifts, self._comms, self._until_alone)
         self.resolve, self.finish = answering(self._ending.resolve), answering(self._ending.finish)
+        self.call_in, self._entered = answering(self._call_in), self._comms.entered
         self.first_minutes = FirstMinutes(self)
         self.procedures = Procedures(self, self.first_minutes.freezes)
         self._commands = IncidentCommands(state, invoker, questions.notices, self._comms)
@@ -59,6 +67,7 @@ class Playbook(Verbs, MessageHandlers):
         """Put every playbook's `run` inside the same beginning and end. `@workflow.run` itself cannot be inherited."""
         super().__init_subclass__(**options)
         body = cls.__dict__["run"]
+        cls._body = (body,)
 
         async def run(self, *given: Any) -> Outcome:  # type: ignore[no-untyped-def]  # must have the very parameters of __init__
             ended: Outcome = await self._run(body)
@@ -84,10 +93,13 @@ class Playbook(Verbs, MessageHandlers):
         self.first_minutes.start()
         planning = begun(self._plan_ahead(body))
         try:
-            await workflow.wait_condition(lambda: work.done() or self._commands.stand_down is not None)
+            await workflow.wait_condition(lambda: work.done() or self._commands.stand_down is not None or self._broken() is not None)
         except asyncio.CancelledError as asked:
             cancelled = asked
         await stopped(work)
+        await stopped(*self._beside)
+        if (broken := self._broken()) is not None:
+            broken.result()  # what broke it is not lost
         if work.cancelled():
             self.state.note("stopped", "the playbook was stopped; its work has ended")
         else:
@@ -152,6 +164,104 @@ class Playbook(Verbs, MessageHandlers):
         await self._comms.stop()
         await workflow.wait_condition(workflow.all_handlers_finished)
         await self._recorder.stop(recording)
+
+    # -- other playbooks on the same incident -----------------------------------------------------------------------------------------
+
+    async def _call_in(self, name: str, why: str) -> CalledIn:
+        """Bring another playbook in, beside this one. Where it is not installed, its lead has a task with a due time, and is paged."""
+        root = self._root
+        if name == root._name() or name in root._called:
+            self.note(f"{name} is on this incident already: {why}", "called in")
+            return root._called.get(name) or CalledIn(name, root.state)
+        installed = await self.try_to_read(Organisation.playbooks, ReadAll())
+        if installed is not None and name in installed.names:
+            await root._begin_beside(name, why)
+        else:
+            root._called[name] = CalledIn(name, task=root._by_people(name, why))
+        return root._called[name]
+
+    def _by_people(self, name: str, why: str) -> Task:
+        section, lead = SEED.get(name, ("", Role.INCIDENT_COMMANDER))
+        due = workflow.now() + self.policy.for_people(self.policy.called_in_within)
+        what = f"Carry out §{section} {name.replace('_', ' ')}" if section else f"Carry out {name.replace('_', ' ')}"
+        task = self.task(f"{what}: {why}. No playbook for it is installed here", lead)
+        task.due = f"{due:%H:%M} UTC"
+        self.page((lead, Role.INCIDENT_COMMANDER), f"{what} by hand until {task.due}: {why}")
+        self._beside.append(begun(self._page_again(task, lead, due)))
+        return task
+
+    async def _page_again(self, task: Task, lead: Role, due: datetime) -> None:
+        if self.rehearsing or await waited(lambda: not task.open, due - workflow.now(), f"task {task.number} to be done"):
+            return
+        self.page((lead, Role.INCIDENT_COMMANDER), f"task {task.number} is overdue: {task.text}")
+
+    async def _begin_beside(self, name: str, why: str) -> None:
+        cls = _installed(name)
+        child = cls.__new__(cls)
+        child._join(self, why)
+        card = cls.card
+        self._called[name] = CalledIn(name, child.state)
+        self.note(f"§{card.section} {card.title}: {why}", "called in")
+        self.say(f"Called in §{card.section} {card.title}: {why}")
+        self.page(card.lead, f"§{card.section} {card.title} was called in: {why}")
+        if card.floor < self.state.severity and not self.rehearsing:
+            self.state.set_severity(card.floor, f"§{card.section} was called in: {why}", "automation")
+        if self.rehearsing:
+            await child._run_beside()
+        else:
+            self._beside.append(begun(child._run_beside()))
+
+    def _join(self, root: "Playbook", why: str) -> None:
+        """Begin as a part of another playbook's incident: its people, its room, its record."""
+        state = ChildState(root.state, type(self).__name__, self.card, root.state.incident, why)
+        invoker = root._invoker.beside(state)
+        Verbs.__init__(self, state, invoker, Questions(state, invoker), ChildTells(root._comms, self.card.section))
+        self._root, self.first_minutes = root, root.first_minutes
+        self.procedures = Procedures(self, root.first_minutes.freezes)
+        self.resolve, self.finish = answering(self._end_beside), answering(self._end_beside)
+        self.call_in, self._entered = answering(self._call_in), _told_by_the_first
+
+    async def _run_beside(self) -> None:
+        BRANCH.set("")
+        PROPOSER.set("")
+        state = cast("ChildState", self.state)
+        try:
+            await type(self)._body[0](self, state.incident)
+        except (HandOver, RetriesExhausted, NeedsApproval) as why:
+            state.run_state, state.outcome = State.HANDED_OVER, str(why)
+            self.task(f"Carry on with §{self.card.section} {self.card.title} by hand: {why}", self.card.lead[0])
+            self.page((*self.card.lead, Role.INCIDENT_COMMANDER), f"automation stops here: {why}")
+        except asyncio.CancelledError:
+            state.ended()
+            raise
+        self.note(f"§{self.card.section} {self.card.title}: {state.outcome or state.run_state}", "called in")
+        state.ended()
+        await self._questions.notices.background.stop()
+
+    async def _end_beside(self, summary: str = "its gate passed") -> None:
+        """It has done its part. The incident itself is resolved by its first playbook."""
+        await self._proof.shadow.settle()
+        self.state.run_state, self.state.outcome, self.state.resolved_at = State.RESOLVED, summary, workflow.now()
+
+    async def _until_alone(self) -> None:
+        """Wait until every playbook that was called in has ended."""
+
+        def running() -> str:
+            return ", ".join(
+                f"§{child.card.section} {child.card.title}" for child in self.state.children if child.phase is not Phase.CLOSED
+            )
+
+        while running():
+            self.state.waiting_for = f"{running()}, which was called in"
+            await self._proof.rounds.wait(timedelta(days=1), self.state.waiting_for, lambda: not running())
+        self.state.waiting_for = ""
+
+    def _broken(self) -> asyncio.Task[None] | None:
+        return next((task for task in self._beside if task.done() and not task.cancelled() and task.exception()), None)
+
+    @classmethod
+    def _name(cls) -> str:
+        return cls.__module__.removeprefix("workflows.playbooks.").removesuffix(".playbook")
 
     # -- messages ---------------------------------------------------------------------------------------------------------------------
 
@@ -223,7 +333,24 @@ class Playbook(Verbs, MessageHandlers):
         self.state.phase = phase
         self.state.phases.append(phase)
         self.state.note("phase", phase.title)
-        self._comms.entered(phase)
+        self._entered(phase)
+        if self._root is self and self.policy.paces:
+            self.state.go_at(self.policy.paces.get(phase, self.state.usual_pace))
+
+
+def _told_by_the_first(phase: Phase) -> None:
+    """What the public may expect is the first playbook's to say."""
+
+
+def _installed(name: str) -> "type[Playbook]":
+    """The playbook of this name, as the worker has loaded it: the class of another one passes through the sandbox."""
+    with workflow.unsafe.sandbox_unrestricted(), workflow.unsafe.imports_passed_through():
+        module = importlib.import_module(f"workflows.playbooks.{name}")
+        if hasattr(module, "__path__"):
+            module = importlib.import_module(f"workflows.playbooks.{name}.playbook")
+        return next(
+            one for one in vars(module).values() if isinstance(one, type) and "_body" in vars(one) and one.__module__ == module.__name__
+        )
 
 
 class Block:

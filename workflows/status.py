@@ -1,6 +1,7 @@
 """What is shown of an incident: steps, measures, tasks, checklist, and the status that holds them all. Values only."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from activities.action import Risk, Role, Value
@@ -120,6 +121,29 @@ class ItemStatus(Shown):
     evidence: str = ""
 
 
+class DrawnCurve(Shown):
+    """The curve that matters, as it was read: when and how high (None: unknown). What is old is drawn more coarsely."""
+
+    name: str
+    unit: str
+    usual: float | None = None
+    points: list[tuple[datetime, float | None]] = []
+
+
+class CalledPlaybook(Shown):
+    """A playbook that was called in, beside the first one."""
+
+    playbook: str
+    section: str
+    title: str
+    why: str
+    state: State
+    phase: Phase
+    waiting_for: str = ""
+    outcome: str = ""
+    curve: DrawnCurve | None = None
+
+
 class Status(Shown):
     """Everything that is true of an incident now: what `status` and `watch` show, and what the ledger keeps."""
 
@@ -132,6 +156,7 @@ class Status(Shown):
     scope: str = ""  # in people's own words, the newest: `incident note --scope`
     impact: str = ""  # likewise
     blast_radius: str = ""  # who is hit, as it was measured last
+    curve: DrawnCurve | None = None
     hypotheses: tuple[str, ...] = ()
     suspects: tuple[Suspect, ...] = ()  # possible causes by automation's reading, the likeliest first
     severity: Severity
@@ -159,6 +184,7 @@ class Status(Shown):
     paused_by: str = ""
     waiting_for: str = ""  # the timer or watch that the playbook is in now, in words
     phases: tuple[Phase, ...] = ()
+    called_in: list[CalledPlaybook] = []
     steps: list[Step] = []
     in_force: list[InForce] = []
     questions: list[Question] = []
@@ -168,6 +194,7 @@ class Status(Shown):
     plan: list[Planned] = []  # what is still to come, in order
     entries: int = 0
     pace: float = 1.0
+    paces: list[tuple[datetime, float]] = []  # from when on policy time went at which pace, where that has changed
     outcome: str = ""
     restricted: bool = False
     solo: bool = False  # only one person can be reached: they decide what is theirs and everybody else's
@@ -179,6 +206,10 @@ class Status(Shown):
     @property
     def shadow(self) -> bool:
         return self.mode == "shadow"
+
+    def policy_time(self, start: datetime, end: datetime) -> timedelta:
+        """How much policy time lies between two real instants."""
+        return policy_time(self.paces or [(start, self.pace)], start, end)
 
     def holder(self, role: Role) -> str:
         """Who has a role, and that nobody proved it where it is so; empty when nobody has."""
@@ -198,6 +229,16 @@ class Status(Shown):
     @property
     def asking(self) -> list[Question]:
         return [q for q in self.questions if q.open]
+
+
+def policy_time(paces: Sequence[tuple[datetime, float]], start: datetime, end: datetime) -> timedelta:
+    """The policy time between two real instants, at the paces from each instant on; before the first, at the first."""
+    turns = [*(at for at, _ in paces[1:] if start < at < end), end]
+    gone, since = timedelta(0), start
+    for until in turns:
+        pace = next((pace for at, pace in reversed(paces) if at <= since), paces[0][1])
+        gone, since = gone + (until - since) * pace, until
+    return gone
 
 
 class Outcome(Value):

@@ -1,16 +1,13 @@
 """A session as evidence: its content goes from the runtime into the store of evidence in one activity, and only where it lies is answered."""
 
-import asyncio
-import hashlib
-from functools import partial
-from pathlib import Path
+from datetime import timedelta
 
-from activities.action import Call, Effect, NotYet, Order, System, action
+from activities.action import Call, Effect, Order, System, action
 from activities.agents.agent_runtime import BASE, TOKEN, AgentRuntime
-from activities.evidence.evidence import file_name, read_export, write_export
-from activities.kit.create_once import once
+from activities.evidence.store import EvidenceStore
 from activities.kit.words.shell import address, command, curl, pipe
 from activities.kit.words.urls import path
+from activities.organisation.numbers import EvidenceHold
 
 
 class ExportSession(Order, target="session/{session}", effect="export session {session} into the evidence, with a hash"):
@@ -20,6 +17,7 @@ class ExportSession(Order, target="session/{session}", effect="export session {s
 
     incident_id: str
     session: str
+    held_for: timedelta = EvidenceHold().held_for  # real time
 
     def by_hand(self) -> tuple[str, ...]:
         said = curl("GET", address(BASE, path("v1", "sessions", self.session, "export")), ("Authorization: Bearer ", TOKEN))
@@ -27,23 +25,17 @@ class ExportSession(Order, target="session/{session}", effect="export session {s
 
 
 class SessionExports(System):
-    """Exports of sessions. The same content is the same file, whoever exports it how often."""
+    """Exports of sessions. The same content is kept once, whoever exports it how often."""
 
-    def __init__(self, runtime: AgentRuntime, root: Path) -> None:
-        self._runtime, self._root = runtime, root
+    def __init__(self, runtime: AgentRuntime, store: EvidenceStore) -> None:
+        self._runtime, self._store = runtime, store
 
     @action("agents.export_session", writes=True)
     async def export(self, order: ExportSession, call: Call) -> Effect:
-        """Export, write once, read back, compare the hash."""
+        """Export, keep once, read back."""
         raw = await self._runtime.export(call, order.session)
-        digest = hashlib.sha256(raw).hexdigest()
-        kept = self._root / file_name(order.incident_id) / f"session-{file_name(order.session)}-{digest[:16]}.json.gz"
-        there = await once(
-            call, str(kept), partial(asyncio.to_thread, read_export, kept), partial(asyncio.to_thread, write_export, kept, raw)
-        )
-        if there.found != raw:
-            raise NotYet(f"{kept} does not hold what was written")
+        kept = await self._store.keep(call, f"session/{order.session}", raw, held_until=call.at + order.held_for)
         return order.done(
-            "the file was read back and its hash is the same", f"session {order.session} kept, sha256 {digest[:16]}…", adopted=there.adopted,
-            after={"location": str(kept), "sha256": digest, "bytes": len(raw)},
+            "the store shows what was written, with the same hash", kept.summary, adopted=kept.adopted,
+            after=kept.model_dump(mode="json", exclude={"adopted"}),
         )  # fmt: skip

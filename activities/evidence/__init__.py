@@ -1,1 +1,1 @@
-"""Exports of what the metrics showed, kept as files with their hash."""
+"""The evidence store, its manifest, and exports of what the metrics showed."""

@@ -1,25 +1,21 @@
 """Evidence: exports of what the metrics said, at absolute instants, with their hash (spec §1 G26, §5.4). Links rot; dashboards move on.
 
-A file is named by its content and written once. The same order gives the same bytes, so a second try finds it there.
+An export is named by its content and kept once (`store.py`). The same order gives the same bytes, so a second try finds it there.
 """
 
 import asyncio
 import gzip
-import hashlib
 import json
-import os
-import re
-import zlib
-from datetime import UTC, datetime
-from functools import partial
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from activities.action import Call, Effect, NotYet, Order, System, action
-from activities.kit.create_once import once
+from activities.action import Call, Effect, Order, System, Value, action
+from activities.evidence.store import EvidenceStore
 from activities.kit.words import shell
+from activities.ledger.custody import ManifestLine
 from activities.metrics import queries
 from activities.metrics.prometheus import Prometheus
+from activities.organisation.numbers import EvidenceHold
 
 STEP_SECONDS = 15.0
 LONGEST = 2_000  # points of one series: a longer window is sampled more coarsely
@@ -38,6 +34,7 @@ class Snapshot(
     service: str
     start: datetime
     end: datetime
+    held_for: timedelta = EvidenceHold().held_for  # real time
 
     def by_hand(self) -> tuple[str, ...]:
         start, end = f"{self.start.timestamp():.0f}", f"{self.end.timestamp():.0f}"
@@ -51,30 +48,51 @@ class Snapshot(
         )
 
 
-class Evidence(System):
-    """A folder of exports. `root` should lie where this worker may write and not delete."""
+class ManifestOf(Order, target="evidence/{incident_id}", effect="read what was kept as evidence for {incident_id}"):
+    incident_id: str
 
-    def __init__(self, root: Path, prometheus: Prometheus) -> None:
-        self._root = root
+
+class Manifest(Value):
+    """What was kept as evidence for an incident: where, under which hash, until when."""
+
+    incident_id: str
+    lines: tuple[ManifestLine, ...]
+
+    @property
+    def summary(self) -> str:
+        loose = sum(not line.write_once for line in self.lines)
+        return f"{len(self.lines)} pieces of evidence" + (f", {loose} of them not write-once" if loose else "")
+
+
+class Evidence(System):
+    """Exports, and the manifest of everything that was kept."""
+
+    def __init__(self, store: EvidenceStore, prometheus: Prometheus) -> None:
+        self._store = store
         self._prometheus = prometheus
 
     @action("evidence.snapshot", writes=True)
     async def snapshot(self, order: Snapshot, call: Call) -> Effect:
-        """Export, write once, read back, compare the hash. Raises `NotYet` when what was read back is not what was written."""
+        """Export, keep once, read back. Raises `NotYet` when what was read back is not what was written."""
         raw, points = await self._export(order, call)
-        digest = hashlib.sha256(raw).hexdigest()
-        path = self._root / file_name(order.incident_id) / f"{file_name(order.service)}-{order.end:%Y%m%dT%H%M%SZ}-{digest[:16]}.json.gz"
-        there = await once(
-            call, str(path), partial(asyncio.to_thread, read_export, path), partial(asyncio.to_thread, write_export, path, raw)
-        )
-        if there.found != raw:
-            raise NotYet(f"{path} does not hold what was written")
+        name = f"{order.service}-{order.end:%Y%m%dT%H%M%SZ}.json.gz"
+        kept = await self._store.keep(call, name, gzip.compress(raw, mtime=0), held_until=call.at + order.held_for)
         return order.done(
-            "the file was read back and its hash is the same",
-            f"{points} points of {len(queries.kept(order.service))} queries kept, sha256 {digest[:16]}…",
-            adopted=there.adopted,
-            after={"location": str(path), "sha256": digest, "points": points, "start": _utc(order.start), "end": _utc(order.end)},
+            "the store shows what was written, with the same hash",
+            f"{points} points of {len(queries.kept(order.service))} queries kept, sha256 {kept.sha256[:16]}…, {kept.protection}",
+            adopted=kept.adopted,
+            after={
+                "points": points,
+                "start": _utc(order.start),
+                "end": _utc(order.end),
+                **kept.model_dump(mode="json", exclude={"adopted"}),
+            },
         )
+
+    @action("evidence.manifest")
+    async def manifest(self, order: ManifestOf, call: Call) -> Manifest:
+        """What was kept for the incident until now."""
+        return Manifest(incident_id=order.incident_id, lines=await self._store.manifest(call))
 
     async def _export(self, order: Snapshot, call: Call) -> tuple[bytes, int]:
         """What the metrics say, and how many points that is."""
@@ -90,29 +108,6 @@ class Evidence(System):
         }  # fmt: skip
         raw = json.dumps(kept, sort_keys=True, separators=(",", ":"), default=str).encode()
         return raw, sum(len(one.points) for series in found for one in series)
-
-
-def file_name(name: str) -> str:
-    """A part of a path that leads nowhere else, whatever the name holds."""
-    return re.sub(r"[^A-Za-z0-9_-]", "_", name)[:80]
-
-
-def write_export(path: Path, raw: bytes) -> None:
-    """A file that a killed worker left half written never gets the name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(f".{os.getpid()}.part")
-    unfinished.write_bytes(gzip.compress(raw, mtime=0))
-    unfinished.rename(path)
-
-
-def read_export(path: Path) -> bytes | None:
-    """What the file holds; None when there is no file, nothing when it cannot be unpacked."""
-    try:
-        return gzip.decompress(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except (EOFError, gzip.BadGzipFile, zlib.error):
-        return b""
 
 
 def _utc(instant: datetime) -> str:

@@ -1,28 +1,65 @@
-"""Exports of what the metrics said: a folder."""
+"""Where evidence is kept. Which product is chosen by `[policy.systems] evidence` in organisation.toml."""
 
 import asyncio
 import tempfile
 from pathlib import Path
+from typing import cast
 
 from pydantic import Field
 
-from activities.systems import ClientInfo, ClientSettings, Look, Seen, SystemInfo
+from activities.evidence.folder import NOT_WRITE_ONCE, Folder
+from activities.evidence.gcs import Gcs, Lock, refuse_unlockable
+from activities.evidence.store import EvidenceStore, Shelf
+from activities.ledger.ledger import Ledger
+from activities.systems import ClientInfo, ClientSettings, Look, Opening, Port, Seen, SystemInfo, secret, setting
 
 
-class EvidenceSettings(ClientSettings):
-    evidence: Path = Field(
-        default=Path(".incident/evidence"), description="a folder; in a deployment a volume that is backed up and written once"
+class FolderSettings(ClientSettings):
+    evidence: Path = Field(default=Path(".incident/evidence"), description="a folder; it is not write-once")
+
+
+class GcsSettings(ClientSettings):
+    gcs_url: str = setting("https://storage.googleapis.com", practice="{url}/gcs")
+    gcs_token: str = secret("or adc: Google's Application Default Credentials, which renew themselves")
+    gcs_bucket: str = setting(about="where evidence is kept", needed=True, example="acme-evidence", practice="evidence")
+    gcs_lock: Lock = Field(
+        default=Lock.RETENTION, description="retention: write-once, the bucket needs object retention; hold: who has the right can end it"
     )
 
 
-async def _probe(folder: Path, look: Look) -> Seen:
+def _store(opening: Opening, shelf: Shelf) -> EvidenceStore:
+    return EvidenceStore(shelf, opening.build.parts.get(Ledger))
+
+
+def _folder(opening: Opening) -> EvidenceStore:
+    return _store(opening, Folder(Path(opening.settings.evidence)))
+
+
+def _gcs(opening: Opening) -> EvidenceStore:
+    return _store(opening, Gcs(opening.http("gcs"), opening.settings.gcs_bucket, opening.settings.gcs_lock))
+
+
+async def _probe_folder(store: EvidenceStore, look: Look) -> Seen:
+    folder = Path(look.settings.evidence)
+
     def write() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"doctor")
 
     await asyncio.to_thread(write)
-    return Seen(f"{folder} can be written to", may_write=True)
+    return Seen(f"evidence goes to {folder}; it is {NOT_WRITE_ONCE}", may_write=True)
 
 
-SYSTEM = SystemInfo(ClientInfo("evidence", Path, EvidenceSettings, _probe, lambda opening: Path(opening.settings.evidence)))
+async def _probe_gcs(store: EvidenceStore, look: Look) -> Seen:
+    gcs = cast("Gcs", store.shelf)
+    refuse_unlockable(await gcs.locks(look.call), gcs)
+    lacking = await gcs.may_keep(look.call)
+    kept = "write-once" if gcs.lock is Lock.RETENTION else "held, not write-once: who may change objects there can end a hold"
+    said = f"evidence goes to gs://{gcs.bucket}, {kept}"
+    return Seen(said + (f"; missing: {', '.join(lacking)}" if lacking else ""), may_write=not lacking)
+
+
+FOLDER = ClientInfo("folder", EvidenceStore, FolderSettings, _probe_folder, _folder)
+GCS = ClientInfo("gcs", EvidenceStore, GcsSettings, _probe_gcs, _gcs)
+SYSTEM = SystemInfo(Port("evidence", EvidenceStore, (FOLDER, GCS)))

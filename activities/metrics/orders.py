@@ -132,6 +132,16 @@ class StabilityVerdict(Value):
     why: str = ""
     watched: timedelta
 
+    def beside(self, other: "StabilityVerdict") -> "StabilityVerdict":
+        """Both: stable only where each is, since the later of two instants."""
+        return StabilityVerdict(
+            stable=self.stable and other.stable,
+            violated_at=max(filter(None, (self.violated_at, other.violated_at)), default=None),
+            blind_at=max(filter(None, (self.blind_at, other.blind_at)), default=None),
+            why="; ".join(filter(None, (self.why, other.why))),
+            watched=min(self.watched, other.watched),
+        )
+
 
 class Links(Value):
     """Links to the metrics, at absolute instants: they show the same in a year."""

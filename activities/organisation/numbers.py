@@ -65,6 +65,26 @@ class EvidenceNumbers(Value):
     least_probes: Some = 3  # of a provider that answers none of them
 
 
+class EvidenceHold(Value):
+    """How long evidence is kept (spec §8 S-EVID)."""
+
+    held_for: timedelta = timedelta(days=366)  # real time, at least; nobody can shorten it where the store is write-once
+
+
+class MailNumbers(Value):
+    """Letters to people outside."""
+
+    most_recipients: Some = 500  # of one letter: more are for a person, with the company's own means
+
+
+class HuntNumbers(Value):
+    """The hunt for a payload over stores of documents (spec §9.3)."""
+
+    window: timedelta = timedelta(days=30)  # how far back it is looked for
+    likeness: Annotated[float, Field(gt=0, le=1)] = 0.8  # from here on a document says the same
+    most_listed: Some = 200  # documents that are named one by one
+
+
 class Impact(Value):
     """From when on a symptom is impact on customers (spec §7.3). What a card counts as its symptoms stands on the card."""
 
@@ -75,6 +95,30 @@ class Impact(Value):
     least_requests: Amount = 50  # usual ones, in a window: with fewer, that none come says nothing
     improvement: Ratio = 0.5  # by how much it must have dropped to be called better
     worsening: Ratio = 0.5  # of what was well, or of what failed, whichever is less: so much more is clearly worse
+
+
+class Limit(Value):
+    """How far from usual something may be: above `impact` it is a symptom, up to `stable` it is as usual, between them neither."""
+
+    impact: Amount
+    stable: Amount
+    least: Amount = 0  # so many must stand behind it; with fewer it says nothing
+
+
+class CurveNumbers(Value):
+    """From when on a curve is a symptom, and until when it is one (spec §9.3, §9.6, §9.7, §9.11)."""
+
+    window: timedelta = minutes(2)  # that a rate or a share is taken over
+    spend: Limit = Limit(impact=3.0, stable=1.2)  # times the usual spend of one agent of one tenant (seed §2.6)
+    spend_floor_usd_per_h: Amount = 50  # less than that an hour is no runaway
+    unmetered: Limit = Limit(impact=1.10, stable=1.10)  # times our own count of a key's tokens: the provider's meter
+    evals: Limit = Limit(impact=0.03, stable=0.01, least=50)  # below the suite's usual score, as a share of its cases
+    eval_fresh: timedelta = timedelta(hours=2)  # an older run says nothing of now
+    answers: Limit = Limit(impact=0.05, stable=0.01, least=40)  # below the usual share of good answers
+    grounding: Limit = Limit(impact=0.10, stable=0.01, least=40)  # below the usual share of right ones, of a domain's judged cache hits
+    denied_sources: Limit = Limit(impact=0, stable=0)  # citations of a source that must not be cited
+    injected: Limit = Limit(impact=0, stable=0)  # what an injected instruction brought about
+    points: Some = 240  # at most so many instants of a wait are looked at
 
 
 class BackOff(Value):

@@ -9,9 +9,13 @@ from activities.action import Limits, Patience, Risk, Value
 from activities.metrics.slo import SloPolicy
 from activities.organisation.numbers import (
     AlertIntake,
+    CurveNumbers,
+    EvidenceHold,
     EvidenceNumbers,
     Freezing,
+    HuntNumbers,
     Impact,
+    MailNumbers,
     MitigationSettings,
     ProductionOutage,
     ProviderOutage,
@@ -33,6 +37,9 @@ class Policy(Value):
     """Every default of the spec, as a setting. Durations are policy time; `pace` says how many policy seconds pass in a real one."""
 
     pace: float = Field(default=1.0, gt=0)  # policy seconds per real second; only drills change it
+    paces: dict[str, float] = {}  # another pace in a phase, by its name; only drills have them
+    long_wait_pace: float = Field(default=0.0, ge=0)  # while something is waited for that takes longer than long_wait; 0: the phase's
+    long_wait: timedelta = timedelta(hours=6)  # as above
     least_wait_for_people: timedelta = timedelta(0)  # real time: a person's wait is never scaled below this
     mode: Literal["shadow", "live"] = (
         "shadow"  # shadow: real alerts and reads; no writes, posts or pages (the first week of an installation)
@@ -57,6 +64,9 @@ class Policy(Value):
     rhythms: dict[int, Rhythm] = RHYTHMS
     limits: Limits = Limits()
     evidence: EvidenceNumbers = EvidenceNumbers()
+    evidence_hold: EvidenceHold = EvidenceHold()
+    mail: MailNumbers = MailNumbers()
+    hunt: HuntNumbers = HuntNumbers()
     stability: Stability = Stability()
     return_steps: tuple[float, ...] = (0.1, 0.5, 1.0)  # tenants and traffic come back in these shares (INV-19)
     first_minutes: FirstMinutesDeadlines = FirstMinutesDeadlines()
@@ -66,8 +76,10 @@ class Policy(Value):
     mitigated_window: timedelta = minutes(2)  # the impact has ended when it ended for so long
     mitigated_within: timedelta = minutes(10)  # after so long a person is asked how to go on
     impact: Impact = Impact()
+    curves: CurveNumbers = CurveNumbers()
     impact_looked_at: timedelta = minutes(5)  # how often it is looked, in recovery, whether the impact is back; an alarm does so at once
     alert_clears_within: timedelta = minutes(45)  # an alert of ours that fires longer than that, on healthy metrics, is asked about
+    called_in_within: timedelta = minutes(15)  # how soon a person has begun what no playbook here does, and another one has called for
     relapses: int = Field(default=2, ge=0)  # after so many returns of the impact people carry on by hand
     provider_outage: ProviderOutage = ProviderOutage()
     freeze: Freezing = Freezing()

@@ -59,6 +59,8 @@ class Endpoint:
         with contextlib.suppress(ValueError):
             if "x-workflow-time" in headers:
                 self.world.clock.show(from_rfc3339(headers["x-workflow-time"]))
+            if "x-pace" in headers:
+                self.world.clock.go(float(headers["x-pace"]))
         self.world.advance()
         if fault and fault.mode == "fail":
             return self.face.refused(fault.status, "injected failure")
@@ -80,6 +82,8 @@ class Endpoint:
         if raw and request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             form = parse_qs(raw.decode(), keep_blank_values=True)
             query = {**query, **form}
+        elif raw and request.headers.get("content-type", "").startswith("multipart/related"):
+            body = raw
         elif raw:
             try:
                 body = json.loads(raw, parse_float=_number, parse_constant=_no_number)
@@ -156,6 +160,8 @@ def _no_number(text: str) -> float:
 def _response(reply: Reply) -> Response:
     if reply.stream is not None:
         return StreamingResponse(reply.stream, reply.status, reply.headers, "application/json")
+    if reply.content is not None:
+        return Response(reply.content, reply.status, reply.headers)
     if reply.text is not None:
         return PlainTextResponse(reply.text, reply.status, reply.headers)
     if reply.body is None:

@@ -39,12 +39,13 @@ T = TypeVar("T")
 
 @dataclass
 class Reply:
-    """What goes back: JSON, text, or lines as they come."""
+    """What goes back: JSON, text, bytes, or lines as they come."""
 
     body: Any = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     text: str | None = None
+    content: bytes | None = None
     stream: AsyncIterator[str] | None = None  # of JSON lines
 
 

@@ -15,6 +15,8 @@ PEOPLE = {
     "sam": "security",
     "kim": "deputy",
     "pat": "duty executive",
+    "fay": "finance",
+    "lou": "legal",
 }
 REGIONS = {"eu": "eu-west", "us": "us-east"}
 TOTAL_RPS = 12.0

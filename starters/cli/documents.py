@@ -1,26 +1,35 @@
-"""`incident postmortem`, `checklist`, `by-hand` and `measures`: what is printed, kept and followed. From the record: no server, no worker."""
+"""`incident postmortem`, `checklist`, `by-hand`, `measures` and `evidence`: what is printed, kept and followed.
 
+From the record: no server, no worker. Only `evidence --fetch` asks the evidence store.
+"""
+
+import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import BaseModel
+from temporalio.exceptions import ApplicationError
 
-from activities.action import Refused
+from activities.action import Call, Refused
+from activities.evidence.store import EvidenceStore
 from activities.kit.holding import Hold, Thing
+from activities.ledger.custody import Custody, ManifestLine
 from activities.ledger.database import LedgerDown
 from activities.ledger.holders import RecordedHolders
+from activities.ledger.ledger import Ledger
 from starters.cli import options
 from starters.cli.look import provenance
-from starters.cli.options import Which
+from starters.cli.options import As, Which
 from starters.cli.terminal import AsJson, draw, group, say, say_json, width
 from starters.postmortem import paper
 from starters.reading import Reader, whole
 from starters.screens import by_hand, holders
 from starters.screens import checklist as checklists
+from starters.screens import evidence as manifest
 from starters.screens.text import CliError, ago, typed
 
 app = group()
@@ -42,7 +51,10 @@ def postmortem(
     effects, dashboards = reader.effects(seen.status.incident_id), {}
     with suppress(Refused):
         dashboards = dict(options.organisation(reader).read_communications().links.dashboards)
-    house = numbers.House(options.policy(reader), options.roster(reader), dashboards)
+    kept: tuple[ManifestLine, ...] = ()
+    with suppress(LedgerDown):
+        kept = Custody(reader.ledger).lines(seen.status.incident_id)
+    house = numbers.House(options.policy(reader), options.roster(reader), dashboards, kept)
     if as_json:
         return say_json({**provenance(seen), **numbers.facts(seen.status, entries, effects, house)})
     source = f"{seen.source}, as of {seen.as_of:%Y-%m-%d %H:%M:%S} UTC"
@@ -106,16 +118,75 @@ def measures(
     if drop:
         return _drop(reader, reader.find(incident))
     seen = [whole(reader.status(reader.find(incident)))] if incident else reader.holding()
+    hidden = [] if incident else [one for one in seen if one.status.restricted and one.status.in_force]
+    seen = [one for one in seen if one not in hidden]
     found = by_hand.standing(one.status for one in seen)
     if as_json:
-        return say_json({"read": [provenance(one) for one in seen], "in_force": [by_hand.told(one) for one in found]})
+        return say_json(
+            {"read": [provenance(one) for one in seen], "in_force": [by_hand.told(one) for one in found], "restricted": len(hidden)}
+        )
     lines = by_hand.everywhere(found, datetime.now(UTC), commands)
+    if hidden:
+        lines += by_hand.comment(f"beside these, {len(hidden)} restricted incidents have measures in force: page Security")
     together = holders.shared(_held(reader))
     lines += [line for said in together for line in by_hand.comment(said)] if commands else together
     for one in seen:
         if one.status.in_force:
             lines += by_hand.comment(f"{one.status.incident_id}: from {one.source}, {ago(datetime.now(UTC) - one.as_of)}")
     return print("\n".join(lines))
+
+
+@app.command()
+def evidence(
+    incident: Which = "",
+    fetch: Annotated[str, typer.Option(metavar="SHA256", help="Write this piece to --output. That you looked at it is kept.")] = "",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file for --fetch.")] = None,
+    as_: As = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show the manifest of an incident's evidence: what was kept, where, its hash, until when, and who has handled it."""
+    reader = options.reader()
+    which = reader.find(incident)
+    if fetch:
+        return _fetch(reader, which, fetch, output, options.speaker(reader, as_))
+    try:
+        lines = Custody(reader.ledger).lines(which)
+    except LedgerDown as down:
+        raise CliError(f"the manifest cannot be read: {down}", "incident doctor") from None
+    if as_json:
+        return say_json({"incident_id": which, "evidence": [line.model_dump(mode="json") for line in lines]})
+    if not lines:
+        return say(f"nothing is on the manifest of {which}")
+    for line in lines:
+        for said in manifest.in_words(line):
+            print(said)
+    loose = sum(not line.write_once for line in lines)
+    return say(f"{len(lines)} pieces of evidence; {loose} of them are not write-once" if loose else f"{len(lines)} pieces of evidence")
+
+
+def _fetch(reader: Reader, incident: str, sha256: str, output: Path | None, by: str) -> None:
+    if output is None:
+        raise CliError("--fetch needs a file to write to", f"{typed('evidence', incident, '--fetch', sha256)} --output FILE")
+    if output.exists():
+        raise CliError(f"{output} is there already; evidence is written over nothing")
+    content = asyncio.run(_read(reader, incident, sha256, by))
+    with output.open("xb") as file:
+        file.write(content)
+    return say(f"{output}: {len(content)} bytes; it is on the manifest that {by} has looked at it")
+
+
+async def _read(reader: Reader, incident: str, sha256: str, by: str) -> bytes:
+    from worker.wiring import building  # noqa: PLC0415 - opens clients, which no other command of these does
+
+    call = Call(incident_id=incident, key=f"{incident}/evidence/{sha256}/0", at=datetime.now(UTC))
+    async with AsyncExitStack() as stack:
+        try:
+            store: EvidenceStore = building(reader.settings, stack, {Ledger: reader.ledger}).part(EvidenceStore)
+            return await store.read(call, sha256, by=f"{by} (self-declared)")
+        except ApplicationError as no:
+            raise CliError(no.message, "incident doctor") from None
+        except OSError as away:
+            raise CliError(f"the evidence store does not answer: {away}", "incident doctor") from None
 
 
 def _held(reader: Reader) -> Mapping[Thing, Sequence[Hold]]:

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from starters.gameday.processes import DidNotStart, Processes, free_ports, tool
-from starters.gameday.scenario import Deed, Options
+from starters.gameday.scenario import SCENARIOS, Deed, Options
 from worker.settings import Settings
 from worker.systems import practice
 from workflows.engine.record.recorder import ATTRIBUTES
@@ -79,7 +79,7 @@ def raise_stage(home: Path, options: Options, services: tuple[str, str]) -> Stag
         raise DidNotStart("there is no `temporal` program here: pip install 'incident-playbooks[practice]', or `make demo` in a checkout")
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    names = ("temporal", "ui", "http", "practice", "receiver", "metrics")
+    names = ("temporal", "ui", "http", "practice", "receiver", "metrics", "smtp")
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     environment = _written(home, ports, options, services)
     settings = Settings(**{name.removeprefix("INCIDENT_").lower(): value for name, value in environment.items()})  # type: ignore[arg-type]
@@ -109,7 +109,8 @@ def _start(stage: Stage, options: Options, services: tuple[str, str]) -> None:
         "practice",
         [*python, "practice", "--port", ports["practice"], "--seed", str(options.seed), "--pace", str(options.pace),
          "--state", str(home / "practice"), *(word for path in RULES for word in ("--rules", str(path))),
-         "--receiver", f"http://{LOOPBACK}:{ports['receiver']}/alerts/alertmanager", "--service", ROUTE, "--services", ",".join(services)],
+         "--receiver", f"http://{LOOPBACK}:{ports['receiver']}/alerts/alertmanager", "--service", ROUTE, "--services", ",".join(services),
+         "--smtp-port", ports["smtp"]],
     )  # fmt: skip
     stage.wait_for("temporal")
     processes.start("worker", [*python, "worker"])
@@ -128,7 +129,7 @@ def _written(home: Path, ports: dict[str, int], options: Options, services: tupl
     (home / "codes").write_text(secrets.token_hex(32))
     text = ORGANISATION.read_text()
     for plain, ours in (
-        ("pace = 1.0", f"pace = {options.pace}"), ('mode = "live"', f'mode = "{"shadow" if options.shadow else "live"}"'),
+        ("pace = 1.0", _pace(options)), ('mode = "live"', f'mode = "{"shadow" if options.shadow else "live"}"'),
         ("least_wait_for_people = 0", f"least_wait_for_people = {60.0 if options.mine else 20.0}"),
         ("[services.api]", f"[services.{services[0]}]"), ("acme/api", f"acme/{services[0]}"),
         ("[services.orchestrator]", f"[services.{services[1]}]"), ("acme/orchestrator", f"acme/{services[1]}"),
@@ -141,10 +142,20 @@ def _written(home: Path, ports: dict[str, int], options: Options, services: tupl
         "temporal_address": f"{LOOPBACK}:{ports['temporal']}", "ui_url": f"http://{LOOPBACK}:{ports['ui']}",
         "ledger_url": f"sqlite:///{home / 'ledger.db'}", "organisation": str(home / "organisation.toml"), "evidence": str(home / "evidence"),
         "codes_secret": f"file:{home / 'codes'}", "alert_port": str(ports["receiver"]), "alert_token": token,
+        "smtp_address": f"{LOOPBACK}:{ports['smtp']}", "smtp_tls": "none", "smtp_from": "incidents@example.com",
     }  # fmt: skip
     environment = {f"INCIDENT_{name.upper()}": value for name, value in said.items()}
     (home / "settings.env").write_text("".join(f"{name}={value}\n" for name, value in environment.items()))
     return environment
+
+
+def _pace(options: Options) -> str:
+    """The pace of each phase, as keys of the policy."""
+    scenario = SCENARIOS[options.playbook]
+    slow = {phase.value: min(pace, options.pace) for phase, pace in scenario.paces.items()}
+    named = ", ".join(f"{phase} = {pace}" for phase, pace in slow.items())
+    longest = max(scenario.long_wait_pace, options.pace)
+    return f"pace = {options.pace}\npaces = {{ {named} }}\nlong_wait_pace = {longest}"
 
 
 def _answers(port: int) -> bool:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
+from activities.ledger.custody import ManifestLine
 from activities.ledger.effects import Done
 from activities.ledger.entry import Entry
 from starters.postmortem.paper import code, listing, text
@@ -41,6 +42,17 @@ def blocks(status: Status, entries: Sequence[Entry], effects: Sequence[Done], da
         "by_hand": ((f"- {text(done.verb)}: {code(typed)}" for done in effects for typed in done.by_hand), "- nothing was changed"),
     }
     return {name: "\n".join(lines).rstrip("\n") or otherwise for name, (lines, otherwise) in parts.items()}
+
+
+def evidence(manifest: Sequence[ManifestLine]) -> str:
+    """What was kept, where, under which hash, and who has handled it. Never what it holds."""
+    lines = (
+        f"- {_clock(line.at)} {text(line.asset)}, {line.bytes} bytes, sha256 {code(line.sha256)}, at {code(line.location)}; "
+        f"{text(line.protection)}; until {line.held_until:%Y-%m-%d}; "
+        + ", ".join(f"{one.act} {_clock(one.at)} by {text(one.who)}" for one in line.custody)
+        for line in manifest
+    )
+    return "\n".join(lines) or "- nothing is on the manifest"
 
 
 def _links(status: Status, entries: Iterable[Entry], effects: Iterable[Done], dashboards: Mapping[str, str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from pydantic import JsonValue
 
 from activities.action import Refused, Role
+from activities.ledger.custody import ManifestLine
 from activities.ledger.effects import PROVEN, Done
 from activities.ledger.entry import Entry
 from activities.organisation.business_days import business_days_after, day_of
@@ -16,11 +17,12 @@ from workflows.status import ItemState, Status
 
 
 class House(NamedTuple):
-    """Whose document it is: the policy's numbers, the roster, the dashboards."""
+    """Whose document it is: the policy's numbers, the roster, the dashboards; and the manifest of what was kept as evidence."""
 
     policy: Policy = Policy()
     roster: Roster = Roster()
     dashboards: dict[str, str] = {}
+    evidence: tuple[ManifestLine, ...] = ()
 
 
 DEFAULTS = House()
@@ -46,6 +48,7 @@ def facts(status: Status, entries: Sequence[Entry], effects: Sequence[Done], hou
         "effects": sum(done.outcome in PROVEN for done in effects),
         "effects_not_proven": sum(done.outcome not in PROVEN for done in effects),
         "follow_ups": len(status.follow_ups),
+        "evidence": [line.model_dump(mode="json") for line in house.evidence],
     }
 
 
@@ -73,7 +76,7 @@ def impact(status: Status, entries: Iterable[Entry]) -> dict[str, float | None]:
 
     tenants = max(map(int, told("tenants")), default=None)
     ended = status.mitigated_at or status.resolved_at
-    lasted = (ended - (status.started_at or status.declared_at)).total_seconds() / 60 * status.pace if ended else None
+    lasted = status.policy_time(status.started_at or status.declared_at, ended).total_seconds() / 60 if ended else None
     return {
         "minutes": round(lasted, 1) if lasted is not None else None,
         "tenants": tenants,

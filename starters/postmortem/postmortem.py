@@ -11,7 +11,8 @@ from activities.ledger.entry import Entry
 from starters.postmortem import attachments, paper
 from starters.postmortem.numbers import DEFAULTS, House, deadline, impact, times
 from starters.postmortem.paper import text
-from starters.screens.checklist import in_words
+from starters.screens import checklist
+from starters.screens.curve import chart, in_words
 from starters.screens.text import span
 from workflows.incident import QuestionKind, QuestionState
 from workflows.status import ItemState, Status, StepState, Task
@@ -52,6 +53,9 @@ Dashboards, traces, diffs, PRs:
 
 {links}
 
+### Evidence
+{evidence}
+
 ### Questions and decisions
 {decisions}
 
@@ -87,6 +91,7 @@ def draft(
         "remediations": "\n".join(_to_do(task, status, house) for task in (*status.follow_ups, *status.tasks))
         or "- [ ] nothing came out of the playbook — Owner — date",
         **attachments.blocks(status, entries, effects, house.dashboards),
+        "evidence": attachments.evidence(house.evidence),
     }
     return paper.renewed(before, blocks, SKELETON, title=text(f"{status.incident_id} {status.title}"))
 
@@ -113,11 +118,16 @@ def _summary(status: Status) -> str:
         f" | {'from declaration' if name == 'acknowledge' else 'from onset'} |"
         for name, gap in zip(("detect", "acknowledge", "mitigate", "resolve"), times(status).values(), strict=True)
     ]
-    pace = [f"\nDurations are real time; the pace was ×{status.pace:g}."] if status.pace != 1 else []
+    pace = [f"\nDurations are real time; the pace was {_paces(status)}."] if status.pace != 1 else []
     because = f" {status.severity.label} because {text('; '.join(status.because))}." if status.because else ""
     outcome = f" Outcome: {text(status.outcome)}." if status.outcome else ""
     reported = f"{text(status.title)} on {text(status.service or 'an unknown scope')}, reported by {text(status.source or 'a person')}"
     return "\n".join([f"{reported} with {status.alerts} alerts.{because}{outcome}", "", "| | | |", "|---|---|---|", *rows, *pace])
+
+
+def _paces(status: Status) -> str:
+    """The paces of a drill, in the order in which they held."""
+    return ", then ".join(f"×{pace:g}" for _, pace in status.paces) or f"×{status.pace:g}"
 
 
 def _impact(status: Status, entries: Sequence[Entry]) -> str:
@@ -134,8 +144,16 @@ def _impact(status: Status, entries: Sequence[Entry]) -> str:
         [
             *(f"- {name}: {form.format(value) if value is not None else 'not measured'}" for (name, form), value in known),
             *(f"- {name}: {text(said)}" for name, said in words if said),
+            *_drawn(status),
         ]
     )
+
+
+def _drawn(status: Status) -> list[str]:
+    """The curve that matters, over the whole incident."""
+    if status.curve is None or not (drawn := chart(status.curve)):
+        return []
+    return ["", f"The {status.curve.name}, {text(in_words(status.curve))} at the end:", "", paper.listing(list(drawn), "text")]
 
 
 def _timeline(entries: Sequence[Entry]) -> str:
@@ -176,7 +194,7 @@ def _went_badly(status: Status, entries: Sequence[Entry], effects: Sequence[Done
     unverified = sum(not given.verified for q in status.questions for given in q.answers)
     overdue = sum(entry.kind == "overdue" for entry in entries)
     return [
-        *(f"first 15 minutes: {text(in_words(tick))}" for tick in status.checklist if tick.state in (ItemState.MISSED, ItemState.LATE)),
+        *(f"first 15 minutes: {text(checklist.in_words(tick))}" for tick in status.checklist if tick.state in (ItemState.MISSED, ItemState.LATE)),
         *([f"longest wait for an answer: {span(longest)}, question {number}"] if longest is not None else []),
         *(f"question {q.number} was {q.state}: {text(q.asks)}" for q in status.questions
           if q.state in (QuestionState.EXPIRED, QuestionState.DECLINED) or (q.kind is QuestionKind.REPAIR and not q.open)),

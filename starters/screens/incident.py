@@ -10,6 +10,7 @@ from rich.text import Text
 
 from activities.action import Role
 from starters.screens.checklist import counted
+from starters.screens.curve import in_words, sparkline
 from starters.screens.layout import USUAL, continued, cut, ends, roles, row, to_answer, wrapped
 from starters.screens.text import ago, clock, plain, span, typed
 from workflows.engine.record.details import ICONS, banner
@@ -101,8 +102,17 @@ class _Screen:
         ):
             if said:
                 yield from self.lines(f"{name}: {plain(said)}{more if name == 'hypothesis' else ''}", most=1)
+        if status.curve is not None and status.curve.points:
+            said = in_words(status.curve)
+            drawn = sparkline(status.curve, max(self.width - len(said) - len(status.curve.name) - 6, 10))
+            yield row(f"{status.curve.name}: {drawn}  {said}", self.width, "cyan")
         for one in status.suspects if self.full else status.suspects[:2]:
             yield from self.lines(f"suspect: {plain(one.in_words())}", most=1)
+        for called in status.called_in:
+            now = called.outcome or called.waiting_for or called.phase.title
+            yield from self.lines(
+                f"called in: §{called.section} {plain(called.title)} ({plain(called.why)}): {called.state}, {plain(now)}", most=1
+            )
         if status.paused_by:
             yield row(
                 f"॥ PAUSED by {plain(status.paused_by)}: automation watches and sends updates, and changes nothing", self.width, "yellow"

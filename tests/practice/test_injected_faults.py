@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -12,6 +11,7 @@ import pytest
 from practice.http.app import FACES
 from practice.world.stage import Stage, staged
 from tests.practice.agents import examples as agents
+from tests.practice.examples import Example, records
 
 WRITING = [route.name for face in FACES if not face.control for route in face.routes if route.writes]
 ONE_READ_PER_FACE = {
@@ -26,19 +26,13 @@ ONE_READ_PER_FACE = {
     "kubernetes.deployments.get": "/k8s/eu-west/apis/apps/v1/namespaces/default/deployments/orchestrator",
     "platform.regions.get": "/platform/v1/services/api/regions",
     "edge.status": "/edge/api/regions/eu-west/status",
+    "egress.hosts.get": "/egress/v1/hosts/evil.example",
+    "ui.render.get": "/ui/v1/render/chat",
+    "search.stores.list": "/search/v1/stores",
+    "gcs.buckets.get": "/gcs/storage/v1/b/evidence",
     "run.services.get": "/run/v2/projects/acme/locations/eu-west/services/api",
     **agents.READS,
 }
-
-
-@dataclass
-class Example:
-    """A request that would succeed and change something."""
-
-    method: str
-    path: str
-    json: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 async def examples(stage: Stage) -> dict[str, Example]:
@@ -77,6 +71,7 @@ async def examples(stage: Stage) -> dict[str, Example]:
 
     put_policy = {k: v for k, v in policy.items() if k not in ("etag", "changed_by")} | {"max_attempts": 2}
     return {
+        **await records(stage),
         "llm.routes.weights": Example(
             "PUT", "/llm/v1/routes/chat/weights", weights | {"epoch": 2, "weights": {"aurora": 0.5, "borealis": 0.5}},
             {"If_Match": leased["etag"]},

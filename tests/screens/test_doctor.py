@@ -15,6 +15,7 @@ from activities.ledger.ledger import Ledger
 from activities.organisation.communications import DASHBOARDS
 from activities.organisation.organisation import Organisation
 from practice.http.server import serve
+from practice.stores.mail import mail_server
 from practice.world.world import World
 from starters.cli import doctor
 from tests.stage.organisation import ORGANISATION, stage_settings
@@ -31,8 +32,8 @@ async def settings(tmp_path: Path) -> AsyncIterator[Any]:
     world = World(seed=7, following=True, state=tmp_path / "practice")
     world.clock.show(world.clock.now() + 120)
     world.advance()
-    async with serve(world) as url:
-        yield stage_settings(url, tmp_path, organisation)
+    async with serve(world) as url, mail_server(world) as smtp:
+        yield stage_settings(url, tmp_path, organisation).model_copy(update={"smtp_address": smtp, "smtp_tls": "none"})
 
 
 async def probed(settings: Any) -> dict[str, Capability]:
@@ -124,8 +125,9 @@ def test_the_six_dashboards_are_wanted_by_name(tmp_path: Path) -> None:
 async def test_a_folder_for_evidence_that_cannot_be_written_is_found_before_it_is_needed(settings: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     broken = await probed(settings.model_copy(update={"evidence": tmp_path / "file" / "below"}))
-    assert broken["evidence"].standing is Standing.BROKEN
-    assert (await probed(settings))["evidence"].standing is Standing.READY
+    assert broken["folder"].standing is Standing.BROKEN
+    folder = (await probed(settings))["folder"]
+    assert folder.standing is Standing.READY and "not write-once" in folder.said
     assert list((tmp_path / "evidence").iterdir()) == []
 
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from starters.postmortem import paper, postmortem
+from starters.postmortem import numbers, paper, postmortem
 from starters.screens.text import CliError
 from tests.screens import situations
-from tests.screens.test_postmortem import BLOCKS, drafted, effect
+from tests.screens.test_postmortem import BLOCKS, PIECE, drafted, effect
 
 DRAFT = drafted()
 SENTENCE = "We are sorry, {n}."
@@ -27,7 +27,7 @@ def renewed(before: str) -> str:
     )  # fmt: skip
     entries = [entry.model_copy(update={"text": f"again: {entry.text}", "kind": "paged"}) for entry in situations.lines()]
     other = effect().model_copy(update={"verb": "models.shift", "by_hand": ("another command",), "after": {"on": "other"}})
-    return postmortem.draft(status, entries, [other], before)
+    return postmortem.draft(status, entries, [other], before, house=numbers.House(evidence=(PIECE,)))
 
 
 def outside(document: str) -> str:

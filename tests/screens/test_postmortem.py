@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.action import Risk, Role
+from activities.ledger.custody import Handled, ManifestLine
 from activities.ledger.effects import Done
 from activities.ledger.entry import Entry
 from activities.organisation.communications import DASHBOARDS
@@ -19,9 +20,16 @@ from tests.screens.situations import at
 
 HEADINGS = tuple(line for line in seed.code("4.2").splitlines() if line.startswith("## "))
 BLOCKS = [
-    "head", "summary", "impact", "timeline", "causes", "experience", "remediations", "links", "decisions", "comms", "measures", "effects",
-    "diffs", "by_hand",
+    "head", "summary", "impact", "timeline", "causes", "experience", "remediations", "links", "evidence", "decisions", "comms", "measures",
+    "effects", "diffs", "by_hand",
 ]  # fmt: skip
+
+
+PIECE = ManifestLine(
+    incident_id=situations.OVER, asset="session/s-17", at=at(5), collector="automation (agents.export)", sha256="ab" * 32, bytes=812,
+    location="gs://evidence/x#7", write_once=True, protection="write-once until 2027-11-30", held_until=at(5),
+    custody=(Handled(at=at(5), act="taken", who="automation (agents.export)"), Handled(at=at(9), act="looked at", who="sam")),
+)  # fmt: skip
 
 
 def effect(outcome: str = "done") -> Done:
@@ -190,3 +198,16 @@ def test_an_incident_that_is_not_over_gets_a_draft_too() -> None:
     assert "not known before it is resolved" in text
     assert "nothing is on the record" in text
     assert numbers.facts(situations.asking(), (), ())["resolved_seconds"] is None
+
+
+def test_it_lists_the_evidence_with_its_custody_and_never_what_it_holds() -> None:
+    text = postmortem.draft(situations.over(), [], [], house=numbers.House(evidence=(PIECE,)))
+    tail = text[text.index("### Evidence") : text.index("### Questions")]
+    for fact in (
+        "session/s-17, 812 bytes",
+        "ab" * 32,
+        "gs://evidence/x#7",
+        "write-once until 2027-11-30",
+        "looked at 11-23 10:11:00 by sam",
+    ):
+        assert fact in tail.replace("\\", ""), fact

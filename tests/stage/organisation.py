@@ -85,8 +85,20 @@ tries = 0
 longest_pause = 10
 heartbeat = 900
 """
+# Further people, for stories in which Security, Finance or Legal have a word: `policy=brisk(more=OTHERS)`.
+OTHERS = "".join(
+    f"""
+[people.{name}]
+roles = ["{role}"]
+email = "{name}@example.com"
+slack = "U_{name.upper()}"
+pager = "P_{name.upper()}"
+"""
+    for name, role in (("sam", "security_lead"), ("fay", "finance"), ("lou", "legal"))
+)
 ROLES = {
     "incident_commander": "dana", "ops_lead": "lee", "comms_lead": "noor", "ai_ml_lead": "ravi", "deputy": "kim", "duty_executive": "pat",
+    "security_lead": "sam", "finance": "fay", "legal": "lou",
 }  # fmt: skip
 
 

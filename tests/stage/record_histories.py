@@ -1,4 +1,4 @@
-"""`python -m tests.stage.record_histories`: record what `test_histories.py` replays. Run it when a playbook's commands change on purpose.
+"""`python -m tests.stage.record_histories [NAME …]`: record what `test_histories.py` replays. Run it when a playbook's commands change on purpose.
 
 A change that makes an old history fail would wedge every incident in flight: deploy it under `workflow.patched`, or drain first (ADR 10).
 """
@@ -77,6 +77,20 @@ async def false_alarm(stage: Drill) -> RunningIncident:
     return incident
 
 
+async def called_in(stage: Drill) -> RunningIncident:
+    """A bad revision; another playbook is called in, which people carry on with by hand."""
+    (await stage.http.post("/practice/deploys", json={"service": "api", "error_rate": 0.4})).raise_for_status()
+    stage.forward(180)
+    await stage.env.sleep(timedelta(seconds=180))
+    incident = await stage.declare("ProductionOutage", service="api")
+    await incident.commanded()
+    fields = {"playbook": "llm_provider_outage"}
+    await incident.say("do", {"by": "dana", "procedure": "call-in", "fields": fields, "reason": "the orchestrator times out"})
+    await incident.hears("§2.2 LLM provider outage")
+    await incident.ends({"models.route on route/api": "hand_over"})
+    return incident
+
+
 async def budget_waived(stage: Drill) -> RunningIncident:
     """The error budget is exhausted; changes halt until the commander waives it. An hour of history is enough here."""
     with stage.settings.organisation.open("a") as organisation:
@@ -96,14 +110,18 @@ SCENES: dict[str, Callable[[Drill], Awaitable[RunningIncident]]] = {
     "llm_provider_outage-stood-down": declined,
     "production_outage-resolved": rolled_back,
     "production_outage-false-alarm": false_alarm,
+    "production_outage-called-in": called_in,
     "slo_burn-waived": budget_waived,
     "triage-answered": triaged,
 }
 
 
-async def record() -> None:
+async def record(*only: str) -> None:
+    """Record every scene, or those of these names."""
     HISTORIES.mkdir(exist_ok=True)
     for name, scene in SCENES.items():
+        if only and name not in only:
+            continue
         for again in range(TRIES):
             try:
                 await _record(name, scene)
@@ -127,6 +145,6 @@ async def _record(name: str, scene: Callable[[Drill], Awaitable[RunningIncident]
 
 
 if __name__ == "__main__":
-    asyncio.run(record())
+    asyncio.run(record(*sys.argv[1:]))
     sys.stdout.flush()
     os._exit(0)

@@ -15,6 +15,7 @@ from typing import Any
 
 from activities.action import Order, Value
 from activities.edge.health import HealthMap
+from activities.metrics.curves import CurveReading
 from activities.metrics.onset import Onset
 from activities.metrics.telemetry import BlastRadius, EstimateQuality, ServiceHealth, Surface
 from activities.models.candidates import Probed
@@ -138,6 +139,8 @@ def judged(order: Order, answer: object, policy: Policy, at: datetime) -> Iterat
         case WriteGate(safety=safety), _ if isinstance(of := getattr(order, "of", None), WriteGateOf) and safety is not WriteSafety.UNKNOWN:
             unsafe = safety is WriteSafety.UNSAFE
             yield TriggerEvidence(of=f"service/{of.service}", says="; ".join(answer.why_unsafe()), shows=unsafe, at=at)
+        case CurveReading(), _ if answer.ill or answer.well:
+            yield TriggerEvidence(of=f"curve/{answer.curve}/{answer.service}", says=answer.in_words, shows=bool(answer.ill), at=answer.at)
         case Calls(), _:
             for name in dict.fromkeys(line.provider for line in answer.lines):
                 if (n := answer.n(name)) >= provider.least_calls:

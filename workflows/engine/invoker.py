@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
 
 from activities.action import A, Action, Call, Effect, Grant, Limits, O, Order, Patience, Risk, Verb, action_of, answer_of
 from activities.kit.holding import Contender
+from activities.metrics.curves import CurveReading
 from activities.metrics.orders import BlastRadius, Surface
 from workflows.engine.state import IncidentState
 from workflows.engine.unasked import Unasked
@@ -20,6 +22,14 @@ from workflows.errors import ApprovalEnded, NeedsApproval, NotSentInShadow, Retr
 from workflows.people.background import settled, shared
 from workflows.severity.readings import Reading
 from workflows.status import Step, StepState
+
+
+@dataclass
+class Pulse:
+    """What is under way of an incident, whichever of its playbooks began it."""
+
+    short: int = 0  # activities that end in a moment
+    began_at: datetime | None = None
 
 
 class Invoker:
@@ -34,18 +44,29 @@ class Invoker:
         self._keys = keys or state.id
         self.counts: dict[str, int] = defaultdict(int, counts or {})
         self.unasked = Unasked(state, self)
-        self._short = 0  # how many activities are under way that end in a moment
-        self.began_at: datetime | None = None  # the latest workflow task in which an activity was begun
+        self._pulse = Pulse()
         # One change at a time per system: two of our own branches must not race for the same route or policy.
         self.one_at_a_time: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         # While a plan is made beside the incident: every reading that was begun, by verb and order.
         self.readings: dict[tuple[str, str], asyncio.Task[Any]] | None = None
         self.shares: Invoker | None = None  # a plan: whose readings are as good as its own
 
+    def beside(self, state: IncidentState) -> "Invoker":
+        """The same, for a playbook that was called in: it counts on, and takes turns with us."""
+        other = Invoker(state, keys=self._keys)
+        other.counts, other._pulse, other.one_at_a_time = self.counts, self._pulse, self.one_at_a_time
+        other.readings, other.shares = self.readings, self.shares
+        return other
+
     @property
     def at_rest(self) -> bool:
         """Whether nothing is under way but waits: timers, people, and activities that may take minutes."""
-        return not self._short
+        return not self._pulse.short
+
+    @property
+    def began_at(self) -> datetime | None:
+        """The latest workflow task in which an activity was begun."""
+        return self._pulse.began_at
 
     def risk(self, verb: Verb[O, Any], order: Order) -> Risk:
         """The class of this very order; a question's, when automation's caps are used up or nothing shows that it is needed (spec §2.4)."""
@@ -112,7 +133,7 @@ class Invoker:
             write_access=state.policy.may_write_to, concern=state.card.concern,
         )  # fmt: skip
         short = action.patience in (Patience.READ, Patience.CHANGE)
-        self._short += short
+        self._pulse.short += short
         reading = (action.name, order.digest(action.name))
         known = (self.shares.readings or {}).get(reading) if self.shares and not action.writes else None
         work = known or self._begin(action, order, call, summary)
@@ -128,7 +149,7 @@ class Invoker:
         except ActivityError as failure:
             raise _retries_exhausted(failure) from failure
         finally:
-            self._short -= short
+            self._pulse.short -= short
         self._learn(verb, order, answer, call.at)
         return answer
 
@@ -139,12 +160,14 @@ class Invoker:
             if isinstance(answer, BlastRadius):
                 state.measured(answer)
             state.judge(answer, order.window)
+        if isinstance(answer, CurveReading) and answer.curve is state.card.curve and answer.service == state.incident.service:
+            state.draw(answer)
         for symptom in state.evidence.take(verb, order, answer, state.policy, at):
             state.note("evidence", f"{symptom.of}: {symptom.says}")
 
     def _begin(self, action: Action, order: Order, call: Call, summary: str) -> asyncio.Task[RawValue]:
         tries = self._state.policy.patience[action.patience]
-        self.began_at = workflow.now()
+        self._pulse.began_at = workflow.now()
         work: asyncio.Task[RawValue] = workflow.start_activity(
             action.name,
             args=[order, call],

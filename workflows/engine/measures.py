@@ -78,13 +78,21 @@ def lift_question(
 class Measures:
     """Registered before the impose call, so that a try whose reply was lost can still be lifted."""
 
-    def __init__(self) -> None:
+    def __init__(self, within: "Measures | None" = None) -> None:
+        """`within`: those of the incident, when a playbook that was called in begins its own."""
         self._imposed: list[Imposed] = []
+        self._within, self._children = within, list[Measures]()
+        self.lent = within is not None  # they are the called-in playbook's to lift, as long as it runs
+        if within is not None:
+            within._children.append(self)
 
     def register(self, measure: Measure[Any], order: Imposition, at: datetime) -> Imposed:
         """It may be in force from now on."""
-        imposed = Imposed(len(self._imposed) + 1, measure, order, at)
+        everything = self._within or self
+        imposed = Imposed(len(everything._imposed) + 1, measure, order, at)
         self._imposed.append(imposed)
+        if everything is not self:
+            everything._imposed.append(imposed)
         return imposed
 
     @property
@@ -94,16 +102,17 @@ class Measures:
 
     def liftable(self, *, on_abort: bool = False) -> list[Imposed]:
         """What may be lifted, latest first. Sticky ones are never lifted on abort; the freeze only after the stability gate."""
+        lent = {i.number for child in self._children if child.lent for i in child._imposed}
         return [i for i in self.standing if not i.held_by and not i.measure.until_stable and not i.measure.own_end
-                and not (on_abort and i.measure.sticky)]  # fmt: skip
+                and not (on_abort and i.measure.sticky) and i.number not in lent]  # fmt: skip
 
     def until_stable(self) -> list[Imposed]:
         """What is lifted last, when the stability gate has passed."""
         return [i for i in self.standing if not i.held_by and i.measure.until_stable]
 
     def of(self, measure: Measure[Any]) -> list[Imposed]:
-        """The standing impositions of one measure, latest first."""
-        return [i for i in self.standing if i.measure is measure or i.measure.name == measure.name]
+        """The standing impositions of one measure in the whole incident, latest first."""
+        return [i for i in (self._within or self).standing if i.measure is measure or i.measure.name == measure.name]
 
     def unheld(self) -> list[Imposed]:
         """What keeps the incident from resolving. What was only noted does not: it is not there."""

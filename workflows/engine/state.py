@@ -11,9 +11,11 @@ from typing import Any
 from temporalio import workflow
 
 from activities.action import OURS, Action, Effect, Patience, Risk, Role
+from activities.kit.words.code_names import code_name
+from activities.metrics.curves import CurveReading
 from activities.metrics.orders import BlastRadius
 from activities.organisation.policy import Policy
-from activities.texts.wording import TRACE_LABELS, code_name, traces
+from activities.texts.wording import TRACE_LABELS, traces
 from workflows.engine.evidence import EvidenceBook
 from workflows.engine.measures import Measures
 from workflows.engine.record.timeline import Timeline
@@ -25,8 +27,9 @@ from workflows.severity.adjustment import Observation, SeverityHistory
 from workflows.severity.classify import classify
 from workflows.severity.facts import Facts, Quality
 from workflows.severity.readings import Reading, facts_of
-from workflows.status import ItemStatus, Planned, Step, StepState, Suspect, Task
+from workflows.status import CalledPlaybook, DrawnCurve, ItemStatus, Planned, Step, StepState, Suspect, Task, policy_time
 
+MOST_POINTS, RECENT_POINTS = 120, 40  # of a curve that are kept; of these the newest are all kept
 MOST_TRACES = 20  # trace ids that are shown: the newest
 
 
@@ -37,6 +40,7 @@ class IncidentState:
         self.id = incident_id
         self.playbook = playbook
         self.card = card
+        self.called_for = ""  # why it was called in, where another playbook was first
         self.incident = Incident()
         self.rehearsing = False  # a plan: reads are real; changes and waits are only noted
         self.policy = Policy()
@@ -49,6 +53,7 @@ class IncidentState:
         self.evidence = EvidenceBook()
         self.blast_radius = ""  # who is hit, as it was measured last
         self._radius: BlastRadius | None = None
+        self.curve: DrawnCurve | None = None
         self.evidence_about: tuple[str, ...] = ()  # what must be seen to be ill, where it is not the service itself: `provider/aurora`
         self.severity_history = SeverityHistory(at)
         self.severity = self.peak_severity = card.floor if card.sure else worst(card.floor, UNSURE)
@@ -93,6 +98,9 @@ class IncidentState:
         self.relapse = ""  # what was seen when the impact came back in recovery; empty: it is not back
         self.relapses = 0
         self.symptom_ended = ""  # what the metrics showed, in mitigation, while people were still asked about the symptom
+        self.children: list[IncidentState] = []  # the playbooks that were called in
+        self.usual_pace = 1.0
+        self.paces: list[tuple[datetime, float]] = []  # from when on policy time goes at which pace; a drill changes it
         self.narrow_actions: list[datetime] = []
         self._suppressed: set[str] = set()
 
@@ -113,7 +121,8 @@ class IncidentState:
     @property
     def about(self) -> tuple[str, ...]:
         """What must be seen to be ill, one of these, before automation changes anything alone."""
-        return self.evidence_about or (f"service/{self.incident.service}",)
+        service, curve = self.incident.service, self.card.curve
+        return self.evidence_about or (f"service/{service}" if curve is None else f"curve/{curve}/{service}",)
 
     @property
     def shadow(self) -> bool:
@@ -145,6 +154,37 @@ class IncidentState:
             return ""
         self.note("blast radius", self.blast_radius)
         return self.blast_radius
+
+    def begin_at(self, pace: float) -> None:
+        """The pace of an incident from its declaration on (a drill)."""
+        self.usual_pace = self.policy.pace
+        if pace != self.policy.pace:
+            self.policy = self.policy.model_copy(update={"pace": pace})
+            self.paces = [(self.declared_at, pace)]
+
+    def go_at(self, pace: float) -> None:
+        """Policy time goes at another pace from now on (a drill)."""
+        if pace != self.policy.pace:
+            self.paces = [*(self.paces or [(self.declared_at, self.policy.pace)]), (workflow.now(), pace)]
+            self.policy = self.policy.model_copy(update={"pace": pace})
+            self.note("pace", f"one real second is {pace:g} s of policy time")
+
+    def policy_time(self, start: datetime, end: datetime) -> timedelta:
+        """How much policy time lies between two real instants."""
+        return policy_time(self.paces or [(start, self.policy.pace)], start, end)
+
+    @property
+    def first_pace(self) -> Policy:
+        """The policy at the pace at which the incident began: what was due then stays due then."""
+        return self.policy.model_copy(update={"pace": self.paces[0][1]}) if self.paces else self.policy
+
+    def draw(self, reading: CurveReading) -> None:
+        """Keep one more point of the curve that matters."""
+        drawn = self.curve or DrawnCurve(name=reading.curve, unit=reading.unit)
+        points = [*drawn.points, (reading.at, reading.shown)]
+        if len(points) > MOST_POINTS:
+            points = [*points[:-RECENT_POINTS:2], *points[-RECENT_POINTS:]]
+        self.curve = DrawnCurve(name=drawn.name, unit=drawn.unit, usual=reading.usual, points=points)
 
     def task(self, text: str, owner: Role, by_hand: tuple[str, ...] = ()) -> Task:
         """Work for a person, stated in status and timeline."""
@@ -213,6 +253,8 @@ class IncidentState:
     def raise_alarm(self, why: str) -> None:
         """Whoever watches or waits looks again at once."""
         self.alarm, self.alarms = why, self.alarms + 1
+        for child in self.children:
+            child.alarm = why
 
     def raise_confidence(self, confidence: str) -> None:
         """A further alert may make us surer than the one that opened the incident did; never less sure (spec §2.3)."""
@@ -277,6 +319,13 @@ class IncidentState:
         if self.restricted:
             return f"{self.severity.label} restricted incident {code_name(self.id)}"
         return f"{self.severity.label} §{self.card.section} {self.card.title} · {self.incident.service or 'scope not known'}"
+
+    def as_called(self) -> CalledPlaybook:
+        """As a playbook that was called in is shown."""
+        return CalledPlaybook(
+            playbook=self.playbook, section=self.card.section, title=self.card.title, why=self.called_for, state=self.run_state,
+            phase=self.phase, waiting_for=self.waiting_for, outcome=self.outcome, curve=self.curve,
+        )  # fmt: skip
 
     @property
     def anything_in_force(self) -> bool:

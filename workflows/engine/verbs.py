@@ -5,7 +5,8 @@ not begin anew from its answers (`clock`, docs/adr/0027).
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, TypeVar
 
@@ -26,8 +27,9 @@ from workflows.engine.measures import Imposed
 from workflows.engine.proof.proof import Proof
 from workflows.engine.state import IncidentState
 from workflows.errors import HandOver, RetriesExhausted
+from workflows.incident import Phase
 from workflows.people.background import begun, beside, together
-from workflows.people.context import Announcer
+from workflows.people.context import Tells
 from workflows.people.questions import BRANCH, PROPOSER, GivenValue, Questions
 from workflows.severity.facts import Facts, Quality
 from workflows.status import Standing, StepState, Suspect, Task
@@ -36,8 +38,22 @@ from workflows.waiting import waited
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class CalledIn:
+    """A playbook that was asked to come in. `task`: it is not installed, and a person was given the work."""
+
+    playbook: str
+    state: IncidentState | None = None
+    task: Task | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing of it is under way any more."""
+        return not self.task.open if self.task else self.state is None or self.state.phase is Phase.CLOSED
+
+
 class Verbs:
-    def __init__(self, state: IncidentState, invoker: Invoker, questions: Questions, announcer: Announcer) -> None:
+    def __init__(self, state: IncidentState, invoker: Invoker, questions: Questions, announcer: Tells) -> None:
         self.state = state
         self._invoker = invoker
         self._questions = questions
@@ -66,6 +82,8 @@ class Verbs:
         self.together = answering(together)
         self.rest, self.until = answering(proof.rest), answering(proof.until)
         self.stable, self.holds = answering(proof.stable), answering(proof.holds)
+        # Another playbook on the same incident: what it is called, and why (`playbook.py`).
+        self.call_in: Callable[[str, str], Awaitable[CalledIn]]
         # What customers meet, by the card's proof.
         self.impact = proof.impact
 

@@ -74,7 +74,8 @@ class FirstMinutes:
         service = state.incident.service
         start = state.declared_at - policy.paced(policy.stability.window)
         effect = await self._verbs.quietly(
-            Evidence.snapshot, Snapshot(incident_id=state.id, service=service, start=start, end=workflow.now())
+            Evidence.snapshot,
+            Snapshot(incident_id=state.id, service=service, start=start, end=workflow.now(), held_for=policy.evidence_hold.held_for),
         )
         state.note(
             "snapshot", f"telemetry kept: {effect.summary}", sha256=str(effect.after["sha256"]), location=str(effect.after["location"])
@@ -85,7 +86,7 @@ class FirstMinutes:
     async def _checkpoint(self) -> None:
         """At T+15: pass or fail for each item, in the room; each one that is not done to its owner (spec §5.13)."""
         state = self._state
-        due = due_at("checkpoint", state.severity, state.declared_at, self._verbs.policy)
+        due = due_at("checkpoint", state.severity, state.declared_at, state.first_pace)
         if due is None:
             return
         if await waited(lambda: self._ending, due - workflow.now(), "checkpoint of the first minutes") or self._ending:

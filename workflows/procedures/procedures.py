@@ -27,6 +27,7 @@ from activities.organisation.catalogue import Deployed
 from activities.organisation.organisation import meant
 from activities.organisation.policy import Policy
 from activities.write_gate.write_gate import READ_ONLY, read_only
+from workflows.engine.lifecycle.calling import SEED
 from workflows.engine.verbs import Verbs
 from workflows.errors import HandOver, NotAccepted, RetriesExhausted
 from workflows.first_minutes.freezes import ServiceFreezes
@@ -36,7 +37,7 @@ from workflows.people.questions import PROPOSER
 from workflows.procedures.rollback import Rollback
 from workflows.procedures.seed_words import seed_changes
 
-NAMED = ("set", "roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain")
+NAMED = ("set", "roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain", "call-in")
 
 
 class ByHandOnly(Value):
@@ -136,6 +137,8 @@ class Procedures:
             raise NotAccepted("say which flag: --flag tools.high_psu")
         if asked.procedure == "drain" and not asked.region:
             raise NotAccepted("say which region: --region eu-west")
+        if asked.procedure == "call-in" and (named := asked.fields.get("playbook", "")) not in SEED:
+            raise NotAccepted(f"there is no playbook {named!r}{meant(named, SEED)}: say playbook=NAME, one of {', '.join(SEED)}")
         if asked.procedure == "limit" and (asked.rps is None or asked.rps <= 0):
             raise NotAccepted("say how many requests a second are let in: --rps 10")
         wanted = asked.model_copy(update={"service": asked.service or self._verbs.service})
@@ -195,6 +198,8 @@ class Procedures:
                 except ValueError as nobody:
                     raise HandOver(str(nobody)) from None
                 await self._impose(DRAINED, order, asked)
+            case "call-in":
+                await verbs.call_in(asked.fields["playbook"], why)
             case by_hand if by_hand in BY_HAND_ONLY:
                 await self._attested(BY_HAND_ONLY[by_hand])
             case _:

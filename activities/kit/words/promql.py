@@ -7,6 +7,7 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
@@ -60,6 +61,26 @@ def rate(series: str, window: timedelta) -> str:
 def total(series: str, *by: str) -> str:
     """Added up, for each value of these labels or in all."""
     return f"sum by ({', '.join(map(_name, by))}) ({series})" if by else f"sum({series})"
+
+
+def most(series: str, *by: str) -> str:
+    """The greatest, for each value of these labels or of all."""
+    return f"max by ({', '.join(map(_name, by))}) ({series})"
+
+
+def least(series: str, *by: str) -> str:
+    """The smallest, for each value of these labels or of all."""
+    return f"min by ({', '.join(map(_name, by))}) ({series})"
+
+
+def over_time(what: Literal["count", "min", "max"], series: str, window: timedelta) -> str:
+    return f"{what}_over_time({over(series, window)})"
+
+
+def grown(series: str, window: timedelta) -> str:
+    """How much counters grew, also those that were born in the window: `increase` does not see their first value."""
+    ago = f"{max(1, math.floor(window.total_seconds()))}s"
+    return f"({increase(series, window)}) or ({series} unless {series} offset {ago})"
 
 
 def quantile(share: float, buckets: str, window: timedelta) -> str:

@@ -30,10 +30,9 @@ async def test_by_hand_does_the_same(row: str, way: str) -> None:
 
 async def in_a_shell(commands: tuple[str, ...], url: str) -> None:
     """Run them, one after the other, as a person named lee."""
-    faces = {"PLATFORM_URL": "platform", "UNLEASH_URL": "unleash", "MODEL_GATEWAY_URL": "llm"}
-    told = {name: f"{url}/{face}" for name, face in faces.items()} | dict.fromkeys(
-        ("PLATFORM_TOKEN", "UNLEASH_TOKEN", "MODEL_GATEWAY_TOKEN"), "practice-token"
-    )
+    faces = {"PLATFORM": "platform", "UNLEASH": "unleash", "MODEL_GATEWAY": "llm", "EGRESS": "egress", "RENDERING": "ui"}
+    told = {f"{name}_URL": f"{url}/{face}" for name, face in faces.items()}
+    told |= {f"{name}_TOKEN": "practice-token" for name in faces}
     told |= {"UNLEASH_PROJECT": "default", "UNLEASH_ENVIRONMENT": "production", "USER": "lee"}
     shell = await asyncio.create_subprocess_exec(
         "bash", "-ec", "\n".join(commands), env={**os.environ, **told}, stdout=asyncio.subprocess.DEVNULL

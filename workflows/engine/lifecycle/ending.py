@@ -1,5 +1,6 @@
 """How an incident ends: resolved by the gate, carried on by people, or stood down. What was imposed is lifted, or kept in a person's name."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from temporalio import workflow
@@ -18,8 +19,17 @@ from workflows.people.questions import Questions
 
 
 class Ending:
-    def __init__(self, state: IncidentState, questions: Questions, proof: Proof, lifts: Lifts, announcer: Announcer) -> None:
-        self._state = state
+    def __init__(
+        self,
+        state: IncidentState,
+        questions: Questions,
+        proof: Proof,
+        lifts: Lifts,
+        announcer: Announcer,
+        others: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`others`: waits until the playbooks that were called in have ended."""
+        self._state, self._others = state, others
         self._questions = questions
         self._proof = proof
         self._lifts = lifts
@@ -28,6 +38,7 @@ class Ending:
     async def resolve(self) -> None:
         """The gate has passed. Closing a SEV-1 or SEV-2 is the commander's (spec §2.8); what is in force must be lifted or kept by name."""
         state = self._state
+        await self._others()
         await self._proof.shadow.settle()
         await self._give_back()
         last = state.measures.until_stable()
@@ -86,6 +97,7 @@ class Ending:
         self._announcer.say(f"Handed over to {state.commander() or 'the commander'}: {why}. `{rest}` has the rest.{tasks}")
         decision = await self._lifts.confirm_all(f"All in hand? {why}. Approve when the impact has ended: the rest is lifted and closed")
         try:
+            await self._others()
             await self._lifts.lift_all(state.measures.liftable(), decision)
             await self._give_back()
         except HandOver as again:

@@ -13,7 +13,7 @@ from workflows.engine.proof.shadow import Shadow
 from workflows.engine.state import IncidentState
 from workflows.errors import HandOver, RetriesExhausted
 from workflows.incident import State
-from workflows.people.context import Announcer
+from workflows.people.context import Tells
 from workflows.people.questions import Questions
 from workflows.waiting import waited
 
@@ -22,7 +22,7 @@ WAITS = "customer impact to end, by the metrics"
 
 class EndOfImpact:
     def __init__(
-        self, state: IncidentState, invoker: Invoker, questions: Questions, announcer: Announcer, impact: CustomerImpact, shadow: Shadow
+        self, state: IncidentState, invoker: Invoker, questions: Questions, announcer: Tells, impact: CustomerImpact, shadow: Shadow
     ) -> None:
         self._state, self._invoker, self._questions, self._impact, self._shadow = state, invoker, questions, impact, shadow
         self._blind = Blindness(state, announcer)
@@ -103,7 +103,7 @@ class EndOfImpact:
     async def _count(self, ended: datetime) -> None:
         """What the impact has cost customers, from its onset: kept for the post-mortem while the metrics have it (seed §4.2)."""
         state, policy = self._state, self._state.policy
-        lasted = (ended - (state.incident.started_at or state.declared_at)) * policy.pace
+        lasted = state.policy_time(state.incident.started_at or state.declared_at, ended)
         over = self._impact.surface(max(lasted, policy.mitigated_window))
         try:
             health = await self._invoker.quietly(Telemetry.impact, over)

@@ -3,13 +3,14 @@
 from datetime import datetime, timedelta
 
 from activities.action import Role
+from activities.metrics.curves import CurveOf, CurveReading, Curves
 from activities.metrics.orders import ServiceHealth, Surface
 from activities.metrics.telemetry import Telemetry
 from workflows.engine.invoker import Invoker
 from workflows.engine.proof.judge import Finding, Verdict, better, in_words, judge, worse
 from workflows.engine.state import IncidentState
 from workflows.errors import RetriesExhausted
-from workflows.people.context import Announcer
+from workflows.people.context import Tells
 
 
 class CustomerImpact:
@@ -29,12 +30,27 @@ class CustomerImpact:
         surface = self.surface(window)
         return surface if service == surface.service else surface.model_copy(update={"service": service, "usual_before": None})
 
+    def curve(self) -> CurveOf | None:
+        """The order that reads the card's curve. None: it has none, and impact is what customers meet of the service."""
+        state = self._state
+        if state.card.curve is None:
+            return None
+        policy = state.policy
+        return CurveOf(curve=state.card.curve, service=state.incident.service, numbers=policy.curves, fresh=policy.stability.fresh)
+
     async def now(self) -> Verdict:
         """What the metrics say now. A store that does not answer is one that says nothing."""
         try:
+            if (curve := self.curve()) is not None:
+                return self.judge_curve(await self._invoker.quietly(Curves.read, curve))
             return self.judge(await self._invoker.quietly(Telemetry.impact, self.surface()))
         except RetriesExhausted as out:
             return Verdict(Finding.UNKNOWN, f"the metrics store does not answer: {out.why}")
+
+    def judge_curve(self, reading: CurveReading) -> Verdict:
+        """One thing that is surely too far from usual is enough; that none is must be known of everything that counts."""
+        finding = Finding.IMPACT if reading.ill else Finding.ENDED if reading.well else Finding.UNKNOWN
+        return Verdict(finding, reading.in_words)
 
     def judge(self, health: ServiceHealth) -> Verdict:
         return judge(self._state.card.proof, health, self._state.policy.impact)
@@ -52,7 +68,7 @@ class CustomerImpact:
 class Blindness:
     """Missing data is a fault of its own: it is posted to the room, and when it lasts, people are paged (spec §2.3, §7.1)."""
 
-    def __init__(self, state: IncidentState, announcer: Announcer) -> None:
+    def __init__(self, state: IncidentState, announcer: Tells) -> None:
         self._state, self._announcer = state, announcer
         self.since: datetime | None = None
 

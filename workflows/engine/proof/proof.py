@@ -1,5 +1,6 @@
 """What counts as proof: the metrics, asked about whole windows. No verb's word, no missing data (design §4, Stability)."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,6 +9,7 @@ from typing import NoReturn
 from temporalio import workflow
 
 from activities.action import A, O, Verb, action_of
+from activities.metrics.curves import CurveGate, Curves
 from activities.metrics.telemetry import Gate, StabilityVerdict, Telemetry
 from workflows.engine.invoker import Invoker
 from workflows.engine.measures import Imposed
@@ -17,7 +19,7 @@ from workflows.engine.proof.rounds import Rounds
 from workflows.engine.proof.shadow import Shadow
 from workflows.engine.state import IncidentState
 from workflows.errors import HandOver, RetriesExhausted
-from workflows.people.context import Announcer
+from workflows.people.context import Tells
 from workflows.people.questions import Questions
 
 AskWindow = Callable[[datetime, datetime], Awaitable[StabilityVerdict]]
@@ -40,7 +42,7 @@ class Wait:
 class Proof:
     """Waits for proof, and shows meanwhile what it waits for."""
 
-    def __init__(self, state: IncidentState, invoker: Invoker, questions: Questions, announcer: Announcer) -> None:
+    def __init__(self, state: IncidentState, invoker: Invoker, questions: Questions, announcer: Tells) -> None:
         self._state = state
         self._invoker = invoker
         self._questions = questions
@@ -93,18 +95,42 @@ class Proof:
             asked = Gate(
                 service=service, start=start, end=end, stability=gate, proof=state.card.proof, impact=policy.impact, usual_before=before
             )
-            return await self.look(Telemetry.stability, asked)
+            served = await self.look(Telemetry.stability, asked)
+            if state.card.curve is None:
+                return served
+            curve = CurveGate(curve=state.card.curve, service=service, start=start, end=end, numbers=policy.curves, stability=gate)
+            return served.beside(await self.look(Curves.stable, curve))
 
-        await self.holds(ask, Wait(f"{service} stable for {minutes(window)}", window, after=self._end.until_no_alert))
+        what = f"{service} stable" if state.card.curve is None else f"{service} stable, its {state.card.curve} as usual,"
+        await self.holds(ask, Wait(f"{what} for {minutes(window)}", window, after=self._end.until_no_alert))
         state.stable_for = gate.window
 
     async def holds(self, ask: AskWindow, wait: Wait) -> bool:
         """Ask the metrics store about whole windows until one holds from end to end. False: not in time, or given up."""
-        state, policy = self._state, self._state.policy
+        state = self._state
         if state.rehearsing:
             state.note("wait", f"{minutes(wait.window)}: until {wait.what}")
             return True
-        start = workflow.now()
+        usual = await self._hasten(wait.window)
+        try:
+            held = await self._held(ask, wait)
+        except (Exception, asyncio.CancelledError):
+            state.go_at(usual)
+            raise
+        state.go_at(usual)
+        return held
+
+    async def _hasten(self, window: timedelta) -> float:
+        """A drill goes through long waits faster. Returns the pace to go back to. The world outside is asked something: it goes along."""
+        state, policy = self._state, self._state.policy
+        if policy.long_wait_pace and window > policy.long_wait:
+            state.go_at(policy.long_wait_pace)
+        if policy.paces or policy.long_wait_pace:
+            await self.impact.now()
+        return policy.pace
+
+    async def _held(self, ask: AskWindow, wait: Wait) -> bool:
+        state, policy, start = self._state, self._state.policy, workflow.now()
         deadline = start + policy.paced(wait.within) if wait.within else None
         while deadline is None or workflow.now() < deadline:
             state.alarm, state.waiting_for = "", wait.what

@@ -18,13 +18,13 @@ from workflows.engine.state import IncidentState
 from workflows.errors import HandOver, Relapse
 from workflows.incident import State
 from workflows.people.background import begun, stopped
-from workflows.people.context import Announcer
+from workflows.people.context import Tells
 from workflows.people.questions import BRANCH, Questions
 from workflows.waiting import waited
 
 
 class Rounds:
-    def __init__(self, state: IncidentState, impact: CustomerImpact, announcer: Announcer, questions: Questions) -> None:
+    def __init__(self, state: IncidentState, impact: CustomerImpact, announcer: Tells, questions: Questions) -> None:
         self._state, self._impact, self._announcer, self._questions = state, impact, announcer, questions
         self._over = self._counted = False
         self._watch: asyncio.Task[None] | None = None
@@ -116,7 +116,7 @@ class Rounds:
             await workflow.wait_condition(lambda: questions.about_symptom() or bool(state.symptom_ended))
             await workflow.sleep(policy.paced(pause), summary="whether the impact has ended while people are asked")
             pause = policy.impact_looked_at
-            seen = seen or state.breached or bool(state.evidence.symptoms((f"service/{state.incident.service}",)))
+            seen = seen or state.breached or bool(state.evidence.symptoms(state.about))
             verdict = await self._impact.now()
             seen = seen or verdict.impact
             ended = seen and verdict.ended and not state.firing

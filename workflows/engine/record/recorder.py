@@ -43,7 +43,7 @@ class Recorder:
         self._missed_at: datetime | None = None  # when time alone changes it: the next deadline of the first minutes that is open
         self._told: object = None  # what may not wait, as the latest batch told it
         self._kept = ""  # the status as the ledger has it; as JSON, because a parked incident keeps it for weeks
-        self._attributes: tuple[object, ...] = ()
+        self._attributes: tuple[object, ...] | None = ()
         self._batches = 0
         self._marked = 0  # how many lines stand in a workflow task that left a command
         self._ending = False
@@ -59,6 +59,7 @@ class Recorder:
             started_at=state.incident.started_at, state=state.run_state, commander=state.commander(),
             roles={Role.SCRIBE: INTERIM_SCRIBE, **{role: roles.name(role) for role in (*roles.confirmed, *roles.assigned)}},
             updated_at=workflow.now(), self_declared=roles.self_declared(),
+            called_in=[child.as_called() for child in state.children],
             in_force=state.measures.in_force(), questions=state.approvals.questions, checklist=state.checklist(),
             plan=[one for one in state.plan if (one.verb, one.target, one.says) not in begun],  # what was not begun since it was made
             entries=len(state.timeline.entries), pace=state.policy.pace, solo=bool(roles.solo),
@@ -101,7 +102,8 @@ class Recorder:
             await workflow.wait_condition(lambda: True)  # what the line has set going begins first
             self._marked = len(entries)
             if self._invoker.began_at != workflow.now():
-                workflow.upsert_search_attributes([PHASE.value_set(self._state.phase.value)])
+                phase = PHASE.value_unset() if self._state.restricted else PHASE.value_set(self._state.phase.value)
+                workflow.upsert_search_attributes([phase])
 
     async def stop(self, running: asyncio.Task[None]) -> None:
         """Let the batch that is under way come to its end, then write the rest."""
@@ -134,6 +136,7 @@ class Recorder:
             len(state.timeline.entries), state.phase, state.run_state, state.severity, state.next_update_due, state.waiting_for, state.paused_by,
             state.room, state.ticket, state.status_page, state.alerts, state.outcome, state.acknowledged_at, len(state.follow_ups),
             sum(task.open for task in state.tasks), state.blast_radius,
+            tuple((child.phase, child.run_state, child.waiting_for) for child in state.children),
             state.restricted, state.assignments.solo, state.traces, len(state.plan), tuple(s.state for s in state.steps),
             tuple((q.state, q.escalation, q.waits_until, len(q.answers)) for q in state.approvals.questions),
             tuple((i.number, i.certain, i.held_by) for i in state.measures.standing),
@@ -164,6 +167,10 @@ class Recorder:
     def _show(self, status: Status) -> None:
         workflow.set_current_details(details(status, self._state.timeline.entries))
         now = (status.severity.label, status.phase.value, status.state.value, status.section, status.commander, status.asking != [])
-        if now != self._attributes:
-            self._attributes = now
-            workflow.upsert_search_attributes([attribute.value_set(value) for attribute, value in zip(ATTRIBUTES, now, strict=True)])
+        shown = now if not status.restricted else None  # search attributes are never encrypted: a restricted incident has none
+        if shown != self._attributes:
+            self._attributes = shown
+            told = zip(ATTRIBUTES, shown, strict=True) if shown else ()
+            workflow.upsert_search_attributes(
+                [attribute.value_set(value) for attribute, value in told] or [a.value_unset() for a in ATTRIBUTES]
+            )

@@ -10,7 +10,11 @@ from activities.action import Effect, NotYet, Order, Refused, Role
 from activities.chat.orders import OpenRoom, TellRoom
 from activities.chat.slack import Slack
 from activities.chat.war_room import WarRoom
+from activities.evidence.evidence import Evidence, Snapshot
+from activities.evidence.gcs import Gcs
+from activities.evidence.store import EvidenceStore
 from activities.identity.codes import Codes
+from activities.metrics.prometheus import Prometheus
 from activities.organisation.people import Person
 from activities.paging.orders import Page
 from activities.paging.pager import Pager
@@ -93,6 +97,15 @@ async def _told(played: Stage) -> Order:
     return TellRoom(channel=opened.after["channel"], says=("The impact has ended.",), nth=1)
 
 
+def _evidence(played: Stage) -> Evidence:
+    return Evidence(EvidenceStore(Gcs(played.client("/gcs"), "evidence"), None), Prometheus(played.client("/prom")))
+
+
+async def _exported(played: Stage) -> Order:
+    now = played.call().at
+    return Snapshot(incident_id=INCIDENT, service="chat", start=now - timedelta(minutes=1), end=now)
+
+
 CREATED = {
     "ticket": Created(
         "Tickets", Tickets.open, lambda played: Tickets(GitHub(played.client("/github"), "acme/incidents")),
@@ -108,6 +121,9 @@ CREATED = {
     "page": Created(
         "Pages", Pager.page, _pager,
         partial(_given, Page(incident_id=INCIDENT, people=(DANA,), summary="SEV-1", severity=1)), "pagerduty.enqueue", "pagerduty.incidents",
+    ),
+    "evidence in gcs": Created(
+        "Gcs", Evidence.snapshot, _evidence, _exported, "gcs.objects.insert", "gcs.objects.get",
     ),
     "post": Created("Posts", StatusPage.publish, _status_page, partial(_given, publication(1)), "statuspage.incidents.create", "statuspage.public"),
 }  # fmt: skip

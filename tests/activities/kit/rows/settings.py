@@ -23,6 +23,7 @@ from tests.activities.kit.rows.agents import AGENTS
 from tests.activities.kit.rows.platform import PLATFORM
 from tests.activities.kit.rows.practised import QUICK, LandingClock, Practised, Subject
 from tests.activities.kit.rows.probe import Level, ProbeOf, Probes, Vendor, fail_before
+from tests.activities.kit.rows.records import RECORDS
 from tests.activities.kit.stage import Stage, stage
 
 ORCHESTRATOR = Deployed(name="orchestrator", platform="kubernetes", regions=("eu-west", "us-east"))
@@ -129,6 +130,7 @@ PROBES: dict[str, Callable[[], Awaitable[Subject]]] = {
 SETTINGS: dict[str, Callable[[], Awaitable[Subject]]] = {
     **PROBES,
     **PLATFORM,
+    **RECORDS,
     **AGENTS,
     "modes of tenants": Practised(
         tenant_modes, MODES.of, MODES.wanted, None, "llm.routes.modes",

@@ -1,0 +1,1 @@
+"""Real stores from their wheels, each started for one process and stopped with it."""
