@@ -236,6 +236,33 @@ class LoopNumbers(Value):
     alternations: Some = 20  # more than so many turns between two agents
 
 
+class CostRunaway(Value):
+    """The numbers of playbook 2.6 (spec §9.6)."""
+
+    window: timedelta = minutes(2)  # over which the meters are read
+    meters_fresh: timedelta = minutes(5)  # older ones say nothing (A.6 T1)
+    attributed: Ratio = 0.9  # of the spending must be somebody's
+    suspect_multiple: Amount = 2.0  # of its own usual spending: from here on an agent is suspected
+    clamp_multiple: Amount = 1.2  # of its own usual spending: what a clamp leaves
+    clamp_at_least_usd_per_h: float = Field(default=1.0, gt=0)  # a clamp is never zero
+    meter_gap: Ratio = 0.10  # more that a provider counts than we do: somebody else uses the key
+    quota_headroom: Amount = 1.2  # what a lowered quota leaves, as a multiple of what our own agents use of the key
+    price_multiple: Amount = 1.3  # dearer per token than usual: it is the price
+    failed_calls: Ratio = 0.5  # of a run's calls: a retry storm
+    bloated: Amount = 3.0  # times its usual tokens per call: context bloat
+    least_calls: Some = 20  # of a run: fewer say nothing about failures and context
+    more_users: Amount = 1.5  # times last week's active users: it may be a launch
+    changes_back: timedelta = timedelta(hours=24)  # how far a release note or a price change is looked for
+    helped_within: timedelta = minutes(2)  # how long a clamp has to show in the curve
+    cancelled_unasked: Some = 10  # runs; more are asked (A.6 M3)
+    cancel_grace: timedelta = seconds(30)  # then a run is terminated
+    cancel_quiet: timedelta = minutes(2)  # so long no call may come from a run that was ended, or from a child
+    global_above_usd: Amount = 10_000  # of the next 24 hours: from here on clamping everything is asked for
+    global_multiple: Amount = 1.2  # of what is usual of everything: what that leaves
+    resting: timedelta = minutes(1)  # between two things that are put back
+    after_restoring: timedelta = minutes(15)  # stable for so long once everything was given back
+
+
 class AlertIntake(Value):
     """The numbers of the alert receiver (`docs/alerts.md`)."""
 

@@ -9,12 +9,14 @@ from activities.action import Limits, Patience, Risk, Value
 from activities.metrics.slo import SloPolicy
 from activities.organisation.numbers import (
     AlertIntake,
+    CostRunaway,
     CurveNumbers,
     EvidenceHold,
     EvidenceNumbers,
     Freezing,
     HuntNumbers,
     Impact,
+    LoopNumbers,
     MailNumbers,
     MitigationSettings,
     ProductionOutage,
@@ -87,6 +89,8 @@ class Policy(Value):
     mitigation: MitigationSettings = MitigationSettings()
     roll_back: RollBack = RollBack()
     slo: SloPolicy = SloPolicy()
+    cost_runaway: CostRunaway = CostRunaway()
+    loops: LoopNumbers = LoopNumbers()
     severity: SeverityPolicy = SeverityPolicy()
     alerts: AlertIntake = AlertIntake()
     standing: dict[str, StandingAuthorisation] = {}
