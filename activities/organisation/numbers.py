@@ -250,7 +250,7 @@ class CostRunaway(Value):
     price_multiple: Amount = 1.3  # dearer per token than usual: it is the price
     failed_calls: Ratio = 0.5  # of a run's calls: a retry storm
     bloated: Amount = 3.0  # times its usual tokens per call: context bloat
-    least_calls: Some = 20  # of a run: fewer say nothing about failures and context
+    least_calls: Some = 10  # of a run: fewer say nothing about failures and context
     more_users: Amount = 1.5  # times last week's active users: it may be a launch
     changes_back: timedelta = timedelta(hours=24)  # how far a release note or a price change is looked for
     helped_within: timedelta = minutes(2)  # how long a clamp has to show in the curve

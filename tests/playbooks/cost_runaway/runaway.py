@@ -6,11 +6,12 @@ from typing import Any
 from practice.agents.budgets import Budgets, Limit
 from practice.agents.runtime import Agent, Runtime
 from tests.stage.drill import Drill
-from tests.stage.organisation import brisk
+from tests.stage.organisation import OTHERS, brisk
 from tests.stage.running import RunningIncident
 
 BRISK = brisk(
-    more="""
+    more=OTHERS
+    + """
 [policy.cost_runaway]
 resting = "PT0S"
 after_restoring = "PT5M"

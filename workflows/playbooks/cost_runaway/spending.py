@@ -188,7 +188,9 @@ class ServiceSpending:
         assert offender is not None  # noqa: S101 - narrows the type
         verbs.note(f"the limits cannot be reached: {found.name} is held back at the provider instead, or at the gateway")
         reading = await verbs.read(Usage.spending, Spending(service=verbs.service, window=self._numbers.window))
-        lowered = [await self._lower(use, facts=found.evidence) for use in reading.keys if use.key in offender.keys]
+        usual = offender.tokens_per_minute / offender.multiple if offender.multiple else 0.0
+        less = max(0.0, offender.tokens_per_minute - self._numbers.clamp_multiple * usual)
+        lowered = [await self._lower(use, found.evidence, less) for use in reading.keys if use.key in offender.keys]
         if not any(lowered):
             verbs.task(f"Deny the model calls of {offender.agent} of {offender.tenant} at the gateway: no limit can be set", Role.OPS_LEAD)
 
@@ -235,11 +237,11 @@ class ServiceSpending:
         async def revoked() -> None:
             await verbs.call_in("secret_compromise", why)
 
-        await verbs.together(self._lower(use, facts=found.evidence), revoked())
+        await verbs.together(self._lower(use, found.evidence), revoked())
 
-    async def _lower(self, use: KeyUse, facts: tuple[str, ...]) -> bool:
-        """The quota of a key at its provider, to what our own agents use of it and a little more."""
-        tokens = max(1, round(self._numbers.quota_headroom * (use.own or 0.0)))
+    async def _lower(self, use: KeyUse, facts: tuple[str, ...], less: float = 0.0) -> bool:
+        """The quota of a key at its provider, to what our own agents use of it and a little more. `less`: tokens of a runaway, not counted."""
+        tokens = max(1, round(self._numbers.quota_headroom * ((use.own or 0.0) - less)))
         if not use.own:
             self._verbs.task(f"Set the quota of {use.key} at its provider: nobody knows what our agents need of it", Role.OPS_LEAD)
             return False
