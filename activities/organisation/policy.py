@@ -9,6 +9,7 @@ from activities.action import Limits, Patience, Risk, Value
 from activities.metrics.slo import SloPolicy
 from activities.organisation.numbers import (
     AlertIntake,
+    CachePoisoning,
     CostRunaway,
     CurveNumbers,
     EvidenceHold,
@@ -88,6 +89,7 @@ class Policy(Value):
     production_outage: ProductionOutage = ProductionOutage()
     mitigation: MitigationSettings = MitigationSettings()
     roll_back: RollBack = RollBack()
+    cache_poisoning: CachePoisoning = CachePoisoning()
     slo: SloPolicy = SloPolicy()
     cost_runaway: CostRunaway = CostRunaway()
     loops: LoopNumbers = LoopNumbers()

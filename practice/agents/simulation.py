@@ -14,6 +14,7 @@ from practice.metrics.metrics import Metrics
 from practice.world.state import State
 
 OVERLONG, RETRIED = 6.0, 0.8  # how much longer contexts become; the share of calls that fail in a retry storm
+MORNING_MINUTES = 8 * 60.0
 MINUTES = STEP_SECONDS / 60
 
 
@@ -47,8 +48,8 @@ class Simulation:
         self._meters.show(state, runtime, budgets)
 
     def _new_day(self, runtime: Runtime, budgets: Budgets, day: int, at: float) -> None:
-        """What was used today; a world begins when half of a usual day's work is done, whatever the hour: one seed is one world."""
-        passed = 0.0 if budgets.day else DAY / 120
+        """What was used today; a world that begins in the middle of a day has had a usual morning, whatever the hour is here."""
+        passed = 0.0 if budgets.day else MORNING_MINUTES
         budgets.day, budgets.psu_used = day, dict.fromkeys((agent.tenant for agent in runtime.agents.values()), 0.0)
         for agent in runtime.agents.values():
             budgets.psu_used[agent.tenant] += agent.tokens_per_minute * passed / PSU_TOKENS

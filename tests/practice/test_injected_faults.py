@@ -10,8 +10,7 @@ import pytest
 
 from practice.http.app import FACES
 from practice.world.stage import Stage, staged
-from tests.practice.agents import examples as agents
-from tests.practice.examples import Example, records
+from tests.practice.examples import Example, agents, knowledge, records
 
 WRITING = [route.name for face in FACES if not face.control for route in face.routes if route.writes]
 ONE_READ_PER_FACE = {
@@ -31,7 +30,6 @@ ONE_READ_PER_FACE = {
     "search.stores.list": "/search/v1/stores",
     "gcs.buckets.get": "/gcs/storage/v1/b/evidence",
     "run.services.get": "/run/v2/projects/acme/locations/eu-west/services/api",
-    **agents.READS,
 }
 
 
@@ -72,6 +70,8 @@ async def examples(stage: Stage) -> dict[str, Example]:
     put_policy = {k: v for k, v in policy.items() if k not in ("etag", "changed_by")} | {"max_attempts": 2}
     return {
         **await records(stage),
+        **await agents(stage),
+        **await knowledge(stage),
         "llm.routes.weights": Example(
             "PUT", "/llm/v1/routes/chat/weights", weights | {"epoch": 2, "weights": {"aurora": 0.5, "borealis": 0.5}},
             {"If_Match": leased["etag"]},
@@ -135,7 +135,6 @@ async def examples(stage: Stage) -> dict[str, Example]:
             "PATCH", "/run/v2/projects/acme/locations/eu-west/services/api?updateMask=traffic",
             {"traffic": [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "revision": "api-00040", "percent": 100}]},
         ),
-        **{name: Example(*request) for name, request in (await agents.requests(stage)).items()},
     }  # fmt: skip
 
 

@@ -258,11 +258,13 @@ async def test_what_no_deploy_can_undo_a_migration_has_done(stage: Stage) -> Non
 
 
 def samples(world: World) -> dict[tuple[str, tuple[tuple[str, str], ...]], list[float]]:
-    return {(s.name, tuple(sorted(s.labels.items()))): list(s.values) for s in world.metrics}
+    """Without instants: two worlds do not begin at the same one."""
+    counted = (series for series in world.metrics if not series.name.endswith("_timestamp_seconds"))
+    return {(s.name, tuple(sorted(s.labels.items()))): list(s.values) for s in counted}
 
 
 def passed(services: tuple[str, ...], seed: int = 7) -> World:
-    world = World(seed=seed, following=True, services=services)
+    world = World(seed=seed, following=True, services=services, start=1_795_500_000.0)
     world.clock.show(world.clock.now() + 1800)
     world.advance()
     return world

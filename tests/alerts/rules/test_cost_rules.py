@@ -10,7 +10,7 @@ from practice.agents.runtime import Runtime, Trouble
 from practice.metrics.alerting import Alerting
 from practice.world.world import World
 
-RULES = Path(__file__).parents[2] / "alerts/cost_runaway.yml"
+RULES = Path(__file__).parents[3] / "alerts/cost_runaway.yml"
 
 
 def test_every_alert_says_where_it_belongs_and_none_how_severe_it_is() -> None:
