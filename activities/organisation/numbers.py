@@ -151,6 +151,8 @@ class ProviderOutage(Value):
     flap_lock: timedelta = minutes(30)  # no return so soon after a move
     returns_apart: timedelta = minutes(60)  # one return attempt in so long
     rest_before_restoring: timedelta = minutes(15)  # on the primary, before features come back
+    long_run: timedelta = minutes(15)  # an agent run that lasts for so long rests at a checkpoint
+    most_checkpointed: Some = 5  # of them without a person
     resting: timedelta = minutes(1)  # between two things that are put back
     quality_drop: float = 0.03  # of the evals: more is a veto
     cost_ratio: float = 1.3  # of the fallback provider's cost: more is a veto
