@@ -244,11 +244,11 @@ class CostRunaway(Value):
     """The numbers of playbook 2.6 (spec §9.6)."""
 
     window: timedelta = minutes(2)  # over which the meters are read
-    meters_fresh: timedelta = minutes(5)  # older ones say nothing (A.6 T1)
     attributed: Ratio = 0.9  # of the spending must be somebody's
     suspect_multiple: Amount = 2.0  # of its own usual spending: from here on an agent is suspected
     clamp_multiple: Amount = 1.2  # of its own usual spending: what a clamp leaves
     clamp_at_least_usd_per_h: float = Field(default=1.0, gt=0)  # a clamp is never zero
+    budget_warning: Ratio = 0.8  # of a day's PSU budget: said from here on
     meter_gap: Ratio = 0.10  # more that a provider counts than we do: somebody else uses the key
     quota_headroom: Amount = 1.2  # what a lowered quota leaves, as a multiple of what our own agents use of the key
     price_multiple: Amount = 1.3  # dearer per token than usual: it is the price

@@ -78,6 +78,8 @@ async def test_clamping_the_innocent_leaves_the_curve_high_and_the_playbook_goes
         incident = await busy_and_stolen(stage)
         agent = autonomous(stage)
         await incident.hears(f"unknown: {agent.name} of {agent.tenant} is not the whole of it")
+        await incident.hears(f"Apologise to {agent.tenant}")
+        assert limit(stage, "agent", agent.id).spend_usd_per_hour is None, "given back at once"
         await incident.hears("Carry out §2.10 secret compromise")
         question = await incident.question("key-batch")
         assert any("AS64666" in fact for fact in question.facts), "used from a network that is not ours"
@@ -94,3 +96,13 @@ async def test_a_loop_whose_schedule_begins_it_anew_is_stopped_at_its_schedule(t
         await incident.is_in(Phase.RECOVERY)
         await pass_time(stage, 900)
         assert not [run for run in runtime(stage).runs.values() if run.kind == "loop" and run.live]
+
+
+async def test_a_slow_burn_that_no_curve_shows_is_ended_on_a_persons_word(tmp_path: Path) -> None:
+    """A loop of eleven days at two and a half times of usual: automation has no evidence to act on alone."""
+    async with drill(tmp_path, policy=BRISK) as stage:
+        incident = await runs_away(stage, "slow", factor=2.6)
+        question = await incident.question("USD per hour")
+        assert any("asked because no reading" in fact for fact in question.facts) and any("steps" in fact for fact in question.facts)
+        await incident.is_in(Phase.RECOVERY)
+        assert {run.state for run in runtime(stage).runs.values() if run.kind == "slow"} == {"cancelled"}

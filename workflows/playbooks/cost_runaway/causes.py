@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from activities.agents.seen import Agent, AgentList, Run, RunList
 from activities.budgets.quotas import KeyList
+from activities.metrics.curves import CurveReading, of_labels
 from activities.organisation.numbers import CostRunaway, LoopNumbers
 from activities.platform.change_feed import Change, Changes
 from activities.usage.spend_reading import KeyUse, Offender, SpendReading
@@ -57,7 +58,15 @@ class Seen:
     runs: RunList
     keys: KeyList
     changes: Changes | None  # None: nobody can say what was changed
+    curve: CurveReading
     causes: tuple[Found, ...] = field(default=())
+
+    def ill(self, found: Found) -> bool:
+        """Whether the curve itself says that it is too far from usual; otherwise it is only suspected."""
+        if found.offender is None:
+            return True
+        whose = {"tenant": found.offender.tenant, "agent": found.offender.agent}
+        return any(one.ill for one in of_labels(self.curve, whose))
 
     def facts(self) -> Facts:
         """As the severity function reads it: the multiple of whoever is furthest from usual, and what all of it costs."""
@@ -70,11 +79,11 @@ class Seen:
 
 
 def diagnose(seen: Seen, numbers: CostRunaway, loops: LoopNumbers, named: Collection[str] = ()) -> tuple[Found, ...]:
-    """Every cause that something speaks for, the likeliest first. `named`: the tenant or agent that an alert named goes first."""
+    """Every cause that something speaks for, the likeliest first: what the curve shows, then what an alert has `named` (tenant or agent)."""
     dearer = _dearer(seen, numbers)
     found = [_of_agent(seen, one, numbers, loops) for one in seen.reading.offenders if _suspect(one, numbers, seen)]
     told = [one for one in found if one.cause is not Cause.UNKNOWN or not dearer]
-    told.sort(key=lambda one: not (one.offender and {one.offender.tenant, one.offender.agent} & set(named)))
+    told.sort(key=lambda one: (not seen.ill(one), not (one.offender and {one.offender.tenant, one.offender.agent} & set(named))))
     return (*dearer, *told, *_stolen(seen, numbers))
 
 
