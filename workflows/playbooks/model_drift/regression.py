@@ -9,6 +9,7 @@ from activities.evals.evals import Evals, RunSuite, Score, SuitesOf, score_of
 from activities.evidence.evidence import Evidence, Snapshot
 from activities.guardrails.guardrails import Guardrails, StatusOf
 from activities.metrics.counting import beyond_chance
+from activities.metrics.curve_parts import JudgedAnswers
 from activities.metrics.curves import CurveOf, CurveReading, Curves
 from activities.models.logs import Log
 from activities.models.models import Models
@@ -41,8 +42,9 @@ class Regression:
         self.found, self.since = Findings(), None if verbs.rehearsing else verbs.declared_at - verbs.policy.paced(self._numbers.window)
         self.usual_bad, self.stopped = 0.0, Rollout(candidate=None, percent=0)
         self.ever_blamed: list[Blamed] = []
+        self._reached = 0.0  # the greatest share of users with bad answers beyond the usual, so far
         self.judge_distrusted = False
-        self._suites_green_told, self._rounds = False, 0
+        self._suites_green_told, self._looked, self._rounds = False, False, 0
 
     async def see(self) -> None:
         """Read the curve: what automation may do alone rests on it."""
@@ -52,7 +54,7 @@ class Regression:
         """In a later round of mitigation than the first everything is looked at again, and held back again."""
         self._rounds += 1
         if self._rounds > 1:
-            self.since = None
+            self.since, self._looked = None, False
             await self.hold_back()
             await self.survey()
 
@@ -90,9 +92,11 @@ class Regression:
         )
         found.rollout = rollout.value if rollout else None
         self._judge(found, reading)
-        self.found = found
-        if found.releases is not None:
-            await self.evaluate(found.releases.serving, *found.releases.eligible()[:1])
+        found.scores, self.found = self.found.scores, found
+        if (releases := found.releases) is not None:
+            known = all(of in {triple for _, triple in found.scores} for of in releases.eligible()[:1])
+            await self.evaluate(releases.serving, *(() if known or self._looked else releases.eligible()[:1]))
+        self._looked = True
         self._evals_and_users()
 
     async def evaluate(self, *triples: str) -> tuple[Score, ...]:
@@ -122,6 +126,20 @@ class Regression:
         serving = self.found.releases.serving if self.found.releases else ""
         return self.found.ill or bool(self.remaining()) or bool(self.failing(serving))
 
+    def providers(self) -> tuple[str, ...]:
+        """Whose model is concerned: it moved, a slice names it, or it is the only one that answers."""
+        found = self.found
+        moved = {name for name, one in found.offers.floating.items() if one in found.moved()} if found.offers else set[str]()
+        named = {one.of("provider") for one in found.blamed} | {
+            p for p, s in self._snapshots() if s in {one.of("snapshot") for one in found.blamed}
+        }
+        answering = {provider for provider, _ in self._snapshots()}
+        return tuple(sorted(moved or named - {""} or (answering if len(answering) == 1 else set())))
+
+    def _snapshots(self) -> set[tuple[str, str]]:
+        """Which snapshot of which provider answered."""
+        return {(one.where["provider"], one.where["snapshot"]) for one in (self.found.answers.slices if self.found.answers else ())}
+
     def worst_tenants(self) -> tuple[str, ...]:
         """Those whose judged answers are surely worse than usual, the worst first."""
         seen = self.found.answers
@@ -141,7 +159,7 @@ class Regression:
     @property
     def broad(self) -> bool:
         """Whether it reaches more than a tenth of the users: SEV-2 by §9.7, and watched for a day."""
-        return (self.facts().user_ratio or 0.0) > self._verbs.policy.severity.many_users_ratio
+        return self._reached > self._verbs.policy.severity.many_users_ratio
 
     def tell_tenants(self) -> None:
         """Reports are acknowledged early, even unproven; those with affected outputs are told the window (spec §9.7, comms)."""
@@ -173,7 +191,7 @@ class Regression:
 
     def _judge(self, found: Findings, reading: CurveReading | None) -> None:
         verbs, numbers, seen = self._verbs, self._numbers, found.answers
-        found.ill = reading is not None and bool(reading.ill)
+        found.ill = reading is not None and any(one.part == JudgedAnswers.name for one in reading.ill)
         if reading is not None and reading.usual is not None:
             self.usual_bad = 1 - reading.usual
         if seen is None or not seen.consent or seen.n < numbers.least_answers:
@@ -184,6 +202,7 @@ class Regression:
             )
             verbs.note(f"{why}: no slice says anything below {numbers.least_answers} of them", "unknown")
             return
+        self._reached = max(self._reached, (seen.share or 0.0) - self.usual_bad)
         found.blamed = blamed(seen, self.usual_bad)
         for one in found.blamed:
             self.ever_blamed.append(one)

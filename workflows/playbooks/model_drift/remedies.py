@@ -168,16 +168,17 @@ class Remedies:
     async def pin_or_fail_over(self) -> bool:
         """The provider's model has changed: pin the snapshot that we know; where there is none, §2.2 fails over (A.7 M7). And a vendor case."""
         verbs, drift = self._verbs, self._drift
-        offers, moved = drift.found.offers, drift.found.moved()
-        providers = [name for name, one in offers.floating.items() if one in moved] if offers else []
-        verbs.task(f"Open a case with {named(providers)}: {named(moved)} answers worse than what we evaluated", Role.AI_ML_LEAD)
-        known = sorted(one for one, provider in offers.snapshots.items() if provider in providers) if offers else []
+        offers, providers = drift.found.offers, drift.providers()
+        answers = f"{named(drift.found.moved())} answers" if drift.found.moved() else "its model answers"
+        verbs.task(f"Open a case with {named(providers)}: {answers} worse than what we evaluated", Role.AI_ML_LEAD)
+        known = sorted(one for one, provider in offers.snapshots.items() if provider in providers) if offers and drift.found.moved() else []
         if known:
             order = Snapshots.order(SnapshotOf(route=drift.route), Snapshot(pinned=known[-1]), why="it is the last one that we evaluated")
             if await verbs.impose(PINNED, order, facts=tuple(map(str, drift.found.blamed[:2]))):
                 return True
-        await verbs.call_in("llm_provider_outage", f"the model of {named(providers)} answers worse, and no older snapshot of it is pinned")
-        return False
+        await verbs.call_in("llm_provider_outage", f"the model of {named(providers)} answers worse than what we evaluated")
+
+        return True
 
     def distrust_the_judge(self) -> bool:
         """The judge model drifted: only the fixed set that people labelled counts from now on. Nothing that customers use is changed."""
