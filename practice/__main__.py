@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -12,7 +13,9 @@ import sys
 from pathlib import Path
 
 from practice.http.server import serve
+from practice.knowledge.library import Knowledge
 from practice.services.fleet_cast import SERVICES
+from practice.stores import valkey
 from practice.stores.mail import mail_server
 from practice.world.world import World
 
@@ -28,6 +31,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--services", default=",".join(SERVICES), help="names of the services with revisions and regions, by commas")
     parser.add_argument("--rules", type=Path, action="append", default=[], help="Prometheus rule file; may be repeated")
     parser.add_argument("--smtp-port", type=int, default=0, help="loopback port of the mail server; 0 takes a free one")
+    parser.add_argument("--cache-port", type=int, help="loopback port of a real Valkey that answers are cached in; 0 takes a free one")
     parser.add_argument("--receiver", help="URL that alerts are posted to, as an Alertmanager does")
     parser.add_argument("--receiver-token", default="practice-token", help="bearer token for the receiver")
     return parser.parse_args()
@@ -39,12 +43,16 @@ async def _run(arguments: argparse.Namespace) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    kept = valkey.running(arguments.cache_port) if arguments.cache_port is not None else contextlib.nullcontext()
     async with (
         serve(world, arguments.rules, arguments.receiver, arguments.receiver_token, arguments.port) as url,
         mail_server(world, arguments.smtp_port) as smtp,
     ):
-        print(json.dumps({"url": url, "smtp": smtp, "pid": os.getpid()}), flush=True)
-        await stop.wait()
+        with kept as cache:
+            world.state.part(Knowledge).cache = cache.address(valkey.PRODUCT) if cache else ""
+            said = {"cache": cache.address()} if cache else {}
+            print(json.dumps({"url": url, "smtp": smtp, **said, "pid": os.getpid()}), flush=True)
+            await stop.wait()
 
 
 def main() -> None:

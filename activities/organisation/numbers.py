@@ -77,6 +77,14 @@ class MailNumbers(Value):
     most_recipients: Some = 500  # of one letter: more are for a person, with the company's own means
 
 
+class HuntNumbers(Value):
+    """The hunt for a payload over stores of documents (spec §9.3)."""
+
+    window: timedelta = timedelta(days=30)  # how far back it is looked for
+    likeness: Annotated[float, Field(gt=0, le=1)] = 0.8  # from here on a document says the same
+    most_listed: Some = 200  # documents that are named one by one
+
+
 class Impact(Value):
     """From when on a symptom is impact on customers (spec §7.3). What a card counts as its symptoms stands on the card."""
 
@@ -146,6 +154,8 @@ class ProviderOutage(Value):
     resting: timedelta = minutes(1)  # between two things that are put back
     quality_drop: float = 0.03  # of the evals: more is a veto
     cost_ratio: float = 1.3  # of the fallback provider's cost: more is a veto
+    cached_age: timedelta = timedelta(hours=24)  # how old a cached answer may be that is served where the model gives none
+    cached_audit: Some = 50  # of these answers a person looks at
     back_off: BackOff = BackOff()
     canary: CanaryPolicy = CanaryPolicy()
 
@@ -214,6 +224,8 @@ class MitigationSettings(Value):
     settled: timedelta = seconds(45)  # the window of metrics in which a change must show
     look_again: timedelta = seconds(15)  # when it does not show yet
     feed_intervals: int = 2  # without a new version a generator counts as paused
+    caps_return: tuple[float, ...] = (0.25, 0.5, 1.0)  # of the way back to the limits before a clamp (S-CLAMP)
+    spend_ratio: float = 1.2  # of what is usual: who uses more after a step back is clamped again
     regions_return: tuple[float, ...] = (0.1, 0.5, 1.0)  # of the way back to the weights before a drain
     writes_return: tuple[float, ...] = (0.01, 0.1, 1.0)  # of the writes
     return_pause: timedelta = minutes(2)  # how long each of these steps is watched
@@ -240,6 +252,45 @@ class RollBack(Value):
     canary_more_errors: float = 0.01  # than the service may have, and it is put back
     canary_least: int = Field(default=30, ge=1)  # requests that the fixed build must have answered in a step, before it counts
     canary_patience: timedelta = minutes(30)  # how long a step waits for so many; then it is put back
+
+
+class LoopNumbers(Value):
+    """What of a run looks like a loop (spec §9.6). Any of these is enough."""
+
+    same_call: Some = 5  # times the same tool with the same arguments
+    depth: Some = 20  # more than so many runs below one another
+    steps: Some = 200  # more than so many
+    alternations: Some = 20  # more than so many turns between two agents
+
+
+class CacheNumbers(Value):
+    """How the cache of answers is emptied of what is named (spec §8 S-CACHE)."""
+
+    batch: Some = 1000  # keys that are removed in one go
+    keys_per_second: Some = 5000  # and no more than so many
+    most_share: Ratio = 0.5  # of all keys: more than that is refused
+    few: Some = 500  # so many may be removed whatever share they are
+    sample: Some = 50  # entries that are kept whole as evidence
+
+
+class CachePoisoning(Value):
+    """The numbers of playbook 2.11 (spec §9.11)."""
+
+    cache: CacheNumbers = CacheNumbers()
+    answers: Some = 50  # that are looked at to tell what is wrong
+    people_judge: Some = 50  # answers: no judge model alone says that it is over
+    people_agree: Ratio = 0.9  # so many of these must be right
+    stale: Ratio = 0.05  # of the documents older than they may be: from here on it is the sync that is broken
+    dominates: Ratio = 0.2  # of the citations: from here on a source that is new is suspect
+    many_items: Some = 100  # documents in one quarantine: from here on it is asked, as it is for a tenant's own
+    golden: Ratio = 0.98  # of the golden queries a new index must answer well
+    origin_load: Ratio = 0.8  # from here on nothing is removed from the cache
+    refills_within: timedelta = minutes(5)  # so long it may take until answers are right again after a step
+    rounds: Some = 2  # so many times the poison may come back before its domain is withdrawn
+    freshness: Ratio = 0.5  # of the age that sources may have: what is allowed while it lasts
+    correct_for: timedelta = minutes(60)  # answers are right for so long before the cache is used again
+    canary: tuple[float, ...] = (0.05, 0.25, 0.5, 1.0)  # shares in which the cache comes back
+    canary_step: timedelta = minutes(10)  # how long each is watched
 
 
 class AlertIntake(Value):

@@ -9,10 +9,12 @@ from activities.action import Limits, Patience, Risk, Value
 from activities.metrics.slo import SloPolicy
 from activities.organisation.numbers import (
     AlertIntake,
+    CachePoisoning,
     CurveNumbers,
     EvidenceHold,
     EvidenceNumbers,
     Freezing,
+    HuntNumbers,
     Impact,
     MailNumbers,
     MitigationSettings,
@@ -66,6 +68,7 @@ class Policy(Value):
     evidence: EvidenceNumbers = EvidenceNumbers()
     evidence_hold: EvidenceHold = EvidenceHold()
     mail: MailNumbers = MailNumbers()
+    hunt: HuntNumbers = HuntNumbers()
     stability: Stability = Stability()
     return_steps: tuple[float, ...] = (0.1, 0.5, 1.0)  # tenants and traffic come back in these shares (INV-19)
     first_minutes: FirstMinutesDeadlines = FirstMinutesDeadlines()
@@ -86,6 +89,7 @@ class Policy(Value):
     production_outage: ProductionOutage = ProductionOutage()
     mitigation: MitigationSettings = MitigationSettings()
     roll_back: RollBack = RollBack()
+    cache_poisoning: CachePoisoning = CachePoisoning()
     slo: SloPolicy = SloPolicy()
     severity: SeverityPolicy = SeverityPolicy()
     alerts: AlertIntake = AlertIntake()

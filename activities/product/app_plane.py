@@ -28,3 +28,13 @@ class AppPlane:
     async def chat(self, call: Call, tenant: str) -> httpx.Response:
         """Ask as one tenant. Headers `x-mode` and `x-served-by` say how it was answered."""
         return await self._client.ask(call, "POST", "/chat", headers={"X-Tenant": tenant}, json={"message": "ping"})
+
+    async def knowledge(self, call: Call, domain: str) -> dict[str, Any]:
+        """What the product itself answers from: `answers` (cache, index or unavailable), `namespace`, `index`, and what it may cite."""
+        said: dict[str, Any] = (await self._client.read(call, urls.path("knowledge", domain))).json()
+        return said
+
+    async def fallback(self, call: Call) -> dict[str, Any]:
+        """What the product does while its model does not answer: `cached_answers`."""
+        said: dict[str, Any] = (await self._client.read(call, "/fallback")).json()
+        return said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from practice.faces.llm.answers import asking_tenant, attempt
 from practice.http.face import Ask, Call, Face, Refusal, Reply
+from practice.knowledge.library import Knowledge, hashed
 from practice.quality.guardrails import Posture
 from practice.quality.registry import Registry, said
 from practice.world.chance import split
@@ -62,6 +63,28 @@ def chat(call: Call) -> Reply:
     if attempt(call, call.state.providers[name]):
         raise Refusal(Reply({"error": "no_answer"}, 502, headers))
     return Reply({"answer": "pong", "mode": mode}, headers=headers)
+
+
+@FACE.reads("knowledge", "/app/knowledge/{domain}")
+def knowledge(call: Call) -> Reply:
+    """What questions about a domain are answered from, and what may be cited."""
+    domain = call.state.part(Knowledge).domains.get(call.path["domain"])
+    if domain is None:
+        raise call.refuse(404, f"there is no domain {call.path['domain']}")
+    answers = "unavailable" if domain.serving.mode == "withdrawn" else "cache" if domain.cag.share else "index"
+    cites = [
+        {"id": one.id, "hash": hashed(text), "source": one.source}
+        for one in domain.documents.values()
+        if (text := domain.answered_from(one)) is not None
+    ]
+    shown = {"banner": domain.serving.banner, "as_of": domain.freshness.as_of, "coalescing": domain.coalescing.on}
+    return Reply({"answers": answers, "namespace": domain.namespace.version, "index": domain.alias.index, "cites": cites, **shown})
+
+
+@FACE.reads("fallback", "/app/fallback")
+def fallback(call: Call) -> Reply:
+    """Whether cached answers are served where the model gives none."""
+    return Reply({"cached_answers": call.state.part(Knowledge).fallback.on})
 
 
 def _versions(call: Call, provider: str, tenant: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from activities.ledger.inbox import DUPLICATE, LATE, STILL_FIRING, WAITING, Aler
 from activities.ledger.ledger import Ledger
 from activities.organisation.organisation import Organisation
 from activities.organisation.policy import Policy
+from activities.organisation.routing import AlertRoute
 from starters import steering
 from starters.alerts import alertmanager
 from starters.alerts.cases import OBSERVE_BELOW, UNREADABLE, Case, Unreadable, cases_of, grouped, unreadable
@@ -96,7 +97,7 @@ class Intake:
         await self._queues.close()
 
     async def _read(self, delivery: Delivery, *, again: bool = False, verified: bool = False) -> Progress:
-        cases, why = await asyncio.to_thread(cases_in, delivery)
+        cases, why = await asyncio.to_thread(lambda: cases_in(delivery, self._routes()))
         if verified and self.codes is not None:
             cases = [case.sealed(self.codes) for case in cases]
         return Progress(delivery.model_copy(update={"raw": b""}), {group[0].alert.dedup_key: group for group in grouped(cases)}, why, again)
@@ -252,6 +253,14 @@ class Intake:
     def _server_is_away(self) -> None:
         self._away, self._pause_until = True, asyncio.get_running_loop().time() + PAUSE
 
+    def _routes(self) -> tuple[AlertRoute, ...]:
+        """Read for every delivery. While the file is wrong, what names no playbook is for people to sort out, and the log says why."""
+        try:
+            return Organisation(self.settings.organisation).read_routes()
+        except Refused as wrong:
+            log.warning("alerts that name no playbook go to triage: %s", wrong.message)
+            return ()
+
     async def _policy(self) -> Policy:
         try:
             return await asyncio.to_thread(Organisation(self.settings.organisation).read_policy)
@@ -259,7 +268,7 @@ class Intake:
             return Policy()
 
 
-def cases_in(delivery: Delivery) -> tuple[list[Case], str]:
+def cases_in(delivery: Delivery, routes: Sequence[AlertRoute] = ()) -> tuple[list[Case], str]:
     """The alerts of a body, with one more for what cannot be read of it; and why the whole cannot be read, if so."""
     try:
         if delivery.truncated:
@@ -267,7 +276,7 @@ def cases_in(delivery: Delivery) -> tuple[list[Case], str]:
         reports, strange = alertmanager.read(delivery.raw)
     except Unreadable as why:
         return [unreadable(delivery, str(why))], str(why)
-    cases = cases_of(delivery, reports)
+    cases = cases_of(delivery, reports, routes)
     if strange:
         more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
         cases.append(unreadable(delivery, "; ".join(strange[:3]) + more))

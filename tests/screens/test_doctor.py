@@ -19,6 +19,7 @@ from practice.stores.mail import mail_server
 from practice.world.world import World
 from starters.cli import doctor
 from tests.stage.organisation import ORGANISATION, stage_settings
+from tests.stores.caches import emptied
 from worker.probes import probe_all
 from worker.settings import Settings
 from worker.systems import systems
@@ -34,7 +35,9 @@ async def settings(tmp_path: Path) -> AsyncIterator[Any]:
     world.clock.show(world.clock.now() + 120)
     world.advance()
     async with serve(world) as url, mail_server(world) as smtp:
-        yield stage_settings(url, tmp_path, organisation).model_copy(update={"smtp_address": smtp, "smtp_tls": "none"})
+        yield stage_settings(url, tmp_path, organisation).model_copy(
+            update={"smtp_address": smtp, "smtp_tls": "none", "cache_address": emptied().address()}
+        )
 
 
 async def probed(settings: Any) -> dict[str, Capability]:

@@ -264,7 +264,7 @@ def samples(world: World) -> dict[tuple[str, tuple[tuple[str, str], ...]], list[
 
 
 def passed(services: tuple[str, ...], seed: int = 7) -> World:
-    world = World(seed=seed, following=True, services=services)
+    world = World(seed=seed, following=True, services=services, start=1_795_500_000.0)
     world.clock.show(world.clock.now() + 1800)
     world.advance()
     return world

@@ -72,9 +72,9 @@ class LLMProviderOutage(Playbook):
                     move(seen),
                     *(self.impose(SWITCHED_OFF, switch_off(flag, f"{primary} is out", self.policy)) for flag in HEAVY),
                     self.impose(DEGRADED, degrade(service, seen.degraded), facts=reasons(seen.tenants, seen.no_room, fallback)),
+                    traffic.serve_cached(),
                 )
                 self.task("Checkpoint and pause long agent runs; resume them only at a safe point", Role.OPS_LEAD)
-                self.task("Serve cached answers (CAG): same tenant, age within policy, nothing personal; audit 50", Role.AI_ML_LEAD)
 
             async with self.recovery():
                 canary = CanaryBack(self, traffic)

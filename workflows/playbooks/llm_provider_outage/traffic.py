@@ -10,6 +10,7 @@ from activities.models.candidates import Candidate, Probe, Split, Survey, Tenant
 from activities.models.logs import Calls, Log, Served
 from activities.models.models import FAILED_OVER, Models
 from activities.models.routes import RouteOf, Shift
+from activities.retriever.fallback import SERVES_CACHED, CachedAnswerSettings, serve_cached
 from workflows.engine.measures import Imposed
 from workflows.engine.proof.proof import minutes
 from workflows.engine.verbs import Verbs
@@ -59,6 +60,16 @@ class Traffic:
         """What triage has found, for the first round of mitigation; for a later one everything is looked at again."""
         self._rounds += 1
         return seen if self._rounds == 1 else await self.survey()
+
+    async def serve_cached(self) -> None:
+        """Cached answers where the model gives none (A.2 M6). Where no retriever of ours can, a person sees to it."""
+        verbs, policy = self._verbs, self._policy
+        rules = "same tenant, age within policy, nothing personal"
+        order = serve_cached(self.route, policy.cached_age)
+        if await verbs.try_to_read(CachedAnswerSettings.read, order.look()) is None:
+            verbs.task(f"Serve cached answers (CAG): {rules}; audit {policy.cached_audit}", Role.AI_ML_LEAD)
+        elif await verbs.impose(SERVES_CACHED, order, silence=Silence.SKIP):
+            verbs.task(f"Audit {policy.cached_audit} of the cached answers (CAG): {rules}", Role.AI_ML_LEAD)
 
     @property
     def imposed(self) -> Imposed | None:

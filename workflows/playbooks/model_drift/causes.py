@@ -7,7 +7,7 @@ from activities.evals.answers import JudgedAnswers
 from activities.evals.evals import Score, Suites
 from activities.guardrails.guardrails import GuardStatus
 from activities.organisation.numbers import ModelDrift
-from activities.registry.release_plane import Offers, Releases
+from activities.registry.orders import Offers, Releases
 from activities.registry.releases import Rollout
 from activities.registry.triples import Triple
 from workflows.playbooks.model_drift.slices import Blamed

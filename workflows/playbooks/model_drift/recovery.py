@@ -6,7 +6,7 @@ from activities.kit.setting import Change
 from activities.metrics.counting import at_most_by_chance
 from activities.models.canary_core import Verdict
 from activities.registry.choices import PINNED
-from activities.registry.release_plane import ReleasesOf
+from activities.registry.orders import ReleasesOf
 from activities.registry.releases import ROLLOUT_STOPPED, ReleaseHistory, Rollout, RolloutOf, Rollouts
 from activities.registry.triples import ROLLED_BACK, Triple, TripleOf, Triples
 from workflows.engine.proof.proof import minutes

@@ -13,7 +13,7 @@ from activities.metrics.curve_parts import JudgedAnswers
 from activities.metrics.curves import CurveOf, CurveReading, Curves
 from activities.models.logs import Log
 from activities.models.models import Models
-from activities.registry.release_plane import OffersOf, ReleasesOf
+from activities.registry.orders import OffersOf, ReleasesOf
 from activities.registry.releases import (
     PAUSED,
     PUBLISHING_PAUSED,

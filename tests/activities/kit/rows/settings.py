@@ -19,6 +19,8 @@ from activities.models.modes import TenantModes, degrade
 from activities.organisation.catalogue import Deployed
 from activities.organisation.numbers import BackOff
 from activities.product.app_plane import AppPlane
+from tests.activities.kit.rows.agents import AGENTS
+from tests.activities.kit.rows.knowledge import KNOWLEDGE
 from tests.activities.kit.rows.platform import PLATFORM
 from tests.activities.kit.rows.practised import QUICK, LandingClock, Practised, Subject
 from tests.activities.kit.rows.probe import Level, ProbeOf, Probes, Vendor, fail_before
@@ -132,6 +134,8 @@ SETTINGS: dict[str, Callable[[], Awaitable[Subject]]] = {
     **PLATFORM,
     **QUALITY,
     **RECORDS,
+    **AGENTS,
+    **KNOWLEDGE,
     "modes of tenants": Practised(
         tenant_modes, MODES.of, MODES.wanted, None, "llm.routes.modes",
         "llm.routes.get", author="somebody", halves=True,

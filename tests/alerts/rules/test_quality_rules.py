@@ -8,7 +8,7 @@ import yaml
 
 from practice.quality.faults import QualityFaults, Spoilt
 from practice.quality.registry import Registry
-from tests.alerts.test_alert_rules import ALERTS, Watched, agree
+from tests.alerts.rules.test_alert_rules import ALERTS, Watched, agree
 
 RULES = ALERTS / "model_drift.yml"
 Break = Callable[[Watched], object]

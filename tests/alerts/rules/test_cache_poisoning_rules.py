@@ -1,0 +1,49 @@
+"""The alerts of playbook 2.11: a world that goes wrong is heard after the rules' own time; Prometheus' stories are in alerts/tests."""
+
+import shutil
+
+import pytest
+import yaml
+
+from practice.knowledge import faults
+from practice.knowledge.library import Knowledge
+from tests.alerts.rules.test_alert_rules import ALERTS, Watched, agree
+
+RULES = ALERTS / "cache_poisoning.yml"
+BROKEN = {
+    "poisoned": ({"UntrustedSourceCited": (0, 60), "CacheQualityDrop": (300, 720)}, "billing"),
+    "garbled": ({"CacheQualityDrop": (300, 720)}, "product"),
+    "stale": ({"StaleGrounding": (600, 660), "CacheQualityDrop": (300, 720)}, "product"),
+}
+
+
+def test_they_say_where_they_belong_and_none_how_severe_it_is() -> None:
+    rules = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"] if "alert" in rule]
+    assert len(rules) == 4
+    for rule in rules:
+        assert {"playbook", "service", "incident_key", "confidence"} <= set(rule["labels"]), rule["alert"]
+        assert "severity" not in rule["labels"] and {"summary", "description"} == set(rule["annotations"])
+        assert {"for", "keep_firing_for"} <= set(rule)
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_what_is_wrong_is_heard_and_names_its_domain(kind: str) -> None:
+    heard, name = BROKEN[kind]
+    watched = Watched((RULES,))
+    knowledge = watched.world.state.part(Knowledge)
+    domain = knowledge.domains[name]
+    faults.break_(knowledge, kind, domain, next(iter(domain.documents.values())), 0.5)
+    watched.pass_by(1200)
+    for alert, (soonest, latest) in heard.items():
+        assert soonest <= watched.fired(alert) <= latest, watched.changes
+    assert {alert for _, alert, firing in watched.changes if firing} == set(heard)
+    named = {alert.labels["domain"] for group in watched.alerting.groups for _, alert in group.alerts() if alert.state == "firing"}
+    assert named == {name}
+    if kind == "poisoned" and shutil.which("promtool"):
+        agree(watched)
+
+
+def test_a_healthy_world_is_quiet() -> None:
+    watched = Watched((RULES,))
+    watched.pass_by(3600)
+    assert watched.changes == []

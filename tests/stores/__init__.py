@@ -1,0 +1,1 @@
+"""Real stores, one for each test process."""
