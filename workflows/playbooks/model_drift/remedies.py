@@ -3,12 +3,17 @@
 from collections.abc import Awaitable, Callable
 
 from activities.action import Role
+from activities.caches.caches import Caches
+from activities.caches.evidence import CacheEvidence
+from activities.caches.keys import Entries
+from activities.caches.orders import CacheExport, Invalidation
 from activities.guardrails.guardrails import CLOSED, TIGHTENED, Guardrails, PostureOf
 from activities.metrics.curves import Curves
 from activities.models.modes import DEGRADED, degrade
 from activities.registry.choices import PINNED, Snapshot, SnapshotOf, Snapshots
 from activities.registry.releases import ClearSticky, StickySessions
 from activities.registry.triples import ROLLED_BACK, Triple, TripleOf, Triples
+from activities.retriever.library import DomainsOf, Libraries
 from workflows.engine.changes import ChangeResult
 from workflows.engine.verbs import Verbs
 from workflows.incident import Silence
@@ -143,13 +148,25 @@ class Remedies:
     async def _after_rollback(self, triple: str) -> None:
         """The guard chain came with the triple; then tainted cache entries, and the sessions that are still with what served before (M4 to M6)."""
         verbs, drift = self._verbs, self._drift
-        releases = drift.found.releases
-        tainted = releases.serving if releases else "what served before"
         verbs.note(f"guard chain {Triple.read(triple).guard} is in force again, with its triple")
-        window = f"{drift.since:%H:%M} UTC to now" if drift.since else "the window of the incident"
-        cached = f"the cached answers that are tagged with {tainted}, or were made from {window}"
-        verbs.task(f"Invalidate {cached}: by tag, never everything", Role.OPS_LEAD)
+        if (releases := drift.found.releases) is not None:
+            await self._invalidate(releases.serving)
         await verbs.propose(StickySessions.create, ClearSticky(route=drift.route), facts=(f"new sessions are answered by {triple}",))
+
+    async def _invalidate(self, tainted: str) -> None:
+        """The cached answers that the tainted prompt made, domain by domain, kept as evidence before; by people where no cache of ours is known."""
+        verbs = self._verbs
+        prompt = self._numbers.cache_tag.format(route=self._drift.route, prompt=Triple.read(tainted).prompt)
+        kept = await verbs.look(CacheEvidence.keep, CacheExport(incident_id=verbs.incident_id, entries=Entries(prompt=prompt)))
+        domains = await verbs.look(Libraries.domains, DomainsOf()) if kept is not None else None
+        if kept is None or domains is None:
+            verbs.task(f"Invalidate the cached answers that are tagged with {tainted}: by tag, never everything", Role.OPS_LEAD)
+            return
+        for domain in domains.domains:
+            order = Invalidation(
+                entries=Entries(domain=domain, prompt=prompt), evidence=str(kept.after.get("sha256", "")), why=f"made by {tainted}"
+            )
+            await verbs.propose(Caches.invalidate, order)
 
     async def restore_guards(self) -> bool:
         """The guard chain that was blessed with the rest, alone: a narrow change (A.7 M4). While they are down, that is a state."""
