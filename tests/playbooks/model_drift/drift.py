@@ -92,15 +92,11 @@ def bad(stage: Drill, seconds: float = 300) -> float:
     return sum(found) / len(found)
 
 
-def untouched(stage: Drill) -> bool:
-    """Whether nothing that the incident imposed is in force any more."""
-    now = registry(stage)
+def untouched(stage: Drill, *, publishing: str = "open") -> bool:
+    """Whether nothing that the incident imposed is in force any more. `publishing`: it ends by the stability gate, or stays in somebody's name."""
+    now = registry(stage).publishing
     usual = {"strictness": "usual", "high_risk_tools": "open", "banner": False}
-    return (
-        (now.publishing.publishes, now.publishing.rollouts) == ("open", "open")
-        and posture(stage) == usual
-        and not stage.world.state.route.modes
-    )
+    return now.publishes == publishing and posture(stage) == usual and not stage.world.state.route.modes
 
 
 def asked(status: Status, about: str) -> bool:

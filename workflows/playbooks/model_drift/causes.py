@@ -10,7 +10,7 @@ from activities.organisation.numbers import ModelDrift
 from activities.registry.orders import Offers, Releases
 from activities.registry.releases import Rollout
 from activities.registry.triples import Triple
-from workflows.playbooks.model_drift.slices import Blamed
+from workflows.playbooks.model_drift.slices import NO_MODEL, Blamed
 from workflows.status import Standing, Suspect
 
 
@@ -61,6 +61,11 @@ class Findings:
             and (judged is None or suites[name].judged is judged)
         )  # fmt: skip
 
+    def mean(self, triple: str) -> float | None:
+        """The mean of its scores that may be believed. None: there is none."""
+        scores = [score.score for (_, of), score in self.scores.items() if of == triple and score]
+        return sum(scores) / len(scores) if scores else None
+
     def known(self, triple: str) -> int:
         """How many suites say something of a triple that may be believed."""
         return sum(of == triple and score is not None for (_, of), score in self.scores.items())
@@ -89,14 +94,15 @@ def candidates(found: Findings, numbers: ModelDrift) -> tuple[Candidate, ...]:
 def _triple(found: Findings, numbers: ModelDrift) -> Candidate:
     if (releases := found.releases) is None:
         return Candidate(Cause.TRIPLE, 0.2, ("the releases cannot be read: unknown",))
-    serving, points, said = releases.serving, 0.0, []
+    serving, points, said = releases.serving, 0.0, list[str]()
+    if (older := releases.eligible()) and not releases.blessed and Triple.read(serving).only_guard(Triple.read(older[0])):
+        return Candidate(Cause.TRIPLE, 0.0, ("model and prompt are those that were blessed together",))
     if not releases.blessed:
         points, said = points + 0.4, [f"{serving} serves, and was never blessed"]
     named = [one for one in found.blamed if one.of("triple") == serving]
     if named:
         points, said = points + 0.5, [*said, *map(str, named)]
     if failing := found.failing(serving, numbers, judged=False) or found.failing(serving, numbers):
-        older = releases.eligible()[:1]
         good = bool(older) and bool(found.known(older[0])) and not found.failing(older[0], numbers)
         points, said = points + (0.3 if good else 0.1), [*said, *map(str, failing)]
     return Candidate(Cause.TRIPLE, min(points, 1.0), tuple(said) or (f"{serving} serves, and is blessed",))
@@ -117,7 +123,8 @@ def _provider(found: Findings, numbers: ModelDrift) -> Candidate:
     points, said, moved = 0.0, [], found.moved()
     if moved:
         points, said = 0.35, [f"{', '.join(moved)} answers, which is no snapshot that we have evaluated"]
-    named = [one for one in found.blamed if one.of("snapshot") or one.of("provider")]
+    answering = {one.where["provider"] for one in found.answers.slices} - {NO_MODEL} if found.answers else set[str]()
+    named = [one for one in found.blamed if one.of("snapshot") in moved or (one.of("provider") and len(answering) > 1)]
     if named:
         points, said = points + 0.5, [*said, *map(str, named)]
     blessed = found.releases.eligible()[:1] if found.releases else ()

@@ -6,6 +6,7 @@ from activities.kit.setting import Change
 from activities.metrics.counting import at_most_by_chance
 from activities.models.canary_core import Verdict
 from activities.registry.choices import PINNED
+from activities.registry.guard_chains import GUARDS_RESTORED
 from activities.registry.orders import ReleasesOf
 from activities.registry.releases import ROLLOUT_STOPPED, ReleaseHistory, Rollout, RolloutOf, Rollouts
 from activities.registry.triples import ROLLED_BACK, Triple, TripleOf, Triples
@@ -68,7 +69,7 @@ class WayBack:
     async def settled(self) -> None:
         """A blessed triple that serves is nothing to lift. A pinned snapshot stays in somebody's name, until the new one was evaluated."""
         verbs = self._verbs
-        for imposed in verbs.in_force(ROLLED_BACK):
+        for imposed in (*verbs.in_force(ROLLED_BACK), *verbs.in_force(GUARDS_RESTORED)):
             verbs.note(f"it serves from now on, blessed as a whole: {imposed.says}")
             verbs.ended(imposed)
         for imposed in verbs.in_force(PINNED):

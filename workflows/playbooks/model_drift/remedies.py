@@ -11,6 +11,7 @@ from activities.guardrails.guardrails import CLOSED, TIGHTENED, Guardrails, Post
 from activities.metrics.curves import Curves
 from activities.models.modes import DEGRADED, degrade
 from activities.registry.choices import PINNED, Snapshot, SnapshotOf, Snapshots
+from activities.registry.guard_chains import GUARDS_RESTORED, GuardChain, GuardChainOf, GuardChains
 from activities.registry.releases import ClearSticky, StickySessions
 from activities.registry.triples import ROLLED_BACK, Triple, TripleOf, Triples
 from activities.retriever.library import DomainsOf, Libraries
@@ -114,21 +115,39 @@ class Remedies:
         if not options:
             verbs.note("no blessed triple is left to roll back to: publishing stays paused, and the guardrails are tightened")
             return await self.tighten("there is no blessed triple") and await self.degrade()
-        for triple in options:
-            if (failing := drift.failing(triple)) and drift.found.known(triple):
-                verbs.note(f"{triple} fails its evals too: {'; '.join(map(str, failing))}; an older one is tried")
-                continue
+        for triple in await self._in_order(options, releases.serving if releases else ""):
+            expected = bool(drift.failing(triple))
             result = await self._serve(triple)
             if not result:
                 return await self._worst_slice_only(result)
             if result.effect is not None and result.effect.assumed:
                 return True
-            if not await drift.evaluate(triple):
+            if not await drift.evaluate(triple) or expected:
                 await self._after_rollback(triple)
                 return True
-            verbs.note(f"{triple} serves, and fails its evals too: {'; '.join(map(str, drift.failing(triple)))}")
-        verbs.note(f"none of the blessed triples passes its evals: {named(options)}")
+            verbs.note(f"{triple} serves, and fails its evals too: {'; '.join(map(str, drift.failing(triple)))}; an older one is tried")
+        verbs.note(f"none of the blessed triples passes its evals, nor is better than what serves: {named(options)}")
         return await self.degrade()
+
+    async def _in_order(self, options: tuple[str, ...], serving: str) -> tuple[str, ...]:
+        """Those that may serve, in the order in which they are tried: what passes, the newest first.
+
+        Where none passes because something else is wrong too: the newest of those that are surely better than what serves.
+        """
+        verbs, drift, drop = self._verbs, self._drift, self._numbers.eval_drop
+        if not drift.failing(options[0]):
+            return options[:1] if verbs.rehearsing else options
+        verbs.note(f"{options[0]} fails its evals too: {'; '.join(map(str, drift.failing(options[0])))}; older ones are looked at")
+        await drift.evaluate(*(one for one in options if not drift.found.known(one)))
+        if passing := tuple(one for one in options if drift.found.known(one) and not drift.failing(one)):
+            return passing
+        means = {one: mean for one in options if (mean := drift.found.mean(one)) is not None}
+        now, best = drift.found.mean(serving) or 1.0, max(means.values(), default=0.0)
+        if best < now + drop:
+            return ()
+        chosen = next(one for one in options if means.get(one, 0.0) >= best - drop)
+        verbs.note(f"none passes, but {chosen} is better than {serving} ({means[chosen]:.0%} and {now:.0%}): something else is wrong too")
+        return (chosen,)
 
     async def _serve(self, triple: str) -> ChangeResult:
         found = self._drift.found
@@ -176,11 +195,11 @@ class Remedies:
         if found.releases is None or not (older := found.releases.eligible()):
             return False
         serving, blessed = Triple.read(found.releases.serving), Triple.read(older[0])
-        order = Triples.order(
-            self._triple_of(), serving.model_copy(update={"guard": blessed.guard}), why="it was blessed with this guard chain"
-        )
-        result = await self._verbs.impose(ROLLED_BACK, order)
-        return bool(result)
+        if not serving.only_guard(blessed):
+            return False
+        of = GuardChainOf(route=self._drift.route, store=self._triple_of().store)
+        order = GuardChains.order(of, GuardChain(version=blessed.guard), why=f"{blessed.short} was blessed with it")
+        return bool(await self._verbs.impose(GUARDS_RESTORED, order))
 
     async def pin_or_fail_over(self) -> bool:
         """The provider's model has changed: pin the snapshot that we know; where there is none, §2.2 fails over (A.7 M7). And a vendor case."""

@@ -16,6 +16,7 @@ from activities.metrics.counting import beyond_chance
 
 MUCH_MORE = 6.0  # log-likelihood that a second attribute must add
 LEAST = 20  # answers of a slice; fewer say nothing
+NO_MODEL = "retrieval"  # who answers from retrieval only: no version of ours is to blame for that
 Where = tuple[tuple[str, str], ...]
 
 
@@ -47,8 +48,9 @@ class Blamed:
 
 def blamed(seen: JudgedAnswers, usual_bad: float, at_most: int = 4) -> tuple[Blamed, ...]:
     """The slices that are to blame, the one that explains most first."""
-    rows, found = list(seen.slices), list[Blamed]()
-    excess = max(seen.bad - usual_bad * seen.n, 1e-9)
+    rows, found = [row for row in seen.slices if row.where["provider"] != NO_MODEL], list[Blamed]()
+    every, every_bad = _counted(rows)
+    excess = max(every_bad - usual_bad * every, 1e-9)
     while len(found) < at_most:
         n, bad = _counted(rows)
         if not n or not beyond_chance(bad, n, usual_bad):
