@@ -24,6 +24,5 @@ async def test_a_prompt_that_spoils_one_language_is_rolled_back_as_a_unit(tmp_pa
         (told,) = [one for one in status.tasks if "Let people judge 50 answers" in one.text]
         assert told.done_at and told.said == "ravi: drill" and status.severity == 2
         assert not asked(status, "publishing"), "to hold releases back is narrow, and the curve calls for it"
-        kept = incident.done("answers.keep")[0].effect
-        assert kept and kept["after"]["failing"] > 50 and len(str(kept["after"]["sha256"])) == 64
-        assert not (tmp_path / "evidence").exists() or "Purple" not in "".join(lines), "no text of an answer is anywhere"
+        kept = incident.done("answers.keep")[0].after
+        assert int(str(kept["failing"])) > 50 and len(str(kept["sha256"])) == 64

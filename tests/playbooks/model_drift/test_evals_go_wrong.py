@@ -8,6 +8,8 @@ import pytest
 from tests.playbooks.model_drift.drift import bad, control, declared, publish, regression, serving, tasks, untouched
 from workflows.incident import Phase, State
 
+BLIND = {"impact has not ended": "skip"}  # without evals nobody can say that it has; a person goes on by what customers are answered
+
 
 @pytest.mark.parametrize(
     ("wrong", "mended"), [({"stuck": True}, {"stuck": False}), ({"nan": True}, {"nan": False}), ({"few": 20}, {"few": None})]
@@ -18,7 +20,7 @@ async def test_what_cannot_be_believed_is_no_pass(tmp_path: Path, wrong: dict[st
         await publish(stage)
         await control(stage, "judging", **wrong)
         incident = await declared(stage)
-        await incident.is_in(Phase.RECOVERY)
+        await incident.is_in(Phase.RECOVERY, BLIND)
         assert serving(stage) == "6/12/3"
         await incident.hears("says nothing that may be believed")
         assert State.RESOLVED is not (await incident.status()).state
@@ -34,12 +36,12 @@ async def test_evals_that_stay_silent_are_put_to_a_person_and_a_no_is_a_no(tmp_p
         await publish(stage)
         await control(stage, "judging", nan=True)
         incident = await declared(stage)
-        await incident.is_in(Phase.RECOVERY)
+        await incident.is_in(Phase.RECOVERY, BLIND)
         await incident.answer("The evals have not passed", "decline", by="ravi")
         await incident.hears("handed over: the evals have not passed")
         assert (await incident.status()).state is State.HANDED_OVER and serving(stage) == "6/12/3"
         status = await incident.ends()
-        assert status.state is State.RESOLVED and untouched(stage), "resolved by hand, in the commander's name"
+        assert status.state is State.RESOLVED and untouched(stage, publishing="refused"), "resolved by hand, in the commander's name"
 
 
 async def test_users_are_trusted_where_the_evals_are_green(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ async def test_an_innocent_rollout_goes_on_when_everything_passes(tmp_path: Path
         lines = "\n".join(await incident.timeline())
         assert status.state is State.RESOLVED and untouched(stage) and bad(stage) < 0.06, lines
         assert serving(stage) == "6/13/3" and (registry(stage).rollout.candidate, registry(stage).rollout.percent) == (None, 0)
-        percents = [row.effect["after"]["percent"] for row in incident.done("releases.roll_out") if row.effect]
+        percents = [row.after["percent"] for row in incident.done("releases.roll_out")]
         assert percents == [0, 5, 50, 100, 0]
         assert sum(line.startswith("done: answers.watch") for line in lines.splitlines()) == 3
 
