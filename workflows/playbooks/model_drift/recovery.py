@@ -8,7 +8,17 @@ from activities.models.canary_core import Verdict
 from activities.registry.choices import PINNED
 from activities.registry.guard_chains import GUARDS_RESTORED
 from activities.registry.orders import ReleasesOf
-from activities.registry.releases import ROLLOUT_STOPPED, ReleaseHistory, Rollout, RolloutOf, Rollouts
+from activities.registry.releases import (
+    PUBLISHING_PAUSED,
+    ROLLOUT_STOPPED,
+    Publishing,
+    PublishingOf,
+    PublishingPause,
+    ReleaseHistory,
+    Rollout,
+    RolloutOf,
+    Rollouts,
+)
 from activities.registry.triples import ROLLED_BACK, Triple, TripleOf, Triples
 from workflows.engine.proof.proof import minutes
 from workflows.engine.verbs import Verbs
@@ -150,6 +160,9 @@ class WayBack:
         decision = await verbs.approve_all(Rollouts.change, [one.given(before) for one in (*steps, back)], terms)
         if decision.grant is None:
             verbs.note(f"{candidate} is not rolled out: {'nobody answered' if decision.unanswered else f'{decision.by} does not want it'}")
+            return
+        free = PublishingPause.order(PublishingOf(route=drift.route), Publishing(publishes="refused", rollouts="open"))
+        if not await verbs.impose(PUBLISHING_PAUSED, free, facts=(f"so that {candidate} may be rolled out; publishes stay refused",)):
             return
         for n, order in enumerate(steps, start=1):
             if not await verbs.propose(Rollouts.change, await self._given(order), under=decision.grant):
