@@ -52,6 +52,12 @@ class InForce(Shown):
     held_by: str = ""  # a named person who took it over
 
 
+def imposed_by(steps: Sequence[Step], one: InForce) -> Step | None:
+    """The step that imposed a measure; None where that was no step of ours."""
+    during = (s for s in steps if s.target == one.target and s.started_at <= one.since and (s.ended_at is None or one.since <= s.ended_at))
+    return next((step for step in during if step.risk > Risk.C0), None)
+
+
 class Standing(StrEnum):
     """What became of a suspected cause."""
 
@@ -236,9 +242,13 @@ def policy_time(paces: Sequence[tuple[datetime, float]], start: datetime, end: d
     turns = [*(at for at, _ in paces[1:] if start < at < end), end]
     gone, since = timedelta(0), start
     for until in turns:
-        pace = next((pace for at, pace in reversed(paces) if at <= since), paces[0][1])
-        gone, since = gone + (until - since) * pace, until
+        gone, since = gone + (until - since) * pace_at(paces, since), until
     return gone
+
+
+def pace_at(paces: Sequence[tuple[datetime, float]], instant: datetime) -> float:
+    """The pace that held at an instant; before the first, the first."""
+    return next((pace for at, pace in reversed(paces) if at <= instant), paces[0][1])
 
 
 class Outcome(Value):

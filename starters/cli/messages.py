@@ -13,10 +13,13 @@ from activities.action import Role
 from starters.cli import options
 from starters.cli.options import WHICH, As, Asked, Code, ForCommand, Which, Why
 from starters.cli.terminal import group, say
+from starters.reading import whole
+from starters.screens.by_hand import comment
 from starters.screens.text import CliError, typed
+from workflows.status import imposed_by
 
 ABOUT = ("hypothesis", "impact", "scope")
-PROCEDURES = ("roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain")
+PROCEDURES = ("roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain", "call-in", "undo")
 TASKS = ("flush-cache", "purge-queue", "clamp-all", "revoke-all-sessions", "rotate-secret")
 ANSWERS = {
     "approve": "Say yes to a question.",
@@ -46,8 +49,9 @@ for _name, _help in ANSWERS.items():
 def do(
     words: Annotated[list[str], typer.Argument(
         metavar="[INCIDENT] PROCEDURE [KEY=VALUE]...",
-        help=f"{', '.join(PROCEDURES)}. Or a setting, by the verb that changes it, with its fields: flags.switch_off flag=tools.high_psu "
-             f"on=false. Or a task for people: {', '.join(TASKS)}.",
+        help=f"{', '.join(PROCEDURES)}. Or in the seed's words: orchestrator.autonomy=off, tenant/NAME/psu_daily_cap=100. "
+             f"Or a setting, by the verb that changes it, with its fields: flags.switch_off flag=tools.high_psu on=false. "
+             f"Or a task for people: {', '.join(TASKS)}.",
     )],
     service: Annotated[str, typer.Option(help="The service. Default: the incident's own.")] = "",
     flag: Annotated[str, typer.Option(help="For `flag`: the flag to switch off.")] = "",
@@ -60,9 +64,36 @@ def do(
     fields: dict[str, JsonValue] = {key: value for key, _, value in (word.partition("=") for word in words if "=" in word)}
     if len(names) == 2 and (names[0] in (*PROCEDURES, *TASKS) or "." in names[0]):
         names.reverse()  # the procedure may also come first
+    if fields and "set" not in names and all("/" in key or "." in key for key in fields):
+        names.append("set")  # the seed's words name themselves: orchestrator.autonomy=off
     *which, procedure = _exactly(names, 1, "do", "a procedure")
     wanted = {"procedure": procedure, "service": service, "flag": flag, "region": region, "rps": rps or None, "fields": fields}
     _say("".join(which), "do", as_, reason=reason, code=code, **wanted)
+
+
+@app.command()
+def undo(
+    words: Annotated[list[str], typer.Argument(metavar="[INCIDENT] STEP", help=f"{WHICH} The step's number, as every notice of it says.")],
+    by_hand: Annotated[bool, typer.Option("--by-hand", help="Only print the commands that undo it, from the record. Nothing is done.")] = False,
+    as_: As = "", reason: Why = "", code: ForCommand = "",
+) -> None:  # fmt: skip
+    """Undo what one step imposed. Where lifting it is broad, people are asked as always; it is proven and recorded like any other lift."""
+    which, step = _question("undo", words)
+    if step is None:
+        raise CliError("undo needs the number of a step; if several incidents are open, give the incident first", typed("undo", "--help"))
+    if not by_hand:
+        return _say(which, "do", as_, reason=reason, code=code, procedure="undo", fields={"step": str(step)})
+    reader = options.reader()
+    status = whole(reader.status(reader.find(which))).status
+    imposed = {found.number: one for one in status.in_force if (found := imposed_by(status.steps, one)) is not None}
+    if step not in imposed:
+        listed = ", ".join(f"{number} ({one.name}: {one.target})" for number, one in sorted(imposed.items())) or "nothing"
+        raise CliError(
+            f"step {step} has imposed nothing that is in force; in force by a step: {listed}", typed("measures", status.incident_id)
+        )
+    for line in (*comment(f"{imposed[step].name} {imposed[step].target}: {imposed[step].lifts_by}"), *imposed[step].by_hand):
+        print(line)
+    return None
 
 
 @app.command()

@@ -27,7 +27,7 @@ from workflows.severity.adjustment import Observation, SeverityHistory
 from workflows.severity.classify import classify
 from workflows.severity.facts import Facts, Quality
 from workflows.severity.readings import Reading, facts_of
-from workflows.status import CalledPlaybook, DrawnCurve, ItemStatus, Planned, Step, StepState, Suspect, Task, policy_time
+from workflows.status import CalledPlaybook, DrawnCurve, ItemStatus, Planned, Step, StepState, Suspect, Task, pace_at, policy_time
 
 MOST_POINTS, RECENT_POINTS = 120, 40  # of a curve that are kept; of these the newest are all kept
 MOST_TRACES = 20  # trace ids that are shown: the newest
@@ -135,17 +135,18 @@ class IncidentState:
         """One line on the timeline, now."""
         self.timeline.note(workflow.now(), kind, text, by=by, phase=self.phase.value, step=step.number if step else None, **facts)
 
-    def done(self, step: Step, answer: object) -> None:
-        """It was carried out, found done already, or only noted (a plan, or shadow mode)."""
+    def done(self, step: Step, answer: object, undo: str = "") -> None:
+        """It was carried out, found done already, or only noted (a plan, or shadow mode). `undo`: the command that undoes it."""
         if isinstance(answer, Effect):
             state = StepState.ASSUMED if answer.assumed else StepState.ADOPTED if answer.adopted else StepState.DONE
-            self.end(step, state, f"{answer.summary} (proven by {answer.proven_by})")
+            self.end(step, state, f"{answer.summary} (proven by {answer.proven_by})", undo)
         else:
             self.end(step, StepState.DONE, getattr(answer, "summary", "") or "looked")
 
-    def end(self, step: Step, state: StepState, result: str) -> None:
+    def end(self, step: Step, state: StepState, result: str, undo: str = "") -> None:
         step.state, step.result, step.ended_at = state, result, workflow.now()
-        self.note(state.value, f"{step.verb} {step.target}: {result}", step=step, verb=step.verb, target=step.target, key=step.key)
+        text = f"{step.verb} {step.target}: {result}" + (f"; nobody was asked, to undo it: {undo}" if undo else "")
+        self.note(state.value, text, step=step, verb=step.verb, target=step.target, key=step.key)
 
     def measured(self, radius: BlastRadius) -> str:
         """Keep the blast radius as it was measured, and tell of it when it is known first or has changed materially."""
@@ -160,7 +161,7 @@ class IncidentState:
         self.usual_pace = self.policy.pace
         if pace != self.policy.pace:
             self.policy = self.policy.model_copy(update={"pace": pace})
-            self.paces = [(self.declared_at, pace)]
+            self.paces = [(self.incident.started_at or self.declared_at, self.usual_pace), (self.declared_at, pace)]
 
     def go_at(self, pace: float) -> None:
         """Policy time goes at another pace from now on (a drill)."""
@@ -176,7 +177,7 @@ class IncidentState:
     @property
     def first_pace(self) -> Policy:
         """The policy at the pace at which the incident began: what was due then stays due then."""
-        return self.policy.model_copy(update={"pace": self.paces[0][1]}) if self.paces else self.policy
+        return self.policy.model_copy(update={"pace": pace_at(self.paces, self.declared_at)}) if self.paces else self.policy
 
     def draw(self, reading: CurveReading) -> None:
         """Keep one more point of the curve that matters."""
