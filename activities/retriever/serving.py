@@ -195,6 +195,12 @@ def cag_off(domain: str, numbers: CachePoisoning, why: str = "") -> Change[CagOf
     return CagShares.order(CagOf(domain=domain), Cag(share=0.0, canary=numbers.canary, watched=numbers.canary_step), why=why)
 
 
+def fresher(domain: str, now: Reading[Freshness], share: float) -> Change[FreshnessOf, Freshness]:
+    """This share of the age that was allowed, and answers with their date."""
+    wanted = Freshness(max_age_seconds=now.value.max_age_seconds * share, as_of=True)
+    return Freshnesses.order(FreshnessOf(domain=domain), wanted)
+
+
 def bump(domain: str, now: Reading[Namespace], why: str = "") -> Change[NamespaceOf, Namespace]:
     """One version on from what was read."""
     return Namespaces.order(NamespaceOf(domain=domain), Namespace(version=now.value.version + 1), why=why).given(now)
