@@ -1,6 +1,6 @@
 """What is wrong with the answers of a domain, told apart by hashes alone (A.11 T1, Annex B 2.11). Pure: the decisions stay in the playbook."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -86,9 +86,12 @@ class Found:
 
 def judged(
     domain: str, library: Library, answers: Answers, census: CacheCensus | None, load: float | None, curve: CurveReading | None,
-    numbers: CachePoisoning,
+    numbers: CachePoisoning, pinned: Mapping[str, str],
 ) -> Found:  # fmt: skip
-    """Which of the ways to be wrong this is. Every wrong answer is explained by a version, by a tenant, or stays unexplained."""
+    """Which of the ways to be wrong this is. Every wrong answer is explained by a version, by a tenant, or stays unexplained.
+
+    `pinned`: the versions that we have pinned ourselves, whatever their origin shows.
+    """
     bad: dict[Verdict, dict[str, str]] = {}
     crossed, unexplained = [], 0
     for one in answers.wrong:
@@ -101,8 +104,8 @@ def judged(
             bad.setdefault(way, {})[cited.id] = cited.hash
     for document in library.documents:
         indexed = document.index_hash
-        if indexed is not None and indexed != document.truth_hash and not document.quarantined:
-            bad.setdefault(Verdict.STALE if indexed in document.published else Verdict.POISONED, {})[document.id] = indexed
+        if indexed not in (None, document.truth_hash, pinned.get(document.id)) and not document.quarantined:
+            bad.setdefault(Verdict.STALE if indexed in document.published else Verdict.POISONED, {})[document.id] = indexed or ""
     if library.stale >= numbers.stale:
         bad.setdefault(Verdict.STALE, {})
     ordered = {verdict: dict(sorted(bad[verdict].items())) for verdict in Verdict if verdict in bad}

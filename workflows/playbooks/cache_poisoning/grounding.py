@@ -44,6 +44,8 @@ class Grounding:
     def __init__(self, verbs: Verbs, domain: str) -> None:
         self._verbs, self.domain, self._numbers = verbs, domain, verbs.policy.cache_poisoning
         self._rounds = 0
+        self.pinned: dict[str, str] = {}  # document → the version that we have pinned, whatever its origin shows
+        self.crossed = False  # whether anybody was ever given another tenant's answer
         self._since: datetime | None = None  # what was answered before that says nothing of what was done
 
     async def look(self) -> Found:
@@ -59,7 +61,8 @@ class Grounding:
         lately = answers.since(self._since) if self._since else answers
         # The curve looks back for minutes: of what was done lately only the answers say something.
         curve = seen if self._since is None else None
-        found = judged(domain, library, lately, census, load.ratio if load else None, curve, numbers)
+        found = judged(domain, library, lately, census, load.ratio if load else None, curve, numbers, self.pinned)
+        self.crossed = self.crossed or Verdict.MISKEYED in found.verdicts
         verbs.note(found.in_words(), "finding")
         return found
 
@@ -82,14 +85,14 @@ class Grounding:
             )
 
     async def helped(self) -> Found:
-        """Wait until answers are right again, as far as a judge says; otherwise say that it did not help, and what is wrong now."""
+        """Watch answers for a while: what is written again takes its time. Where it did not help that is said, with what is wrong now."""
         verbs, numbers = self._verbs, self._numbers
         self._since = began = verbs.clock()
         until = began + verbs.policy.paced(numbers.refills_within)
         while not verbs.rehearsing and verbs.clock() < until:
             await verbs.rest(numbers.look_again, f"answers about {self.domain} that were given since")
             answers = (await verbs.read(Libraries.answers, AnswersOf(domain=self.domain, limit=numbers.answers))).since(began)
-            if len(answers.answers) >= numbers.least_answers and (answers.correct() or 0) >= numbers.correct:
+            if len(answers.answers) >= numbers.least_answers and (answers.correct() or 0) < numbers.correct:
                 break
         found = await self.look()
         if found.grounding:

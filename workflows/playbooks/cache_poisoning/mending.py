@@ -30,6 +30,7 @@ from activities.retriever.serving import (
 from activities.values import listed
 from workflows.engine.verbs import Verbs
 from workflows.playbooks.cache_poisoning.findings import Found, Verdict
+from workflows.playbooks.cache_poisoning.grounding import Grounding
 
 SORRY = "We are checking these answers and cannot give them just now."
 CHECKING = "We are checking these answers: please confirm them before you act on them."
@@ -38,11 +39,13 @@ CHECKING = "We are checking these answers: please confirm them before you act on
 class Mending:
     """What was done to the domain, and how often in vain."""
 
-    def __init__(self, verbs: Verbs, domain: str) -> None:
-        self._verbs, self.domain, self._numbers = verbs, domain, verbs.policy.cache_poisoning
+    def __init__(self, verbs: Verbs, grounding: Grounding) -> None:
+        self._verbs, self._grounding, self._numbers = verbs, grounding, verbs.policy.cache_poisoning
+        self.domain = grounding.domain
         self._evidence = ""  # of the cache: by its hash
         self._tries = 0
-        self._quarantined: set[str] = set()  # documents of which a version is kept out
+        self._bumped = False  # what was cached before is not found any more
+        self._quarantined: dict[str, set[str]] = {}  # document → the versions of it that are kept out
         self.rewritten: set[str] = set()  # documents that somebody writes again: none of their versions is cited
 
     async def to_do(self, found: Found) -> bool:
@@ -79,7 +82,8 @@ class Mending:
     async def keep_out(self, found: Found) -> None:
         """M3: the versions that are wrong; every version of a document that somebody writes again. Stale documents are only old."""
         verbs, bad = self._verbs, found.documents(Verdict.POISONED, Verdict.ORIGIN)
-        again = self._quarantined & found.documents(Verdict.POISONED).keys()
+        poison = found.documents(Verdict.POISONED)
+        again = {name for name, version in poison.items() if version not in self._quarantined.get(name, {version})}
         if again - self.rewritten:
             self.rewritten |= again
             verbs.note(f"the poison came back: somebody writes {', '.join(sorted(again))} again", "finding")
@@ -91,24 +95,34 @@ class Mending:
         now = await verbs.read(Quarantines.read, Quarantines.look(QuarantineOf(domain=self.domain)))
         order = quarantine(self.domain, now, self._numbers, documents=named, owners=owners, why=found.verdicts[0])
         if await verbs.impose(QUARANTINED, order, facts=(found.in_words(),)):
-            self._quarantined |= bad.keys()
+            for name, version in bad.items():
+                self._quarantined.setdefault(name, set()).add(version)
 
     async def invalidate(self, found: Found) -> None:
         """M4: a new namespace, which can be undone; then the entries that cite what is wrong. FLUSHDB is nobody's but a person's."""
         verbs, why = self._verbs, f"cached answers are {found.verdicts[0]}"
         await self._until_the_origin_has_room(found)
         now = await verbs.read(Namespaces.read, Namespaces.look(NamespaceOf(domain=self.domain)))
-        done = bool(await verbs.propose(Namespaces.change, bump(self.domain, now, why)))
+        self._bumped = done = bool(await verbs.propose(Namespaces.change, bump(self.domain, now, why)))
         wrong = found.documents(Verdict.POISONED, Verdict.ORIGIN, Verdict.STALE)
         meant = [Entries(domain=self.domain, document=name, version=version) for name, version in wrong.items()]
         if not self._evidence or found.census is None:
             verbs.note("no entry is removed: the cache cannot be looked into, or nothing of it was kept as evidence")
         else:
-            for entries in meant if done else [Entries(domain=self.domain)]:
+            whole = not done or Verdict.MISKEYED in found.verdicts  # no key of the domain can be trusted
+            for entries in [Entries(domain=self.domain)] if whole else meant:
                 order = Invalidation(entries=entries, evidence=self._evidence, why=why, numbers=self._numbers.cache)
                 done = bool(await verbs.propose(Caches.invalidate, order)) or done
         if not done:
             await self._leave_to_a_person(found)
+
+    async def nothing_old(self) -> None:
+        """Before the cache is used again: what was cached while answers were wrong must not be found."""
+        if not self._bumped:
+            verbs = self._verbs
+            now = await verbs.read(Namespaces.read, Namespaces.look(NamespaceOf(domain=self.domain)))
+            order = bump(self.domain, now, "what was cached while answers were wrong")
+            self._bumped = bool(await verbs.propose(Namespaces.change, order))
 
     async def _until_the_origin_has_room(self, found: Found) -> None:
         """A miss storm: nothing more is made to miss before the origin has room. Old answers may be served meanwhile, unless they are poisoned."""
@@ -164,7 +178,10 @@ class Mending:
         pins = {name: pin for name, pin in pins.items() if name not in self.rewritten}
         if not pins:
             return False
-        return bool(await verbs.propose(Refetches.run, Refetch(domain=self.domain, documents=tuple(pins), pins=pins)))
+        fetched = bool(await verbs.propose(Refetches.run, Refetch(domain=self.domain, documents=tuple(pins), pins=pins)))
+        if fetched:
+            self._grounding.pinned |= {one.id: pins[one.id] for one in wrong if one.id in pins}
+        return fetched
 
     async def rebuild(self, fetched: bool) -> None:
         """M6: an index beside the one in use, the golden queries, then the alias. The old index is kept."""

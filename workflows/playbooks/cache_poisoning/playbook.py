@@ -40,8 +40,8 @@ class CachePoisoning(Playbook):
             found = await grounding.look()
             self.classify(found.facts())
             await grounding.call_others_in(found)
-            mending = Mending(self, grounding.domain)
-            recovery = Recovery(self, mending)
+            mending = Mending(self, grounding)
+            recovery = Recovery(self, grounding, mending)
 
         while self.unresolved:
             async with self.mitigation():
@@ -61,6 +61,7 @@ class CachePoisoning(Playbook):
                 await self.stable(numbers.correct_for)
                 await recovery.people_agree()
                 await recovery.keep_quarantine()
+                await mending.nothing_old()
                 await self.lift_measures(
                     asking=Role.AI_ML_LEAD,
                     resting=numbers.resting,

@@ -11,6 +11,7 @@ from activities.retriever.quarantine import QUARANTINED, QuarantineOf, Quarantin
 from workflows.engine.verbs import Verbs
 from workflows.errors import Relapse
 from workflows.incident import QuestionDraft
+from workflows.playbooks.cache_poisoning.grounding import Grounding
 from workflows.playbooks.cache_poisoning.mending import Mending
 
 CORRECTION = (
@@ -20,8 +21,8 @@ CORRECTION = (
 
 
 class Recovery:
-    def __init__(self, verbs: Verbs, mending: Mending) -> None:
-        self._verbs, self._mending, self._numbers = verbs, mending, verbs.policy.cache_poisoning
+    def __init__(self, verbs: Verbs, grounding: Grounding, mending: Mending) -> None:
+        self._verbs, self._grounding, self._mending, self._numbers = verbs, grounding, mending, verbs.policy.cache_poisoning
         self._letters: asyncio.Task[None] | None = None
 
     async def shut_out(self) -> None:
@@ -76,8 +77,8 @@ class Recovery:
     # ---- corrections (C1) ----
 
     def begin_letters(self) -> None:
-        """Beside the rest: nobody's answer about a letter holds up the return of the cache."""
-        if self._letters is None:
+        """Beside the rest: nobody's answer about a letter holds up the return of the cache. Who saw another tenant's answer is §2.5's to tell."""
+        if self._letters is None and not self._grounding.crossed:
             self._letters = self._verbs.branch("corrections", self._write())
 
     async def letters_ended(self) -> None:
