@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pydantic import JsonValue, ValidationError
 
+from activities.kit.words.code_names import code_name, under_code_name
 from activities.ledger.database import LedgerDown
 from activities.ledger.discrepancies import LOST_KINDS, Discrepancies
 from activities.ledger.effects import Done
@@ -53,10 +54,11 @@ class Reader:
 
     def find(self, part: str, open_only: bool = False) -> str:
         """The incident with this id, or with this beginning or end of its id; without one, the only open incident."""
-        ids = self._ids(open_only=True)
+        ids = [known for known in self._ids(open_only=True) if _may_mean(part, known)]
         if not part:
             return _only_open(ids)
-        everything = ids if open_only else [*ids, *(known for known in self._ids(open_only=False) if known not in ids)]
+        all_ids = [] if open_only else self._ids(open_only=False)
+        everything = [*ids, *(known for known in all_ids if known not in ids and _may_mean(part, known))]
         if part in everything:
             return part
         for among in (ids, everything):
@@ -77,11 +79,11 @@ class Reader:
         return _seen(known) if known else self.talk(lambda client: _ask(client, incident))
 
     def incidents(self, open_only: bool = True) -> list[IncidentView]:
-        """Every incident we know of, newest first."""
+        """Every incident that is not restricted, newest first. Whoever is on a restricted one knows its code name."""
         try:
-            return [_seen(known) for known in self.ledger.incidents(open_only)]
+            return [seen for known in self.ledger.incidents(open_only) if not (seen := _seen(known)).status.restricted]
         except LedgerDown as down:
-            return self._listed(open_only, down)
+            return [seen for seen in self._listed(open_only, down) if not under_code_name(seen.status.incident_id)]
 
     def lost(self) -> set[str]:
         """The incidents that the reconciler found without a playbook; none without a ledger."""
@@ -169,6 +171,11 @@ async def _list(client: "Client", open_only: bool) -> list[IncidentView]:
     query = "WorkflowId STARTS_WITH 'inc-'" + (" AND ExecutionStatus = 'Running'" if open_only else "")
     async with steering.plainly(client, "the list of incidents"):
         return [_from_server(one) async for one in client.list_workflows(query, limit=500)]
+
+
+def _may_mean(part: str, known: str) -> bool:
+    """An incident under a code name is meant only by whoever gives that name: it may be restricted."""
+    return not under_code_name(known) or code_name(known) in part
 
 
 def whole(seen: IncidentView) -> IncidentView:

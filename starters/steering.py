@@ -28,6 +28,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCStatusCode
 
+from activities.kit.words.code_names import code_name
 from activities.ledger.ledger import Ledger
 from starters.openings import MEMO, Openings, dedup_key, digest
 from starters.screens.text import CliError, Refusal, typed
@@ -185,7 +186,9 @@ async def ask(client: Client, incident: str, what: str, kind: type[T]) -> T:
 def names(info: PlaybookInfo, incident: Incident) -> list[str]:
     """The ids that this incident may have, in order. The second is used when the first is taken by something else or closed."""
     day = (incident.started_at or datetime.now(UTC)).astimezone(UTC)
-    return [incident_id(day, info.card.short, incident.service, nth) for nth in range(1, NAMESAKES + 1)]
+    hidden = info.card.under_code_name or incident.restricted
+    words = (code_name(dedup_key(info, incident)), "") if hidden else (info.card.short, incident.service)
+    return [incident_id(day, *words, nth) for nth in range(1, NAMESAKES + 1)]
 
 
 def once(settings: Settings, info: PlaybookInfo, incident: Incident, name: str) -> dict[str, Any]:

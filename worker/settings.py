@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
+from dotenv import dotenv_values
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -26,6 +27,11 @@ class Settings(BaseSettings):
     ui_url: str = "http://127.0.0.1:8233"
     ledger_url: str = f"sqlite:///{HOME / 'ledger.db'}"
     organisation: Path = Path("organisation.toml")
+    # Restricted incidents in a namespace and a ledger of their own: the settings file of the installation that serves them. Its own settings
+    # name where all installations keep who holds what, and where the change freezes are: two must not hold one thing against each other.
+    restricted_settings: Path | None = None
+    holders_url: str = ""  # empty: the ledger
+    freezes_namespace: str = ""  # empty: our own
 
     alert_host: str = "127.0.0.1"
     alert_port: int = 9095
@@ -39,6 +45,17 @@ class Settings(BaseSettings):
     def queues(self) -> tuple[str, str]:
         """The urgent queue, for SEV-1 and SEV-2, and the other one: a storm of small incidents must not delay a great one."""
         return f"{self.queue}-urgent", self.queue
+
+    @cached_property
+    def restricted(self) -> "Settings":
+        """The installation that serves restricted incidents: another one, or this. Raises `ValueError` when its file is missing."""
+        if self.restricted_settings is None:
+            return self
+        if not self.restricted_settings.is_file():
+            raise ValueError(f"INCIDENT_RESTRICTED_SETTINGS: there is no file {self.restricted_settings}")
+        read = dotenv_values(self.restricted_settings)
+        named = {name: read[key] for name in type(self).model_fields if (key := f"INCIDENT_{name.upper()}") in read}
+        return type(self).model_validate({**self.model_dump(), **named, "restricted_settings": None})
 
     @property
     def task_patience(self) -> timedelta:

@@ -39,11 +39,13 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
     ledger = Ledger(settings.ledger_url)
     ledger.migrate()
     # A freeze is a workflow. Nothing is connected before the first message: systems are wired before there is a server to speak to.
-    build = building(settings, stack, {Ledger: ledger, Client: await connect(settings, lazy=True)}, clock, transport)
+    freezes = settings.model_copy(update={"temporal_namespace": settings.freezes_namespace or settings.temporal_namespace})
+    build = building(settings, stack, {Ledger: ledger, Client: await connect(freezes, lazy=True)}, clock, transport)
+    holders = RecordedHolders(Ledger(settings.holders_url) if settings.holders_url else ledger)
     fleet = Fleet(tuple(build.system(cls) for cls in verbs()), ledger)
     for system in fleet.systems:
         if system is not ledger:
-            system.book, system.holders = ledger, RecordedHolders(ledger)
+            system.book, system.holders = ledger, holders
     return fleet
 
 

@@ -100,7 +100,13 @@ class Card(Value):
     triggers: tuple[str, ...]
     sure: bool = False  # what triggers it leaves nothing to be unsure of: it begins at its floor, not at SEV-2 (seed §0.1)
     public: bool = True  # whether customers may read of it on the status page
+    code_named: bool = False  # it may become restricted: its id is a code name from the start, because an id cannot be changed later
     restricted: bool = False  # need to know only: a private room under a code name, and no word outside without Legal and the commander
+
+    @property
+    def under_code_name(self) -> bool:
+        return self.code_named or self.restricted
+
     proof: tuple[Symptom, ...] = tuple(Symptom)  # what counts as impact: it is mitigated, and stable, when none of these is left
     curve: Curve | None = None  # the symptom that no HTTP error shows: it counts instead of `proof`
     # Whether its alerts are about what customers meet: while one fires, nothing is called mitigated or stable.
@@ -286,6 +292,6 @@ class Question(QuestionDraft):
 
 def incident_id(day: datetime, short: str, service: str, nth: int = 1) -> str:
     """`inc-YYYYMMDD-<short-name>` (seed §1.1): workflow id, war-room name and ticket key at once."""
-    words = "-".join(word for word in (short, service) if word)
+    words = "-".join(word for word in (short, service) if word)  # for one under a code name: that, and nothing else
     name = "".join(c if c.isalnum() or c == "-" else "-" for c in words.lower()).strip("-")[:40]
     return f"inc-{day:%Y%m%d}-{name}" + (f"-{nth}" if nth > 1 else "")

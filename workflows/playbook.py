@@ -334,6 +334,8 @@ class Playbook(Verbs, MessageHandlers):
         self.state.phases.append(phase)
         self.state.note("phase", phase.title)
         self._entered(phase)
+        if self._root is self and self.policy.paces:
+            self.state.go_at(self.policy.paces.get(phase, self.state.usual_pace))
 
 
 def _told_by_the_first(phase: Phase) -> None:

@@ -1,6 +1,7 @@
 """What is shown of an incident: steps, measures, tasks, checklist, and the status that holds them all. Values only."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from activities.action import Risk, Role, Value
@@ -193,6 +194,7 @@ class Status(Shown):
     plan: list[Planned] = []  # what is still to come, in order
     entries: int = 0
     pace: float = 1.0
+    paces: list[tuple[datetime, float]] = []  # from when on policy time went at which pace, where that has changed
     outcome: str = ""
     restricted: bool = False
     solo: bool = False  # only one person can be reached: they decide what is theirs and everybody else's
@@ -204,6 +206,10 @@ class Status(Shown):
     @property
     def shadow(self) -> bool:
         return self.mode == "shadow"
+
+    def policy_time(self, start: datetime, end: datetime) -> timedelta:
+        """How much policy time lies between two real instants."""
+        return policy_time(self.paces or [(start, self.pace)], start, end)
 
     def holder(self, role: Role) -> str:
         """Who has a role, and that nobody proved it where it is so; empty when nobody has."""
@@ -223,6 +229,16 @@ class Status(Shown):
     @property
     def asking(self) -> list[Question]:
         return [q for q in self.questions if q.open]
+
+
+def policy_time(paces: Sequence[tuple[datetime, float]], start: datetime, end: datetime) -> timedelta:
+    """The policy time between two real instants, at the paces from each instant on; before the first, at the first."""
+    turns = [*(at for at, _ in paces[1:] if start < at < end), end]
+    gone, since = timedelta(0), start
+    for until in turns:
+        pace = next((pace for at, pace in reversed(paces) if at <= since), paces[0][1])
+        gone, since = gone + (until - since) * pace, until
+    return gone
 
 
 class Outcome(Value):

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from activities.action import Grant, Imposition, Order, Value
 from activities.freeze.lock_orders import SetLock
+from activities.kit.words.code_names import OTHERS_READ, to_others, under_code_name
 from activities.kit.words.redact import Redacted, Typed
 from activities.kit.words.shell import command, comment
 from activities.organisation.catalogue import Deployed
@@ -35,6 +36,11 @@ class Holder(Value):
     reason: str
     by: str
     since: datetime
+
+    def in_words(self) -> str:
+        if under_code_name(self.id):
+            return f"held since {self.since:%Y-%m-%d %H:%M} UTC by {OTHERS_READ}"
+        return f"held by {self.id} since {self.since:%Y-%m-%d %H:%M} UTC ({self.by}): {self.reason}"
 
 
 class Exemption(Value):
@@ -76,7 +82,7 @@ class FreezeState(BaseModel):
 
     @property
     def names(self) -> str:
-        return ", ".join(holder.id for holder in self.holders) or "nobody"
+        return ", ".join(to_others(holder.id) for holder in self.holders) or "nobody"
 
     def holder(self, id: str) -> Holder | None:
         return next((holder for holder in self.holders if holder.id == id), None)
@@ -84,7 +90,7 @@ class FreezeState(BaseModel):
     def lines(self) -> tuple[str, ...]:
         return (
             *([f"NOT IN FORCE: {self.trouble}"] if self.trouble else []),
-            *(f"held by {h.id} since {h.since:%Y-%m-%d %H:%M} UTC ({h.by}): {h.reason}" for h in self.holders),
+            *(h.in_words() for h in self.holders),
             *([f"a probe deploy was refused at {self.proven_at:%Y-%m-%d %H:%M} UTC"] if self.proven_at else []),
             *(f"may pass: one {e}, until {e.expires_at:%H:%M} UTC, by {' and '.join(e.by)}" for e in self.exemptions if not e.ended),
             *(f"exempted: one {e}, {e.ended}" for e in self.exemptions if e.ended),

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 from pydantic import JsonValue
 from temporalio.exceptions import ApplicationError
 
+from activities.kit.words.code_names import OTHERS_READ, to_others, under_code_name
 from activities.values import Concern, Value
 
 MOVES_WITHIN = timedelta(seconds=10)  # real time in which a write that was begun has landed, or is lost for good
@@ -41,6 +42,9 @@ class Hold(Value):
     yields_to: str = ""  # a person decided that another incident goes first, as long as that one holds it
 
     def in_words(self) -> str:
+        """As people of another incident read it."""
+        if under_code_name(self.incident):
+            return OTHERS_READ
         return f"{self.incident} ({self.concern}) since {self.since:%H:%M:%S} UTC: {self.says}"
 
 
@@ -130,7 +134,7 @@ def taken(holds: Sequence[Hold], mine: Hold, agree: Agree, now: datetime, over: 
         raise Contended(unasked)
     for one in others:
         if one.moving_at and now - one.moving_at < MOVES_WITHIN:
-            raise Waiting(f"{one.incident} is just changing it; we look again")
+            raise Waiting(f"{to_others(one.incident)} is just changing it; we look again")
     yields = {one.incident for one in against}
     kept = [one.model_copy(update={"yields_to": mine.incident}) if one.incident in yields else one for one in holds if not _is(one, mine)]
     known = next((one for one in holds if _is(one, mine)), mine)

@@ -169,7 +169,8 @@ def _said(response: httpx.Response) -> str:
 
 
 def _stamps(call: Call) -> dict[str, str]:
-    return {"X-Incident-Id": call.incident_id, "X-Workflow-Time": call.at.isoformat()}
+    paced = {"X-Pace": f"{call.pace:g}"} if call.pace != 1 else {}  # a drill: the practice platform goes along
+    return {"X-Incident-Id": call.incident_id, "X-Workflow-Time": call.at.isoformat(), **paced}
 
 
 def _retry_after(response: httpx.Response) -> timedelta | None:

@@ -77,6 +77,14 @@ class MailNumbers(Value):
     most_recipients: Some = 500  # of one letter: more are for a person, with the company's own means
 
 
+class HuntNumbers(Value):
+    """The hunt for a payload over stores of documents (spec §9.3)."""
+
+    window: timedelta = timedelta(days=30)  # how far back it is looked for
+    likeness: Annotated[float, Field(gt=0, le=1)] = 0.8  # from here on a document says the same
+    most_listed: Some = 200  # documents that are named one by one
+
+
 class Impact(Value):
     """From when on a symptom is impact on customers (spec §7.3). What a card counts as its symptoms stands on the card."""
 
@@ -191,6 +199,8 @@ class MitigationSettings(Value):
     settled: timedelta = seconds(45)  # the window of metrics in which a change must show
     look_again: timedelta = seconds(15)  # when it does not show yet
     feed_intervals: int = 2  # without a new version a generator counts as paused
+    caps_return: tuple[float, ...] = (0.25, 0.5, 1.0)  # of the way back to the limits before a clamp (S-CLAMP)
+    spend_ratio: float = 1.2  # of what is usual: who uses more after a step back is clamped again
     regions_return: tuple[float, ...] = (0.1, 0.5, 1.0)  # of the way back to the weights before a drain
     writes_return: tuple[float, ...] = (0.01, 0.1, 1.0)  # of the writes
     return_pause: timedelta = minutes(2)  # how long each of these steps is watched
@@ -217,6 +227,15 @@ class RollBack(Value):
     canary_more_errors: float = 0.01  # than the service may have, and it is put back
     canary_least: int = Field(default=30, ge=1)  # requests that the fixed build must have answered in a step, before it counts
     canary_patience: timedelta = minutes(30)  # how long a step waits for so many; then it is put back
+
+
+class LoopNumbers(Value):
+    """What of a run looks like a loop (spec §9.6). Any of these is enough."""
+
+    same_call: Some = 5  # times the same tool with the same arguments
+    depth: Some = 20  # more than so many runs below one another
+    steps: Some = 200  # more than so many
+    alternations: Some = 20  # more than so many turns between two agents
 
 
 class CacheNumbers(Value):

@@ -14,6 +14,7 @@ from activities.organisation.numbers import (
     EvidenceHold,
     EvidenceNumbers,
     Freezing,
+    HuntNumbers,
     Impact,
     MailNumbers,
     MitigationSettings,
@@ -37,6 +38,9 @@ class Policy(Value):
     """Every default of the spec, as a setting. Durations are policy time; `pace` says how many policy seconds pass in a real one."""
 
     pace: float = Field(default=1.0, gt=0)  # policy seconds per real second; only drills change it
+    paces: dict[str, float] = {}  # another pace in a phase, by its name; only drills have them
+    long_wait_pace: float = Field(default=0.0, ge=0)  # while something is waited for that takes longer than long_wait; 0: the phase's
+    long_wait: timedelta = timedelta(hours=6)  # as above
     least_wait_for_people: timedelta = timedelta(0)  # real time: a person's wait is never scaled below this
     mode: Literal["shadow", "live"] = (
         "shadow"  # shadow: real alerts and reads; no writes, posts or pages (the first week of an installation)
@@ -63,6 +67,7 @@ class Policy(Value):
     evidence: EvidenceNumbers = EvidenceNumbers()
     evidence_hold: EvidenceHold = EvidenceHold()
     mail: MailNumbers = MailNumbers()
+    hunt: HuntNumbers = HuntNumbers()
     stability: Stability = Stability()
     return_steps: tuple[float, ...] = (0.1, 0.5, 1.0)  # tenants and traffic come back in these shares (INV-19)
     first_minutes: FirstMinutesDeadlines = FirstMinutesDeadlines()

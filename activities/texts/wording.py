@@ -1,6 +1,5 @@
 """What we write to people, filled by pure functions: the public texts, the ticket, the war room's status, the executives' brief, and questions."""
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -14,9 +13,6 @@ from activities.texts.templates import fill, render, template
 INTERIM_SCRIBE = "timeline bot"  # it writes from the first moment on; a person may be assigned beside it
 LONGEST_LINE = 500  # characters
 LONGEST_QUESTION = 12  # lines: a phone's screen
-# Words of a code name: they must suggest nothing.
-_COLOURS = ("amber", "azure", "coral", "ebony", "ivory", "jade", "ochre", "olive", "pearl", "russet", "sepia", "silver", "teal", "umber")
-_BIRDS = ("crane", "dove", "finch", "grebe", "heron", "lark", "linnet", "martin", "osprey", "plover", "robin", "siskin", "swift", "wren")
 
 
 def duration(of: timedelta) -> str:
@@ -58,12 +54,6 @@ def traces(labels: Mapping[str, str]) -> tuple[str, ...]:
     """The trace ids of an alert: its labels `trace_id` and `trace_ids`, or whatever stands there that looks like one."""
     listed = " ".join(labels.get(name, "") for name in TRACE_LABELS)
     return tuple(dict.fromkeys(word for word in re.split(r"[\s,;]+", listed) if re.fullmatch(r"[A-Za-z0-9_-]{6,64}", word)))
-
-
-def code_name(incident_id: str) -> str:
-    """What a restricted incident is called where its own name would say too much: the same every time, and nothing can be read from it."""
-    number = int.from_bytes(hashlib.sha256(incident_id.encode()).digest()[:4], "big")
-    return f"{_COLOURS[number % len(_COLOURS)]}-{_BIRDS[number // len(_COLOURS) % len(_BIRDS)]}"
 
 
 def ticket(

@@ -59,6 +59,8 @@ class Endpoint:
         with contextlib.suppress(ValueError):
             if "x-workflow-time" in headers:
                 self.world.clock.show(from_rfc3339(headers["x-workflow-time"]))
+            if "x-pace" in headers:
+                self.world.clock.go(float(headers["x-pace"]))
         self.world.advance()
         if fault and fault.mode == "fail":
             return self.face.refused(fault.status, "injected failure")

@@ -26,12 +26,15 @@ class Alerting:
         self.groups = loaded(rules)
         self._world = world
         self._post = post
-        # Evaluating costs real time, so at a high pace it is rarer in world time.
-        self._interval = max(EVALUATION_SECONDS, REAL_EVALUATION_SECONDS * world.clock.pace)
         self._told: dict[str, tuple[frozenset[tuple[str, float, bool]], float]] = {}
         if self.groups:
             world.on_moved.append(self.evaluate)
             world.rule_groups = self.as_json
+
+    @property
+    def _interval(self) -> float:
+        """Evaluating costs real time, so at a high pace it is rarer in world time."""
+        return max(EVALUATION_SECONDS, REAL_EVALUATION_SECONDS * self._world.clock.pace)
 
     def stop(self) -> None:
         if self.evaluate in self._world.on_moved:

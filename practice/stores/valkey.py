@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import random
 import socket
 import subprocess
 import tempfile
@@ -106,7 +107,9 @@ def _binary() -> Path:
 
 
 def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """Below 32768: a port that the kernel would choose may be taken by any outgoing call before the server has started."""
+    while True:
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            port = random.SystemRandom().randrange(15_000, 32_000)
+            listener.bind(("127.0.0.1", port))
+            return port

@@ -18,7 +18,7 @@ def from_rfc3339(text: str) -> float:
 
 
 class Clock:
-    """World time = start + (real − start) × pace; or, when following, the highest instant that it has been shown."""
+    """World time = start + (real − start) × pace, from each change of pace on; or, when following, the highest instant that it has been shown."""
 
     def __init__(self, pace: float = 1.0, following: bool = False, start: float | None = None) -> None:
         if pace <= 0:
@@ -29,6 +29,7 @@ class Clock:
         self.following = following
         self.start = time.time() if start is None else start
         self._shown = self.start
+        self._turns = [(self.start, self.start, pace)]  # when the pace changed: real time, world time, and the pace from then on
 
     def now(self) -> float:
         return self._shown if self.following else self.to_world(time.time())
@@ -38,11 +39,21 @@ class Clock:
         if self.following:
             self._shown = max(self._shown, instant)
 
+    def go(self, pace: float) -> None:
+        """Another pace from now on. What was said of the past stays true."""
+        if self.following or pace == self.pace or pace <= 0:
+            return
+        now = time.time()
+        self._turns.append((now, self.to_world(now), pace))
+        self.pace = pace
+
     def to_world(self, real: float) -> float:
-        return self.start + (real - self.start) * self.pace
+        began, world, pace = next((turn for turn in reversed(self._turns) if turn[0] <= real), self._turns[0])
+        return world + (real - began) * pace
 
     def to_real(self, world: float) -> float:
-        return self.start + (world - self.start) / self.pace
+        began, at, pace = next((turn for turn in reversed(self._turns) if turn[1] <= world), self._turns[0])
+        return began + (world - at) / pace
 
     def stamp(self, world: float) -> str:
         """A world instant as faces show it: real time, RFC 3339."""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
@@ -11,6 +11,7 @@ from activities.identity.codes import Codes
 from activities.kit.words.escape import line, visible
 from activities.kit.words.redact import redact, redact_body
 from activities.ledger.inbox import AlertRecord, Delivery
+from activities.organisation.routing import AlertRoute, routed
 from starters import steering
 from starters.openings import dedup_key
 from starters.screens.text import CliError
@@ -89,10 +90,12 @@ def one_line(text: object, longest: int) -> str:
     return line(redact(line(text)), longest)
 
 
-def cases_of(delivery: Delivery, reports: Iterable[Report]) -> list[Case]:
+def cases_of(delivery: Delivery, reports: Iterable[Report], routes: Sequence[AlertRoute] = ()) -> list[Case]:
+    """`routes`: where alerts go that name no playbook."""
     found: list[Case] = []
     keys: set[str] = set()
-    for report in reports:
+    for sent in reports:
+        report = sent._replace(labels=routed(sent.labels, routes))
         case = _case_of(delivery, report)
         if case.alert.dedup_key not in keys and len(keys) >= MOST_AT_ONCE:
             case = _unknown(delivery, report, f"more than {MOST_AT_ONCE} incidents in one delivery")

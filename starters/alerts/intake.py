@@ -17,6 +17,7 @@ from activities.ledger.inbox import DUPLICATE, LATE, STILL_FIRING, WAITING, Aler
 from activities.ledger.ledger import Ledger
 from activities.organisation.organisation import Organisation
 from activities.organisation.policy import Policy
+from activities.organisation.routing import AlertRoute
 from starters import steering
 from starters.alerts import alertmanager
 from starters.alerts.cases import OBSERVE_BELOW, UNREADABLE, Case, Unreadable, cases_of, grouped, unreadable
@@ -46,6 +47,9 @@ class Intake:
         self.ledger = ledger
         self.inbox = Inbox(ledger)
         self.openings = Openings(ledger)
+        self._restricted = (
+            self if settings.restricted is settings else Intake(settings.restricted, Ledger(settings.restricted.ledger_url), codes)
+        )
         self._client: Client | None = None
         self._connecting = asyncio.Lock()
         self._queues = Queues(self._serve)
@@ -93,7 +97,7 @@ class Intake:
         await self._queues.close()
 
     async def _read(self, delivery: Delivery, *, again: bool = False, verified: bool = False) -> Progress:
-        cases, why = await asyncio.to_thread(cases_in, delivery)
+        cases, why = await asyncio.to_thread(lambda: cases_in(delivery, self._routes()))
         if verified and self.codes is not None:
             cases = [case.sealed(self.codes) for case in cases]
         return Progress(delivery.model_copy(update={"raw": b""}), {group[0].alert.dedup_key: group for group in grouped(cases)}, why, again)
@@ -176,6 +180,8 @@ class Intake:
 
     async def _joined(self, case: Case, before: AlertRecord, otherwise: str) -> AlertRecord:
         """Tell the incident that is open for its key. Without one nothing is opened: `otherwise` says what became of it."""
+        if (other := self._serving(case)) is not self:
+            return await other._joined(case, before, otherwise)
         try:
             joined = await self._reach(lambda client: steering.join(client, self.openings, case.alert))
         except CliError as trouble:
@@ -188,6 +194,8 @@ class Intake:
         """Tell the incident that it opened or joined, if that is still open; otherwise it is only recorded."""
         if not incident:
             return _became(case, "recorded")
+        if (other := self._serving(case)) is not self:
+            return await other._resolved(case, incident)
         try:
             await self._reach(lambda client: steering.tell_of_alert(client, incident, case.alert))
         except CliError as trouble:
@@ -196,6 +204,8 @@ class Intake:
 
     async def _bring(self, case: Case) -> AlertRecord:
         """Open or join. No exception if the server is away: the alert waits."""
+        if (other := self._serving(case)) is not self:
+            return await other._bring(case)
         full = self._full.get(case.alert.dedup_key, "")
         if full and not await self.openings.over(full):
             return _became(case, "counted", full)
@@ -208,6 +218,10 @@ class Intake:
         if alerts >= FULL:
             self._full[case.alert.dedup_key] = incident
         return _became(case, "triage" if case.alert.name == UNREADABLE else "opened" if alerts <= 1 else "joined", incident)
+
+    def _serving(self, case: Case) -> "Intake":
+        """Which installation an alert is for: restricted incidents may have one of their own."""
+        return self._restricted if case.info.card.under_code_name else self
 
     async def _reach(self, conversation: Callable[[Client], Awaitable[T]]) -> T:
         """Talk to the server. After it did not answer, nobody asks it for a moment. An incident that does not answer holds up nobody else."""
@@ -239,6 +253,14 @@ class Intake:
     def _server_is_away(self) -> None:
         self._away, self._pause_until = True, asyncio.get_running_loop().time() + PAUSE
 
+    def _routes(self) -> tuple[AlertRoute, ...]:
+        """Read for every delivery. While the file is wrong, what names no playbook is for people to sort out, and the log says why."""
+        try:
+            return Organisation(self.settings.organisation).read_routes()
+        except Refused as wrong:
+            log.warning("alerts that name no playbook go to triage: %s", wrong.message)
+            return ()
+
     async def _policy(self) -> Policy:
         try:
             return await asyncio.to_thread(Organisation(self.settings.organisation).read_policy)
@@ -246,7 +268,7 @@ class Intake:
             return Policy()
 
 
-def cases_in(delivery: Delivery) -> tuple[list[Case], str]:
+def cases_in(delivery: Delivery, routes: Sequence[AlertRoute] = ()) -> tuple[list[Case], str]:
     """The alerts of a body, with one more for what cannot be read of it; and why the whole cannot be read, if so."""
     try:
         if delivery.truncated:
@@ -254,7 +276,7 @@ def cases_in(delivery: Delivery) -> tuple[list[Case], str]:
         reports, strange = alertmanager.read(delivery.raw)
     except Unreadable as why:
         return [unreadable(delivery, str(why))], str(why)
-    cases = cases_of(delivery, reports)
+    cases = cases_of(delivery, reports, routes)
     if strange:
         more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
         cases.append(unreadable(delivery, "; ".join(strange[:3]) + more))

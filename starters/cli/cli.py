@@ -13,6 +13,7 @@ from starters.alerts import command as alerts
 from starters.cli import documents, freeze, look, messages, options, plan, policy, slo, terminal
 from starters.cli.options import As
 from starters.cli.terminal import AsJson, group, say, say_json
+from starters.reading import Reader
 from starters.screens import shadow_report, sheets
 from starters.screens.text import typed
 from workflows.incident import Incident
@@ -38,7 +39,8 @@ def declare(
         service=service, provider=provider, region=region, title=title, declared_by=options.speaker(reader, as_),
         severity=options.severity(severity) if severity else None,
     )  # fmt: skip
-    steering.playbook(playbook)
+    if steering.playbook(playbook).card.under_code_name:
+        reader = Reader(reader.settings.restricted)
     declared = reader.talk(lambda client: steering.declare(client, reader.ledger, reader.settings, playbook, told))
     say(f"{declared.incident_id} {'is declared' if declared.opened else 'is already open for the same thing; nothing new was started'}")
     say(f"watch it: {typed('watch', declared.incident_id)}")

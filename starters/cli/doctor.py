@@ -28,6 +28,7 @@ from activities.organisation.policy import Policy
 from starters import steering
 from starters.alerts.reconciler import compare
 from starters.screens.text import CliError, typed
+from worker.playbooks import discover
 from worker.probes import probe_all
 from worker.settings import FILE, NoCredential, Settings, resolve
 from worker.systems import chosen, clients, settings_class
@@ -60,7 +61,15 @@ def examine() -> list[Check]:
         key = "INCIDENT_" + ".".join(map(str, first["loc"])).upper()
         return [Check("settings", "broken", f"{key}: {first['msg']} (got {first['input']!r})", f"set {key} right in {FILE}")]
     found = Check("settings", "good", f"read from {FILE}" if FILE.exists() else f"defaults and the environment; there is no {FILE}")
-    here = [found, _organisation(settings), *_mode(settings), *_dashboards(settings), *_ledger(settings), _alert_token(settings)]
+    here = [
+        found,
+        _organisation(settings),
+        *_mode(settings),
+        *_dashboards(settings),
+        *_ledger(settings),
+        _alert_token(settings),
+        _restricted(settings),
+    ]
     return [*here, *asyncio.run(_outside(settings))]
 
 
@@ -172,6 +181,30 @@ def _alert_token(settings: Settings) -> Check:
         return Check("alert token", "good", "none is set; the receiver listens on this machine only")
     fix = "INCIDENT_ALERT_TOKEN=file:/path/to/token, and the same in Alertmanager's http_config"
     return Check("alert token", "broken", "none is set: whoever reaches the receiver may open incidents", fix)
+
+
+def _restricted(settings: Settings) -> Check:
+    """One namespace shows the ids and types of its workflows to whoever may look into it, whatever stands in them."""
+    named = [one.name for one in discover().values() if one.card.under_code_name]
+    if not named:
+        return Check("restricted incidents", "good", "no playbook that is installed is restricted")
+    try:
+        own = settings.restricted
+    except ValueError as missing:
+        return Check("restricted incidents", "broken", str(missing), "write that file, or unset INCIDENT_RESTRICTED_SETTINGS")
+    if own is settings:
+        fix = "give them an installation of their own: INCIDENT_RESTRICTED_SETTINGS (docs/deployment.md, Restricted incidents)"
+        said = f"{', '.join(named)} share the namespace and the ledger: who may look there sees that one is open, and its type"
+        return Check("restricted incidents", "warning", said, fix)
+    if own.temporal_namespace == settings.temporal_namespace or own.ledger_url == settings.ledger_url:
+        fix = f"set INCIDENT_TEMPORAL_NAMESPACE and INCIDENT_LEDGER_URL in {settings.restricted_settings}"
+        return Check("restricted incidents", "broken", "their installation has the same namespace or the same ledger as this one", fix)
+    if not (own.holders_url and own.freezes_namespace):
+        fix = f"set INCIDENT_HOLDERS_URL={settings.ledger_url} and INCIDENT_FREEZES_NAMESPACE={settings.temporal_namespace} in their file"
+        return Check("restricted incidents", "broken", "their installation does not know what other incidents hold, nor the freezes", fix)
+    return Check(
+        "restricted incidents", "good", f"{', '.join(named)} have the namespace {own.temporal_namespace} and a ledger of their own"
+    )
 
 
 async def _temporal(settings: Settings) -> list[Check]:

@@ -118,10 +118,16 @@ def measures(
     if drop:
         return _drop(reader, reader.find(incident))
     seen = [whole(reader.status(reader.find(incident)))] if incident else reader.holding()
+    hidden = [] if incident else [one for one in seen if one.status.restricted and one.status.in_force]
+    seen = [one for one in seen if one not in hidden]
     found = by_hand.standing(one.status for one in seen)
     if as_json:
-        return say_json({"read": [provenance(one) for one in seen], "in_force": [by_hand.told(one) for one in found]})
+        return say_json(
+            {"read": [provenance(one) for one in seen], "in_force": [by_hand.told(one) for one in found], "restricted": len(hidden)}
+        )
     lines = by_hand.everywhere(found, datetime.now(UTC), commands)
+    if hidden:
+        lines += by_hand.comment(f"beside these, {len(hidden)} restricted incidents have measures in force: page Security")
     together = holders.shared(_held(reader))
     lines += [line for said in together for line in by_hand.comment(said)] if commands else together
     for one in seen:

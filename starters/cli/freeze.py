@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from activities.freeze.orders import ARTEFACT, ExemptionPurpose, FreezeState
+from activities.kit.words.code_names import OTHERS_READ, under_code_name
 from starters.cli import options
 from starters.cli.options import As, Code, Why
 from starters.cli.terminal import AsJson, group, say, say_json
@@ -91,4 +92,6 @@ def _order(service: str, message: str, as_: str, **words: str) -> None:
 
 
 def _json(one: FreezeState) -> dict[str, object]:
-    return {**one.model_dump(mode="json"), "in_force": one.in_force}
+    hidden = [{"id": OTHERS_READ, "since": holder.since.isoformat()} for holder in one.holders if under_code_name(holder.id)]
+    shown = [holder.model_dump(mode="json") for holder in one.holders if not under_code_name(holder.id)]
+    return {**one.model_dump(mode="json"), "holders": [*shown, *hidden], "in_force": one.in_force}

@@ -30,6 +30,8 @@ async def play(options: Options, console: Console) -> int:
     """The whole day. Returns the exit code."""
     services = service_names(options.seed)
     pace = f"pace ×{options.pace:g} (one real second is {options.pace:g} s of policy time)"
+    slow = {phase.title: min(own, options.pace) for phase, own in SCENARIOS[options.playbook].paces.items() if own < options.pace}
+    pace += "".join(f", ×{own:g} in {phase}" for phase, own in slow.items())
     console.print(f"[bold]Incident Playbooks[/] · game day · {options.playbook} · {pace}")
     stage = raise_stage(HOME, options, services)
     ui = f"Temporal UI   http://127.0.0.1:{stage.ports['ui']}/namespaces/default/workflows"

@@ -51,6 +51,9 @@ class Scenario(BaseModel):
     edits: dict[str, Any] = {}
     deeds: tuple[Deed, ...] = ()
     pace: float = 120.0
+    # Containment is shown slowly enough that its seconds mean something; what takes longer than six hours is hastened.
+    paces: dict[Phase, float] = {}
+    long_wait_pace: float = 2880.0
     # In shadow mode people mend it: what they do by the vendors' own doors, and when, in policy minutes after the incident was opened.
     by_hand: tuple[str, ...] = ()  # paths that are posted to
     mended_after: float = 20.0

@@ -76,10 +76,11 @@ def score(
     """The scorecard, from the record. `spared`: kills that were wanted and never came."""
     effects, lost, doubled = count_effects(log, done)
     in_force = [f"{m.name}: {m.target}" for m in status.in_force]
+    unheld = [f"{m.name}: {m.target}" for m in status.in_force if not (m.sticky and m.held_by)]  # what is sticky stands in somebody's name
     why_not = [
         *(["it was not resolved but " + str(status.state)] if status.state is not State.RESOLVED else []),
         *(["the impact was never seen to end"] if status.mitigated_at is None else []),
-        *([f"in force: {', '.join(in_force)}"] if in_force else []),
+        *([f"in force: {', '.join(unheld)}"] if unheld else []),
         *(["the world is not as it was"] if not restored else []),
         *([f"effects lost: {', '.join(lost[:5])}"] if lost else []),
         *([f"effects doubled: {', '.join(doubled[:5])}"] if doubled else []),
@@ -94,16 +95,16 @@ def score(
     }
     return Scorecard(
         playbook=status.playbook, incident_id=status.incident_id, pace=pace, questions=len(status.questions),
-        **{f"{name}_seconds": round((at - broken_at).total_seconds() * pace, 1) if at else None for name, at in reached.items()},
+        **{f"{name}_seconds": round(status.policy_time(broken_at, at).total_seconds(), 1) if at else None for name, at in reached.items()},
         answered_verified=sum(bool(q.answers) and all(g.verified for g in q.answers) for q in status.questions), error_budget_burnt=burnt,
         measures_in_force=in_force, world_restored=restored, effects=effects, effects_lost=len(lost), effects_doubled=len(doubled),
         killed=killed, recovered_seconds=recovered, state=str(status.state), why_not=why_not, passed=not why_not,
     )  # fmt: skip
 
 
-def budget_burnt(practice: httpx.Client, service: str, start: datetime, end: datetime, pace: float) -> float | None:
-    """The share of four weeks' error budget that failed requests between two real instants used up; asked of the Prometheus face."""
-    world_seconds = max(int((end - start).total_seconds() * pace), STEP)
+def budget_burnt(practice: httpx.Client, service: str, end: datetime, lasted: timedelta) -> float | None:
+    """The share of four weeks' error budget that failed requests used up in so much world time before an instant, by the Prometheus face."""
+    world_seconds = max(int(lasted.total_seconds()), STEP)
 
     def grown(**labels: str) -> float | None:
         query = promql.total(promql.increase(queries.requests(service, **labels), timedelta(seconds=world_seconds)))
@@ -145,10 +146,11 @@ def _shares(weights: dict[str, float]) -> dict[str, float]:
 
 def card_of(day: Day, status: Status) -> Scorecard:
     pace, end = day.options.pace, status.closed_at or datetime.now(UTC)
+    lasted = status.policy_time(day.broken_at, end)
     done = [*day.ledger.effects(day.incident), *day.ledger.effects(f"freeze-{status.service}")]  # and of the freeze that it held
     return score(
         status, day.stage.effects(), done, broken_at=day.broken_at, detected_at=status.declared_at, pace=pace,
-        burnt=budget_burnt(day.stage.practice, day.scenario.service, day.broken_at, end, pace),
+        burnt=budget_burnt(day.stage.practice, day.scenario.service, end, lasted),
         restored=standing_of(day.stage.world()) == day.before, killed="; ".join(day.killed),
         recovered=median(day.recovered) if day.recovered else None,
         spared=day.options.kills - len(day.killed) if day.options.kill else 0,

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from starters.gameday.processes import DidNotStart, Processes, free_ports, tool
-from starters.gameday.scenario import Deed, Options
+from starters.gameday.scenario import SCENARIOS, Deed, Options
 from worker.settings import Settings
 from worker.systems import practice
 from workflows.engine.record.recorder import ATTRIBUTES
@@ -129,7 +129,7 @@ def _written(home: Path, ports: dict[str, int], options: Options, services: tupl
     (home / "codes").write_text(secrets.token_hex(32))
     text = ORGANISATION.read_text()
     for plain, ours in (
-        ("pace = 1.0", f"pace = {options.pace}"), ('mode = "live"', f'mode = "{"shadow" if options.shadow else "live"}"'),
+        ("pace = 1.0", _pace(options)), ('mode = "live"', f'mode = "{"shadow" if options.shadow else "live"}"'),
         ("least_wait_for_people = 0", f"least_wait_for_people = {60.0 if options.mine else 20.0}"),
         ("[services.api]", f"[services.{services[0]}]"), ("acme/api", f"acme/{services[0]}"),
         ("[services.orchestrator]", f"[services.{services[1]}]"), ("acme/orchestrator", f"acme/{services[1]}"),
@@ -148,6 +148,15 @@ def _written(home: Path, ports: dict[str, int], options: Options, services: tupl
     environment = {f"INCIDENT_{name.upper()}": value for name, value in said.items()}
     (home / "settings.env").write_text("".join(f"{name}={value}\n" for name, value in environment.items()))
     return environment
+
+
+def _pace(options: Options) -> str:
+    """The pace of each phase, as keys of the policy."""
+    scenario = SCENARIOS[options.playbook]
+    slow = {phase.value: min(pace, options.pace) for phase, pace in scenario.paces.items()}
+    named = ", ".join(f"{phase} = {pace}" for phase, pace in slow.items())
+    longest = max(scenario.long_wait_pace, options.pace)
+    return f"pace = {options.pace}\npaces = {{ {named} }}\nlong_wait_pace = {longest}"
 
 
 def _answers(port: int) -> bool:

@@ -76,7 +76,7 @@ def impact(status: Status, entries: Iterable[Entry]) -> dict[str, float | None]:
 
     tenants = max(map(int, told("tenants")), default=None)
     ended = status.mitigated_at or status.resolved_at
-    lasted = (ended - (status.started_at or status.declared_at)).total_seconds() / 60 * status.pace if ended else None
+    lasted = status.policy_time(status.started_at or status.declared_at, ended).total_seconds() / 60 if ended else None
     return {
         "minutes": round(lasted, 1) if lasted is not None else None,
         "tenants": tenants,

@@ -118,11 +118,16 @@ def _summary(status: Status) -> str:
         f" | {'from declaration' if name == 'acknowledge' else 'from onset'} |"
         for name, gap in zip(("detect", "acknowledge", "mitigate", "resolve"), times(status).values(), strict=True)
     ]
-    pace = [f"\nDurations are real time; the pace was ×{status.pace:g}."] if status.pace != 1 else []
+    pace = [f"\nDurations are real time; the pace was {_paces(status)}."] if status.pace != 1 else []
     because = f" {status.severity.label} because {text('; '.join(status.because))}." if status.because else ""
     outcome = f" Outcome: {text(status.outcome)}." if status.outcome else ""
     reported = f"{text(status.title)} on {text(status.service or 'an unknown scope')}, reported by {text(status.source or 'a person')}"
     return "\n".join([f"{reported} with {status.alerts} alerts.{because}{outcome}", "", "| | | |", "|---|---|---|", *rows, *pace])
+
+
+def _paces(status: Status) -> str:
+    """The paces of a drill, in the order in which they held."""
+    return ", then ".join(f"×{pace:g}" for _, pace in status.paces) or f"×{status.pace:g}"
 
 
 def _impact(status: Status, entries: Sequence[Entry]) -> str:

@@ -121,7 +121,8 @@ def _row(text: str, cells: list[str], width: int, box: str = "") -> list[str]:
 
 def _due(item: Item, status: Status, policy: Policy) -> datetime | None:
     """At the pace that the incident has."""
-    return due_at(item.key, int(status.severity), status.declared_at, policy.model_copy(update={"pace": status.pace}))
+    first = status.paces[0][1] if status.paces else status.pace
+    return due_at(item.key, int(status.severity), status.declared_at, policy.model_copy(update={"pace": first}))
 
 
 def _of(status: Status) -> str:

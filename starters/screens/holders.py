@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from activities.kit.holding import Hold, Thing
+from activities.kit.words.code_names import to_others
 from starters.screens.text import plain
 
 MOST = 3  # targets that are named where the same incidents hold many
@@ -25,4 +26,4 @@ def shared(held: Mapping[Thing, Sequence[Hold]]) -> list[str]:
 
 
 def _in_words(hold: Hold) -> str:
-    return hold.in_words() + (f" (yields to {hold.yields_to})" if hold.yields_to else "")
+    return hold.in_words() + (f" (yields to {to_others(hold.yields_to)})" if hold.yields_to else "")

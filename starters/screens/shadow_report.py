@@ -77,7 +77,7 @@ def compare(status: Status, entries: Sequence[Entry]) -> ShadowReport:
     first = next((step for step in steps if not step.verb.startswith(FREEZE)), None)
     began = status.started_at or status.declared_at
     ours, theirs = (
-        round((instant - began).total_seconds() * status.pace, 1) if instant else None
+        round(status.policy_time(began, instant).total_seconds(), 1) if instant else None
         for instant in (first.at if first else None, status.mitigated_at)
     )
     return ShadowReport(

@@ -8,6 +8,7 @@ from activities.feeds.feeds import FeedOf
 from activities.flags.flags import Flag
 from activities.ledger.inbox import Delivery
 from activities.models.routes import RouteOf
+from activities.organisation.routing import AlertRoute
 from starters.alerts.cases import UNREADABLE, grouped
 from starters.alerts.intake import cases_in
 from tests.alerts.desk import CODES, alert_of, body_of
@@ -95,3 +96,24 @@ def test_an_alert_is_the_same_when_it_is_read_from_what_was_kept() -> None:
     assert len(ids) == 1
     later = alert_of("firing", "", NOON + timedelta(seconds=1), db_password="hunter2", alertname="Odd")
     assert cases_in(delivery(body_of(later)))[0][0].record.id not in ids
+
+
+def test_an_alert_that_names_no_playbook_goes_where_its_labels_say() -> None:
+    """The first route that takes it; one that names its playbook keeps it, and one that nobody takes goes to triage."""
+    routes = (
+        AlertRoute(match={"alertname": "GpuBill*", "team": "ml"}, playbook="llm_provider_outage", service="{app}", provider="aurora"),
+        AlertRoute(match={"alertname": "*"}, playbook="slo_burn", service="api"),
+    )
+
+    def brought(routes: tuple[AlertRoute, ...] = routes, **labels: str) -> tuple[str, str, str]:
+        (case,), _ = cases_in(delivery(body_of(alert_of("firing", "f", NOON, **labels))), routes)
+        return case.info.name, case.incident.service, case.incident.provider
+
+    assert brought(alertname="GpuBillDoubled", team="ML", app="chat") == ("llm_provider_outage", "chat", "aurora")
+    assert brought(alertname="GpuBillDoubled", app="chat") == ("slo_burn", "api", "")
+    assert brought(alertname="GpuBillDoubled", team="ml", app="chat", playbook="production_outage", service="web")[:2] == (
+        "production_outage",
+        "web",
+    )
+    assert brought(routes[:1], alertname="Odd")[0] == "triage"
+    assert brought((AlertRoute(match={"alertname": "*"}, playbook="nonsense"),), alertname="Odd")[0] == "triage"

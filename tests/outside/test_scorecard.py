@@ -97,7 +97,7 @@ async def test_the_scorecard_can_be_recomputed_from_the_effect_log_and_the_metri
 
         def measured() -> tuple[list[Any], float | None]:
             with httpx.Client(base_url=url, timeout=20) as practice:
-                return error_ratios(practice, broken_at, end), budget_burnt(practice, "chat", broken_at, end, 1.0)
+                return error_ratios(practice, broken_at, end), budget_burnt(practice, "chat", end, end - broken_at)
 
         async with serve(stage.world) as url:
             errors, burnt = await asyncio.to_thread(measured)

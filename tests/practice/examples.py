@@ -1,8 +1,10 @@
-"""Requests that would succeed: of the faces of stores, mail and egress."""
+"""Requests that would succeed: of the faces of stores, mail and egress; of agents and their limits."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
+from practice.agents.budgets import Budgets
+from practice.agents.runtime import Runtime
 from practice.knowledge.library import Build, Knowledge
 from practice.world.stage import Stage
 
@@ -31,11 +33,56 @@ async def records(stage: Stage) -> dict[str, Example]:
     """The writing routes of this room."""
     there = upload("plain", "there")
     await stage.must(there.method, there.path, there.json, **there.headers)
+    paths = {
+        "egress.hosts.put": "egress/v1/hosts/evil.example",
+        "egress.tools.put": "egress/v1/tools/browser",
+        "ui.render.put": "ui/v1/render/chat",
+    }
+    etags = {name: (await stage.must("GET", f"/{path}"))["etag"] for name, path in paths.items()}
+    wanted = {"egress.hosts.put": {"denied": True}, "egress.tools.put": {"denied": True}, "ui.render.put": {"auto_render": False}}
     return {
+        **{name: Example("PUT", f"/{paths[name]}", {"epoch": 1, **body}, {"If_Match": etags[name]}) for name, body in wanted.items()},
         "gcs.objects.insert": upload("evidence", "new"),
         "gcs.objects.patch": Example("PATCH", "/gcs/storage/v1/b/plain/o/there", {"eventBasedHold": True}),
         "gcs.objects.delete": Example("DELETE", "/gcs/storage/v1/b/plain/o/there"),
     }
+
+
+async def agents(stage: Stage) -> dict[str, Example]:
+    """The writing routes of agents, the policy router and LiteLLM."""
+    runtime = stage.world.state.part(Runtime)
+    tenant, team, *_ = stage.world.state.tenants
+    key = next(iter(stage.world.state.part(Budgets).keys))
+    agent, session = next(iter(runtime.agents.values())), next(iter(runtime.sessions))
+    run = next(one for one in runtime.runs.values() if one.state == "running")
+    limit = {"psu_daily_cap": 1.0, "llm_rate": "low", "spend_usd_per_hour": None, "concurrency": None}
+    profile = {"strict": True, "schema_validated": True, "allow": [], "deny": []}
+    wanted: dict[str, tuple[str, Any]] = {
+        "agents.pause.put": (f"agents/v1/runs/{run.trace}/pause", {"epoch": 1, "paused": True}),
+        "agents.quarantine.put": (f"agents/v1/sessions/{session}/quarantine", {"epoch": 1, "quarantined": True, "reason": "r"}),
+        "agents.tokens.put": (f"agents/v1/sessions/{session}/tokens", {"epoch": 1, "revoked": True}),
+        "agents.schedules.put": (f"agents/v1/schedules/tenants/{tenant}", {"epoch": 1, "running": False}),
+        "agents.tools.put": (f"agents/v1/tools/{agent.tools[0]}/block", {"epoch": 1, "tenants": [tenant], "everywhere": False}),
+        "agents.profile.put": (f"agents/v1/tenants/{tenant}/profile", {"epoch": 1, **profile}),
+        "policy.limits.put": (f"policy/v1/limits/tenant/{tenant}", limit),
+        "policy.key_quota.put": (f"policy/v1/provider-keys/{key}/quota", {"tokens_per_minute": 7}),
+    }
+    etags = {name: (await stage.must("GET", f"/{path}"))["etag"] for name, (path, _) in wanted.items()}
+    for path, body in (("key/block", {"key": key}), ("team/block", {"team_id": team})):
+        await stage.must("POST", f"/litellm/{path}", body)
+    other_key, other = list(stage.world.state.part(Budgets).keys)[-1], list(stage.world.state.tenants)[-1]
+    return {
+        **{name: Example("PUT", f"/{path}", body, {"If_Match": etags[name]}) for name, (path, body) in wanted.items()},
+        "agents.cancellations.start": Example(
+            "POST", "/agents/v1/cancellations", {"trace": run.trace, "key": "k", "grace_seconds": 30, "reason": "r"}
+        ),
+        "litellm.key.update": Example("POST", "/litellm/key/update", {"key": key, "tpm_limit": 5}),
+        "litellm.team.update": Example("POST", "/litellm/team/update", {"team_id": team, "tpm_limit": 5}),
+        "litellm.key.block": Example("POST", "/litellm/key/block", {"key": other_key}),
+        "litellm.team.block": Example("POST", "/litellm/team/block", {"team_id": other}),
+        "litellm.key.unblock": Example("POST", "/litellm/key/unblock", {"key": key}),
+        "litellm.team.unblock": Example("POST", "/litellm/team/unblock", {"team_id": team}),
+    }  # fmt: skip
 
 
 async def knowledge(stage: Stage) -> dict[str, Example]:

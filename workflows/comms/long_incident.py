@@ -36,7 +36,7 @@ class LongIncident(Part):
     async def _ask(self) -> None:
         state, cadence = self._state, self._cadence
         wide, now = cadence.rhythm.widened or HOUR, cadence.period or HOUR
-        lasts = (workflow.now() - state.declared_at) * state.policy.pace
+        lasts = state.policy_time(state.declared_at, workflow.now())
         decision = await self._questions.confirmation(
             QuestionDraft(
                 asks=f"Send public updates every {wide.total_seconds() / 60:g} min instead of {now.total_seconds() / 60:g}?",

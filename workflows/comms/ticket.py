@@ -3,6 +3,7 @@
 import asyncio
 
 from activities.action import Role
+from activities.kit.words.code_names import code_name
 from activities.texts import wording
 from activities.tickets.tickets import OpenTicket, RewriteTicket, Tickets
 from workflows.comms.part import Part, Shared
@@ -51,7 +52,7 @@ class Ticket(Part):
         scope = " · ".join(filter(None, (state.incident.service, state.scope, traces)))
         known = not state.restricted  # a tracker is read by many
         return wording.ticket(
-            severity=int(state.severity), title=state.card.title if known else wording.code_name(state.id),
+            severity=int(state.severity), title=state.card.title if known else code_name(state.id),
             start=state.incident.started_at or state.declared_at, commander=state.commander(),
             scribe=state.assignments.name(Role.SCRIBE) or wording.INTERIM_SCRIBE, scope=scope if known else "restricted",
             impact="; ".join(filter(None, (state.impact, *state.because[:1]))) if known else "restricted",

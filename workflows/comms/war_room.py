@@ -15,6 +15,7 @@ from temporalio import workflow
 from activities.action import Role
 from activities.chat.orders import OpenRoom, Pinned, TellRoom
 from activities.chat.war_room import WarRoom
+from activities.kit.words.code_names import code_name
 from activities.kit.words.shell import command
 from activities.organisation.people import Person
 from activities.paging.orders import NotePage
@@ -187,7 +188,7 @@ def room_name(state: IncidentState) -> str:
     """
     day = f"inc-{state.declared_at:%Y%m%d}"
     if state.restricted:
-        return f"{day}-{wording.code_name(state.id)}"
+        return f"{day}-{code_name(state.id)}"
     name = re.sub(r"[^a-z0-9_-]+", "-", state.id.lower()).strip("-")
     return (name if re.match(r"inc-\d{8}-.", name) else f"{day}-{name.removeprefix('inc-') or 'incident'}")[:80]
 

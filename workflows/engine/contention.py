@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from activities.action import Effect, O, Role, Verb
 from activities.kit.holding import NOT_KNOWN, Contender
+from activities.kit.words.code_names import to_others
 from activities.values import Concern
 from workflows.engine.state import IncidentState
 from workflows.people.questions import ApprovalTerms, Decision, Questions
@@ -26,7 +27,7 @@ async def who_yields(
     state: IncidentState, questions: Questions, verb: Verb[O, Effect], order: O, found: Contention, step: Step
 ) -> Decision:  # fmt: skip
     """Ask the commander whether the others yield to this incident. A *no* leaves it to them."""
-    names = " and ".join(one.incident for one in found.contenders)
+    names = " and ".join(to_others(one.incident) for one in found.contenders)
     state.note("contention", f"{order.target()}: {found}", step=step)
     terms = ApprovalTerms(
         asks=f"{order.target()} is held by {names}. Shall {'it' if len(found.contenders) == 1 else 'they'} yield to this incident?",

@@ -11,10 +11,11 @@ from typing import Any
 from temporalio import workflow
 
 from activities.action import OURS, Action, Effect, Patience, Risk, Role
+from activities.kit.words.code_names import code_name
 from activities.metrics.curves import CurveReading
 from activities.metrics.orders import BlastRadius
 from activities.organisation.policy import Policy
-from activities.texts.wording import TRACE_LABELS, code_name, traces
+from activities.texts.wording import TRACE_LABELS, traces
 from workflows.engine.evidence import EvidenceBook
 from workflows.engine.measures import Measures
 from workflows.engine.record.timeline import Timeline
@@ -26,7 +27,7 @@ from workflows.severity.adjustment import Observation, SeverityHistory
 from workflows.severity.classify import classify
 from workflows.severity.facts import Facts, Quality
 from workflows.severity.readings import Reading, facts_of
-from workflows.status import CalledPlaybook, DrawnCurve, ItemStatus, Planned, Step, StepState, Suspect, Task
+from workflows.status import CalledPlaybook, DrawnCurve, ItemStatus, Planned, Step, StepState, Suspect, Task, policy_time
 
 MOST_POINTS, RECENT_POINTS = 120, 40  # of a curve that are kept; of these the newest are all kept
 MOST_TRACES = 20  # trace ids that are shown: the newest
@@ -98,6 +99,8 @@ class IncidentState:
         self.relapses = 0
         self.symptom_ended = ""  # what the metrics showed, in mitigation, while people were still asked about the symptom
         self.children: list[IncidentState] = []  # the playbooks that were called in
+        self.usual_pace = 1.0
+        self.paces: list[tuple[datetime, float]] = []  # from when on policy time goes at which pace; a drill changes it
         self.narrow_actions: list[datetime] = []
         self._suppressed: set[str] = set()
 
@@ -151,6 +154,29 @@ class IncidentState:
             return ""
         self.note("blast radius", self.blast_radius)
         return self.blast_radius
+
+    def begin_at(self, pace: float) -> None:
+        """The pace of an incident from its declaration on (a drill)."""
+        self.usual_pace = self.policy.pace
+        if pace != self.policy.pace:
+            self.policy = self.policy.model_copy(update={"pace": pace})
+            self.paces = [(self.declared_at, pace)]
+
+    def go_at(self, pace: float) -> None:
+        """Policy time goes at another pace from now on (a drill)."""
+        if pace != self.policy.pace:
+            self.paces = [*(self.paces or [(self.declared_at, self.policy.pace)]), (workflow.now(), pace)]
+            self.policy = self.policy.model_copy(update={"pace": pace})
+            self.note("pace", f"one real second is {pace:g} s of policy time")
+
+    def policy_time(self, start: datetime, end: datetime) -> timedelta:
+        """How much policy time lies between two real instants."""
+        return policy_time(self.paces or [(start, self.policy.pace)], start, end)
+
+    @property
+    def first_pace(self) -> Policy:
+        """The policy at the pace at which the incident began: what was due then stays due then."""
+        return self.policy.model_copy(update={"pace": self.paces[0][1]}) if self.paces else self.policy
 
     def draw(self, reading: CurveReading) -> None:
         """Keep one more point of the curve that matters."""

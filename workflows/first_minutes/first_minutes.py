@@ -86,7 +86,7 @@ class FirstMinutes:
     async def _checkpoint(self) -> None:
         """At T+15: pass or fail for each item, in the room; each one that is not done to its owner (spec §5.13)."""
         state = self._state
-        due = due_at("checkpoint", state.severity, state.declared_at, self._verbs.policy)
+        due = due_at("checkpoint", state.severity, state.declared_at, state.first_pace)
         if due is None:
             return
         if await waited(lambda: self._ending, due - workflow.now(), "checkpoint of the first minutes") or self._ending:

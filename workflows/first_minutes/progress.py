@@ -40,7 +40,7 @@ def _tick(key: str, state: IncidentState, freezes: ServiceFreezes) -> ItemStatus
     done_at, evidence = _done(key, state, freezes)
     if why := _not_applicable(key, state, freezes, done_at):
         return ItemStatus(key=key, state=ItemState.NOT_APPLICABLE, evidence=why)
-    return tick(key, due_at(key, state.peak_severity, state.declared_at, state.policy), workflow.now(), done_at, evidence)
+    return tick(key, due_at(key, state.peak_severity, state.declared_at, state.first_pace), workflow.now(), done_at, evidence)
 
 
 def _not_applicable(key: str, state: IncidentState, freezes: ServiceFreezes, done_at: datetime | None) -> str:

@@ -8,6 +8,7 @@ from activities.action import Effect, Risk, Role, action_of
 from activities.freeze.branch_lock import BranchLocks
 from activities.freeze.lock_orders import BranchLock, LockOf, ProbeDeploy, SetLock, hotfix
 from activities.freeze.orders import ExemptDeploy, Exemption, Hold, Holder, Release
+from activities.kit.words.code_names import OTHERS_READ, under_code_name
 from activities.kit.words.shell import command
 from activities.organisation.catalogue import Deployed
 from activities.organisation.organisation import Organisation, ReadAll
@@ -162,9 +163,11 @@ class Holding:
             named = [freeze.assignments.roster.person(holder.by) for holder in record.holders]
             people = {p.id: p for p in (*named, *freeze.assignments.holders((Role.INCIDENT_COMMANDER,))) if p is not None}
             ways = " or ".join(
-                command("incident", "freeze", "release", record.service, "--incident", holder.id) for holder in record.holders
+                command("incident", "freeze", "release", record.service, "--incident", holder.id)
+                for holder in record.holders
+                if not under_code_name(holder.id)
             )
-            text = f"Deploys of {record.service} are frozen. Still needed? {'; '.join(record.lines())}. If not: {ways}"
+            text = f"Deploys of {record.service} are frozen. Still needed? {'; '.join(record.lines())}. If not: {ways or OTHERS_READ}"
             self._questions.notices.remind(tuple(people.values()), text)
         except RetriesExhausted as out:
             freeze.note("not told", f"could not ask whether the freeze is still needed: {out}")

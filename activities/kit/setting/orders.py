@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 from activities.action import Imposition, Order, Value, digest
+from activities.kit.words.code_names import to_others
 from activities.kit.words.shell import comment
 from activities.organisation.numbers import MitigationSettings
 from activities.values import filled, span
@@ -130,7 +131,7 @@ class Reading(Value, Generic[V]):
 
     @property
     def author(self) -> str:
-        return self.changed_by or "somebody"
+        return to_others(self.changed_by) or "somebody"
 
     @property
     def fenced(self) -> bool:

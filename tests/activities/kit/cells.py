@@ -111,7 +111,8 @@ async def a_late_zombie_loses(subject: Subject, way: str) -> None:
     else:
         await subject.set_by(subject.order.wanted if subject.theirs is None else subject.theirs, LEE)
     before = len(subject.effects())
-    by_value = subject.system.values_compare  # what came between cannot be told from what was there before
+    # What came between cannot be told from what was there before; on or off: nor what somebody else set since from what we had left.
+    by_value = subject.system.values_compare or (way == "back" and subject.theirs is None)
     over: dict[str, Any] = (
         {}
         if (subject.fenced and not by_value) or (way == "back" and subject.theirs is not None)

@@ -10,6 +10,7 @@ from tests.activities.kit.cells import begin
 from tests.activities.kit.rows.practised import Practised
 from tests.activities.kit.rows.settings import SETTINGS
 from tests.activities.kit.stage import tried
+from worker.systems import practice
 
 BY_HAND = [name for name, row in SETTINGS.items() if isinstance(row, Practised) and row.by_curl]
 
@@ -30,10 +31,8 @@ async def test_by_hand_does_the_same(row: str, way: str) -> None:
 
 async def in_a_shell(commands: tuple[str, ...], url: str) -> None:
     """Run them, one after the other, as a person named lee."""
-    faces = {"PLATFORM_URL": "platform", "UNLEASH_URL": "unleash", "MODEL_GATEWAY_URL": "llm", "RETRIEVER_URL": "retriever"}
-    told = {name: f"{url}/{face}" for name, face in faces.items()} | dict.fromkeys(
-        ("PLATFORM_TOKEN", "UNLEASH_TOKEN", "MODEL_GATEWAY_TOKEN", "RETRIEVER_TOKEN"), "practice-token"
-    )
+    settings = practice(url, "practice-token")
+    told = {name.upper(): str(value) for name, value in settings.items() if name.endswith(("_url", "_token"))}
     told |= {"UNLEASH_PROJECT": "default", "UNLEASH_ENVIRONMENT": "production", "USER": "lee"}
     shell = await asyncio.create_subprocess_exec(
         "bash", "-ec", "\n".join(commands), env={**os.environ, **told}, stdout=asyncio.subprocess.DEVNULL

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from activities.action import Refused
+from activities.kit.words.code_names import code_name
 from activities.texts import templates, wording
 from tests import seed
 
@@ -192,6 +193,6 @@ def test_a_trace_id_is_never_public_and_is_found_in_an_alerts_labels() -> None:
 
 
 def test_a_code_name_is_always_the_same_and_says_nothing() -> None:
-    name = wording.code_name("inc-20261123-breach-chat")
-    assert name == wording.code_name("inc-20261123-breach-chat") != wording.code_name("inc-20261123-breach-search")
+    name = code_name("inc-20261123-breach-chat")
+    assert name == code_name("inc-20261123-breach-chat") != code_name("inc-20261123-breach-search")
     assert "breach" not in name and "chat" not in name

@@ -53,6 +53,7 @@ READS = [
     "/platform/v1/services", "/platform/v1/services/api", "/platform/v1/feeds", "/platform/v1/feeds/routing-rules", "/platform/v1/changes",
     *(f"/platform/v1/services/api/{part}" for part in ("headroom", "dependencies", "schema", "regions", "gateway", "autoscaler", "write-gate")),
     *(f"/llm/v1/{part}" for part in ("routes/chat", "client-policy", "providers", "tenants", "calls", "served")),
+    "/egress/v1/hosts/evil.example", "/egress/v1/tools/browser", "/egress/v1/calls", "/ui/v1/render/chat", "/search/v1/stores",
 ]  # fmt: skip
 
 

@@ -24,6 +24,20 @@ def test_a_following_clock_never_goes_back() -> None:
     assert clock.now() == 2000.0
 
 
+def test_a_clock_that_changes_its_pace_keeps_the_past() -> None:
+    clock = Clock(pace=100, start=time.time() - 10)
+    before = clock.to_world(clock.start + 5)
+    clock.go(10)
+    turned = time.time()
+    assert clock.to_world(clock.start + 5) == before == clock.start + 500
+    assert clock.to_real(before) == pytest.approx(clock.start + 5)
+    later = clock.to_world(turned + 20)
+    assert later - clock.to_world(turned) == pytest.approx(200, abs=1)
+    assert clock.to_real(later) == pytest.approx(turned + 20, abs=0.01)
+    clock.go(10)
+    assert clock.to_world(turned + 20) == later
+
+
 def test_a_following_clock_has_no_pace() -> None:
     with pytest.raises(ValueError, match="pace"):
         Clock(pace=2, following=True)

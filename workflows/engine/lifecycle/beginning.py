@@ -27,6 +27,7 @@ async def declare(state: IncidentState, invoker: Invoker) -> None:
     )
     state.policy, state.assignments.roster = policy or state.policy, roster or state.assignments.roster
     state.mode = state.policy.mode
+    state.begin_at(state.policy.paces.get(state.phase, state.policy.pace))
     if incident.severity is not None:
         state.severity = state.peak_severity = min(state.card.floor, incident.severity)
     state.alerts += 1 if incident.delivery else 0

@@ -103,7 +103,7 @@ class EndOfImpact:
     async def _count(self, ended: datetime) -> None:
         """What the impact has cost customers, from its onset: kept for the post-mortem while the metrics have it (seed §4.2)."""
         state, policy = self._state, self._state.policy
-        lasted = (ended - (state.incident.started_at or state.declared_at)) * policy.pace
+        lasted = state.policy_time(state.incident.started_at or state.declared_at, ended)
         over = self._impact.surface(max(lasted, policy.mitigated_window))
         try:
             health = await self._invoker.quietly(Telemetry.impact, over)

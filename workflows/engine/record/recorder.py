@@ -43,7 +43,7 @@ class Recorder:
         self._missed_at: datetime | None = None  # when time alone changes it: the next deadline of the first minutes that is open
         self._told: object = None  # what may not wait, as the latest batch told it
         self._kept = ""  # the status as the ledger has it; as JSON, because a parked incident keeps it for weeks
-        self._attributes: tuple[object, ...] = ()
+        self._attributes: tuple[object, ...] | None = ()
         self._batches = 0
         self._marked = 0  # how many lines stand in a workflow task that left a command
         self._ending = False
@@ -102,7 +102,8 @@ class Recorder:
             await workflow.wait_condition(lambda: True)  # what the line has set going begins first
             self._marked = len(entries)
             if self._invoker.began_at != workflow.now():
-                workflow.upsert_search_attributes([PHASE.value_set(self._state.phase.value)])
+                phase = PHASE.value_unset() if self._state.restricted else PHASE.value_set(self._state.phase.value)
+                workflow.upsert_search_attributes([phase])
 
     async def stop(self, running: asyncio.Task[None]) -> None:
         """Let the batch that is under way come to its end, then write the rest."""
@@ -166,6 +167,10 @@ class Recorder:
     def _show(self, status: Status) -> None:
         workflow.set_current_details(details(status, self._state.timeline.entries))
         now = (status.severity.label, status.phase.value, status.state.value, status.section, status.commander, status.asking != [])
-        if now != self._attributes:
-            self._attributes = now
-            workflow.upsert_search_attributes([attribute.value_set(value) for attribute, value in zip(ATTRIBUTES, now, strict=True)])
+        shown = now if not status.restricted else None  # search attributes are never encrypted: a restricted incident has none
+        if shown != self._attributes:
+            self._attributes = shown
+            told = zip(ATTRIBUTES, shown, strict=True) if shown else ()
+            workflow.upsert_search_attributes(
+                [attribute.value_set(value) for attribute, value in told] or [a.value_unset() for a in ATTRIBUTES]
+            )

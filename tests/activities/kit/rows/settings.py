@@ -19,10 +19,12 @@ from activities.models.modes import TenantModes, degrade
 from activities.organisation.catalogue import Deployed
 from activities.organisation.numbers import BackOff
 from activities.product.app_plane import AppPlane
+from tests.activities.kit.rows.agents import AGENTS
 from tests.activities.kit.rows.knowledge import KNOWLEDGE
 from tests.activities.kit.rows.platform import PLATFORM
 from tests.activities.kit.rows.practised import QUICK, LandingClock, Practised, Subject
 from tests.activities.kit.rows.probe import Level, ProbeOf, Probes, Vendor, fail_before
+from tests.activities.kit.rows.records import RECORDS
 from tests.activities.kit.stage import Stage, stage
 
 ORCHESTRATOR = Deployed(name="orchestrator", platform="kubernetes", regions=("eu-west", "us-east"))
@@ -129,6 +131,8 @@ PROBES: dict[str, Callable[[], Awaitable[Subject]]] = {
 SETTINGS: dict[str, Callable[[], Awaitable[Subject]]] = {
     **PROBES,
     **PLATFORM,
+    **RECORDS,
+    **AGENTS,
     **KNOWLEDGE,
     "modes of tenants": Practised(
         tenant_modes, MODES.of, MODES.wanted, None, "llm.routes.modes",

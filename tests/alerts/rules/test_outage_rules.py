@@ -9,7 +9,7 @@ import yaml
 from practice.llm.faults import ProviderFault
 from practice.services.deploying import deploy
 from practice.services.fleet import ServiceFault
-from tests.alerts.test_alert_rules import ALERTS, RULES, Watched, agree
+from tests.alerts.rules.test_alert_rules import ALERTS, RULES, Watched, agree
 
 OUTAGE = ALERTS / "production_outage.yml"
 BOTH = (RULES, OUTAGE)

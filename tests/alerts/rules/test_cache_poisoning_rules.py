@@ -7,7 +7,7 @@ import yaml
 
 from practice.knowledge import faults
 from practice.knowledge.library import Knowledge
-from tests.alerts.test_alert_rules import ALERTS, Watched, agree
+from tests.alerts.rules.test_alert_rules import ALERTS, Watched, agree
 
 RULES = ALERTS / "cache_poisoning.yml"
 BROKEN = {

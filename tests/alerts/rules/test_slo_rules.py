@@ -3,8 +3,8 @@
 import yaml
 
 from activities.metrics.slo import SloPolicy
-from tests.alerts.test_alert_rules import ALERTS, RULES, Watched
-from tests.alerts.test_outage_rules import OUTAGE, broken, provider
+from tests.alerts.rules.test_alert_rules import ALERTS, RULES, Watched
+from tests.alerts.rules.test_outage_rules import OUTAGE, broken, provider
 
 SLO = ALERTS / "slo.yml"
 

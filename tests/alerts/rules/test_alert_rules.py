@@ -18,7 +18,7 @@ from practice.metrics.metrics import Series
 from practice.world.world import World
 from worker.playbooks import discover
 
-ALERTS = Path(__file__).parents[2] / "alerts"
+ALERTS = Path(__file__).parents[3] / "alerts"
 RULES = ALERTS / "llm_provider.yml"
 STEP = 15.0
 SLACK = 30.0  # Debian's Prometheus closes windows on the left, Prometheus 3 and the practice platform do not: one sample more or less

@@ -1,0 +1,1 @@
+"""Search over stores of documents: where a piece of evidence lies, or something that says the same."""

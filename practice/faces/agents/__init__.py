@@ -1,0 +1,1 @@
+"""`/agents`: the agent runtime of our own product."""

@@ -1,0 +1,1 @@
+"""The rules that ship, told as promtool stories."""

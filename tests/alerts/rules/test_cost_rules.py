@@ -1,0 +1,51 @@
+"""The alert rules of playbook 2.6 on the practice platform: what fires when an agent runs away there."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+
+from practice.agents.runtime import Runtime, Trouble
+from practice.metrics.alerting import Alerting
+from practice.world.world import World
+
+RULES = Path(__file__).parents[3] / "alerts/cost_runaway.yml"
+
+
+def test_every_alert_says_where_it_belongs_and_none_how_severe_it_is() -> None:
+    rules = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"] if "alert" in rule]
+    for rule in rules:
+        assert {"playbook", "service", "incident_key", "confidence"} <= set(rule["labels"]), rule["alert"]
+        assert "severity" not in rule["labels"] and {"for", "keep_firing_for"} <= set(rule)
+
+
+def fired(world: World, seconds: float) -> set[str]:
+    """The alerts that fire within so many seconds."""
+    alerting = Alerting(world, [RULES])
+    world.clock.show(world.clock.now() + seconds)
+    world.advance()
+    alerting.stop()
+    return {alert.labels["alertname"] for group in alerting.groups for _, alert in group.alerts() if alert.state == "firing"}
+
+
+TROUBLES: Sequence[tuple[str, float, set[str]]] = [
+    ("loop", 9.0, {"LlmSpendOfAnAgent", "LlmSpendShareOfAnAgent", "AgentRunLooping"}),
+    ("slow", 2.6, {"LlmSpendSlowBurn"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "factor", "heard"), TROUBLES, ids=[kind for kind, _, _ in TROUBLES])
+def test_what_runs_away_is_heard(kind: str, factor: float, heard: set[str]) -> None:
+    world = World(following=True, history=120)
+    runtime = world.state.part(Runtime)
+    agent = next(one for one in runtime.agents.values() if one.autonomous)
+    runtime.troubles.append(Trouble(kind, agent.id, factor, world.clock.now()))
+    assert fired(world, 3 * 3600 if kind == "slow" else 1800) == heard
+
+
+def test_a_stolen_key_is_heard_and_a_quiet_day_is_not() -> None:
+    world = World(following=True, history=120)
+    assert fired(world, 1800) == set()
+    world.state.part(Runtime).stolen["key-batch"] = 200_000.0
+    assert fired(world, 1800) == {"ProviderMeterAboveOurs"}

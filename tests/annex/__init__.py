@@ -1,0 +1,1 @@
+"""Every row of the specification's Annex A, and what of the product does it."""

@@ -1,0 +1,67 @@
+"""The rows of Annex A, playbook by playbook: what each asks for, and by what the product does it.
+
+`by`: names of verbs that are a step of a recorded incident; `task`, `follow_up`, `asks`: the beginning of such a text in it; `resolved`: its
+stability gate has passed. `story`: for a row that holds only in another world than the recorded one, the story that tells it.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    id: str
+    does: str
+    by: tuple[str, ...] = ()
+    task: str = ""
+    follow_up: str = ""
+    asks: str = ""
+    resolved: bool = False
+    story: str = ""  # file under tests/ :: name of the story
+    only_when: str = ""  # what must be true in the world for it
+
+
+ANNEX: dict[str, tuple[Row, ...]] = {
+    "production_outage": (
+        Row("T1", "health inside and outside, per region", by=("edge.health",)),
+        Row("T2", "rank changes", by=("change_feed.since",)),
+        Row("T3", "infrastructure, application or dependency", by=("edge.dependencies", "telemetry.onset")),
+        Row("T4", "whether writes are safe", by=("write_gate.read",)),
+        Row("M1", "freeze", by=("freezes.hold",)),
+        Row("M2", "stop a bad artefact", by=("feeds.of_service",),
+            only_when="a generated artefact is bad",
+            story="playbooks/test_production_outage_causes.py::test_an_innocent_latest_deploy_is_not_the_end_of_it"),
+        Row("M3", "roll back", by=("deploys.shift", "deploys.served_by")),
+        Row("M4", "drain a region", only_when="one region fails",
+            story="playbooks/test_production_outage_causes.py::test_one_region_that_fails_is_drained_after_a_question_and_gets_its_traffic_back"),
+        Row("M5", "read-only", only_when="writes are not safe",
+            story="playbooks/test_production_outage_causes.py::test_integrity_errors_stop_writes_after_one_question_and_they_come_back_in_steps"),
+        Row("M6", "shed load", only_when="the cause is load, or unknown",
+            story="playbooks/test_production_outage_causes.py::test_load_is_limited_and_scaled_and_both_are_put_back"),
+        Row("M7", "scale within bounds", only_when="the cause is load",
+            story="playbooks/test_production_outage_causes.py::test_load_is_limited_and_scaled_and_both_are_put_back"),
+        Row("M8", "hotfix", by=("freezes.exempt",), only_when="nothing is eligible to roll back to",
+            story="playbooks/production_outage/test_crossing_out.py::test_where_nothing_is_eligible_the_change_stays_suspected_and_a_hotfix_is_offered"),
+        Row("R1", "stability gate", resolved=True),
+        Row("R2", "give features back step by step", only_when="something was shed",
+            story="playbooks/test_production_outage_causes.py::test_load_is_limited_and_scaled_and_both_are_put_back"),
+        Row("R3", "return to the fixed build", asks="Return api to"),
+        Row("R4", "unfreeze", by=("freezes.release",)),
+        Row("P1", "post-mortem, tests, monitors", follow_up="Add a regression test"),
+    ),
+    "llm_provider_outage": (
+        Row("T1", "classify errors", by=("models.calls",)),
+        Row("T2", "probe the primary from another network", by=("models.probe",)),
+        Row("T3", "probe the secondary", by=("models.survey",)),
+        Row("T4", "split tenants", by=("models.split",)),
+        Row("M1", "backoff, caps, breaker", by=("models.back_off",)),
+        Row("M2", "degrade who may not move", by=("models.degrade",)),
+        Row("M3", "fail over, ramp", by=("models.shift", "models.served")),
+        Row("M4", "block high-PSU tools, batch, autonomy", by=("flags.switch_off",)),
+        Row("M5", "checkpoint long runs", task="Checkpoint and pause long agent runs"),
+        Row("M6", "cached answers under policy", task="Serve cached answers"),
+        Row("R1", "primary healthy", by=("models.watch",)),
+        Row("R2", "canary back", by=("models.watch", "models.shift")),
+        Row("R3", "restore tools, batch, runs", by=("flags.restore", "models.restore_modes")),
+        Row("P1", "policy, probes, parity evals, credits", follow_up="Update Tool Specs"),
+    ),
+}  # fmt: skip
