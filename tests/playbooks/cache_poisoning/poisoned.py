@@ -44,6 +44,7 @@ async def poisoned(
     """One thing after the other goes wrong with a domain, the metrics show it, and an incident is declared."""
     server = emptied() if cache else None
     told: dict[str, Any] = {"cache_address": server.address(), "cache_password": f"file:{tmp / 'token'}"} if server else {}
+    tmp.mkdir(exist_ok=True)
     async with drill(tmp, policy=policy or quick(), **told, **settings) as stage:
         if server:
             await makes(stage, "caches", address=server.address("product"))
@@ -57,6 +58,12 @@ async def poisoned(
 def of(stage: Drill, domain: str = "billing") -> Domain:
     """A domain, as the world has it."""
     return stage.world.state.part(Knowledge).domains[domain]
+
+
+def of_settings(domain: Domain) -> Any:
+    """Everything that can be set of a domain."""
+    settings = ("cag", "namespace", "coalescing", "serving", "freshness", "quarantine", "alias")
+    return {name: dict(vars(getattr(domain, name))) for name in settings}
 
 
 def entries(server: Valkey, domain: str = "billing") -> list[str]:
@@ -79,11 +86,11 @@ async def wrong(stage: Drill, domain: str = "billing") -> float:
 
 async def ends(
     incident: RunningIncident, answers: dict[str, str] | None = None, values: dict[str, Any] | None = None, until: Phase | None = None,
-    rounds: int = 400,
+    rounds: int = 400, lenient: bool = False,
 ) -> Status:  # fmt: skip
     """Let the incident run to its end (or to a phase), answering on the way: a verdict or a value by a part of the question.
 
-    Both of two people say yes where two are asked. "" leaves a question open.
+    Both of two people say yes where two are asked. "" leaves a question open. `lenient`: it need not have come so far.
     """
     verdicts, told, answered = (
         {**NO_LETTER, **(answers or {})},
@@ -102,6 +109,8 @@ async def ends(
             await _answer(incident, question, verdicts, told)
         if not waiting:
             await incident.drill.env.sleep(timedelta(seconds=30))
+    if lenient:
+        return await incident.status()
     raise AssertionError("\n".join(await incident.timeline()) + f"\nasking {[one.asks for one in (await incident.status()).asking]}")
 
 
@@ -110,6 +119,8 @@ async def _answer(incident: RunningIncident, question: Question, verdicts: dict[
     verdict = next((said for part, said in verdicts.items() if part.lower() in question.asks.lower()), question.options[0])
     await incident.commanded()
     for role in question.roles[: max(1, question.quorum) if verdict == "approve" else 1] if verdict else ():
+        if any(given.by == ROLES[role] for given in question.answers):
+            continue
         code = await incident.drill.code(ROLES[role], question.number)
         try:
             await incident.say(verdict, {"question": question.number, "code": code, "reason": "drill", "value": value})

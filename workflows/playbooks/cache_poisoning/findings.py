@@ -103,9 +103,9 @@ def judged(
         for way, cited in ways:
             bad.setdefault(way, {})[cited.id] = cited.hash
     for document in library.documents:
-        indexed = document.index_hash
-        if indexed not in (None, document.truth_hash, pinned.get(document.id)) and not document.quarantined:
-            bad.setdefault(Verdict.STALE if indexed in document.published else Verdict.POISONED, {})[document.id] = indexed or ""
+        for version in (document.hash, document.index_hash):  # what was fetched is in the next index
+            if version not in (None, document.truth_hash, pinned.get(document.id)) and not document.quarantined:
+                bad.setdefault(Verdict.STALE if version in document.published else Verdict.POISONED, {})[document.id] = version or ""
     if library.stale >= numbers.stale:
         bad.setdefault(Verdict.STALE, {})
     ordered = {verdict: dict(sorted(bad[verdict].items())) for verdict in Verdict if verdict in bad}

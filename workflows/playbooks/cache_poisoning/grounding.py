@@ -66,6 +66,18 @@ class Grounding:
         verbs.note(found.in_words(), "finding")
         return found
 
+    async def elsewhere(self, found: Found) -> Found:
+        """Where nothing is wrong with the domain that was named, the symptom may be in another: it is said, and gone on with there."""
+        ill = [one.labels.get("domain", "") for one in (found.curve.ill if found.curve else ())]
+        other = next((name for name in ill if name and name != self.domain), "")
+        if found.verdicts != (Verdict.WELL,) or not other:
+            return found
+        self._verbs.note(
+            f"nothing is wrong with {self.domain}: the symptom is in {other}, and nothing is changed in {self.domain}", "no help"
+        )
+        self.domain = other
+        return await self.look()
+
     async def latest(self, found: Found) -> Found:
         """What triage has found, for the first round; for a later one it is looked at again."""
         self._rounds += 1

@@ -41,12 +41,15 @@ class Mending:
 
     def __init__(self, verbs: Verbs, grounding: Grounding) -> None:
         self._verbs, self._grounding, self._numbers = verbs, grounding, verbs.policy.cache_poisoning
-        self.domain = grounding.domain
         self._evidence = ""  # of the cache: by its hash
         self._tries = 0
         self._bumped = False  # what was cached before is not found any more
         self._quarantined: dict[str, set[str]] = {}  # document → the versions of it that are kept out
         self.rewritten: set[str] = set()  # documents that somebody writes again: none of their versions is cited
+
+    @property
+    def domain(self) -> str:
+        return self._grounding.domain
 
     async def to_do(self, found: Found) -> bool:
         """Whether there is anything that grounding can mend, and it was not tried too often. Too often: the domain is withdrawn."""

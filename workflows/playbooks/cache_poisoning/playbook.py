@@ -37,7 +37,7 @@ class CachePoisoning(Playbook):
 
         async with self.triage():
             grounding = Grounding(self, await which_domain(self, incident))
-            found = await grounding.look()
+            found = await grounding.elsewhere(await grounding.look())
             self.classify(found.facts())
             await grounding.call_others_in(found)
             mending = Mending(self, grounding)
