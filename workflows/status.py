@@ -52,6 +52,12 @@ class InForce(Shown):
     held_by: str = ""  # a named person who took it over
 
 
+def imposed_by(steps: Sequence[Step], one: InForce) -> Step | None:
+    """The step that imposed a measure; None where that was no step of ours."""
+    during = (s for s in steps if s.target == one.target and s.started_at <= one.since and (s.ended_at is None or one.since <= s.ended_at))
+    return next((step for step in during if step.risk > Risk.C0), None)
+
+
 class Standing(StrEnum):
     """What became of a suspected cause."""
 

@@ -13,10 +13,13 @@ from activities.action import Role
 from starters.cli import options
 from starters.cli.options import WHICH, As, Asked, Code, ForCommand, Which, Why
 from starters.cli.terminal import group, say
+from starters.reading import whole
+from starters.screens.by_hand import comment
 from starters.screens.text import CliError, typed
+from workflows.status import imposed_by
 
 ABOUT = ("hypothesis", "impact", "scope")
-PROCEDURES = ("roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain")
+PROCEDURES = ("roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain", "call-in", "undo")
 TASKS = ("flush-cache", "purge-queue", "clamp-all", "revoke-all-sessions", "rotate-secret")
 ANSWERS = {
     "approve": "Say yes to a question.",
@@ -63,6 +66,31 @@ def do(
     *which, procedure = _exactly(names, 1, "do", "a procedure")
     wanted = {"procedure": procedure, "service": service, "flag": flag, "region": region, "rps": rps or None, "fields": fields}
     _say("".join(which), "do", as_, reason=reason, code=code, **wanted)
+
+
+@app.command()
+def undo(
+    words: Annotated[list[str], typer.Argument(metavar="[INCIDENT] STEP", help=f"{WHICH} The step's number, as every notice of it says.")],
+    by_hand: Annotated[bool, typer.Option("--by-hand", help="Only print the commands that undo it, from the record. Nothing is done.")] = False,
+    as_: As = "", reason: Why = "", code: ForCommand = "",
+) -> None:  # fmt: skip
+    """Undo what one step imposed. Where lifting it is broad, people are asked as always; it is proven and recorded like any other lift."""
+    which, step = _question("undo", words)
+    if step is None:
+        raise CliError("undo needs the number of a step; if several incidents are open, give the incident first", typed("undo", "--help"))
+    if not by_hand:
+        return _say(which, "do", as_, reason=reason, code=code, procedure="undo", fields={"step": str(step)})
+    reader = options.reader()
+    status = whole(reader.status(reader.find(which))).status
+    imposed = {found.number: one for one in status.in_force if (found := imposed_by(status.steps, one)) is not None}
+    if step not in imposed:
+        listed = ", ".join(f"{number} ({one.name}: {one.target})" for number, one in sorted(imposed.items())) or "nothing"
+        raise CliError(
+            f"step {step} has imposed nothing that is in force; in force by a step: {listed}", typed("measures", status.incident_id)
+        )
+    for line in (*comment(f"{imposed[step].name} {imposed[step].target}: {imposed[step].lifts_by}"), *imposed[step].by_hand):
+        print(line)
+    return None
 
 
 @app.command()

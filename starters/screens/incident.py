@@ -15,7 +15,7 @@ from starters.screens.layout import USUAL, continued, cut, ends, roles, row, to_
 from starters.screens.text import ago, clock, plain, span, typed
 from workflows.engine.record.details import ICONS, banner
 from workflows.incident import Phase, Question, State
-from workflows.status import ItemState, Status, Step, StepState, Task
+from workflows.status import ItemState, Status, Step, StepState, Task, imposed_by
 
 STYLES = {
     StepState.RUNNING: "cyan", StepState.ASKING: "yellow", StepState.PAUSED: "yellow", StepState.DONE: "green", StepState.ADOPTED: "green",
@@ -232,6 +232,9 @@ class _Screen:
             sure = "" if one.certain else "not certain: its call never returned · "
             said = f"  {one.number} {one.name} {plain(one.target)}  {sure}{held}"
             yield ends(said, span(self.now - one.since), self.width, "" if one.certain else "yellow")
+            step = imposed_by(self.status.steps, one)
+            if step is not None and not self.status.state.over:
+                yield row(f"    → to undo: {typed('undo', self.status.incident_id, str(step.number))}", self.width)
             yield from self.commands("lift", one.by_hand) if self.full else ()
 
     def tasks(self, title: str, tasks: Sequence[Task]) -> Iterator[Text]:

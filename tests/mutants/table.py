@@ -1,10 +1,11 @@
 """Every mutant there is."""
 
 from tests.mutants.guards import GUARDS
+from tests.mutants.kept import KEPT
 from tests.mutants.measures import LIFTED
 from tests.mutants.mutant import Mutant
 from tests.mutants.record import RECORD
 from tests.mutants.tasks import TASKS
 from tests.mutants.waiting import WAITED
 
-MUTANTS: tuple[Mutant, ...] = (*GUARDS, *LIFTED, *RECORD, *TASKS, *WAITED)
+MUTANTS: tuple[Mutant, ...] = (*GUARDS, *KEPT, *LIFTED, *RECORD, *TASKS, *WAITED)

@@ -6,6 +6,7 @@ import hashlib
 from datetime import timedelta
 from pathlib import Path
 
+from activities.ledger.custody import Custody
 from tests.stage.drill import drill
 from tests.stage.organisation import ORGANISATION
 from tests.stage.outages import MINUTE, STANDING, changed, failing, makes, outage, passes, pinned, quick, split_of, story
@@ -266,8 +267,9 @@ async def test_the_facts_raise_the_severity_and_the_first_minutes_are_ticked_and
         inbox = (await stage.http.get("/practice/inbox/dana")).json()["inbox"]
         assert any("not done in the first minutes: IC paged and acknowledged" in letter["text"] for letter in inbox)
         kept = next(e for e in await incident.entries() if e["kind"] == "snapshot")["facts"]
-        raw = await asyncio.to_thread(lambda: gzip.decompress(Path(kept["location"]).read_bytes()))
-        assert hashlib.sha256(raw).hexdigest() == kept["sha256"] and b"api-00042" in raw
+        file = await asyncio.to_thread(Path(kept["location"]).read_bytes)
+        assert hashlib.sha256(file).hexdigest() == kept["sha256"] and b"api-00042" in gzip.decompress(file)
+        assert [line.sha256 for line in Custody(stage.fleet.ledger).lines(incident.id)] == [kept["sha256"]], "and it stands on the manifest"
 
 
 async def test_what_a_service_is_called_makes_no_difference(tmp_path: Path) -> None:

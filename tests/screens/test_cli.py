@@ -250,6 +250,12 @@ WRONG = {
     "by hand of nothing": (["by-hand", "inc-nowhere"], "there is no incident 'inc-nowhere'", "incident list --all"),
     "a note about nothing": (["note", "x", "--about", "weather"], "a note is about a hypothesis, an impact", "incident note --help"),
     "no reason": (["stand-down"], "standing down needs a reason", 'incident stand-down --reason "…"'),
+    "undo without a step": (["undo", "chat"], "undo needs the number of a step", "incident undo --help"),
+    "undo of a step that imposed nothing": (
+        ["undo", "1", "--by-hand"],
+        "step 1 has imposed nothing that is in force; in force by a step: 5 (high-PSU tools off: tools.high_psu)",
+        "incident measures inc-20261123-llm-chat",
+    ),
     "server away: steering": (["approve", "3", "--as", "dana"], AWAY, "incident doctor"),
     "server away: declaring": (["declare", "2.2", "--service", "chat"], AWAY, "incident doctor"),
     "server away: live": (["status", "--live"], AWAY, "incident doctor"),
@@ -264,6 +270,12 @@ def test_every_error_is_one_sentence_and_the_command_that_fixes_it(incident: Inc
     assert seen.code in (1, 2)
     assert lines[0].startswith(sentence)
     assert lines[1:] == [f"    → {fix}"]
+
+
+def test_what_a_step_imposed_is_undone_by_hand_from_the_record_alone(incident: Incident) -> None:
+    seen = incident("undo", "5", "--by-hand")
+    assert seen.code == 0 and "curl -X POST https://flags.internal/api/flags/tools.high_psu/on" in seen.out
+    assert seen.out.startswith("# ") and "high-PSU tools off" in seen.out.splitlines()[0]
 
 
 def test_settings_that_are_wrong_are_a_sentence(incident: Incident, monkeypatch: pytest.MonkeyPatch) -> None:

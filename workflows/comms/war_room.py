@@ -24,6 +24,7 @@ from activities.texts import wording
 from workflows.comms.part import Part, Shared
 from workflows.engine.state import IncidentState
 from workflows.errors import NotSentInShadow, RetriesExhausted
+from workflows.status import InForce, imposed_by
 from workflows.waiting import waited
 
 LATEST_BACKFILLED = 40  # late messages that are sent after an outage; the timeline has all of them
@@ -170,10 +171,16 @@ class Room(Part):
         return wording.room(
             at=workflow.now(), severity=int(state.severity), phase=f"{state.phase.title} ({state.run_state})", commander=state.commander(),
             radius=state.blast_radius or "blast radius not known yet",
-            scribe=state.assignments.name(Role.SCRIBE), measures=[f"{m.name}: {m.target}" for m in state.measures.in_force()],
+            scribe=state.assignments.name(Role.SCRIBE), measures=[self._measure(m) for m in state.measures.in_force()],
             questions=[f"[{q.number}] {q.asks}" for q in state.approvals.questions if q.open], public=state.status_page,
             next=f"{state.next_update_due:%H:%M:%S} UTC" if state.next_update_due else "",
         )  # fmt: skip
+
+    def _measure(self, one: InForce) -> str:
+        """What is in force, and the command that undoes it."""
+        step = imposed_by(self._state.steps, one)
+        undo = f" (to undo: {command('incident', 'undo', self._state.id, str(step.number))})" if step is not None else ""
+        return f"{one.name}: {one.target}{undo}"
 
 
 def _still(pins: dict[str, str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from workflows.engine.changes import ChangeResult, Steps
 from workflows.engine.contention import Contention, held_by, who_yields
 from workflows.engine.measures import Imposed
 from workflows.engine.proof.proof import Proof
+from workflows.engine.undo import unasked, undo_command
 from workflows.errors import ApprovalEnded, NeedsApproval, RetriesExhausted
 from workflows.incident import Silence
 from workflows.people.questions import ApprovalTerms, Decision
@@ -141,7 +142,8 @@ class Impositions(Steps):
                 attempt.imposed.order = attempt.imposed.order.late_until_known(effect.late_until)
             if effect.assumed:
                 self.proof.shadow.expect(attempt.measure, wanted, found, attempt.step)
-            self.state.done(attempt.step, effect)
+            alone = unasked(attempt.grant) and not effect.assumed and not attempt.measure.own_end
+            self.state.done(attempt.step, effect, undo_command(self.state, attempt.step.number) if alone else "")
             return ChangeResult(effect, imposed=attempt.imposed)
 
     async def _once(self, attempt: _Attempt[I]) -> tuple[Effect, I, object]:

@@ -135,17 +135,18 @@ class IncidentState:
         """One line on the timeline, now."""
         self.timeline.note(workflow.now(), kind, text, by=by, phase=self.phase.value, step=step.number if step else None, **facts)
 
-    def done(self, step: Step, answer: object) -> None:
-        """It was carried out, found done already, or only noted (a plan, or shadow mode)."""
+    def done(self, step: Step, answer: object, undo: str = "") -> None:
+        """It was carried out, found done already, or only noted (a plan, or shadow mode). `undo`: the command that undoes it."""
         if isinstance(answer, Effect):
             state = StepState.ASSUMED if answer.assumed else StepState.ADOPTED if answer.adopted else StepState.DONE
-            self.end(step, state, f"{answer.summary} (proven by {answer.proven_by})")
+            self.end(step, state, f"{answer.summary} (proven by {answer.proven_by})", undo)
         else:
             self.end(step, StepState.DONE, getattr(answer, "summary", "") or "looked")
 
-    def end(self, step: Step, state: StepState, result: str) -> None:
+    def end(self, step: Step, state: StepState, result: str, undo: str = "") -> None:
         step.state, step.result, step.ended_at = state, result, workflow.now()
-        self.note(state.value, f"{step.verb} {step.target}: {result}", step=step, verb=step.verb, target=step.target, key=step.key)
+        text = f"{step.verb} {step.target}: {result}" + (f"; nobody was asked, to undo it: {undo}" if undo else "")
+        self.note(state.value, text, step=step, verb=step.verb, target=step.target, key=step.key)
 
     def measured(self, radius: BlastRadius) -> str:
         """Keep the blast radius as it was measured, and tell of it when it is known first or has changed materially."""

@@ -26,6 +26,7 @@ from workflows.engine.lift import Lifts
 from workflows.engine.measures import Imposed
 from workflows.engine.proof.proof import Proof
 from workflows.engine.state import IncidentState
+from workflows.engine.undo import Undo
 from workflows.errors import HandOver, RetriesExhausted
 from workflows.incident import Phase
 from workflows.people.background import begun, beside, together
@@ -75,6 +76,8 @@ class Verbs:
         self.standing_grant, self.standing_policy = answering(unasked.standing_grant), answering(unasked.standing_policy)
         self.lift, self.lift_measures, self.take_back = answering(lifts.lift), answering(lifts.lift_measures), answering(lifts.take_back)
         self.keep, self.ended = lifts.keep, lifts.ended
+        undo = Undo(state, lifts)
+        self.undo, self.can_undo = answering(undo.undo), undo.imposed_by
         # People: something only a person may say; an after-action item; the war room; a page.
         self.confirm = answering(questions.confirmation)
         self.follow_up, self.say, self.page = state.follow_up, announcer.say, announcer.page

@@ -35,7 +35,7 @@ from workflows.people.messages import Message
 from workflows.people.questions import PROPOSER
 from workflows.procedures.rollback import Rollback
 
-NAMED = ("roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain", "call-in")
+NAMED = ("roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain", "call-in", "undo")
 
 
 class ByHandOnly(Value):
@@ -111,6 +111,11 @@ class SettingRequest:
             raise NotAccepted(f"{self._name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
+def _step(asked: Message) -> int | None:
+    given = asked.fields.get("step", "")
+    return int(given) if given.isdecimal() and len(given) < 10 else None
+
+
 def _read(text: str) -> Any:
     """A number, true, false or JSON as what it is; anything else as text."""
     try:
@@ -137,8 +142,10 @@ class Procedures:
             raise NotAccepted(f"there is no playbook {named!r}{meant(named, SEED)}: say playbook=NAME, one of {', '.join(SEED)}")
         if asked.procedure == "limit" and (asked.rps is None or asked.rps <= 0):
             raise NotAccepted("say how many requests a second are let in: --rps 10")
+        if asked.procedure == "undo":
+            self._verbs.can_undo(_step(asked))
         wanted = asked.model_copy(update={"service": asked.service or self._verbs.service})
-        what = str(self._setting(wanted).of) if asked.procedure in measures() else asked.flag or wanted.service
+        what = str(self._setting(wanted).of) if asked.procedure in measures() else asked.flag or asked.fields.get("step") or wanted.service
         why = f": {asked.reason}" if asked.reason else ""
         self._verbs.note(f"{asked.procedure} {what}{why}", "procedure", by=asked.by)
         self._running.append(begun(self._run(wanted)))
@@ -191,6 +198,8 @@ class Procedures:
                 await self._impose(DRAINED, order, asked)
             case "call-in":
                 await verbs.call_in(asked.fields["playbook"], why)
+            case "undo":
+                await verbs.undo(_step(asked), asked.by, asked.reason)
             case by_hand if by_hand in BY_HAND_ONLY:
                 await self._attested(BY_HAND_ONLY[by_hand])
             case _:

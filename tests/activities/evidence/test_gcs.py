@@ -71,7 +71,7 @@ async def test_what_somebody_else_put_in_its_place_is_never_taken_for_ours(tmp_p
     from practice.faces.gcs import Buckets
 
     (blob,) = played.world.state.part(Buckets).by_name["evidence"].objects.values()
-    blob.content = TRANSCRIPT.replace(b"nobody", b"anybody")
+    blob.content = TRANSCRIPT.replace(b"nobody", b"no one")
     with pytest.raises(NotYet, match="something else"):
         await kept(store, played.call())
     assert "was altered" in await refused(lambda: store.read(played.call(), there.sha256))

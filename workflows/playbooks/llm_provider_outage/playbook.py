@@ -45,10 +45,15 @@ class LLMProviderOutage(Playbook):
             primary = traffic.primary
             seen = await traffic.survey()
             self.classify(seen.facts(numbers.log_window), seen.radius)
-            if elsewhere := traffic.not_an_outage(seen.calls):
-                self.hand_over(elsewhere)
-            if seen.probed.ok:
+            elsewhere = await traffic.left_to_another(seen.calls)
+            if seen.probed.ok and not elsewhere:
                 self.task(f"{primary} answers from another network: check our own egress, DNS, key and quota", Role.OPS_LEAD)
+
+        if elsewhere:
+            async with self.recovery():
+                await self.stable()
+                await self.resolve()
+            return
 
         async def move(seen: Seen) -> tuple[RampResult, tuple[str, ...]]:
             """Whoever may go to the fallback provider; those whom it cannot carry are degraded, the lowest tier first. And who went."""
