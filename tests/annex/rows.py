@@ -64,4 +64,17 @@ ANNEX: dict[str, tuple[Row, ...]] = {
         Row("R3", "restore tools, batch, runs", by=("flags.restore", "models.restore_modes")),
         Row("P1", "policy, probes, parity evals, credits", follow_up="Update Tool Specs"),
     ),
+    "cache_poisoning": (
+        Row("T1", "stale, poisoned, mis-keyed or synthesis", by=("retriever.library", "retriever.answers", "caches.census")),
+        Row("M1", "sample, keys, headers, embeddings", by=("evidence.cache", "evidence.knowledge")),
+        Row("M2", "the cache off for the domain", by=("retriever.cag_off", "retriever.coalesce")),
+        Row("M3", "quarantine", by=("retriever.quarantine",)),
+        Row("M4", "invalidate", by=("retriever.bump_namespace", "caches.invalidate")),
+        Row("M5", "refetch with pin, by two paths", by=("retriever.refetch",)),
+        Row("M6", "shadow index, golden queries, swap", by=("retriever.build_index", "retriever.swap_index")),
+        Row("R1", "hits correct, and a sample that people judge", asks="How many of"),
+        Row("R2", "the cache back, a share at a time", by=("retriever.cag_on",)),
+        Row("C1", "correction to those who relied on it", asks="Send the letter", only_when="people agree to the letter",
+            story="playbooks/cache_poisoning/test_people.py::test_those_who_were_misled_get_a_letter_that_legal_and_the_commander_agreed_to"),
+    ),
 }  # fmt: skip
