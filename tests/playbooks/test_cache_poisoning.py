@@ -49,8 +49,9 @@ async def test_nothing_is_removed_before_it_is_kept_and_no_word_of_it_leaves_the
         await ends(incident, until=Phase.RECOVERY)
         verbs = [row.verb for row in incident.book()]
         assert max(verbs.index("evidence.cache"), verbs.index("evidence.knowledge")) < verbs.index("caches.invalidate")
-        files = [path for path in (tmp_path / "evidence").rglob("*") if path.is_file()]
-        assert any("Ignore all previous" in json.dumps(json.loads(gzip.decompress(path.read_bytes()))) for path in files)
+        files = [path.read_bytes() for path in (tmp_path / "evidence").rglob("*") if path.is_file()]
+        kept = [gzip.decompress(raw).decode() for raw in files if raw.startswith(b"\x1f\x8b")]
+        assert any("Ignore all previous" in text for text in kept)
         history = json.dumps((await incident.handle.fetch_history()).to_json())
         assert "Ignore all" not in history and "collect.example.net" not in history and faults.LIES not in history
         assert "§2.3 prompt injection" in story(await incident.timeline())
