@@ -72,6 +72,11 @@ SCENARIOS = {
         deeds=(Deed(path="provider-faults", given={"provider": "aurora", "kind": "overload", "rate": 0.6, "for_seconds": 2400}),),
         by_hand=("/unleash/api/admin/projects/default/features/batch.enabled/environments/production/off",),
     ),
+    "cost_runaway": Scenario(
+        story="An agent that works by itself calls the same tool with the same arguments again and again, with two children, at twelve times of "
+        "what is usual of it. Its schedule would begin it anew.",
+        deeds=(Deed(path="agent-troubles", given={"kind": "loop", "factor": 12.0, "for_seconds": 3600}),),
+    ),
     "production_outage": Scenario(
         story="A new revision of {first} fails four of ten requests in both regions. A minute before, somebody else changed something innocent.",
         service="{first}",

@@ -17,6 +17,7 @@ from temporalio import workflow
 from temporalio.worker import Replayer
 
 from tests.playbooks.cache_poisoning.poisoned import ends
+from tests.playbooks.cost_runaway.runaway import control, declared, mended, runs_away
 from tests.stage.drill import Drill, drill
 from tests.stage.organisation import OTHERS
 from tests.stage.outages import makes, passes
@@ -24,6 +25,7 @@ from tests.stage.running import RunningIncident
 from tests.stores.caches import emptied, server
 from worker.converter import data_converter
 from worker.service import runner, workflow_types
+from workflows.incident import Phase
 
 HISTORIES = Path(__file__).parents[1] / "histories"
 # A drill leaves out the cancel of a timer that is about to fire (`orderly.py`). When the incident ends before that, its history replays nowhere.
@@ -133,6 +135,27 @@ async def cache_left(stage: Drill) -> RunningIncident:
     return incident
 
 
+async def ran_away(stage: Drill) -> RunningIncident:
+    """An agent loops; clamped, ended and paused; repaired, and everything is given back. A key that others use is lowered and called in for."""
+    incident = await runs_away(stage)
+    await incident.is_in(Phase.RECOVERY)
+    await mended(stage)
+    await incident.ends()
+    return incident
+
+
+async def stolen_key(stage: Drill) -> RunningIncident:
+    """Nothing of ours runs away, and the provider's meter climbs; stood down when the key was revoked."""
+    await control(stage, "stolen-keys", key="key-batch", tokens_per_minute=400_000)
+    incident = await declared(stage)
+    await incident.answer("key-batch", by="dana")
+    await incident.hears("provider_keys.lower")
+    await control(stage, "stolen-keys", key="key-batch", tokens_per_minute=None)
+    await incident.verified("stand_down", "dana", reason="revoked at its issuer")
+    await incident.ends()
+    return incident
+
+
 SCENES: dict[str, Callable[[Drill], Awaitable[RunningIncident]]] = {
     "llm_provider_outage-resolved": resolved,
     "llm_provider_outage-stood-down": declined,
@@ -142,6 +165,8 @@ SCENES: dict[str, Callable[[Drill], Awaitable[RunningIncident]]] = {
     "slo_burn-waived": budget_waived,
     "cache_poisoning-resolved": cache_cleaned,
     "cache_poisoning-stood-down": cache_left,
+    "cost_runaway-resolved": ran_away,
+    "cost_runaway-stolen-key": stolen_key,
     "triage-answered": triaged,
 }
 
