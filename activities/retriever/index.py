@@ -117,5 +117,5 @@ SWAPPED = Aliases.measure("index swapped", own_end=True)
 
 def swap(domain: str, built: dict[str, Any], numbers: CachePoisoning) -> Change[AliasOf, Alias]:
     """To what a build has left (`Effect.after`)."""
-    wanted = Alias(index=str(built.get("index")), golden=built.get("golden"), least=numbers.golden)
+    wanted = Alias(index=str(built.get("index") or "that was just built"), golden=built.get("golden"), least=numbers.golden)
     return Aliases.order(AliasOf(domain=domain), wanted)

@@ -47,7 +47,8 @@ class Cast:
             lines.append(await self.say(status, "acknowledge", COMMANDER))
         for question in status.asking:
             theirs, seat = self.a_person_commands and question.roles[0] is Role.INCIDENT_COMMANDER, (question.number, len(question.answers))
-            person = next((PLAYS[role] for role in question.roles if role in PLAYS), COMMANDER)
+            said = {given.by for given in question.answers}  # where two must say yes, the next of them does
+            person = next((PLAYS[role] for role in question.roles if role in PLAYS and PLAYS[role] not in said), COMMANDER)
             if not theirs and seat not in self._done and (code := self.code(person, question)):
                 self._done.add(seat)
                 reason = f"game day: {self.manner}"
