@@ -93,6 +93,7 @@ ANNEX: dict[str, tuple[Row, ...]] = {
         Row("R2", "the cache back, a share at a time", by=("retriever.cag_on",)),
         Row("C1", "correction to those who relied on it", asks="Send the letter", only_when="people agree to the letter",
             story="playbooks/cache_poisoning/test_people.py::test_those_who_were_misled_get_a_letter_that_legal_and_the_commander_agreed_to"),
+    ),
     "model_drift": (
         Row("M1", "stop rollouts and publishes", by=("releases.pause",)),
         Row("M2", "keep failing samples, versions, documents", by=("answers.keep", "evidence.snapshot")),
