@@ -7,7 +7,7 @@ of it. And what the index in use holds (`Build.texts`), which answers quote.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 TRUSTED = 0.5  # a document whose provenance is worth less should not be cited
@@ -204,10 +204,7 @@ class Knowledge:
 
     def imposed(self) -> dict[str, object]:
         """How domains are served otherwise than usual: a recovery puts it back as it was. What is kept out of answers is not in it."""
-        return {
-            "fallback": self.fallback.on,
-            "domains": {
-                name: [one.cag.share, one.coalescing.on, one.serving.mode, one.serving.banner, one.freshness.max_age_seconds, one.freshness.as_of]
-                for name, one in self.domains.items()
-            },
-        }  # fmt: skip
+        usual = (Cag(), Coalescing(), Serving(), Freshness())
+        served = {name: (one.cag, one.coalescing, one.serving, one.freshness) for name, one in self.domains.items()}
+        changed = {f"domain {name}": [asdict(part) for part in parts] for name, parts in served.items() if parts != usual}
+        return {**changed, **({"cached answers": True} if self.fallback.on else {})}

@@ -35,7 +35,7 @@ class Posture:
 
     def imposed(self) -> dict[str, object]:
         """How they are held: a recovery puts it back as it was."""
-        return {"guardrails": [self.strictness, self.high_risk_tools, self.banner]}
+        return {"guardrails": [self.strictness, self.high_risk_tools, self.banner]} if self != Posture() else {}
 
 
 @dataclass(frozen=True)
