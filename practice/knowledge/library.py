@@ -201,3 +201,13 @@ class Knowledge:
     untraced: bool = False  # nobody has kept who was answered what
     no_archive: bool = False  # nobody has kept what the origin said before
     recent: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # the latest answers of each domain, as they were judged
+
+    def imposed(self) -> dict[str, object]:
+        """How domains are served otherwise than usual: a recovery puts it back as it was. What is kept out of answers is not in it."""
+        return {
+            "fallback": self.fallback.on,
+            "domains": {
+                name: [one.cag.share, one.coalescing.on, one.serving.mode, one.serving.banner, one.freshness.max_age_seconds, one.freshness.as_of]
+                for name, one in self.domains.items()
+            },
+        }  # fmt: skip

@@ -19,7 +19,7 @@ from activities.budgets.limit import Limit, Scope
 from activities.budgets.limits import CLAMPED, Clamps, clamp
 from activities.budgets.quotas import LOWERED, lower
 from activities.registry.choices import CHEAPER, OFF_PEAK, BatchOf, BatchTime, BatchTimes, cheaper
-from activities.registry.release_plane import OffersOf
+from activities.registry.orders import OffersOf
 from activities.registry.releases import ReleaseHistory
 from activities.usage.spend_reading import KeyUse, Offender, SpendReading
 from workflows.engine.changes import ChangeResult
