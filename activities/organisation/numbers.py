@@ -308,6 +308,9 @@ class CachePoisoning(Value):
 
     cache: CacheNumbers = CacheNumbers()
     answers: Some = 50  # that are looked at to tell what is wrong
+    least_answers: Some = 20  # fewer say nothing of what was done
+    correct: Ratio = 0.9  # so many of these must be right before it counts as help
+    look_again: timedelta = minutes(1)  # how often that is looked at
     people_judge: Some = 50  # answers: no judge model alone says that it is over
     people_agree: Ratio = 0.9  # so many of these must be right
     stale: Ratio = 0.05  # of the documents older than they may be: from here on it is the sync that is broken
@@ -321,6 +324,7 @@ class CachePoisoning(Value):
     correct_for: timedelta = minutes(60)  # answers are right for so long before the cache is used again
     canary: tuple[float, ...] = (0.05, 0.25, 0.5, 1.0)  # shares in which the cache comes back
     canary_step: timedelta = minutes(10)  # how long each is watched
+    resting: timedelta = minutes(1)  # between two things that are put back
 
 
 class AlertIntake(Value):

@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from workflows.incident import Phase
 
@@ -54,6 +54,7 @@ class Scenario(BaseModel):
     # Containment is shown slowly enough that its seconds mean something; what takes longer than six hours is hastened.
     paces: dict[Phase, float] = {}
     long_wait_pace: float = 2880.0
+    values: dict[str, JsonValue] = {}  # what people say who are asked for a value, by a part of the question
     # In shadow mode people mend it: what they do by the vendors' own doors, and when, in policy minutes after the incident was opened.
     by_hand: tuple[str, ...] = ()  # paths that are posted to
     mended_after: float = 20.0
@@ -98,6 +99,12 @@ SCENARIOS = {
                 story="the team ships a fixed build of {first}, past the freeze, as a hotfix",
             ),
         ),
+    ),
+    "cache_poisoning": Scenario(
+        story="A document that the chat answers from was changed past its origin: one of four answers about billing is wrong, and cached. "
+        "The cache is a real Valkey.",
+        deeds=(Deed(path="knowledge-faults", given={"kind": "poisoned", "domain": "billing"}),),
+        values={"How many of": 50, "Was it restarted": "restarted"},
     ),
 }  # fmt: skip
 

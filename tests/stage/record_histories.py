@@ -11,13 +11,18 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from temporalio import workflow
 from temporalio.worker import Replayer
 
+from tests.playbooks.cache_poisoning.poisoned import ends
 from tests.playbooks.cost_runaway.runaway import control, declared, mended, runs_away
 from tests.stage.drill import Drill, drill
+from tests.stage.organisation import OTHERS
+from tests.stage.outages import makes, passes
 from tests.stage.running import RunningIncident
+from tests.stores.caches import emptied, server
 from worker.converter import data_converter
 from worker.service import runner, workflow_types
 from workflows.incident import Phase
@@ -107,6 +112,29 @@ async def budget_waived(stage: Drill) -> RunningIncident:
     return incident
 
 
+async def cache_cleaned(stage: Drill) -> RunningIncident:
+    """A poisoned source and what was cached of it, with a real Valkey; the cache comes back a share at a time."""
+    await makes(stage, "caches", address=server().address("product"))
+    await passes(stage, 600)
+    await makes(stage, "knowledge-faults", kind="poisoned")
+    await passes(stage, 330)
+    incident = await stage.declare("CachePoisoning", labels={"domain": "billing"})
+    await ends(incident)
+    return incident
+
+
+async def cache_left(stage: Drill) -> RunningIncident:
+    """The same, stood down while a new index waits for a word: what is in quarantine stays there."""
+    await makes(stage, "knowledge-faults", kind="poisoned")
+    await passes(stage, 330)
+    incident = await stage.declare("CachePoisoning", labels={"domain": "billing"})
+    await incident.question("from index")
+    await incident.commanded()
+    await incident.verified("stand_down", "dana", reason="recorded")
+    await ends(incident)
+    return incident
+
+
 async def ran_away(stage: Drill) -> RunningIncident:
     """An agent loops; clamped, ended and paused; repaired, and everything is given back. A key that others use is lowered and called in for."""
     incident = await runs_away(stage)
@@ -152,6 +180,8 @@ SCENES: dict[str, Callable[[Drill], Awaitable[RunningIncident]]] = {
     "production_outage-called-in": called_in,
     "model_drift-resolved": triple_rolled_back,
     "slo_burn-waived": budget_waived,
+    "cache_poisoning-resolved": cache_cleaned,
+    "cache_poisoning-stood-down": cache_left,
     "cost_runaway-resolved": ran_away,
     "cost_runaway-stolen-key": stolen_key,
     "triage-answered": triaged,
@@ -176,7 +206,7 @@ async def record(*only: str) -> None:
 
 async def _record(name: str, scene: Callable[[Drill], Awaitable[RunningIncident]]) -> None:
     with tempfile.TemporaryDirectory() as tmp:
-        async with drill(Path(tmp)) as stage:
+        async with drill(Path(tmp), **_settings(name, Path(tmp))) as stage:
             incident = await scene(stage)
             history = await incident.handle.fetch_history()
             status = await incident.status()
@@ -184,6 +214,13 @@ async def _record(name: str, scene: Callable[[Drill], Awaitable[RunningIncident]
     (HISTORIES / f"{name}.json.gz").write_bytes(gzip.compress(history.to_json().encode(), mtime=0))
     (HISTORIES / f"{name}.status.json").write_text(status.model_dump_json(indent=1) + "\n")
     print(name, len(history.events), "events", status.state, flush=True)
+
+
+def _settings(name: str, tmp: Path) -> dict[str, Any]:
+    """Whom and what a scene needs beside the usual stage."""
+    if not name.startswith("cache_poisoning"):
+        return {}
+    return {"policy": OTHERS, "cache_address": emptied().address(), "cache_password": f"file:{tmp / 'token'}"}
 
 
 if __name__ == "__main__":
