@@ -115,7 +115,7 @@ class SessionsOf(
 
 
 class Session(Value):
-    """A session, without what was said in it. `user` is a hash."""
+    """A session, without what was said in it. `user` is a hash. `score`: the highest that the guardrails gave a text in it, by which `rule`."""
 
     id: str
     tenant: str
@@ -125,6 +125,9 @@ class Session(Value):
     quarantined: bool
     revoked: bool
     traces: tuple[str, ...]
+    score: float = 0.0
+    rule: str = ""
+    trips: int = 0
 
 
 class SessionList(Value):

@@ -19,6 +19,7 @@ from activities.organisation.numbers import (
     MailNumbers,
     MitigationSettings,
     ProductionOutage,
+    PromptInjection,
     ProviderOutage,
     RollBack,
     SeverityPolicy,
@@ -89,6 +90,7 @@ class Policy(Value):
     roll_back: RollBack = RollBack()
     cache_poisoning: CachePoisoning = CachePoisoning()
     slo: SloPolicy = SloPolicy()
+    prompt_injection: PromptInjection = PromptInjection()
     severity: SeverityPolicy = SeverityPolicy()
     alerts: AlertIntake = AlertIntake()
     standing: dict[str, StandingAuthorisation] = {}
