@@ -24,6 +24,7 @@ from practice.http.app import build as practice_app
 from practice.world.world import World
 from starters.cli import doctor
 from tests.activities.kit.rows.created import CREATED
+from tests.activities.kit.rows.operated import OPERATED
 from tests.activities.kit.rows.settings import SETTINGS
 from tests.stage.organisation import ORGANISATION, stage_settings
 from tests.test_house import ROOT, files
@@ -76,7 +77,7 @@ def test_every_client_can_be_practised_on(client: ClientInfo[Any], tmp_path: Pat
 
 
 def test_every_setting_has_a_row_in_the_contract_table() -> None:
-    rows = " ".join([*SETTINGS, *CREATED]).casefold()
+    rows = " ".join([*SETTINGS, *CREATED, *OPERATED]).casefold()
     source = "".join(path.read_text() for path in (ROOT / "tests/activities/kit/rows").glob("*.py"))
     assert not [cls.__name__ for cls in verbs() if issubclass(cls, Setting) and not re.search(rf"\b{cls.__name__}\b", source)]
     own = [path.stem for path in (ROOT / "tests/activities").rglob("test_*.py")]  # what keeps nothing by a setting has a file of its own

@@ -160,6 +160,30 @@ class ProviderOutage(Value):
     canary: CanaryPolicy = CanaryPolicy()
 
 
+class ModelDrift(Value):
+    """The numbers of playbook 2.7 (spec §9.7; Annex A.7)."""
+
+    window: timedelta = minutes(30)  # of judged answers that are sliced
+    least_answers: Some = 200  # fewer say nothing of a slice
+    explained: Ratio = 0.8  # of what is too much: a factor that explains so much is a cause
+    least_cases: Some = 50  # fewer samples of a suite say nothing
+    eval_margin: Ratio = 0.01  # below its baseline a suite still passes
+    eval_drop: Ratio = 0.03  # below its baseline, beyond chance, it fails (trigger)
+    eval_again: timedelta = minutes(15)  # when a suite says nothing that can be believed
+    eval_patience: timedelta = minutes(60)  # then a person decides
+    older_triples: Some = 3  # blessed ones that are tried before answers are degraded
+    settled: timedelta = minutes(5)  # after a remedy, before its answers are judged
+    improvement_within: timedelta = minutes(20)  # how long a remedy has to help before its cause is crossed out
+    normal_for: timedelta = timedelta(hours=24)  # live and as usual, at SEV-2 and above, before a rollout goes on
+    human_sample: Some = 50  # answers that people judge: no judge model's score alone closes it
+    quality_drop: Ratio = 0.03  # below what serves: more, beyond chance, is a veto
+    rollout_steps: tuple[float, ...] = (1, 5, 25, 50, 100)  # percent of the new sessions, for a triple that is rolled out again
+    canary: CanaryPolicy = CanaryPolicy(  # each step soaks for a day: what is worse in quality shows slowly
+        p_good=0.04, p_bad=0.10, tick=minutes(15), min_dwell=timedelta(hours=24), max_dwell=timedelta(hours=72), bake=timedelta(hours=24),
+        hold=timedelta(hours=24),
+    )  # fmt: skip
+
+
 class Freezing(Value):
     """The numbers of the change freeze (spec §7.2)."""
 

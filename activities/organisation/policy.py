@@ -18,6 +18,7 @@ from activities.organisation.numbers import (
     Impact,
     MailNumbers,
     MitigationSettings,
+    ModelDrift,
     ProductionOutage,
     PromptInjection,
     ProviderOutage,
@@ -84,6 +85,7 @@ class Policy(Value):
     called_in_within: timedelta = minutes(15)  # how soon a person has begun what no playbook here does, and another one has called for
     relapses: int = Field(default=2, ge=0)  # after so many returns of the impact people carry on by hand
     provider_outage: ProviderOutage = ProviderOutage()
+    model_drift: ModelDrift = ModelDrift()
     freeze: Freezing = Freezing()
     production_outage: ProductionOutage = ProductionOutage()
     mitigation: MitigationSettings = MitigationSettings()

@@ -129,11 +129,16 @@ def _matched(sign: str, left: Vector, right: Vector, as_bool: bool, key: Callabl
     return result
 
 
+def _numbers(values: list[float]) -> list[float]:
+    """The least and the greatest are taken among what is a number, as Prometheus does."""
+    return [value for value in values if not math.isnan(value)]
+
+
 FOLD: dict[str, Callable[[list[float]], float]] = {
     "sum": lambda values: float(sum(values)),
     "avg": lambda values: sum(values) / len(values),
-    "min": min,
-    "max": max,
+    "min": lambda values: min(_numbers(values), default=math.nan),
+    "max": lambda values: max(_numbers(values), default=math.nan),
     "count": lambda values: float(len(values)),
     "group": lambda values: 1.0,
 }

@@ -20,6 +20,7 @@ from practice.world.world import HISTORY_SECONDS, World
 
 CREDENTIALS = {
     "/unleash": TOKEN,
+    "/langfuse": f"Basic {TOKEN}",
     "/statuspage": f"OAuth {TOKEN}",
     "/pagerduty": f"Token token={TOKEN}",
 }

@@ -14,12 +14,13 @@ from pathlib import Path
 
 from practice.http.openapi import documents
 from practice.world.stage import served
+from tests.outside.judge_mlflow import MLFLOW, judged_by_mlflow
 
 ROOT = Path(__file__).parents[2]
 SCHEMATHESIS = "4.32.5"
 EXAMPLES = 50
 CONFIG = """\
-parameters = { "path.service" = "api", "path.feed" = "routing-rules", "path.alias" = "chat" }
+parameters = { "path.service" = "api", "path.feed" = "routing-rules", "path.alias" = "chat", "path.route" = "chat" }
 
 [auth.openapi.bearer]
 bearer = "practice-token"
@@ -71,6 +72,13 @@ async def fuzzed(bin_folder: Path, document: str, folder: Path) -> Verdict:
     return Verdict(f"`/{face}`, by its OpenAPI document", shown, judge.returncode == 0, text)
 
 
+async def by_mlflow(folder: Path) -> Verdict:
+    """The real MLflow server: our clients on it, and our face beside it."""
+    wrong = await judged_by_mlflow(installed("mlflow", f"mlflow=={MLFLOW}"), folder)
+    said = "= SUMMARY =\n" + ("\n".join(wrong) or "our clients work on it, and our face answers the same questions in the same way")
+    return Verdict(f"`/mlflow`, and our clients, by MLflow {MLFLOW}", "mlflow server --workers 1", not wrong, said)
+
+
 def report(verdicts: list[Verdict]) -> str:
     """`docs/judges.md`."""
     lines = [
@@ -100,6 +108,7 @@ async def main() -> int:
     judge = installed("schemathesis", f"schemathesis=={SCHEMATHESIS}")
     with tempfile.TemporaryDirectory() as folder:
         verdicts = [await fuzzed(judge, document, Path(folder)) for document in documents()]
+        verdicts.append(await by_mlflow(Path(folder)))
     for one in verdicts:
         print(one.said if not one.passed else f"{one.judged}: no failure")
     (ROOT / "docs/judges.md").write_text(report(verdicts))

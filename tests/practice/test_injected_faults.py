@@ -11,6 +11,7 @@ import pytest
 from practice.http.app import FACES
 from practice.world.stage import Stage, staged
 from tests.practice.examples import Example, agents, knowledge, records
+from tests.practice.quality_examples import quality_examples
 
 WRITING = [route.name for face in FACES if not face.control for route in face.routes if route.writes]
 ONE_READ_PER_FACE = {
@@ -25,6 +26,11 @@ ONE_READ_PER_FACE = {
     "kubernetes.deployments.get": "/k8s/eu-west/apis/apps/v1/namespaces/default/deployments/orchestrator",
     "platform.regions.get": "/platform/v1/services/api/regions",
     "edge.status": "/edge/api/regions/eu-west/status",
+    "mlflow.alias.get": "/mlflow/api/2.0/mlflow/registered-models/alias?name=chat-prompt&alias=production",
+    "langfuse.prompt.get": "/langfuse/api/public/v2/prompts/chat-prompt",
+    "quality.rollout.get": "/quality/v1/routes/chat/rollout",
+    "evals.suites": "/evals/v1/suites",
+    "guardrails.status": "/guardrails/v1/routes/chat/status",
     "egress.hosts.get": "/egress/v1/hosts/evil.example",
     "ui.render.get": "/ui/v1/render/chat",
     "search.stores.list": "/search/v1/stores",
@@ -135,6 +141,7 @@ async def examples(stage: Stage) -> dict[str, Example]:
             "PATCH", "/run/v2/projects/acme/locations/eu-west/services/api?updateMask=traffic",
             {"traffic": [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "revision": "api-00040", "percent": 100}]},
         ),
+        **{name: Example(*one) for name, one in (await quality_examples(stage)).items()},
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,10 @@ def as_promtool_sees_it(watched: Watched) -> dict[str, Any]:
 
 def _spelled(series: Series) -> dict[str, str]:
     labels = ",".join(f"{name}={json.dumps(value)}" for name, value in series.labels.items())
-    return {"series": f"{series.name}{{{labels}}}", "values": " ".join(["_"] * series.born + [f"{value:g}" for value in series.values])}
+    return {
+        "series": f"{series.name}{{{labels}}}",
+        "values": " ".join(["_"] * series.born + ["_" if isnan(value) else f"{value:g}" for value in series.values]),
+    }
 
 
 def _check(name: str, at: float, firing: bool) -> dict[str, Any]:

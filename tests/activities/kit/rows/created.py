@@ -19,6 +19,8 @@ from activities.organisation.people import Person
 from activities.paging.orders import Page
 from activities.paging.pager import Pager
 from activities.paging.pagerduty import PagerDuty
+from activities.registry.release_plane import ReleasePlane
+from activities.registry.releases import ClearSticky, StickySessions
 from activities.status_page.status_page import StatusPage
 from activities.status_page.statuspage import Statuspage
 from activities.tickets.github import GitHub
@@ -121,6 +123,10 @@ CREATED = {
     "page": Created(
         "Pages", Pager.page, _pager,
         partial(_given, Page(incident_id=INCIDENT, people=(DANA,), summary="SEV-1", severity=1)), "pagerduty.enqueue", "pagerduty.incidents",
+    ),
+    "cleared sessions": Created(
+        "StickySessions", StickySessions.create, lambda played: StickySessions(ReleasePlane(played.client("/quality"))),
+        partial(_given, ClearSticky(route="chat")), "quality.sticky.clear", "quality.sticky",
     ),
     "evidence in gcs": Created(
         "Gcs", Evidence.snapshot, _evidence, _exported, "gcs.objects.insert", "gcs.objects.get",

@@ -24,6 +24,7 @@ from tests.activities.kit.rows.knowledge import KNOWLEDGE
 from tests.activities.kit.rows.platform import PLATFORM
 from tests.activities.kit.rows.practised import QUICK, LandingClock, Practised, Subject
 from tests.activities.kit.rows.probe import Level, ProbeOf, Probes, Vendor, fail_before
+from tests.activities.kit.rows.quality import QUALITY
 from tests.activities.kit.rows.records import RECORDS
 from tests.activities.kit.stage import Stage, stage
 
@@ -131,6 +132,7 @@ PROBES: dict[str, Callable[[], Awaitable[Subject]]] = {
 SETTINGS: dict[str, Callable[[], Awaitable[Subject]]] = {
     **PROBES,
     **PLATFORM,
+    **QUALITY,
     **RECORDS,
     **AGENTS,
     **KNOWLEDGE,

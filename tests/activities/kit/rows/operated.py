@@ -1,0 +1,113 @@
+"""What is started once and takes its time, on the practice platform: one row for each client, through the same cells."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from activities.action import Refused
+from activities.evals.evals import Evals, RunSuite
+from activities.evals.mlflow_runs import MlflowRuns
+from activities.evals.runner import EvalsApi
+from practice.quality.evals import Evals as Runs
+from tests.activities.kit.rows.practised import STATUS
+from tests.activities.kit.stage import FollowingClock, Stage, attempt, refused, stage, tried
+
+
+@dataclass(frozen=True)
+class Operated:
+    """One client of an operation: the routes that start it and show it, and how often it was really started."""
+
+    verb: Any
+    system: Callable[[Stage], Any]
+    order: Callable[[Stage], Any]
+    start: str
+    look: str
+    started: Callable[[Stage], int]
+
+    def __call__(self) -> "Run":
+        played = stage()
+        return Run(self, self.system(played), self.order(played), played)
+
+
+@dataclass(frozen=True)
+class Run:
+    of: Operated
+    system: Any
+    order: Any
+    stage: Stage
+
+    async def tried(self) -> Any:
+        return (await tried(self.of.verb, self.system, self.order, self.stage.call(key="k")))[0]
+
+    def inject(self, mode: str, times: int | None, on: str = "") -> None:
+        if mode in STATUS:
+            self.stage.inject(on or self.of.start, "fail", times=times, status=STATUS[mode])
+        else:
+            self.stage.inject(on or self.of.start, mode, times=times, **({"retry_after": 7} if mode == "throttle" else {}))
+
+
+def _suite(played: Stage) -> RunSuite:
+    return RunSuite(suite="golden", triple="6/12/3", asked_at=played.call().at)
+
+
+def _runs(played: Stage) -> int:
+    return len(played.world.state.part(Runs).runs)
+
+
+OPERATED = {
+    "evals by our own contract": Operated(
+        Evals.run, lambda played: Evals(EvalsApi(played.client("/evals")), FollowingClock()), _suite, "evals.runs.start", "evals.runs.one", _runs
+    ),
+    "evals in mlflow runs": Operated(
+        Evals.run, lambda played: Evals(MlflowRuns(played.client("/mlflow"), "evals"), FollowingClock()), _suite, "mlflow.runs.create",
+        "mlflow.runs.get", _runs,
+    ),
+}  # fmt: skip
+
+
+async def once(run: Run, *, mode: str, times: int = 1, on_look: bool = False) -> None:
+    """Whatever happens, it is started once; and trying again under the same key starts nothing."""
+    run.inject(mode, times, run.of.look if on_look else "")
+    effect = await run.tried()
+    assert run.of.started(run.stage) == 1 and effect.proven_by
+    again = await run.tried()
+    assert again.adopted or effect.adopted
+    assert run.of.started(run.stage) == 1
+
+
+async def refused_for_good(run: Run, *, mode: str) -> None:
+    run.inject(mode, None)
+    await refused(run.tried)
+    assert not run.of.started(run.stage)
+
+
+async def never_an_effect(run: Run) -> None:
+    """200 OK, and nothing was started."""
+    run.inject("nothing_changed", None)
+    try:
+        effect = await run.tried()
+    except (AssertionError, Refused):
+        assert not run.of.started(run.stage)
+    else:
+        raise AssertionError(f"claimed: {effect.proven_by}")
+
+
+async def a_dead_worker_is_followed(run: Run) -> None:
+    """Another attempt finds the run by its key, and goes on with it."""
+    run.inject("commit_then_drop", 1)
+    try:
+        await attempt(run.of.verb, run.system, run.order, run.stage.call(key="k"))
+    except Exception as broke:
+        assert run.of.started(run.stage) == 1, broke
+    assert (await run.tried()).adopted and run.of.started(run.stage) == 1
+
+
+OPERATED_CELLS: dict[str, Callable[[Run], Awaitable[None]]] = {
+    **{f"once: {mode}": partial(once, mode=mode) for mode in ("fail", "hang", "commit_then_drop", "partial")},
+    "once: throttle": partial(once, mode="throttle", times=2),
+    **{f"once: a look: {mode}": partial(once, mode=mode, on_look=True) for mode in ("fail", "hang", "throttle")},
+    **{f"refused: {mode}": partial(refused_for_good, mode=mode) for mode in ("denied", "expired", "moved")},
+    "200 OK, nothing started": never_an_effect,
+    "a dead worker": a_dead_worker_is_followed,
+}

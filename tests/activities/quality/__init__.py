@@ -1,0 +1,1 @@
+"""The registry, the release plane, the eval runner and the guardrails."""
