@@ -1,16 +1,17 @@
 """Replaying a captured attack and other ways to say it against the fix (A.3 R1). It runs in the sandbox of the platform: only counts come back."""
 
+from datetime import timedelta
 from typing import ClassVar
 
-from activities.action import Call, NotYet, Order, Patience, Risk, Role
+from activities.action import Call, Effect, NotYet, Order, Patience, Risk, Role
 from activities.agents.agent_runtime import BASE, TOKEN, AgentRuntime
 from activities.kit.fence import by_now
 from activities.kit.operation import At, Operation, Progress
-from activities.kit.setting.write import SOON
 from activities.kit.words.shell import address, curl
 from activities.kit.words.urls import path
 from activities.values import Value
 
+LOOK_AGAIN = timedelta(seconds=20)  # policy time
 COUNTS = ("variants", "transformations", "bypassed", "benign", "benign_refused", "benign_refused_usually")
 
 
@@ -42,6 +43,11 @@ class ReplayCounts(Value):
     benign: int = 0
     benign_refused: int = 0
     benign_refused_usually: int = 0
+
+    @classmethod
+    def of(cls, done: Effect) -> "ReplayCounts":
+        """As a replay that has ended tells it."""
+        return cls.model_validate({name: done.after[name] for name in COUNTS})
 
     @property
     def more_refused(self) -> float | None:
@@ -77,7 +83,7 @@ class AttackReplays(
         """Raises `NotYet` while it runs: the next attempt looks again."""
         said = await self._runtime.get(by_now(call), path("v1", "replays", id))
         if said["state"] != "done":
-            raise NotYet(f"replay {id} runs", after=SOON)
+            raise NotYet(f"replay {id} runs", after=LOOK_AGAIN / call.pace)
         counts = ReplayCounts(**{name: said[name] for name in COUNTS})
         return Progress(at=At.DONE, says=counts.summary, after=counts.model_dump())
 

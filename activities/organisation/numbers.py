@@ -315,8 +315,7 @@ class PromptInjection(Value):
     read_only_tools: tuple[str, ...] = (
         "kb.search",
         "crm.lookup",
-    )  # what a large tenant keeps, while it is looked at whether it was anything
-    large_tiers: tuple[str, ...] = ("enterprise", "sovereign")  # tenants that are large
+    )  # what stays allowed where it was probably nothing
     review_within: timedelta = minutes(30)  # by when it is looked at
     rendered_on: str = "chat"  # the surface that shows answers
     monitored: timedelta = timedelta(hours=24)  # after a session was let go on

@@ -100,7 +100,7 @@ class Trace:
 
 @dataclass
 class Fix:
-    """What people have repaired. `validates`: tools check that arguments come from the user; `tools`: only these; `refuses_more`: also innocent calls."""
+    """What was repaired. `validates`: tools (`tools`: only these) check that arguments come from the user; `refuses_more`: of innocent calls."""
 
     validates: bool = False
     tools: list[str] = field(default_factory=list)
@@ -126,7 +126,6 @@ class Injections:
     fix: Fix = field(default_factory=Fix)
     replays: dict[str, Replay] = field(default_factory=dict)
     kept_out: dict[str, dict[str, str]] = field(default_factory=dict)  # store → document → `everywhere` | `tools`
-    guard_down: bool = False
     kept: bool = True
     counted: int = 0
 

@@ -11,12 +11,15 @@ from practice.injection.guard import FLAGGED, Judged, judged
 from practice.library.library import MEMORY, Document, Library, library
 from practice.library.likeness import likeness
 from practice.metrics.metrics import Metrics
+from practice.quality.faults import QualityFaults
+from practice.quality.guardrails import Posture
 from practice.world.state import State
 
 CHECKS = 12  # texts that the guardrails look at in one step, on an ordinary day
 EVERY = 60.0  # seconds between two deeds of one session
 MOST_CALLS = 40  # of a session that are kept
 LIKE = 0.8
+HIGH_RISK = ("mail.send", "files.write", "web.fetch")
 
 
 class Simulation:
@@ -28,7 +31,7 @@ class Simulation:
 
     def step(self, state: State, at: float) -> None:
         there = injections(state)
-        if not there.guard_down:
+        if not down(state):
             self._checks.value += CHECKS
         for attack in there.attacks:
             if attack.active(at):
@@ -50,14 +53,14 @@ class Simulation:
 
     def _reads(self, state: State, there: Injections, attack: Attack, carrier: tuple[str, Document], run: Run, at: float) -> None:
         store, document = carrier
-        runtime, trace = state.part(Runtime), there.trace(run.session)
-        found = judged(document.text, strictness(runtime, run.tenant))
+        trace = there.trace(run.session)
+        found = judged(document.text, strictness(state, run.tenant))
         if all(one.document != document.id for one in trace.read):
-            score = None if there.guard_down else found.score
+            score = None if down(state) else found.score
             trace.read.append(Read(store, document.id, document.sha256, document.tenant, 0.2, score, document.text))
-        if not there.guard_down and found.score >= FLAGGED:
+        if not down(state) and found.score >= FLAGGED:
             self._trips(trace, run.tenant, found, "retrieval", "block" if found.blocked else "flag", at)
-        if attack.innocent or (found.blocked and not there.guard_down):
+        if attack.innocent or (found.blocked and not down(state)):
             return
         for deed in attack.deeds:
             self._does(state, there, deed, run, found, at)
@@ -66,11 +69,11 @@ class Simulation:
             self._effect(run.tenant, "memory")
 
     def _does(self, state: State, there: Injections, deed: Deed, run: Run, found: Judged, at: float) -> None:
-        runtime, trace = state.part(Runtime), there.trace(run.session)
-        if refused(runtime, there, deed.tool, run.tenant):
+        trace = there.trace(run.session)
+        if refused(state, deed.tool, run.tenant):
             self._trips(trace, run.tenant, found, "tool", "block", at)
             return
-        if not there.guard_down:
+        if not down(state):
             self._trips(trace, run.tenant, found, "tool", "flag", at)
         if deed.host:
             kind = RENDER if deed.render else "tool"
@@ -100,15 +103,24 @@ class Simulation:
         self._metrics.counter("injected_effects_total", {"service": self._service, "tenant": tenant, "kind": kind}).value += 1
 
 
-def strictness(runtime: Runtime, tenant: str) -> str:
+def down(state: State) -> bool:
+    """Whether the guardrails judge nothing."""
+    return state.part(QualityFaults).guardrails_down
+
+
+def strictness(state: State, tenant: str) -> str:
     """By which chain a tenant's texts are judged."""
-    return "strict" if any(runtime.profiles.get(name, Profile()).strict for name in (tenant, PLATFORM)) else "usual"
+    profiles = state.part(Runtime).profiles
+    strict = any(profiles.get(name, Profile()).strict for name in (tenant, PLATFORM)) or state.part(Posture).strictness == "strict"
+    return "strict" if strict else "usual"
 
 
-def refused(runtime: Runtime, there: Injections, tool: str, tenant: str) -> bool:
+def refused(state: State, tool: str, tenant: str) -> bool:
     """Whether a tool does not do what content has asked for."""
-    fixed = there.fix.validates and (not there.fix.tools or tool in there.fix.tools)
-    return fixed or runtime.blocked(tool, tenant) or runtime.profiles.get(PLATFORM, Profile()).refuses(tool)
+    runtime, fix = state.part(Runtime), injections(state).fix
+    fixed = fix.validates and (not fix.tools or tool in fix.tools)
+    closed = tool in HIGH_RISK and state.part(Posture).high_risk_tools == "closed"
+    return fixed or closed or runtime.blocked(tool, tenant) or runtime.profiles.get(PLATFORM, Profile()).refuses(tool)
 
 
 def _carriers(there: Injections, stores: Library, attack: Attack) -> list[tuple[str, Document]]:

@@ -14,7 +14,7 @@ TRANSFORMATIONS: dict[str, Callable[[str], str]] = {
     "as it is": lambda text: text,
     "other words": paraphrased,
     "upper case": str.upper,
-    "unseen signs": lambda text: "\u200b".join(text),
+    "unseen signs": "\u200b".join,
     "lookalikes": lambda text: text.translate(LOOK),
     "digits for letters": lambda text: text.translate(LEET),
     "spaced out": lambda text: "  ".join(" ".join(word) for word in text.split()),

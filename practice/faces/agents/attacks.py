@@ -137,12 +137,12 @@ def _told(call: Call, one: Replay) -> JSON:
 def _counted(call: Call, one: Replay) -> dict[str, int]:
     """What the replay has shown: counted once, when it ended."""
     if not one.counts:
-        there, runtime = injections(call.state), runtime_of(call)
-        tenant, trace = runtime.sessions[one.session].tenant, there.traces[one.session]
-        how = strictness(runtime, tenant)
+        there, state = injections(call.state), call.state
+        tenant, trace = runtime_of(call).sessions[one.session].tenant, there.traces[one.session]
+        how = strictness(state, tenant)
         said = [text for read in trace.read for _, text in variants(read.text)]
         tools = {made.tool for made in trace.calls} or {"mail.send"}
-        open_ = [tool for tool in tools if not refused(runtime, there, tool, tenant)]
+        open_ = [tool for tool in tools if not refused(state, tool, tenant)]
         usually = sum(judged(text, "usual").blocked for text in BENIGN) * TIMES
         now = sum(judged(text, how).blocked for text in BENIGN) * TIMES + round(there.fix.refuses_more * len(BENIGN) * TIMES)
         one.counts = {

@@ -49,8 +49,9 @@ class Repair(Ask):
 
 
 class Turn(Ask):
-    guard_down: bool | None = None
-    kept: bool | None = None  # traces of sessions
+    """Whether traces of sessions are kept."""
+
+    kept: bool
 
 
 @FACE.reads("injections", "/practice/injections")
@@ -98,9 +99,7 @@ def repair(call: Call) -> Reply:
 
 @FACE.writes("injections.turn", "/practice/injection-dials")
 def turn(call: Call) -> Reply:
-    wanted, there = call.ask(Turn).model_dump(exclude_none=True), injections(call.state)
-    before = {name: getattr(there, name) for name in wanted}
-    for name, value in wanted.items():
-        setattr(there, name, value)
-    call.did("injection-dials", before, wanted)
-    return Reply({"guard_down": there.guard_down, "kept": there.kept})
+    there = injections(call.state)
+    before, there.kept = there.kept, call.ask(Turn).kept
+    call.did("injection-dials", before, there.kept)
+    return Reply({"kept": there.kept})
