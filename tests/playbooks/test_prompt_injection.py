@@ -18,7 +18,15 @@ async def test_a_letter_that_gives_orders_is_contained_undone_repaired_and_let_g
         assert status.phases == (Phase.TRIAGE, Phase.MITIGATION, Phase.RECOVERY, Phase.POST_INCIDENT)
         assert await effects(stage) == before, "nothing more was brought about"
         done = [row.verb for row in incident.book() if row.outcome in ("done", "adopted")]
-        order = ("agents.export_session", "agents.quarantine", "agents.revoke_tokens", "search.keep_out", "agents.undo_call", "agents.replay", "agents.release")
+        order = (
+            "agents.export_session",
+            "agents.quarantine",
+            "agents.revoke_tokens",
+            "search.keep_out",
+            "agents.undo_call",
+            "agents.replay",
+            "agents.release",
+        )
         assert [done.index(verb) for verb in order] == sorted(done.index(verb) for verb in order), done
         assert {call.state for trace in traces(stage).traces.values() for call in trace.calls} == {"undone"}
         assert [(one.name, one.held_by) for one in status.in_force] == [("kept out of retrieval", "sam")]

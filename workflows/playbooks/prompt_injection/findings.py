@@ -8,7 +8,7 @@ from activities.egress.egress import Left, OutboundCalls
 from activities.search.search import HuntResult
 from workflows.severity.facts import Facts, Injection, Scope, Slo, Suspicion
 
-CORPUS = "corpus"
+CORPUS, MEMORY = "corpus", "memory"
 
 
 @dataclass
@@ -59,7 +59,9 @@ class Findings:
 
     def severity_facts(self) -> Facts:
         suspected = Suspicion.NONE if self.left is Answer.NO else Suspicion.SUSPECTED
-        return Facts(injection=self.reached, data_exposure=suspected, scope=Scope.COMPONENT, slo=Slo.NO)
+        if self.replicated:  # nobody can say where it ends: as grave as it can be (spec §9.3)
+            suspected = Suspicion.SUSPECTED
+        return Facts(injection=self.reached, data_exposure=suspected, active_adversary=self.replicated, scope=Scope.COMPONENT, slo=Slo.NO)
 
     @property
     def items(self) -> dict[str, Item]:
@@ -102,8 +104,8 @@ class Findings:
 
     @property
     def replicated(self) -> bool:
-        """Whether it has written itself somewhere: it may fire again from there."""
-        return any(one.facts and one.facts.memory for one in self.cases.values())
+        """Whether it has fired out of what an agent remembers: it writes itself on, like a worm."""
+        return any(item.store == MEMORY for item in self.items.values())
 
     def in_words(self) -> str:
         said = f"{self.reached.value.lower().replace('_', ' ')}: executed {self.executed}, data outside {self.left} (unknown counts as yes)"

@@ -12,7 +12,6 @@ model decide whether data went out; show the payload to a model, a shell, or any
 from temporalio import workflow
 
 from activities.action import Role
-from activities.agents.examining import Answer
 from activities.values import Concern, Curve
 from workflows.incident import Card, Incident, Severity
 from workflows.playbook import Playbook
@@ -31,6 +30,7 @@ class PromptInjection(Playbook):
         short="injection",
         floor=Severity.SEV3,
         lead=(Role.SECURITY_LEAD, Role.AI_ML_LEAD),
+        sure=True,  # it begins as an attempt; whatever it has done makes it graver at once
         triggers=("Guardrail trip", "tool call with anomalous args", "jailbreak content in logs"),
         curve=Curve.INJECTION,
         proof=(),
@@ -49,24 +49,21 @@ class PromptInjection(Playbook):
         async with self.triage():
             suspects = await sessions.first()
             await self.together(sessions.contain(suspects), sessions.curve(), sources.guarded())
+            sources.judge()
 
         while self.unresolved:
             async with self.mitigation():
                 for _ in range(numbers.rounds):
-                    found = sessions.found
-                    self.classify(found.severity_facts())
-                    if found.executed is not Answer.NO:
-                        self.restrict("an injected instruction was carried out, or nobody can say that it was not")
                     await sources.hunt()
                     await sources.call_others_in()
                     await sources.contain()
-                    await self.rest(numbers.helped_within, "whether anything more is brought about")
-                    curve, new = await sessions.curve(), await sessions.suspects()
-                    if not new and not (curve and curve.ill):
+                    if sessions.found.replicated:
+                        await sources.stop_everywhere("it writes itself into what agents remember")
+                    if await sources.helped():
                         break
-                    await sessions.contain(new)
+                    sources.judge()
                 else:
-                    await sources.stop_everywhere()
+                    await sources.stop_everywhere("it goes on after everything that was found was kept out")
                 await sessions.held()
                 await recovery.nothing_wrong()
 

@@ -10,7 +10,7 @@ from activities.egress.rendering import NOT_FETCHED
 from activities.search.quarantine import KEPT_OUT
 from workflows.engine.measures import Imposed
 from workflows.engine.verbs import Verbs
-from workflows.incident import QuestionDraft, Silence
+from workflows.incident import QuestionDraft, QuestionKind, Silence
 from workflows.people.questions import ApprovalTerms, Decision
 from workflows.playbooks.prompt_injection.sessions import WHY, Sessions
 from workflows.status import Task
@@ -112,7 +112,7 @@ class Recovery:
                 await self._all_the_same(open_)
                 return
             await verbs.rest(numbers.replay_again, "the fix, which people ship")
-        if self._fix.open and not verbs.rehearsing:
+        if not verbs.rehearsing:
             verbs.note("the captured attack does not get through any more, and innocent requests do", "replay")
 
     async def _replayed(self) -> tuple[str, ...]:
@@ -141,8 +141,9 @@ class Recovery:
         verbs = self._verbs
         decision = await verbs.confirm(
             QuestionDraft(
-                asks="No replay has shown that it is repaired. End it all the same, with the sessions in quarantine?", roles=BOTH, facts=open_,
-                risk=Risk.C3, strict=True, effect="recovery goes on; what is in quarantine stays there", inverse="decline: people carry on by hand",
+                kind=QuestionKind.APPROVAL, roles=BOTH, facts=open_, risk=Risk.C3, strict=True,
+                asks="No replay has shown that it is repaired. End it all the same, with the sessions in quarantine?",
+                effect="recovery goes on; what is in quarantine stays there", inverse="decline: people carry on by hand",
             )
         )  # fmt: skip
         if not decision.granted:
@@ -162,7 +163,7 @@ class Recovery:
             return
         decision = await verbs.confirm(
             QuestionDraft(
-                asks=asks, roles=BOTH, risk=Risk.C3, strict=True, effect="; ".join(one.undo.effect() for one in held),
+                kind=QuestionKind.APPROVAL, asks=asks, roles=BOTH, risk=Risk.C3, strict=True, effect="; ".join(one.undo.effect() for one in held),
                 inverse="quarantine them again", covers=tuple(digest for one in held for digest in one.covers((one.undo,))),
                 by_hand=tuple(line for one in held for line in one.undo.by_hand()),
             )

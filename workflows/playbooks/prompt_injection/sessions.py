@@ -16,6 +16,7 @@ from activities.values import Curve
 from workflows.engine.changes import ChangeResult
 from workflows.engine.verbs import Verbs
 from workflows.incident import Incident
+from workflows.people.questions import ApprovalTerms
 from workflows.playbooks.prompt_injection.findings import Case, Findings
 
 WHY = "an instruction inside of what it read"
@@ -111,11 +112,18 @@ class Sessions:
             tools = next((one.tools for one in agents if one.id == session.agent), ())
             await self.stop_tools(tools, (session.tenant,))
 
-    async def stop_tools(self, tools: tuple[str, ...], tenants: tuple[str, ...] = ()) -> None:
-        """For these tenants; for everybody where none is named, which two roles may be asked about."""
-        block = ToolBlock(tenants=tenants, everywhere=not tenants)
+    async def stop_tools(self, tools: tuple[str, ...], tenants: tuple[str, ...] = ()) -> bool:
+        """For these tenants; for everybody where none is named, which is one question about all of them."""
+        verbs, block = self._verbs, ToolBlock(tenants=tenants, everywhere=not tenants)
         orders = [ToolBlocks.order(ToolOf(tool=tool), block, why=WHY) for tool in tools if tool not in self._numbers.read_only_tools]
-        await self._verbs.together(*(self._verbs.impose(BLOCKED, order) for order in orders))
+        grant = None
+        if not tenants:
+            named = ", ".join(one.of.tool for one in orders)
+            decision = await verbs.approve_all(ToolBlocks.change, orders, ApprovalTerms(asks=f"Stop {named} for everybody?"))
+            if (grant := decision.grant) is None:
+                return False
+        await verbs.together(*(verbs.impose(BLOCKED, one, under=grant) for one in orders))
+        return True
 
     async def _examine(self, session: str, export: asyncio.Task[str]) -> Any:
         """None: what it did is unknown."""

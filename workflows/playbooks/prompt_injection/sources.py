@@ -116,12 +116,31 @@ class Sources:
         facts = (f"{len(self.found.cases)} sessions of {len(self.found.tenants)} tenants are concerned",)
         return bool(await self._verbs.impose(STRICT, order, facts=facts, silence=Silence.SAFE, authorised=tenant != PLATFORM))
 
-    async def stop_everywhere(self) -> None:
-        """It fires again and again: the tools by which it acts are stopped for everybody, and it is as grave as it can be."""
+    async def stop_everywhere(self, why: str) -> None:
+        """The tools by which it acts are stopped for everybody."""
+        if self._again("stopped everywhere"):
+            return
         verbs = self._verbs
-        verbs.note("it has replicated itself: what was kept out does not end it; tools are stopped for everybody", "no help")
+        verbs.note(f"{why}: tools are stopped for everybody", "no help")
         agents = (await verbs.do(Agents.list, AgentsOf())).agents
-        await self._sessions.stop_tools(tuple(dict.fromkeys(tool for one in agents for tool in one.tools)))
+        if not await self._sessions.stop_tools(tuple(dict.fromkeys(tool for one in agents for tool in one.tools))):
+            verbs.task("Stop the tools of agents for everybody by hand, or say why they go on: it was not agreed to", Role.SECURITY_LEAD)
+
+    async def helped(self) -> bool:
+        """Whether nothing more is brought about, and no further session is concerned. What is, is contained."""
+        verbs, sessions = self._verbs, self._sessions
+        await verbs.rest(self._numbers.helped_within, "whether anything more is brought about")
+        curve, new = await sessions.curve(), await sessions.suspects()
+        if new:
+            await sessions.contain(new)
+        return not new and (verbs.rehearsing or curve is None or not curve.ill)
+
+    def judge(self) -> None:
+        """How far it came, as far as it is known now."""
+        verbs, found = self._verbs, self.found
+        verbs.classify(found.severity_facts())
+        if found.executed is not Answer.NO:
+            verbs.restrict("an injected instruction was carried out, or nobody can say that it was not")
 
     def _once(self, text: str, role: Role) -> None:
         if not self._again(text):
