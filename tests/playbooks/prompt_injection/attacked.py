@@ -20,7 +20,7 @@ QUICK = """
 [policy.prompt_injection]
 helped_within = "PT6M"
 replay_again = "PT10M"
-replay_patience = "PT1H"
+replay_patience = "{patience}"
 monitored = "PT10M"
 resting = "PT0S"
 {numbers}
@@ -28,9 +28,9 @@ resting = "PT0S"
 TRUE_ALARM = {"false positive": "decline"}
 
 
-def quick(numbers: str = "", more: str = "") -> str:
+def quick(numbers: str = "", more: str = "", patience: str = "PT1H") -> str:
     """The same story in less policy time."""
-    return brisk(more=OTHERS + QUICK.format(numbers=numbers) + more)
+    return brisk(more=OTHERS + QUICK.format(numbers=numbers, patience=patience) + more)
 
 
 def runtime(stage: Drill) -> Runtime:
@@ -83,7 +83,7 @@ async def reached(
 
 async def ends(
     incident: RunningIncident, answers: dict[str, str] | None = None, values: dict[str, Any] | None = None, until: Phase | None = None,
-    rounds: int = 400, fix: dict[str, Any] | None = None,
+    rounds: int = 400, fix: dict[str, Any] | None = None, until_told: str = "",
 ) -> Status:  # fmt: skip
     """Let the incident run to its end, or to a phase; both of two people say yes where two are asked; "" leaves a question open.
 
@@ -95,6 +95,8 @@ async def ends(
             return await incident.status()
         status = await incident.status()
         if until is not None and until in status.phases:
+            return status
+        if until_told and any(until_told in line for line in await incident.timeline()):
             return status
         if not shipped and any(task.text.startswith("Patch the tools") for task in status.tasks):
             await control(cast("Drill", incident.drill), "injection-fixes", **(fix or {}))

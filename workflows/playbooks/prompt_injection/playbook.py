@@ -65,9 +65,9 @@ class PromptInjection(Playbook):
                 else:
                     await sources.stop_everywhere("it goes on after everything that was found was kept out")
                 await sessions.held()
-                await recovery.nothing_wrong()
 
             async with self.recovery():
+                await recovery.nothing_wrong()
                 await recovery.undo()
                 await recovery.fixed()
                 await recovery.let_go_on()

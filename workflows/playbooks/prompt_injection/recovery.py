@@ -175,8 +175,10 @@ class Recovery:
             await verbs.lift(one, decision.grant)
 
     async def keep_the_rest(self) -> None:
-        """Sources, hosts and rendering stay as they are held, in somebody's name: nothing of it is let in with the rest."""
+        """Sources, hosts and rendering stay as they are held, in somebody's name: nothing of it is let in with the rest, unless it was no attack."""
         verbs = self._verbs
+        if self.false_alarm:
+            return
         measures = (KEPT_OUT, DENIED, NOT_FETCHED)
         held = [one for measure in measures for one in verbs.in_force(measure) if not verbs.kept_by(one)]
         if not held:

@@ -105,7 +105,7 @@ class Sessions:
         """Tokens that are revoked hold what a quarantine does not. Where both fail, its tools are stopped."""
         verbs, session = self._verbs, case.session
         if not held:
-            verbs.note(f"the quarantine of session {session.id} does not hold: its tokens are revoked", "no help")
+            verbs.note(f"the quarantine of session {session.id} is not proven yet: its tokens are revoked at once", "no help")
         if await verbs.look(SessionTokens.revoke, RevokeTokens(session=session.id)) is None:
             verbs.note(f"the tokens of session {session.id} cannot be revoked: its tools are stopped for {session.tenant}", "no help")
             agents = (await verbs.do(Agents.list, AgentsOf(tenant=session.tenant))).agents
