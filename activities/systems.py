@@ -138,12 +138,14 @@ class Opening:
     def settings(self) -> Any:
         return self.build.settings
 
-    def http(self, name: str, *, token: str = "", scheme: str = "Bearer ", region: str = "", **headers: str) -> HttpClient:
-        """A connection to `<name>_url` with `<name>_token` (or `token`), if there is such a setting. It is closed with the worker."""
-        token, auth = token or f"{name}_token", None
-        if scheme != "Bearer " and not self.missing:
+    def http(
+        self, name: str, *, token: str = "", scheme: str = "Bearer ", region: str = "", auth: httpx.Auth | None = None, **headers: str
+    ) -> HttpClient:
+        """A connection to `<name>_url` with `<name>_token` (or `token`), if there is such a setting, or with `auth`. It is closed with the worker."""
+        token = token or f"{name}_token"
+        if auth is None and scheme != "Bearer " and not self.missing:
             headers["Authorization"] = scheme + self.secret(token)
-        elif (reference := getattr(self.settings, token, "")) and not self.missing:
+        elif auth is None and (reference := getattr(self.settings, token, "")) and not self.missing:
             auth = GoogleAuth() if reference == ADC else Bearer(lambda: self.secret(token))
         url = "http://not.configured" if self.missing else getattr(self.settings, f"{name}_url").replace("{region}", region)
         transport = httpx.MockTransport(self._refuse) if self.missing else self.build.transport

@@ -242,9 +242,13 @@ def policy_time(paces: Sequence[tuple[datetime, float]], start: datetime, end: d
     turns = [*(at for at, _ in paces[1:] if start < at < end), end]
     gone, since = timedelta(0), start
     for until in turns:
-        pace = next((pace for at, pace in reversed(paces) if at <= since), paces[0][1])
-        gone, since = gone + (until - since) * pace, until
+        gone, since = gone + (until - since) * pace_at(paces, since), until
     return gone
+
+
+def pace_at(paces: Sequence[tuple[datetime, float]], instant: datetime) -> float:
+    """The pace that held at an instant; before the first, the first."""
+    return next((pace for at, pace in reversed(paces) if at <= instant), paces[0][1])
 
 
 class Outcome(Value):

@@ -1,6 +1,6 @@
 """Ending a run with its children: they are asked to stop, and terminated when they do not; seen by the meter of model calls (A.6 M3)."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from activities.action import Call, Limits, NotYet, Order, Refused, Risk, Role
 from activities.agents.agent_runtime import BASE, TOKEN, AgentRuntime
@@ -9,6 +9,8 @@ from activities.kit.operation import At, Operation, Progress
 from activities.kit.words.shell import address, curl
 from activities.kit.words.urls import path, query
 from activities.usage.usage_meter import UsageMeter
+
+STILL_CALLING = timedelta(seconds=30)  # policy time: whoever called so shortly before calls on
 
 
 class CancelRun(Order, target="run/{trace}", effect="end run {trace} and its children"):
@@ -77,10 +79,11 @@ class Cancellations(Operation[CancelRun], name="agents.cancel", risk=_risk, asks
             return "the meter never saw a call of it"
         quiet = (seen.observed_at - last) * call.pace
         if quiet < order.quiet:
-            calling = [one.trace for one in seen.traces if one.last_call_at == last]
-            raise NotYet(
-                f"ended, but {', '.join(calling[:3])} called {quiet.total_seconds():.0f} s before the meter's last count; "
-                f"wanted: {order.quiet.total_seconds():.0f} s without a call",
-                after=max(order.quiet - quiet, timedelta(seconds=15)) / call.pace,
-            )  # fmt: skip
+            calling = ", ".join([one.trace for one in seen.traces if one.last_call_at == last][:3])
+            said = f"{calling} called {quiet.total_seconds():.0f} s before the meter's last count"
+            asked = datetime.fromisoformat((await self._runtime.get(call, path("v1", "cancellations", id)))["asked_at"])
+            if quiet < STILL_CALLING and (seen.observed_at - asked) * call.pace > order.grace + order.quiet:
+                raise Refused(f"not honoured: it reads ended, and {said}")
+            wait = max(order.quiet - quiet, timedelta(seconds=15)) / call.pace
+            raise NotYet(f"ended, but {said}; wanted: {order.quiet.total_seconds():.0f} s without a call", after=wait)
         return f"the meter has seen no call of it or its children for {quiet.total_seconds():.0f} s"

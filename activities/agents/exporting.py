@@ -30,7 +30,7 @@ class SessionExports(System):
     def __init__(self, runtime: AgentRuntime, store: EvidenceStore) -> None:
         self._runtime, self._store = runtime, store
 
-    @action("agents.export_session", writes=True)
+    @action("evidence.export_session", writes=True)
     async def export(self, order: ExportSession, call: Call) -> Effect:
         """Export, keep once, read back."""
         raw = await self._runtime.export(call, order.session)

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from activities.action import Call, Limits, NotYet, Refused, Risk, Role
 from activities.budgets.limit import Caps, Limit, LimitsOf, Scope
+from activities.kit.clock import Clock
 from activities.kit.setting import Change, Reading, Restore
 from activities.kit.setting.several import PerName, SeveralReading
 from activities.metrics.counting import again
@@ -49,8 +50,8 @@ class Clamps(
 ):  # fmt: skip
     """Limits, proven by what is really used: read where model calls pass, not where limits are kept."""
 
-    def __init__(self, store: LimitStore, prometheus: Prometheus, meter: UsageMeter) -> None:
-        self._store, self._prometheus, self._meter = store, prometheus, meter
+    def __init__(self, store: LimitStore, prometheus: Prometheus, meter: UsageMeter, clock: Clock) -> None:
+        self._store, self._prometheus, self._meter, self.clock = store, prometheus, meter, clock
 
     async def look_at_one(self, call: Call, of: LimitsOf, name: str) -> Reading[Limit]:
         _one_name(of.scope, name)

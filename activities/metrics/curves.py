@@ -133,7 +133,9 @@ class Curves(System):
         gaps = [] if length >= LEAST_SPAN else [(order.end.timestamp(), "too short a time to say anything")]
         for part in PARTS[order.curve]:
             points = await part.points(span, order.service)
-            found += [(one.at, part.says(one)) for one in points if one.surely > part.limit(order.numbers).stable]
+            # A window that starts again begins at the last violation itself: that instant is not in it, or it would never pass.
+            later = [one for one in points if one.at > order.start.timestamp()]
+            found += [(one.at, part.says(one)) for one in later if one.surely > part.limit(order.numbers).stable]
             gaps += [(at, f"no fresh data: {part.name}") for at in _gaps(span, points, order.stability.longest_gap)]
         worst, blind = max(found, default=None), max(gaps, default=None)
         return StabilityVerdict(

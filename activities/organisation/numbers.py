@@ -151,6 +151,8 @@ class ProviderOutage(Value):
     flap_lock: timedelta = minutes(30)  # no return so soon after a move
     returns_apart: timedelta = minutes(60)  # one return attempt in so long
     rest_before_restoring: timedelta = minutes(15)  # on the primary, before features come back
+    long_run: timedelta = minutes(15)  # an agent run that lasts for so long rests at a checkpoint
+    most_checkpointed: Some = 5  # of them without a person
     resting: timedelta = minutes(1)  # between two things that are put back
     quality_drop: float = 0.03  # of the evals: more is a veto
     cost_ratio: float = 1.3  # of the fallback provider's cost: more is a veto
@@ -260,6 +262,33 @@ class LoopNumbers(Value):
     depth: Some = 20  # more than so many runs below one another
     steps: Some = 200  # more than so many
     alternations: Some = 20  # more than so many turns between two agents
+
+
+class CostRunaway(Value):
+    """The numbers of playbook 2.6 (spec §9.6)."""
+
+    window: timedelta = minutes(2)  # over which the meters are read
+    attributed: Ratio = 0.9  # of the spending must be somebody's
+    suspect_multiple: Amount = 2.0  # of its own usual spending: from here on an agent is suspected
+    clamp_multiple: Amount = 1.2  # of its own usual spending: what a clamp leaves
+    clamp_at_least_usd_per_h: float = Field(default=1.0, gt=0)  # a clamp is never zero
+    budget_warning: Ratio = 0.8  # of a day's PSU budget: said from here on
+    meter_gap: Ratio = 0.10  # more that a provider counts than we do: somebody else uses the key
+    quota_headroom: Amount = 1.2  # what a lowered quota leaves, as a multiple of what our own agents use of the key
+    price_multiple: Amount = 1.3  # dearer per token than usual: it is the price
+    failed_calls: Ratio = 0.5  # of a run's calls: a retry storm
+    bloated: Amount = 3.0  # times its usual tokens per call: context bloat
+    least_calls: Some = 10  # of a run: fewer say nothing about failures and context
+    more_users: Amount = 1.5  # times last week's active users: it may be a launch
+    changes_back: timedelta = timedelta(hours=24)  # how far a release note or a price change is looked for
+    helped_within: timedelta = minutes(2)  # how long a clamp has to show in the curve
+    cancelled_unasked: Some = 10  # runs; more are asked (A.6 M3)
+    cancel_grace: timedelta = seconds(30)  # then a run is terminated
+    cancel_quiet: timedelta = minutes(2)  # so long no call may come from a run that was ended, or from a child
+    global_above_usd: Amount = 10_000  # of the next 24 hours: from here on clamping everything is asked for
+    global_multiple: Amount = 1.2  # of what is usual of everything: what that leaves
+    resting: timedelta = minutes(1)  # between two things that are put back
+    after_restoring: timedelta = minutes(15)  # stable for so long once everything was given back
 
 
 class CacheNumbers(Value):

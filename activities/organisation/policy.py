@@ -10,12 +10,14 @@ from activities.metrics.slo import SloPolicy
 from activities.organisation.numbers import (
     AlertIntake,
     CachePoisoning,
+    CostRunaway,
     CurveNumbers,
     EvidenceHold,
     EvidenceNumbers,
     Freezing,
     HuntNumbers,
     Impact,
+    LoopNumbers,
     MailNumbers,
     MitigationSettings,
     ModelDrift,
@@ -93,6 +95,8 @@ class Policy(Value):
     cache_poisoning: CachePoisoning = CachePoisoning()
     slo: SloPolicy = SloPolicy()
     prompt_injection: PromptInjection = PromptInjection()
+    cost_runaway: CostRunaway = CostRunaway()
+    loops: LoopNumbers = LoopNumbers()
     severity: SeverityPolicy = SeverityPolicy()
     alerts: AlertIntake = AlertIntake()
     standing: dict[str, StandingAuthorisation] = {}

@@ -57,10 +57,13 @@ class Meters:
     def reading(self, order: Spending, metered: Metered, call: Call) -> SpendReading:
         lines = self._lines()
         offenders = self._offenders(lines)
-        usual = sum(self._by("usual", "tenant", "agent").values()) or None
+        known: dict[str, float] = defaultdict(float)
+        for (tenant, _), usd in self._by("usual", "tenant", "agent").items():
+            known[tenant] += usd
         return SpendReading(
             service=order.service, lines=lines, offenders=offenders, keys=self._keys(lines), psu=self._psu(), users=self._users(),
-            traces=_spending_most(metered), usual=usual, attributed=_attributed(lines, metered, call), broken=self.broken, at=call.at,
+            traces=_spending_most(metered), usual=sum(known.values()) or None, usual_by_tenant=dict(known),
+            attributed=_attributed(lines, metered, call), broken=self.broken, at=call.at,
         )  # fmt: skip
 
     def _by(self, name: str, *labels: str) -> dict[tuple[str, ...], float]:

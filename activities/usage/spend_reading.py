@@ -102,6 +102,7 @@ class SpendReading(Value):
     users: tuple[UserCount, ...]
     traces: tuple[TraceUse, ...]
     usual: float | None  # USD per hour of everything
+    usual_by_tenant: dict[str, float] = {}  # the same of each tenant of whom it is known
     attributed: float | None  # the share of the spending that has a tenant, an agent, a key and a trace
     broken: tuple[str, ...]
     at: datetime

@@ -24,6 +24,8 @@ SLEEP = "practice.sleep"
 """Where a server without sockets puts its own way to let an injected delay pass."""
 STALE_SECONDS = 60.0
 ANY_FACE = "*"
+AS_IT_IS = ("multipart/related", "application/octet-stream", "application/xml")
+"""Bodies that faces read themselves."""
 EXACT = 2**53
 """Above it not every integer is a float."""
 
@@ -82,7 +84,7 @@ class Endpoint:
         if raw and request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             form = parse_qs(raw.decode(), keep_blank_values=True)
             query = {**query, **form}
-        elif raw and request.headers.get("content-type", "").startswith("multipart/related"):
+        elif raw and request.headers.get("content-type", "").startswith(AS_IT_IS):
             body = raw
         elif raw:
             try:

@@ -23,6 +23,7 @@ CREDENTIALS = {
     "/langfuse": f"Basic {TOKEN}",
     "/statuspage": f"OAuth {TOKEN}",
     "/pagerduty": f"Token token={TOKEN}",
+    "/s3": "AWS4-HMAC-SHA256 Credential=practice/20261129/us-east-1/s3/aws4_request",
 }
 """The `Authorization` header by face; all others take a bearer token."""
 

@@ -49,8 +49,9 @@ for _name, _help in ANSWERS.items():
 def do(
     words: Annotated[list[str], typer.Argument(
         metavar="[INCIDENT] PROCEDURE [KEY=VALUE]...",
-        help=f"{', '.join(PROCEDURES)}. Or a setting, by the verb that changes it, with its fields: flags.switch_off flag=tools.high_psu "
-             f"on=false. Or a task for people: {', '.join(TASKS)}.",
+        help=f"{', '.join(PROCEDURES)}. Or in the seed's words: orchestrator.autonomy=off, tenant/NAME/psu_daily_cap=100. "
+             f"Or a setting, by the verb that changes it, with its fields: flags.switch_off flag=tools.high_psu on=false. "
+             f"Or a task for people: {', '.join(TASKS)}.",
     )],
     service: Annotated[str, typer.Option(help="The service. Default: the incident's own.")] = "",
     flag: Annotated[str, typer.Option(help="For `flag`: the flag to switch off.")] = "",
@@ -63,6 +64,8 @@ def do(
     fields: dict[str, JsonValue] = {key: value for key, _, value in (word.partition("=") for word in words if "=" in word)}
     if len(names) == 2 and (names[0] in (*PROCEDURES, *TASKS) or "." in names[0]):
         names.reverse()  # the procedure may also come first
+    if fields and "set" not in names and all("/" in key or "." in key for key in fields):
+        names.append("set")  # the seed's words name themselves: orchestrator.autonomy=off
     *which, procedure = _exactly(names, 1, "do", "a procedure")
     wanted = {"procedure": procedure, "service": service, "flag": flag, "region": region, "rps": rps or None, "fields": fields}
     _say("".join(which), "do", as_, reason=reason, code=code, **wanted)

@@ -63,6 +63,8 @@ class Scenario(BaseModel):
         return Scenario.model_validate_json(text)
 
 
+SLOWLY = dict.fromkeys((Phase.DECLARED, Phase.TRIAGE, Phase.MITIGATION), 10.0)  # so that the seconds of containment mean something
+
 SCENARIOS = {
     "llm_provider_outage": Scenario(
         story="The primary LLM provider starts to fail: 6 of 10 calls are answered 529. Its secondary is well, but its evals are 2 points below "
@@ -70,6 +72,12 @@ SCENARIOS = {
         edits={"providers": {"borealis": {"parity": 0.93}}},
         deeds=(Deed(path="provider-faults", given={"provider": "aurora", "kind": "overload", "rate": 0.6, "for_seconds": 2400}),),
         by_hand=("/unleash/api/admin/projects/default/features/batch.enabled/environments/production/off",),
+    ),
+    "cost_runaway": Scenario(
+        story="An agent that works by itself calls the same tool with the same arguments again and again, with two children, at twelve times of "
+        "what is usual of it. Its schedule would begin it anew.",
+        deeds=(Deed(path="agent-troubles", given={"kind": "loop", "factor": 12.0, "for_seconds": 3600}),),
+        paces=SLOWLY,
     ),
     "production_outage": Scenario(
         story="A new revision of {first} fails four of ten requests in both regions. A minute before, somebody else changed something innocent.",

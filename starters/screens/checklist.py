@@ -13,7 +13,7 @@ from activities.organisation.policy import Policy
 from starters.screens.sheets import unmarked
 from starters.screens.text import plain, span
 from workflows.first_minutes.checklist import ITEMS, Item, due_at, late_by
-from workflows.status import ItemState, ItemStatus, Status
+from workflows.status import ItemState, ItemStatus, Status, pace_at
 
 TITLE = "Global first‑15‑minutes checklist"  # seed §0.3
 SEVERITIES = (1, 2, 3)  # those for which the spec has deadlines
@@ -121,7 +121,7 @@ def _row(text: str, cells: list[str], width: int, box: str = "") -> list[str]:
 
 def _due(item: Item, status: Status, policy: Policy) -> datetime | None:
     """At the pace that the incident has."""
-    first = status.paces[0][1] if status.paces else status.pace
+    first = pace_at(status.paces, status.declared_at) if status.paces else status.pace
     return due_at(item.key, int(status.severity), status.declared_at, policy.model_copy(update={"pace": first}))
 
 

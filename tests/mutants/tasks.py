@@ -21,9 +21,7 @@ MORE_CAUSES, ROLLBACK = PLAYBOOKS + "production_outage/outage.py", "workflows/pr
 PROCEDURES, SUPPORT, PAGE = "workflows/procedures/procedures.py", "workflows/comms/stakeholders.py", "workflows/comms/status_page.py"
 
 TEXTS: tuple[tuple[str, str, str], ...] = (  # what is said, where, and the story
-    ("Checkpoint and pause long agent runs; resume them only at a safe point", *LLM),
     ("Serve cached answers (CAG): same tenant, age within policy, nothing personal; audit 50", *LLM),
-    ("Resume the agent runs that were paused, at a safe point", *LLM),
     ("Update Tool Specs with failover policy", *LLM),
     ("Add provider-health probes", *LLM),
     ("Run parity evals for the fallback provider", *LLM),

@@ -11,8 +11,6 @@ UNNAMED = "[contacts] names no support_channel and executives_channel"
 TASKS = [
     ("comms_lead", f"Tell support and executives the current state, now and at every update: {UNNAMED}"),
     ("ai_ml_lead", "Audit 50 of the cached answers (CAG): same tenant, age within policy, nothing personal"),
-    ("ops_lead", "Checkpoint and pause long agent runs; resume them only at a safe point"),
-    ("ops_lead", "Resume the agent runs that were paused, at a safe point"),
 ]
 FOLLOW_UPS = [
     ("ai_ml_lead", "Update Tool Specs with failover policy"),

@@ -22,6 +22,9 @@ class Example:
 RELATED = {"Content_Type": "multipart/related; boundary=b"}
 
 
+S3 = {"Content_Type": "application/octet-stream"}
+
+
 def upload(bucket: str, name: str) -> Example:
     """One object, in Google's own form."""
     told = f'{{"name": "{name}"}}'
@@ -31,6 +34,7 @@ def upload(bucket: str, name: str) -> Example:
 
 async def records(stage: Stage) -> dict[str, Example]:
     """The writing routes of this room."""
+    await stage.must("PUT", "/s3/plain/there", b"what was said", **S3)
     there = upload("plain", "there")
     await stage.must(there.method, there.path, there.json, **there.headers)
     paths = {
@@ -42,6 +46,8 @@ async def records(stage: Stage) -> dict[str, Example]:
     wanted = {"egress.hosts.put": {"denied": True}, "egress.tools.put": {"denied": True}, "ui.render.put": {"auto_render": False}}
     return {
         **{name: Example("PUT", f"/{paths[name]}", {"epoch": 1, **body}, {"If_Match": etags[name]}) for name, body in wanted.items()},
+        "s3.objects.put": Example("PUT", "/s3/evidence/new", b"what was said", S3),
+        "s3.objects.delete": Example("DELETE", "/s3/plain/there", None, S3),
         "gcs.objects.insert": upload("evidence", "new"),
         "gcs.objects.patch": Example("PATCH", "/gcs/storage/v1/b/plain/o/there", {"eventBasedHold": True}),
         "gcs.objects.delete": Example("DELETE", "/gcs/storage/v1/b/plain/o/there"),

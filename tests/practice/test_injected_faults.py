@@ -34,6 +34,7 @@ ONE_READ_PER_FACE = {
     "egress.hosts.get": "/egress/v1/hosts/evil.example",
     "ui.render.get": "/ui/v1/render/chat",
     "search.stores.list": "/search/v1/stores",
+    "s3.buckets.get": "/s3/evidence",
     "gcs.buckets.get": "/gcs/storage/v1/b/evidence",
     "run.services.get": "/run/v2/projects/acme/locations/eu-west/services/api",
 }

@@ -134,6 +134,15 @@ async def test_a_folder_for_evidence_that_cannot_be_written_is_found_before_it_i
     assert list((tmp_path / "evidence").iterdir()) == []
 
 
+@pytest.mark.parametrize("store", ["gcs", "s3"])
+async def test_the_evidence_store_that_is_chosen_says_whether_it_is_write_once(store: str, settings: Any) -> None:
+    settings.organisation.write_text(ORGANISATION.format(policy=f'systems = {{ evidence = "{store}" }}'))
+    chosen = (await probed(settings))[store]
+    assert chosen.standing is Standing.READY and "write-once" in chosen.said and {"evidence", "mail", "search"} <= set(chosen.systems)
+    plain = (await probed(settings.model_copy(update={f"{store}_bucket": "plain"})))[store]
+    assert plain.standing is Standing.BROKEN and ("retention" in plain.said or "Object Lock" in plain.said)
+
+
 def test_an_organisation_with_a_stray_key_is_broken_and_says_what_was_meant(tmp_path: Path) -> None:
     organisation = tmp_path / "organisation.toml"
     organisation.write_text("[contact]\nlegal = []\n[people.dana]\nroles = ['incident_commander']\n")

@@ -15,10 +15,12 @@ from pathlib import Path
 from temporalio import workflow
 from temporalio.worker import Replayer
 
+from tests.playbooks.cost_runaway.runaway import control, declared, mended, runs_away
 from tests.stage.drill import Drill, drill
 from tests.stage.running import RunningIncident
 from worker.converter import data_converter
 from worker.service import runner, workflow_types
+from workflows.incident import Phase
 
 HISTORIES = Path(__file__).parents[1] / "histories"
 # A drill leaves out the cancel of a timer that is about to fire (`orderly.py`). When the incident ends before that, its history replays nowhere.
@@ -105,6 +107,27 @@ async def budget_waived(stage: Drill) -> RunningIncident:
     return incident
 
 
+async def ran_away(stage: Drill) -> RunningIncident:
+    """An agent loops; clamped, ended and paused; repaired, and everything is given back. A key that others use is lowered and called in for."""
+    incident = await runs_away(stage)
+    await incident.is_in(Phase.RECOVERY)
+    await mended(stage)
+    await incident.ends()
+    return incident
+
+
+async def stolen_key(stage: Drill) -> RunningIncident:
+    """Nothing of ours runs away, and the provider's meter climbs; stood down when the key was revoked."""
+    await control(stage, "stolen-keys", key="key-batch", tokens_per_minute=400_000)
+    incident = await declared(stage)
+    await incident.answer("key-batch", by="dana")
+    await incident.hears("provider_keys.lower")
+    await control(stage, "stolen-keys", key="key-batch", tokens_per_minute=None)
+    await incident.verified("stand_down", "dana", reason="revoked at its issuer")
+    await incident.ends()
+    return incident
+
+
 SCENES: dict[str, Callable[[Drill], Awaitable[RunningIncident]]] = {
     "llm_provider_outage-resolved": resolved,
     "llm_provider_outage-stood-down": declined,
@@ -112,6 +135,8 @@ SCENES: dict[str, Callable[[Drill], Awaitable[RunningIncident]]] = {
     "production_outage-false-alarm": false_alarm,
     "production_outage-called-in": called_in,
     "slo_burn-waived": budget_waived,
+    "cost_runaway-resolved": ran_away,
+    "cost_runaway-stolen-key": stolen_key,
     "triage-answered": triaged,
 }
 

@@ -27,7 +27,7 @@ from workflows.severity.adjustment import Observation, SeverityHistory
 from workflows.severity.classify import classify
 from workflows.severity.facts import Facts, Quality
 from workflows.severity.readings import Reading, facts_of
-from workflows.status import CalledPlaybook, DrawnCurve, ItemStatus, Planned, Step, StepState, Suspect, Task, policy_time
+from workflows.status import CalledPlaybook, DrawnCurve, ItemStatus, Planned, Step, StepState, Suspect, Task, pace_at, policy_time
 
 MOST_POINTS, RECENT_POINTS = 120, 40  # of a curve that are kept; of these the newest are all kept
 MOST_TRACES = 20  # trace ids that are shown: the newest
@@ -161,7 +161,7 @@ class IncidentState:
         self.usual_pace = self.policy.pace
         if pace != self.policy.pace:
             self.policy = self.policy.model_copy(update={"pace": pace})
-            self.paces = [(self.declared_at, pace)]
+            self.paces = [(self.incident.started_at or self.declared_at, self.usual_pace), (self.declared_at, pace)]
 
     def go_at(self, pace: float) -> None:
         """Policy time goes at another pace from now on (a drill)."""
@@ -177,7 +177,7 @@ class IncidentState:
     @property
     def first_pace(self) -> Policy:
         """The policy at the pace at which the incident began: what was due then stays due then."""
-        return self.policy.model_copy(update={"pace": self.paces[0][1]}) if self.paces else self.policy
+        return self.policy.model_copy(update={"pace": pace_at(self.paces, self.declared_at)}) if self.paces else self.policy
 
     def draw(self, reading: CurveReading) -> None:
         """Keep one more point of the curve that matters."""

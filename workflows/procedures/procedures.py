@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from activities.action import I, Measure, Role, Value
+from activities.budgets.limits import CLAMPED
 from activities.capacity.autoscaler import SCALED, AutoscalerOf, Autoscalers
 from activities.edge.gateway import LIMITED, limit
 from activities.edge.regions import DRAINED, Regions, RegionsOf, drain
@@ -34,8 +35,9 @@ from workflows.people.background import begun, stopped
 from workflows.people.messages import Message
 from workflows.people.questions import PROPOSER
 from workflows.procedures.rollback import Rollback
+from workflows.procedures.seed_words import seed_changes
 
-NAMED = ("roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain", "call-in", "undo")
+NAMED = ("set", "roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain", "call-in", "undo")
 
 
 class ByHandOnly(Value):
@@ -134,6 +136,8 @@ class Procedures:
         """Start one. Raises `NotAccepted` when there is no such procedure, or something is missing."""
         if asked.procedure not in (known := (*NAMED, *BY_HAND_ONLY, *measures())):
             raise NotAccepted(f"there is no procedure {asked.procedure!r}; there are {', '.join(known)}")
+        if asked.procedure == "set" and not seed_changes(asked.fields, self._verbs.policy):
+            raise NotAccepted("say what is set, in the seed's words: orchestrator.autonomy=off, tenant/NAME/psu_daily_cap=100")
         if asked.procedure == "flag" and not asked.flag:
             raise NotAccepted("say which flag: --flag tools.high_psu")
         if asked.procedure == "drain" and not asked.region:
@@ -145,7 +149,12 @@ class Procedures:
         if asked.procedure == "undo":
             self._verbs.can_undo(_step(asked))
         wanted = asked.model_copy(update={"service": asked.service or self._verbs.service})
-        what = str(self._setting(wanted).of) if asked.procedure in measures() else asked.flag or asked.fields.get("step") or wanted.service
+        seed = ", ".join(f"{word}={value}" for word, value in asked.fields.items()) if asked.procedure == "set" else ""
+        what = (
+            str(self._setting(wanted).of)
+            if asked.procedure in measures()
+            else seed or asked.flag or asked.fields.get("step") or wanted.service
+        )
         why = f": {asked.reason}" if asked.reason else ""
         self._verbs.note(f"{asked.procedure} {what}{why}", "procedure", by=asked.by)
         self._running.append(begun(self._run(wanted)))
@@ -177,6 +186,10 @@ class Procedures:
                 await self.rollback_of(await verbs.deployed(name)).to_last_green((because,))
             case "return-to-latest":
                 await self.rollback_of(await verbs.deployed(name)).return_to_latest(asked=True)
+            case "set":
+                for change in seed_changes(asked.fields, verbs.policy):
+                    measure: Measure[Any] = SWITCHED_OFF if change.flag else CLAMPED
+                    await self._impose(measure, change.order(await verbs.do(*change.look), why), asked)
             case "freeze":
                 await self._freezes.freeze(await verbs.deployed(name))
             case "flag":

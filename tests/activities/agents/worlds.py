@@ -56,14 +56,12 @@ class Played:
             Cancellations: lambda: Cancellations(AgentRuntime(door("/agents")), UsageMeter(door("/usage"))),
             Quarantines: lambda: Quarantines(AgentRuntime(door("/agents")), UsageMeter(door("/usage"))),
             SessionTokens: lambda: SessionTokens(AgentRuntime(door("/agents"))),
-            Clamps: lambda: Clamps(PolicyRouter(door("/policy")), Prometheus(door("/prom")), UsageMeter(door("/usage"))),
+            Clamps: lambda: Clamps(PolicyRouter(door("/policy")), Prometheus(door("/prom")), UsageMeter(door("/usage")), FollowingClock()),
             KeyQuotas: lambda: KeyQuotas(ProviderKeys(door("/policy")), Prometheus(door("/prom"))),
             Keys: lambda: Keys(ProviderKeys(door("/policy"))),
             Usage: lambda: Usage(Prometheus(door("/prom")), UsageMeter(door("/usage"))),
         }
-        found = made[kind]()
-        found.clock = FollowingClock()
-        return found
+        return made[kind]()
 
 
 def played() -> Played:

@@ -6,10 +6,12 @@ from pathlib import Path
 from activities.action import Call
 from activities.evidence.folder import Folder
 from activities.evidence.gcs import Gcs, Lock
+from activities.evidence.s3 import S3, SignatureV4
 from activities.evidence.store import EvidenceStore, Kept, Shelf
+from activities.kit.http import HttpClient
 from activities.ledger.custody import Custody
 from activities.ledger.ledger import Ledger
-from tests.activities.kit.stage import Stage
+from tests.activities.kit.stage import PATIENCE, InProcess, Stage
 
 TRANSCRIPT = b'{"turn": 1, "text": "what was said, which nobody outside Security reads"}'
 
@@ -26,6 +28,17 @@ def stores(shelf: Shelf, book: Ledger) -> tuple[EvidenceStore, Custody]:
 
 def gcs(played: Stage, bucket: str = "evidence", lock: Lock = Lock.RETENTION) -> Gcs:
     return Gcs(played.client("/gcs"), bucket, lock)
+
+
+def s3(played: Stage, bucket: str = "evidence") -> S3:
+    http = HttpClient(
+        "http://practice/s3",
+        {},
+        timeout=PATIENCE,
+        transport=InProcess(played.app),
+        auth=SignatureV4("practice", "practice-token", "us-east-1"),
+    )
+    return S3(http, bucket)
 
 
 def folder(tmp: Path) -> Folder:

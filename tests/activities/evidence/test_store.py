@@ -9,10 +9,14 @@ from activities.action import NotYet
 from activities.evidence.store import Shelf
 from activities.ledger.custody import LOOKED, TAKEN
 from activities.ledger.ledger import Ledger
-from tests.activities.evidence.stage import TRANSCRIPT, folder, gcs, kept, ledger, stores
+from tests.activities.evidence.stage import TRANSCRIPT, folder, gcs, kept, ledger, s3, stores
 from tests.activities.kit.stage import INCIDENT, Stage, refused, stage
 
-SHELVES: dict[str, Callable[[Stage, Path], Shelf]] = {"folder": lambda _, tmp: folder(tmp), "gcs": lambda played, _: gcs(played)}
+SHELVES: dict[str, Callable[[Stage, Path], Shelf]] = {
+    "folder": lambda _, tmp: folder(tmp),
+    "gcs": lambda played, _: gcs(played),
+    "s3": lambda played, _: s3(played),
+}
 each = pytest.mark.parametrize("shelf", SHELVES.values(), ids=SHELVES)
 
 

@@ -14,7 +14,7 @@ from practice.world.world import World
 from tests.activities.conftest import MakeCall, MakeClient, pass_time
 
 CALM, MIN_5 = CurveNumbers(spend_floor_usd_per_h=3), timedelta(minutes=5)
-OF = dict(service="chat", tenant="amber", agent="researcher", model="large", key="k1")
+OF = dict(service="kiosk", tenant="amber", agent="researcher", model="large", key="k1")
 Grow = Callable[[str, Mapping[str, str], float], None]
 
 
@@ -48,15 +48,16 @@ def gauge(world: World) -> Grow:
 
 
 def reading(curve: Curve) -> CurveOf:
-    return CurveOf(curve=curve, service="chat", numbers=CALM)
+    """Of a service that nobody but the test spends for; the agents of `chat` do as they like."""
+    return CurveOf(curve=curve, service="kiosk" if curve is Curve.SPEND else "chat", numbers=CALM)
 
 
 async def test_spend_of_one_agent_above_its_own_usual_is_ill(world: World, curves: Curves, grow: Grow, gauge: Grow, call: MakeCall) -> None:
     for agent, rate in (("researcher", 0.01), ("writer", 0.001)):
         grow("llm_spend_usd_total", {**OF, "agent": agent}, rate)
-        gauge("llm_spend_usd_per_hour_usual", dict(service="chat", tenant="amber", agent=agent), 4.0)
+        gauge("llm_spend_usd_per_hour_usual", dict(service="kiosk", tenant="amber", agent=agent), 4.0)
     for meter in ("llm_tokens_total", "provider_meter_tokens_total"):
-        grow(meter, dict(service="chat", key="k1"), 100)
+        grow(meter, dict(service="kiosk", key="k1"), 100)
     pass_time(world, 240)
     seen = await curves.read(reading(Curve.SPEND), call())
     (worst,) = seen.ill
@@ -70,9 +71,9 @@ async def test_what_the_provider_counts_beyond_our_meter_is_ill(
 ) -> None:
     """Nothing of ours spends too much: the key is used elsewhere."""
     grow("llm_spend_usd_total", OF, 0.001)
-    gauge("llm_spend_usd_per_hour_usual", dict(service="chat", tenant="amber", agent="researcher"), 4.0)
+    gauge("llm_spend_usd_per_hour_usual", dict(service="kiosk", tenant="amber", agent="researcher"), 4.0)
     grow("llm_tokens_total", OF, 100)
-    grow("provider_meter_tokens_total", dict(service="chat", provider="aurora", key="k1"), 150)
+    grow("provider_meter_tokens_total", dict(service="kiosk", provider="aurora", key="k1"), 150)
     pass_time(world, 240)
     (worst,) = (await curves.read(reading(Curve.SPEND), call())).ill
     assert worst.says == "the provider counts 1.5 times the tokens that we count of key k1"
@@ -80,7 +81,7 @@ async def test_what_the_provider_counts_beyond_our_meter_is_ill(
 
 async def test_a_meter_that_stopped_is_missing_and_not_well(world: World, curves: Curves, grow: Grow, gauge: Grow, call: MakeCall) -> None:
     grow("llm_spend_usd_total", OF, 0.001)
-    gauge("llm_spend_usd_per_hour_usual", dict(service="chat", tenant="amber", agent="researcher"), 4.0)
+    gauge("llm_spend_usd_per_hour_usual", dict(service="kiosk", tenant="amber", agent="researcher"), 4.0)
     pass_time(world, 240)
     seen = await curves.read(reading(Curve.SPEND), call())
     assert not seen.ill and not seen.well and seen.missing == ("provider's meter",)

@@ -24,7 +24,9 @@ async def test_a_phase_of_a_drill_has_a_pace_of_its_own(tmp_path: Path) -> None:
     async with drill(tmp_path, policy=brisk(top=paces)) as stage:
         incident = await stage.declare()
         status = await incident.ends()
-        assert [pace for _, pace in status.paces] == [4.0, 2.0, 8.0, 2.0], "containment, recovery, an hour's stability, and the end"
+        assert [pace for _, pace in status.paces] == [2.0, 4.0, 2.0, 8.0, 2.0], (
+            "before it, containment, recovery, an hour's stability, and the end"
+        )
         assert "pace: one real second is 8 s of policy time" in await incident.timeline()
         lasted = status.policy_time(status.declared_at, status.resolved_at or status.updated_at)
         real = (status.resolved_at or status.updated_at) - status.declared_at

@@ -7,7 +7,7 @@ import pytest
 
 from tests.playbooks.llm_provider_outage.outage import FIVE, MINUTE, SECOND, at_of, outage, retrieval_only, story
 from tests.stage.drill import Drill, drill
-from tests.stage.organisation import brisk
+from tests.stage.organisation import OTHERS, brisk
 from tests.stage.running import RunningIncident, until
 from workflows.incident import Phase, State
 from workflows.status import StepState
@@ -128,12 +128,29 @@ async def test_without_data_nothing_is_called_mitigated(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "section"), [("spend_cap", "§2.6"), ("auth", "§2.10"), ("bad_request", "§2.7"), ("content_filter", "§2.3")]
 )
-async def test_what_is_no_outage_of_the_provider_is_handed_over_to_its_own_playbook(tmp_path: Path, kind: str, section: str) -> None:
-    """Our cap, our key, our prompt: no retries, no failover, and the right section is named."""
+async def test_what_is_no_outage_of_the_provider_is_for_its_own_playbook(tmp_path: Path, kind: str, section: str) -> None:
+    """Our cap, our key, our prompt: no retries, no failover, and the right section is named. A *no* leaves it to people."""
     async with drill(tmp_path, policy=brisk()) as stage:
         await stage.break_provider(provider="aurora", kind=kind, rate=0.7)
         stage.forward(60)
         incident = await stage.declare()
-        line = await incident.hears("handed over:")
-        assert section in line
+        await incident.commanded()
+        question = await incident.question("Not an outage of aurora")
+        assert section in question.facts[0]
+        await incident.answer("Not an outage of aurora", "decline")
+        assert section in await incident.hears("handed over:")
         assert [e for e in await stage.effects() if e["face"] in ("llm", "unleash")] == []
+
+
+async def test_a_refused_key_calls_the_other_playbook_in_on_the_same_incident(tmp_path: Path) -> None:
+    """It is not installed here: its lead has a paged task. The incident ends when the provider takes our calls again."""
+    async with drill(tmp_path, policy=brisk(more=OTHERS)) as stage:
+        await stage.break_provider(provider="aurora", kind="auth", rate=0.7)
+        stage.forward(60)
+        incident = await stage.declare()
+        await incident.commanded()
+        await incident.answer("Not an outage of aurora")
+        await incident.hears("Carry out §2.10 secret compromise")
+        await stage.mend()
+        status = await incident.ends()
+        assert status.state is State.RESOLVED and not [step for step in status.steps if step.verb == "models.shift"]

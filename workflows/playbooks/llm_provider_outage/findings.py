@@ -10,11 +10,12 @@ from activities.models.logs import Calls, ErrorClass
 from workflows.severity.facts import Facts, Scope, Slo
 from workflows.severity.readings import samples
 
+# Errors that are no outage of the provider: which playbook they are for, and why (spec §11).
 ANOTHER_PLAYBOOK = {
-    ErrorClass.SPEND_CAP: "our spend cap is reached, the provider is well: §2.6 cost runaway",
-    ErrorClass.AUTH: "our key is refused: §2.10 secret compromise",
-    ErrorClass.BAD_REQUEST: "our requests are refused as malformed: §2.7, roll the prompt back",
-    ErrorClass.CONTENT_FILTER: "the provider's content filter refuses: §2.3 prompt injection",
+    ErrorClass.SPEND_CAP: ("cost_runaway", "our spend cap is reached, the provider is well: §2.6 cost runaway"),
+    ErrorClass.AUTH: ("secret_compromise", "our key is refused: §2.10 secret compromise"),
+    ErrorClass.BAD_REQUEST: ("model_drift", "our requests are refused as malformed: §2.7, roll the prompt back"),
+    ErrorClass.CONTENT_FILTER: ("prompt_injection", "the provider's content filter refuses: §2.3 prompt injection"),
 }
 
 

@@ -16,6 +16,7 @@ from workflows.incident import Card, Incident, Severity
 from workflows.playbook import Playbook
 from workflows.playbooks.llm_provider_outage.canary import CanaryBack
 from workflows.playbooks.llm_provider_outage.findings import Seen, lowest_tier, reasons, tiers
+from workflows.playbooks.llm_provider_outage.long_runs import checkpoint_long_runs
 from workflows.playbooks.llm_provider_outage.traffic import RampResult, Traffic
 
 HEAVY = ("tools.high_psu", "batch.enabled", "scheduler.enabled", "orchestrator.autonomy")
@@ -45,10 +46,15 @@ class LLMProviderOutage(Playbook):
             primary = traffic.primary
             seen = await traffic.survey()
             self.classify(seen.facts(numbers.log_window), seen.radius)
-            if elsewhere := traffic.not_an_outage(seen.calls):
-                self.hand_over(elsewhere)
-            if seen.probed.ok:
+            elsewhere = await traffic.left_to_another(seen.calls)
+            if seen.probed.ok and not elsewhere:
                 self.task(f"{primary} answers from another network: check our own egress, DNS, key and quota", Role.OPS_LEAD)
+
+        if elsewhere:
+            async with self.recovery():
+                await self.stable()
+                await self.resolve()
+            return
 
         async def move(seen: Seen) -> tuple[RampResult, tuple[str, ...]]:
             """Whoever may go to the fallback provider; those whom it cannot carry are degraded, the lowest tier first. And who went."""
@@ -73,8 +79,8 @@ class LLMProviderOutage(Playbook):
                     *(self.impose(SWITCHED_OFF, switch_off(flag, f"{primary} is out", self.policy)) for flag in HEAVY),
                     self.impose(DEGRADED, degrade(service, seen.degraded), facts=reasons(seen.tenants, seen.no_room, fallback)),
                     traffic.serve_cached(),
+                    checkpoint_long_runs(self, f"{primary} is out"),
                 )
-                self.task("Checkpoint and pause long agent runs; resume them only at a safe point", Role.OPS_LEAD)
 
             async with self.recovery():
                 canary = CanaryBack(self, traffic)
@@ -83,9 +89,10 @@ class LLMProviderOutage(Playbook):
                         served = ()
                 await self.rest(numbers.rest_before_restoring, "a rest on the primary before anything else is restored")
                 await self.lift_measures(
-                    asking=Role.OPS_LEAD, resting=numbers.resting, asks="Restore tools, batch, autonomy and the degraded tenants?"
+                    asking=Role.OPS_LEAD,
+                    resting=numbers.resting,
+                    asks="Restore tools, batch, autonomy, agent runs and the degraded tenants?",
                 )
-                self.task("Resume the agent runs that were paused, at a safe point", Role.OPS_LEAD)
                 await self.stable()
                 await self.resolve()
 

@@ -91,16 +91,34 @@ class Traffic:
         back = Shift(route=self.route, tenants=tuple(tenants), weights=weights, purpose="fall back")
         await self._verbs.impose(FAILED_OVER, back, onto=onto)
 
-    def not_an_outage(self, calls: Calls) -> str:
-        """Why this is another playbook's incident (spec §9.2, error classes), or "" when the provider itself is failing."""
+    async def left_to_another(self, calls: Calls) -> bool:
+        """Whether this is another playbook's incident, which was called in. Raises `HandOver` when somebody does not want that."""
+        playbook, why = self._another(calls)
+        if not playbook:
+            return False
+        decision = await self._verbs.confirm(
+            QuestionDraft(
+                asks=f"Not an outage of {self.primary}. Call in {why.rpartition('§')[2].partition(',')[0]}?", facts=(why,),
+                roles=(Role.INCIDENT_COMMANDER, Role.OPS_LEAD, Role.AI_ML_LEAD),
+                effect=f"the playbook {playbook} works on this incident; nothing is failed over",
+                inverse="stand the incident down",
+            )
+        )  # fmt: skip
+        if not decision.granted:
+            self._verbs.hand_over(f"{why}; {decision.by} does not want it called in")
+        await self._verbs.call_in(playbook, why)
+        return True
+
+    def _another(self, calls: Calls) -> tuple[str, str]:
+        """Whose incident this is (spec §9.2, error classes), and why; nobody's, when the provider itself is failing."""
         policy = self._policy
         if not self.failing(calls, self.primary):
-            return ""
+            return "", ""
         if calls.n(self.primary) < policy.least_calls or calls.classified_share() < policy.classified:
             known = f"{calls.n(self.primary)} calls, {calls.classified_share():.0%} of the errors classified"
             self._verbs.note(f"the errors of {self.primary} say too little about their cause: {known}")
-            return ""
-        return ANOTHER_PLAYBOOK.get(calls.dominant(self.primary), "")
+            return "", ""
+        return ANOTHER_PLAYBOOK.get(calls.dominant(self.primary), ("", ""))
 
     def carried(self, tenants: TenantSplit, by: Candidate | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Whom the fallback provider takes: all who permit it, or as many as it has room for, by priority tier (A.2 M3); and who has no room."""

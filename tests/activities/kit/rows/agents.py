@@ -47,11 +47,11 @@ def prometheus(played: Stage) -> Prometheus:
 
 
 def clamps(played: Stage, clock: LandingClock) -> Clamps:
-    return Clamps(PolicyRouter(played.client("/policy")), prometheus(played), meter(played))
+    return Clamps(PolicyRouter(played.client("/policy")), prometheus(played), meter(played), clock)
 
 
 def litellm(played: Stage, clock: LandingClock) -> Clamps:
-    return Clamps(LiteLLM(played.client("/litellm")), prometheus(played), meter(played))
+    return Clamps(LiteLLM(played.client("/litellm")), prometheus(played), meter(played), clock)
 
 
 def quotas(played: Stage, clock: LandingClock) -> KeyQuotas:

@@ -25,6 +25,7 @@ from activities.status_page.status_page import StatusPage
 from activities.status_page.statuspage import Statuspage
 from activities.tickets.github import GitHub
 from activities.tickets.tickets import OpenTicket, Tickets
+from tests.activities.evidence.stage import s3
 from tests.activities.kit.rows.practised import STATUS
 from tests.activities.kit.stage import INCIDENT, Stage, attempt, stage, tried
 from tests.activities.people.test_long_lists import publication
@@ -130,6 +131,10 @@ CREATED = {
     ),
     "evidence in gcs": Created(
         "Gcs", Evidence.snapshot, _evidence, _exported, "gcs.objects.insert", "gcs.objects.get",
+    ),
+    "evidence in s3": Created(
+        "S3", Evidence.snapshot, lambda played: Evidence(EvidenceStore(s3(played), None), Prometheus(played.client("/prom"))), _exported,
+        "s3.objects.put", "s3.objects.head",
     ),
     "post": Created("Posts", StatusPage.publish, _status_page, partial(_given, publication(1)), "statuspage.incidents.create", "statuspage.public"),
 }  # fmt: skip
