@@ -51,9 +51,13 @@ def write(figures: Sequence[Figure], page: Path | None) -> None:
     """Print the table, and put it between its marks on the page."""
     print(table(figures))
     if page is not None:
-        before, _, rest = page.read_text().partition(BEGIN)
-        _, _, after = rest.partition(END)
-        page.write_text(f"{before}{BEGIN}\n{table(figures)}\n{END}{after}")
+        page.write_text(filled(page.read_text(), BEGIN, END, table(figures)))
+
+
+def filled(text: str, begin: str, end: str, between: str) -> str:
+    """The page, with this between its two marks."""
+    before, _, rest = text.partition(begin)
+    return f"{before}{begin}\n{between}\n{end}{rest.partition(end)[2]}"
 
 
 def _spread(numbers: Sequence[float], digits: int | None = None) -> str:
