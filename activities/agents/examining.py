@@ -33,6 +33,8 @@ class ExamineSession(
 ):
     """`evidence`: the sha256 of its export."""
 
+    undone = "nothing to undo: what it keeps is evidence, and nothing else is changed"
+
     incident_id: str
     session: str
     evidence: str
@@ -121,7 +123,7 @@ class Examinations(System):
     def __init__(self, store: EvidenceStore) -> None:
         self._store = store
 
-    @action("agents.examine", writes=True)
+    @action("evidence.examine_session", writes=True)
     async def examine(self, order: ExamineSession, call: Call) -> SessionFacts:
         """Read the export, and keep each suspicious text by itself. Raises `Refused` when the export cannot be read."""
         try:

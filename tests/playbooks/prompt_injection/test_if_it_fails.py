@@ -108,7 +108,7 @@ async def test_a_session_is_quarantined_in_time_whether_its_export_has_ended_or_
         began, held = lines[0]["at"], next(one["at"] for one in lines if "agents.quarantine session/" in one["text"])
         assert 60 <= (datetime.fromisoformat(held) - datetime.fromisoformat(began)).total_seconds() <= 120, "policy time"
         await stage.stop_injecting()
-        await incident.hears("done: agents.export_session")
+        await incident.hears("done: evidence.export_session")
         assert PAYLOAD.encode() in [path.read_bytes() for path in (tmp_path / "evidence").rglob("*") if path.is_file()]
 
 

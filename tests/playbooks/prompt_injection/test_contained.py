@@ -1,4 +1,4 @@
-"""§2.3, told as stories: from a letter that gives orders to sessions that go on. The other stories are in `prompt_injection/`."""
+"""§2.3, told as stories: from a letter that gives orders to sessions that go on. The other stories are beside it."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ async def test_a_letter_that_gives_orders_is_contained_undone_repaired_and_let_g
         assert await effects(stage) == before, "nothing more was brought about"
         done = [row.verb for row in incident.book() if row.outcome in ("done", "adopted")]
         order = (
-            "agents.export_session",
+            "evidence.export_session",
             "agents.quarantine",
             "agents.revoke_tokens",
             "search.keep_out",
