@@ -11,7 +11,7 @@ IMPOSE, PROOF, ENDING, COMMANDS = (
 MEASURES = "tests/incident/mechanisms/test_measures.py::"
 LIFTING = "tests/incident/protections/test_lifting.py::"
 STOPS = "tests/playbooks/llm_provider_outage/test_canary_stops.py::"
-TARGETS = "tests/playbooks/test_eligibility.py::"
+TARGETS = "tests/playbooks/production_outage/test_eligibility.py::"
 LATE = """                attempt.imposed = self.state.measures.register(measure, wanted, workflow.now())
             elif"""
 AFTER = """                effect = await self.invoker.step(measure.impose, wanted, attempt.step, grant=attempt.grant, again=attempt.again)

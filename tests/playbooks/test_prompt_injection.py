@@ -1,4 +1,4 @@
-"""§2.3, told as stories: from a letter that gives orders to sessions that go on. The other stories are beside it."""
+"""§2.3, told as stories: from a letter that gives orders to sessions that go on. The other stories are in `prompt_injection/`."""
 
 from pathlib import Path
 
