@@ -45,7 +45,8 @@ class Cast:
             lines.append(await self.say(status, "acknowledge", COMMANDER))
         for question in status.asking:
             theirs, seat = self.a_person_commands and question.roles[0] is Role.INCIDENT_COMMANDER, (question.number, len(question.answers))
-            person = next((PLAYS[role] for role in question.roles if role in PLAYS), COMMANDER)
+            answered = {answer.by for answer in question.answers}  # where two have to say yes, the second is somebody else
+            person = next((PLAYS[role] for role in question.roles if PLAYS.get(role, "") not in {*answered, ""}), COMMANDER)
             if not theirs and seat not in self._done and (code := self.code(person, question)):
                 self._done.add(seat)
                 reason = f"game day: {self.manner}"

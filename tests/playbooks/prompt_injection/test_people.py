@@ -96,3 +96,27 @@ async def test_an_id_that_is_a_command_names_no_session(tmp_path: Path) -> None:
             incident = await reached(stage, seconds=0, labels={"session": label}, after_seconds=3600)
             await incident.question("In which session")
             assert not await stage.wrote("agents.quarantine.put")
+
+
+async def test_in_shadow_mode_nothing_is_written_but_evidence(tmp_path: Path) -> None:
+    async with drill(tmp_path, policy=quick(), mode="shadow") as stage:
+        incident = await reached(stage, "reversible")
+        await incident.hears("assumed: agents.quarantine session/")
+        await incident.hears("executed yes")
+        changed = {
+            e["route"] for e in await stage.effects() if e["changed"] and e["face"] in ("agents", "search", "egress", "ui", "guardrails")
+        }
+        assert not changed and not any(one.quarantined for one in runtime(stage).sessions.values())
+
+
+async def test_a_plan_says_what_would_be_done_and_does_nothing(tmp_path: Path) -> None:
+    async with drill(tmp_path, policy=quick()) as stage:
+        await control(stage, "injections", store="mail", deeds=["reversible"])
+        stage.forward(90)
+        incident = await stage.declare("PromptInjection", rehearsal=True)
+        status = await incident.ends()
+        named = {step.verb for step in status.steps}
+        assert {"evidence.export_session", "agents.quarantine", "agents.revoke_tokens", "agents.hold_strictly"} <= named, story(
+            await incident.timeline()
+        )
+        assert not any(one.quarantined for one in runtime(stage).sessions.values())
