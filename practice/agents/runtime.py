@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 LIVE = ("running", "cancelling")
+PLATFORM = "all"  # the profile that holds for every tenant, beside its own
 REPEATED = ("crm.lookup", "a41f09c2")  # the tool and the hash of the arguments that a loop calls again and again
 
 

@@ -89,6 +89,17 @@ SCENARIOS = {
         ),
         paces=SLOWLY,
     ),
+    "prompt_injection": Scenario(
+        story="A letter in a tenant's mail gives orders. Two agents obey: they open tickets, and fetch an address outside.",
+        deeds=(
+            Deed(path="injections", given={"store": "mail", "deeds": ["reversible", "outbound"]}),
+            Deed(
+                path="injection-fixes", given={"validates": True}, when=Phase.RECOVERY,
+                story="the team patches the tools: they check where their arguments come from",
+            ),
+        ),
+        paces=SLOWLY,
+    ),
     "production_outage": Scenario(
         story="A new revision of {first} fails four of ten requests in both regions. A minute before, somebody else changed something innocent.",
         service="{first}",
