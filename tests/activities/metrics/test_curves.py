@@ -48,8 +48,8 @@ def gauge(world: World) -> Grow:
 
 
 def reading(curve: Curve) -> CurveOf:
-    """Of a service that nobody but the test spends for; the agents of `chat` do as they like."""
-    return CurveOf(curve=curve, service="kiosk" if curve is Curve.SPEND else "chat", numbers=CALM)
+    """Of a service that only the test counts for: what the practice platform counts of `chat` is its own."""
+    return CurveOf(curve=curve, service="kiosk", numbers=CALM)
 
 
 async def test_spend_of_one_agent_above_its_own_usual_is_ill(world: World, curves: Curves, grow: Grow, gauge: Grow, call: MakeCall) -> None:
@@ -89,29 +89,29 @@ async def test_a_meter_that_stopped_is_missing_and_not_well(world: World, curves
 
 
 async def test_yesterdays_green_eval_says_nothing(world: World, curves: Curves, grow: Grow, gauge: Grow, call: MakeCall) -> None:
-    of = dict(service="chat", suite="core")
+    of = dict(service="kiosk", suite="core")
     gauge("eval_pass_ratio", {**of, "model_version": "7"}, 0.97)
     gauge("eval_pass_ratio_baseline", of, 0.97)
     gauge("eval_cases", of, 400)
     gauge("eval_last_run_timestamp_seconds", of, world.clock.now() - 86_400)
-    gauge("answers_good_ratio_usual", dict(service="chat"), 0.95)
-    grow("answers_judged_total", dict(service="chat", verdict="good"), 0.95)
-    grow("answers_judged_total", dict(service="chat", verdict="bad"), 0.05)
+    gauge("answers_good_ratio_usual", dict(service="kiosk"), 0.95)
+    grow("answers_judged_total", dict(service="kiosk", verdict="good"), 0.95)
+    grow("answers_judged_total", dict(service="kiosk", verdict="bad"), 0.05)
     pass_time(world, 300)
     seen = await curves.read(reading(Curve.QUALITY), call())
     assert not seen.ill and seen.missing == ("evals",) and not seen.well
 
 
 async def test_a_worse_share_is_ill_only_beyond_chance(world: World, curves: Curves, grow: Grow, gauge: Grow, call: MakeCall) -> None:
-    gauge("cag_correct_ratio_usual", dict(service="chat", domain="pricing"), 0.95)
-    grow("rag_citation_total", dict(service="chat", domain="pricing", trust="ok"), 1)
-    grow("cag_hits_total", dict(service="chat", domain="pricing", judged="right"), 0.12)
-    grow("cag_hits_total", dict(service="chat", domain="pricing", judged="wrong"), 0.022)
+    gauge("cag_correct_ratio_usual", dict(service="kiosk", domain="pricing"), 0.95)
+    grow("rag_citation_total", dict(service="kiosk", domain="pricing", trust="ok"), 1)
+    grow("cag_hits_total", dict(service="kiosk", domain="pricing", judged="right"), 0.12)
+    grow("cag_hits_total", dict(service="kiosk", domain="pricing", judged="wrong"), 0.022)
     pass_time(world, 300)
     few = await curves.read(reading(Curve.GROUNDING), call())
     assert not few.ill and not few.well and few.off, "13 points below usual, of some forty judged: nobody can say"
-    grow("cag_hits_total", dict(service="chat", domain="pricing", judged="right"), 1.2)
-    grow("cag_hits_total", dict(service="chat", domain="pricing", judged="wrong"), 0.4)
+    grow("cag_hits_total", dict(service="kiosk", domain="pricing", judged="right"), 1.2)
+    grow("cag_hits_total", dict(service="kiosk", domain="pricing", judged="wrong"), 0.4)
     pass_time(world, 600)
     many = await curves.read(reading(Curve.GROUNDING), call())
     assert [one.labels for one in many.ill] == [{"domain": "pricing"}]
@@ -120,26 +120,26 @@ async def test_a_worse_share_is_ill_only_beyond_chance(world: World, curves: Cur
 async def test_nothing_injected_is_well_while_somebody_looks(world: World, curves: Curves, grow: Grow, call: MakeCall) -> None:
     unwatched = await curves.read(reading(Curve.INJECTION), call())
     assert not unwatched.well and unwatched.missing == ("injected effects",)
-    grow("guardrail_checks_total", dict(service="chat"), 1)
+    grow("guardrail_checks_total", dict(service="kiosk"), 1)
     pass_time(world, 120)
     assert (await curves.read(reading(Curve.INJECTION), call())).well
-    grow("injected_effects_total", dict(service="chat", tenant="amber", kind="outbound"), 1 / 15)
+    grow("injected_effects_total", dict(service="kiosk", tenant="amber", kind="outbound"), 1 / 15)
     pass_time(world, 120)
     assert (await curves.read(reading(Curve.INJECTION), call())).ill
 
 
 async def test_a_window_holds_only_without_violation_and_gap(world: World, curves: Curves, grow: Grow, call: MakeCall) -> None:
-    grow("guardrail_checks_total", dict(service="chat"), 1)
+    grow("guardrail_checks_total", dict(service="kiosk"), 1)
     pass_time(world, 600)
 
     def gate(made: Call, start: datetime) -> CurveGate:
-        return CurveGate(curve=Curve.INJECTION, service="chat", start=start, end=made.at, numbers=CALM)
+        return CurveGate(curve=Curve.INJECTION, service="kiosk", start=start, end=made.at, numbers=CALM)
 
     made = call()
     assert (await curves.stable(gate(made, made.at - MIN_5), made)).stable
-    grow("injected_effects_total", dict(service="chat", tenant="amber", kind="memory"), 1 / 15)
+    grow("injected_effects_total", dict(service="kiosk", tenant="amber", kind="memory"), 1 / 15)
     pass_time(world, 60)
-    grow("injected_effects_total", dict(service="chat", tenant="amber", kind="memory"), 0)
+    grow("injected_effects_total", dict(service="kiosk", tenant="amber", kind="memory"), 0)
     pass_time(world, 600)
     made = call()
     broken = await curves.stable(gate(made, made.at - 2 * MIN_5), made)
