@@ -63,7 +63,7 @@ class Snapshots(
         return f"{len(concerned)} of {len(concerned)} answers came from {concerned[0][1]}"
 
 
-PINNED = Snapshots.measure("model snapshot pinned", own_end=True)
+PINNED = Snapshots.measure("model snapshot pinned", sticky=True, own_end=True)
 
 
 class ModelsOf(ReleaseResource, path="routes/{route}/models"):

@@ -113,7 +113,7 @@ ANNEX: dict[str, tuple[Row, ...]] = {
     ),
     "model_drift": (
         Row("M1", "stop rollouts and publishes", by=("releases.pause",)),
-        Row("M2", "keep failing samples, versions, documents", by=("answers.keep", "evidence.snapshot")),
+        Row("M2", "keep failing samples, versions, documents", by=("evidence.answers", "evidence.snapshot")),
         Row("T1", "slice analysis, at least two candidate causes", by=("answers.judged", "releases.list", "releases.offers")),
         Row("T2", "fixed suites on what serves and on the blessed triple", by=("evals.suites", "evals.run")),
         Row("M3", "roll the triple back as a unit", by=("registry.roll_back",)),

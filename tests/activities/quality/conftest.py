@@ -1,15 +1,11 @@
 """The systems of quality, on the practice platform."""
 
-from pathlib import Path
-
 import pytest
 
 from activities.evals.answers import Answers
 from activities.evals.evals import Evals
 from activities.evals.mlflow_runs import MlflowRuns
 from activities.evals.runner import EvalsApi
-from activities.evidence.folder import Folder
-from activities.evidence.store import EvidenceStore
 from activities.guardrails.guardrails import Guardrails, GuardrailsApi
 from activities.product.app_plane import AppPlane
 from activities.registry.choices import CheaperModels, Snapshots
@@ -73,8 +69,8 @@ def cheaper_models(plane: ReleasePlane, app: AppPlane) -> CheaperModels:
 
 
 @pytest.fixture
-def answers(plane: ReleasePlane, tmp_path: Path) -> Answers:
-    return Answers(plane, EvidenceStore(Folder(tmp_path / "evidence"), None))
+def answers(plane: ReleasePlane) -> Answers:
+    return Answers(plane)
 
 
 @pytest.fixture

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from activities.action import Role
-from activities.evals.answers import Answers, KeepFailing, SamplesOf
+from activities.evals.answers import Answers, SamplesOf
 from activities.evals.evals import Evals, RunSuite, Score, SuitesOf, score_of
+from activities.evals.kept import AnswerEvidence, KeepFailing
 from activities.evidence.evidence import Evidence, Snapshot
 from activities.guardrails.guardrails import Guardrails, StatusOf
 from activities.metrics.counting import beyond_chance
@@ -74,7 +75,7 @@ class Regression:
         now = verbs.clock()
         start = now - verbs.policy.paced(numbers.window)
         await verbs.together(
-            verbs.look(Answers.keep, KeepFailing(incident_id=verbs.incident_id, route=self.route, window=numbers.window)),
+            verbs.look(AnswerEvidence.keep, KeepFailing(incident_id=verbs.incident_id, route=self.route, window=numbers.window)),
             verbs.look(Evidence.snapshot, Snapshot(incident_id=verbs.incident_id, service=verbs.service, start=start, end=now)),
         )
 
