@@ -176,7 +176,9 @@ class ModelDrift(Value):
     older_triples: Some = 3  # blessed ones that are tried before answers are degraded
     settled: timedelta = minutes(5)  # after a remedy, before its answers are judged
     improvement_within: timedelta = minutes(20)  # how long a remedy has to help before its cause is crossed out
+    resting: timedelta = minutes(10)  # between two things that are put back (spec §7.1)
     normal_for: timedelta = timedelta(hours=24)  # live and as usual, at SEV-2 and above, before a rollout goes on
+    cache_tag: str = "{route}-v{prompt}"  # how a cached answer names the prompt that made it
     human_sample: Some = 50  # answers that people judge: no judge model's score alone closes it
     quality_drop: Ratio = 0.03  # below what serves: more, beyond chance, is a veto
     rollout_steps: tuple[float, ...] = (1, 5, 25, 50, 100)  # percent of the new sessions, for a triple that is rolled out again

@@ -80,6 +80,15 @@ SCENARIOS = {
         deeds=(Deed(path="agent-troubles", given={"kind": "loop", "factor": 12.0, "for_seconds": 3600}),),
         paces=SLOWLY,
     ),
+    "model_drift": Scenario(
+        story="A prompt is published that spoils the answers in one language, and the provider moves its model, which answers long questions worse. "
+        "The first rollback cures half of the slices.",
+        deeds=(
+            Deed(path="quality/publishes", given={"part": "prompt", "spoils": {"language": "de"}, "rate": 0.8}),
+            Deed(path="quality/moves", given={"spoils": {"context": "long"}, "rate": 0.8}),
+        ),
+        paces=SLOWLY,
+    ),
     "production_outage": Scenario(
         story="A new revision of {first} fails four of ten requests in both regions. A minute before, somebody else changed something innocent.",
         service="{first}",
@@ -97,6 +106,7 @@ SCENARIOS = {
         "The cache is a real Valkey.",
         deeds=(Deed(path="knowledge-faults", given={"kind": "poisoned", "domain": "billing"}),),
         values={"How many of": 50, "Was it restarted": "restarted"},
+        paces=SLOWLY,
     ),
 }  # fmt: skip
 

@@ -120,7 +120,8 @@ def budget_burnt(practice: httpx.Client, service: str, end: datetime, lasted: ti
 
 
 def standing_of(world: Json) -> Json:
-    """What a recovery must put back: routes, modes, flags and the clients' policy; splits, weights, limits, gates and feeds of the services."""
+    """What a recovery must put back: routes, modes, flags and the clients' policy; splits, weights, limits, gates and feeds of the services;
+    what is held back of agents, answers and releases. What is sticky is not in it."""
     route = world["route"]
     weights = _shares(route["weights"])
     return {
@@ -128,6 +129,7 @@ def standing_of(world: Json) -> Json:
         "modes": {t: m for t, m in route["modes"].items() if m != "normal"}, "flags": world["flags"],
         "policy": {k: v for k, v in world["policy"].items() if k not in ("etag", "version")},
         "services": {name: _service(service) for name, service in world["fleet"]["services"].items()},
+        "imposed": world.get("imposed", {}),
         "feeds": {name: (feed["running"], feed["pinned"]) for name, feed in world["fleet"]["feeds"].items()},
         "knowledge": {name: {part: of[part] for part in KNOWLEDGE} for name, of in world.get("knowledge", {}).items()},
         "rulesets": sorted(str(rule.get("name")) for rules in world.get("rulesets", {}).values() for rule in rules),

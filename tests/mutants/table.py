@@ -6,7 +6,8 @@ from tests.mutants.knowledge import KNOWLEDGE
 from tests.mutants.measures import LIFTED
 from tests.mutants.mutant import Mutant
 from tests.mutants.record import RECORD
+from tests.mutants.spending import SPENT
 from tests.mutants.tasks import TASKS
 from tests.mutants.waiting import WAITED
 
-MUTANTS: tuple[Mutant, ...] = (*GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *RECORD, *TASKS, *WAITED)
+MUTANTS: tuple[Mutant, ...] = (*GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *RECORD, *SPENT, *TASKS, *WAITED)

@@ -156,12 +156,29 @@ async def stolen_key(stage: Drill) -> RunningIncident:
     return incident
 
 
+async def triple_rolled_back(stage: Drill) -> RunningIncident:
+    """A prompt spoils one language, and the provider has moved its model: the triple is rolled back, the model pinned. Watched for an hour."""
+    with stage.settings.organisation.open("a") as organisation:
+        organisation.write('[policy.model_drift]\nnormal_for = "PT60M"\n')
+    for what, given in (
+        ("publishes", {"part": "prompt", "spoils": {"language": "de"}, "rate": 0.8}),
+        ("moves", {"spoils": {"context": "long"}, "rate": 0.8}),
+    ):
+        (await stage.http.post(f"/practice/quality/{what}", json=given)).raise_for_status()
+    stage.forward(900)
+    await stage.env.sleep(timedelta(seconds=900))
+    incident = await stage.declare("ModelDrift", service="chat")
+    await incident.ends()
+    return incident
+
+
 SCENES: dict[str, Callable[[Drill], Awaitable[RunningIncident]]] = {
     "llm_provider_outage-resolved": resolved,
     "llm_provider_outage-stood-down": declined,
     "production_outage-resolved": rolled_back,
     "production_outage-false-alarm": false_alarm,
     "production_outage-called-in": called_in,
+    "model_drift-resolved": triple_rolled_back,
     "slo_burn-waived": budget_waived,
     "cache_poisoning-resolved": cache_cleaned,
     "cache_poisoning-stood-down": cache_left,

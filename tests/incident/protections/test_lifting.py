@@ -12,6 +12,7 @@ from tests.stage.organisation import brisk
 from tests.stage.running import RunningIncident, until
 from workflows.incident import Phase
 
+FIRST = "done: retriever.stop_serving_cached"  # what was imposed last is lifted first
 RARELY = 'impact_looked_at = "PT12H"'  # only the look after a lift sees what comes of it
 
 
@@ -35,7 +36,7 @@ async def test_blind_after_a_lift_nothing_more_is_lifted_and_people_are_paged(tm
     async with to_be_restored(tmp_path, brisk(top=RARELY)) as (stage, incident):
         (await stage.http.post("/practice/blind", json={"on": True})).raise_for_status()
         await incident.answer("Restore tools")
-        await incident.hears("done: models.restore_modes")
+        await incident.hears(FIRST)
         left = await retrieval_only(stage)
         await incident.pass_time(timedelta(minutes=20))
         assert left and await retrieval_only(stage) == left and not any((await stage.look())["flags"].values())
@@ -50,7 +51,7 @@ async def test_impact_after_a_lift_stops_the_rest(tmp_path: Path) -> None:
     async with to_be_restored(tmp_path, brisk(top=RARELY)) as (stage, incident):
         await incident.say("reclassify", {"severity": "SEV-1", "by": "lee", "reason": "so that nothing raises it, which has it looked at"})
         await incident.answer("Restore tools")
-        await incident.hears("done: models.restore_modes", skip=timedelta(seconds=1))
+        await incident.hears(FIRST, skip=timedelta(seconds=1))
         await stage.break_provider(provider="aurora", kind="overload", rate=0.9)
         said = await incident.hears("relapse:", skip=MINUTE, patience=5)
         assert "brought the impact back" in said and "the rest stays in force" in said, said
@@ -65,9 +66,9 @@ async def test_impact_after_a_lift_by_hand_takes_the_public_page_back_to_identif
         await incident.answer("Stay on borealis", "decline")
         await incident.hears("published: status page: Monitoring")
         await incident.answer("All in hand")
-        await incident.hears("done: models.restore_modes", skip=timedelta(seconds=1))
+        await incident.hears(FIRST, skip=timedelta(seconds=1))
         await stage.break_provider(provider="borealis", kind="overload", rate=0.9)
-        await incident.hears("handed over: lifting degraded brought the impact back", skip=MINUTE, patience=5)
+        await incident.hears("brought the impact back", skip=MINUTE, patience=5)
 
         async def honest() -> bool:
             return [update["status"] for update in published(stage.world)][-2:] == ["monitoring", "identified"]
@@ -84,5 +85,5 @@ async def test_there_is_a_rest_before_the_first_lift_and_between_two(tmp_path: P
         assert question.asked_at - back >= timedelta(minutes=10)
         await incident.answer("Restore tools")
         await incident.hears("done: flags.restore", skip=2 * MINUTE)
-        first, second = max(await at(incident, "done: models.restore_modes")), min(await at(incident, "done: flags.restore"))
+        first, second = max(await at(incident, FIRST)), min(await at(incident, "done: flags.restore"))
         assert second - first >= timedelta(minutes=7)
