@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import random
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -52,6 +53,7 @@ class Valkey:
 
     port: int
     shell: subprocess.Popen[bytes]
+    folder: Path
 
     def address(self, user: str = INCIDENT, database: int = 0) -> str:
         """Without a password: that is a secret of its own."""
@@ -66,6 +68,7 @@ class Valkey:
         with contextlib.suppress(BrokenPipeError):
             self.shell.stdin.close()
         self.shell.wait(STARTS_WITHIN)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def start(port: int = 0) -> Valkey:
@@ -76,7 +79,7 @@ def start(port: int = 0) -> Valkey:
         CONFIG.format(port=port, folder=folder, product=PRODUCT, incident=INCIDENT, password=PASSWORD, prefix=PREFIX, may=MAY)
     )
     words = ["/bin/sh", "-c", UNTIL_WE_END, str(_binary()), str(config), str(log)]
-    found = Valkey(port, subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True))  # noqa: S603 - our own words
+    found = Valkey(port, subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True), folder)  # noqa: S603 - our own words
     until = time.monotonic() + STARTS_WITHIN
     with found.client() as client:
         while time.monotonic() < until:
@@ -84,8 +87,9 @@ def start(port: int = 0) -> Valkey:
                 if client.ping():
                     return found
             time.sleep(0.01)
+    said = log.read_text()[-2000:]
     found.stop()
-    raise NoServer(log.read_text()[-2000:])
+    raise NoServer(said)
 
 
 @contextlib.contextmanager

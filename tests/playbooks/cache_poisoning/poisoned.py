@@ -108,7 +108,7 @@ async def ends(
             answered.add(question.number)
             await _answer(incident, question, verdicts, told)
         if not waiting:
-            await incident.drill.env.sleep(timedelta(seconds=30))
+            await incident.drill.env.sleep(timedelta(seconds=60))
     if lenient:
         return await incident.status()
     raise AssertionError("\n".join(await incident.timeline()) + f"\nasking {[one.asks for one in (await incident.status()).asking]}")
