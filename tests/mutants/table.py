@@ -1,5 +1,6 @@
 """Every mutant there is."""
 
+from tests.mutants.attacks import ATTACKS
 from tests.mutants.guards import GUARDS
 from tests.mutants.kept import KEPT
 from tests.mutants.measures import LIFTED
@@ -8,4 +9,4 @@ from tests.mutants.record import RECORD
 from tests.mutants.tasks import TASKS
 from tests.mutants.waiting import WAITED
 
-MUTANTS: tuple[Mutant, ...] = (*GUARDS, *KEPT, *LIFTED, *RECORD, *TASKS, *WAITED)
+MUTANTS: tuple[Mutant, ...] = (*ATTACKS, *GUARDS, *KEPT, *LIFTED, *RECORD, *TASKS, *WAITED)
