@@ -92,6 +92,12 @@ class Invalidation(Order, target="cache/{entries}", effect="remove {entries} fro
         return (pipe(listed(self.entries), command("xargs", "-r", "-d", "\\n", "-n", batch, "redis-cli", "-u", ADDRESS, "UNLINK")),)
 
 
+def emptied_by_hand() -> tuple[str, ...]:
+    """Emptying the whole cache, which only a person may decide: counted before and after."""
+    count = pipe(cli("INFO"), command("grep", "-E", "used_memory_human|evicted_keys|db0"))
+    return (count, cli("DBSIZE"), cli("FLUSHDB"), cli("DBSIZE"), count)
+
+
 def risk_of(order: Invalidation, limits: Limits) -> Risk:
     """Narrow where one domain or one tenant is named (spec §8 S-CACHE)."""
     return Risk.C1 if order.entries.narrow else Risk.C2

@@ -11,7 +11,8 @@ from activities.evidence.store import EvidenceStore
 from activities.kit.rest import Json
 from activities.kit.words import shell
 from activities.organisation.numbers import EvidenceHold
-from activities.registry.release_plane import OffersOf, ReleaseLook, ReleasePlane, ReleasesOf, ServedOf
+from activities.registry.orders import OffersOf, ReleaseLook, ReleasesOf, ServedOf
+from activities.registry.release_plane import ReleasePlane
 
 FACTORS = ("triple", "provider", "snapshot", "region", "language", "context", "tool")  # of which combinations are counted
 KEPT = 10  # bad samples that are named

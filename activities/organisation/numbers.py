@@ -176,7 +176,9 @@ class ModelDrift(Value):
     older_triples: Some = 3  # blessed ones that are tried before answers are degraded
     settled: timedelta = minutes(5)  # after a remedy, before its answers are judged
     improvement_within: timedelta = minutes(20)  # how long a remedy has to help before its cause is crossed out
+    resting: timedelta = minutes(10)  # between two things that are put back (spec §7.1)
     normal_for: timedelta = timedelta(hours=24)  # live and as usual, at SEV-2 and above, before a rollout goes on
+    cache_tag: str = "{route}-v{prompt}"  # how a cached answer names the prompt that made it
     human_sample: Some = 50  # answers that people judge: no judge model's score alone closes it
     quality_drop: Ratio = 0.03  # below what serves: more, beyond chance, is a veto
     rollout_steps: tuple[float, ...] = (1, 5, 25, 50, 100)  # percent of the new sessions, for a triple that is rolled out again
@@ -306,6 +308,9 @@ class CachePoisoning(Value):
 
     cache: CacheNumbers = CacheNumbers()
     answers: Some = 50  # that are looked at to tell what is wrong
+    least_answers: Some = 20  # fewer say nothing of what was done
+    correct: Ratio = 0.9  # so many of these must be right before it counts as help
+    look_again: timedelta = minutes(1)  # how often that is looked at
     people_judge: Some = 50  # answers: no judge model alone says that it is over
     people_agree: Ratio = 0.9  # so many of these must be right
     stale: Ratio = 0.05  # of the documents older than they may be: from here on it is the sync that is broken
@@ -319,6 +324,7 @@ class CachePoisoning(Value):
     correct_for: timedelta = minutes(60)  # answers are right for so long before the cache is used again
     canary: tuple[float, ...] = (0.05, 0.25, 0.5, 1.0)  # shares in which the cache comes back
     canary_step: timedelta = minutes(10)  # how long each is watched
+    resting: timedelta = minutes(1)  # between two things that are put back
 
 
 class PromptInjection(Value):

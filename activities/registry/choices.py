@@ -11,7 +11,8 @@ from activities.kit.setting import Change, Reading, Restore, Setting, SettingVal
 from activities.kit.setting.write import SOON
 from activities.models.routes import people, spread
 from activities.product.app_plane import AppPlane
-from activities.registry.release_plane import ReleasePlane, ReleaseResource
+from activities.registry.orders import ReleaseResource
+from activities.registry.release_plane import ReleasePlane
 
 ANSWERS = 20  # new sessions that are asked to prove which model answers
 USUAL = "usual"

@@ -17,8 +17,9 @@ from activities.kit.words.shell import Var, address, curl
 from activities.kit.words.urls import path
 from activities.models.routes import spread
 from activities.product.app_plane import AppPlane
-from activities.registry import release_plane
-from activities.registry.release_plane import BASE, TOKEN, Offers, OffersOf, ReleasePlane, ReleaseResource, ReleasesOf, ServedOf
+from activities.registry import orders
+from activities.registry.orders import BASE, TOKEN, Offers, OffersOf, ReleaseResource, ReleasesOf, ServedOf
+from activities.registry.release_plane import ReleasePlane
 from activities.registry.triples import ANSWERS
 
 
@@ -41,7 +42,7 @@ class ReleaseHistory(System):
         self._plane = plane
 
     @action("releases.list")
-    async def list(self, order: ReleasesOf, call: Call) -> release_plane.Releases:
+    async def list(self, order: ReleasesOf, call: Call) -> orders.Releases:
         """Every release of a route."""
         return await self._plane.releases(call, order.route)
 

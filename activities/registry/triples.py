@@ -12,7 +12,7 @@ from typing import Literal, Protocol, Self
 
 from pydantic import Field
 
-from activities.action import Call, Limits, NotYet, Refused, Risk, Role
+from activities.action import Call, NotYet, Refused, Risk, Role
 from activities.kit.setting import Change, Reading, Resource, Restore, Setting, SettingValue
 from activities.kit.setting.write import SOON
 from activities.kit.words.shell import Command, Var, curl
@@ -119,15 +119,8 @@ class TripleStore(Protocol):
 Order = Change[TripleOf, Triple] | Restore[TripleOf, Triple]
 
 
-def _risk(order: Order, limits: Limits) -> Risk:
-    """To restore a guard chain is narrow (A.7 M4); a triple is broad (M3)."""
-    before = order.left if isinstance(order, Restore) else order.prior.value if order.prior else None
-    to = order.goal if isinstance(order, Restore) else order.wanted
-    return Risk.C1 if before is not None and to.only_guard(before) else Risk.C2
-
-
 class Triples(
-    Setting[TripleOf, Triple], read="registry.read", change="registry.roll_back", restore="registry.return", risk=_risk,
+    Setting[TripleOf, Triple], read="registry.read", change="registry.roll_back", restore="registry.return", risk=Risk.C2,
     asks=(Role.AI_ML_LEAD, Role.INCIDENT_COMMANDER),
 ):  # fmt: skip
     """The triple that serves a route. It is moved only to what was blessed and is not on the blocklist."""
@@ -146,10 +139,7 @@ class Triples(
             raise Refused(f"{to} is on the blocklist of injections: nothing lets it serve again")
         if isinstance(order, Restore) and to.same(order.goal):
             return  # what served before
-        now = (await self.look_at(call, order.of)).value
-        fit = [one for one in known.releases if one.blessed_at is not None and not one.blocklisted]
-        guards = {Triple.read(one.triple).guard for one in fit}
-        if to.short not in {one.triple for one in fit} and not (to.only_guard(now) and to.guard in guards):
+        if to.short not in {one.triple for one in known.releases if one.blessed_at is not None and not one.blocklisted}:
             raise Refused(f"{to} was never blessed as a whole: only what passed its evals together may serve")
 
     async def write(self, call: Call, of: TripleOf, wanted: Triple, over: Reading[Triple], epoch: int) -> None:

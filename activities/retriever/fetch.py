@@ -1,6 +1,7 @@
 """Documents fetched once more from their source of truth, pinned, and by two paths that must agree (A.11 M5)."""
 
 from activities.action import Call, NotYet, Order, Risk, Role
+from activities.kit.clock import Clock
 from activities.kit.create_once import SOON
 from activities.kit.operation import At, Operation, Progress
 from activities.kit.words.shell import comment
@@ -28,8 +29,8 @@ class Refetch(
 class Refetches(Operation[Refetch], name="retriever.refetch", risk=Risk.C1, asks=(Role.AI_ML_LEAD, Role.INCIDENT_COMMANDER)):
     """Fetches. Two paths that differ, or another version than the one that was pinned, have failed: a person looks at the origin."""
 
-    def __init__(self, retriever: Retriever) -> None:
-        self._retriever = retriever
+    def __init__(self, retriever: Retriever, clock: Clock) -> None:
+        self._retriever, self.clock = retriever, clock
 
     async def find(self, call: Call, order: Refetch) -> str | None:
         return await begun(self._retriever, call)

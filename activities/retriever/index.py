@@ -3,13 +3,13 @@
 from typing import Any, ClassVar
 
 from activities.action import Call, Order, Refused, Risk, Role
+from activities.kit.clock import Clock
 from activities.kit.operation import At, Operation, Progress
 from activities.kit.rest import Json, RestSetting
 from activities.kit.setting import Change, Restore, SettingValue
 from activities.kit.words.shell import Command, address, curl
 from activities.kit.words.urls import path
 from activities.organisation.numbers import CachePoisoning, Ratio
-from activities.product.app_plane import AppPlane
 from activities.retriever.plane import BASE, TOKEN, DomainResource, DomainSetting, Known, Retriever
 
 STATES = {"running": At.RUNNING, "done": At.DONE, "failed": At.FAILED}
@@ -52,8 +52,8 @@ class BuildIndex(
 class Builds(Operation[BuildIndex], name="retriever.build_index", risk=Risk.C1, asks=(Role.AI_ML_LEAD, Role.INCIDENT_COMMANDER)):
     """Builds of an index. One that answers too few golden queries well has failed."""
 
-    def __init__(self, retriever: Retriever) -> None:
-        self._retriever = retriever
+    def __init__(self, retriever: Retriever, clock: Clock) -> None:
+        self._retriever, self.clock = retriever, clock
 
     async def find(self, call: Call, order: BuildIndex) -> str | None:
         return await begun(self._retriever, call)
@@ -103,9 +103,6 @@ class Aliases(
 ):  # fmt: skip
     """Which index is used."""
 
-    def __init__(self, retriever: Retriever, app: AppPlane) -> None:
-        super().__init__(retriever, app)
-
     async def check(self, call: Call, order: Change[AliasOf, Alias] | Restore[AliasOf, Alias], to: Alias) -> None:
         """Only what has answered the golden queries; back to what was in use is always allowed."""
         if isinstance(order, Change) and not well(to.golden, to.least):
@@ -120,5 +117,5 @@ SWAPPED = Aliases.measure("index swapped", own_end=True)
 
 def swap(domain: str, built: dict[str, Any], numbers: CachePoisoning) -> Change[AliasOf, Alias]:
     """To what a build has left (`Effect.after`)."""
-    wanted = Alias(index=str(built.get("index")), golden=built.get("golden"), least=numbers.golden)
+    wanted = Alias(index=str(built.get("index") or "that was just built"), golden=built.get("golden"), least=numbers.golden)
     return Aliases.order(AliasOf(domain=domain), wanted)

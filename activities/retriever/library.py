@@ -150,6 +150,10 @@ class Answers(Value):
         cached = sum(one.from_cache for one in self.answers)
         return f"{len(self.wrong)} of {len(self.answers)} answers are wrong; {cached} came from the cache"
 
+    def since(self, instant: datetime) -> "Answers":
+        """Those that were given after an instant."""
+        return Answers(answers=tuple(one for one in self.answers if one.at > instant))
+
     def correct(self) -> float | None:
         """The share that is right; None of no answers."""
         return 1 - len(self.wrong) / len(self.answers) if self.answers else None

@@ -3,6 +3,7 @@
 from typing import Any
 
 from activities.action import Call, NotYet
+from activities.kit.clock import Clock
 from activities.kit.rest import Json, RestClient, RestLook, RestResource
 from activities.kit.setting import SettingValue
 from activities.kit.setting.write import SOON
@@ -53,9 +54,10 @@ class DomainSetting:
 
     rest: RestClient
     app: AppPlane
+    clock: Clock
 
-    def __init__(self, retriever: Retriever, app: AppPlane) -> None:
-        self.rest, self.app = retriever, app
+    def __init__(self, retriever: Retriever, app: AppPlane, clock: Clock) -> None:
+        self.rest, self.app, self.clock = retriever, app, clock
 
     async def shown(self, call: Call, of: DomainResource, value: SettingValue) -> str:
         """Raises `NotYet` while the product answers otherwise."""

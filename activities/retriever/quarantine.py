@@ -20,12 +20,13 @@ class QuarantineOf(DomainResource, path="domains/{domain}/quarantine", called="t
 class Quarantine(SettingValue):
     """Documents (`id`, or `id@hash` for one version) and sources. `owners`: tenants whose documents these are; `many` and more are asked."""
 
-    volatile: ClassVar[frozenset[str]] = frozenset({"owners", "many"})
+    volatile: ClassVar[frozenset[str]] = frozenset({"owners", "many", "releases"})
 
     documents: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
     many: int = CachePoisoning().many_items
+    releases: bool = False  # something is let out by it
 
     def __str__(self) -> str:
         named = [f"source {name}" for name in self.sources] + list(self.documents)
@@ -54,7 +55,7 @@ def _risk(order: Change[QuarantineOf, Quarantine] | Restore[QuarantineOf, Quaran
     if isinstance(order, Restore):
         return Risk.C2
     wanted = order.wanted
-    broad = wanted.owners or len(wanted.documents) + len(wanted.sources) > wanted.many
+    broad = wanted.releases or wanted.owners or len(wanted.documents) + len(wanted.sources) > wanted.many
     return Risk.C2 if broad else Risk.C1
 
 
@@ -95,3 +96,10 @@ def quarantine(
     wanted = Quarantine(documents=tuple(documents), sources=tuple(sources), owners=tuple(owners), many=numbers.many_items)
     both = wanted.both(now.value)
     return Quarantines.order(QuarantineOf(domain=domain), both or wanted, why=why)
+
+
+def release(domain: str, now: Reading[Quarantine], numbers: CachePoisoning, documents: Sequence[str]) -> Change[QuarantineOf, Quarantine]:
+    """Let these documents out; versions of them that are named stay in. Broad, and asked."""
+    left = tuple(name for name in now.value.documents if name not in documents)
+    wanted = Quarantine(documents=left, sources=now.value.sources, many=numbers.many_items, releases=True)
+    return Quarantines.order(QuarantineOf(domain=domain), wanted, why="whoever wrote it is shut out")

@@ -1,13 +1,14 @@
 """How a domain is served: from the cache or not, under which version of its keys, withdrawn or with a banner (A.11 M2, M4, step 7)."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal, Self
 
 from activities.action import Call, Limits, Refused, Risk, Role
 from activities.kit.rest import RestSetting
 from activities.kit.setting import Change, Reading, Restore, SettingValue
 from activities.kit.setting.orders import Resource
+from activities.kit.words.urls import path
 from activities.organisation.numbers import CachePoisoning, MitigationSettings
 from activities.retriever.plane import DomainResource, DomainSetting, Known
 
@@ -19,14 +20,16 @@ class CagOf(DomainResource, path="domains/{domain}/cag", called="the cache of an
 
 
 class Cag(SettingValue, says="{share:.0%} of its questions", effect="let the cache answer {share:.0%} of the questions of {of.domain}"):
-    """Which share of the questions may be answered from the cache. `canary`, `watched`: how it comes back."""
+    """Which share of the questions may be answered from the cache. `canary`, `watched`: how it comes back; while `correct` of `least` are right."""
 
-    volatile: ClassVar[frozenset[str]] = frozenset({"canary", "watched"})
+    volatile: ClassVar[frozenset[str]] = frozenset({"canary", "watched", "least", "correct"})
     _back = "let the cache of {of.domain} answer {self} again"
 
     share: float
     canary: tuple[float, ...] = CachePoisoning().canary
     watched: timedelta = CachePoisoning().canary_step
+    least: int = CachePoisoning().least_answers
+    correct: float = CachePoisoning().correct
 
     @property
     def felt(self) -> bool:
@@ -58,7 +61,16 @@ class CagShares(
     DomainSetting, RestSetting[CagOf, Cag], read="retriever.cag", change="retriever.cag_off", restore="retriever.cag_on", risk=_cag_risk,
     restore_risk=Risk.C2, asks=WHO, watched=True, contains=True,
 ):  # fmt: skip
-    """Whether the cache answers, domain by domain."""
+    """Whether the cache answers, domain by domain. It comes back a share at a time, while answers are right."""
+
+    async def trouble(self, call: Call, order: Restore[CagOf, Cag], step: Cag) -> str:
+        """What the judge says of the answers since the step; with too few of them it is waited for no longer, and the curve decides."""
+        said = await self.rest.get(call, path("v1", "domains", order.of.domain, "answers"), limit=50)
+        since = call.at - order.pause / call.pace
+        lately = [one for one in said["answers"] if datetime.fromisoformat(one["at"]) > since]
+        wrong = [one for one in lately if one["judged"] != "right"]
+        enough = len(lately) >= step.least and len(wrong) > (1 - step.correct) * len(lately)
+        return f"{len(wrong)} of {len(lately)} answers about {order.of.domain} are wrong" if enough else ""
 
     def otherwise(self, value: Cag, known: Known) -> str:
         return "answers from the cache" if value.share == 0 and known["answers"] == "cache" else ""
@@ -192,7 +204,14 @@ FRESHENED = Freshnesses.measure("fresher")
 
 
 def cag_off(domain: str, numbers: CachePoisoning, why: str = "") -> Change[CagOf, Cag]:
-    return CagShares.order(CagOf(domain=domain), Cag(share=0.0, canary=numbers.canary, watched=numbers.canary_step), why=why)
+    told = {"canary": numbers.canary, "watched": numbers.canary_step, "least": numbers.least_answers, "correct": numbers.correct}
+    return CagShares.order(CagOf(domain=domain), Cag.model_validate({"share": 0.0, **told}), why=why)
+
+
+def fresher(domain: str, now: Reading[Freshness], share: float) -> Change[FreshnessOf, Freshness]:
+    """This share of the age that was allowed, and answers with their date."""
+    wanted = Freshness(max_age_seconds=now.value.max_age_seconds * share, as_of=True)
+    return Freshnesses.order(FreshnessOf(domain=domain), wanted)
 
 
 def bump(domain: str, now: Reading[Namespace], why: str = "") -> Change[NamespaceOf, Namespace]:

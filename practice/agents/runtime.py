@@ -165,6 +165,14 @@ class Runtime:
     users: dict[str, float] = field(default_factory=dict)  # tenant → factor of its usual active users
     counted: int = 0
 
+    def imposed(self) -> dict[str, object]:
+        """What is held back of agents: a recovery puts it back as it was."""
+        return {
+            "schedules": sorted(name for name, paused in self.paused_schedules.items() if paused), "tools": dict(self.blocked_tools),
+            "profiles": sorted(name for name, profile in self.profiles.items() if profile != Profile()),
+            "paused runs": sorted(run.trace for run in self.runs.values() if run.state == "paused"),
+        }  # fmt: skip
+
     def number(self) -> int:
         self.counted += 1
         return self.counted

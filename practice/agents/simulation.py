@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from random import Random
 
 from practice.agents.budgets import USD_PER_TOKEN, Budgets, held_back
@@ -11,11 +12,13 @@ from practice.agents.meters import SpendMeters
 from practice.agents.runtime import REPEATED, Run, Runtime
 from practice.llm.load import STEP_SECONDS
 from practice.metrics.metrics import Metrics
+from practice.quality.registry import OFFERS, Registry
 from practice.world.state import State
 
 OVERLONG, RETRIED = 6.0, 0.8  # how much longer contexts become; the share of calls that fail in a retry storm
 MORNING_MINUTES = 8 * 60.0
 MINUTES = STEP_SECONDS / 60
+OFFERS_BY_MODEL = {offer.model: offer for offer in OFFERS}
 
 
 class Simulation:
@@ -34,14 +37,15 @@ class Simulation:
         calling = [run for run in runtime.runs.values() if run.live and self._may_call(runtime, run)]
         draw = self._rng.random
         wanted = {run.trace: run.wants * (0.85 + 0.3 * draw()) for run in calling}
-        prices = {name: self._price(state, runtime, name) for name in state.tenants}
+        cheaper = state.part(Registry).models
+        prices = {name: self._price(state, runtime, cheaper, name) for name in state.tenants}
         given = held_back(
             budgets, calling, wanted, lambda name: state.tenants[name].tier, lambda run: prices[run.tenant] * USD_PER_TOKEN, runtime.stolen
         )
         for run in runtime.runs.values():
             if run.usd_per_hour and not given.get(run.trace):
                 run.tokens_per_minute = run.usd_per_hour = 0.0
-        models = {name: self._model(state, name) for name in state.tenants}
+        models = {name: self._model(state, cheaper, name) for name in state.tenants}
         for run in calling:
             if given[run.trace]:
                 self._call(runtime, budgets, run, given[run.trace], prices[run.tenant] * USD_PER_TOKEN, models[run.tenant], at)
@@ -62,11 +66,16 @@ class Simulation:
             return False
         return not (run.kind == "loop" and runtime.blocked(REPEATED[0], run.tenant))
 
-    def _price(self, state: State, runtime: Runtime, tenant: str) -> float:
+    def _price(self, state: State, runtime: Runtime, cheaper: Mapping[str, str], tenant: str) -> float:
+        """Of a token, beside the usual one: by who serves the tenant, or by the cheaper model that it was given."""
+        if offer := OFFERS_BY_MODEL.get(cheaper.get(tenant, "")):
+            return offer.price_ratio * runtime.price.get(offer.provider, 1.0)
         shares = state.route.shares(tenant)
         return sum(share * state.providers[name].price_ratio * runtime.price.get(name, 1.0) for name, share in shares.items())
 
-    def _model(self, state: State, tenant: str) -> str:
+    def _model(self, state: State, cheaper: Mapping[str, str], tenant: str) -> str:
+        if tenant in cheaper:
+            return cheaper[tenant]
         shares = state.route.shares(tenant)
         return state.providers[max(shares, key=lambda name: shares[name])].model
 

@@ -57,8 +57,8 @@ def ask(knowledge: Knowledge, tenants: list[str], chance: Random, n: int) -> lis
     return asked
 
 
-def answer(knowledge: Knowledge, asked: list[Asked], tenants: list[str], chance: Random, at: float) -> int:
-    """Answer them all; returns how many had to ask the index."""
+def answer(knowledge: Knowledge, asked: list[Asked], tenants: list[str], chance: Random, at: float) -> list[Asked]:
+    """Answer them all; returns those for which the index had to be asked."""
     served = [one for one in asked if one.domain.serving.mode != "withdrawn"]
     for one in served:
         if kept := knowledge.kept.get(store.own_key(one.key)):
@@ -78,7 +78,7 @@ def answer(knowledge: Knowledge, asked: list[Asked], tenants: list[str], chance:
             made = store.entry(knowledge, one.domain, one.tenant, one.document.subject, one.text, one.cites, rfc3339(at))
             fresh[store.key(knowledge, one.domain, owner, one.document.subject)] = made
     store.keep(knowledge, fresh)
-    return len(missed)
+    return missed
 
 
 def _from_cache(asked: Asked, kept: str) -> None:

@@ -43,7 +43,7 @@ class Simulation:
         asked = answering.ask(knowledge, self._tenants, self._chance, ASKED)
         missed = answering.answer(knowledge, asked, self._tenants, self._chance, at)
         self._judge(knowledge, asked, at)
-        self._loaded(knowledge, missed / max(1, len(asked)))
+        self._loaded(knowledge, sum(self._asks(knowledge, one.domain) for one in missed) / max(1, len(asked)))
 
     def _be_born(self, knowledge: Knowledge) -> None:
         """Every counter is there from the beginning: one that is born at 1 is invisible to `increase()`."""
@@ -103,12 +103,15 @@ class Simulation:
             kept.append(answering.as_seen(one, at))
             del kept[:-RECENT]
 
+    def _asks(self, knowledge: Knowledge, domain: Domain) -> float:
+        """How often a miss asks the origin."""
+        if domain.coalescing.on or domain.serving.mode == "stale_ok":
+            return 0.5
+        return STORM if knowledge.storm else 1.0
+
     def _loaded(self, knowledge: Knowledge, missed: float) -> None:
         """How busy the origin is: its usual load, and what every miss asks of it."""
-        several = STORM if knowledge.storm else 1.0
-        if all(one.coalescing.on or one.serving.mode == "stale_ok" for one in knowledge.domains.values()):
-            several = 0.5
-        self._load.value = min(1.5, 0.25 + 0.45 * missed * several)
+        self._load.value = min(1.5, 0.25 + 0.45 * missed)
         for n, domain in enumerate(knowledge.domains.values()):
             self._refreshed[n].value = min(source.last_refreshed for source in domain.sources.values())
             self._max_age[n].value = domain.freshness.max_age_seconds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from random import Random
 
+from practice.knowledge.library import Knowledge
 from practice.llm.load import STEP_SECONDS
 from practice.metrics.metrics import Metrics, Series
 from practice.quality.answers import USUAL_BAD, Answers
@@ -76,6 +77,7 @@ class Simulation:
         now = (serving, registry.model_id(next(iter(state.providers))))
         if now != self._evaluated:
             self._evaluated = now
+            state.part(Knowledge).prompt = f"{self._service}-v{serving[1]}"  # what is cached from now on is made by it
             self._due = at + SOON if self._due else at
         if at < self._due:
             return

@@ -66,7 +66,7 @@ async def _break(options: Options, scenario: Scenario, stage: Stage, console: Co
         if deed.when is None:
             stage.do(deed.lasting() if options.shadow else deed)
     console.print(f"\n{scenario.story}\nWaiting for the alert to fire, from the metrics …\n")
-    cast = Cast(stage, client, "auto" if options.mine else options.answers, options.mine)
+    cast = Cast(stage, client, "auto" if options.mine else options.answers, options.mine, scenario.values)
     later = [deed for deed in scenario.deeds if deed.when is not None]
     return Day(options, scenario, stage, client, Ledger(stage.settings.ledger_url), console, cast, broken_at, before, later)
 

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
@@ -34,6 +35,7 @@ class Cast:
     client: Client
     manner: str = "auto"
     a_person_commands: bool = False
+    values: Mapping[str, JsonValue] = field(default_factory=dict)  # what is said to who asks for a value, by a part of the question
     _done: set[tuple[int, int]] = field(default_factory=set)
     _retried: Counter[str] = field(default_factory=Counter)
 
@@ -45,12 +47,13 @@ class Cast:
             lines.append(await self.say(status, "acknowledge", COMMANDER))
         for question in status.asking:
             theirs, seat = self.a_person_commands and question.roles[0] is Role.INCIDENT_COMMANDER, (question.number, len(question.answers))
-            answered = {answer.by for answer in question.answers}  # where two have to say yes, the second is somebody else
-            person = next((PLAYS[role] for role in question.roles if PLAYS.get(role, "") not in {*answered, ""}), COMMANDER)
+            said = {given.by for given in question.answers}  # where two must say yes, the next of them does
+            person = next((PLAYS[role] for role in question.roles if role in PLAYS and PLAYS[role] not in said), COMMANDER)
             if not theirs and seat not in self._done and (code := self.code(person, question)):
                 self._done.add(seat)
                 reason = f"game day: {self.manner}"
-                lines.append(await self.say(status, self._verdict(question), person, question=question.number, code=code, reason=reason))
+                told = {"question": question.number, "code": code, "reason": reason, **self._value(question)}
+                lines.append(await self.say(status, self._verdict(question), person, **told))
         if status.state is State.HANDED_OVER and not self.a_person_commands:
             lines.append(await self.say(status, "stand_down", COMMANDER, reason="game day: the rest is done by hand"))
         return lines
@@ -66,7 +69,15 @@ class Cast:
         codes = [code for letter in reversed(self.stage.phone(person)) for code in CODE.findall(str(letter["text"]))]
         return next((code for code in codes if code.startswith(f"{question.number}-")), "")
 
+    def _value(self, question: Question) -> dict[str, JsonValue]:
+        """What is said where a value is asked for."""
+        if question.kind is not QuestionKind.FACT:
+            return {}
+        return {"value": next((value for part, value in self.values.items() if part.lower() in question.asks.lower()), "none")}
+
     def _verdict(self, question: Question) -> str:
+        if question.kind is QuestionKind.FACT:
+            return question.options[0]
         if question.kind is not QuestionKind.REPAIR:
             return "decline" if self.manner == "decline" else "approve"
         self._retried[question.asks] += 1

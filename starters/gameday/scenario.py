@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from workflows.incident import Phase
 
@@ -54,6 +54,7 @@ class Scenario(BaseModel):
     # Containment is shown slowly enough that its seconds mean something; what takes longer than six hours is hastened.
     paces: dict[Phase, float] = {}
     long_wait_pace: float = 2880.0
+    values: dict[str, JsonValue] = {}  # what people say who are asked for a value, by a part of the question
     # In shadow mode people mend it: what they do by the vendors' own doors, and when, in policy minutes after the incident was opened.
     by_hand: tuple[str, ...] = ()  # paths that are posted to
     mended_after: float = 20.0
@@ -90,6 +91,15 @@ SCENARIOS = {
         ),
         paces=SLOWLY,
     ),
+    "model_drift": Scenario(
+        story="A prompt is published that spoils the answers in one language, and the provider moves its model, which answers long questions worse. "
+        "The first rollback cures half of the slices.",
+        deeds=(
+            Deed(path="quality/publishes", given={"part": "prompt", "spoils": {"language": "de"}, "rate": 0.8}),
+            Deed(path="quality/moves", given={"spoils": {"context": "long"}, "rate": 0.8}),
+        ),
+        paces=SLOWLY,
+    ),
     "production_outage": Scenario(
         story="A new revision of {first} fails four of ten requests in both regions. A minute before, somebody else changed something innocent.",
         service="{first}",
@@ -101,6 +111,13 @@ SCENARIOS = {
                 story="the team ships a fixed build of {first}, past the freeze, as a hotfix",
             ),
         ),
+    ),
+    "cache_poisoning": Scenario(
+        story="A document that the chat answers from was changed past its origin: one of four answers about billing is wrong, and cached. "
+        "The cache is a real Valkey.",
+        deeds=(Deed(path="knowledge-faults", given={"kind": "poisoned", "domain": "billing"}),),
+        values={"How many of": 50, "Was it restarted": "restarted"},
+        paces=SLOWLY,
     ),
 }  # fmt: skip
 

@@ -25,7 +25,9 @@ from workflows.incident import State
 from workflows.status import Status, StepState
 
 Json = dict[str, Any]
-OUR_OWN = frozenset({"evidence", "freezes"})  # a folder of ours, and a workflow of ours: what that one does outside has keys of its own
+# A folder of ours, and a workflow of ours: what that one does outside has keys of its own. A real Valkey has no log of who did what, and letters
+# have keys of their own (their Message-IDs).
+OUR_OWN = frozenset({"evidence", "freezes", "caches", "mail"})
 LEASES = "llm.routes.lease"  # renewing a lease is no change of the world
 SLO = 0.999
 FOUR_WEEKS = timedelta(days=28)
@@ -117,7 +119,8 @@ def budget_burnt(practice: httpx.Client, service: str, end: datetime, lasted: ti
 
 
 def standing_of(world: Json) -> Json:
-    """What a recovery must put back: routes, modes, flags and the clients' policy; splits, weights, limits, gates and feeds of the services."""
+    """What a recovery must put back: routes, modes, flags and the clients' policy; splits, weights, limits, gates and feeds of the services;
+    what is held back of agents, answers and releases. What is sticky is not in it."""
     route = world["route"]
     weights = _shares(route["weights"])
     return {
@@ -125,6 +128,7 @@ def standing_of(world: Json) -> Json:
         "modes": {t: m for t, m in route["modes"].items() if m != "normal"}, "flags": world["flags"],
         "policy": {k: v for k, v in world["policy"].items() if k not in ("etag", "version")},
         "services": {name: _service(service) for name, service in world["fleet"]["services"].items()},
+        "imposed": world.get("imposed", {}),
         "feeds": {name: (feed["running"], feed["pinned"]) for name, feed in world["fleet"]["feeds"].items()},
         "rulesets": sorted(str(rule.get("name")) for rules in world.get("rulesets", {}).values() for rule in rules),
     }  # fmt: skip

@@ -3,10 +3,12 @@
 from tests.mutants.attacks import ATTACKS
 from tests.mutants.guards import GUARDS
 from tests.mutants.kept import KEPT
+from tests.mutants.knowledge import KNOWLEDGE
 from tests.mutants.measures import LIFTED
 from tests.mutants.mutant import Mutant
 from tests.mutants.record import RECORD
+from tests.mutants.spending import SPENT
 from tests.mutants.tasks import TASKS
 from tests.mutants.waiting import WAITED
 
-MUTANTS: tuple[Mutant, ...] = (*ATTACKS, *GUARDS, *KEPT, *LIFTED, *RECORD, *TASKS, *WAITED)
+MUTANTS: tuple[Mutant, ...] = (*ATTACKS, *GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *RECORD, *SPENT, *TASKS, *WAITED)

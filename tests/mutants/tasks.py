@@ -12,7 +12,7 @@ OUTAGE = (
     TOLD + "test_production_outage.py::test_a_bad_revision_is_rolled_back_and_stays_pinned_in_somebodys_name",
 )
 SLO = (PLAYBOOKS + "slo_burn/playbook.py", TOLD + "test_slo_burn.py::test_the_commander_waives_it_by_name")
-CAUSES, TARGETS = TOLD + "test_production_outage_causes.py::", TOLD + "production_outage/test_rollback_targets.py::"
+CAUSES, TARGETS = TOLD + "production_outage/test_causes.py::", TOLD + "production_outage/test_rollback_targets.py::"
 BY_HAND, COMMS = "tests/incident/protections/test_tasks.py::", "tests/incident/test_comms.py::"
 NEVER = "test_what_automation_never_does_is_a_task_with_its_commands_until_somebody_attests_it"
 LEFT = "test_an_incident_that_is_stood_down_leaves_its_page_to_a_person"
@@ -21,7 +21,7 @@ MORE_CAUSES, ROLLBACK = PLAYBOOKS + "production_outage/outage.py", "workflows/pr
 PROCEDURES, SUPPORT, PAGE = "workflows/procedures/procedures.py", "workflows/comms/stakeholders.py", "workflows/comms/status_page.py"
 
 TEXTS: tuple[tuple[str, str, str], ...] = (  # what is said, where, and the story
-    ("Serve cached answers (CAG): same tenant, age within policy, nothing personal; audit 50", *LLM),
+    ("same tenant, age within policy, nothing personal", PLAYBOOKS + "llm_provider_outage/traffic.py", LLM[1]),
     ("Update Tool Specs with failover policy", *LLM),
     ("Add provider-health probes", *LLM),
     ("Run parity evals for the fallback provider", *LLM),

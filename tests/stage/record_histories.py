@@ -11,15 +11,19 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from temporalio import workflow
 from temporalio.worker import Replayer
 
+from tests.playbooks.cache_poisoning.poisoned import ends
 from tests.playbooks.cost_runaway.runaway import control, declared, mended, runs_away
 from tests.playbooks.prompt_injection import attacked as injection
 from tests.stage.drill import Drill, drill
 from tests.stage.organisation import OTHERS
+from tests.stage.outages import makes, passes
 from tests.stage.running import RunningIncident
+from tests.stores.caches import emptied, server
 from worker.converter import data_converter
 from worker.service import runner, workflow_types
 from workflows.incident import Phase
@@ -109,6 +113,29 @@ async def budget_waived(stage: Drill) -> RunningIncident:
     return incident
 
 
+async def cache_cleaned(stage: Drill) -> RunningIncident:
+    """A poisoned source and what was cached of it, with a real Valkey; the cache comes back a share at a time."""
+    await makes(stage, "caches", address=server().address("product"))
+    await passes(stage, 600)
+    await makes(stage, "knowledge-faults", kind="poisoned")
+    await passes(stage, 330)
+    incident = await stage.declare("CachePoisoning", labels={"domain": "billing"})
+    await ends(incident)
+    return incident
+
+
+async def cache_left(stage: Drill) -> RunningIncident:
+    """The same, stood down while a new index waits for a word: what is in quarantine stays there."""
+    await makes(stage, "knowledge-faults", kind="poisoned")
+    await passes(stage, 330)
+    incident = await stage.declare("CachePoisoning", labels={"domain": "billing"})
+    await incident.question("from index")
+    await incident.commanded()
+    await incident.verified("stand_down", "dana", reason="recorded")
+    await ends(incident)
+    return incident
+
+
 async def ran_away(stage: Drill) -> RunningIncident:
     """An agent loops; clamped, ended and paused; repaired, and everything is given back. A key that others use is lowered and called in for."""
     incident = await runs_away(stage)
@@ -139,13 +166,32 @@ async def injected(stage: Drill) -> RunningIncident:
     return incident
 
 
+async def triple_rolled_back(stage: Drill) -> RunningIncident:
+    """A prompt spoils one language, and the provider has moved its model: the triple is rolled back, the model pinned. Watched for an hour."""
+    with stage.settings.organisation.open("a") as organisation:
+        organisation.write('[policy.model_drift]\nnormal_for = "PT60M"\n')
+    for what, given in (
+        ("publishes", {"part": "prompt", "spoils": {"language": "de"}, "rate": 0.8}),
+        ("moves", {"spoils": {"context": "long"}, "rate": 0.8}),
+    ):
+        (await stage.http.post(f"/practice/quality/{what}", json=given)).raise_for_status()
+    stage.forward(900)
+    await stage.env.sleep(timedelta(seconds=900))
+    incident = await stage.declare("ModelDrift", service="chat")
+    await incident.ends()
+    return incident
+
+
 SCENES: dict[str, Callable[[Drill], Awaitable[RunningIncident]]] = {
     "llm_provider_outage-resolved": resolved,
     "llm_provider_outage-stood-down": declined,
     "production_outage-resolved": rolled_back,
     "production_outage-false-alarm": false_alarm,
     "production_outage-called-in": called_in,
+    "model_drift-resolved": triple_rolled_back,
     "slo_burn-waived": budget_waived,
+    "cache_poisoning-resolved": cache_cleaned,
+    "cache_poisoning-stood-down": cache_left,
     "cost_runaway-resolved": ran_away,
     "cost_runaway-stolen-key": stolen_key,
     "prompt_injection-resolved": injected,
@@ -171,7 +217,7 @@ async def record(*only: str) -> None:
 
 async def _record(name: str, scene: Callable[[Drill], Awaitable[RunningIncident]]) -> None:
     with tempfile.TemporaryDirectory() as tmp:
-        async with drill(Path(tmp)) as stage:
+        async with drill(Path(tmp), **_settings(name, Path(tmp))) as stage:
             incident = await scene(stage)
             history = await incident.handle.fetch_history()
             status = await incident.status()
@@ -179,6 +225,13 @@ async def _record(name: str, scene: Callable[[Drill], Awaitable[RunningIncident]
     (HISTORIES / f"{name}.json.gz").write_bytes(gzip.compress(history.to_json().encode(), mtime=0))
     (HISTORIES / f"{name}.status.json").write_text(status.model_dump_json(indent=1) + "\n")
     print(name, len(history.events), "events", status.state, flush=True)
+
+
+def _settings(name: str, tmp: Path) -> dict[str, Any]:
+    """Whom and what a scene needs beside the usual stage."""
+    if not name.startswith("cache_poisoning"):
+        return {}
+    return {"policy": OTHERS, "cache_address": emptied().address(), "cache_password": f"file:{tmp / 'token'}"}
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ import os
 
 import pytest
 
-from practice.http.face import TOKEN
 from practice.http.server import serve
 from tests.activities.kit.cells import begin
 from tests.activities.kit.rows.practised import Practised
@@ -32,7 +31,8 @@ async def test_by_hand_does_the_same(row: str, way: str) -> None:
 
 async def in_a_shell(commands: tuple[str, ...], url: str) -> None:
     """Run them, one after the other, as a person named lee."""
-    told = {name.upper(): value for name, value in practice(url, TOKEN).items()}
+    settings = practice(url, "practice-token")
+    told = {name.upper(): str(value) for name, value in settings.items() if name.endswith(("_url", "_token"))}
     told |= {"UNLEASH_PROJECT": "default", "UNLEASH_ENVIRONMENT": "production", "USER": "lee"}
     shell = await asyncio.create_subprocess_exec(
         "bash", "-ec", "\n".join(commands), env={**os.environ, **told}, stdout=asyncio.subprocess.DEVNULL

@@ -8,7 +8,7 @@ import pytest
 from activities.action import Refused
 from activities.evals.answers import Answers, SamplesOf
 from activities.registry.choices import CheaperModels, Snapshot, SnapshotOf, Snapshots, cheaper
-from activities.registry.release_plane import OffersOf, ReleasesOf, ServedOf
+from activities.registry.orders import OffersOf, ReleasesOf, ServedOf
 from activities.registry.releases import ClearSticky, ReleaseHistory, Rollout, RolloutOf, Rollouts, StickySessions
 from practice.faces.quality.samples import Consent
 from practice.world.world import World

@@ -2,10 +2,13 @@
 
 import pytest
 
-from activities.action import Call, NotYet, Refused, Risk
+from activities.action import Call, NotYet, Refused, Risk, action_of
 from activities.kit.setting import Change, Look
 from activities.organisation.policy import Policy
+from activities.product.app_plane import AppPlane
+from activities.registry.guard_chains import GuardChain, GuardChainOf, GuardChains
 from activities.registry.mlflow import Mlflow
+from activities.registry.release_plane import ReleasePlane
 from activities.registry.triples import Triple, TripleOf, Triples
 from practice.world.world import World
 from tests.activities.conftest import MakeCall, MakeClient, effects, inject, pass_time, tried
@@ -93,12 +96,18 @@ async def test_what_served_before_may_come_back_unblessed_unless_it_is_blocklist
         await tried(Triples.restore, triples, change.undo(), call(key="back again"))
 
 
-async def test_a_guard_chain_alone_is_narrow(triples: Triples, call: MakeCall) -> None:
-    """Annex A.7 M4 is C1, M3 is C2; so is their way back."""
-    guard, whole = await order(triples, call(), "6/12/2"), await order(triples, call(), "5/10/2")
-    risk = Triples.change.__action__.risk, Triples.restore.__action__.risk  # type: ignore[attr-defined]
-    assert [one(guard, LIMITS) for one in risk[:1]] == [Risk.C1] and risk[1](guard.undo(), LIMITS) is Risk.C1
-    assert (risk[0](whole, LIMITS), risk[1](whole.undo(), LIMITS)) == (Risk.C2, Risk.C2)
+async def test_a_guard_chain_alone_is_narrow(world: World, door: MakeClient, plane: ReleasePlane, app: AppPlane, call: MakeCall) -> None:
+    """Annex A.7 M4 is C1: model and prompt stay. A chain that was never blessed is refused."""
+    chains = GuardChains(Mlflow(door("/mlflow")), plane, app)
+    order = GuardChains.order(GuardChainOf(route="chat"), GuardChain(version=2))
+    assert action_of(GuardChains.change).risk(order, LIMITS) is Risk.C1 and action_of(Triples.change).risk(order, LIMITS) is Risk.C2
+    effect, _ = await tried(GuardChains.change, chains, order.given(await chains.read(order.look(), call())), call())
+    assert registry(world).serving == (6, 12, 2) and "40 of 40 new sessions were guarded by chain 2" in effect.proven_by
+    registry(world).publish("guard", "ci", 0.0)
+    unknown = GuardChains.order(GuardChainOf(route="chat"), GuardChain(version=4))
+    registry(world).entries["guard"].aliases["production"] = 3
+    with pytest.raises(Refused, match="guard chain 4 was never blessed; there are 1, 2, 3"):
+        await tried(GuardChains.change, chains, unknown.given(await chains.read(unknown.look(), call())), call(key="k2"))
 
 
 async def test_it_counts_when_it_answers(world: World, triples: Triples, call: MakeCall) -> None:

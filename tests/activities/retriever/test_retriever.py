@@ -45,9 +45,8 @@ def libraries(played: Stage, plane: Retriever) -> Libraries:
 
 
 def operation(kind: type[Operation[Any]], plane: Retriever) -> Any:
-    made: Any = kind(plane)  # type: ignore[call-arg]
-    made.clock = LandingClock()
-    return made
+    made: Any = kind
+    return made(plane, LandingClock())
 
 
 # -- looking ----------------------------------------------------------------------------------------------------------------------------
@@ -98,7 +97,7 @@ async def test_one_version_is_kept_out_and_another_is_not(played: Stage, plane: 
     breaks(played, "poisoned")
     bad = (await libraries(played, plane).library(LibraryOf(domain="billing"), played.call())).of(REFUNDS)
     assert bad is not None
-    system = Quarantines(plane, AppPlane(played.client("/app")))
+    system = Quarantines(plane, AppPlane(played.client("/app")), LandingClock())
     order = quarantine("billing", await system.read(Quarantines.look(_of("billing")), played.call()), NUMBERS, documents=[bad.version])
     effect = await attempt(Quarantines.change, system, order, played.call())
     assert "the product itself answers so" in effect.proven_by
@@ -115,7 +114,7 @@ def _of(domain: str) -> QuarantineOf:
 
 async def test_what_a_tenant_owns_is_a_persons_decision(played: Stage, plane: Retriever) -> None:
     """By its risk where the order says whose it is; by a refusal where it does not."""
-    system = Quarantines(plane, AppPlane(played.client("/app")))
+    system = Quarantines(plane, AppPlane(played.client("/app")), LandingClock())
     owner = next(iter(played.world.state.part(Knowledge).domains["contracts"].documents.values())).owner
     document, now = f"contracts/{owner}/terms", await system.read(Quarantines.look(_of("contracts")), played.call())
     hidden = quarantine("contracts", now, NUMBERS, documents=[document])
@@ -133,7 +132,7 @@ HOSTILE = ("../../etc/passwd", "$(reboot)", "billing/refunds; FLUSHALL", "a\nb",
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_a_document_that_is_a_path_or_a_command_is_only_a_name(played: Stage, plane: Retriever, name: str) -> None:
     """Known to the retriever it is kept out like any other; unknown to it nothing is changed."""
-    system = Quarantines(plane, AppPlane(played.client("/app")))
+    system = Quarantines(plane, AppPlane(played.client("/app")), LandingClock())
     now = await system.read(Quarantines.look(_of("billing")), played.call())
     order = quarantine("billing", now, NUMBERS, documents=[name])
     assert "does not have" in await refused(lambda: attempt(Quarantines.change, system, order, played.call()))
@@ -181,7 +180,7 @@ async def test_an_index_is_used_only_when_it_has_answered_the_golden_queries(pla
     effect, _ = await tried(Builds.run, builds, order, played.call(key="mended"))
     domain = played.world.state.part(Knowledge).domains["billing"]
     assert domain.alias.index == "billing-1" and effect.after["golden"] == 1
-    system = Aliases(plane, AppPlane(played.client("/app")))
+    system = Aliases(plane, AppPlane(played.client("/app")), LandingClock())
     good, unasked = swap("billing", effect.after, NUMBERS), swap("billing", {"index": "billing-2"}, NUMBERS)
     assert "not answered 98%" in await refused(lambda: attempt(Aliases.change, system, unasked, played.call()))
     await attempt(Aliases.change, system, good.given(await system.read(good.look(), played.call())), played.call())
@@ -190,7 +189,7 @@ async def test_an_index_is_used_only_when_it_has_answered_the_golden_queries(pla
 
 
 async def test_an_index_that_is_gone_or_a_golden_ratio_of_nothing_is_no_index(played: Stage, plane: Retriever) -> None:
-    system = Aliases(plane, AppPlane(played.client("/app")))
+    system = Aliases(plane, AppPlane(played.client("/app")), LandingClock())
     order = swap("billing", {"index": "billing-99", "golden": 1.0}, NUMBERS)
     assert "has no build" in await refused(lambda: attempt(Aliases.change, system, order, played.call()))
     nothing = swap("billing", {"index": "billing-1", "golden": float("nan")}, NUMBERS)

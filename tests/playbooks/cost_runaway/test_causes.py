@@ -1,10 +1,12 @@
 """What makes the spending run away is told apart, and each cause has its own remedy; an innocent agent's clamp is not the end of it."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from practice.agents.runtime import Trouble
+from practice.quality.registry import Registry
 from tests.playbooks.cost_runaway.runaway import BRISK, autonomous, control, declared, limit, mended, pass_time, runs_away, runtime
 from tests.stage.drill import Drill, drill
 from tests.stage.running import RunningIncident
@@ -55,14 +57,32 @@ async def test_silence_about_a_launch_is_no_yes(tmp_path: Path) -> None:
         assert incident.done("budgets.clamp")
 
 
-async def test_a_price_change_clamps_nobody(tmp_path: Path) -> None:
+async def dear(stage: Drill, factor: float = 4.5) -> RunningIncident:
+    """The primary takes so many times of what it took."""
+    await control(stage, "prices", provider="aurora", factor=factor)
+    return await declared(stage)
+
+
+async def test_a_price_change_clamps_nobody_and_a_cheaper_model_with_parity_answers(tmp_path: Path) -> None:
     async with drill(tmp_path, policy=BRISK) as stage:
-        await control(stage, "prices", provider="aurora", factor=7.0)
-        incident = await declared(stage)
-        await incident.hears("price change (")
-        await incident.hears("Ask the provider about its prices")
+        incident = await dear(stage)
+        question = await incident.question("cheaper models")
+        assert any("aurora-mini-4: parity 96%" in fact for fact in question.facts) and question.roles[0].value == "ai_ml_lead"
+        await incident.answer("cheaper models")
+        await incident.is_in(Phase.RECOVERY)
         assert await suspected(incident) == ["price change"]
-        assert not incident.done("budgets.clamp")
+        assert not incident.done("budgets.clamp") and incident.done("releases.off_peak")
+        assert set(stage.world.state.part(Registry).models.values()) == {"aurora-mini-4"}
+        await mended(stage)
+        await incident.ends()
+        assert not stage.world.state.part(Registry).models, "everybody is back on the usual model"
+
+
+async def test_nobody_answers_about_the_cheaper_model_and_nobody_is_moved(tmp_path: Path) -> None:
+    async with drill(tmp_path, policy=BRISK) as stage:
+        incident = await dear(stage)
+        await incident.hears("price change is not the whole of it", skip=timedelta(minutes=5))
+        assert not stage.world.state.part(Registry).models and not incident.done("budgets.clamp")
 
 
 async def busy_and_stolen(stage: Drill) -> RunningIncident:

@@ -18,6 +18,9 @@ from activities.agents.sessions import RevokeTokens, SessionTokens
 from activities.budgets.limit import Limit, Scope
 from activities.budgets.limits import CLAMPED, Clamps, clamp
 from activities.budgets.quotas import LOWERED, lower
+from activities.registry.choices import CHEAPER, OFF_PEAK, BatchOf, BatchTime, BatchTimes, cheaper
+from activities.registry.orders import OffersOf
+from activities.registry.releases import ReleaseHistory
 from activities.usage.spend_reading import KeyUse, Offender, SpendReading
 from workflows.engine.changes import ChangeResult
 from workflows.engine.measures import Imposed
@@ -120,10 +123,25 @@ class Remedies:
             return False
         return bool(await self._verbs.impose(LOWERED, lower(use.key, tokens), facts=facts))
 
-    def dearer(self) -> None:
-        """Nobody runs away: nobody is clamped (M5)."""
-        self._verbs.task("Ask the provider about its prices, and Finance about the budget", Role.FINANCE)
-        self._verbs.task("Let heavy tasks run as batch, off-peak or on a cheaper model, where evals show parity", Role.AI_ML_LEAD)
+    async def dearer(self, found: Found) -> None:
+        """Nobody runs away: nobody is clamped. Heavy work waits for cheaper hours, or goes to a cheaper model where evals show parity (M5)."""
+        verbs, route = self._verbs, self._verbs.service
+        verbs.task("Ask the provider about its prices, and say what of the budget they may take", Role.FINANCE)
+        await verbs.impose(
+            OFF_PEAK, BatchTimes.order(BatchOf(route=route), BatchTime(when="off_peak"), why=found.name), facts=found.evidence
+        )
+        offers = await verbs.look(ReleaseHistory.offers, OffersOf(route=route))
+        equal = (
+            [one for one in offers.offers if one.parity >= verbs.policy.limits.parity and one.price_ratio < 1 and one.permitted]
+            if offers
+            else []
+        )
+        if not equal:
+            verbs.note("no cheaper model shows parity in its evals for tenants that permit it: everybody stays with the usual one")
+            return
+        best = min(equal, key=lambda one: (one.price_ratio, one.model))
+        said = f"{best.model}: parity {best.parity:.0%}, price ×{best.price_ratio:g}, {len(best.permitted)} tenants permit it"
+        await verbs.impose(CHEAPER, cheaper(route, best.permitted, best.model), facts=(*found.evidence, said), silence=Silence.SKIP)
 
     async def clamp_everything(self, reading: SpendReading) -> None:
         """Everybody's limit, when nothing else is left and the loss would be beyond what was set beforehand (M6)."""

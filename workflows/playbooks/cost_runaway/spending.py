@@ -119,7 +119,7 @@ class ServiceSpending:
         if found.key is not None:
             await remedies.stolen(found, found.key)
         elif found.offender is None:
-            remedies.dearer()
+            await remedies.dearer(found)
         else:
             scope = self._scopes(found)[min(self._tried.get(found.name, 0), self._ways(found) - 1)]
             self._clamped.setdefault(found.name, []).extend(await remedies.clamp(found, scope, seen.reading))

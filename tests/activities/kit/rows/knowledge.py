@@ -33,15 +33,19 @@ from tests.activities.kit.stage import Stage
 BILLING = "billing"
 
 
-def made(kind: Callable[[Retriever, AppPlane], Any]) -> Callable[[Stage, LandingClock], Any]:
-    return lambda played, clock: kind(Retriever(played.client("/retriever")), AppPlane(played.client("/app")))
+def made(kind: Callable[[Retriever, AppPlane, LandingClock], Any]) -> Callable[[Stage, LandingClock], Any]:
+    return lambda played, clock: kind(Retriever(played.client("/retriever")), AppPlane(played.client("/app")), clock)
 
 
 def aliases(played: Stage, clock: LandingClock) -> Aliases:
     """With two indexes beside the one in use."""
     domain = played.world.state.part(Knowledge).domains[BILLING]
     domain.builds |= {name: Build(name, 0.0, dict(domain.live.texts)) for name in ("billing-2", "billing-3")}
-    return Aliases(Retriever(played.client("/retriever")), AppPlane(played.client("/app")))
+    return Aliases(Retriever(played.client("/retriever")), AppPlane(played.client("/app")), clock)
+
+
+def cached_answers(played: Stage, clock: LandingClock) -> CachedAnswerSettings:
+    return CachedAnswerSettings(Retriever(played.client("/retriever")), AppPlane(played.client("/app")))
 
 
 def cag(share: float) -> Cag:
@@ -72,7 +76,7 @@ KNOWLEDGE = {
         aliases, AliasOf(domain=BILLING), Alias(index="billing-2", golden=1.0), Alias(index="billing-3", golden=1.0), "retriever.alias.put"
     ),
     "cached answers of a route": Practised(
-        made(CachedAnswerSettings), CachedAnswersOf(route="chat"), CachedAnswers(on=True, max_age_seconds=3600),
+        cached_answers, CachedAnswersOf(route="chat"), CachedAnswers(on=True, max_age_seconds=3600),
         CachedAnswers(on=True, max_age_seconds=60), "retriever.cached_answers.put",
     ),
 }  # fmt: skip

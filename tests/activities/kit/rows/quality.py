@@ -12,6 +12,7 @@ from activities.registry.choices import (
     Snapshots,
     cheaper,
 )
+from activities.registry.guard_chains import GuardChain, GuardChainOf, GuardChains
 from activities.registry.langfuse import Langfuse
 from activities.registry.mlflow import Mlflow
 from activities.registry.release_plane import ReleasePlane
@@ -64,7 +65,15 @@ def guardrails(played: Stage, clock: LandingClock) -> Guardrails:
     return Guardrails(GuardrailsApi(played.client("/guardrails")), app(played), plane(played))
 
 
+def guard_chains(played: Stage, clock: LandingClock) -> GuardChains:
+    return GuardChains(Mlflow(played.client("/mlflow")), plane(played), app(played))
+
+
 QUALITY = {
+    "guard chain": Practised(
+        guard_chains, GuardChainOf(route="chat"), GuardChain(version=2), GuardChain(version=1), "mlflow.alias.set", "mlflow.alias.get",
+        fenced=False, author="somebody",
+    ),
     "triple in mlflow": Practised(
         in_mlflow, TripleOf(route="chat"), BEFORE, OLDER, "mlflow.alias.set", "mlflow.alias.get", fenced=False, author="somebody"
     ),

@@ -1,0 +1,1 @@
+"""The stories of §2.7, model drift and quality regression."""
