@@ -1,8 +1,7 @@
 """Every mutant there is."""
 
-from tests.mutants.attacks import ATTACKS
 from tests.mutants.guards import GUARDS
-from tests.mutants.kept import KEPT
+from tests.mutants.kept import ATTACKS, KEPT
 from tests.mutants.knowledge import KNOWLEDGE
 from tests.mutants.measures import LIFTED
 from tests.mutants.mutant import Mutant
