@@ -80,6 +80,15 @@ SCENARIOS = {
         deeds=(Deed(path="agent-troubles", given={"kind": "loop", "factor": 12.0, "for_seconds": 3600}),),
         paces=SLOWLY,
     ),
+    "model_drift": Scenario(
+        story="A prompt is published that spoils the answers in one language, and the provider moves its model, which answers long questions worse. "
+        "The first rollback cures half of the slices.",
+        deeds=(
+            Deed(path="quality/publishes", given={"part": "prompt", "spoils": {"language": "de"}, "rate": 0.8}),
+            Deed(path="quality/moves", given={"spoils": {"context": "long"}, "rate": 0.8}),
+        ),
+        paces=SLOWLY,
+    ),
     "prompt_injection": Scenario(
         story="A letter in a tenant's mail gives orders. Two agents obey: they open tickets, and fetch an address outside.",
         deeds=(
@@ -88,15 +97,6 @@ SCENARIOS = {
                 path="injection-fixes", given={"validates": True}, when=Phase.RECOVERY,
                 story="the team patches the tools: they check where their arguments come from",
             ),
-        ),
-        paces=SLOWLY,
-    ),
-    "model_drift": Scenario(
-        story="A prompt is published that spoils the answers in one language, and the provider moves its model, which answers long questions worse. "
-        "The first rollback cures half of the slices.",
-        deeds=(
-            Deed(path="quality/publishes", given={"part": "prompt", "spoils": {"language": "de"}, "rate": 0.8}),
-            Deed(path="quality/moves", given={"spoils": {"context": "long"}, "rate": 0.8}),
         ),
         paces=SLOWLY,
     ),

@@ -157,15 +157,6 @@ async def stolen_key(stage: Drill) -> RunningIncident:
     return incident
 
 
-async def injected(stage: Drill) -> RunningIncident:
-    """A letter gives orders, agents obey, data leaves; it is contained, undone, repaired, and the sessions go on."""
-    with stage.settings.organisation.open("a") as organisation:
-        organisation.write(OTHERS + '[policy.prompt_injection]\nmonitored = "PT10M"\nhelped_within = "PT6M"\n')
-    incident = await injection.reached(stage, "reversible", "outbound")
-    await injection.ends(incident)
-    return incident
-
-
 async def triple_rolled_back(stage: Drill) -> RunningIncident:
     """A prompt spoils one language, and the provider has moved its model: the triple is rolled back, the model pinned. Watched for an hour."""
     with stage.settings.organisation.open("a") as organisation:
@@ -179,6 +170,15 @@ async def triple_rolled_back(stage: Drill) -> RunningIncident:
     await stage.env.sleep(timedelta(seconds=900))
     incident = await stage.declare("ModelDrift", service="chat")
     await incident.ends()
+    return incident
+
+
+async def injected(stage: Drill) -> RunningIncident:
+    """A letter gives orders, agents obey, data leaves; it is contained, undone, repaired, and the sessions go on."""
+    with stage.settings.organisation.open("a") as organisation:
+        organisation.write(OTHERS + '[policy.prompt_injection]\nmonitored = "PT10M"\nhelped_within = "PT6M"\n')
+    incident = await injection.reached(stage, "reversible", "outbound")
+    await injection.ends(incident)
     return incident
 
 

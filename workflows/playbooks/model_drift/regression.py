@@ -186,8 +186,9 @@ class Regression:
                 verbs.note(f"not ruled out: {playbook.replace('_', ' ')}; nobody can say how the {curve} of {self.route} is", "unknown")
 
     def from_here(self, at: datetime) -> None:
-        """A remedy was applied: only answers since then are looked at."""
+        """A remedy was applied: only answers since then are looked at, and what was evaluated before says nothing any more."""
         self.since = at
+        self.found.scores.clear()
 
     def _judge(self, found: Findings, reading: CurveReading | None) -> None:
         verbs, numbers, seen = self._verbs, self._numbers, found.answers

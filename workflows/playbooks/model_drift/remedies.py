@@ -135,6 +135,8 @@ class Remedies:
         Where none passes because something else is wrong too: the newest of those that are surely better than what serves.
         """
         verbs, drift, drop = self._verbs, self._drift, self._numbers.eval_drop
+        if not drift.found.known(options[0]):
+            await drift.evaluate(options[0])
         if not drift.failing(options[0]):
             return options[:1] if verbs.rehearsing else options
         verbs.note(f"{options[0]} fails its evals too: {'; '.join(map(str, drift.failing(options[0])))}; older ones are looked at")
