@@ -1,7 +1,7 @@
 """Every mutant there is."""
 
 from tests.mutants.guards import GUARDS
-from tests.mutants.kept import KEPT
+from tests.mutants.kept import ATTACKS, KEPT
 from tests.mutants.knowledge import KNOWLEDGE
 from tests.mutants.measures import LIFTED
 from tests.mutants.mutant import Mutant
@@ -11,4 +11,4 @@ from tests.mutants.spending import SPENT
 from tests.mutants.tasks import TASKS
 from tests.mutants.waiting import WAITED
 
-MUTANTS: tuple[Mutant, ...] = (*GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *QUALITY, *RECORD, *SPENT, *TASKS, *WAITED)
+MUTANTS: tuple[Mutant, ...] = (*ATTACKS, *GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *QUALITY, *RECORD, *SPENT, *TASKS, *WAITED)

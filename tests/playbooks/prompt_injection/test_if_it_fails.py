@@ -77,6 +77,7 @@ async def test_a_memory_of_another_agent_fires_it_again_and_tools_are_stopped_ev
         incident = await reached(stage, "reversible", spreads_to=other, seconds=45)
         await incident.hears("Look through memory by hand: it is not excluded")
         await control(stage, "stores", store="memory", readable=True)
+        await ends(incident, {"for everybody": ""}, until_told="for everybody?")
         question = await incident.question("for everybody?")
         assert {role.value for role in question.roles} >= {"security_lead"}
         await ends(incident, until=Phase.RECOVERY)

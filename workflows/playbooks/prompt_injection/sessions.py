@@ -85,6 +85,8 @@ class Sessions:
         async def exported() -> str:
             order = ExportSession(incident_id=self._verbs.incident_id, session=session)
             kept = await self._verbs.look(SessionExports.export, order)
+            if kept and not kept.assumed:
+                self._verbs.note(kept.summary, "evidence hold")
             return str(kept.after.get("sha256", "")) if kept else ""
 
         return self._begin(f"the export of {session}", exported())
