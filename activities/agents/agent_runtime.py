@@ -40,6 +40,15 @@ class AgentRuntime(RestClient):
         said: Json = (await self._http.write(call, "POST", "/v1/cancellations", json=body)).json()
         return said
 
+    async def undo(self, call: Call, tool_call: str, reason: str) -> None:
+        """Undo what one call of a tool did, in the system of its owner."""
+        await self._http.write(call, "POST", path("v1", "tool-calls", tool_call, "undo"), json={"key": call.key, "reason": reason})
+
+    async def replay(self, call: Call, session: str) -> Json:
+        """Replay the attack that was captured in a session, in the sandbox."""
+        said: Json = (await self._http.write(call, "POST", "/v1/replays", json={"key": call.key, "session": session})).json()
+        return said
+
 
 class RuntimeLook(RestLook):
     base, token = BASE, TOKEN

@@ -161,7 +161,12 @@ class ToolBlocks(
 BLOCKED = ToolBlocks.measure("tool blocked")
 
 
+PLATFORM = "all"  # the profile that holds for every tenant, beside its own
+
+
 class ProfileOf(RuntimeResource, path="tenants/{tenant}/profile", called="the agent profile of {tenant}"):
+    """The profile of one tenant; `all`: of every tenant."""
+
     tenant: str
 
 
@@ -199,9 +204,14 @@ class Profile(SettingValue):
         return self.model_copy(update={**told, "allow": tuple(sorted(allow)), "deny": tuple(sorted({*self.deny, *other.deny}))})
 
 
+def _profile_risk(order: Change[ProfileOf, Profile] | Restore[ProfileOf, Profile], limits: Limits) -> Risk:
+    """A whole tenant works otherwise than usual; all of them is for two people (A.3 M6)."""
+    return Risk.C3 if order.of.tenant == PLATFORM and isinstance(order, Change) else Risk.C2
+
+
 class Profiles(
-    RestSetting[ProfileOf, Profile], read="agents.profile", change="agents.hold_strictly", restore="agents.loosen", risk=Risk.C1,
-    asks=(Role.AI_ML_LEAD, Role.SECURITY_LEAD),
+    RestSetting[ProfileOf, Profile], read="agents.profile", change="agents.hold_strictly", restore="agents.loosen", risk=_profile_risk,
+    asks=(Role.SECURITY_LEAD, Role.INCIDENT_COMMANDER, Role.AI_ML_LEAD), contains=True,
 ):  # fmt: skip
     """Profiles of tenants, proven by a tool that a session is refused."""
 
@@ -211,7 +221,8 @@ class Profiles(
     async def shown(self, call: Call, of: ProfileOf, value: Profile) -> str:
         if not value.deny:
             return ""
-        sessions = (await self.rest.get(call, "/v1/sessions", tenant=of.tenant))["sessions"]
+        whose = {} if of.tenant == PLATFORM else {"tenant": of.tenant}
+        sessions = (await self.rest.get(call, "/v1/sessions", **whose))["sessions"]
         open_ = next((one["id"] for one in sessions if not (one["quarantined"] or one["revoked"])), None)
         if open_ is None:
             return "no session is open that could show it"

@@ -5,7 +5,7 @@ from typing import Any
 
 from activities.action import Call, System, Value, action
 from activities.agents.agent_runtime import AgentRuntime, RuntimeLook
-from activities.organisation.numbers import LoopNumbers
+from activities.organisation.numbers import LoopNumbers, PromptInjection
 
 
 class RunsOf(RuntimeLook, target="agents/runs", effect="list the runs of {whose}", path="runs", asks=("tenant", "agent", "state", "under")):
@@ -115,7 +115,7 @@ class SessionsOf(
 
 
 class Session(Value):
-    """A session, without what was said in it. `user` is a hash."""
+    """A session, without what was said in it. `user` is a hash. `score`: the highest that the guardrails gave a text in it, by which `rule`."""
 
     id: str
     tenant: str
@@ -125,6 +125,13 @@ class Session(Value):
     quarantined: bool
     revoked: bool
     traces: tuple[str, ...]
+    score: float = 0.0
+    rule: str = ""
+    trips: int = 0
+
+    def suspicious(self, numbers: PromptInjection) -> bool:
+        """One text of which the guardrails are sure, or several suspicions."""
+        return self.score >= numbers.sure_score or (self.score >= numbers.suspect_score and self.trips >= numbers.suspect_times)
 
 
 class SessionList(Value):

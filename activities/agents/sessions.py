@@ -12,6 +12,7 @@ from activities.kit.setting.write import SOON
 from activities.usage.usage_meter import UsageMeter
 
 PROBE = "kb.search"  # a harmless tool, for seeing whether a session may call anything
+UNAUTHORISED = 401
 CALLED_JUST_NOW = timedelta(seconds=20)  # policy time before the meter's last count
 
 
@@ -54,6 +55,8 @@ class Quarantines(
 
     async def shown(self, call: Call, of: QuarantineOf, value: Quarantine) -> str:
         let_through, status = await self._runtime.let_through(call, of.session, PROBE)
+        if status == UNAUTHORISED and not value.quarantined:
+            return "what refuses it now is that its tokens are revoked: its user opens a new session"
         if let_through is value.quarantined:
             raise NotYet(f"accepted, but a tool call of {of} is {'let through' if let_through else 'refused'}", after=SOON)
         return f"a tool call of it is {'let through' if let_through else f'refused with {status}'}"

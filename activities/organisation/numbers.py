@@ -327,6 +327,36 @@ class CachePoisoning(Value):
     resting: timedelta = minutes(1)  # between two things that are put back
 
 
+class PromptInjection(Value):
+    """The numbers of playbook 2.3 (spec §9.3)."""
+
+    suspect_score: Ratio = 0.7  # from here on the guardrails' word about a text is a suspicion
+    suspect_times: Some = 3  # so many suspicions in a session
+    sure_score: Ratio = 0.9  # one such is enough
+    vouched_for: Ratio = 0.5  # provenance: while the guardrails are down, what has less is suspicious
+    quarantine_within: timedelta = seconds(60)  # of looking: so long the export may go first, then the session is quarantined all the same
+    quarantine_latest: timedelta = seconds(120)  # later than that it never is
+    holds_within: timedelta = seconds(30)  # then a quarantine that does not hold is not waited for: the tokens are revoked
+    outbound_back: timedelta = timedelta(hours=24)  # how far outbound calls are looked at
+    platform_tenants: Some = 3  # so many tenants concerned: the strict profile is for everybody
+    many_items: Some = 100  # to keep out of retrieval; more are asked
+    variants: Some = 20  # of the attack, at least, that a fix must withstand
+    transformations: Some = 6  # at least, by which they are made
+    benign_margin: Ratio = 0.01  # more innocent requests refused than usual: the fix is not good
+    replay_again: timedelta = minutes(30)  # between two replays, where the first has shown that it is not repaired
+    replay_patience: timedelta = timedelta(hours=24)  # then people decide how to go on
+    helped_within: timedelta = minutes(5)  # so long what was done has to show in the curve
+    rounds: Some = 3  # of hunting and containing, before the tools are stopped everywhere
+    read_only_tools: tuple[str, ...] = (
+        "kb.search",
+        "crm.lookup",
+    )  # what stays allowed where it was probably nothing
+    review_within: timedelta = minutes(30)  # by when it is looked at
+    rendered_on: str = "chat"  # the surface that shows answers
+    monitored: timedelta = timedelta(hours=24)  # after a session was let go on
+    resting: timedelta = minutes(1)  # between two things that are put back
+
+
 class AlertIntake(Value):
     """The numbers of the alert receiver (`docs/alerts.md`)."""
 

@@ -22,6 +22,7 @@ from activities.organisation.numbers import (
     MitigationSettings,
     ModelDrift,
     ProductionOutage,
+    PromptInjection,
     ProviderOutage,
     RollBack,
     SeverityPolicy,
@@ -93,6 +94,7 @@ class Policy(Value):
     roll_back: RollBack = RollBack()
     cache_poisoning: CachePoisoning = CachePoisoning()
     slo: SloPolicy = SloPolicy()
+    prompt_injection: PromptInjection = PromptInjection()
     cost_runaway: CostRunaway = CostRunaway()
     loops: LoopNumbers = LoopNumbers()
     severity: SeverityPolicy = SeverityPolicy()

@@ -199,6 +199,7 @@ class Freshnesses(
 
 CAG_OFF = CagShares.measure("cache off")
 COALESCED = Coalescings.measure("coalesced")
+BUMPED = Namespaces.measure("namespace bumped", own_end=True)
 WITHDRAWN = Servings.measure("served otherwise")
 FRESHENED = Freshnesses.measure("fresher")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from practice.agents.runtime import Run
 
@@ -60,6 +60,16 @@ class Budgets:
     keys: dict[str, Key] = field(default_factory=dict)
     psu_used: dict[str, float] = field(default_factory=dict, compare=False)  # since midnight: it depends on the hour
     day: int = field(default=0, compare=False)
+
+    def imposed(self) -> dict[str, object]:
+        """What holds something back: a recovery puts it back as it was."""
+        limits = {
+            f"{scope}/{name}": asdict(limit) for scope, named in self.limits.items() for name, limit in named.items() if limit != Limit()
+        }
+        return {
+            "limits": limits,
+            "quotas": {key.name: key.tokens_per_minute for key in self.keys.values() if key.tokens_per_minute is not None},
+        }
 
     def limit(self, scope: str, name: str) -> Limit:
         return self.limits[scope].get(name) or Limit()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 LIVE = ("running", "cancelling")
+PLATFORM = "all"  # the profile that holds for every tenant, beside its own
 REPEATED = ("crm.lookup", "a41f09c2")  # the tool and the hash of the arguments that a loop calls again and again
 
 
@@ -163,6 +164,14 @@ class Runtime:
     stolen: dict[str, float] = field(default_factory=dict)  # key → tokens per minute that others use it for
     users: dict[str, float] = field(default_factory=dict)  # tenant → factor of its usual active users
     counted: int = 0
+
+    def imposed(self) -> dict[str, object]:
+        """What is held back of agents: a recovery puts it back as it was."""
+        return {
+            "schedules": sorted(name for name, paused in self.paused_schedules.items() if paused), "tools": dict(self.blocked_tools),
+            "profiles": sorted(name for name, profile in self.profiles.items() if profile != Profile()),
+            "paused runs": sorted(run.trace for run in self.runs.values() if run.state == "paused"),
+        }  # fmt: skip
 
     def number(self) -> int:
         self.counted += 1

@@ -7,7 +7,7 @@ of it. And what the index in use holds (`Build.texts`), which answers quote.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 TRUSTED = 0.5  # a document whose provenance is worth less should not be cited
@@ -201,3 +201,10 @@ class Knowledge:
     untraced: bool = False  # nobody has kept who was answered what
     no_archive: bool = False  # nobody has kept what the origin said before
     recent: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # the latest answers of each domain, as they were judged
+
+    def imposed(self) -> dict[str, object]:
+        """How domains are served otherwise than usual: a recovery puts it back as it was. What is kept out of answers is not in it."""
+        usual = (Cag(), Coalescing(), Serving(), Freshness())
+        served = {name: (one.cag, one.coalescing, one.serving, one.freshness) for name, one in self.domains.items()}
+        changed = {f"domain {name}": [asdict(part) for part in parts] for name, parts in served.items() if parts != usual}
+        return {**changed, **({"cached answers": True} if self.fallback.on else {})}

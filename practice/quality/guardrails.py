@@ -33,6 +33,10 @@ class Posture:
     high_risk_tools: str = "open"
     banner: bool = False
 
+    def imposed(self) -> dict[str, object]:
+        """How they are held: a recovery puts it back as it was."""
+        return {"guardrails": [self.strictness, self.high_risk_tools, self.banner]} if self != Posture() else {}
+
 
 @dataclass(frozen=True)
 class Found:

@@ -138,6 +138,10 @@ class Registry:
     cleared_for: dict[str, int] = field(default_factory=dict)  # key of whoever cleared them → the generation that came of it
     served: Triple | None = None  # at the last step
 
+    def imposed(self) -> dict[str, object]:
+        """What is held back or chosen otherwise than usual: a recovery puts it back as it was."""
+        return {"publishing": [self.publishing.publishes, self.publishing.rollouts], "batch": self.batch.when, "models": dict(self.models)}
+
     @property
     def serving(self) -> Triple:
         """What new sessions get, the rollout aside."""

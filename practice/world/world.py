@@ -137,6 +137,7 @@ class World:
             "fleet": {**asdict(state.fleet), "faults": [{**asdict(fault), "active": fault.active(now)} for fault in state.fleet.faults]},
             "rulesets": {name: [asdict(rule) for rule in repository.rulesets.values()] for name, repository in state.repositories.items()},
             "blind": state.blind,
+            "imposed": {key: value for part in state.parts.values() if hasattr(part, "imposed") for key, value in part.imposed().items()},
             "injected_faults": self.injected_faults.as_json(),
         }  # fmt: skip
 

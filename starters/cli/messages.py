@@ -19,7 +19,7 @@ from starters.screens.text import CliError, typed
 from workflows.status import imposed_by
 
 ABOUT = ("hypothesis", "impact", "scope")
-PROCEDURES = ("roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain", "call-in", "undo")
+PROCEDURES = ("roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain", "invalidate", "call-in", "undo")
 TASKS = ("flush-cache", "purge-queue", "clamp-all", "revoke-all-sessions", "rotate-secret")
 ANSWERS = {
     "approve": "Say yes to a question.",

@@ -87,6 +87,18 @@ SCENARIOS = {
             Deed(path="quality/publishes", given={"part": "prompt", "spoils": {"language": "de"}, "rate": 0.8}),
             Deed(path="quality/moves", given={"spoils": {"context": "long"}, "rate": 0.8}),
         ),
+        paces=SLOWLY,
+    ),
+    "prompt_injection": Scenario(
+        story="A letter in a tenant's mail gives orders. Two agents obey: they open tickets, and fetch an address outside.",
+        deeds=(
+            Deed(path="injections", given={"store": "mail", "deeds": ["reversible", "outbound"]}),
+            Deed(
+                path="injection-fixes", given={"validates": True}, when=Phase.RECOVERY,
+                story="the team patches the tools: they check where their arguments come from",
+            ),
+        ),
+        paces=SLOWLY,
     ),
     "production_outage": Scenario(
         story="A new revision of {first} fails four of ten requests in both regions. A minute before, somebody else changed something innocent.",
@@ -105,6 +117,7 @@ SCENARIOS = {
         "The cache is a real Valkey.",
         deeds=(Deed(path="knowledge-faults", given={"kind": "poisoned", "domain": "billing"}),),
         values={"How many of": 50, "Was it restarted": "restarted"},
+        paces=SLOWLY,
     ),
 }  # fmt: skip
 

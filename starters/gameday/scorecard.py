@@ -29,6 +29,7 @@ Json = dict[str, Any]
 # have keys of their own (their Message-IDs).
 OUR_OWN = frozenset({"evidence", "freezes", "caches", "mail"})
 LEASES = "llm.routes.lease"  # renewing a lease is no change of the world
+KNOWLEDGE = ("cag", "coalescing", "serving", "freshness")  # a new index and a new namespace stay, and so does a quarantine
 SLO = 0.999
 FOUR_WEEKS = timedelta(days=28)
 STEP = 15  # world seconds between two samples
@@ -119,7 +120,8 @@ def budget_burnt(practice: httpx.Client, service: str, end: datetime, lasted: ti
 
 
 def standing_of(world: Json) -> Json:
-    """What a recovery must put back: routes, modes, flags and the clients' policy; splits, weights, limits, gates and feeds of the services."""
+    """What a recovery must put back: routes, modes, flags and the clients' policy; splits, weights, limits, gates and feeds of the services;
+    what is held back of agents, answers and releases. What is sticky is not in it."""
     route = world["route"]
     weights = _shares(route["weights"])
     return {
@@ -127,7 +129,9 @@ def standing_of(world: Json) -> Json:
         "modes": {t: m for t, m in route["modes"].items() if m != "normal"}, "flags": world["flags"],
         "policy": {k: v for k, v in world["policy"].items() if k not in ("etag", "version")},
         "services": {name: _service(service) for name, service in world["fleet"]["services"].items()},
+        "imposed": world.get("imposed", {}),
         "feeds": {name: (feed["running"], feed["pinned"]) for name, feed in world["fleet"]["feeds"].items()},
+        "knowledge": {name: {part: of[part] for part in KNOWLEDGE} for name, of in world.get("knowledge", {}).items()},
         "rulesets": sorted(str(rule.get("name")) for rules in world.get("rulesets", {}).values() for rule in rules),
     }  # fmt: skip
 

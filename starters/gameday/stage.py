@@ -55,7 +55,7 @@ class Stage:
 
     def world(self) -> dict[str, Any]:
         seen: dict[str, Any] = self.practice.get("/practice/world").raise_for_status().json()
-        return seen
+        return seen | {"knowledge": self.practice.get("/practice/knowledge").raise_for_status().json()["domains"]}
 
     def effects(self) -> list[dict[str, Any]]:
         """What really happened at the targets."""

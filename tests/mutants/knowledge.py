@@ -61,8 +61,8 @@ KNOWLEDGE = (
     Mutant(
         "a judge model alone closes it",
         RECOVERY,
-        "if right is not None and right < self._numbers.people_agree * n:",
-        "if right is not None and right < 0:",
+        "if right < self._numbers.people_agree * n:",
+        "if right < 0:",
         (PEOPLE + "test_a_judge_model_alone_does_not_close_it",),
     ),
     Mutant(

@@ -5,6 +5,7 @@ from typing import Any
 
 from practice.agents.budgets import Budgets
 from practice.agents.runtime import Runtime
+from practice.injection.attacks import PAYLOAD, Read, ToolCall, injections
 from practice.knowledge.library import Build, Knowledge
 from practice.world.stage import Stage
 
@@ -82,6 +83,7 @@ async def agents(stage: Stage) -> dict[str, Example]:
         "agents.cancellations.start": Example(
             "POST", "/agents/v1/cancellations", {"trace": run.trace, "key": "k", "grace_seconds": 30, "reason": "r"}
         ),
+        **(await attacked(stage, session)),
         "litellm.key.update": Example("POST", "/litellm/key/update", {"key": key, "tpm_limit": 5}),
         "litellm.team.update": Example("POST", "/litellm/team/update", {"team_id": team, "tpm_limit": 5}),
         "litellm.key.block": Example("POST", "/litellm/key/block", {"key": other_key}),
@@ -89,6 +91,21 @@ async def agents(stage: Stage) -> dict[str, Example]:
         "litellm.key.unblock": Example("POST", "/litellm/key/unblock", {"key": key}),
         "litellm.team.unblock": Example("POST", "/litellm/team/unblock", {"team_id": team}),
     }  # fmt: skip
+
+
+async def attacked(stage: Stage, session: str) -> dict[str, Example]:
+    """Undoing what a session did, replaying what it read, and keeping a document out."""
+    trace, at = injections(stage.world.state).trace(session), stage.world.clock.now()
+    trace.read.append(Read("mail", "mail-1", "0" * 64, "", 0.2, 0.9, PAYLOAD))
+    trace.calls.append(ToolCall("tc-1", session, "t", "tickets.create", "a", True, False, at))
+    etag = (await stage.must("GET", "/search/v1/stores/mail/quarantine"))["etag"]
+    return {
+        "agents.tool_calls.undo": Example("POST", "/agents/v1/tool-calls/tc-1/undo", {"key": "k", "reason": "r"}),
+        "agents.replays.start": Example("POST", "/agents/v1/replays", {"key": "k", "session": session}),
+        "search.quarantine.put": Example(
+            "PUT", "/search/v1/stores/mail/quarantine", {"epoch": 1, "documents": ["mail-1"], "from_tools": []}, {"If_Match": etag}
+        ),
+    }
 
 
 async def knowledge(stage: Stage) -> dict[str, Example]:

@@ -18,6 +18,7 @@ from temporalio.worker import Replayer
 
 from tests.playbooks.cache_poisoning.poisoned import ends
 from tests.playbooks.cost_runaway.runaway import control, declared, mended, runs_away
+from tests.playbooks.prompt_injection import attacked as injection
 from tests.stage.drill import Drill, drill
 from tests.stage.organisation import OTHERS
 from tests.stage.outages import makes, passes
@@ -172,6 +173,15 @@ async def triple_rolled_back(stage: Drill) -> RunningIncident:
     return incident
 
 
+async def injected(stage: Drill) -> RunningIncident:
+    """A letter gives orders, agents obey, data leaves; it is contained, undone, repaired, and the sessions go on."""
+    with stage.settings.organisation.open("a") as organisation:
+        organisation.write(OTHERS + '[policy.prompt_injection]\nmonitored = "PT10M"\nhelped_within = "PT6M"\n')
+    incident = await injection.reached(stage, "reversible", "outbound")
+    await injection.ends(incident)
+    return incident
+
+
 SCENES: dict[str, Callable[[Drill], Awaitable[RunningIncident]]] = {
     "llm_provider_outage-resolved": resolved,
     "llm_provider_outage-stood-down": declined,
@@ -184,6 +194,7 @@ SCENES: dict[str, Callable[[Drill], Awaitable[RunningIncident]]] = {
     "cache_poisoning-stood-down": cache_left,
     "cost_runaway-resolved": ran_away,
     "cost_runaway-stolen-key": stolen_key,
+    "prompt_injection-resolved": injected,
     "triage-answered": triaged,
 }
 

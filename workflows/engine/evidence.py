@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from activities.action import Order, Value
+from activities.agents.seen import SessionList
 from activities.edge.health import HealthMap
 from activities.metrics.curves import CurveReading
 from activities.metrics.onset import Onset
@@ -141,6 +142,10 @@ def judged(order: Order, answer: object, policy: Policy, at: datetime) -> Iterat
             yield TriggerEvidence(of=f"service/{of.service}", says="; ".join(answer.why_unsafe()), shows=unsafe, at=at)
         case CurveReading(), _ if answer.ill or answer.well:
             yield TriggerEvidence(of=f"curve/{answer.curve}/{answer.service}", says=answer.in_words, shows=bool(answer.ill), at=answer.at)
+        case SessionList(), _:
+            for one in answer.sessions:
+                says = f"the guardrails gave a text in it {one.score:g} ({one.rule})"
+                yield TriggerEvidence(of=f"session/{one.id}", says=says, shows=one.suspicious(policy.prompt_injection), at=at)
         case Calls(), _:
             for name in dict.fromkeys(line.provider for line in answer.lines):
                 if (n := answer.n(name)) >= provider.least_calls:

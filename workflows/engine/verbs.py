@@ -271,6 +271,12 @@ class Verbs:
         self._announcer.say(f"Task {task.number} for {owner.title}: {text}. When it is done: `{done}`")
         return task
 
+    def restrict(self, why: str) -> None:
+        """From now on only those who need to know read of it. A card with `code_named` is needed: an id cannot be changed later."""
+        if not self.state.restricted:
+            self.state.restricted = True
+            self.state.note("restricted", why)
+
     def evidence_about(self, what: str) -> None:
         """What must be seen to be ill before automation changes anything alone, where it is not the service itself. One of several is enough."""
         self.state.evidence_about = tuple(dict.fromkeys((*self.state.evidence_about, what)))

@@ -34,10 +34,11 @@ from workflows.first_minutes.freezes import ServiceFreezes
 from workflows.people.background import begun, stopped
 from workflows.people.messages import Message
 from workflows.people.questions import PROPOSER
+from workflows.procedures.invalidation import entries_of, invalidate
 from workflows.procedures.rollback import Rollback
 from workflows.procedures.seed_words import seed_changes
 
-NAMED = ("set", "roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain", "call-in", "undo")
+NAMED = ("set", "roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain", "invalidate", "call-in", "undo")
 
 
 class ByHandOnly(Value):
@@ -144,6 +145,8 @@ class Procedures:
             raise NotAccepted("say which region: --region eu-west")
         if asked.procedure == "call-in" and (named := asked.fields.get("playbook", "")) not in SEED:
             raise NotAccepted(f"there is no playbook {named!r}{meant(named, SEED)}: say playbook=NAME, one of {', '.join(SEED)}")
+        if asked.procedure == "invalidate":
+            entries_of(asked.fields)
         if asked.procedure == "limit" and (asked.rps is None or asked.rps <= 0):
             raise NotAccepted("say how many requests a second are let in: --rps 10")
         if asked.procedure == "undo":
@@ -153,7 +156,11 @@ class Procedures:
         what = (
             str(self._setting(wanted).of)
             if asked.procedure in measures()
-            else seed or asked.flag or asked.fields.get("step") or wanted.service
+            else seed
+            or (str(entries_of(asked.fields)) if asked.procedure == "invalidate" else "")
+            or asked.flag
+            or asked.fields.get("step")
+            or wanted.service
         )
         why = f": {asked.reason}" if asked.reason else ""
         self._verbs.note(f"{asked.procedure} {what}{why}", "procedure", by=asked.by)
@@ -209,6 +216,8 @@ class Procedures:
                 except ValueError as nobody:
                     raise HandOver(str(nobody)) from None
                 await self._impose(DRAINED, order, asked)
+            case "invalidate":
+                await invalidate(verbs, entries_of(asked.fields), why, asked.by)
             case "call-in":
                 await verbs.call_in(asked.fields["playbook"], why)
             case "undo":

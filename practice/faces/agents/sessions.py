@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from practice.agents.runtime import REPEATED, Session
+from dataclasses import asdict
+
+from practice.agents.runtime import PLATFORM, REPEATED, Profile, Session
 from practice.faces.agents.base import FACE, runtime_of, session_of
 from practice.http.face import Ask, Call, Query, Reply, RouteModels, Shown
 from practice.http.own_api import problem
 from practice.http.resource import Resource
+from practice.injection.attacks import Trace, injections
 from practice.world.state import JSON
 
 
 class SessionShown(Shown):
-    """A session. `user` is a hash; what was said in it is in its export only."""
+    """A session. `user` is a hash; what was said in it is in its export only. `score`: the highest that the guardrails gave a text in it."""
 
     id: str
     tenant: str
@@ -21,6 +24,9 @@ class SessionShown(Shown):
     quarantined: bool
     revoked: bool
     traces: list[str]
+    score: float
+    rule: str
+    trips: int
 
 
 class Sessions(Shown):
@@ -33,17 +39,26 @@ class WhichSessions(Query):
 
 
 class SessionExport(Shown):
-    """Everything in a session: its turns, and the runs that worked in it."""
+    """Everything in a session: its turns, the runs that worked in it, what it read, what its tools did, what it has remembered, what the
+    guardrails said. The last four are null where no trace of it was kept."""
 
     session: SessionShown
     turns: list[str]
     runs: list[dict[str, object]]
+    retrieved: list[dict[str, object]] | None
+    tool_calls: list[dict[str, object]] | None
+    memory_writes: list[dict[str, object]] | None
+    guardrail: list[dict[str, object]] | None
+    versions: dict[str, str]
 
 
 def _row(call: Call, one: Session) -> JSON:
     traces = [run.trace for run in runtime_of(call).runs.values() if run.session == one.id]
     shown = {name: getattr(one, name) for name in ("id", "tenant", "agent", "user", "quarantined", "revoked")}
-    return {**shown, "opened_at": call.world.clock.stamp(one.opened), "traces": traces}
+    trips = injections(call.state).traces.get(one.id, Trace()).trips
+    worst = max(trips, key=lambda trip: trip.score, default=None)
+    judged = {"score": worst.score if worst else 0.0, "rule": worst.rule if worst else "", "trips": len(trips)}
+    return {**shown, "opened_at": call.world.clock.stamp(one.opened), "traces": traces, **judged}
 
 
 @FACE.reads("sessions.list", "/agents/v1/sessions", models=RouteModels(query=WhichSessions, shows=Sessions))
@@ -68,7 +83,23 @@ def export(call: Call) -> Reply:
         {"trace": run.trace, "state": run.state, "steps": run.steps, "tools": [REPEATED[0]] * bool(run.repeats), "checkpoint": run.checkpoint}
         for run in runtime_of(call).runs.values() if run.session == one.id
     ]  # fmt: skip
-    return Reply({"session": _row(call, one), "turns": one.turns, "runs": runs})
+    serves = call.state.providers[next(iter(call.state.route.weights))].model
+    versions = {"model": serves, "prompt": "assistant-7", "guard": "chain-3"}
+    return Reply({"session": _row(call, one), "turns": one.turns, "runs": runs, **_traced(call, one.id), "versions": versions})
+
+
+def _traced(call: Call, session: str) -> JSON:
+    """What is known of it beside its turns; nothing at all where no traces are kept."""
+    there, stamp = injections(call.state), call.world.clock.stamp
+    if not there.kept:
+        return dict.fromkeys(("retrieved", "tool_calls", "memory_writes", "guardrail"))
+    trace = there.traces.get(session, Trace())
+    return {
+        "retrieved": [asdict(one) for one in trace.read],
+        "tool_calls": [{**asdict(one), "at": stamp(one.at)} for one in trace.calls],
+        "memory_writes": [{"store": store, "document": document} for store, document in trace.writes],
+        "guardrail": [{**asdict(one), "at": stamp(one.at)} for one in trace.trips],
+    }
 
 
 class Quarantining(Ask):
@@ -134,6 +165,6 @@ def try_tool(call: Call) -> Reply:
         return problem(401, "unauthorized", "the session's tokens are revoked")
     if one.quarantined:
         return problem(403, "quarantined", f"session {one.id} is quarantined")
-    if runtime_of(call).blocked(tool, one.tenant):
+    if runtime_of(call).blocked(tool, one.tenant) or runtime_of(call).profiles.get(PLATFORM, Profile()).refuses(tool):
         return problem(403, "tool_blocked", f"{tool} is blocked for {one.tenant}")
     return Reply({"allowed": True})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from practice.agents.runtime import Profile
+from practice.agents.runtime import PLATFORM, Profile
 from practice.faces.agents.base import FACE, runtime_of
 from practice.http.face import Ask, Call, Reply, RouteModels, Shown
 from practice.http.resource import Resource
@@ -107,14 +107,14 @@ class Strictness(Ask):
 
 
 def _profile(call: Call) -> Strictness:
-    if call.path["tenant"] not in call.state.tenants:
+    if call.path["tenant"] not in (*call.state.tenants, PLATFORM):
         raise call.refuse(404, f"there is no tenant {call.path['tenant']}")
     found = runtime_of(call).profiles.get(call.path["tenant"], Profile())
     return Strictness(strict=found.strict, schema_validated=found.schema_validated, allow=found.allow, deny=found.deny)
 
 
 def _set_profile(call: Call, wanted: Strictness) -> None:
-    """Hold a tenant's agents more strictly, or less."""
+    """Hold a tenant's agents more strictly, or less; those of every tenant where the name is `all`."""
     _profile(call)
     kept = Profile(**wanted.model_dump(include=set(Strictness.model_fields)))
     runtime_of(call).profiles[call.path["tenant"]] = replace(kept, allow=sorted(kept.allow), deny=sorted(kept.deny))

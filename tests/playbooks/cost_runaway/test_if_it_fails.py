@@ -96,3 +96,23 @@ async def test_litellm_limits_no_run_so_the_tenant_is_clamped(tmp_path: Path) ->
         await incident.is_in(Phase.RECOVERY)
         assert incident.done("budgets.clamp")[0].target == f"limits/tenant/{autonomous(stage).tenant}"
         assert await stage.wrote("litellm.team.update") and not await stage.wrote("policy.limits.put")
+
+
+async def test_a_quiet_day_changes_nothing_and_is_resolved_by_the_curve(tmp_path: Path) -> None:
+    """The alarm was a day's budget that is nearly used: nobody runs away."""
+    async with drill(tmp_path, policy=BRISK) as stage:
+        incident = await declared(stage)
+        await incident.hears("speaks for a runaway: nothing is changed")
+        status = await incident.ends()
+        assert status.resolved_at is not None and not await stage.wrote("policy.limits.put")
+        assert not [row for row in incident.book() if row.verb.startswith(("budgets.", "agents.", "provider_keys."))]
+
+
+async def test_run_and_agent_of_one_name_in_two_tenants_are_not_mixed_up(tmp_path: Path) -> None:
+    async with drill(tmp_path, policy=BRISK) as stage:
+        agent = autonomous(stage)
+        others = [one for one in runtime(stage).agents.values() if one.name == agent.name and one.id != agent.id]
+        incident = await runs_away(stage)
+        await incident.is_in(Phase.RECOVERY)
+        assert others and not any(one.id in row.target or one.tenant in row.target for one in others for row in incident.book())
+        assert all(run.state in ("running", "done") for one in others for run in runtime(stage).of(one.id))

@@ -48,17 +48,19 @@ class Recovery:
         """R1: a judge model alone never says that it is over. Raises `Relapse` when people say that it is not."""
         verbs, n, domain = self._verbs, self._numbers.people_judge, self._mending.domain
         task = verbs.task(f"Judge {n} answers about {domain} against their sources, by hand: hits of the cache and others", Role.AI_ML_LEAD)
-        while True:
+        if verbs.rehearsing:
+            return
+        right = None
+        while right is None:
             asks = f"How many of {n} answers about {domain} are right, as people judge them?"
             said = await verbs.ask(asks, roles=(Role.AI_ML_LEAD,), example=str(n - 1), about=task)
             if said is None:
                 verbs.hand_over(f"nobody has judged answers about {domain}, and a model alone does not decide that they are right")
-            right = _counted(said.value)
-            if verbs.rehearsing or (right is not None and 0 <= right <= n):
-                break
-            verbs.note(f"{said.value} is no number of {n} answers: asked again")
+            right = _counted(said.value, n)
+            if right is None:
+                verbs.note(f"{said.value} is no number of {n} answers: asked again")
         verbs.note(f"people found {right} of {n} answers right", "finding")
-        if right is not None and right < self._numbers.people_agree * n:
+        if right < self._numbers.people_agree * n:
             raise Relapse(f"people found only {right} of {n} answers about {domain} right, whatever a judge model says")
 
     async def keep_quarantine(self) -> None:
@@ -103,7 +105,7 @@ class Recovery:
             verbs.task(f"Correct what {count} customers were told about {domain}: the letter was not sent", Role.COMMS_LEAD)
 
 
-def _counted(value: object) -> int | None:
-    """A whole number, also where it was typed as text."""
+def _counted(value: object, most: int) -> int | None:
+    """A whole number up to so many, also where it was typed as text."""
     text = str(value).strip()
-    return int(text) if text.isdecimal() else None
+    return int(text) if text.isdecimal() and int(text) <= most else None

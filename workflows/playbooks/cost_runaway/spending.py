@@ -84,6 +84,8 @@ class ServiceSpending:
     async def contain(self, seen: Seen) -> None:
         """Act on one cause after the other, until the curve has come back. What did not help is said, and the next one is acted on."""
         verbs = self._verbs
+        if not seen.causes:
+            verbs.note("no agent, no key and no price speaks for a runaway: nothing is changed, and the curve is watched")
         while (found := self._next(seen)) is not None:
             await self._act(found, seen)
             if verbs.rehearsing:

@@ -25,6 +25,8 @@ from activities.budgets.policy_router import PolicyRouter
 from activities.budgets.quotas import KeyQuotas, ProviderKeys, Quota, QuotaOf
 from activities.metrics.prometheus import Prometheus
 from activities.organisation.numbers import MitigationSettings
+from activities.search.index import SearchIndex
+from activities.search.quarantine import KeptOut, StoreOf, StoreQuarantines
 from activities.usage.usage_meter import UsageMeter
 from tests.activities.kit.rows.practised import LandingClock, Practised
 from tests.activities.kit.stage import Stage
@@ -88,6 +90,10 @@ AGENTS = {
     "blocked tools": Practised(
         lambda played, clock: ToolBlocks(runtime(played)), ToolOf(tool="web.fetch"), ToolBlock(tenants=(TENANT,)),
         ToolBlock(tenants=("nimbus-media",)), "agents.tools.put",
+    ),
+    "documents kept out of retrieval": Practised(
+        lambda played, clock: StoreQuarantines(SearchIndex(played.client("/search"))), StoreOf(store="mail"), KeptOut(documents=("mail-1",)),
+        KeptOut(documents=("mail-2",)), "search.quarantine.put",
     ),
     "agent profiles": Practised(
         lambda played, clock: Profiles(runtime(played)), ProfileOf(tenant=TENANT), Profile(strict=True, deny=("mail.send",)),

@@ -6,9 +6,13 @@ from functools import partial
 from typing import Any
 
 from activities.action import Refused
+from activities.agents.agent_runtime import AgentRuntime
+from activities.agents.replays import AttackReplays, Replay
 from activities.evals.evals import Evals, RunSuite
 from activities.evals.mlflow_runs import MlflowRuns
 from activities.evals.runner import EvalsApi
+from practice.agents.runtime import Runtime
+from practice.injection.attacks import PAYLOAD, Read, injections
 from practice.quality.evals import Evals as Runs
 from tests.activities.kit.rows.practised import STATUS
 from tests.activities.kit.stage import FollowingClock, Stage, attempt, refused, stage, tried
@@ -55,6 +59,13 @@ def _runs(played: Stage) -> int:
     return len(played.world.state.part(Runs).runs)
 
 
+def _replay(played: Stage) -> Replay:
+    """Of a session that has read an attack."""
+    session = next(iter(played.world.state.part(Runtime).sessions))
+    injections(played.world.state).trace(session).read.append(Read("mail", "mail-1", "0" * 64, "", 0.2, 0.9, PAYLOAD))
+    return Replay(session=session)
+
+
 OPERATED = {
     "evals by our own contract": Operated(
         Evals.run, lambda played: Evals(EvalsApi(played.client("/evals")), FollowingClock()), _suite, "evals.runs.start", "evals.runs.one", _runs
@@ -62,6 +73,10 @@ OPERATED = {
     "evals in mlflow runs": Operated(
         Evals.run, lambda played: Evals(MlflowRuns(played.client("/mlflow"), "evals"), FollowingClock()), _suite, "mlflow.runs.create",
         "mlflow.runs.get", _runs,
+    ),
+    "replays of attacks": Operated(
+        AttackReplays.run, lambda played: AttackReplays(AgentRuntime(played.client("/agents"))), _replay, "agents.replays.start",
+        "agents.replays.get", lambda played: len(injections(played.world.state).replays),
     ),
 }  # fmt: skip
 

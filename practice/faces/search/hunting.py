@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from practice.faces.search.base import FACE, store_of
 from practice.http.face import Ask, Call, Query, Reply, RouteModels, Shown
-from practice.http.own_api import own_api
-from practice.library.library import Document, Store, library
+from practice.library.library import Document, library
 from practice.library.likeness import likeness
 
-FACE = own_api("search", "Search over stores of documents, by hash and by likeness. Answers name documents and never show them.")
 PAGE = 50
 
 
@@ -74,7 +73,7 @@ def stores(call: Call) -> Reply:
 )  # fmt: skip
 def hunt(call: Call) -> Reply:
     """Look for a text in one store, in pages. Nothing is kept of it."""
-    wanted, cursor, store = call.ask(Wanted), call.asked(Place).cursor, _store(call)
+    wanted, cursor, store = call.ask(Wanted), call.asked(Place).cursor, store_of(call)
     if not store.readable:
         raise call.refuse(403, f"{call.path['store']} does not let us search")
     since = call.now - wanted.window
@@ -92,10 +91,3 @@ def _hit(one: Document, wanted: Wanted) -> Hit | None:
         return None
     by = "hash" if same else "likeness"
     return Hit(id=one.id, sha256=one.sha256, by=by, likeness=like, tenant=one.tenant, session=one.session)
-
-
-def _store(call: Call) -> Store:
-    found = library(call.state).stores.get(call.path["store"])
-    if found is None:
-        raise call.refuse(404, f"there is no store {call.path['store']}")
-    return found

@@ -1,0 +1,1 @@
+"""`/search`: stores of documents, hunted through, and kept out of what agents retrieve."""

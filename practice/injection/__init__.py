@@ -1,0 +1,1 @@
+"""Prompt injections that really work: what carries a payload, which sessions obey it, and what they bring about."""

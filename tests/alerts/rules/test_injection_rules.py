@@ -1,0 +1,56 @@
+"""The alert rules of playbook 2.3 on the practice platform: what fires when agents obey what they read there."""
+
+from pathlib import Path
+
+import yaml
+
+from practice.agents.runtime import Profile, Runtime
+from practice.injection.attacks import PAYLOAD, Attack, Deed, injections
+from practice.library.library import library
+from practice.metrics.alerting import Alerting
+from practice.quality.faults import QualityFaults
+from practice.world.world import World
+
+RULES = Path(__file__).parents[3] / "alerts/prompt_injection.yml"
+
+
+def test_every_alert_says_where_it_belongs_and_none_how_severe_it_is() -> None:
+    rules = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"] if "alert" in rule]
+    for rule in rules:
+        assert {"playbook", "service", "incident_key", "confidence"} <= set(rule["labels"]), rule["alert"]
+        assert "severity" not in rule["labels"] and {"for", "keep_firing_for"} <= set(rule)
+
+
+def fired(world: World, seconds: float) -> set[str]:
+    """The alerts that fire within so many seconds."""
+    alerting = Alerting(world, [RULES])
+    world.clock.show(world.clock.now() + seconds)
+    world.advance()
+    alerting.stop()
+    return {alert.labels["alertname"] for group in alerting.groups for _, alert in group.alerts() if alert.state == "firing"}
+
+
+def attacked(*deeds: Deed) -> World:
+    """A letter of the first tenant's mail gives orders."""
+    world = World(following=True, history=120)
+    now, tenant = world.clock.now(), next(iter(world.state.tenants))
+    planted = library(world.state).plant("mail", PAYLOAD, now)
+    injections(world.state).attacks.append(Attack("at-1", PAYLOAD, "mail", planted.id, [tenant], list(deeds), now))
+    return world
+
+
+def test_what_is_carried_out_is_heard_within_a_minute() -> None:
+    assert fired(attacked(Deed("tickets.create")), 60) >= {"InjectedInstructionCarriedOut", "GuardrailTrippedOnAnAct"}
+
+
+def test_an_attempt_that_is_refused_is_heard_as_that() -> None:
+    world = attacked(Deed("tickets.create"))
+    world.state.part(Runtime).profiles[next(iter(world.state.tenants))] = Profile(strict=True)
+    assert fired(world, 300) == {"GuardrailTripsOnContent"}
+
+
+def test_a_quiet_day_is_one_and_guardrails_that_are_down_are_none() -> None:
+    world = World(following=True, history=120)
+    assert fired(world, 1800) == set()
+    world.state.part(QualityFaults).guardrails_down = True
+    assert fired(world, 900) == {"GuardrailsJudgeNothing"}

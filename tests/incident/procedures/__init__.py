@@ -1,0 +1,1 @@
+"""What people have done inside an open incident, beside its playbook."""
