@@ -122,11 +122,11 @@ async def test_a_bad_revision_that_people_roll_back_themselves(tmp_path: Path) -
 
 
 async def test_a_playbook_that_hands_over_waits_for_the_world_and_not_for_a_word(tmp_path: Path) -> None:
-    """Our key is refused: another playbook's incident. Live, a person would say when it is over; here the metrics do."""
+    """Nobody has said where the service runs. Live, a person would say when it is over; here the metrics do."""
     async with drill(tmp_path, policy=brisk(), mode="shadow") as stage:
         await stage.break_provider(provider="aurora", kind="auth", rate=0.9)
         stage.forward(60)
-        incident = await stage.declare()
+        incident = await stage.declare("ProductionOutage")
         await incident.hears("handed over:")
         await incident.pass_time(timedelta(hours=1))
         assert not await incident.over()

@@ -22,6 +22,8 @@ from workflows.errors import HandOver, RetriesExhausted
 from workflows.people.context import Tells
 from workflows.people.questions import Questions
 
+AT_LEAST = timedelta(seconds=1)  # by so much a window moves on that starts again
+
 AskWindow = Callable[[datetime, datetime], Awaitable[StabilityVerdict]]
 
 
@@ -143,7 +145,7 @@ class Proof:
                 state.note("alarm", f"{state.alarm}: the window starts again")
                 start = workflow.now()
             elif not verdict.stable:
-                start = await self._again_from(verdict, wait.what)
+                start = max(await self._again_from(verdict, wait.what), start + AT_LEAST)  # what was wrong as it began is over
             elif workflow.now() < end:
                 self._blind.ended()  # there is data again
             elif state.firing and wait.after is not None:
