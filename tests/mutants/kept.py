@@ -107,9 +107,9 @@ PLAYBOOK, STORIES = "workflows/playbooks/prompt_injection/", "tests/playbooks/pr
 ATTACKS = (
     Mutant(
         "a tenant's own document is kept out unasked",
-        "workflows/playbooks/prompt_injection/sources.py",
-        'ours, theirs = [id for id, owner in new.items() if not owner], [id for id, owner in new.items() if owner]',
-        'ours, theirs = list[str](new), list[str]()',
+        "activities/search/quarantine.py",
+        "(wanted.owners or len(wanted.documents) > wanted.many)",
+        "(len(wanted.documents) > wanted.many)",
         (STORIES + "test_people.py::test_a_tenants_own_document_is_kept_out_only_when_security_agrees",),
     ),
     Mutant(
