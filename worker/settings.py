@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     organisation: Path = Path("organisation.toml")
     # Restricted incidents in a namespace and a ledger of their own: the settings file of the installation that serves them. Its own settings
     # name where all installations keep who holds what, and where the change freezes are: two must not hold one thing against each other.
-    restricted_settings: Path | None = None
+    restricted_settings: str = ""
     holders_url: str = ""  # empty: the ledger
     freezes_namespace: str = ""  # empty: our own
 
@@ -49,13 +49,13 @@ class Settings(BaseSettings):
     @cached_property
     def restricted(self) -> "Settings":
         """The installation that serves restricted incidents: another one, or this. Raises `ValueError` when its file is missing."""
-        if self.restricted_settings is None:
+        if not self.restricted_settings:
             return self
-        if not self.restricted_settings.is_file():
+        if not Path(self.restricted_settings).is_file():
             raise ValueError(f"INCIDENT_RESTRICTED_SETTINGS: there is no file {self.restricted_settings}")
         read = dotenv_values(self.restricted_settings)
         named = {name: read[key] for name in type(self).model_fields if (key := f"INCIDENT_{name.upper()}") in read}
-        return type(self).model_validate({**self.model_dump(), **named, "restricted_settings": None})
+        return type(self).model_validate({**self.model_dump(), **named, "restricted_settings": ""})
 
     @property
     def task_patience(self) -> timedelta:

@@ -237,11 +237,12 @@ async def test_with_chat_down_the_page_says_where_to_meet_and_the_room_is_back_f
         await when(lambda: [q for q in pages(stage, "dana") if "question" in q], incident, "the question by page")
         await incident.answer("over from aurora")
         await incident.answer("from retrieval only")
-        await incident.hears("for Ops Lead (lee): Checkpoint")
+        await incident.answer("from the cache")
+        await incident.hears("for AI/ML Lead (ravi): Audit")
         await stage.stop_injecting()
         await incident.hears("backfilled: war room", skip=timedelta(minutes=2))
         (late,) = [text for text in said(stage, incident.id) if text.startswith("Sent late")]
-        assert re.search(r"\d\d:\d\d:\d\d UTC Task \d+ for Ops Lead: Checkpoint", late)
+        assert re.search(r"\d\d:\d\d:\d\d UTC Task \d+ for AI/ML Lead: Audit", late)
         assert len(pinned(stage, incident.id)) == 4
         assert [text for text in said(stage, "executives") if incident.id in text]
 

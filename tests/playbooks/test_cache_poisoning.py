@@ -54,7 +54,7 @@ async def test_nothing_is_removed_before_it_is_kept_and_no_word_of_it_leaves_the
         assert any("Ignore all previous" in text for text in kept)
         history = json.dumps((await incident.handle.fetch_history()).to_json())
         assert "Ignore all" not in history and "collect.example.net" not in history and faults.LIES not in history
-        assert "§2.3 prompt injection" in story(await incident.timeline())
+        assert "§2.3 Prompt injection" in story(await incident.timeline())
 
 
 async def test_stale_sources_are_fetched_and_nothing_is_kept_out(tmp_path: Path) -> None:

@@ -81,10 +81,10 @@ def test_doctor_warns_while_they_share_a_namespace(tmp_path: Path, monkeypatch: 
     shared = _restricted(Settings())
     assert shared.state == "warning" and "INCIDENT_RESTRICTED_SETTINGS" in shared.fix
     file = tmp_path / "restricted.env"
-    assert _restricted(Settings(restricted_settings=file)).state == "broken"
+    assert _restricted(Settings(restricted_settings=str(file))).state == "broken"
     lines = ["INCIDENT_TEMPORAL_NAMESPACE=security", "INCIDENT_LEDGER_URL=sqlite:///security.db"]
     file.write_text("\n".join(lines))
-    unaware = _restricted(Settings(restricted_settings=file))
+    unaware = _restricted(Settings(restricted_settings=str(file)))
     assert unaware.state == "broken" and "INCIDENT_HOLDERS_URL" in unaware.fix
     file.write_text("\n".join([*lines, "INCIDENT_HOLDERS_URL=sqlite:///ledger.db", "INCIDENT_FREEZES_NAMESPACE=default"]))
-    assert _restricted(Settings(restricted_settings=file)).state == "good"
+    assert _restricted(Settings(restricted_settings=str(file))).state == "good"

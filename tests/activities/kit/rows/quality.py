@@ -18,10 +18,11 @@ from activities.registry.mlflow import Mlflow
 from activities.registry.release_plane import ReleasePlane
 from activities.registry.releases import PAUSED, Publishing, PublishingOf, PublishingPause, Rollout, RolloutOf, Rollouts
 from activities.registry.triples import Triple, TripleOf, Triples
+from practice.quality.registry import Registry, Release
 from tests.activities.kit.rows.practised import LandingClock, Practised
 from tests.activities.kit.stage import Stage
 
-BEFORE, OLDER = Triple(model=6, prompt=12, guard=2), Triple(model=6, prompt=12, guard=1)
+BEFORE, OLDER = Triple(model=6, prompt=12, guard=2), Triple(model=6, prompt=12, guard=1)  # one write each: the cells count them
 MINI = cheaper("chat", ("cedar-homes", "nimbus-media", "iris-optics"), "aurora-mini-4")
 
 
@@ -33,11 +34,18 @@ def app(played: Stage) -> AppPlane:
     return AppPlane(played.client("/app"))
 
 
+def blessed(played: Stage) -> None:
+    """Both were released as a whole once, in this world."""
+    played.world.state.part(Registry).releases += [Release((6, 12, guard), -3 * 86_400.0 - guard) for guard in (1, 2)]
+
+
 def in_mlflow(played: Stage, clock: LandingClock) -> Triples:
+    blessed(played)
     return Triples(Mlflow(played.client("/mlflow")), plane(played), app(played))
 
 
 def in_langfuse(played: Stage, clock: LandingClock) -> Triples:
+    blessed(played)
     return Triples(Langfuse(played.client("/langfuse", Authorization="Basic practice-token")), plane(played), app(played))
 
 
