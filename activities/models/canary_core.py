@@ -11,6 +11,9 @@ from enum import StrEnum
 
 from activities.values import Value
 
+LEAST_SAMPLES = 30  # in each arm, before the two are compared
+SIGMAS = 3  # standard errors by which one arm must be worse, beside the difference itself: we look many times
+
 
 class CanaryPolicy(Value):
     """How careful we are. `alpha` bounds P(promote | bad), `beta` bounds P(abort | good), each over the whole ladder."""
@@ -101,6 +104,16 @@ def weigh(policy: CanaryPolicy, steps: int, weight: float, so_far: Evidence, tic
     if dwell >= policy.max_dwell.total_seconds():
         return Verdict.HOLD, seen, f"undecided after {seen.n} answers"
     return Verdict.CONTINUE, seen, ""
+
+
+def worsened(n: int, bad: int, control_n: int, control_bad: int) -> float | None:
+    """By how much the share of bad answers is above the control's; None when there is too little to say, or when it may be chance."""
+    if min(n, control_n) < LEAST_SAMPLES:
+        return None
+    drop = bad / n - control_bad / control_n
+    both = (bad + control_bad) / (n + control_n)
+    error = math.sqrt(both * (1 - both) * (1 / n + 1 / control_n))
+    return drop if drop > SIGMAS * error else None
 
 
 def ladder(policy: CanaryPolicy, requests_per_second: float) -> tuple[float, ...]:

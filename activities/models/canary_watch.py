@@ -1,36 +1,30 @@
 """One step of the way back, watched tick by tick: fixed windows, the pure core's verdict, and the lease renewed while it goes well.
 
-Windows are disjoint and lie at fixed instants after the call's, so that a second look at one gives the same answer. Counts are differences
-of the counters at the window's two ends, per series: no extrapolation, nothing counted twice, a restarted exporter counts from 0.
+Counts are differences of the counters at the two ends of a window, per series: no extrapolation, nothing counted twice, and a restarted
+exporter counts from 0.
 """
 
 import asyncio
 import math
 import re
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import httpx
-from pydantic import ValidationError
-from temporalio import activity
 
 from activities.action import Call, NotYet, Refused, Value
 from activities.kit.clock import Clock
 from activities.kit.http import Conflict
 from activities.kit.words import promql
 from activities.metrics.prometheus import Prometheus
-from activities.models.canary_core import Evidence, Tick, Verdict, weigh
+from activities.models.canary_core import LEAST_SAMPLES, Tick, Verdict, weigh, worsened
 from activities.models.logs import SLOW_MS, ErrorClass
 from activities.models.model_gateway import ModelGateway, permitting
 from activities.models.routes import Watch, Watched
+from activities.models.ticks import Ticked, Ticks
 
-LONGEST_SILENCE = timedelta(seconds=1)  # between heartbeats
 FRESH = 60  # policy seconds: metrics without a newer sample are stale, and stale is blind
-LEAST_SAMPLES = 30  # of quality and of cost, in each arm, before they are compared
-SIGMAS = 3  # standard errors by which quality must have dropped, beside the drop itself: we look many times
 _FAMILIES = promql.text("llm_requests_total|llm_request_duration_seconds_bucket|llm_quality_samples_total|llm_cost_usd_total")
 _BUCKETS = promql.text("|5|5.0|[+]Inf")
 _TROUBLE = (httpx.HTTPError, NotYet, Refused, Conflict)
@@ -51,11 +45,9 @@ class Arm(Value):
         return Arm(**{name: getattr(self, name) + getattr(more, name) for name in Arm.model_fields})
 
 
-class Progress(Value):
-    """How far the watch is: what a heartbeat carries, and what the next attempt resumes from."""
+class Progress(Ticked):
+    """What the two arms have done so far."""
 
-    ticks: int = 0
-    evidence: Evidence = Evidence()
     canary: Arm = Arm()
     control: Arm = Arm()
 
@@ -75,51 +67,26 @@ class CanaryWatch:
 
     async def until_decided(self) -> Watched:
         """Tick until the core says more than *continue*."""
-        details = activity.info().heartbeat_details if activity.in_activity() else ()
-        progress = _resumed(details)
-        behind = timedelta(0)
-        if progress.ticks:  # the windows that a resumed watch missed lie in the past, and need no waiting for
-            behind = max(behind, activity.info().started_time - self._instant(progress.ticks))
-        verdict, reason = Verdict.CONTINUE, ""
-        while verdict is Verdict.CONTINUE:
-            behind = await self._wait(progress, behind)
-            began = asyncio.get_running_loop().time()
-            verdict, reason, progress = await self._look(progress)
-            _heartbeat(progress)
-            behind += timedelta(seconds=asyncio.get_running_loop().time() - began)
+        verdict, reason, progress = await self._ticks.until_decided(Progress(), self._look)
         return Watched(
             verdict=verdict,
             reason=reason,
             evidence=progress.evidence,
             ticks=progress.ticks,
-            ended_at=self._instant(progress.ticks),
+            ended_at=self._ticks.instant(progress.ticks),
             control_n=progress.control.n,
             cost_ratio=_cost_ratio(progress.canary, progress.control),
             lapsed=self._lapsed,
         )
 
     @property
-    def _tick(self) -> timedelta:
-        return self.order.policy.tick / self.call.pace
+    def _ticks(self) -> Ticks:
+        return Ticks(self.clock, self.call, self.order.policy.tick)
 
-    def _instant(self, ticks: int) -> datetime:
-        return self.call.at + ticks * self._tick
-
-    async def _wait(self, progress: Progress, behind: timedelta) -> timedelta:
-        """Let one tick pass, less what we are late; never silent for more than a second. Returns what we are still late."""
-        caught_up = min(behind, self._tick)
-        left = self._tick - caught_up
-        while left > timedelta(0):
-            pause = min(left, LONGEST_SILENCE)
-            await self.clock.sleep(pause)
-            _heartbeat(progress)
-            left -= pause
-        return behind - caught_up
-
-    async def _look(self, progress: Progress) -> tuple[Verdict, str, Progress]:
+    async def _look(self, progress: Progress, call: Call) -> tuple[Verdict, str, Progress]:
         """One tick: renew the lease, measure, weigh."""
         order, number = self.order, progress.ticks + 1
-        call = self.call.model_copy(update={"at": self._instant(number), "key": f"{self.call.key}/lease-{number}"})
+        call = call.model_copy(update={"key": f"{call.key}/lease-{number}"})
         veto = await self._renew(call)
         measured = await (self._traffic(call) if order.weight else self._probes(call))
         canary, control = measured or (Arm(), Arm())
@@ -174,7 +141,7 @@ class CanaryWatch:
 
     async def _traffic(self, call: Call) -> tuple[Arm, Arm] | None:
         """What both arms did in the window that ends at the call's instant; None when the metrics do not say."""
-        since = call.at - self._tick
+        since = call.at - self._ticks.tick
         try:
             if self._last is None or self._last[0] != since:
                 self._last = (since, await self._counters(call, since))
@@ -195,19 +162,6 @@ class CanaryWatch:
         window = timedelta(seconds=max(FRESH, math.ceil(self.order.policy.tick.total_seconds())))
         calls = promql.over(promql.selector("llm_requests_total", provider=self.order.provider), window)
         return (await self.prometheus.number(call, f"sum(count_over_time({calls}))") or 0) > 0
-
-
-def _resumed(details: Sequence[Any]) -> Progress:
-    """How far an earlier attempt had come. What cannot be read is no evidence: the step is watched from its beginning."""
-    try:
-        return Progress.model_validate(details[0]) if details else Progress()
-    except ValidationError:
-        return Progress()
-
-
-def _heartbeat(progress: Progress) -> None:
-    if activity.in_activity():
-        activity.heartbeat(progress.model_dump(mode="json"))
 
 
 def _arm(provider: str, before: Counters, now: Counters) -> Arm | None:
@@ -232,23 +186,14 @@ def _arm(provider: str, before: Counters, now: Counters) -> Arm | None:
 
 def _regression(order: Watch, canary: Arm, control: Arm) -> str:
     """Why the canary is worse than the control in what the core does not weigh: quality and cost."""
-    drop = _drop(canary, control)
+    failed, control_failed = canary.quality_n - canary.quality_pass, control.quality_n - control.quality_pass
+    drop = worsened(canary.quality_n, failed, control.quality_n, control_failed)
     if drop is not None and drop >= order.quality_drop:
         return f"quality is {drop:.1%} below {order.control}'s"
     ratio = _cost_ratio(canary, control)
     if ratio is not None and ratio > order.cost_ratio:
         return f"an answer costs {ratio:.2f} times what it costs at {order.control}"
     return ""
-
-
-def _drop(canary: Arm, control: Arm) -> float | None:
-    """By how much quality is below the control's; None when there is too little to say, or when it may be chance."""
-    if min(canary.quality_n, control.quality_n) < LEAST_SAMPLES:
-        return None
-    drop = control.quality_pass / control.quality_n - canary.quality_pass / canary.quality_n
-    both = (canary.quality_pass + control.quality_pass) / (canary.quality_n + control.quality_n)
-    error = math.sqrt(both * (1 - both) * (1 / canary.quality_n + 1 / control.quality_n))
-    return drop if drop > SIGMAS * error else None
 
 
 def _cost_ratio(canary: Arm, control: Arm) -> float | None:
