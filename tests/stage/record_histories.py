@@ -38,7 +38,7 @@ async def resolved(stage: Drill) -> RunningIncident:
     await stage.edit(providers={"borealis": {"parity": 0.93}})
     await stage.break_provider(provider="aurora", kind="overload", rate=0.6, for_seconds=1500)
     incident = await stage.declare()
-    await incident.ends()
+    await incident.ends(skip=timedelta(seconds=50))
     return incident
 
 

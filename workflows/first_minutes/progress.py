@@ -20,7 +20,7 @@ from workflows.status import ItemState, ItemStatus, StepState
 # Item of the checklist → the kind of timeline entry that shows it was done; a kind of its own name is left out.
 ENTRIES = {
     "declare": "ticket", "telemetry": "snapshot", "war_room": "room", "status_page": "draft", "evidence": "evidence hold",
-    "legal_clocks": "clocks",
+    "legal_clocks": "clocks", "blast_radius": "blast radius",
 }  # fmt: skip
 # Item of the checklist → the verb that does it; without write access it is not ours to do.
 DONE_BY: dict[str, Verb[Any, Any]] = {
@@ -70,9 +70,6 @@ def _done(key: str, state: IncidentState, freezes: ServiceFreezes) -> Done:
             return _mitigation_began(state)
         case "leads":
             return _leads(state)
-        case "blast_radius":
-            looked = (s for s in state.steps if s.verb == "telemetry.blast_radius" and s.state is StepState.DONE)
-            return next(((s.ended_at, s.result) for s in looked), NOT_DONE)
         case _:
             entry = state.timeline.first.get(ENTRIES.get(key, key))
             return (entry.at, entry.text[:120]) if entry else NOT_DONE

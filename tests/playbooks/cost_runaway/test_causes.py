@@ -11,6 +11,7 @@ from tests.playbooks.cost_runaway.runaway import BRISK, autonomous, control, dec
 from tests.stage.drill import Drill, drill
 from tests.stage.running import RunningIncident
 from workflows.incident import Phase
+from workflows.status import ItemState
 
 
 async def suspected(incident: RunningIncident) -> list[str]:
@@ -25,6 +26,14 @@ async def test_what_runs_away_is_named_by_what_its_runs_do(tmp_path: Path, kind:
         await incident.is_in(Phase.RECOVERY)
         assert await suspected(incident) == [f"{named}: {agent.name} of {agent.tenant}"]
         assert incident.done("budgets.clamp") and incident.done("agents.cancel")
+
+
+async def test_a_radius_that_only_the_severity_watch_has_read_ticks_the_first_minutes_too(tmp_path: Path) -> None:
+    async with drill(tmp_path, policy=BRISK) as stage:
+        incident = await runs_away(stage, "loop")
+        await incident.hears("blast radius: ")
+        ticks = {one.key: one for one in (await incident.status()).checklist}
+        assert ticks["blast_radius"].state is ItemState.DONE and "quality is HIGH" in ticks["blast_radius"].evidence
 
 
 async def test_a_launch_that_people_vouch_for_is_not_clamped(tmp_path: Path) -> None:
