@@ -1,6 +1,6 @@
 """Real input: Debian's Prometheus scrapes, Debian's Alertmanager posts, the real receiver opens the incident on a real Temporal server.
 
-The world runs sixty times as fast, so the durations in the rules are divided by sixty; thresholds and labels are those we ship.
+The world runs sixty times as fast, so the durations and the rates in the rules are divided by sixty; thresholds and labels are those we ship.
 """
 
 import asyncio
@@ -40,6 +40,7 @@ PACE = 60
 PATIENCE = 60.0  # real seconds; all of this shares two cores with the other tests
 KEYWORDS = ("IncidentSeverity", "IncidentPhase", "IncidentState", "Playbook", "Commander")
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+RATE = re.compile(r"\brate\([^()]*\)")
 # A range, an offset, the step of a subquery, or a duration that stands alone; never the `:5m` at the end of a name.
 DURATION = re.compile(r"(?:(?<=\[)|(?<=offset )|(?<=[smhd]:)(?=\w+\])|^)((?:\d+[smhd])+)\b")
 
@@ -50,13 +51,13 @@ pytestmark = [
 
 
 def hurried(text: str) -> str:
-    """Every duration in it, divided by the pace."""
+    """Every duration in it and every rate, divided by the pace: Prometheus counts by a real second what happens in a minute of the world."""
 
     def shorter(found: re.Match[str]) -> str:
         seconds = sum(int(number) * UNITS[unit] for number, unit in re.findall(r"(\d+)([smhd])", found[1]))
         return f"{round(seconds * 1000 / PACE)}ms"
 
-    return DURATION.sub(shorter, text)
+    return RATE.sub(rf"(\g<0> / {PACE})", DURATION.sub(shorter, text))
 
 
 def rules() -> dict[str, Any]:

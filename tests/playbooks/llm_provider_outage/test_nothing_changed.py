@@ -33,7 +33,7 @@ async def _handed_over(incident: RunningIncident) -> bool:
     status = await incident.status()
     if status.state is State.HANDED_OVER:
         return True
-    await incident._move(status, {"is not done": "hand_over"}, set(), timedelta(seconds=20))
+    await incident.move(status, {"is not done": "hand_over"}, set(), timedelta(seconds=20))
     return False
 
 

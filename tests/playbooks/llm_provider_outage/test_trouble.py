@@ -110,7 +110,7 @@ async def test_neither_missing_data_nor_an_alarm_lets_the_stability_window_pass(
 
 async def _waits_for(incident: RunningIncident, what: str) -> bool:
     status = await incident.status()
-    await incident._move(status, {}, set(), timedelta(seconds=20))
+    await incident.move(status, {}, set(), timedelta(seconds=20))
     return what in status.waiting_for
 
 

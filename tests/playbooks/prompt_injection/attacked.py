@@ -6,14 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from temporalio.client import WorkflowUpdateFailedError
-
 from practice.agents.runtime import Runtime
 from practice.injection.attacks import Injections, injections
 from tests.stage.drill import Drill, drill
-from tests.stage.organisation import OTHERS, ROLES, brisk
+from tests.stage.organisation import OTHERS, brisk
 from tests.stage.running import RunningIncident
-from workflows.incident import Phase, Question
+from workflows.incident import Phase
 from workflows.status import Status
 
 QUICK = """
@@ -101,23 +99,5 @@ async def ends(
         if not shipped and any(task.text.startswith("Patch the tools") for task in status.tasks):
             await control(cast("Drill", incident.drill), "injection-fixes", **(fix or {}))
             shipped = True
-        waiting = [one for one in status.asking if one.number not in answered]
-        for question in waiting:
-            answered.add(question.number)
-            await _answer(incident, question, verdicts, told)
-        if not waiting:
-            await incident.drill.env.sleep(timedelta(seconds=30))
+        await incident.move(status, verdicts, answered, timedelta(seconds=30), told)
     raise AssertionError("\n".join(await incident.timeline()) + f"\nasking {[one.asks for one in (await incident.status()).asking]}")
-
-
-async def _answer(incident: RunningIncident, question: Question, verdicts: dict[str, str], told: dict[str, Any]) -> None:
-    value = next((said for part, said in told.items() if part.lower() in question.asks.lower()), "none")
-    verdict = next((said for part, said in verdicts.items() if part.lower() in question.asks.lower()), question.options[0])
-    await incident.commanded()
-    for role in question.roles[: max(1, question.quorum) if verdict == "approve" else 1] if verdict else ():
-        code = await incident.drill.code(ROLES[role], question.number)
-        try:
-            await incident.say(verdict, {"question": question.number, "code": code, "reason": "drill", "value": value})
-        except WorkflowUpdateFailedError:
-            if any(one.number == question.number for one in (await incident.status()).asking):
-                raise
