@@ -38,7 +38,11 @@ class TenantsOf(Resource):
         return cast("RestResource", self.one(tenant=name, broker=self.broker))
 
     def __str__(self) -> str:
-        return f"the jobs of {listed(self.names)}"
+        return f"the jobs of {self.whose}"
+
+    @property
+    def whose(self) -> str:
+        return listed(self.names)
 
     def target(self) -> str:
         return f"tenants/{','.join(self.names)}/{self.of('').parts()[-1]}"
@@ -112,11 +116,11 @@ class TenantJobs(SettingValue):
         return self.model_copy(update={"most": min(given, default=None)})
 
 
-class Intakes(Several[Intake], effect="take of {of.names}: {self}", back="take of {of.names} again: {self}"):
+class Intakes(Several[Intake], effect="take of {of.whose}: {self}", back="take of {of.whose} again: {self}"):
     pass
 
 
-class TenantCaps(Several[TenantJobs], effect="run of {of.names}: {self}", back="run of {of.names} again: {self}"):
+class TenantCaps(Several[TenantJobs], effect="run of {of.whose}: {self}", back="run of {of.whose} again: {self}"):
     pass
 
 

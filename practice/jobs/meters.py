@@ -8,7 +8,7 @@ from practice.jobs.cast import DEPENDENCY
 from practice.jobs.work import Queue, Work
 from practice.metrics.metrics import Metrics, Series
 
-USUAL_DEPTH, USUAL_AGE = 4.0, 4.0
+USUAL_DEPTH, USUAL_AGE, USUAL_WAIT = 4.0, 4.0, 10.0
 REQUESTS = 60.0  # of the API that wait for a job, in a step
 
 
@@ -17,6 +17,7 @@ class JobMeters:
 
     def __init__(self, metrics: Metrics, service: str, queues: Iterable[Queue], tenants: Iterable[str]) -> None:
         of = {"service": service}
+        self._wait = dict[str, Series]()
         self._depth, self._age, self._enqueued, self._done = (
             dict[str, Series](),
             dict[str, Series](),
@@ -33,6 +34,8 @@ class JobMeters:
             labels = {**of, "queue": queue.name, "class": queue.kind or "unknown"}
             self._depth[queue.name] = metrics.gauge("job_queue_depth", labels)
             self._age[queue.name] = metrics.gauge("job_oldest_age_seconds", labels)
+            self._wait[queue.name] = metrics.gauge("job_wait_p95_seconds", labels)
+            metrics.gauge("job_wait_p95_seconds_usual", labels).value = USUAL_WAIT
             metrics.gauge("job_queue_depth_usual", labels).value = USUAL_DEPTH
             metrics.gauge("job_age_objective_seconds", labels).value = queue.slo_seconds
             metrics.gauge("job_arrivals_per_second_usual", labels).value = queue.usual_rate
@@ -55,6 +58,7 @@ class JobMeters:
             many = queue.usual_rate * seconds
             whole += many
             self._depth[name].value, self._age[name].value, self._busy[name].value = USUAL_DEPTH, USUAL_AGE, 0.5
+            self._wait[name].value = USUAL_WAIT
             self._enqueued[name].value += many
             self._done[name].value += many
         for name, share in shares.items():
@@ -71,13 +75,13 @@ class JobMeters:
         self._retried[queue].value += retried
         self._expired[queue].value += expired
 
-    def show(self, work: Work, at: float, busy: dict[str, float]) -> None:
+    def show(self, work: Work, at: float, busy: dict[str, float], waits: dict[str, float]) -> None:
         for name, queue in work.queues.items():
             if not queue.blind:
                 self._depth[name].value = float(len(queue.waiting))
             oldest = min((job.at for job in queue.waiting), default=at)
             self._age[name].value = max(at - oldest, 0.0)
-            self._busy[name].value = busy.get(name, 0.0)
+            self._busy[name].value, self._wait[name].value = busy.get(name, 0.0), waits.get(name, USUAL_WAIT)
         self._platform(work)
 
     def _platform(self, work: Work) -> None:

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from random import Random
 
 from practice.jobs.cast import BASE_LOAD, LOAD_PER_JOB, begin, weights
-from practice.jobs.meters import JobMeters
+from practice.jobs.meters import USUAL_WAIT, JobMeters
 from practice.jobs.work import Held, Job, Queue, Work, Worker
 from practice.llm.load import STEP_SECONDS
 from practice.metrics.metrics import Metrics
@@ -27,7 +27,9 @@ class Simulation:
         work = state.part(Work)
         begin(work)
         self._weights = weights(state.tenants)
-        self._meters = JobMeters(metrics, state.route.alias, work.queues.values(), self._weights)
+        self._service = next(iter(state.fleet.services))
+        self._meters = JobMeters(metrics, self._service, work.queues.values(), self._weights)
+        self._waits = dict[str, float]()  # the 95th percentile of what was begun last
         self._recent: dict[str, deque[Counter[str]]] = {name: deque(maxlen=LOOKED_BACK) for name in work.queues}
         self._asked: dict[str, deque[Counter[str]]] = {name: deque(maxlen=LOOKED_BACK) for name in work.queues}
 
@@ -38,11 +40,11 @@ class Simulation:
             return
         work.troubles = [one for one in work.troubles if one.until is None or one.until > at]
         self._run_workers(work, at)
-        began = {name: self._arrive(work, queue, at) for name, queue in work.queues.items()}
+        began = {name: self._arrive(work, queue, self._let_in(state), at) for name, queue in work.queues.items()}
         busy, done = dict[str, float](), 0
         for name, queue in work.queues.items():
             counts = began[name]
-            counts["expired"] = self._expire(work, queue, at)
+            counts["expired"] = self._expire(work, queue, self._let_in(state), at)
             busy[name] = self._work(work, queue, at, counts)
             done += counts["begun"]
             self._meters.became(
@@ -53,7 +55,7 @@ class Simulation:
         interactive = work.queues["interactive"]
         late = at - min((job.at for job in interactive.waiting), default=at)
         work.timeouts = min(1.0, max(0.0, late - interactive.slo_seconds) / 600)
-        self._meters.show(work, at, busy)
+        self._meters.show(work, at, busy, self._waits)
 
     # ---- the pool ----
 
@@ -95,7 +97,13 @@ class Simulation:
 
     # ---- arrivals ----
 
-    def _arrive(self, work: Work, queue: Queue, at: float) -> Counter[str]:
+    def _let_in(self, state: State) -> float:
+        """The share of the requests that the gateway in front lets in: who is turned away enqueues nothing."""
+        service = state.fleet.services[self._service]
+        limit = service.gateway.rate_limit_rps
+        return 1.0 if limit is None else min(1.0, limit / service.rps)
+
+    def _arrive(self, work: Work, queue: Queue, let_in: float, at: float) -> Counter[str]:
         counts, tenants = Counter[str](), Counter[str]()
         for tenant, share in self._weights.items():
             factor = 1.0
@@ -103,8 +111,9 @@ class Simulation:
                 if one.kind in ("burst", "collapse") and one.queue == queue.name:
                     factor *= one.factor
             extra = sum(one.factor for one in work.of("hot_tenant") if one.queue == queue.name and one.tenant == tenant)
-            wanted = self._whole((queue.usual_rate * share * factor + queue.usual_rate * extra) * STEP_SECONDS)
-            allowed = work.intake.get(tenant, None)
+            asked = self._whole((queue.usual_rate * share * factor + queue.usual_rate * extra) * STEP_SECONDS)
+            wanted, allowed = round(asked * let_in), work.intake.get(tenant, None)
+            work.turned_away += asked - wanted
             taken = wanted if allowed is None else min(wanted, self._whole(allowed * STEP_SECONDS))
             work.turned_away += wanted - taken
             self._make(work, queue, tenant, taken, at)
@@ -126,7 +135,7 @@ class Simulation:
         many = int(wanted)
         return many + (self._chance.random() < wanted - many)
 
-    def _expire(self, work: Work, queue: Queue, at: float) -> int:
+    def _expire(self, work: Work, queue: Queue, let_in: float, at: float) -> int:
         """Jobs whose time is over before somebody begins them; in a collapse their clients ask again."""
         collapsing = [one for one in work.of("collapse") if one.queue == queue.name]
         ttl = 120.0 if collapsing else queue.ttl_seconds
@@ -137,8 +146,7 @@ class Simulation:
             queue.waiting = [job for job in queue.waiting if at - job.at <= ttl]
             work.expired += [job.id for job in over]
             for job in over if collapsing else ():
-                allowed = work.intake.get(job.tenant, None)
-                if allowed is None:
+                if work.intake.get(job.tenant, None) is None and let_in >= 1:
                     self._make(work, queue, job.tenant, RESUBMITTED, at)
                     self._meters.arrived(queue.name, job.tenant, RESUBMITTED)
         return len(over)
@@ -158,7 +166,7 @@ class Simulation:
         queue.carried = min(1.0, room - many)
         running, left = Counter[str](), list[Job]()
         caps = {tenant: most for tenant, most in work.caps.items() if most is not None}
-        crashed = 0
+        crashed, waits = 0, list[float]()
         for n, job in enumerate(queue.waiting):
             if taken >= many or crashed >= len(serving) > 0 or not serving:
                 left += queue.waiting[n:]
@@ -183,6 +191,8 @@ class Simulation:
             else:
                 work.completed[job.id] = work.completed.get(job.id, 0) + 1
                 counts["completed"] += 1
+                waits.append(at - job.at)
+        self._waits[queue.name] = sorted(waits)[int(0.95 * len(waits))] if waits else self._waits.get(queue.name, USUAL_WAIT)
         queue.waiting = sorted(left, key=lambda job: (job.at, job.id))
         return min(1.0, taken / many) if many else float(bool(mine))
 
