@@ -127,6 +127,9 @@ class ItemStatus(Shown):
     evidence: str = ""
 
 
+MOST_POINTS, RECENT_POINTS = 120, 40  # of a curve that are kept; of these the newest are all kept
+
+
 class DrawnCurve(Shown):
     """The curve that matters, as it was read: when and how high (None: unknown). What is old is drawn more coarsely."""
 
@@ -134,6 +137,14 @@ class DrawnCurve(Shown):
     unit: str
     usual: float | None = None
     points: list[tuple[datetime, float | None]] = []
+    beside: "DrawnCurve | None" = None  # what is drawn below it
+
+    def further(self, at: datetime, shown: float | None, usual: float | None) -> "DrawnCurve":
+        """The same with one more point."""
+        points = [*self.points, (at, shown)]
+        if len(points) > MOST_POINTS:
+            points = [*points[:-RECENT_POINTS:2], *points[-RECENT_POINTS:]]
+        return DrawnCurve(name=self.name, unit=self.unit, usual=usual, points=points)
 
 
 class CalledPlaybook(Shown):

@@ -14,7 +14,6 @@ from activities.action import Call
 from activities.kit.words import promql
 from activities.metrics.prometheus import Prometheus
 from activities.organisation.numbers import CurveNumbers, Limit
-from activities.values import Curve
 
 Labels = tuple[tuple[str, str], ...]
 Answers = Mapping[Labels, Mapping[float, float]]  # by labels and instant (Unix seconds, real)
@@ -85,6 +84,10 @@ class Part(ABC):
     @abstractmethod
     async def height(self, span: Span, service: str) -> Height: ...
 
+    def asked(self, service: str, window: timedelta) -> str:
+        """What a person asks to see the same."""
+        return promql.total(promql.increase(self.series(service), window))
+
     async def points(self, span: Span, service: str) -> list[Point]:
         """What was measured on fresh data."""
         alive = await span.alive(self.series(service))
@@ -118,8 +121,8 @@ class Spend(Part):
         return points
 
     async def height(self, span: Span, service: str) -> Height:
-        usual = _last(await span.ask(promql.total(promql.selector("llm_spend_usd_per_hour_usual", service=service))))
-        spent = _last(await span.ask(promql.total(promql.rate(self.series(service), span.numbers.window))))
+        usual = last(await span.ask(promql.total(promql.selector("llm_spend_usd_per_hour_usual", service=service))))
+        spent = last(await span.ask(promql.total(promql.rate(self.series(service), span.numbers.window))))
         return Height(None if spent is None else 3600 * spent, usual, self.unit)
 
 
@@ -186,7 +189,7 @@ class Evals(Part):
     async def height(self, span: Span, service: str) -> Height:
         scores = await span.ask(promql.least(self.series(service)))
         usual = await span.ask(promql.least(promql.selector("eval_pass_ratio_baseline", service=service)))
-        return Height(_last(scores), _last(usual), self.unit)
+        return Height(last(scores), last(usual), self.unit)
 
 
 class Share(Part):
@@ -216,7 +219,7 @@ class Share(Part):
 
     async def height(self, span: Span, service: str) -> Height:
         measured = await self.points(span, service)
-        usual = _last(await span.ask(promql.least(promql.selector(self.usual, service=service))))
+        usual = last(await span.ask(promql.least(promql.selector(self.usual, service=service))))
         worst = max((point.off for point in measured), default=None)
         return Height(None if worst is None or usual is None else usual - worst, usual, self.unit)
 
@@ -287,15 +290,6 @@ class Injected(Happened):
         return numbers.injected
 
 
-# The first part of each is the one that is drawn.
-PARTS: dict[Curve, tuple[Part, ...]] = {
-    Curve.SPEND: (Spend(), Unmetered()),
-    Curve.QUALITY: (JudgedAnswers(), Evals()),
-    Curve.GROUNDING: (Hits(), DeniedSources()),
-    Curve.INJECTION: (Injected(),),
-}
-
-
 def below(labels: Labels, at: float, share: float, usual: float, n: float) -> Point:
     """How far a share is below what is usual, and what of that is no chance: two standard deviations of so many."""
     p = min(max(share, 1 / (n + 2)), 1 - 1 / (n + 2))
@@ -306,15 +300,11 @@ def named(labels: Labels) -> str:
     return ", ".join(f"{name} {value}" for name, value in labels) or "all"
 
 
-def curve_query(curve: Curve, service: str, window: timedelta) -> tuple[str, ...]:
-    """What a person asks to see the same."""
-    return tuple(promql.total(promql.increase(part.series(service), window)) for part in PARTS[curve])
-
-
 def _labels(found: Mapping[str, str]) -> Labels:
     return tuple(sorted((name, value) for name, value in found.items() if name != "__name__"))
 
 
-def _last(answers: Answers) -> float | None:
+def last(answers: Answers) -> float | None:
+    """The newest value of all."""
     points = [point for one in answers.values() for point in one.items()]
     return max(points)[1] if points else None

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 from activities.action import Call, Order, System, Value, action
 from activities.metrics import queries
-from activities.metrics.curve_parts import PARTS, Part, Point, Span, curve_query
+from activities.metrics.backlog_parts import ApiTimeouts, Depth, OldestAge
+from activities.metrics.curve_parts import DeniedSources, Evals, Hits, Injected, JudgedAnswers, Part, Point, Span, Spend, Unmetered
 from activities.metrics.orders import StabilityVerdict
 from activities.metrics.prometheus import Prometheus
 from activities.metrics.spans import LEAST_SPAN
@@ -18,6 +19,15 @@ from activities.organisation.numbers import CurveNumbers, Limit, Stability
 from activities.values import Curve
 
 MOST_SHOWN = 5  # what is furthest from usual: more would only fill the history
+# The first part of each is the one that is drawn.
+PARTS: dict[Curve, tuple[Part, ...]] = {
+    Curve.SPEND: (Spend(), Unmetered()),
+    Curve.QUALITY: (JudgedAnswers(), Evals()),
+    Curve.GROUNDING: (Hits(), DeniedSources()),
+    Curve.INJECTION: (Injected(),),
+    Curve.BACKLOG: (OldestAge(), ApiTimeouts()),
+}
+BESIDE: dict[Curve, Part] = {Curve.BACKLOG: Depth()}  # drawn below it; it decides nothing
 
 
 class CurveOf(Order, target="curve/{curve}/{service}", effect="read the {curve} of {service}"):
@@ -64,6 +74,15 @@ class Off(Value):
         return self.off <= self.limit.impact
 
 
+class Beside(Value):
+    """What is drawn below a curve: its name, its height and what is usual, in its own unit."""
+
+    name: str
+    shown: float | None
+    unit: str
+    usual: float | None = None
+
+
 class CurveReading(Value):
     """A curve at an instant. `off`: what is furthest from usual first. `missing`: the parts that nobody can say anything of."""
 
@@ -72,6 +91,7 @@ class CurveReading(Value):
     shown: float | None  # the height of the curve, in `unit`
     unit: str
     usual: float | None = None
+    beside: Beside | None = None
     off: tuple[Off, ...] = ()
     missing: tuple[str, ...] = ()
     at: datetime
@@ -120,6 +140,7 @@ class Curves(System):
         height = await PARTS[order.curve][0].height(span, order.service)
         return CurveReading(
             curve=order.curve, service=order.service, shown=height.value, usual=height.usual, unit=height.unit, at=call.at,
+            beside=await _beside(span, order),
             off=tuple(sorted(off, key=_distance, reverse=True)[:MOST_SHOWN]), missing=tuple(missing),
         )  # fmt: skip
 
@@ -145,6 +166,19 @@ class Curves(System):
             why="; ".join(one[1] for one in (worst, blind) if one),
             watched=length,
         )
+
+
+async def _beside(span: Span, order: CurveOf) -> Beside | None:
+    part = BESIDE.get(order.curve)
+    if part is None:
+        return None
+    height = await part.height(span, order.service)
+    return Beside(name=part.name, shown=height.value, unit=height.unit, usual=height.usual)
+
+
+def curve_query(curve: Curve, service: str, window: timedelta) -> tuple[str, ...]:
+    """What a person asks to see the same."""
+    return tuple(part.asked(service, window) for part in PARTS[curve])
 
 
 def _gaps(span: Span, points: Sequence[Point], longest: timedelta) -> list[float]:

@@ -106,7 +106,7 @@ class Limit(Value):
 
 
 class CurveNumbers(Value):
-    """From when on a curve is a symptom, and until when it is one (spec §9.3, §9.6, §9.7, §9.11)."""
+    """From when on a curve is a symptom, and until when it is one (spec §9.3, §9.6, §9.7, §9.8, §9.11)."""
 
     window: timedelta = minutes(2)  # that a rate or a share is taken over
     spend: Limit = Limit(impact=3.0, stable=1.2)  # times the usual spend of one agent of one tenant (seed §2.6)
@@ -118,6 +118,8 @@ class CurveNumbers(Value):
     grounding: Limit = Limit(impact=0.10, stable=0.01, least=40)  # below the usual share of right ones, of a domain's judged cache hits
     denied_sources: Limit = Limit(impact=0, stable=0)  # citations of a source that must not be cited
     injected: Limit = Limit(impact=0, stable=0)  # what an injected instruction brought about
+    age: Limit = Limit(impact=0.5, stable=0.5)  # the oldest job, as a share of what it may wait (spec §9.8)
+    api_timeouts: Limit = Limit(impact=0.01, stable=0.01, least=50)  # of the API requests that wait for a job
     points: Some = 240  # at most so many instants of a wait are looked at
 
 

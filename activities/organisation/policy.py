@@ -29,6 +29,7 @@ from activities.organisation.numbers import (
     Stability,
 )
 from activities.organisation.rhythm import APPROVAL_VALID, PATIENCE, RHYTHMS, FirstMinutesDeadlines, Rhythm, Tries, minutes, seconds
+from activities.queues.numbers import QueueBacklog
 
 
 class StandingAuthorisation(Value):
@@ -97,6 +98,7 @@ class Policy(Value):
     prompt_injection: PromptInjection = PromptInjection()
     cost_runaway: CostRunaway = CostRunaway()
     loops: LoopNumbers = LoopNumbers()
+    queue_backlog: QueueBacklog = QueueBacklog()
     severity: SeverityPolicy = SeverityPolicy()
     alerts: AlertIntake = AlertIntake()
     standing: dict[str, StandingAuthorisation] = {}

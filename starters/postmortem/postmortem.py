@@ -151,9 +151,12 @@ def _impact(status: Status, entries: Sequence[Entry]) -> str:
 
 def _drawn(status: Status) -> list[str]:
     """The curve that matters, over the whole incident."""
-    if status.curve is None or not (drawn := chart(status.curve)):
-        return []
-    return ["", f"The {status.curve.name}, {text(in_words(status.curve))} at the end:", "", paper.listing(list(drawn), "text")]
+    curves = (status.curve, status.curve.beside) if status.curve is not None else ()
+    drawn = [(one, picture) for one in curves if one is not None and (picture := chart(one))]
+    return [
+        line for one, picture in drawn
+        for line in ("", f"The {one.name}, {text(in_words(one))} at the end:", "", paper.listing(list(picture), "text"))
+    ]  # fmt: skip
 
 
 def _timeline(entries: Sequence[Entry]) -> str:

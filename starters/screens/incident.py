@@ -102,10 +102,11 @@ class _Screen:
         ):
             if said:
                 yield from self.lines(f"{name}: {plain(said)}{more if name == 'hypothesis' else ''}", most=1)
-        if status.curve is not None and status.curve.points:
-            said = in_words(status.curve)
-            drawn = sparkline(status.curve, max(self.width - len(said) - len(status.curve.name) - 6, 10))
-            yield row(f"{status.curve.name}: {drawn}  {said}", self.width, "cyan")
+        for curve in (status.curve, status.curve.beside) if status.curve is not None else ():
+            if curve is not None and curve.points:
+                said = in_words(curve)
+                drawn = sparkline(curve, max(self.width - len(said) - len(curve.name) - 6, 10))
+                yield row(f"{curve.name}: {drawn}  {said}", self.width, "cyan")
         for one in status.suspects if self.full else status.suspects[:2]:
             yield from self.lines(f"suspect: {plain(one.in_words())}", most=1)
         for called in status.called_in:

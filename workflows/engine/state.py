@@ -29,7 +29,6 @@ from workflows.severity.facts import Facts, Quality
 from workflows.severity.readings import Reading, facts_of
 from workflows.status import CalledPlaybook, DrawnCurve, ItemStatus, Planned, Step, StepState, Suspect, Task, pace_at, policy_time
 
-MOST_POINTS, RECENT_POINTS = 120, 40  # of a curve that are kept; of these the newest are all kept
 MOST_TRACES = 20  # trace ids that are shown: the newest
 
 
@@ -181,11 +180,11 @@ class IncidentState:
 
     def draw(self, reading: CurveReading) -> None:
         """Keep one more point of the curve that matters."""
-        drawn = self.curve or DrawnCurve(name=reading.curve, unit=reading.unit)
-        points = [*drawn.points, (reading.at, reading.shown)]
-        if len(points) > MOST_POINTS:
-            points = [*points[:-RECENT_POINTS:2], *points[-RECENT_POINTS:]]
-        self.curve = DrawnCurve(name=drawn.name, unit=drawn.unit, usual=reading.usual, points=points)
+        drawn, below = self.curve or DrawnCurve(name=reading.curve, unit=reading.unit), reading.beside
+        self.curve = drawn.further(reading.at, reading.shown, reading.usual)
+        if below is not None:
+            beside = drawn.beside or DrawnCurve(name=below.name, unit=below.unit)
+            self.curve = self.curve.model_copy(update={"beside": beside.further(reading.at, below.shown, below.usual)})
 
     def task(self, text: str, owner: Role, by_hand: tuple[str, ...] = ()) -> Task:
         """Work for a person, stated in status and timeline."""

@@ -11,8 +11,11 @@ from activities.agents.replays import AttackReplays, Replay
 from activities.evals.evals import Evals, RunSuite
 from activities.evals.mlflow_runs import MlflowRuns
 from activities.evals.runner import EvalsApi
+from activities.queues.control import QueueControl
+from activities.queues.workers import Restarts, RestartWorker
 from practice.agents.runtime import Runtime
 from practice.injection.attacks import PAYLOAD, Read, injections
+from practice.jobs.work import Work
 from practice.quality.evals import Evals as Runs
 from tests.activities.kit.rows.practised import STATUS
 from tests.activities.kit.stage import FollowingClock, Stage, attempt, refused, stage, tried
@@ -77,6 +80,11 @@ OPERATED = {
     "replays of attacks": Operated(
         AttackReplays.run, lambda played: AttackReplays(AgentRuntime(played.client("/agents"))), _replay, "agents.replays.start",
         "agents.replays.get", lambda played: len(injections(played.world.state).replays),
+    ),
+    "restarts of workers": Operated(
+        Restarts.run, lambda played: Restarts(QueueControl(played.client("/jobs")), FollowingClock()),
+        lambda played: RestartWorker(worker="worker-1", generation=1, stacks="0" * 64), "jobs.restarts.start", "jobs.restarts.get",
+        lambda played: len(played.world.state.part(Work).restarts),
     ),
 }  # fmt: skip
 

@@ -1,0 +1,68 @@
+"""Our own contract of queues and workers (docs/api/jobs.json). Other brokers' clients keep the same contract, as far as they can."""
+
+from typing import Any, Literal
+
+from activities.action import Call, Refused
+from activities.kit.rest import Json, RestClient, RestLook, RestResource
+from activities.kit.words.shell import Command, Var, command, comment
+from activities.kit.words.urls import path
+
+BASE, TOKEN = Var("QUEUES_URL"), Var("QUEUES_TOKEN")
+PATTERN = frozenset("*?[]{}\\")
+
+Broker = Literal["queue control", "celery", "rabbitmq"]
+
+
+class QueueControl(RestClient):
+    """Queues and workers. What a broker cannot do raises `Refused`; what it cannot tell is None."""
+
+    async def restart(self, call: Call, worker: str) -> Json:
+        """Begin the restart of one worker under our key."""
+        said: Json = (await self._http.write(call, "POST", path("v1", "workers", worker, "restarts"), json={"key": call.key})).json()
+        return said
+
+
+class JobsLook(RestLook):
+    base, token = BASE, TOKEN
+
+    broker: Broker = "queue control"
+
+    def by_hand(self) -> tuple[str, ...]:
+        return super().by_hand() if self.broker == "queue control" else by_product(self.broker, self.path.split("/")[2:], None)
+
+
+class JobsResource(RestResource):
+    """A setting of queues or workers. It has no epoch: its etag changes with every write."""
+
+    base, token, epochs = BASE, TOKEN, False
+
+    broker: Broker = "queue control"
+
+    def read_by_hand(self) -> tuple[str, ...]:
+        return super().read_by_hand() if self.broker == "queue control" else by_product(self.broker, self.parts(), None)
+
+    def write_by_hand(self, value: Any, prior: Any = None) -> tuple[str, ...]:
+        if self.broker == "queue control":
+            return super().write_by_hand(value, prior)
+        return by_product(self.broker, self.parts(), self.body(value))
+
+
+def one_queue(name: str) -> str:
+    """The name, if it is the name of one queue. Raises `Refused` for a pattern: whom it would meet nobody can say beforehand."""
+    if not name.strip() or PATTERN & set(name):
+        raise Refused(f"{name!r} is no name of one queue: patterns are not sent; name each queue")
+    return name
+
+
+def by_product(broker: str, parts: "tuple[str, ...] | list[str]", body: Json | None) -> tuple[Command, ...]:
+    """What a person types on Celery or RabbitMQ."""
+    what, name = parts[-1] if parts else "", parts[1] if len(parts) > 1 else ""
+    if what == "consumers" and body is not None:
+        verb = "cancel_consumer" if body["share"] == 0 else "add_consumer"
+        return (command("celery", "-A", "workers", "control", verb, name), command("celery", "-A", "workers", "inspect", "active_queues"))
+    if "parked" in parts and body is not None:
+        return (comment(f"move the messages one by one from {name} to {name}.parked.{what}, never by purge; count both before and after"),)
+    if broker == "rabbitmq":
+        return (command("rabbitmqctl", "list_queues", "name", "messages_ready", "messages_unacknowledged", "consumers"),)
+    look = command("celery", "-A", "workers", "inspect", "active_queues"), command("celery", "-A", "workers", "inspect", "active")
+    return look if body is None else (comment(f"{broker} has no command for {what} of {name}"), *look)

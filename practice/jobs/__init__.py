@@ -1,0 +1,1 @@
+"""Work in the background: queues, workers, the tenants whose jobs they are, and what the jobs stand on."""

@@ -1,0 +1,51 @@
+"""The alert rules of playbook 2.8 on the practice platform: what fires when jobs pile up there."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from practice.jobs import faults
+from practice.jobs.work import Work
+from practice.metrics.alerting import Alerting
+from practice.world.world import World
+
+RULES = Path(__file__).parents[3] / "alerts/queue_backlog.yml"
+
+
+def test_every_alert_says_where_it_belongs_and_none_how_severe_it_is() -> None:
+    rules = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"] if "alert" in rule]
+    for rule in rules:
+        assert {"playbook", "service", "incident_key", "confidence"} <= set(rule["labels"]), rule["alert"]
+        assert "severity" not in rule["labels"] and {"for", "keep_firing_for"} <= set(rule)
+
+
+def fired(world: World, seconds: float) -> set[str]:
+    """The alerts that fire within so many seconds."""
+    alerting = Alerting(world, [RULES])
+    world.clock.show(world.clock.now() + seconds)
+    world.advance()
+    alerting.stop()
+    return {alert.labels["alertname"] for group in alerting.groups for _, alert in group.alerts() if alert.state == "firing"}
+
+
+TROUBLES: list[tuple[str, set[str]]] = [
+    ("hot_tenant", {"QueueDoesNotDrain", "QueueDepthAboveUsual", "OldestJobGrowsOld", "JobApiTimesOut", "WorkersBusyAndJobsWait"}),
+    ("poison", {"QueueDoesNotDrain", "QueueDepthAboveUsual", "OldestJobGrowsOld", "JobApiTimesOut"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "heard"), TROUBLES, ids=[kind for kind, _ in TROUBLES])
+def test_what_piles_up_is_heard(kind: str, heard: set[str]) -> None:
+    world = World(following=True, history=120)
+    faults.break_(world.state.part(Work), kind, "interactive", next(iter(world.state.tenants)), None, world.clock.now(), None)
+    assert fired(world, 1500) == heard
+
+
+def test_a_quiet_day_is_not_heard_nor_is_what_may_wait() -> None:
+    world = World(following=True, history=120)
+    assert fired(world, 1800) == set()
+    work = world.state.part(Work)
+    work.touched = True
+    work.queues["reports"].consumers = 0.0
+    assert fired(world, 1800) == set(), "a deferrable queue that is paused is no incident"
