@@ -287,12 +287,62 @@ class Injected(Happened):
         return numbers.injected
 
 
+class Gauged(Part):
+    """A gauge of each of several things, as it is: the largest of them is drawn."""
+
+    metric: ClassVar[str]
+    by: ClassVar[tuple[str, ...]]
+
+    def series(self, service: str) -> str:
+        return promql.selector(self.metric, service=service)
+
+    async def measured(self, span: Span, service: str) -> list[Point]:
+        found = await span.ask(promql.most(self.series(service), *self.by))
+        return [
+            Point(labels, at, self.off(value), self.off(value), value) for labels, values in found.items() for at, value in values.items()
+        ]
+
+    def off(self, value: float) -> float:
+        return value
+
+    async def height(self, span: Span, service: str) -> Height:
+        return Height(_last(await span.ask(promql.most(self.series(service)))), None, self.unit)
+
+
+class ReplicationLag(Gauged):
+    """How old what a replica answers is; of replicas that nobody reads from it is 0."""
+
+    name, metric, unit, by = "replication lag", "database_replication_lag_seconds", "s", ("cluster", "node")
+
+    def limit(self, numbers: CurveNumbers) -> Limit:
+        return numbers.replication_lag_s
+
+    def says(self, point: Point) -> str:
+        return f"reads are {point.off:.0f} s old ({named(point.labels)})"
+
+
+class TakesWrites(Gauged):
+    """Whether the database can take the writes that the application is let send: 1 or 0."""
+
+    name, metric, unit, by = "writes", "database_takes_writes", "of 1", ("cluster",)
+
+    def limit(self, numbers: CurveNumbers) -> Limit:
+        return numbers.no_writer
+
+    def off(self, value: float) -> float:
+        return 1.0 - value
+
+    def says(self, point: Point) -> str:
+        return f"the database takes no writes ({named(point.labels)})"
+
+
 # The first part of each is the one that is drawn.
 PARTS: dict[Curve, tuple[Part, ...]] = {
     Curve.SPEND: (Spend(), Unmetered()),
     Curve.QUALITY: (JudgedAnswers(), Evals()),
     Curve.GROUNDING: (Hits(), DeniedSources()),
     Curve.INJECTION: (Injected(),),
+    Curve.REPLICATION: (ReplicationLag(), TakesWrites()),
 }
 
 

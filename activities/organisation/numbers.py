@@ -118,6 +118,8 @@ class CurveNumbers(Value):
     grounding: Limit = Limit(impact=0.10, stable=0.01, least=40)  # below the usual share of right ones, of a domain's judged cache hits
     denied_sources: Limit = Limit(impact=0, stable=0)  # citations of a source that must not be cited
     injected: Limit = Limit(impact=0, stable=0)  # what an injected instruction brought about
+    replication_lag_s: Limit = Limit(impact=30, stable=5)  # how many seconds old a replica may be that is read from
+    no_writer: Limit = Limit(impact=0, stable=0)  # a database that takes no writes
     points: Some = 240  # at most so many instants of a wait are looked at
 
 

@@ -20,6 +20,7 @@ from activities.organisation.catalogue import Deployed
 from activities.organisation.numbers import BackOff
 from activities.product.app_plane import AppPlane
 from tests.activities.kit.rows.agents import AGENTS
+from tests.activities.kit.rows.databases import DATABASES
 from tests.activities.kit.rows.knowledge import KNOWLEDGE
 from tests.activities.kit.rows.platform import PLATFORM
 from tests.activities.kit.rows.practised import QUICK, LandingClock, Practised, Subject
@@ -135,6 +136,7 @@ SETTINGS: dict[str, Callable[[], Awaitable[Subject]]] = {
     **QUALITY,
     **RECORDS,
     **AGENTS,
+    **DATABASES,
     **KNOWLEDGE,
     "modes of tenants": Practised(
         tenant_modes, MODES.of, MODES.wanted, None, "llm.routes.modes",
