@@ -126,7 +126,7 @@ class Restoring(Operation[O], Generic[O]):
         return f"{said['rows']} rows were read from {said['instance']}"
 
 
-class RestoreTests(Restoring[TestRestore], name="backups.test", risk=Risk.C1, asks=(Role.DB_LEAD,)):
+class RestoreTests(Restoring[TestRestore], name="backups.test", risk=Risk.C1, asks=(Role.DB_LEAD,), on_suspicion=True):
     """Whether a backup can be restored is not believed before it was."""
 
 

@@ -8,9 +8,9 @@ from pydantic import Field
 from activities.action import Call, Effect, NotYet, Order, Refused, Risk, Role
 from activities.databases import by_hand
 from activities.databases.client import BASE, TOKEN, DatabaseClient
-from activities.databases.databases import one_writer
+from activities.databases.databases import holds, one_writer
 from activities.databases.seen import ClusterSeen, Says
-from activities.databases.settings import BOTH, holds
+from activities.databases.settings import BOTH
 from activities.kit.create_once import CreateOnce, There
 from activities.kit.operation import Operation, Progress
 from activities.kit.rest import Json
@@ -55,14 +55,10 @@ class Promote(OnCluster, target="databases/{cluster}/{node}", effect="promote {n
     old: str
     at_least: int | None = None
     losing_after: datetime | None = None
+    loses: str = ""  # the same in words
 
     def effect(self) -> str:
-        lost = (
-            f"; writes acknowledged after {self.losing_after:%H:%M:%S} UTC may be lost"
-            if self.losing_after
-            else "; what is lost is not known"
-        )
-        return f"promote {self.node} of {self.cluster}, once{lost}"
+        return f"promote {self.node} of {self.cluster}, once; {self.loses or 'what is lost is not known'}"
 
     def in_sql(self) -> tuple[str, ...]:
         return (*by_hand.look_at(self.node), by_hand.sql(self.node, "SELECT pg_promote(true, 60)"))
@@ -152,7 +148,7 @@ class Job(Operation[O], Generic[O]):
         return "the job says that it is done, with its numbers"
 
 
-class Promotions(Job[Promote], name="databases.promote", risk=Risk.C3, asks=BOTH):
+class Promotions(Job[Promote], name="databases.promote", risk=Risk.C3, asks=BOTH, contains=True):
     """S-PROMOTE: the fence is seen to hold just before, the role is looked at first, and afterwards there is one writer."""
 
     async def find(self, call: Call, order: Promote) -> str | None:
@@ -192,7 +188,7 @@ class Warmings(Job[Warm], name="databases.warm", risk=Risk.C1, asks=(Role.OPS_LE
     """A new primary is cold: what is read most is read before customers read it."""
 
 
-class WriteReplays(Job[Replay], name="databases.replay", risk=Risk.C2, asks=(Role.DB_LEAD, Role.INCIDENT_COMMANDER)):
+class WriteReplays(Job[Replay], name="databases.replay", risk=Risk.C2, asks=(Role.DB_LEAD, Role.INCIDENT_COMMANDER), contains=True):
     """Queued writes, each once: what contradicts the data goes to a ledger, for people."""
 
     async def status(self, call: Call, order: Replay, id: str) -> Progress:
@@ -219,7 +215,7 @@ class QueryCancellations(Job[CancelQuery], name="databases.cancel_query", risk=R
         return f"query {order.query} is not there any more"
 
 
-class Snapshots(CreateOnce[Snapshot, str], name="databases.snapshot", risk=Risk.C1, asks=(Role.DB_LEAD, Role.OPS_LEAD)):
+class Snapshots(CreateOnce[Snapshot, str], name="databases.snapshot", risk=Risk.C1, asks=(Role.DB_LEAD, Role.OPS_LEAD), on_suspicion=True):
     """S-SNAPDB: in another account; whether it can be restored is tested later, and not believed."""
 
     def __init__(self, client: DatabaseClient) -> None:

@@ -5,13 +5,13 @@ from typing import Any, TypeVar
 from activities.action import Call, Limits, NotYet, Refused, Risk, Role
 from activities.databases import by_hand
 from activities.databases.client import DatabaseClient, DatabaseResource
-from activities.databases.seen import Probed, Says, Vote
+from activities.databases.databases import holds
+from activities.databases.seen import Says
 from activities.kit.rest import RestSetting
 from activities.kit.setting import Change, Reading, Restore, SettingValue
 from activities.kit.setting.write import SOON
 
 BOTH = (Role.INCIDENT_COMMANDER, Role.DB_LEAD)
-LEAST_PROBES = 2  # vantage points from which a fence must be seen to hold (spec §8 S-FENCE)
 
 
 class ClusterPart(DatabaseResource):
@@ -139,25 +139,6 @@ class Fences(
         node = (await self._client.see(call, order.of.cluster)).node(order.of.node)
         if node is None or node.says is not Says.STANDBY:
             raise Refused(f"{order.of} stays fenced until it follows the primary as a standby: nobody knows that it does")
-
-
-async def holds(client: DatabaseClient, call: Call, cluster: str, node: str) -> str:
-    """From where a fence was seen to hold. Raises `NotYet` where a write still came through, or too few could say."""
-    probes = [one for one in await client.probe(call, cluster) if one.node == node]
-    through = [one.vantage for one in probes if one.writable]
-    if through:
-        raise NotYet(f"accepted, but {node} still took a write from {', '.join(through)}", after=SOON)
-    refused = [one for one in probes if _refused(one)]
-    if len(refused) < LEAST_PROBES:
-        raise NotYet(
-            f"accepted, but only {len(refused)} vantage points say that {node} takes no writes: wanted are {LEAST_PROBES}", after=SOON
-        )
-    return f"writes to {node} were refused from {', '.join(one.vantage for one in refused)}"
-
-
-def _refused(one: Probed) -> bool:
-    """A write was tried and did not come through; a vantage point that does not answer says nothing."""
-    return one.writable is False and one.vote in (Vote.UP, Vote.DOWN)
 
 
 class Accesses(

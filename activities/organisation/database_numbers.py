@@ -20,6 +20,7 @@ class DatabaseFailover(Value):
     busy: Ratio = 0.95  # of its connections used: overloaded, and never failed over
     app_latency_ms: Amount = 50.0  # from the application to a candidate: more is too slow for every query
     disk: Ratio = 0.95  # full
+    unreplayed: Some = 65_536  # bytes that a standby may have received and not replayed, with nothing that holds it up
     survey_again: timedelta = seconds(15)  # how often the cluster is looked at while something is waited for
     write_steps: tuple[float, ...] = (0.1, 0.5, 1.0)  # shares in which writes come back
     write_step: timedelta = minutes(10)  # how long each is watched

@@ -76,6 +76,7 @@ class Simulation:
             self._gauge("database_replication_lag_bytes", mine, float(behind if reads else 0))
             self._gauge("database_writable", mine, float(node.may_write and not node.isolated))
             self._gauge("database_streaming", mine, float(node.primary or cluster.streams_from(node) is not None))
+            self._gauge("database_fenced", mine, float(node.fenced))
             self._gauge("database_disk_used_ratio", mine, node.disk)
             self._gauge("database_connections_used_ratio", mine, 1.0 if node.busy else node.connections)
             self._count("database_writes_total", mine, cluster.written.get(node.name, 0.0))
