@@ -130,7 +130,7 @@ class RestoreTests(Restoring[TestRestore], name="backups.test", risk=Risk.C1, as
     """Whether a backup can be restored is not believed before it was."""
 
 
-class Restores(Restoring[RestoreTo], name="backups.restore", risk=Risk.C3, asks=(Role.INCIDENT_COMMANDER, Role.DB_LEAD)):
+class Restores(Restoring[RestoreTo], name="backups.restore", risk=Risk.C3, asks=(Role.INCIDENT_COMMANDER, Role.DB_LEAD), contains=True):
     """A new instance, beside what is left of the old ones."""
 
 

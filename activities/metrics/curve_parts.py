@@ -297,10 +297,13 @@ class Gauged(Part):
         return promql.selector(self.metric, service=service)
 
     async def measured(self, span: Span, service: str) -> list[Point]:
-        found = await span.ask(promql.most(self.series(service), *self.by))
+        found = await span.ask(self.each(self.series(service), *self.by))
         return [
             Point(labels, at, self.off(value), self.off(value), value) for labels, values in found.items() for at, value in values.items()
         ]
+
+    def each(self, series: str, *by: str) -> str:
+        return promql.most(series, *by)
 
     def off(self, value: float) -> float:
         return value
@@ -336,13 +339,31 @@ class TakesWrites(Gauged):
         return f"the database takes no writes ({named(point.labels)})"
 
 
+class OneWriter(Gauged):
+    """How many nodes take writes: more than one is worse than none."""
+
+    name, metric, unit, by = "writers", "database_writable", "nodes", ("cluster",)
+
+    def limit(self, numbers: CurveNumbers) -> Limit:
+        return numbers.no_writer
+
+    def each(self, series: str, *by: str) -> str:
+        return promql.total(series, *by)
+
+    def off(self, value: float) -> float:
+        return max(0.0, value - 1.0)
+
+    def says(self, point: Point) -> str:
+        return f"{point.n:.0f} nodes take writes ({named(point.labels)})"
+
+
 # The first part of each is the one that is drawn.
 PARTS: dict[Curve, tuple[Part, ...]] = {
     Curve.SPEND: (Spend(), Unmetered()),
     Curve.QUALITY: (JudgedAnswers(), Evals()),
     Curve.GROUNDING: (Hits(), DeniedSources()),
     Curve.INJECTION: (Injected(),),
-    Curve.REPLICATION: (ReplicationLag(), TakesWrites()),
+    Curve.REPLICATION: (ReplicationLag(), TakesWrites(), OneWriter()),
 }
 
 

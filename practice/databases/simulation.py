@@ -33,6 +33,8 @@ class Simulation:
         for cluster in state.part(Databases).clusters.values():
             if not cluster.backups:
                 _begin(cluster, at)
+            for node in cluster.nodes.values():
+                node.busy = node.busy and state.flags.get("batch.enabled", True)  # it was the batch that has filled it
             self._write(state, cluster, at)
             _follow(cluster, at)
             _promote_by_itself(cluster, at)

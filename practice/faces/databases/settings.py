@@ -25,7 +25,7 @@ def _fence(call: Call, wanted: Fencing) -> None:
     """Fence a node off, or let it take part again. Who was connected is disconnected."""
     node, cluster = node_of(call), cluster_of(call)
     node.fenced = wanted.fenced
-    if wanted.fenced and cluster.dials.promotes_after_fence and not cluster.ha.paused:
+    if wanted.fenced and cluster.dials.promotes_after_fence:  # whatever it was told
         hasty(cluster, call.now)
 
 

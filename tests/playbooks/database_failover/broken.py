@@ -76,14 +76,23 @@ def of(stage: Drill) -> Cluster:
 
 async def ends(
     incident: RunningIncident, answers: dict[str, str] | None = None, values: dict[str, Any] | None = None, until: Phase | None = None,
-    rounds: int = 400, lenient: bool = False,
+    rounds: int = 400, lenient: bool = False, second: str = "",
 ) -> Status:  # fmt: skip
-    """Let the incident run to its end (or to a phase), answering on the way: a verdict or a value by a part of the question."""
+    """Let the incident run to its end (or to a phase), answering on the way: a verdict or a value by a part of the question.
+
+    `second`: who agrees beside the commander to what is hard to reverse; whoever chose it may not.
+    """
     verdicts, told, answered = answers or {}, {**SAID, **(values or {})}, set[int]()
     for _ in range(rounds):
         status = await incident.status()
         if await incident.over() or (until is not None and until in status.phases):
             return status
+        for question in (one for one in status.asking if second and one.quorum > 1 and one.number not in answered):
+            await incident.commanded()
+            answered.add(question.number)
+            for who in ("dana", second):
+                code = await incident.drill.code(who, question.number)
+                await incident.say("approve", {"question": question.number, "code": code, "reason": "drill", "value": None})
         await incident.move(status, verdicts, answered, timedelta(seconds=60), told)
     if lenient:
         return await incident.status()

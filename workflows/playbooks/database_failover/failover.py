@@ -3,7 +3,7 @@
 from activities.action import Grant, Role, action_of
 from activities.databases.databases import Databases, FenceOf, OneWriterOf
 from activities.databases.jobs import Promote, Promotions, Replay, Snapshot, Snapshots, Warm, Warmings, WriteReplays
-from activities.databases.seen import ClusterOf, Says
+from activities.databases.seen import ClusterOf
 from activities.databases.settings import (
     FENCED,
     HA_PAUSED,
@@ -28,7 +28,7 @@ from workflows.engine.measures import lift_question
 from workflows.engine.verbs import Verbs
 from workflows.people.questions import ApprovalTerms
 from workflows.playbooks.database_failover.cluster import Cluster
-from workflows.playbooks.database_failover.findings import Choice, Found, Loss
+from workflows.playbooks.database_failover.findings import Choice, Found, Loss, fit
 
 BATCH = ("batch.enabled", "scheduler.enabled")  # who writes much and can wait
 HEAVY = ("tools.high_psu",)  # who reads much
@@ -165,11 +165,7 @@ class Failover:
     def _pointing(self, found: Found, writer: str, old: str) -> Change[EndpointOf, Endpoint]:
         """Writes to the writer, reads from whoever follows, and from the writer itself where nobody does."""
         seen = found.seen
-        follow = [
-            one.id
-            for one in seen.nodes
-            if one.says is Says.STANDBY and one.reachable and one.id not in (writer, old) and one.system_id == seen.system_id
-        ]
+        follow = [one.id for one in fit(seen, self._numbers) if one.id not in (writer, old)]
         wanted = Endpoint(writes_to=writer, reads_from=tuple(follow) or (writer,))
         return Endpoints.order(EndpointOf(cluster=self.name, store=self._cluster.store), wanted)
 

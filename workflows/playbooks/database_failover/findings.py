@@ -181,6 +181,11 @@ def choose(seen: ClusterSeen, old: str, until: datetime, numbers: DatabaseFailov
     return Choice(best, loss_of(best, seen, until), tuple(passed))
 
 
+def fit(seen: ClusterSeen, numbers: DatabaseFailover) -> list[Node]:
+    """The standbys of this cluster that bear out what they say."""
+    return [one for one in seen.nodes if not _unfit(one, seen, numbers)]
+
+
 def near(node: Node, seen: ClusterSeen, numbers: DatabaseFailover) -> bool:
     """Whether the application, where the old primary was, is near enough for every query."""
     old = seen.node(seen.writes_to)
