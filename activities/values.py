@@ -73,6 +73,7 @@ class Curve(StrEnum):
     GROUNDING = "grounding"
     INJECTION = "injection"
     BACKLOG = "backlog"
+    REPLICATION = "replication"
 
 
 class Role(StrEnum):

@@ -81,12 +81,14 @@ class CreateOnce(System, Generic[O, X]):
     clock: Clock = RealClock()
 
     def __init_subclass__(
-        cls, *, name: str = "", risk: RiskOf = Risk.C0, asks: tuple[Role, ...] = (Role.OPS_LEAD,), patience: Patience | None = None
-    ) -> None:
+        cls, *, name: str = "", risk: RiskOf = Risk.C0, asks: tuple[Role, ...] = (Role.OPS_LEAD,), patience: Patience | None = None,
+        on_suspicion: bool = False,
+    ) -> None:  # fmt: skip
         super().__init_subclass__()
         if name:
             order = arguments(cls, CreateOnce)[0]
-            derive(cls, "create", CreateOnce.create, name, order, Effect, risk=risk, asks=asks, patience=patience, writes=True)
+            declared = {"asks": asks, "patience": patience, "on_suspicion": on_suspicion}
+            derive(cls, "create", CreateOnce.create, name, order, Effect, risk=risk, writes=True, **declared)
 
     # ---- what a system declares ----
 

@@ -46,12 +46,14 @@ class Operation(System, Generic[O]):
     clock: Clock = RealClock()
 
     def __init_subclass__(
-        cls, *, name: str = "", risk: RiskOf = Risk.C2, asks: tuple[Role, ...] = (Role.OPS_LEAD,), patience: Patience = Patience.WATCH
-    ) -> None:
+        cls, *, name: str = "", risk: RiskOf = Risk.C2, asks: tuple[Role, ...] = (Role.OPS_LEAD,), patience: Patience = Patience.WATCH,
+        on_suspicion: bool = False, contains: bool = False,
+    ) -> None:  # fmt: skip
+        """`on_suspicion`, `contains`: as in `Action`."""
         super().__init_subclass__()
         if name:
-            order = arguments(cls, Operation)[0]
-            derive(cls, "run", Operation.run, name, order, Effect, risk=risk, asks=asks, patience=patience, writes=True)
+            order, told = arguments(cls, Operation)[0], {"on_suspicion": on_suspicion, "contains": contains}
+            derive(cls, "run", Operation.run, name, order, Effect, risk=risk, asks=asks, patience=patience, writes=True, **told)
 
     # ---- what a system declares ----
 

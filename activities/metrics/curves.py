@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from activities.action import Call, Order, System, Value, action
 from activities.metrics import queries
-from activities.metrics.backlog_parts import ApiTimeouts, Depth, OldestAge
 from activities.metrics.curve_parts import DeniedSources, Evals, Hits, Injected, JudgedAnswers, Part, Point, Span, Spend, Unmetered
+from activities.metrics.data_parts import ApiTimeouts, Depth, OldestAge, OneWriter, ReplicationLag, TakesWrites
 from activities.metrics.orders import StabilityVerdict
 from activities.metrics.prometheus import Prometheus
 from activities.metrics.spans import LEAST_SPAN
@@ -26,6 +26,7 @@ PARTS: dict[Curve, tuple[Part, ...]] = {
     Curve.GROUNDING: (Hits(), DeniedSources()),
     Curve.INJECTION: (Injected(),),
     Curve.BACKLOG: (OldestAge(), ApiTimeouts()),
+    Curve.REPLICATION: (ReplicationLag(), TakesWrites(), OneWriter()),
 }
 BESIDE: dict[Curve, Part] = {Curve.BACKLOG: Depth()}  # drawn below it; it decides nothing
 

@@ -120,6 +120,8 @@ class CurveNumbers(Value):
     injected: Limit = Limit(impact=0, stable=0)  # what an injected instruction brought about
     age: Limit = Limit(impact=0.5, stable=0.5)  # the oldest job, as a share of what it may wait (spec §9.8)
     api_timeouts: Limit = Limit(impact=0.01, stable=0.01, least=50)  # of the API requests that wait for a job
+    replication_lag_s: Limit = Limit(impact=30, stable=5)  # how many seconds old a replica may be that is read from
+    no_writer: Limit = Limit(impact=0, stable=0)  # a database that takes no writes
     points: Some = 240  # at most so many instants of a wait are looked at
 
 

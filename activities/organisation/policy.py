@@ -7,6 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from activities.action import Limits, Patience, Risk, Value
 from activities.metrics.slo import SloPolicy
+from activities.organisation.database_numbers import DatabaseFailover
 from activities.organisation.numbers import (
     AlertIntake,
     CachePoisoning,
@@ -97,6 +98,7 @@ class Policy(Value):
     slo: SloPolicy = SloPolicy()
     prompt_injection: PromptInjection = PromptInjection()
     cost_runaway: CostRunaway = CostRunaway()
+    database_failover: DatabaseFailover = DatabaseFailover()
     loops: LoopNumbers = LoopNumbers()
     queue_backlog: QueueBacklog = QueueBacklog()
     severity: SeverityPolicy = SeverityPolicy()

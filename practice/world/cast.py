@@ -17,6 +17,7 @@ PEOPLE = {
     "pat": "duty executive",
     "fay": "finance",
     "lou": "legal",
+    "max": "db",
 }
 REGIONS = {"eu": "eu-west", "us": "us-east"}
 TOTAL_RPS = 12.0

@@ -17,7 +17,7 @@ from workflows.status import Status
 
 PLAYS = {
     Role.INCIDENT_COMMANDER: "dana", Role.OPS_LEAD: "lee", Role.COMMS_LEAD: "noor", Role.AI_ML_LEAD: "ravi", Role.SECURITY_LEAD: "sam",
-    Role.DEPUTY: "kim", Role.DUTY_EXECUTIVE: "pat", Role.FINANCE: "fay", Role.LEGAL: "lou",
+    Role.DEPUTY: "kim", Role.DUTY_EXECUTIVE: "pat", Role.FINANCE: "fay", Role.LEGAL: "lou", Role.DB_LEAD: "max",
 }  # fmt: skip
 COMMANDER = PLAYS[Role.INCIDENT_COMMANDER]
 CODE = re.compile(r"\b(\d+-[0-9A-Z]{4}-[0-9A-Z]{4})\b")

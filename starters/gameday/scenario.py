@@ -112,6 +112,13 @@ SCENARIOS = {
             ),
         ),
     ),
+    "database_failover": Scenario(
+        story="The primary of the database dies. Two standbys follow it; one is in another region, and nobody has told the platform what to do.",
+        service="{first}",
+        deeds=(Deed(path="database-faults", given={"kind": "dead"}),),
+        values={"Is the ledger": "signed off", "Which of": "db-1", "cut off from the network": "cut off"},
+        paces=SLOWLY,
+    ),
     "cache_poisoning": Scenario(
         story="A document that the chat answers from was changed past its origin: one of four answers about billing is wrong, and cached. "
         "The cache is a real Valkey.",

@@ -99,6 +99,7 @@ pager = "P_{name.upper()}"
 ROLES = {
     "incident_commander": "dana", "ops_lead": "lee", "comms_lead": "noor", "ai_ml_lead": "ravi", "deputy": "kim", "duty_executive": "pat",
     "security_lead": "sam", "finance": "fay", "legal": "lou",
+    "db_lead": "max",
 }  # fmt: skip
 
 

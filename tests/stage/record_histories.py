@@ -18,6 +18,7 @@ from temporalio.worker import Replayer
 
 from tests.playbooks.cache_poisoning.poisoned import ends
 from tests.playbooks.cost_runaway.runaway import control, declared, mended, runs_away
+from tests.playbooks.database_failover import broken as database
 from tests.playbooks.prompt_injection import attacked as injection
 from tests.stage.drill import Drill, drill
 from tests.stage.organisation import OTHERS
@@ -182,6 +183,20 @@ async def injected(stage: Drill) -> RunningIncident:
     return incident
 
 
+async def failed_over(stage: Drill) -> RunningIncident:
+    """The primary dies: it is fenced, a standby is promoted, and writes come back."""
+    incident = await database.declared(stage, "dead")
+    await database.ends(incident)
+    return incident
+
+
+async def stale_replicas(stage: Drill) -> RunningIncident:
+    """A long query keeps a replica from replaying: reads move, the query is cancelled, nothing is promoted."""
+    incident = await database.declared(stage, {"kind": "blocked", "node": "db-2"}, seconds=420)
+    await database.ends(incident)
+    return incident
+
+
 SCENES: dict[str, Callable[[Drill], Awaitable[RunningIncident]]] = {
     "llm_provider_outage-resolved": resolved,
     "llm_provider_outage-stood-down": declined,
@@ -194,6 +209,8 @@ SCENES: dict[str, Callable[[Drill], Awaitable[RunningIncident]]] = {
     "cache_poisoning-stood-down": cache_left,
     "cost_runaway-resolved": ran_away,
     "cost_runaway-stolen-key": stolen_key,
+    "database_failover-resolved": failed_over,
+    "database_failover-stale": stale_replicas,
     "prompt_injection-resolved": injected,
     "triage-answered": triaged,
 }
@@ -229,6 +246,8 @@ async def _record(name: str, scene: Callable[[Drill], Awaitable[RunningIncident]
 
 def _settings(name: str, tmp: Path) -> dict[str, Any]:
     """Whom and what a scene needs beside the usual stage."""
+    if name.startswith("database_failover"):
+        return {"policy": database.PEOPLE}
     if not name.startswith("cache_poisoning"):
         return {}
     return {"policy": OTHERS, "cache_address": emptied().address(), "cache_password": f"file:{tmp / 'token'}"}

@@ -68,7 +68,14 @@ async def mended(stage: Drill) -> None:
 
 @asynccontextmanager
 async def piled(
-    tmp: Path, *kinds: str, policy: str = "", seconds: float = 300, declared: bool = True, labels: Any = None, given: Any = None, **settings: Any
+    tmp: Path,
+    *kinds: str,
+    policy: str = "",
+    seconds: float = 300,
+    declared: bool = True,
+    labels: Any = None,
+    given: Any = None,
+    **settings: Any,
 ) -> AsyncIterator[tuple[Drill, RunningIncident]]:
     """One thing after the other goes wrong, the metrics show it, and an incident is declared. `given`: more about the first kind."""
     async with drill(tmp, policy=policy or quick(), **settings) as stage:

@@ -156,7 +156,9 @@ class Backlog:
         """Wait as long as the queues drain. What is paused is looked at again, and draining is slowed where it harms. How it is at last."""
         verbs, numbers, waited = self._verbs, self._numbers, timedelta(0)
         while True:
-            await verbs.rest(numbers.helped_within, f"whether the queues drain: the latest is at {before.late:.1f} times of what it may wait")
+            await verbs.rest(
+                numbers.helped_within, f"whether the queues drain: the latest is at {before.late:.1f} times of what it may wait"
+            )
             waited += numbers.helped_within
             now = await self.survey()
             if now.curve.well:

@@ -10,6 +10,9 @@ from activities.action import Effect, NotYet, Order, Refused, Role
 from activities.chat.orders import OpenRoom, TellRoom
 from activities.chat.slack import Slack
 from activities.chat.war_room import WarRoom
+from activities.databases.client import DatabasePlane
+from activities.databases.jobs import Snapshot as DbSnapshot
+from activities.databases.jobs import Snapshots
 from activities.evidence.evidence import Evidence, Snapshot
 from activities.evidence.gcs import Gcs
 from activities.evidence.store import EvidenceStore
@@ -110,6 +113,10 @@ async def _exported(played: Stage) -> Order:
 
 
 CREATED = {
+    "database snapshot": Created(
+        "Snapshots", Snapshots.create, lambda played: Snapshots(DatabasePlane(played.client("/databases"))),
+        partial(_given, DbSnapshot(cluster="main", node="db-2")), "databases.jobs.start", "databases.jobs.list",
+    ),
     "ticket": Created(
         "Tickets", Tickets.open, lambda played: Tickets(GitHub(played.client("/github"), "acme/incidents")),
         partial(_given, OpenTicket(incident_id=INCIDENT, title="Provider outage", body="answers fail")), "github.issues.create", "github.issues",

@@ -7,13 +7,18 @@ from typing import Any
 
 from activities.action import Refused
 from activities.agents.agent_runtime import AgentRuntime
-from activities.agents.replays import AttackReplays, Replay
+from activities.agents.replays import AttackReplays
+from activities.agents.replays import Replay as AttackReplay
+from activities.backups.backups import BackupPlane, Restores, RestoreTests, RestoreTo, TestRestore
+from activities.databases.client import DatabasePlane
+from activities.databases.jobs import Promote, Promotions, Replay, Warm, Warmings, WriteReplays
 from activities.evals.evals import Evals, RunSuite
 from activities.evals.mlflow_runs import MlflowRuns
 from activities.evals.runner import EvalsApi
 from activities.queues.control import QueueControl
 from activities.queues.workers import Restarts, RestartWorker
 from practice.agents.runtime import Runtime
+from practice.databases.cluster import Databases
 from practice.injection.attacks import PAYLOAD, Read, injections
 from practice.jobs.work import Work
 from practice.quality.evals import Evals as Runs
@@ -62,14 +67,53 @@ def _runs(played: Stage) -> int:
     return len(played.world.state.part(Runs).runs)
 
 
-def _replay(played: Stage) -> Replay:
+def _replay(played: Stage) -> AttackReplay:
     """Of a session that has read an attack."""
     session = next(iter(played.world.state.part(Runtime).sessions))
     injections(played.world.state).trace(session).read.append(Read("mail", "mail-1", "0" * 64, "", 0.2, 0.9, PAYLOAD))
-    return Replay(session=session)
+    return AttackReplay(session=session)
+
+
+def _on_cluster(kind: Any, face: str = "/databases") -> Callable[[Stage], Any]:
+    client = BackupPlane if face == "/backups" else DatabasePlane
+    return lambda played: kind(client(played.client(face)))
+
+
+def _promotion(played: Stage) -> Promote:
+    """Of the standby that has everything, once the old primary is dead and fenced."""
+    cluster = played.world.state.part(Databases).clusters["main"]
+    cluster.nodes["db-1"].up, cluster.nodes["db-1"].fenced = False, True
+    return Promote(cluster="main", node="db-2", old="db-1", at_least=cluster.nodes["db-2"].lsn)
+
+
+def _jobs(kind: str) -> Callable[[Stage], int]:
+    return lambda played: sum(one.kind == kind for one in played.world.state.part(Databases).clusters["main"].jobs.values())
+
+
+def _restores(played: Stage) -> int:
+    return len(played.world.state.part(Databases).clusters["main"].restores)
 
 
 OPERATED = {
+    "promotions": Operated(
+        Promotions.run, _on_cluster(Promotions), _promotion, "databases.jobs.start", "databases.jobs.get", _jobs("promote")
+    ),
+    "replays of queued writes": Operated(
+        WriteReplays.run, _on_cluster(WriteReplays), lambda played: Replay(cluster="main"), "databases.jobs.start", "databases.jobs.get",
+        _jobs("replay"),
+    ),
+    "warmings": Operated(
+        Warmings.run, _on_cluster(Warmings), lambda played: Warm(cluster="main", node="db-2"), "databases.jobs.start", "databases.jobs.get",
+        _jobs("warm"),
+    ),
+    "restore tests": Operated(
+        RestoreTests.run, _on_cluster(RestoreTests, "/backups"), lambda played: TestRestore(cluster="main", backup="b-2"),
+        "backups.restores.start", "backups.restores.get", _restores,
+    ),
+    "restores": Operated(
+        Restores.run, _on_cluster(Restores, "/backups"), lambda played: RestoreTo(cluster="main", backup="b-1", until=played.call().at),
+        "backups.restores.start", "backups.restores.get", _restores,
+    ),
     "evals by our own contract": Operated(
         Evals.run, lambda played: Evals(EvalsApi(played.client("/evals")), FollowingClock()), _suite, "evals.runs.start", "evals.runs.one", _runs
     ),

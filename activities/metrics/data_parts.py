@@ -1,9 +1,11 @@
-"""The curve of a backlog (spec §9.8): how old the oldest jobs are, whether the API waits for them; and, drawn beside it, how many wait.
+"""The curves of the data plane: a backlog (spec §9.8) and the replication of a database (spec §9.9).
 
-What is deferrable does not count: it is ours to let wait.
+A backlog is how old the oldest jobs are and whether the API waits for them, with how many wait drawn beside it. What is deferrable does not
+count: it is ours to let wait.
 """
 
 from datetime import timedelta
+from typing import ClassVar
 
 from activities.kit.words import promql
 from activities.metrics.curve_parts import Height, Part, Point, Span, last, named
@@ -100,3 +102,73 @@ class Depth(Part):
     async def height(self, span: Span, service: str) -> Height:
         usual = promql.selector("job_queue_depth_usual", service=service, **{"class": DEFERRABLE})
         return Height(last(await span.ask(promql.total(self.series(service)))), last(await span.ask(promql.total(usual))), self.unit)
+
+
+class Gauged(Part):
+    """A gauge of each of several things, as it is: the largest of them is drawn."""
+
+    metric: ClassVar[str]
+    by: ClassVar[tuple[str, ...]]
+
+    def series(self, service: str) -> str:
+        return promql.selector(self.metric, service=service)
+
+    async def measured(self, span: Span, service: str) -> list[Point]:
+        found = await span.ask(self.each(self.series(service), *self.by))
+        return [
+            Point(labels, at, self.off(value), self.off(value), value) for labels, values in found.items() for at, value in values.items()
+        ]
+
+    def each(self, series: str, *by: str) -> str:
+        return promql.most(series, *by)
+
+    def off(self, value: float) -> float:
+        return value
+
+    async def height(self, span: Span, service: str) -> Height:
+        return Height(last(await span.ask(promql.most(self.series(service)))), None, self.unit)
+
+
+class ReplicationLag(Gauged):
+    """How old what a replica answers is; of replicas that nobody reads from it is 0."""
+
+    name, metric, unit, by = "replication lag", "database_replication_lag_seconds", "s", ("cluster", "node")
+
+    def limit(self, numbers: CurveNumbers) -> Limit:
+        return numbers.replication_lag_s
+
+    def says(self, point: Point) -> str:
+        return f"reads are {point.off:.0f} s old ({named(point.labels)})"
+
+
+class TakesWrites(Gauged):
+    """Whether the database can take the writes that the application is let send: 1 or 0."""
+
+    name, metric, unit, by = "writes", "database_takes_writes", "of 1", ("cluster",)
+
+    def limit(self, numbers: CurveNumbers) -> Limit:
+        return numbers.no_writer
+
+    def off(self, value: float) -> float:
+        return 1.0 - value
+
+    def says(self, point: Point) -> str:
+        return f"the database takes no writes ({named(point.labels)})"
+
+
+class OneWriter(Gauged):
+    """How many nodes take writes: more than one is worse than none."""
+
+    name, metric, unit, by = "writers", "database_writable", "nodes", ("cluster",)
+
+    def limit(self, numbers: CurveNumbers) -> Limit:
+        return numbers.no_writer
+
+    def each(self, series: str, *by: str) -> str:
+        return promql.total(series, *by)
+
+    def off(self, value: float) -> float:
+        return max(0.0, value - 1.0)
+
+    def says(self, point: Point) -> str:
+        return f"{point.n:.0f} nodes take writes ({named(point.labels)})"

@@ -1,0 +1,1 @@
+"""Clusters of databases, by our own contract; and their backups."""
