@@ -103,6 +103,7 @@ class Restart:
     worker: str
     generation: int
     done_at: float
+    looks: int = 0
 
 
 @dataclass
@@ -153,7 +154,7 @@ class Work:
         workers, first = list(self.workers.values()), 0.0
         for name, share in self.shares.items():
             if name == queue:
-                return workers[round(first * len(workers)) : round((first + share) * len(workers))]
+                return workers[int(first * len(workers) + 0.5) : int((first + share) * len(workers) + 0.5)]
             first += share
         return []
 
