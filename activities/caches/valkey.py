@@ -65,6 +65,10 @@ class Valkey:
         """Remove these; returns how many were there."""
         return int(await self._asked("unlink", self._redis.unlink, *keys)) if keys else 0
 
+    async def command(self, *words: Any) -> Any:
+        """One command as it is, for those who know the keys of another product."""
+        return await self._asked(str(words[0]).lower(), self._redis.execute_command, *words)
+
     async def close(self) -> None:
         await self._redis.aclose()
 

@@ -20,6 +20,7 @@ class QueueBacklog(Value):
     busy: Ratio = 0.95  # of the workers of a queue: there are too few
     stuck_for: timedelta = minutes(3)  # with no progress a worker is stuck
     poison_attempts: Some = 5  # so often begun, and never done
+    poison_share: Ratio = 0.5  # of what is tried again: where many jobs are, it is no poison
     most_poison: Some = 20  # jobs in one step
     sampled: Some = 100  # jobs of a queue that are looked at
     intake_share: Amount = 1.0  # of what usually arrives of a tenant: what the API still takes of one that is noisy
@@ -34,6 +35,7 @@ class QueueBacklog(Value):
     restarts_per_minute: Ratio = 0.1  # of the workers, and at least one
     drain: Amount = 1.5  # times the usual completions: how fast a backlog is drained
     saturation: Ratio = 0.8  # of what the jobs stand on: from here on nothing is scaled, and draining is halved
+    less_full: Ratio = 0.02  # by so much what they stand on must empty when a drain is halved; otherwise it is not the drain
     look_again: timedelta = minutes(1)  # while a queue drains
     helped_within: timedelta = minutes(3)  # so long a step has to show in the ages
     drain_patience: timedelta = timedelta(hours=2)  # while ages fall; then people decide

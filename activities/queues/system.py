@@ -1,8 +1,10 @@
 """Which product has the queues is chosen by `[policy.systems] queues` in organisation.toml."""
 
+from activities.caches.valkey import Valkey
+from activities.queues.celery import Catalogued, Celery
 from activities.queues.control import QueueControl
 from activities.queues.queues import WorkOf
-from activities.systems import ClientInfo, ClientSettings, Look, Port, Seen, SystemInfo, secret, setting
+from activities.systems import ClientInfo, ClientSettings, Look, Opening, Port, Seen, SystemInfo, secret, setting
 
 
 class QueuesSettings(ClientSettings):
@@ -16,4 +18,27 @@ async def _probe(control: QueueControl, look: Look) -> Seen:
 
 
 CONTROL = ClientInfo("queue control", QueueControl, QueuesSettings, _probe)
-SYSTEM = SystemInfo(Port("queues", QueueControl, (CONTROL,)))
+
+
+class CelerySettings(ClientSettings):
+    celery_address: str = setting(
+        about="the broker of Celery, on Redis or Valkey", needed=True, example="rediss://incident@broker.example.com:6380/0",
+    )  # fmt: skip
+    celery_password: str = secret()
+    celery_queues: str = setting(
+        about="what is known of each queue: name=class:seconds that a job may wait:owner:may be done twice (yes or no)", needed=True,
+        example="interactive=critical:60:product:yes, reports=deferrable:14400:analytics:yes",
+    )  # fmt: skip
+    celery_workers: str = setting(about="the workers that must answer, separated by commas; one that does not is unknown")
+
+
+def _open_celery(opening: Opening) -> Celery:
+    settings, password = opening.settings, "" if opening.missing else opening.secret("celery_password")
+    broker = Valkey(settings.celery_address, password, timeout=settings.client_timeout, missing=opening.missing)
+    opening.build.stack.push_async_callback(broker.close)
+    workers = [one.strip() for one in settings.celery_workers.split(",") if one.strip()]
+    return Celery(broker, Catalogued.read(settings.celery_queues), workers)
+
+
+CELERY = ClientInfo("celery", Celery, CelerySettings, _probe, _open_celery)
+SYSTEM = SystemInfo(Port("queues", QueueControl, (CONTROL, CELERY)))

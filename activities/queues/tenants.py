@@ -131,9 +131,10 @@ def _risk(order: Any, limits: Limits) -> Risk:
 
 T = TypeVar("T", bound=TenantsOf)
 S = TypeVar("S", bound=Several[Any])
+R = TypeVar("R", bound=SeveralReading[Any])
 
 
-class _PerTenant(PerName[T, S, SeveralReading[Any]], Generic[T, S]):
+class _PerTenant(PerName[T, S, R], Generic[T, S, R]):
     """Each tenant's is a resource of its own, which is written under its etag."""
 
     control: QueueControl
@@ -159,7 +160,7 @@ class _PerTenant(PerName[T, S, SeveralReading[Any]], Generic[T, S]):
 
 
 class TenantIntakes(
-    _PerTenant[IntakesOf, Intakes], read="queues.intake", change="queues.limit_intake", restore="queues.loosen_intake",
+    _PerTenant[IntakesOf, Intakes, SeveralReading[Intakes]], read="queues.intake", change="queues.limit_intake", restore="queues.loosen_intake",
     risk=_risk, restore_risk=Risk.C1, asks=ASKS, watched=True,
 ):  # fmt: skip
     """Backpressure at the API, proven by what arrives."""
@@ -180,7 +181,7 @@ class TenantIntakes(
 
 
 class TenantConcurrency(
-    _PerTenant[CapsOf, TenantCaps], read="queues.tenant_jobs", change="queues.cap_tenant", restore="queues.uncap_tenant",
+    _PerTenant[CapsOf, TenantCaps, SeveralReading[TenantCaps]], read="queues.tenant_jobs", change="queues.cap_tenant", restore="queues.uncap_tenant",
     risk=_risk, restore_risk=Risk.C1, asks=ASKS,
 ):  # fmt: skip
     """Fairness: nobody's jobs fill the workers."""

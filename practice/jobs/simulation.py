@@ -7,7 +7,7 @@ from random import Random
 
 from practice.jobs.cast import BASE_LOAD, LOAD_PER_JOB, begin, weights
 from practice.jobs.meters import USUAL_WAIT, JobMeters
-from practice.jobs.work import Held, Job, Queue, Work, Worker
+from practice.jobs.work import Held, Job, Queue, Restart, Work, Worker
 from practice.llm.load import STEP_SECONDS
 from practice.metrics.metrics import Metrics
 from practice.world.state import State
@@ -16,6 +16,7 @@ LOOKED_BACK = 8  # steps over which rates are said
 CRASHED_SECONDS = 30.0  # that a worker is away whom a poisoned job has ended
 SLOWER = 8.0  # so much slower jobs become, beyond four fifths of what they stand on
 FULL = 0.8
+LOOKS = 2
 RESUBMITTED = 1  # new job for one that has expired, from clients who ask again
 
 
@@ -68,32 +69,18 @@ class Simulation:
             for name in names:
                 work.workers.setdefault(name, Worker(name))
             for name in [name for name in work.workers if name not in names]:
-                self._gives_back(work, name, at)
+                gives_back(work, name, at)
                 del work.workers[name]
         for restart in work.restarts.values():
-            worker = work.workers.get(restart.worker)
-            if worker is not None and restart.done_at <= at and worker.generation < restart.generation:
-                worker.generation, worker.stuck_since = restart.generation, None
-                self._gives_back(work, worker.name, at)
+            if restart.done_at <= at:
+                end_restart(work, restart, at)
         for held in [one for one in work.held if one.until <= at]:
             work.held.remove(held)
             job = held.job
-            self._enqueue(work, Job(job.id, job.queue, job.tenant, job.at, at, job.attempts, job.poison, copy=True))
+            enqueue(work, Job(job.id, job.queue, job.tenant, job.at, at, job.attempts, job.poison, copy=True))
             worker = work.workers.get(held.worker)
             if worker is not None and worker.stuck_since is None:  # who held it does it as well
                 work.completed[job.id] = work.completed.get(job.id, 0) + 1
-
-    def _gives_back(self, work: Work, worker: str, at: float) -> None:
-        for held in [one for one in work.held if one.worker == worker]:
-            work.held.remove(held)
-            held.job.visible_at = at
-            self._enqueue(work, held.job)
-
-    def _enqueue(self, work: Work, job: Job) -> None:
-        """At its place by age."""
-        waiting = work.queues[job.queue].waiting
-        place = next((n for n, other in enumerate(waiting) if other.at > job.at), len(waiting))
-        waiting.insert(place, job)
 
     # ---- arrivals ----
 
@@ -237,3 +224,34 @@ def pause(work: Work, queue: Queue, share: float, at: float) -> None:
                 work.held.remove(held)
                 queue.waiting.insert(0, held.job)
     queue.consumers = share
+
+
+def gives_back(work: Work, worker: str, at: float) -> None:
+    """What a worker held is delivered again."""
+    for held in [one for one in work.held if one.worker == worker]:
+        work.held.remove(held)
+        held.job.visible_at = at
+        enqueue(work, held.job)
+
+
+def enqueue(work: Work, job: Job) -> None:
+    """At its place by age."""
+    waiting = work.queues[job.queue].waiting
+    place = next((n for n, other in enumerate(waiting) if other.at > job.at), len(waiting))
+    waiting.insert(place, job)
+
+
+def end_restart(work: Work, restart: Restart, at: float) -> None:
+    """The next generation of a worker works."""
+    worker = work.workers.get(restart.worker)
+    if worker is not None and worker.generation < restart.generation:
+        worker.generation, worker.stuck_since, worker.doing = restart.generation, None, None
+        gives_back(work, worker.name, at)
+
+
+def looked_at(work: Work, restart: Restart, at: float) -> None:
+    """It is done at the second look, or when its time is over."""
+    restart.looks += 1
+    if restart.looks >= LOOKS or restart.done_at <= at:
+        restart.done_at = min(restart.done_at, at)
+        end_restart(work, restart, at)

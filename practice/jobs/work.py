@@ -103,6 +103,7 @@ class Restart:
     worker: str
     generation: int
     done_at: float
+    looks: int = 0
 
 
 @dataclass
@@ -153,7 +154,7 @@ class Work:
         workers, first = list(self.workers.values()), 0.0
         for name, share in self.shares.items():
             if name == queue:
-                return workers[round(first * len(workers)) : round((first + share) * len(workers))]
+                return workers[int(first * len(workers) + 0.5) : int((first + share) * len(workers) + 0.5)]
             first += share
         return []
 
@@ -161,7 +162,7 @@ class Work:
         return [one for one in self.workers.values() if one.down_until <= at]
 
     def imposed(self) -> dict[str, Any]:
-        """What is set otherwise than usual, for whoever watches the drill."""
+        """What is held back otherwise than usual: a recovery puts it back. What is parked stays, in a name."""
         said: dict[str, Any] = {}
         for queue in self.queues.values():
             if queue.consumers != 1.0:
@@ -170,5 +171,4 @@ class Work:
                 said[f"queues/{queue.name}/rate"] = queue.rate
         said |= {f"tenants/{name}/intake": rate for name, rate in self.intake.items() if rate is not None}
         said |= {f"tenants/{name}/jobs": most for name, most in self.caps.items() if most is not None}
-        said |= {f"parked/{name}": len(one.jobs) for name, one in self.parked.items() if one.jobs}
         return said

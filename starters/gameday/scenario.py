@@ -126,6 +126,15 @@ SCENARIOS = {
         values={"How many of": 50, "Was it restarted": "restarted"},
         paces=SLOWLY,
     ),
+    "queue_backlog": Scenario(
+        story="One tenant enqueues four times of what is usual of everybody; a poisoned job ends every worker that takes it. Reports could wait.",
+        service="{first}",
+        deeds=(
+            Deed(path="job-faults", given={"kind": "hot_tenant", "queue": "interactive", "factor": 4.0, "for_seconds": 3600}),
+            Deed(path="job-faults", given={"kind": "poison", "queue": "email", "factor": 1}),
+        ),
+        paces=SLOWLY,
+    ),
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from tests.playbooks.cache_poisoning.poisoned import ends
 from tests.playbooks.cost_runaway.runaway import control, declared, mended, runs_away
 from tests.playbooks.database_failover import broken as database
 from tests.playbooks.prompt_injection import attacked as injection
+from tests.playbooks.queue_backlog import piled as queue
 from tests.stage.drill import Drill, drill
 from tests.stage.organisation import OTHERS
 from tests.stage.outages import makes, passes
@@ -194,6 +195,28 @@ async def stale_replicas(stage: Drill) -> RunningIncident:
     """A long query keeps a replica from replaying: reads move, the query is cancelled, nothing is promoted."""
     incident = await database.declared(stage, {"kind": "blocked", "node": "db-2"}, seconds=420)
     await database.ends(incident)
+async def drained(stage: Drill) -> RunningIncident:
+    """A tenant brings four times of what is usual, and a poisoned job ends its workers: held back, parked, scaled, and given back."""
+    with stage.settings.organisation.open("a") as organisation:
+        organisation.write(OTHERS)
+    await makes(stage, "job-faults", kind="hot_tenant")
+    await makes(stage, "job-faults", kind="poison", queue="email")
+    await makes(stage, "job-faults", kind="deadlock", queue="billing", factor=1)
+    await passes(stage, 300)
+    incident = await stage.declare("QueueBacklog", service="api")
+    await queue.ends(incident, step=47)
+    return incident
+
+
+async def left_paused(stage: Drill) -> RunningIncident:
+    """What it stands on is full: nothing is scaled. Stood down while it lasts; what was held back is given back."""
+    await makes(stage, "job-faults", kind="dependency")
+    await passes(stage, 300)
+    incident = await stage.declare("QueueBacklog", service="api")
+    await incident.hears("not scaled")
+    await incident.commanded()
+    await incident.verified("stand_down", "dana", reason="recorded")
+    await incident.ends()
     return incident
 
 
@@ -211,6 +234,8 @@ SCENES: dict[str, Callable[[Drill], Awaitable[RunningIncident]]] = {
     "cost_runaway-stolen-key": stolen_key,
     "database_failover-resolved": failed_over,
     "database_failover-stale": stale_replicas,
+    "queue_backlog-resolved": drained,
+    "queue_backlog-stood-down": left_paused,
     "prompt_injection-resolved": injected,
     "triage-answered": triaged,
 }

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from practice.faces.jobs.base import FACE, work_of
 from practice.http.face import Ask, Call, Query, Reply, RouteModels, Shown
+from practice.jobs.simulation import looked_at
 from practice.jobs.work import Restart, Work
 
 SECONDS = 30.0
@@ -65,6 +66,7 @@ def get(call: Call) -> Reply:
     found = work.restarts.get(call.path["restart"])
     if found is None:
         raise call.refuse(404, f"there is no restart {call.path['restart']}")
+    looked_at(work, found, call.now)
     return Reply(_shown(work, found, call.now).model_dump())
 
 

@@ -1,6 +1,6 @@
 """What the stories of §2.8 are told with: something goes wrong with queues or workers, jobs pile up, and an incident is declared."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -69,18 +69,16 @@ async def mended(stage: Drill) -> None:
 @asynccontextmanager
 async def piled(
     tmp: Path,
-    *kinds: str,
+    *kinds: str | Mapping[str, Any],
     policy: str = "",
     seconds: float = 300,
-    declared: bool = True,
     labels: Any = None,
-    given: Any = None,
     **settings: Any,
 ) -> AsyncIterator[tuple[Drill, RunningIncident]]:
-    """One thing after the other goes wrong, the metrics show it, and an incident is declared. `given`: more about the first kind."""
+    """One thing after the other goes wrong, the metrics show it, and an incident is declared."""
     async with drill(tmp, policy=policy or quick(), **settings) as stage:
-        for n, kind in enumerate(kinds):
-            await makes(stage, "job-faults", kind=kind, **(given or {} if n == 0 else {}))
+        for kind in kinds:
+            await makes(stage, "job-faults", **({"kind": kind} if isinstance(kind, str) else dict(kind)))
         await passes(stage, seconds)
         yield stage, await stage.declare("QueueBacklog", service=SERVICE, labels=labels or {})
 

@@ -8,7 +8,7 @@ from activities.action import Role
 from activities.kit.setting import Change
 from activities.metrics.curves import CurveOf, CurveReading, Curves
 from activities.queues.holding import DRAINED, PAUSED, Consumers, ConsumersOf, Consuming, Rate, RateOf, Rates
-from activities.queues.queues import CensusOf, JobsOf, Queues, WorkOf
+from activities.queues.queues import JobsOf, Queues, WorkOf
 from activities.queues.seen import QueueSeen, WorkSeen
 from activities.values import Curve, span
 from workflows.engine.verbs import Verbs
@@ -26,16 +26,15 @@ class Backlog:
     def __init__(self, verbs: Verbs, named: Sequence[str]) -> None:
         self._verbs, self._numbers, self._named = verbs, verbs.policy.queue_backlog, [name for name in named if name]
         self.relief, self._suspects = Relief(verbs), dict[str, Suspect]()
-        self._rounds = 0
+        self._rounds, self._fuller = 0, 0.0
+        self._held: tuple[str, ...] = ()
 
     # -- looking ------------------------------------------------------------------------------------------------------------------
 
     async def survey(self) -> Seen:
         """Rates, ages, attempts, tenants' shares, workers and what they stand on, side by side (T1)."""
         verbs, broker = self._verbs, self.relief.broker
-        curve, work, census = await verbs.together(
-            self.curve(), verbs.look(Queues.work, WorkOf(broker=broker)), verbs.look(Queues.census, CensusOf(broker=broker))
-        )
+        curve, work = await verbs.together(self.curve(), verbs.look(Queues.work, WorkOf(broker=broker)))
         work = await self._ages(work if work is not None else await self._broker_fails())
         queues = ill(work, self._numbers)
         causes = diagnose(work, queues, self._numbers, self._named)
@@ -43,7 +42,7 @@ class Backlog:
             self._stands(found, Standing.SUSPECTED)
         if work.silent:
             verbs.note(f"{', '.join(work.silent)} did not answer: what they do is unknown, they do not count as idle", "finding")
-        return Seen(work, census, curve, queues, causes)
+        return Seen(work, curve, queues, causes)
 
     async def latest(self, seen: Seen) -> Seen:
         """What triage has found, for the first round of mitigation; for a later one everything is looked at again."""
@@ -92,7 +91,7 @@ class Backlog:
 
     async def relieve(self, seen: Seen) -> None:
         """One lever after the other, until the ages have come back: shed and isolate, lend and scale, shed more, let expire."""
-        verbs = self._verbs
+        verbs, numbers = self._verbs, self._numbers
         if not seen.ill:
             verbs.note("no queue is later than it may be: nothing is changed, and the curve is watched")
             return
@@ -100,8 +99,12 @@ class Backlog:
         for lever in levers:
             if not await lever(seen) or verbs.rehearsing:
                 continue
-            seen = await self._drained(seen)
+            seen = await self._drained(seen, numbers.drains_within)
             if seen.curve.well or not seen.ill:
+                return
+        if not verbs.rehearsing and _drain(seen, numbers.drain_patience):
+            seen = await self._drained(seen, numbers.drain_patience)
+            if seen.curve.well:
                 return
         for found in seen.causes:
             self._stands(found, Standing.UNPROVEN, "acted on, and the queues are late still")
@@ -117,9 +120,9 @@ class Backlog:
             verbs.note("work expires before it is done: intake is stopped, what waits is drained, and it is let in again slowly", "finding")
             if await relief.hold_everybody_back(STOPPED, facts):
                 return await relief.pause_deferrable(seen) or True
-        tenants = noisy(seen, verbs.policy.limits.tenants)
+        self._held = noisy(seen, verbs.policy.limits.tenants)
         done = await verbs.together(
-            relief.hold_back(tenants, seen.ill, facts, self._numbers.intake_share),
+            relief.hold_back(self._held, seen.ill, facts, self._numbers.intake_share),
             relief.pause_deferrable(seen),
             *(relief.park_poison(one) for one in seen.of(Cause.POISON)),
             *(relief.ease_retries(one, seen) for one in seen.of(Cause.RETRIES)),
@@ -138,7 +141,7 @@ class Backlog:
         facts = tuple(one.evidence[0] for one in seen.causes)
         if await self.relief.hold_everybody_back(self._numbers.wide_intake, facts):
             return True
-        tenants = noisy(seen, self._verbs.policy.limits.tenants)
+        tenants = self._held or noisy(seen, self._verbs.policy.limits.tenants)  # never more of them than automation may
         return await self.relief.hold_back(tenants, seen.ill, facts, self._numbers.intake_share * self._numbers.wide_intake)
 
     async def _expire(self, seen: Seen) -> bool:
@@ -152,8 +155,8 @@ class Backlog:
 
     # -- draining (R1) ------------------------------------------------------------------------------------------------------------
 
-    async def _drained(self, before: Seen) -> Seen:
-        """Wait as long as the queues drain. What is paused is looked at again, and draining is slowed where it harms. How it is at last."""
+    async def _drained(self, before: Seen, within: timedelta) -> Seen:
+        """Wait as long as the queues drain within so long. What is paused is looked at again, draining is slowed where it harms."""
         verbs, numbers, waited = self._verbs, self._numbers, timedelta(0)
         while True:
             await verbs.rest(
@@ -165,9 +168,8 @@ class Backlog:
                 return now
             await self._still_paused()
             await self._measure_drain(now)
-            soon = all((one.drains_in or 0.0) <= numbers.drains_within.total_seconds() for one in now.ill)
-            if not soon or waited >= numbers.drain_patience:
-                verbs.note(f"the queues do not drain within {span(numbers.drains_within)}: {now.curve.in_words}", "finding")
+            if not _drain(now, within) or waited >= numbers.drain_patience:
+                verbs.note(f"the queues do not drain within {span(within)}: {now.curve.in_words}", "finding")
                 return now
             before = now
 
@@ -183,20 +185,30 @@ class Backlog:
                 await self._verbs.impose(PAUSED, order, onto=imposed)
 
     async def _measure_drain(self, seen: Seen) -> None:
-        """What drains must not fill what it stands on: the rate is set where that is filling, and halved where it is full."""
-        full, numbers = seen.work.fullest, self._numbers
+        """What drains must not fill what it stands on: it is halved where that is full, and again where that has helped."""
+        full, numbers, verbs = seen.work.fullest, self._numbers, self._verbs
         if full is None or full[1] < numbers.saturation:
             return
+        if self._fuller and full[1] > self._fuller - numbers.less_full:
+            if held := [one for one in verbs.in_force(DRAINED) if not one.assumed]:
+                verbs.note(f"draining more slowly does not empty the {full[0]}: it is not these jobs that fill it", "finding")
+                await verbs.take_back(held, "it has not helped")
+            return
+        self._fuller = full[1]
         for queue in (one for one in seen.work.queues if not one.deferrable and (one.late or 0.0) > numbers.late):
             mine = RateOf(queue=queue.name, broker=self.relief.broker)
-            held = next((one for one in self._verbs.in_force(DRAINED) if one.order.target() == mine.target()), None)
-            before = cast("Change[RateOf, Rate]", held.order).wanted.jobs_per_second if held is not None else None
-            rate = before / 2 if before else numbers.drain * (queue.arrivals_usual or queue.completions_per_second or 1.0)
-            if before is None and queue.completions_per_second and rate >= queue.completions_per_second:
-                rate = queue.completions_per_second / 2
+            held_one = next((one for one in verbs.in_force(DRAINED) if one.order.target() == mine.target()), None)
+            before = cast("Change[RateOf, Rate]", held_one.order).wanted.jobs_per_second if held_one is not None else None
+            rate = (before or min(numbers.drain * (queue.arrivals_usual or 1.0), queue.completions_per_second or 1.0)) / 2
+            verbs.note(f"the {full[0]} is {full[1]:.0%} full: {queue.name} is drained at half of the rate", "finding")
             order = Rates.order(mine, Rate(jobs_per_second=round(rate, 4)))
-            self._verbs.note(f"the {full[0]} is {full[1]:.0%} full: {queue.name} is drained more slowly", "finding")
-            await self._verbs.impose(DRAINED, order, facts=(f"{full[0]} {full[1]:.0%} full",), onto=held)
+            await verbs.impose(DRAINED, order, facts=(f"{full[0]} {full[1]:.0%} full",), onto=held_one)
+
+    async def full_rate(self) -> None:
+        """What was drained slowly has drained: it is done as it comes again, before anything else is given back."""
+        for imposed in self._verbs.in_force(DRAINED):
+            if not imposed.assumed:
+                await self._verbs.lift(imposed, None)
 
     # -- what is shown ------------------------------------------------------------------------------------------------------------
 
@@ -207,3 +219,8 @@ class Backlog:
         score = 0.4 if found.cause is Cause.UNKNOWN else 0.8
         self._suspects[found.name] = Suspect(what=found.name, score=score, evidence=found.evidence, standing=standing, why=why)
         self._verbs.suspect(tuple(self._suspects.values()))
+
+
+def _drain(seen: Seen, within: timedelta) -> bool:
+    """Whether everything that is ill is empty within so long, at these rates. Where nobody can say, it is no reason to do more."""
+    return all((one.drains_in or 0.0) <= within.total_seconds() for one in seen.ill)

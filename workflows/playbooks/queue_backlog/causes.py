@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from activities.metrics.curves import CurveReading
 from activities.queues.numbers import QueueBacklog
-from activities.queues.seen import Census, QueueSeen, WorkerSeen, WorkSeen
+from activities.queues.seen import QueueSeen, WorkerSeen, WorkSeen
 from workflows.severity.facts import Facts, Scope, Slo
 
 
@@ -43,7 +43,6 @@ class Seen:
     """What was seen at one look."""
 
     work: WorkSeen
-    census: Census | None
     curve: CurveReading
     ill: tuple[QueueSeen, ...] = ()
     causes: tuple[Found, ...] = field(default=())
@@ -64,16 +63,16 @@ class Seen:
 
 
 def ill(work: WorkSeen, numbers: QueueBacklog) -> tuple[QueueSeen, ...]:
-    """The queues that pile up, the latest first. Age beats depth: depth counts where nobody can say how old its jobs are."""
+    """The queues that pile up, the critical ones and the latest first."""
     found = [one for one in work.queues if not one.deferrable and _ill(one, numbers)]
     return tuple(sorted(found, key=lambda one: (one.kind != "critical", -(one.late or 0.0))))
 
 
 def _ill(queue: QueueSeen, numbers: QueueBacklog) -> bool:
-    if queue.late is not None:
-        return queue.late > numbers.late
+    """Age beats depth: a deep queue is ill when its jobs are late, when it does not drain, or when nobody can say either."""
     deep = queue.depth is not None and queue.depth_usual is not None and queue.depth > numbers.deep * queue.depth_usual
-    return deep or (queue.drains_in or 0.0) > numbers.drains_within.total_seconds()
+    drains = queue.drains_in is not None and queue.drains_in <= numbers.drains_within.total_seconds()
+    return (queue.late or 0.0) > numbers.late or (deep and not drains)
 
 
 def diagnose(work: WorkSeen, queues: Sequence[QueueSeen], numbers: QueueBacklog, named: Collection[str] = ()) -> tuple[Found, ...]:
@@ -104,8 +103,8 @@ def _collapse(queue: QueueSeen, numbers: QueueBacklog) -> tuple[Found, ...]:
 
 def _poison(queue: QueueSeen, numbers: QueueBacklog) -> tuple[Found, ...]:
     many = queue.begun(numbers.poison_attempts)
-    if not many or many > numbers.most_poison:
-        return ()
+    if not many or many > numbers.most_poison or many < numbers.poison_share * queue.begun(2):
+        return ()  # where many jobs are tried again, it is not those few
     said = f"{many} jobs of {queue.name} were begun {numbers.poison_attempts} times and more, and never done"
     return (Found(Cause.POISON, (said,), queue.name),)
 
@@ -119,7 +118,7 @@ def _tenant(queue: QueueSeen, numbers: QueueBacklog, named: Collection[str]) -> 
 
 
 def _retries(queue: QueueSeen, numbers: QueueBacklog) -> tuple[Found, ...]:
-    if queue.retry_share is None or queue.retry_share < numbers.retry_share or queue.begun(numbers.poison_attempts):
+    if queue.retry_share is None or queue.retry_share < numbers.retry_share or _poison(queue, numbers):
         return ()
     return (Found(Cause.RETRIES, (f"{queue.retry_share:.0%} of what is begun of {queue.name} was begun before",), queue.name),)
 

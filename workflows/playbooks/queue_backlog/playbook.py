@@ -40,6 +40,7 @@ class QueueBacklog(Playbook):
             recovery = Recovery(self, backlog)
             seen = await backlog.survey()
             self.classify(seen.facts())
+            await recovery.count()
             self.task("Say by how many minutes which feature is delayed, and tell those who wait", Role.COMMS_LEAD)
 
         while self.unresolved:
@@ -49,6 +50,7 @@ class QueueBacklog(Playbook):
 
             async with self.recovery():
                 await recovery.keep_parked(await backlog.survey())
+                await backlog.full_rate()
                 await self.stable(numbers.age_ok_for)
                 await self.lift_measures(
                     asking=Role.OPS_LEAD,

@@ -227,7 +227,7 @@ class Relief:
 
     async def let_expire(self, queue: QueueSeen) -> bool:
         """Jobs that are of no use any more, on the word of two people: exported first, and kept; nothing is deleted."""
-        verbs, age = self._verbs, queue.ttl_seconds or queue.objective_seconds
+        verbs, age = self._verbs, queue.objective_seconds
         if age is None:
             return False
         old = timedelta(seconds=age)

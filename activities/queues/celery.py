@@ -1,0 +1,362 @@
+"""Celery on Redis or Valkey: its broker's lists, and its remote control, spoken as kombu speaks them (docs.celeryq.dev, docs/queues.md).
+
+The client keeps our contract as far as Celery can. What it cannot is refused, and what it cannot tell is None: Celery counts no arrivals, and
+knows no tenants' limits. A worker that is expected and does not answer is unknown. Nothing is purged: what leaves a queue is moved to a list
+beside it, message by message, and by a script that moves it once or not at all.
+"""
+
+import base64
+import hashlib
+import json
+import math
+import time
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import unquote
+
+from activities.action import Call, NotYet, Refused
+from activities.caches.valkey import Valkey
+from activities.kit.http import Conflict
+from activities.kit.rest import Json
+from activities.queues.control import QueueControl, one_queue
+
+SEPARATOR, PRIORITIES = "\x06\x16", (0, 3, 6, 9)
+REPLIES = "reply.celery.pidbox"
+MOVE = "if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 1 then redis.call('LPUSH', KEYS[2], ARGV[1]) return 1 end return 0"
+MOVE_BACK = MOVE.replace("LPUSH", "RPUSH")
+KEPT = "incident.queues"  # what we must remember of a queue: who consumed it, and what is parked of it
+MOST = 10_000
+UNABLE = {
+    "intake": "Celery takes what it is sent: limit the tenant at the API's gateway",
+    "allotment": "Celery's workers are processes with queues of their own: scale each",
+    "retries": "Celery keeps retries in the code of each task: deploy it",
+    "jobs": "Celery has no limit of a tenant: limit the tenant at the API's gateway",
+    "rate": "Celery limits the rate of a task on each worker, and of no queue: `celery control rate_limit TASK 1/s`",
+}
+
+
+class Catalogued(dict[str, tuple[str | None, float | None, str, bool | None]]):
+    """What is known of each queue: class, how long a job may wait (seconds), owner, whether it may be done twice.
+
+    From a setting: `interactive=critical:60:product:yes, reports=deferrable:14400:analytics`. What is not said is unknown.
+    """
+
+    @classmethod
+    def read(cls, text: str) -> "Catalogued":
+        found = cls()
+        for entry in filter(None, (one.strip() for one in text.split(","))):
+            name, _, said = entry.partition("=")
+            kind, may_wait, owner, twice = [*(part.strip() for part in said.split(":")), "", "", "", ""][:4]
+            found[name.strip()] = (
+                kind or None, float(may_wait) if may_wait else None, owner, {"yes": True, "no": False}.get(twice),
+            )  # fmt: skip
+        return found
+
+
+class Celery(QueueControl):
+    """One app of Celery on one broker. `expected`: the workers that must answer."""
+
+    def __init__(self, broker: Valkey, queues: Catalogued, expected: Sequence[str] = (), *, patience: float = 1.5) -> None:
+        self._broker, self._queues, self._expected, self._patience = broker, queues, tuple(expected), patience
+
+    # ---- the contract ----
+
+    async def get(self, call: Call, path: str, **asked: Any) -> Json:
+        match _parts(path):
+            case ["work"]:
+                return await self._work()
+            case ["census"]:
+                return await self._census()
+            case ["queues", name, "jobs"]:
+                least, limit = int(asked.get("least_attempts") or 0), int(asked.get("limit") or 100)
+                rows = [one for one in map(_job, await self._waiting(one_queue(name))) if (one["attempts"] or 0) >= least]
+                return {"jobs": rows[:limit]}
+            case ["queues", name, "parked"]:
+                return {"jobs": [_job(one) for one in reversed(await self._listed(_parking(one_queue(name), asked["bin"])))]}
+            case ["queues", name, "consumers"]:
+                return await self._consumers(one_queue(name))
+            case ["queues", name, "parked", bin]:
+                return await self._parked(one_queue(name), bin)
+            case ["workers", worker, "stacks"]:
+                return await self._doing(worker)
+            case ["restarts", *rest]:
+                return await self._restart(rest[0]) if rest else {"restarts": await self._restarts(asked["key"])}
+            case [*_, what]:
+                raise Refused(UNABLE.get(what, f"Celery has no {what}"))
+        raise Refused(f"Celery has nothing at {path}")
+
+    async def put(self, call: Call, path: str, etag: str, body: Json) -> None:
+        if (await self.get(call, path))["etag"] != etag:
+            raise Conflict("it was changed since it was read", "")
+        match _parts(path):
+            case ["queues", name, "consumers"]:
+                await self._consume(name, float(body["share"]))
+            case ["queues", name, "parked", bin]:
+                await self._park(name, bin, body, call.incident_id)
+            case [*_, what]:
+                raise Refused(UNABLE.get(what, f"Celery has no {what}"))
+
+    async def restart(self, call: Call, worker: str) -> Json:
+        """A warm shutdown of one worker: whoever supervises it starts it anew. Known by its process id."""
+        known = await self._restarts(call.key)
+        if known:
+            return dict(known[0])
+        pid = (await self._stats()).get(worker, {}).get("pid")
+        if pid is None:
+            raise NotYet(f"{worker} does not answer: nobody can say what is ended")
+        id = uuid.uuid4().hex
+        await self._broker.command("SET", f"{KEPT}.restart.{id}", json.dumps({"id": id, "key": call.key, "worker": worker, "pid": pid}))
+        await self._told("shutdown", {}, [worker], answers=False)
+        return await self._restart(id)
+
+    # ---- looking ----
+
+    async def _work(self) -> Json:
+        consumed, stats = await self._told("active_queues"), await self._stats()
+        queues = [await self._queue(name, consumed) for name in self._queues]
+        names = dict.fromkeys((*self._expected, *sorted(stats)))
+        workers = [
+            {
+                "name": name, "generation": int(stats.get(name, {}).get("pid") or 0) or 1, "answered": name in stats,
+                "stuck_seconds": None, "job": None,
+            }
+            for name in names
+        ]  # fmt: skip
+        size = len(names)
+        return {
+            "queues": queues,
+            "workers": workers,
+            "pool": {"workers": size, "most": None, "running": len(stats)},
+            "downstream": {},
+            "db_connections_free": None,
+        }
+
+    async def _queue(self, name: str, consumed: Json) -> Json:
+        kind, may_wait, owner, twice = self._queues[name]
+        waiting = await self._waiting(name)
+        jobs = [_job(one) for one in waiting[:MOST]]
+        tenants = Counter(one["tenant"] for one in jobs if one["tenant"])
+        ages = [one["age_seconds"] for one in jobs if one["age_seconds"] is not None]
+        attempts = Counter(one["attempts"] for one in jobs if one["attempts"])
+        whole = sum(tenants.values())
+        unanswered = set(self._expected) - set(consumed)
+        return {
+            "name": name, "kind": kind, "owner": owner, "depth": len(waiting), "depth_usual": None,
+            "oldest_age_seconds": max(ages) if ages else None if jobs else 0.0, "objective_seconds": may_wait, "arrivals_per_second": None,
+            "arrivals_usual": None, "completions_per_second": None, "retry_share": None, "expired_share": None,
+            "attempts": {str(n): many for n, many in attempts.items()}, "in_flight": len(await self._in_flight(name)),
+            "parked": sum([len(await self._listed(_parking(name, bin))) for bin in ("poison", "whole", "expired")]), "idempotent": twice,
+            "workers": None if unanswered else sum(name in _names(queues) for queues in consumed.values()),
+            "tenants": {tenant: many / whole for tenant, many in tenants.items()} if whole else {},
+        }  # fmt: skip
+
+    async def _census(self) -> Json:
+        """By message id: what waits, what is held, what is parked. Arrivals and completions the jobs' own records know."""
+        waiting, held, parked = list[str](), list[str](), list[str]()
+        for name in self._queues:
+            waiting += [_job(one)["id"] for one in await self._waiting(name)]
+            held += [_job(one)["id"] for one in await self._in_flight(name)]
+            for bin in ("poison", "whole", "expired"):
+                parked += [_job(one)["id"] for one in await self._listed(_parking(name, bin))]
+        places = Counter([*waiting, *held, *parked])
+        doubled = [id for id, times in places.items() if times > 1]
+        return {
+            "arrived": None, "completed": None, "waiting": len(waiting), "in_flight": len(held), "parked": len(parked), "expired": None,
+            "dead_letters": None, "lost": None, "doubled": doubled,
+        }  # fmt: skip
+
+    async def _waiting(self, queue: str) -> list[Json]:
+        """The oldest first. An empty queue does not exist: that is a depth of nothing."""
+        found = [one for priority in PRIORITIES for one in await self._listed(_key(queue, priority))]
+        return list(reversed(found))
+
+    async def _listed(self, key: str) -> list[Json]:
+        return [json.loads(one) for one in await self._broker.command("LRANGE", key, 0, MOST - 1)]
+
+    async def _in_flight(self, queue: str) -> list[Json]:
+        """What workers hold, and have not acknowledged."""
+        held = [json.loads(one) for one in await self._broker.command("HVALS", "unacked")]
+        return [message for message, _, routing_key in held if routing_key == queue]
+
+    # ---- consumers ----
+
+    async def _consumers(self, queue: str) -> Json:
+        base, now, wanted = await self._consuming(queue)
+        if not base:
+            raise Refused(f"no worker takes jobs of {queue}, and none is known that did")
+        share = wanted if wanted is not None and len(now) == _many(wanted, base) else len(now) / len(base)
+        return {"share": round(share, 4), "etag": _etag([base, now, share]), "changed_by": ""}
+
+    async def _consuming(self, queue: str) -> tuple[list[str], list[str], float | None]:
+        """The workers that take its jobs when nothing is paused, those that do now, and the share that we have asked for last."""
+        consumed = await self._told("active_queues")
+        if missing := sorted(set(self._expected) - set(consumed)):
+            raise NotYet(f"{', '.join(missing)} did not answer: whether it takes jobs of {queue} is unknown")
+        now = sorted(worker for worker, queues in consumed.items() if queue in _names(queues))
+        kept = json.loads(await self._broker.command("GET", f"{KEPT}.consumers.{queue}") or "{}")
+        return sorted({*kept.get("workers", ()), *now}), now, kept.get("share")
+
+    async def _consume(self, queue: str, share: float) -> None:
+        """The first of its workers take jobs, the others are told to take none. They forget it when they are restarted."""
+        base, now, _ = await self._consuming(queue)
+        await self._broker.command("SET", f"{KEPT}.consumers.{queue}", json.dumps({"workers": base, "share": share}))
+        many = _many(share, base)
+        if on := [worker for worker in base[:many] if worker not in now]:
+            await self._told("add_consumer", {"queue": queue}, on)
+        if off := [worker for worker in base[many:] if worker in now]:
+            await self._told("cancel_consumer", {"queue": queue}, off)
+
+    # ---- parking ----
+
+    async def _parked(self, queue: str, bin: str) -> Json:
+        kept = json.loads(await self._broker.command("GET", f"{KEPT}.parked.{queue}.{bin}") or "{}")
+        said = {"ids": kept.get("ids", []), "before": kept.get("before"), "everything": kept.get("everything", False)}
+        return {**said, "etag": _etag([queue, bin, said, kept.get("written", "")]), "changed_by": kept.get("by", "")}
+
+    async def _park(self, queue: str, bin: str, body: Json, who: str) -> None:
+        """What is meant is moved out, what is not meant any more is moved back; the note of it is written last."""
+        ids, before, everything = set(body["ids"]), body["before"], body["everything"]
+        limit = _seconds(before)
+
+        def meant(message: Json) -> bool:
+            job = _job(message)
+            at = message["headers"].get("enqueued_at")
+            return everything or job["id"] in ids or (limit is not None and at is not None and float(at) < limit)
+
+        parking = _parking(queue, bin)
+        for message in await self._broker.command("LRANGE", parking, 0, MOST - 1):
+            if not meant(json.loads(message)):
+                await self._broker.command("EVAL", MOVE_BACK, 2, parking, queue, message)
+        for priority in PRIORITIES:
+            key = _key(queue, priority)
+            for message in reversed(await self._broker.command("LRANGE", key, 0, MOST - 1)):
+                if meant(json.loads(message)):
+                    await self._broker.command("EVAL", MOVE, 2, key, parking, message)
+        note = {"ids": sorted(ids), "before": before, "everything": everything, "by": who, "written": uuid.uuid4().hex}
+        await self._broker.command("SET", f"{KEPT}.parked.{queue}.{bin}", json.dumps(note))
+
+    # ---- workers ----
+
+    async def _stats(self) -> Json:
+        return await self._told("stats")
+
+    async def _doing(self, worker: str) -> Json:
+        """Celery shows no stacks by remote control: what a worker is doing and holds. SIGUSR1 writes the stacks into its log."""
+        active, reserved = await self._told("active", {}, [worker]), await self._told("reserved", {}, [worker])
+        stats = (await self._stats()).get(worker)
+        if worker not in active or stats is None:
+            raise NotYet(f"{worker} does not answer: what it is doing is unknown")
+        return {
+            "worker": worker,
+            "generation": stats.get("pid"),
+            "stacks": json.dumps({"active": active[worker], "reserved": reserved.get(worker)}, default=str),
+        }
+
+    async def _restarts(self, key: str) -> list[Json]:
+        keys = [one async for batch in self._broker.batches(f"{KEPT}.restart.*", 1000) for one in batch]
+        kept = [json.loads(await self._broker.command("GET", one)) for one in keys]
+        return [await self._restart(one["id"]) for one in kept if one["key"] == key]
+
+    async def _restart(self, id: str) -> Json:
+        kept = json.loads(await self._broker.command("GET", f"{KEPT}.restart.{id}") or "{}")
+        if not kept:
+            raise Refused(f"there is no restart {id}")
+        pid = (await self._stats()).get(kept["worker"], {}).get("pid")
+        done = pid is not None and pid != kept["pid"]
+        return {"id": id, "worker": kept["worker"], "generation": pid or kept["pid"], "state": "done" if done else "running"}
+
+    # ---- remote control ----
+
+    async def _told(self, method: str, arguments: Json | None = None, to: Sequence[str] = (), *, answers: bool = True) -> Json:
+        """Tell workers something, all of them or these. What each has answered, by its name; who has not is not in it."""
+        oid, ticket = str(uuid.uuid4()), str(uuid.uuid4())
+        queue = f"{oid}.{REPLIES}"
+        member, table = SEPARATOR.join((oid, "", queue)), f"_kombu.binding.{REPLIES}"
+        asked: Json = {"method": method, "arguments": arguments or {}, "destination": list(to) or None, "pattern": None, "matcher": None}
+        if answers:
+            asked |= {"ticket": ticket, "reply_to": {"exchange": REPLIES, "routing_key": oid}}
+            await self._broker.command("SADD", table, member)
+        try:
+            await self._broker.command("PUBLISH", f"/{self._broker.database}.celery.pidbox", _message(asked, self._patience))
+            return await self._replies(queue, set(to) or set(self._expected)) if answers else {}
+        finally:
+            if answers:
+                await self._broker.command("SREM", table, member)
+                await self._broker.command("UNLINK", queue)
+
+    async def _replies(self, queue: str, wanted: set[str]) -> Json:
+        found: Json = {}
+        until = time.monotonic() + self._patience
+        while (left := until - time.monotonic()) > 0:
+            said = await self._broker.command("BRPOP", queue, max(0.05, round(left, 2)))
+            if said is None:
+                break
+            message = json.loads(said[1])
+            for worker, answer in json.loads(base64.b64decode(message["body"])).items():
+                found[worker] = answer
+            if wanted and wanted <= set(found):
+                break
+        for worker, answer in found.items():
+            if isinstance(answer, dict) and "error" in answer:
+                raise Refused(f"{worker} says no: {answer['error']}")
+        return found
+
+
+def _message(body: Json, patience: float) -> str:
+    """As kombu writes it."""
+    properties = {
+        "delivery_mode": 2, "delivery_info": {"exchange": "celery.pidbox", "routing_key": ""}, "priority": 0, "body_encoding": "base64",
+        "delivery_tag": str(uuid.uuid4()),
+    }  # fmt: skip
+    return json.dumps(
+        {
+            "body": base64.b64encode(json.dumps(body).encode()).decode(), "content-encoding": "utf-8", "content-type": "application/json",
+            "headers": {"clock": 1, "expires": time.time() + patience}, "properties": properties,
+        }
+    )  # fmt: skip
+
+
+def _job(message: Json) -> Json:
+    """What the headers say of a message; its arguments are never looked at. `enqueued_at` and `tenant` are headers of ours (docs/queues.md)."""
+    headers = message.get("headers") or {}
+    at = headers.get("enqueued_at")
+    age = None if at is None else max(0.0, time.time() - float(at))
+    return {
+        "id": str(headers.get("id", "")),
+        "tenant": str(headers.get("tenant") or ""),
+        "age_seconds": age,
+        "attempts": headers.get("retries"),
+    }
+
+
+def _many(share: float, workers: Sequence[str]) -> int:
+    """So many of these workers are that share, at least."""
+    return math.ceil(round(share * len(workers), 6))
+
+
+def _parts(path: str) -> list[str]:
+    """The parts of a path below its version, as they were before they were quoted."""
+    return [unquote(part) for part in path.strip("/").split("/")[1:]]
+
+
+def _names(queues: Any) -> set[str]:
+    return {str(one.get("name")) for one in queues or ()}
+
+
+def _key(queue: str, priority: int) -> str:
+    return f"{queue}{SEPARATOR}{priority}" if priority else queue
+
+
+def _parking(queue: str, bin: str) -> str:
+    return f"{queue}.parked.{bin}"
+
+
+def _etag(said: Any) -> str:
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _seconds(instant: str | None) -> float | None:
+    return None if instant is None else datetime.fromisoformat(instant).timestamp()
