@@ -60,7 +60,6 @@ class Postgres:
     home: Path
     shell: subprocess.Popen[bytes] | None = None
     standbys: list[Postgres] = field(default_factory=list)
-    _held: int = 0  # its receiver, while that is stopped
 
     @property
     def data(self) -> Path:
@@ -126,17 +125,6 @@ class Postgres:
     def hang(self) -> None:
         """Stop its postmaster where it stands: who is connected goes on, and nobody new gets in."""
         os.kill(self._postmaster(), signal.SIGSTOP)
-
-    def hold_back(self, stopped: bool = True) -> None:
-        """A standby: what its primary sends is not taken, or is again."""
-        receiver = self.one("select pid from pg_stat_activity where backend_type = 'walreceiver'")
-        if stopped and receiver is not None:
-            self._held = int(receiver)
-            os.kill(self._held, signal.SIGSTOP)
-        elif self._held:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._held, signal.SIGCONT)
-            self._held = 0
 
     def go_on(self) -> None:
         os.kill(self._postmaster(), signal.SIGCONT)

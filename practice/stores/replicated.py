@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
 from practice.stores.fencer import Fencer
 from practice.stores.pooler import Pooler
-from practice.stores.postgres import PASSWORD, Postgres, binaries, start
+from practice.stores.postgres import PASSWORD, NoServer, Postgres, binaries, start
 from practice.stores.roads import Road
 
 SOURCES = {"eu-west": "127.0.0.2", "us-east": "127.0.0.3", "outside": "127.0.0.4"}
@@ -52,6 +53,7 @@ class Replicated:
     pooler: Pooler
     fencer: Fencer
     roads: dict[str, dict[str, Road]]
+    replication: Road
     admitted: Callable[[], bool] = lambda: True  # the gate of the application
     acknowledged: list[tuple[int, float]] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
@@ -68,6 +70,15 @@ class Replicated:
             thread = threading.Thread(target=work, daemon=True)
             thread.start()
             self._threads.append(thread)
+        self.writes(20)
+
+    def writes(self, more: int, within: float = 15.0) -> None:
+        """Wait until so many more writes were acknowledged. Raises `TimeoutError`."""
+        wanted, until = len(self.acknowledged) + more, time.monotonic() + within
+        while len(self.acknowledged) < wanted:
+            if time.monotonic() > until:
+                raise TimeoutError(f"{len(self.acknowledged)} of {wanted} writes were acknowledged")
+            time.sleep(0.02)
 
     def rest(self) -> None:
         self._over.set()
@@ -76,6 +87,7 @@ class Replicated:
 
     def stop(self) -> None:
         self.rest()
+        self.replication.stop()
         self.pooler.stop()
         self.fencer.stop()
         for roads in self.roads.values():
@@ -88,7 +100,7 @@ class Replicated:
 
         `behind`: it is killed, and its standby had not taken everything that was acknowledged.
         """
-        primary, standby = self.nodes["db-1"], self.nodes["db-2"]
+        primary = self.nodes["db-1"]
         match how:
             case "crash":
                 primary.crash()
@@ -98,10 +110,9 @@ class Replicated:
                 for vantage in ("us-east", "outside"):
                     self.roads["db-1"][vantage].close()
             case _:
-                standby.hold_back()
+                self.replication.close()
                 time.sleep(0.5)
                 primary.crash()
-                standby.hold_back(False)
 
     def judged(self, losing_after: float) -> list[str]:
         """What must never be so: two writers, a promotion before the fence, a writer between both, a write lost outside of what was announced."""
@@ -196,6 +207,22 @@ def replicated(home: Path) -> Iterator[Replicated]:
         found.stop()
 
 
+def _replication(nodes: dict[str, Postgres]) -> Road:
+    """The standby follows its primary by a road that can be cut."""
+    primary, standby = nodes["db-1"], nodes["db-2"]
+    road = Road(primary.port, "127.0.0.5").start()
+    told = str(standby.one("select current_setting('primary_conninfo')")).replace(f"port={primary.port}", f"port={road.port}")
+    with standby.connect() as connection:
+        connection.execute(sql.SQL("alter system set primary_conninfo = {}").format(sql.Literal(told)))
+    standby.one("select pg_reload_conf()")
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        if primary.one("select count(*) from pg_stat_replication where state = 'streaming' and client_addr = '127.0.0.5'"):
+            return road
+        time.sleep(0.05)
+    raise NoServer("the standby does not follow by the road")
+
+
 def _let_in(primary: Postgres) -> None:
     """The network of the pooler and of the vantage points."""
     with (primary.data / "pg_hba.conf").open("a") as file:
@@ -219,4 +246,4 @@ def _around(home: Path, nodes: dict[str, Postgres]) -> Replicated:
         told.append(f'[main.nodes.{name}]\nregion = "{region}"\naddress = "127.0.0.1:{node.port}"\n[main.nodes.{name}.seen_from]\n')
         told += [f'{vantage} = "127.0.0.1:{road.port}"\n' for vantage, road in roads[name].items()]
     (home / "clusters.toml").write_text("".join(told))
-    return Replicated(home, nodes, pooler, fencer, roads)
+    return Replicated(home, nodes, pooler, fencer, roads, _replication(nodes))

@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from activities.action import Refused
 from activities.databases.postgresql.inventory import ClusterAt
 from activities.kit.http import Conflict
 from activities.kit.rest import Json
@@ -27,13 +28,15 @@ class Pooler:
             if told.get(str(database)) != (str(host), str(port)):
                 name = self._name((str(host), str(port)))
                 strays[name] = strays.get(name, 0) + 1
-        found = {"writes_to": self._name(writes), "reads_from": [self._name(reads)] if reads else []}
+        found = {"writes_to": self._name(writes), "reads_from": [self._name(reads or writes)]}
         return {**found, "strays": strays, "etag": self._etag()}
 
     def point(self, etag: str, writes_to: str, reads_from: list[str]) -> None:
         """Raises `Conflict` when somebody has changed the file. New connections wait until it is done."""
         if etag != self._etag():
             raise Conflict(f"{self._at.databases} was changed")
+        if not self._at.reads and reads_from not in ([], [writes_to]):
+            raise Refused("this pooler has one database for reads and writes: reads go where writes go")
         wanted = {self._at.writes: writes_to, **({self._at.reads: (reads_from or [writes_to])[0]} if self._at.reads else {})}
         _replace(self._at.databases, self._text(wanted))
         for name in wanted:
