@@ -22,6 +22,8 @@ class Options:
     pace: float
     seed: int
     faults: tuple[dict[str, Any], ...] = ()
+    systems: tuple[tuple[str, str], ...] = ()  # which client a system uses, as in `[policy.systems]`
+    settings: tuple[tuple[str, str], ...] = ()  # further settings of the worker
     shadow: bool = False  # the playbook only says what it would do; people mend the world by hand
 
     @property

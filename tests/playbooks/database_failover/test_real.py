@@ -5,6 +5,7 @@ Who takes writes is sampled from outside every 50 ms. This story is what the mod
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ database = "postgresql"
 async def test_a_real_primary_is_fenced_a_real_standby_promoted_and_no_write_lost_unannounced(tmp_path: Path, how: str) -> None:
     """A postmaster that hangs, under which the product writes on; and a primary that dies with writes that its standby has not taken."""
     with replicated(tmp_path / "real") as real:
-        told = {"postgres_clusters": str(real.inventory), "postgres_password": f"file:{tmp_path / 'token'}"}
+        told: dict[str, Any] = {"postgres_clusters": str(real.inventory), "postgres_password": f"file:{tmp_path / 'token'}"}
         async with drill(tmp_path, policy=quick(more=SYSTEMS), **told) as stage:
             real.admitted = lambda: stage.world.state.fleet.services["api"].gate.admitted > 0
             real.live()
