@@ -2,9 +2,15 @@
 
 from pathlib import Path
 
+import httpx
+
 from activities.databases.client import DatabaseClient, DatabasePlane
+from activities.databases.platforms.cloud_sql import CloudSql
+from activities.databases.platforms.patroni import Patroni
+from activities.databases.platforms.platform import Platform
 from activities.databases.postgresql.cluster import PostgresCluster
 from activities.databases.postgresql.inventory import read
+from activities.deploys.google_auth import GoogleAuth
 from activities.kit.http import Bearer, HttpClient
 from activities.kit.rest import RestClient
 from activities.systems import ClientInfo, ClientSettings, Look, Opening, Port, Seen, SystemInfo, secret, setting
@@ -31,14 +37,19 @@ def _postgres(opening: Opening) -> PostgresCluster:
     settings, password = opening.settings, "" if opening.missing else opening.secret("postgres_password")
     clusters = {} if opening.missing else read(Path(settings.postgres_clusters))
 
-    def at(url: str) -> HttpClient:
-        http = HttpClient(url, {}, timeout=settings.client_timeout, auth=Bearer(lambda: password))
+    def at(url: str, auth: httpx.Auth) -> HttpClient:
+        http = HttpClient(url, {}, timeout=settings.client_timeout, auth=auth)
         opening.build.stack.push_async_callback(http.close)
         return http
 
-    fences = {name: RestClient(at(one.fence_url)) for name, one in clusters.items()}
-    patroni = {name: [at(url) for url in one.patroni] for name, one in clusters.items() if one.patroni}
-    return PostgresCluster(clusters, settings.postgres_user, password, fences, patroni)
+    ours, platforms = Bearer(lambda: password), dict[str, Platform]()
+    for name, one in clusters.items():
+        if one.patroni:
+            platforms[name] = Patroni([at(url, ours) for url in one.patroni])
+        elif one.cloud_sql is not None:
+            platforms[name] = CloudSql(at("https://sqladmin.googleapis.com", GoogleAuth()), one.cloud_sql.project, one.cloud_sql.instances)
+    fences = {name: RestClient(at(one.fence_url, ours)) for name, one in clusters.items() if one.fence_url}
+    return PostgresCluster(clusters, settings.postgres_user, password, fences, platforms)
 
 
 async def _probe(client: DatabaseClient, look: Look) -> Seen:

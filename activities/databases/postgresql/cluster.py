@@ -14,16 +14,17 @@ from sqlalchemy.exc import DBAPIError
 
 from activities.action import Call, NotYet, Refused
 from activities.databases.client import DatabaseResource
+from activities.databases.platforms.platform import Platform
 from activities.databases.postgresql import sql
 from activities.databases.postgresql.inventory import ClusterAt
 from activities.databases.postgresql.pooler import Pooler
 from activities.databases.seen import Blocker, ClusterName, ClusterSeen, Node, Probed, Promoter, Says, Vote
 from activities.databases.settings import Access, AccessOf, EndpointOf, HaOf, NodeOf
-from activities.kit.http import HttpClient
 from activities.kit.operation import At, Progress
 from activities.kit.rest import Json, RestClient
 from activities.kit.words.urls import path
 
+KINDS = ("promote", "snapshot", "replay", "warm", "cancel")
 NO_QUEUE = {"queued": 0, "written": 0, "known": 0, "conflicts": 0}
 
 
@@ -36,10 +37,10 @@ class PostgresCluster:
         user: str,
         password: str,
         fences: Mapping[str, RestClient],
-        patroni: Mapping[str, Sequence[HttpClient]],
+        platforms: Mapping[str, Platform],
     ) -> None:
         self._clusters, self._user, self._password = clusters, user, password
-        self._fences, self._patroni = fences, patroni
+        self._fences, self._platforms = fences, platforms
 
     async def clusters(self, call: Call) -> Sequence[ClusterName]:
         return [ClusterName(name=name, service=one.service) for name, one in self._clusters.items()]
@@ -50,7 +51,7 @@ class PostgresCluster:
             asyncio.gather(*(asyncio.to_thread(self._node, at, name) for name in at.nodes)), self.probe(call, cluster),
             asyncio.to_thread(Pooler(at, self._password).endpoint), self._ha(call, cluster),
         )  # fmt: skip
-        fenced = {name: (await self._fences[cluster].get(call, _fence(cluster, name)))["fenced"] for name in at.nodes}
+        fenced = {name: (await self._fence(call, cluster, name))["fenced"] for name in at.nodes}
         primaries = [one.lsn for one, _ in nodes if one.says is Says.PRIMARY and one.lsn is not None]
         seen = max(primaries, default=None)
         shown = [_beside(one, seen).model_copy(update={"fenced": fenced[one.id]}) for one, _ in nodes]
@@ -75,7 +76,7 @@ class PostgresCluster:
         at = self._of(of.cluster)
         match of:
             case NodeOf(node=node):
-                return await self._fences[of.cluster].get(call, _fence(of.cluster, node))
+                return await self._fence(call, of.cluster, node)
             case AccessOf():
                 return await asyncio.to_thread(self._access, at)
             case HaOf():
@@ -89,13 +90,15 @@ class PostgresCluster:
         at = self._of(of.cluster)
         match of:
             case NodeOf(node=node):
-                await self._fences[of.cluster].put(call, _fence(of.cluster, node), etag, body)
+                if of.cluster in self._fences:
+                    await self._fences[of.cluster].put(call, _fence_of(of.cluster, node), etag, body)
+                else:
+                    await self._platform(of.cluster).set_fence(call, node, etag, body["fenced"])
             case AccessOf():
                 writes = Access(writes=body["writes"]).writes
                 await asyncio.to_thread(self._primary(at).let_write, at.writers, at.schema_name, writes)
             case HaOf():
-                for manager in self._patroni.get(of.cluster, ())[:1]:
-                    await manager.write(call, "PATCH", "/config", json={"pause": body["paused"]})
+                await self._platform(of.cluster).pause(call, body["paused"])
             case EndpointOf():
                 await asyncio.to_thread(Pooler(at, self._password).point, etag, body["writes_to"], body["reads_from"])
             case _:
@@ -104,6 +107,8 @@ class PostgresCluster:
     async def find(self, call: Call, cluster: str, kind: str, key: str, body: Json) -> str | None:
         """By what it has brought about: a node that is a primary was promoted, a snapshot lies in its folder."""
         at = self._of(cluster)
+        if kind == "promote" and (platform := self._platforms.get(cluster)) is not None:
+            return await platform.promoted(call, body["node"])
         if kind == "promote":
             node, _ = await asyncio.to_thread(self._node, at, body["node"])
             return f"promote/{body['node']}" if node.says is Says.PRIMARY else None
@@ -114,6 +119,8 @@ class PostgresCluster:
     async def begin(self, call: Call, cluster: str, kind: str, key: str, body: Json) -> str:
         at = self._of(cluster)
         match kind:
+            case "promote" if cluster in self._platforms:
+                return await self._platforms[cluster].promote(call, body["node"])
             case "promote":
                 if not await asyncio.to_thread(self._server(at, body["node"]).promote):
                     raise NotYet(f"{body['node']} has not ended its recovery yet")
@@ -127,6 +134,8 @@ class PostgresCluster:
 
     async def job(self, call: Call, cluster: str, id: str) -> Progress:
         kind, _, name = id.partition("/")
+        if kind not in KINDS and (platform := self._platforms.get(cluster)) is not None:
+            return await platform.progress(call, id)
         if kind != "promote":
             return Progress(at=At.DONE, after=NO_QUEUE if kind == "replay" else {})
         node, _ = await asyncio.to_thread(self._node, self._of(cluster), name)
@@ -205,13 +214,24 @@ class PostgresCluster:
         beside.rename(folder)
 
     async def _ha(self, call: Call, cluster: str) -> Promoter:
-        """Without a manager nothing promotes by itself: that is as good as paused."""
-        nodes = self._patroni.get(cluster, ())
-        if not nodes:
-            return Promoter(name="none", paused=True)
-        config, members = (await nodes[0].read(call, "/config")).json(), (await nodes[0].read(call, "/cluster")).json()["members"]
-        leader = next((one["name"] for one in members if one["role"] in ("leader", "master")), None)
-        return Promoter(name="patroni", paused=bool(config.get("pause")), leader=leader, leader_ttl_s=config.get("ttl"))
+        """Without a platform nothing promotes by itself: that is as good as paused."""
+        platform = self._platforms.get(cluster)
+        return Promoter(name="none", paused=True) if platform is None else await platform.state(call)
+
+    def _platform(self, cluster: str) -> Platform:
+        if cluster not in self._platforms:
+            raise Refused(
+                f"nothing runs {cluster} that could be told so: neither Patroni nor Cloud SQL is named in the inventory of clusters"
+            )
+        return self._platforms[cluster]
+
+    async def _fence(self, call: Call, cluster: str, node: str) -> Json:
+        if cluster in self._fences:
+            return await self._fences[cluster].get(call, _fence_of(cluster, node))
+        found = await self._platform(cluster).fence(call, node)
+        if found is None:
+            raise Refused(f"nothing is named that can fence {node}: fence_url in the inventory of clusters")
+        return found
 
 
 def _age(row: Any) -> float | None:
@@ -234,7 +254,7 @@ def _common(nodes: Sequence[Node]) -> str | None:
     return next(iter(same)) if len(same) == 1 else None
 
 
-def _fence(cluster: str, node: str) -> str:
+def _fence_of(cluster: str, node: str) -> str:
     return path("v1", "clusters", cluster, "nodes", node, "fence")
 
 

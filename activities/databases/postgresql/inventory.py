@@ -26,6 +26,13 @@ class PoolerAt(Value):
     reads: str = ""  # and of that for reads, where there is one
 
 
+class CloudSqlAt(Value):
+    """`instances`: our names of the nodes → those of the instances."""
+
+    project: str
+    instances: dict[str, str]
+
+
 class ClusterAt(Value):
     """A cluster. `writers`: the roles of the application, whose right to write is revoked."""
 
@@ -36,8 +43,9 @@ class ClusterAt(Value):
     schema_name: str = "public"
     nodes: dict[str, NodeAt]
     pooler: PoolerAt
-    fence_url: str  # of our contract's fence: what stops a node, and keeps it stopped
-    patroni: tuple[str, ...] = ()  # its REST API on each node; none: nothing promotes by itself
+    fence_url: str = ""  # of our contract's fence: what stops a node, and keeps it stopped; Cloud SQL does that itself
+    patroni: tuple[str, ...] = ()  # its REST API on each node; without it and Cloud SQL nothing promotes by itself
+    cloud_sql: CloudSqlAt | None = None
     programs: str = ""  # the folder of pg_basebackup; empty: on the path
     snapshots: Path | None = None  # in another failure domain than the data
 
