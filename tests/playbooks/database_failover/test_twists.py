@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from tests.playbooks.database_failover.broken import broken, ends, of, written
-from workflows.incident import Phase
-from workflows.status import State
+from workflows.incident import Phase, State
 
 
 async def test_a_hanging_postmaster_is_alive_and_takes_nothing_after_the_fence(tmp_path: Path) -> None:

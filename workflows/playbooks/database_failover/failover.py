@@ -123,6 +123,7 @@ class Failover:
                 return await self.adopt(now, old)
             choice = self._cluster.choose(now, old, self._tried)
             if choice.node is None:
+                verbs.note("; ".join(choice.passed_over) or "there is no other node", "no help")
                 return False
             if await self._promoted(choice, old, now):
                 return True

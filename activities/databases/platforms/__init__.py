@@ -1,0 +1,1 @@
+"""What promotes beside us, or instead of us: Patroni, Cloud SQL."""

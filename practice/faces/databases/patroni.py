@@ -1,0 +1,108 @@
+"""`/patroni`: Patroni's REST API, as every node of it answers for the whole cluster. The scope is the cluster `main`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ConfigDict
+
+from practice.databases.cluster import Cluster, Databases, Node
+from practice.http.face import Ask, Call, Face, Reply
+from practice.world.state import JSON
+
+FACE = Face("patroni", refused=lambda status, message: Reply(text=message, status=status))
+
+
+class Config(Ask):
+    """A part of the dynamic configuration; null takes a key away."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    pause: bool | None = None
+    ttl: int | None = None
+
+
+class Failover(Ask):
+    candidate: str | None = None
+    leader: str | None = None
+
+
+def _cluster(call: Call) -> Cluster:
+    return call.state.part(Databases).clusters["main"]
+
+
+@FACE.reads("cluster", "/patroni/cluster")
+def cluster(call: Call) -> Reply:
+    found = _cluster(call)
+    paused = {"pause": True} if found.ha.paused else {}
+    return Reply({"members": [_member(found, node) for node in found.nodes.values()], "scope": found.name, **paused})
+
+
+@FACE.reads("config", "/patroni/config")
+def config(call: Call) -> Reply:
+    return Reply(_config(_cluster(call)))
+
+
+@FACE.writes("config.patch", "/patroni/config", "PATCH")
+def patch(call: Call) -> Reply:
+    wanted, found = call.ask(Config), _cluster(call)
+    before = _config(found)
+    if "pause" in wanted.model_fields_set:
+        found.ha.paused = bool(wanted.pause)
+    if wanted.ttl is not None:
+        found.leader_ttl = float(wanted.ttl)
+    call.did("patroni/config", before, _config(found))
+    return Reply(_config(found))
+
+
+@FACE.writes("failover", "/patroni/failover")
+def failover(call: Call) -> Reply:
+    """To a named candidate, whether there is a leader or not."""
+    wanted = call.ask(Failover)
+    if wanted.candidate is None:
+        raise call.refuse(400, "Failover could be performed only to a specific candidate")
+    return _moved(call, wanted.candidate, "failed over")
+
+
+@FACE.writes("switchover", "/patroni/switchover")
+def switchover(call: Call) -> Reply:
+    """From a leader that is well; in maintenance mode only to a named candidate."""
+    wanted, found = call.ask(Failover), _cluster(call)
+    if wanted.leader is None:
+        raise call.refuse(400, "Switchover could be performed only from a specific leader")
+    if wanted.leader != found.leader:
+        raise call.refuse(412, "leader name does not match")
+    if wanted.candidate is None and found.ha.paused:
+        raise call.refuse(400, "Switchover is possible only to a specific candidate in a paused state")
+    standing = [node.name for node in found.nodes.values() if not node.primary]
+    return _moved(call, wanted.candidate or next(iter(standing), ""), "switched over")
+
+
+def _moved(call: Call, candidate: str, how: str) -> Reply:
+    found = _cluster(call)
+    node = found.nodes.get(candidate)
+    if node is None or not node.up or node.primary:
+        raise call.refuse(
+            412, "candidate name does not match with any available member" if node is None else "no good candidates have been found"
+        )
+    before, old = found.leader, found.nodes.get(found.leader)
+    if found.dials.promotion_fails:
+        raise call.refuse(503, f"{how.split(maxsplit=1)[0].capitalize()} failed".replace("Failed", "Failover"))
+    if old is not None and old.up and not old.isolated:
+        old.primary = False
+    found.promote(candidate, call.now)
+    call.did("patroni/leader", before, candidate)
+    return Reply(text=f'Successfully {how} to "{candidate}"')
+
+
+def _config(found: Cluster) -> JSON:
+    paused: dict[str, Any] = {"pause": True} if found.ha.paused else {}
+    return {"ttl": int(found.leader_ttl), "loop_wait": 10, "retry_timeout": 10, "maximum_lag_on_failover": 1048576, **paused}
+
+
+def _member(found: Cluster, node: Node) -> JSON:
+    leads = node.name == found.leader and node.primary
+    state = "stopped" if not node.up else "running" if leads else "streaming" if found.streams_from(node) else "running"
+    shown = {"name": node.name, "role": "leader" if leads else "replica", "state": state, "api_url": f"http://{node.name}:8008/patroni",
+             "host": node.name, "port": 5432, "timeline": node.timeline}  # fmt: skip
+    return shown if leads else {**shown, "lag": max(0, found.seen_lsn - node.replayed)}

@@ -1,0 +1,126 @@
+"""The client of PostgreSQL on a real primary and standby: as the user that we come as, who may signal, grant, promote, and read no row."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from activities.action import Call, NotYet, Refused
+from activities.databases.databases import Databases, FenceOf
+from activities.databases.jobs import Promote, Promotions, Snapshot, Snapshots
+from activities.databases.postgresql.cluster import PostgresCluster
+from activities.databases.postgresql.inventory import read
+from activities.databases.seen import Says, Vote
+from activities.databases.settings import (
+    Access,
+    Accesses,
+    AccessOf,
+    Endpoint,
+    EndpointOf,
+    Endpoints,
+    Fence,
+    Fences,
+    HaOf,
+    NodeOf,
+)
+from activities.kit.http import HttpClient
+from activities.kit.rest import RestClient
+from activities.kit.setting import Reading
+from practice.stores.postgres import PASSWORD
+from practice.stores.replicated import PRODUCT, Replicated, replicated
+from tests.activities.kit.stage import attempt, refused, tried
+
+CALL = Call(incident_id="inc-20261123-db", key="k", at=datetime.now(UTC))
+MAIN = AccessOf(cluster="main")
+
+
+@pytest.fixture
+async def real(tmp_path: Path) -> AsyncIterator[tuple[Replicated, PostgresCluster]]:
+    with replicated(tmp_path) as cluster:
+        clusters = read(cluster.inventory)
+        async with HttpClient(clusters["main"].fence_url, {"Authorization": f"Bearer {PASSWORD}"}, timeout=10.0) as fence:
+            yield cluster, PostgresCluster(clusters, "incident", PASSWORD, {"main": RestClient(fence)}, {})
+
+
+async def test_a_revoked_right_ends_sessions_that_an_altered_default_would_let_write_on(real: tuple[Replicated, PostgresCluster]) -> None:
+    cluster, client = real
+    with cluster.nodes["db-1"].connect(user=PRODUCT, database=PRODUCT) as product:
+        cluster.nodes["db-1"].one(f"alter database {PRODUCT} set default_transaction_read_only = on")
+        product.execute("insert into written (id) values (1)")  # a session that is open writes on: that is no read-only
+        cluster.nodes["db-1"].one(f"alter database {PRODUCT} reset default_transaction_read_only")
+        order = Accesses.order(MAIN, Access(writes=False))
+        effect, _ = await tried(Accesses.change, Accesses(client), order, CALL)
+        assert "0 sessions" in effect.proven_by
+        with pytest.raises(psycopg.Error):
+            product.execute("insert into written (id) values (2)")
+    with cluster.nodes["db-1"].connect(user=PRODUCT, database=PRODUCT) as again, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        again.execute("insert into written (id) values (3)")
+    back = order.given(Reading[Access](value=Access(writes=True))).undo()
+    await tried(Accesses.restore, Accesses(client), back, CALL)
+    with cluster.nodes["db-1"].connect(user=PRODUCT, database=PRODUCT) as again:
+        again.execute("insert into written (id) values (4)")
+
+
+async def test_what_the_nodes_say_and_what_is_met_from_three_networks(real: tuple[Replicated, PostgresCluster]) -> None:
+    cluster, client = real
+    seen = await client.see(CALL, "main")
+    assert {one.id: one.says for one in seen.nodes} == {"db-1": Says.PRIMARY, "db-2": Says.STANDBY} and seen.writers == ("db-1",)
+    assert len({one.system_id for one in seen.nodes}) == 1 and seen.system_id == seen.nodes[0].system_id
+    cluster.roads["db-1"]["us-east"].close()
+    votes = (await client.see(CALL, "main")).votes("db-1")
+    assert votes == {"eu-west": Vote.UP, "us-east": Vote.DOWN, "outside": Vote.UP}
+    cluster.nodes["db-2"].one("select pg_wal_replay_pause()")
+    cluster.nodes["db-1"].one("select pg_logical_emit_message(true, 'x', repeat('y', 5000))")
+    late = (await client.see(CALL, "main")).node("db-2")
+    assert late is not None and late.paused
+
+
+async def test_nothing_is_promoted_that_is_not_fenced_known_and_alone(real: tuple[Replicated, PostgresCluster]) -> None:
+    cluster, client = real
+    cluster.live()
+    promotions, has = Promotions(client), (await client.see(CALL, "main")).node("db-2")
+    assert has is not None
+    order = Promote(cluster="main", node="db-2", old="db-1", at_least=has.lsn)
+    assert "beside another writer" in await refused(lambda: attempt(Promotions.run, promotions, order, CALL))
+    cluster.nodes["db-1"].crash()
+    more = order.model_copy(update={"at_least": (has.lsn or 0) + 10**9})
+    assert "less than it said" in await refused(lambda: attempt(Promotions.run, promotions, more, CALL))
+    unknown = order.model_copy(update={"at_least": None})
+    assert "unknown loss" in await refused(lambda: attempt(Promotions.run, promotions, unknown, CALL))
+    cluster.rest()
+    assert cluster.nodes["db-2"].one("select pg_is_in_recovery()")
+
+
+async def test_a_failover_is_fenced_promoted_once_and_repointed(real: tuple[Replicated, PostgresCluster]) -> None:
+    cluster, client = real
+    cluster.live()
+    kept, _ = await tried(Snapshots.create, Snapshots(client), Snapshot(cluster="main", node="db-2"), CALL)
+    again, _ = await tried(Snapshots.create, Snapshots(client), Snapshot(cluster="main", node="db-2"), CALL)
+    assert not kept.adopted and again.adopted and len(list((cluster.home / "snapshots").iterdir())) == 1
+    cluster.breaks("hang")
+    await tried(Fences.change, Fences(client), Fences.order(NodeOf(cluster="main", node="db-1"), Fence(fenced=True)), CALL)
+    assert not cluster.fencer.come_back("db-1"), "whoever starts the machine again: it stays away"
+    assert "refused from" in (await Databases(client).fence_holds(FenceOf(cluster="main", node="db-1"), CALL)).proven_by
+    has = (await client.see(CALL, "main")).node("db-2")
+    order = Promote(cluster="main", node="db-2", old="db-1", at_least=has.lsn if has else None)
+    first, _ = await tried(Promotions.run, Promotions(client), order, CALL)
+    second, _ = await tried(Promotions.run, Promotions(client), order, CALL)
+    assert not first.adopted and second.adopted and cluster.nodes["db-2"].one("select timeline_id from pg_control_checkpoint()") in (1, 2)
+    pointing = Endpoints.order(EndpointOf(cluster="main"), Endpoint(writes_to="db-2", reads_from=("db-2",)))
+    await tried(Endpoints.change, Endpoints(client), pointing, CALL)
+    cluster.writes(5)
+    assert cluster.judged(0.0) == [], "whatever was lost, nobody wrote twice"
+
+
+async def test_what_it_cannot_be_told_is_said(real: tuple[Replicated, PostgresCluster]) -> None:
+    _, client = real
+    assert (await client.setting(CALL, HaOf(cluster="main")))["paused"], "nothing promotes by itself"
+    with pytest.raises(Refused, match="there is no cluster"):
+        await client.see(CALL, "other")
+    with pytest.raises(Refused, match="neither Patroni nor Cloud SQL"):
+        await client.set(CALL, HaOf(cluster="main"), "", {"paused": True})
+    with pytest.raises((NotYet, Refused)):
+        await client.set(CALL, EndpointOf(cluster="main"), (await client.setting(CALL, EndpointOf(cluster="main")))["etag"],
+                         {"writes_to": "db-1", "reads_from": ["db-2"]})  # fmt: skip
