@@ -195,6 +195,9 @@ async def stale_replicas(stage: Drill) -> RunningIncident:
     """A long query keeps a replica from replaying: reads move, the query is cancelled, nothing is promoted."""
     incident = await database.declared(stage, {"kind": "blocked", "node": "db-2"}, seconds=420)
     await database.ends(incident)
+    return incident
+
+
 async def drained(stage: Drill) -> RunningIncident:
     """A tenant brings four times of what is usual, and a poisoned job ends its workers: held back, parked, scaled, and given back."""
     with stage.settings.organisation.open("a") as organisation:
