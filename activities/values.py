@@ -72,6 +72,7 @@ class Curve(StrEnum):
     QUALITY = "quality"
     GROUNDING = "grounding"
     INJECTION = "injection"
+    ISOLATION = "isolation"
 
 
 class Role(StrEnum):

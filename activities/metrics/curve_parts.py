@@ -287,12 +287,21 @@ class Injected(Happened):
         return numbers.injected
 
 
+class Crossed(Happened):
+    name, metric, watched, by = "reads across tenants", "tenant_mismatch_total", "tenant_reads_total", ("endpoint", "region")
+    what = "reads got another tenant's object"
+
+    def limit(self, numbers: CurveNumbers) -> Limit:
+        return numbers.crossed
+
+
 # The first part of each is the one that is drawn.
 PARTS: dict[Curve, tuple[Part, ...]] = {
     Curve.SPEND: (Spend(), Unmetered()),
     Curve.QUALITY: (JudgedAnswers(), Evals()),
     Curve.GROUNDING: (Hits(), DeniedSources()),
     Curve.INJECTION: (Injected(),),
+    Curve.ISOLATION: (Crossed(),),
 }
 
 

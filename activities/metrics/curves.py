@@ -1,4 +1,4 @@
-"""The symptom of an incident that no HTTP error shows: spend, quality, grounding, injection (spec §9.3, §9.6, §9.7, §9.11).
+"""The symptom of an incident that no HTTP error shows: spend, quality, grounding, injection, isolation (spec §9.3, §9.5 to §9.7, §9.11).
 
 A curve is made of parts, each of which says how far something is from usual: of every agent, key, suite or domain of its own. One that is
 too far off is a symptom; the curve has come back when all of them are near; a part without fresh data is neither.

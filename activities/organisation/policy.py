@@ -27,6 +27,7 @@ from activities.organisation.numbers import (
     RollBack,
     SeverityPolicy,
     Stability,
+    TenantIsolation,
 )
 from activities.organisation.rhythm import APPROVAL_VALID, PATIENCE, RHYTHMS, FirstMinutesDeadlines, Rhythm, Tries, minutes, seconds
 
@@ -96,6 +97,7 @@ class Policy(Value):
     slo: SloPolicy = SloPolicy()
     prompt_injection: PromptInjection = PromptInjection()
     cost_runaway: CostRunaway = CostRunaway()
+    tenant_isolation: TenantIsolation = TenantIsolation()
     loops: LoopNumbers = LoopNumbers()
     severity: SeverityPolicy = SeverityPolicy()
     alerts: AlertIntake = AlertIntake()

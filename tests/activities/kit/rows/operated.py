@@ -11,9 +11,12 @@ from activities.agents.replays import AttackReplays, Replay
 from activities.evals.evals import Evals, RunSuite
 from activities.evals.mlflow_runs import MlflowRuns
 from activities.evals.runner import EvalsApi
+from activities.sessions.auth import AuthService
+from activities.sessions.sessions import Revocations, RevokeSessions
 from practice.agents.runtime import Runtime
 from practice.injection.attacks import PAYLOAD, Read, injections
 from practice.quality.evals import Evals as Runs
+from practice.tenancy.cast import tenancy
 from tests.activities.kit.rows.practised import STATUS
 from tests.activities.kit.stage import FollowingClock, Stage, attempt, refused, stage, tried
 
@@ -66,6 +69,10 @@ def _replay(played: Stage) -> Replay:
     return Replay(session=session)
 
 
+def _sessions(played: Stage) -> RevokeSessions:
+    return RevokeSessions(tenant="canary-eu-1", revoked_before=played.call().at)
+
+
 OPERATED = {
     "evals by our own contract": Operated(
         Evals.run, lambda played: Evals(EvalsApi(played.client("/evals")), FollowingClock()), _suite, "evals.runs.start", "evals.runs.one", _runs
@@ -73,6 +80,10 @@ OPERATED = {
     "evals in mlflow runs": Operated(
         Evals.run, lambda played: Evals(MlflowRuns(played.client("/mlflow"), "evals"), FollowingClock()), _suite, "mlflow.runs.create",
         "mlflow.runs.get", _runs,
+    ),
+    "sessions by our own auth": Operated(
+        Revocations.run, lambda played: Revocations(AuthService(played.client("/auth")), FollowingClock()), _sessions, "auth.revoke_all",
+        "auth.revocations.get", lambda played: len(tenancy(played.world.state, 0).auth.revocations),
     ),
     "replays of attacks": Operated(
         AttackReplays.run, lambda played: AttackReplays(AgentRuntime(played.client("/agents"))), _replay, "agents.replays.start",
