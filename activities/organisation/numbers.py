@@ -361,6 +361,7 @@ class PromptInjection(Value):
 class TenantIsolation(Value):
     """The numbers of playbook 2.5 (spec §9.5)."""
 
+    tried_within: timedelta = seconds(30)  # so long canaries may try suspect endpoints first; then they are denied all the same
     denied_within: timedelta = minutes(5)  # of the beginning: so soon suspect endpoints are denied
     offline_after: timedelta = minutes(15)  # of a containment that is not shown: then the surface goes offline
     back: timedelta = timedelta(hours=24)  # how far the access log is looked at, unless somebody says since when it leaks

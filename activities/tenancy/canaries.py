@@ -8,6 +8,7 @@ from activities.action import Call, Value
 from activities.kit.http import HttpClient, error_code, outcome
 from activities.kit.words.urls import path
 
+ORIGIN = {"X-Door": "origin"}
 REFUSED_AS = {"endpoint_denied", "surface_offline"}  # the agreed errors of what we have closed
 
 
@@ -40,11 +41,11 @@ class CanaryDoor:
     def __init__(self, door: HttpClient) -> None:
         self._client = door
 
-    async def read(self, call: Call, service: str, region: str, viewer: str, endpoint: str, owner: str) -> Met:
-        """The object of `owner` at an endpoint, as `viewer`."""
+    async def read(self, call: Call, service: str, region: str, viewer: str, endpoint: str, owner: str, *, behind: bool = False) -> Met:
+        """The object of `owner` at an endpoint, as `viewer`. `behind`: past the gateway, which may deny it to everybody else."""
         where = path(service, "objects", endpoint, f"{owner}.{endpoint}")
         try:
-            said = await self._client.ask(call, "GET", where, headers=_as(viewer, region))
+            said = await self._client.ask(call, "GET", where, headers={**_as(viewer, region), **(ORIGIN if behind else {})})
         except httpx.TransportError:
             return Met(status=0)
         owns = str(_json(said).get("owner", "")) if said.status_code == httpx.codes.OK else ""

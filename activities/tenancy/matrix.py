@@ -5,13 +5,25 @@ pooled connection that has kept whose turn it was. Nothing that customers own is
 """
 
 import asyncio
+from datetime import datetime
 from enum import StrEnum
 
 from activities.action import Call, Order, System, Value, action
 from activities.kit.words.shell import Var, address, command, curl
 from activities.kit.words.urls import path
 from activities.tenancy.canaries import CanaryDoor, Met
-from activities.tenancy.plane import ContractRun, ContractTestsOf, FactsOf, Homes, HomesOf, IsolationFacts, MapOf, TenancyMap, TenancyPlane
+from activities.tenancy.plane import (
+    ContractRun,
+    ContractTestsOf,
+    CrossingsOf,
+    FactsOf,
+    Homes,
+    HomesOf,
+    IsolationFacts,
+    MapOf,
+    TenancyMap,
+    TenancyPlane,
+)
 
 BASE, TOKEN = Var("CANARIES_URL"), Var("CANARIES_TOKEN")
 
@@ -41,11 +53,12 @@ class CrossRead(Value):
 
 
 class MatrixOf(Order, target="tenancy/{service}", effect="let canary tenants of {service} try to read one another's objects"):
-    """By these endpoints, in the regions where two canaries are."""
+    """By these endpoints, in the regions where two canaries are. `behind`: an endpoint that is denied is tried past the gateway."""
 
     service: str
     endpoints: tuple[str, ...]
     map: TenancyMap
+    behind: bool = False
 
     def by_hand(self) -> tuple[str, ...]:
         said = []
@@ -91,6 +104,21 @@ class Matrix(Value):
         said += [f"not its own: {', '.join(self.broken)}"] if self.broken else []
         said += [f"no answer: {', '.join(self.unanswered)}"] if self.unanswered else []
         return "; ".join(said)
+
+
+class Crossed(Value):
+    """Reads that crossed lately, by the access log. `complete`: it has every read; where it has not, none proves nothing."""
+
+    n: int
+    complete: bool
+    endpoints: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    first: datetime | None = None
+
+    @property
+    def summary(self) -> str:
+        where = f" by {', '.join(self.endpoints)} in {', '.join(self.regions)}" if self.n else ""
+        return f"{self.n} reads crossed{where}" + ("" if self.complete else "; the access log has gaps")
 
 
 class TagsOf(
@@ -141,6 +169,16 @@ class IsolationProbes(System):
         """The contract tests of what serves now."""
         return ContractRun.model_validate(await self._plane.look(call, order))
 
+    @action("tenancy.crossed")
+    async def crossed(self, order: CrossingsOf, call: Call) -> Crossed:
+        """How many reads have crossed since then, and where."""
+        said = await self._plane.look(call, order)
+        rows = said["crossings"]
+        return Crossed(
+            n=len(rows), complete=said["complete"], endpoints=tuple(sorted({one["endpoint"] for one in rows})),
+            regions=tuple(sorted({one["region"] for one in rows})), first=min((datetime.fromisoformat(one["at"]) for one in rows), default=None),
+        )  # fmt: skip
+
     @action("tenancy.matrix")
     async def matrix(self, order: MatrixOf, call: Call) -> Matrix:
         """Every pair, both ways, cold and warm, region by region. A region with fewer than two canaries says nothing."""
@@ -166,23 +204,24 @@ class IsolationProbes(System):
             return Matrix(n=0, unanswered=(f"{region} has no two canaries",))
         who = [await self._canaries.who(call, order.service, region, one) for one in pair]
         mixed = tuple(one for one, taken_for in zip(pair, who, strict=True) if taken_for and taken_for != one)
-        parts = [
-            await self._endpoint(call, order.service, region, endpoint, *both)
-            for endpoint in order.endpoints
-            for both in (pair, pair[::-1])
-        ]
+        parts = [await self._endpoint(call, order, region, endpoint, *both) for endpoint in order.endpoints for both in (pair, pair[::-1])]
         told = {name: tuple(one for part in parts for one in getattr(part, name)) for name in ("leaks", "denied", "broken", "unanswered")}
         return Matrix.model_validate({"n": sum(part.n for part in parts), "mixed": mixed, **told})
 
-    async def _endpoint(self, call: Call, service: str, region: str, endpoint: str, viewer: str, owner: str) -> Matrix:
+    async def _endpoint(self, call: Call, order: MatrixOf, region: str, endpoint: str, viewer: str, owner: str) -> Matrix:
         """Its own first, so that a pooled connection has nobody else's name; then the other's; then once more right after its owner."""
+        behind = False
 
         async def read(who: str, whose: str) -> Met:
-            return await self._canaries.read(call, service, region, who, endpoint, whose)
+            return await self._canaries.read(call, order.service, region, who, endpoint, whose, behind=behind)
 
         own = await read(viewer, viewer)
+        denied = (endpoint,) if own.denied else ()
         if own.denied:
-            return Matrix(n=2, denied=(endpoint,))
+            if not order.behind:
+                return Matrix(n=2, denied=denied)
+            behind = True
+            own = await read(viewer, viewer)
         cold = await read(viewer, owner)
         await read(owner, owner)
         warm = await read(viewer, owner)
@@ -193,4 +232,4 @@ class IsolationProbes(System):
             usual = Layer.DATABASE if cold.owner == owner else Layer.POOL
             layer = BY_HEADER.get(warm.cache or cold.cache, usual)
             leaks = (CrossRead(viewer=viewer, owner=owner, endpoint=endpoint, region=region, layer=layer),)
-        return Matrix(n=2, leaks=leaks, broken=broken, unanswered=unanswered)
+        return Matrix(n=2, leaks=leaks, denied=denied, broken=broken, unanswered=unanswered)

@@ -22,6 +22,7 @@ class Simulation:
         self._service = next(iter(state.fleet.services), "api")
         self._reads: list[Series] = []
         self._crossed: dict[tuple[str, str], Series] = {}
+        self._canaries: dict[tuple[str, str], Series] = {}
 
     def step(self, state: State, at: float) -> None:
         there = tenancy(state, at)
@@ -43,6 +44,7 @@ class Simulation:
             self._metrics.counter("rls_denied_total", one)
             for name in there.endpoints:
                 self._crossed[name, one["region"]] = self._metrics.counter("tenant_mismatch_total", {**one, "endpoint": name})
+                self._canaries[name, one["region"]] = self._metrics.counter("canary_cross_reads_total", {**one, "endpoint": name})
 
     def _cross(self, state: State, there: Tenancy, endpoint: Endpoint, at: float) -> None:
         """In every region some tenants get an object of another one. With a small share let through, only sometimes."""
@@ -57,3 +59,4 @@ class Simulation:
                 there.accesses.append(Access(viewer, owner, found, field, at, endpoint.name, region))
             del there.accesses[:-MOST_ACCESSES]
             self._crossed[endpoint.name, region].value += CROSSING
+            self._canaries[endpoint.name, region].value += 1  # the scheduled ones read one another too

