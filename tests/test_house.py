@@ -105,7 +105,8 @@ class TestAPlaybook:
         assert re.search(r"async with self\.\w+\(\):", body), "a playbook has phases"
 
     def test_has_its_stories_and_its_history(self, info: PlaybookInfo) -> None:
-        assert (ROOT / "tests" / "playbooks" / f"test_{info.name}.py").exists(), f"tell {info.name} as stories"
+        told = ROOT / "tests" / "playbooks"
+        assert (told / f"test_{info.name}.py").exists() or (told / info.name / "test_story.py").exists(), f"tell {info.name} as stories"
         assert list((ROOT / "tests" / "histories").glob(f"{info.name}-*.json.gz")), "record it: python -m tests.stage.record_histories"
 
     def source(self, info: PlaybookInfo) -> str:

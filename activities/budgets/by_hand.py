@@ -35,7 +35,7 @@ def by_litellm(scope: str, name: str, limit: dict[str, Any] | None) -> tuple[Com
         return (curl("GET", address(LITELLM, f"/{kind}/info", query({field: name})), bearer),)
     block = "block" if limit["spend_usd_per_hour"] == 0 else "unblock"
     return (
-        curl("POST", address(LITELLM, f"/{kind}/update"), bearer, body={field: name, **litellm_fields(limit)}),
+        curl("POST", address(LITELLM, f"/{kind}/update"), bearer, body={field: name, **litellm_fields(kind, limit)}),
         curl("POST", address(LITELLM, f"/{kind}/{block}"), bearer, body={field: name}),
     )
 
@@ -44,10 +44,11 @@ def by_litellm(scope: str, name: str, limit: dict[str, Any] | None) -> tuple[Com
 KINDS = {"key": ("key", "key"), "tenant": ("team", "team_id")}
 
 
-def litellm_fields(limit: dict[str, Any]) -> dict[str, Any]:
-    """A limit as LiteLLM has it. `low` is a number there; nothing at all is a block, which is a call of its own."""
+def litellm_fields(kind: str, limit: dict[str, Any]) -> dict[str, Any]:
+    """A limit as LiteLLM has it. `low` is a number there; nothing at all is a block, which is a call of its own; a team counts no parallel calls."""
     usd, rate = limit["spend_usd_per_hour"], limit["llm_rate"]
-    return {
-        "max_budget": usd or None, "budget_duration": HOUR if usd else None, "max_parallel_requests": limit["concurrency"],
+    fields: dict[str, Any] = {
+        "max_budget": usd or None, "budget_duration": HOUR if usd else None,
         "tpm_limit": None if rate == "normal" else 5000 if rate == "low" else rate,
     }  # fmt: skip
+    return fields | ({"max_parallel_requests": limit["concurrency"]} if kind == "key" else {})

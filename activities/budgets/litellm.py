@@ -34,6 +34,8 @@ class LiteLLM:
         """The limits in one request, a block in another. What it cannot keep is refused before anything is sent."""
         if limit.psu_daily_cap is not None:
             raise Refused("LiteLLM counts no PSU: limit the spend per hour or the tokens per minute")
+        if scope == "tenant" and limit.concurrency is not None:
+            raise Refused("LiteLLM counts no parallel calls of a team: limit them at its keys, or limit its tokens per minute")
         info = await self._info(call, scope, name)
         if info["max_budget"] is not None and info["budget_duration"] != HOUR and limit.spend_usd_per_hour != over.spend_usd_per_hour:
             period = info["budget_duration"] or "all time"
@@ -41,7 +43,7 @@ class LiteLLM:
                 f"{scope} {name} has a budget of {info['max_budget']:g} USD for {period}, which would be lost: limit its tokens per minute"
             )
         kind, field = KINDS[scope]
-        wanted = litellm_fields(limit.model_dump())
+        wanted = litellm_fields(kind, limit.model_dump())
         if info["budget_duration"] != HOUR:
             wanted = {
                 key: value for key, value in wanted.items() if limit.spend_usd_per_hour or key not in ("max_budget", "budget_duration")

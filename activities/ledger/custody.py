@@ -16,7 +16,7 @@ evidence = sa.Table(
     tables,
     sa.Column("incident_id", sa.String(120), primary_key=True),
     sa.Column("sha256", sa.String(64), primary_key=True),
-    sa.Column("asset", sa.String(200), primary_key=True),
+    sa.Column("asset", sa.Text, primary_key=True),
     *required(Instant, "at", "held_until"),
     *required(sa.Text, "collector", "location", "protection"),
     *required(sa.BigInteger, "bytes"),
@@ -30,7 +30,7 @@ custody = sa.Table(
     sa.Column("sha256", sa.String(64), primary_key=True),
     sa.Column("at", Instant, primary_key=True),
     sa.Column("act", sa.String(20), primary_key=True),  # taken | looked at
-    sa.Column("who", sa.String(200), primary_key=True),
+    sa.Column("who", sa.Text, primary_key=True),
 )
 TAKEN, LOOKED = "taken", "looked at"
 

@@ -26,7 +26,7 @@ TAKEN_FOR = timedelta(minutes=3)  # how long one receiver has for the page befor
 findings = sa.Table(
     "findings",
     tables,
-    sa.Column("id", sa.String(200), primary_key=True),  # incident/kind/day
+    sa.Column("id", sa.Text, primary_key=True),  # incident/kind/day
     sa.Column("incident_id", sa.String(120), nullable=False, index=True),
     *required(sa.String(40), "kind"),
     *required(sa.Text, "text", "told"),  # told: who was paged, or why nobody was

@@ -58,7 +58,8 @@ def put_end(database: Database, call: Call, outcome: str, effect: Effect | None,
     with database.writing() as connection:
         changed = connection.execute(sa.update(effects).where(mine, effects.c.outcome.not_in(PROVEN)).values(ended)).rowcount
         if not changed and connection.execute(sa.select(effects.c.key).where(mine)).first() is None:
-            connection.execute(insert_into(connection, effects).values(_row(call, database.now()) | ended))
+            insert = insert_into(connection, effects).values(_row(call, database.now()) | ended)
+            connection.execute(insert.on_conflict_do_update(index_elements=["key"], set_=ended, where=effects.c.outcome.not_in(PROVEN)))
 
 
 def _row(call: Call, now: datetime, **known: JsonValue) -> dict[str, Any]:

@@ -19,7 +19,7 @@ ANSWERS_WITHIN = 2.0  # seconds: a record that is slow must not hold mitigation
 holds = sa.Table(
     "holds",
     tables,
-    *(sa.Column(name, sa.String(200), primary_key=True) for name in ("verb", "target")),
+    *(sa.Column(name, sa.Text, primary_key=True) for name in ("verb", "target")),
     sa.Column("incident_id", sa.String(120), primary_key=True),
     sa.Column("key", sa.Text, primary_key=True),
     *required(sa.Integer, "number"),  # in the order in which they came

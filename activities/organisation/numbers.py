@@ -316,6 +316,7 @@ class CachePoisoning(Value):
     people_agree: Ratio = 0.9  # so many of these must be right
     stale: Ratio = 0.05  # of the documents older than they may be: from here on it is the sync that is broken
     dominates: Ratio = 0.2  # of the citations: from here on a source that is new is suspect
+    new_for: timedelta = timedelta(days=7)  # after it was added
     many_items: Some = 100  # documents in one quarantine: from here on it is asked, as it is for a tenant's own
     golden: Ratio = 0.98  # of the golden queries a new index must answer well
     origin_load: Ratio = 0.8  # from here on nothing is removed from the cache

@@ -87,6 +87,7 @@ class SourceSeen(Value):
     last_refreshed: datetime
     syncing: bool
     share_of_top: float
+    added_at: datetime
 
 
 class Library(Value):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pydantic import ConfigDict
+
 from practice.agents.budgets import Budgets, Limit
 from practice.http.face import Ask, Call, Face, Refusal, Reply
 from practice.world.state import JSON
@@ -42,12 +44,15 @@ class KeyUpdate(Ask):
 
 
 class TeamUpdate(Ask):
+    """A team has no limit of parallel calls: the field is ignored, as the proxy ignores every field that it does not know."""
+
+    model_config = ConfigDict(extra="ignore")
+
     team_id: str
     max_budget: float | None = None
     budget_duration: str | None = None
     tpm_limit: int | None = None
     rpm_limit: int | None = None
-    max_parallel_requests: int | None = None
 
 
 class OneKey(Ask):
@@ -99,7 +104,9 @@ def key_info(call: Call) -> Reply:
 def team_info(call: Call) -> Reply:
     name = call.one("team_id")
     found = _limits(call, "team", name)
-    return Reply({"team_id": name, "team_info": _shown(found, team_id=name, team_alias=name), "keys": [], "team_memberships": []})
+    shown = _shown(found, team_id=name, team_alias=name)
+    shown.pop("max_parallel_requests")
+    return Reply({"team_id": name, "team_info": shown, "keys": [], "team_memberships": []})
 
 
 @FACE.writes("key.update", "/litellm/key/update")

@@ -22,6 +22,7 @@ OURS = {
     },
 }
 WIKI = {"billing": "wiki", "product": "docs-site"}
+AN_AGE = 90 * 86_400.0  # since when answers are made from what was there at the beginning; seconds
 WITH_CONTRACTS = 6  # tenants whose own terms we answer from
 
 
@@ -37,7 +38,7 @@ def _domain(name: str, source: str, owner: str, said: dict[tuple[str, str], str]
     documents = [_document(name, source, subject, whose, text, now) for (subject, whose), text in said.items()]
     first = Build(f"{name}-1", now, {one.id: one.text for one in documents})
     return Domain(
-        name, {source: Source(source, f"https://{source}.example.com/{name}", owner, now)}, {one.id: one for one in documents},
+        name, {source: Source(source, f"https://{source}.example.com/{name}", owner, now, added=now - AN_AGE)}, {one.id: one for one in documents},
         {first.id: first}, Alias(first.id),
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ of it. And what the index in use holds (`Build.texts`), which answers quote.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -56,6 +57,7 @@ class Source:
     last_refreshed: float
     period: float = 300.0
     syncing: bool = True
+    added: float = 0.0  # since when answers are made from it
 
 
 @dataclass
@@ -163,6 +165,12 @@ class Domain:
         """The document that answers a question of a tenant."""
         mine = (one for one in self.documents.values() if one.subject == subject and one.owner in ("us", "external", tenant))
         return next(mine, None)
+
+    def shares(self, recent: list[dict[str, Any]]) -> dict[str, float]:
+        """Which share of what the latest answers cite comes from each source. Nobody has asked: all of it from as many as there are."""
+        tops = Counter(self.documents[one["id"]].source for row in recent for one in row["documents"])
+        cited = sum(tops.values())
+        return {name: tops[name] / cited if cited else 1 / len(self.sources) for name in self.sources}
 
     def answered_from(self, document: Document) -> str | None:
         """What the index in use says of it; None where it may not be cited, or is not in it."""

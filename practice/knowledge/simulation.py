@@ -15,6 +15,7 @@ ASKED = 10  # questions for each domain and step that are looked at by a judge
 HEALTHY_HITS = 0.9  # of the questions, where nothing is wrong and nobody looks
 RECENT = 60  # answers of a domain that are kept for whoever looks
 REWRITTEN_EVERY = 120.0  # seconds after which poison is written again
+REPORTED = 0.1  # of the wrong answers
 STORM = 4.0  # questions to the origin for one that misses, where nothing holds them together
 
 
@@ -35,6 +36,7 @@ class Simulation:
             self._be_born(knowledge)
         for domain in knowledge.domains.values():
             self._sync(domain, at)
+        self._sources(knowledge)
         if not (knowledge.touched or knowledge.cache):
             self._healthy(knowledge)
             return
@@ -96,12 +98,32 @@ class Simulation:
                 continue
             n = places[one.domain.name]
             (self._right if one.right else self._wrong)[n].value += 1
-            if not one.right and one.tenant not in (wronged := knowledge.wronged.setdefault(one.domain.name, [])):
-                wronged.append(one.tenant)
+            if not one.right:
+                self._reported(one)
+                if one.tenant not in (wronged := knowledge.wronged.setdefault(one.domain.name, [])):
+                    wronged.append(one.tenant)
             (self._denied if one.denied else self._ok)[n].value += 1
             kept = knowledge.recent.setdefault(one.domain.name, [])
             kept.append(answering.as_seen(one, at))
             del kept[:-RECENT]
+
+    def _sources(self, knowledge: Knowledge) -> None:
+        """What answers are made from: since when, how much of the latest ones, and how many documents are not as their origin shows them."""
+        for domain in knowledge.domains.values():
+            labels = {"service": self._service, "domain": domain.name}
+            differs = float(sum(domain.live.texts.get(one.id) != one.origin for one in domain.documents.values()))
+            self._metrics.gauge("rag_documents_differing", labels).value = differs
+            tops = domain.shares(knowledge.recent.get(domain.name, []))
+            for source in domain.sources.values():
+                of = {**labels, "source": source.name}
+                self._metrics.gauge("rag_source_share_of_top", of).value = tops[source.name]
+                self._metrics.gauge("rag_source_added_timestamp_seconds", of).value = source.added
+
+    def _reported(self, asked: answering.Asked) -> None:
+        """Some customers say that an answer was wrong."""
+        if self._chance.random() < REPORTED:
+            of = {"service": self._service, "domain": asked.domain.name, "source": asked.document.source, "tenant": asked.tenant}
+            self._metrics.counter("answer_reports_total", of).value += 1
 
     def _asks(self, knowledge: Knowledge, domain: Domain) -> float:
         """How often a miss asks the origin."""

@@ -17,6 +17,7 @@ from activities.ledger.ledger import Ledger
 from starters import steering
 from starters.alerts import intake
 from tests.alerts.desk import Desk, Outage, Unknown
+from tests.stores import databases
 from worker.converter import data_converter
 from worker.settings import Settings
 
@@ -33,7 +34,14 @@ async def server() -> AsyncIterator[WorkflowEnvironment]:
 
 
 @pytest.fixture
-def ledger() -> Iterator[Ledger]:
+def ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
+    """A file, unless the story asks for PostgreSQL (`indirect`)."""
+    if getattr(request, "param", "file") == "postgresql":
+        kept = Ledger(databases.server().url(database=databases.database()))
+        kept.migrate()
+        yield kept
+        kept.engine.dispose()
+        return
     memory = Path("/dev/shm")  # that the ledger survives a power cut is not asked here, and costs a thousand fsyncs
     with TemporaryDirectory(dir=memory if memory.is_dir() else None) as place:
         book = Ledger(f"sqlite:///{place}/ledger.db")

@@ -2,22 +2,14 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from activities.ledger.inbox import BRIDGE, AlertRecord, Delivery, Inbox
 from activities.ledger.ledger import Ledger
+from tests.ledger.conftest import NOON
 
-NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 INCIDENT = "inc-20261123-chat"
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    book = Ledger(f"sqlite:///{tmp_path}/ledger.db")
-    book.migrate()
-    return book
 
 
 def test_a_body_that_comes_again_is_counted_not_kept_twice(ledger: Ledger) -> None:

@@ -5,7 +5,7 @@ from tests.mutants.mutant import Mutant
 LIMITS, CANCELLING, SESSIONS = "activities/budgets/limits.py", "activities/agents/cancelling.py", "activities/agents/sessions.py"
 REMEDIES, SPENDING = "workflows/playbooks/cost_runaway/remedies.py", "workflows/playbooks/cost_runaway/spending.py"
 OF_LIMITS, OF_RUNS = "tests/activities/budgets/test_limits.py::", "tests/activities/agents/test_cancelling.py::"
-CAUSES, HAPPY = "tests/playbooks/cost_runaway/test_causes.py::", "tests/playbooks/test_cost_runaway.py::"
+CAUSES, HAPPY = "tests/playbooks/cost_runaway/test_causes.py::", "tests/playbooks/cost_runaway/test_story.py::"
 
 SPENT = (
     Mutant(

@@ -5,11 +5,11 @@ from tests.mutants.mutant import Mutant
 PLAYBOOKS, TOLD = "workflows/playbooks/", "tests/playbooks/"
 LLM = (
     PLAYBOOKS + "llm_provider_outage/playbook.py",
-    TOLD + "test_llm_provider_outage.py::test_the_primary_fails_and_everybody_comes_back_to_it",
+    TOLD + "llm_provider_outage/test_story.py::test_the_primary_fails_and_everybody_comes_back_to_it",
 )
 OUTAGE = (
     PLAYBOOKS + "production_outage/playbook.py",
-    TOLD + "test_production_outage.py::test_a_bad_revision_is_rolled_back_and_stays_pinned_in_somebodys_name",
+    TOLD + "production_outage/test_story.py::test_a_bad_revision_is_rolled_back_and_stays_pinned_in_somebodys_name",
 )
 SLO = (PLAYBOOKS + "slo_burn/playbook.py", TOLD + "test_slo_burn.py::test_the_commander_waives_it_by_name")
 CAUSES, TARGETS = TOLD + "production_outage/test_causes.py::", TOLD + "production_outage/test_rollback_targets.py::"

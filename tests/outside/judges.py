@@ -14,6 +14,7 @@ from pathlib import Path
 
 from practice.http.openapi import documents
 from practice.world.stage import served
+from tests.outside.judge_litellm import LITELLM, judged_by_litellm
 from tests.outside.judge_mlflow import MLFLOW, judged_by_mlflow
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +80,18 @@ async def by_mlflow(folder: Path) -> Verdict:
     return Verdict(f"`/mlflow`, and our clients, by MLflow {MLFLOW}", "mlflow server --workers 1", not wrong, said)
 
 
+async def by_litellm() -> Verdict:
+    """The OpenAPI document of the LiteLLM proxy: every request of our client, and every field of our face."""
+    wrong = await judged_by_litellm(installed("litellm", f"litellm[proxy]=={LITELLM}"))
+    said = "= SUMMARY =\n" + ("\n".join(wrong) or "every request of our client fits, and our face knows no field more")
+    return Verdict(
+        f"`/litellm`, and our client, by the document of LiteLLM {LITELLM}",
+        "python -c 'litellm.proxy.proxy_server.app.openapi()'",
+        not wrong,
+        said,
+    )
+
+
 def report(verdicts: list[Verdict]) -> str:
     """`docs/judges.md`."""
     lines = [
@@ -108,7 +121,7 @@ async def main() -> int:
     judge = installed("schemathesis", f"schemathesis=={SCHEMATHESIS}")
     with tempfile.TemporaryDirectory() as folder:
         verdicts = [await fuzzed(judge, document, Path(folder)) for document in documents()]
-        verdicts.append(await by_mlflow(Path(folder)))
+        verdicts += [await by_mlflow(Path(folder)), await by_litellm()]
     for one in verdicts:
         print(one.said if not one.passed else f"{one.judged}: no failure")
     (ROOT / "docs/judges.md").write_text(report(verdicts))

@@ -25,6 +25,7 @@ Kind = Literal[
     "no_archive",
     "storm",
     "untraced",
+    "new_source",
 ]
 assert get_args(Kind) == faults.KINDS  # noqa: S101 - a new fault is named in both
 
@@ -54,7 +55,7 @@ def break_knowledge(call: Call) -> Reply:
     document = domain.documents.get(wanted.document or next(iter(domain.documents)))
     if document is None:
         raise call.refuse(404, f"{domain.name} has no document {wanted.document}")
-    faults.break_(knowledge, wanted.kind, domain, document, wanted.rate)
+    faults.break_(knowledge, wanted.kind, domain, document, wanted.rate, call.now)
     call.did(f"knowledge/{domain.name}", None, wanted.model_dump())
     return Reply({"broken": wanted.kind, "document": document.id})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from random import Random
 from typing import Any
 
@@ -44,6 +43,7 @@ class SourceShown(Shown):
     last_refreshed: str
     syncing: bool
     share_of_top: float
+    added_at: str
 
 
 class DomainShown(Shown):
@@ -116,12 +116,11 @@ def list_domains(call: Call) -> Reply:
 def get_domain(call: Call) -> Reply:
     """What a domain knows: each document as it was fetched, as it is indexed, and as its origin shows it by two paths."""
     knowledge, domain = knowledge_of(call), domain_of(call)
-    tops = Counter(domain.documents[one["id"]].source for row in knowledge.recent.get(domain.name, []) for one in row["documents"])
-    cited = sum(tops.values())
+    tops = domain.shares(knowledge.recent.get(domain.name, []))
     sources = [
         SourceShown(
             name=one.name, origin=one.origin, owner=one.owner, last_refreshed=call.world.clock.stamp(one.last_refreshed), syncing=one.syncing,
-            share_of_top=tops[one.name] / cited if cited else 0.0,
+            share_of_top=tops[one.name], added_at=call.world.clock.stamp(one.added),
         )
         for one in domain.sources.values()
     ]  # fmt: skip

@@ -37,7 +37,7 @@ def plane(played: Stage) -> Retriever:
 def breaks(played: Stage, kind: str, domain: str = "billing", rate: float = 0.5) -> None:
     knowledge = played.world.state.part(Knowledge)
     found = knowledge.domains[domain]
-    faults.break_(knowledge, kind, found, next(iter(found.documents.values())), rate)
+    faults.break_(knowledge, kind, found, next(iter(found.documents.values())), rate, 0.0)
 
 
 def libraries(played: Stage, plane: Retriever) -> Libraries:

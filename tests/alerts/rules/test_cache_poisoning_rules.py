@@ -11,15 +11,32 @@ from tests.alerts.rules.test_alert_rules import ALERTS, Watched, agree
 
 RULES = ALERTS / "cache_poisoning.yml"
 BROKEN = {
-    "poisoned": ({"UntrustedSourceCited": (0, 60), "CacheQualityDrop": (300, 720)}, "billing"),
-    "garbled": ({"CacheQualityDrop": (300, 720)}, "product"),
-    "stale": ({"StaleGrounding": (600, 660), "CacheQualityDrop": (300, 720)}, "product"),
+    "poisoned": (
+        {
+            "UntrustedSourceCited": (0, 60),
+            "CacheQualityDrop": (300, 720),
+            "IndexDiffersFromOrigin": (900, 960),
+            "WrongAnswersReported": (0, 600),
+        },
+        "billing",
+    ),
+    "new_source": ({"NewSourceDominates": (300, 600)}, "billing"),
+    "garbled": ({"CacheQualityDrop": (300, 720), "WrongAnswersReported": (0, 600)}, "product"),
+    "stale": (
+        {
+            "StaleGrounding": (600, 660),
+            "CacheQualityDrop": (300, 720),
+            "IndexDiffersFromOrigin": (900, 960),
+            "WrongAnswersReported": (0, 600),
+        },
+        "product",
+    ),
 }
 
 
 def test_they_say_where_they_belong_and_none_how_severe_it_is() -> None:
     rules = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"] if "alert" in rule]
-    assert len(rules) == 4
+    assert len(rules) == 7
     for rule in rules:
         assert {"playbook", "service", "incident_key", "confidence"} <= set(rule["labels"]), rule["alert"]
         assert "severity" not in rule["labels"] and {"summary", "description"} == set(rule["annotations"])
@@ -32,7 +49,7 @@ def test_what_is_wrong_is_heard_and_names_its_domain(kind: str) -> None:
     watched = Watched((RULES,))
     knowledge = watched.world.state.part(Knowledge)
     domain = knowledge.domains[name]
-    faults.break_(knowledge, kind, domain, next(iter(domain.documents.values())), 0.5)
+    faults.break_(knowledge, kind, domain, next(iter(domain.documents.values())), 0.5, watched.now)
     watched.pass_by(1200)
     for alert, (soonest, latest) in heard.items():
         assert soonest <= watched.fired(alert) <= latest, watched.changes

@@ -1,5 +1,6 @@
 """§2.11: what comes back, what hides, and what is wrong where nobody looked."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -149,3 +150,18 @@ async def test_a_second_document_that_goes_bad_meanwhile_is_mended_too(tmp_path:
         assert status.state is State.RESOLVED and await wrong(stage) == 0, story(await incident.timeline())
         knowledge = stage.world.state.part(Knowledge)
         assert all(one.text == one.real for one in knowledge.domains["billing"].documents.values())
+
+
+async def test_a_source_that_is_new_and_much_cited_is_for_a_person_to_judge(tmp_path: Path) -> None:
+    """What it says is true: nothing is kept out, and somebody has to say whether it may be cited."""
+    async with poisoned(tmp_path, "new_source") as (stage, incident):
+        status = await ends(incident)
+        said = story(await incident.timeline())
+        assert re.search(r"partner-feed is new here and is [3-7]\d% of what is cited", said), said
+        asked = "Say who added partner-feed to billing, and whether it may be cited; until then its documents are suspect"
+        assert [task.text for task in status.tasks].count(asked) == 1
+        assert not of(stage).quarantine.sources and not of(stage).quarantine.documents and await wrong(stage) == 0
+        on_a_word = {
+            row.verb for row in incident.book() if row.verb.startswith(("retriever.cag_off", "retriever.coalesce")) and row.question
+        }
+        assert {"retriever.cag_off", "retriever.coalesce"} <= on_a_word, "nothing is changed unasked where answers are well"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from activities.caches.orders import CacheCensus
@@ -37,6 +38,7 @@ class Found:
     crossed: tuple[tuple[str, str], ...] = ()
     instructions: bool = False
     unexplained: int = 0
+    newcomers: tuple[str, ...] = ()  # sources that are new and that much is cited from: suspect, whatever they say
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -67,6 +69,9 @@ class Found:
     def known(self, names: Sequence[str]) -> tuple[DocumentSeen, ...]:
         return tuple(one for name in names if (one := self.library.of(name)) is not None)
 
+    def share(self, source: str) -> float:
+        return next((one.share_of_top for one in self.library.sources if one.name == source), 0.0)
+
     def facts(self) -> Facts:
         """As the severity function reads it: another tenant's answer is an isolation failure, poison that was answered is a side effect."""
         crossing = Suspicion.CONFIRMED if self.crossed else Suspicion.SUSPECTED if self.misfiled else Suspicion.NONE
@@ -80,13 +85,14 @@ class Found:
         said += [f"{verdict}: {', '.join(names)}" for verdict, names in self.bad.items()]
         said += [f"{len(self.crossed)} answers made for another tenant"] if self.crossed else []
         said += [f"{self.misfiled} entries under another tenant's key"] if self.misfiled else []
+        said += [f"{name} is new here and is {self.share(name):.0%} of what is cited" for name in self.newcomers]
         said += [f"{self.library.stale:.0%} of the documents are too old"] if self.library.stale else []
         return "; ".join(said)
 
 
 def judged(
     domain: str, library: Library, answers: Answers, census: CacheCensus | None, load: float | None, curve: CurveReading | None,
-    numbers: CachePoisoning, pinned: Mapping[str, str],
+    numbers: CachePoisoning, pinned: Mapping[str, str], now: datetime,
 ) -> Found:  # fmt: skip
     """Which of the ways to be wrong this is. Every wrong answer is explained by a version, by a tenant, or stays unexplained.
 
@@ -108,9 +114,12 @@ def judged(
                 bad.setdefault(Verdict.STALE if version in document.published else Verdict.POISONED, {})[document.id] = version or ""
     if library.stale >= numbers.stale:
         bad.setdefault(Verdict.STALE, {})
+    newcomers = [one.name for one in library.sources if one.share_of_top > numbers.dominates and now - one.added_at < numbers.new_for]
     ordered = {verdict: dict(sorted(bad[verdict].items())) for verdict in Verdict if verdict in bad}
     gives_orders = any(one.instructions for one in answers.answers)
-    return Found(domain, library, answers, census, load, curve, ordered, tuple(dict.fromkeys(crossed)), gives_orders, unexplained)
+    return Found(
+        domain, library, answers, census, load, curve, ordered, tuple(dict.fromkeys(crossed)), gives_orders, unexplained, tuple(newcomers)
+    )
 
 
 def _way(document: DocumentSeen | None, cited: Cited, answer: AnswerSeen) -> Verdict:

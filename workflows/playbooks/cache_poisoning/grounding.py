@@ -44,6 +44,7 @@ class Grounding:
     def __init__(self, verbs: Verbs, domain: str) -> None:
         self._verbs, self.domain, self._numbers = verbs, domain, verbs.policy.cache_poisoning
         self._rounds = 0
+        self._questioned: set[str] = set()  # new sources that a person was asked to look at
         self.pinned: dict[str, str] = {}  # document → the version that we have pinned, whatever its origin shows
         self.crossed = False  # whether anybody was ever given another tenant's answer
         self._since: datetime | None = None  # what was answered before that says nothing of what was done
@@ -61,9 +62,14 @@ class Grounding:
         lately = answers.since(self._since) if self._since else answers
         # The curve looks back for minutes: of what was done lately only the answers say something.
         curve = seen if self._since is None else None
-        found = judged(domain, library, lately, census, load.ratio if load else None, curve, numbers, self.pinned)
+        found = judged(domain, library, lately, census, load.ratio if load else None, curve, numbers, self.pinned, verbs.clock())
         self.crossed = self.crossed or Verdict.MISKEYED in found.verdicts
         verbs.note(found.in_words(), "finding")
+        for name in (one for one in found.newcomers if one not in self._questioned):
+            verbs.task(
+                f"Say who added {name} to {domain}, and whether it may be cited; until then its documents are suspect", Role.AI_ML_LEAD
+            )
+            self._questioned.add(name)
         return found
 
     async def elsewhere(self, found: Found) -> Found:

@@ -71,7 +71,7 @@ AGENTS = {
     ),
     "limits in litellm": Practised(
         litellm, LimitsOf(scope="tenant", names=(TENANT,), store="litellm"), one(TENANT, spend_usd_per_hour=40.0),
-        one(TENANT, concurrency=1), "litellm.team.update", "litellm.team.info", fenced=False, author="somebody", numbers=AT_ONCE,
+        one(TENANT, llm_rate=9000), "litellm.team.update", "litellm.team.info", fenced=False, author="somebody", numbers=AT_ONCE,
     ),
     "quotas of keys": Practised(
         quotas, QuotaOf(key="key-batch"), Quota(tokens_per_minute=400_000), Quota(tokens_per_minute=300_000), "policy.key_quota.put"
