@@ -36,6 +36,7 @@ class LeakLedger(Value):
     complete: bool
     rows: int
     pairs: tuple[LeakPair, ...]
+    more: int = 0  # pairs that are not among them
     owners: tuple[str, ...]
     viewers: tuple[str, ...]
     endpoints: tuple[str, ...]
@@ -128,8 +129,9 @@ class LeakEvidence(System):
         raw = gzip.compress(json.dumps(said, sort_keys=True).encode(), mtime=0)
         kept = await self._store.keep(call, f"leak-ledger/{order.service}", raw, held_until=call.at + order.held_for)
         everybody = tuple(said["readers"]) if not said["complete"] and rows else ()
+        pairs = _pairs(rows)
         return LeakLedger(
-            complete=said["complete"], rows=len(rows), pairs=_pairs(rows)[:MOST_PAIRS], sha256=kept.sha256,
+            complete=said["complete"], rows=len(rows), pairs=pairs[:MOST_PAIRS], more=len(pairs[MOST_PAIRS:]), sha256=kept.sha256,
             owners=everybody or _names(rows, "owner"), viewers=everybody or _names(rows, "viewer"), endpoints=_names(rows, "endpoint"),
             first=min((datetime.fromisoformat(one["at"]) for one in rows), default=None),
         )  # fmt: skip

@@ -77,9 +77,10 @@ async def test_what_anybody_has_seen_is_in_the_evidence_and_only_counts_are_outs
     """INV-14: no id of an object in the history; the leak matrix has owners, viewers and counts."""
     async with leaking(tmp_path, kind) as (stage, incident):
         await ends(stage, incident, until=Phase.RECOVERY)
-        entries = [entry for entry in await incident.entries() if entry["kind"] == "leak matrix"]
-        seen = of(stage).accesses
-        assert entries and sum(entries[-1]["facts"].values()) == len(seen), entries
+        matrix, seen = (await incident.status()).matrix, of(stage).accesses
+        assert matrix is not None and (matrix.row, matrix.column) == ("owner", "viewer")
+        assert {(owner, viewer) for owner, viewer, _ in matrix.cells} == {(one.owner, one.viewer) for one in seen}
+        assert sum(n for _, _, n in matrix.cells) == len(seen)
         history = json.dumps((await incident.handle.fetch_history()).to_json())
         assert not any(one.object in history for one in seen)
         kept = b"".join(path.read_bytes() for path in (tmp_path / "evidence").rglob("*") if path.is_file())

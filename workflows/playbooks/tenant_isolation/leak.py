@@ -1,7 +1,6 @@
 """One leak, as it is looked at: which endpoints, since when, whether it is possible by siblings, and who saw what of whom (A.5 T1, T2)."""
 
 from datetime import datetime
-from typing import Any
 
 from activities.action import Role
 from activities.metrics.curves import CurveOf, CurveReading, Curves
@@ -13,6 +12,7 @@ from activities.values import Curve
 from workflows.engine.verbs import Verbs
 from workflows.incident import Incident
 from workflows.playbooks.tenant_isolation.findings import Findings
+from workflows.status import DrawnMatrix
 
 
 class Leak:
@@ -143,8 +143,9 @@ class Leak:
                 "Write the leak ledger by hand: the access log does not answer, and everybody counts as concerned", Role.SECURITY_LEAD
             )
         else:
-            pairs: dict[str, Any] = {f"{one.owner} → {one.viewer}": one.count for one in traced.pairs}
-            verbs.note(traced.summary, "leak matrix", **pairs)
+            verbs.note(traced.summary, "leak matrix", pairs=len(traced.pairs), reads=traced.rows)
+            cells = [(one.owner, one.viewer, one.count) for one in traced.pairs]
+            verbs.draw(DrawnMatrix(name="leak matrix", row="owner", column="viewer", cells=cells, more=traced.more))
         if rows is not None:
             verbs.note(rows.summary, "finding")
         if rows is None or rows.broken or rows.unknown:
