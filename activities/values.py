@@ -74,6 +74,7 @@ class Curve(StrEnum):
     INJECTION = "injection"
     BACKLOG = "backlog"
     REPLICATION = "replication"
+    ISOLATION = "isolation"
 
 
 class Role(StrEnum):

@@ -147,6 +147,16 @@ class DrawnCurve(Shown):
         return DrawnCurve(name=self.name, unit=self.unit, usual=usual, points=points)
 
 
+class DrawnMatrix(Shown):
+    """Who has to do with whom, and how often: `rows` say whose, `columns` who. `more`: how many pairs are not in it."""
+
+    name: str
+    row: str
+    column: str
+    cells: list[tuple[str, str, int]] = []
+    more: int = 0
+
+
 class CalledPlaybook(Shown):
     """A playbook that was called in, beside the first one."""
 
@@ -159,6 +169,7 @@ class CalledPlaybook(Shown):
     waiting_for: str = ""
     outcome: str = ""
     curve: DrawnCurve | None = None
+    matrix: DrawnMatrix | None = None
 
 
 class Status(Shown):
@@ -174,6 +185,7 @@ class Status(Shown):
     impact: str = ""  # likewise
     blast_radius: str = ""  # who is hit, as it was measured last
     curve: DrawnCurve | None = None
+    matrix: DrawnMatrix | None = None
     hypotheses: tuple[str, ...] = ()
     suspects: tuple[Suspect, ...] = ()  # possible causes by automation's reading, the likeliest first
     severity: Severity

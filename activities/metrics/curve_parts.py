@@ -290,6 +290,14 @@ class Injected(Happened):
         return numbers.injected
 
 
+class Crossed(Happened):
+    name, metric, watched, by = "reads across tenants", "tenant_mismatch_total", "tenant_reads_total", ("endpoint", "region")
+    what = "reads got another tenant's object"
+
+    def limit(self, numbers: CurveNumbers) -> Limit:
+        return numbers.crossed
+
+
 def below(labels: Labels, at: float, share: float, usual: float, n: float) -> Point:
     """How far a share is below what is usual, and what of that is no chance: two standard deviations of so many."""
     p = min(max(share, 1 / (n + 2)), 1 - 1 / (n + 2))

@@ -106,7 +106,7 @@ class Limit(Value):
 
 
 class CurveNumbers(Value):
-    """From when on a curve is a symptom, and until when it is one (spec §9.3, §9.6, §9.7, §9.8, §9.11)."""
+    """From when on a curve is a symptom, and until when it is one (spec §9.3, §9.5 to §9.9, §9.11)."""
 
     window: timedelta = minutes(2)  # that a rate or a share is taken over
     spend: Limit = Limit(impact=3.0, stable=1.2)  # times the usual spend of one agent of one tenant (seed §2.6)
@@ -122,6 +122,7 @@ class CurveNumbers(Value):
     api_timeouts: Limit = Limit(impact=0.01, stable=0.01, least=50)  # of the API requests that wait for a job
     replication_lag_s: Limit = Limit(impact=30, stable=5)  # how many seconds old a replica may be that is read from
     no_writer: Limit = Limit(impact=0, stable=0)  # a database that takes no writes
+    crossed: Limit = Limit(impact=0, stable=0)  # reads that got another tenant's object
     points: Some = 240  # at most so many instants of a wait are looked at
 
 
@@ -360,6 +361,28 @@ class PromptInjection(Value):
     rendered_on: str = "chat"  # the surface that shows answers
     monitored: timedelta = timedelta(hours=24)  # after a session was let go on
     resting: timedelta = minutes(1)  # between two things that are put back
+
+
+class TenantIsolation(Value):
+    """The numbers of playbook 2.5 (spec §9.5)."""
+
+    tried_within: timedelta = seconds(30)  # so long canaries may try suspect endpoints first; then they are denied all the same
+    denied_within: timedelta = minutes(5)  # of the beginning: so soon suspect endpoints are denied
+    offline_after: timedelta = minutes(15)  # of a containment that is not shown: then the surface goes offline
+    back: timedelta = timedelta(hours=24)  # how far the access log is looked at, unless somebody says since when it leaks
+    helped_within: timedelta = minutes(2)  # so long what was done has to show to the canaries and in the counters
+    rounds: Some = 4  # of denying, bypassing and looking again, before people carry on
+    session_window: timedelta = minutes(10)  # before the first crossing: sessions that were issued in it are mixed up too
+    session_batch: Some = 20  # tenants whose sessions are revoked in one go; sign-in must stand it
+    sampled_hits: Some = 1000  # of a shared cache: none of them may bear another tenant's tag
+    fix_again: timedelta = minutes(15)  # between two looks whether the hotfix holds
+    fix_patience: timedelta = timedelta(hours=24)  # then people decide how to go on
+    matrix_clean: timedelta = minutes(60)  # so long canaries must read nothing of one another
+    matrix_every: timedelta = minutes(5)  # and so often they try
+    reopen: tuple[float, ...] = (0.01, 0.05, 0.25, 1.0)  # shares in which an endpoint comes back
+    reopen_step: timedelta = minutes(10)  # how long each of them is watched
+    watched: timedelta = minutes(60)  # stable, after the last endpoint has come back
+    log_review: timedelta = timedelta(hours=24)  # of the first reads after that, whose log people look through
 
 
 class AlertIntake(Value):

@@ -28,6 +28,7 @@ from activities.organisation.numbers import (
     RollBack,
     SeverityPolicy,
     Stability,
+    TenantIsolation,
 )
 from activities.organisation.rhythm import APPROVAL_VALID, PATIENCE, RHYTHMS, FirstMinutesDeadlines, Rhythm, Tries, minutes, seconds
 from activities.queues.numbers import QueueBacklog
@@ -99,6 +100,7 @@ class Policy(Value):
     prompt_injection: PromptInjection = PromptInjection()
     cost_runaway: CostRunaway = CostRunaway()
     database_failover: DatabaseFailover = DatabaseFailover()
+    tenant_isolation: TenantIsolation = TenantIsolation()
     loops: LoopNumbers = LoopNumbers()
     queue_backlog: QueueBacklog = QueueBacklog()
     severity: SeverityPolicy = SeverityPolicy()

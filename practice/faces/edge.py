@@ -27,7 +27,7 @@ def get(call: Call) -> Reply:
 def create(call: Call) -> Reply:
     """One write. Nothing of it is kept, so that probes may write as often as they like."""
     answer = _Answer(call)
-    gate = answer.service.gate.admitted
+    gate = answer.service.takes_writes(answer.build["x-region"])
     if gate <= 0 or (gate < 1 and answer.rng.random() >= gate):
         return Reply({"error": "read_only"}, 503, {**answer.build, "Retry-After": str(READ_ONLY_FOR)})
     if answer.rng.random() < answer.met.spoils:

@@ -67,6 +67,13 @@ class Revision:
 
 
 @dataclass
+class WriteGate:
+    """Whether the application takes writes. `admitted` is the share of writes that are let through: 1 all, 0 read-only."""
+
+    admitted: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+
+@dataclass
 class Place:
     """A service in one region: what it serves, and on how many instances."""
 
@@ -79,6 +86,7 @@ class Place:
     generation: int = 1
     template: str = ""  # the revision that the template describes: the newest that was wanted here
     history: list[str] = field(default_factory=list)  # revisions that were wanted here, oldest first
+    gate: WriteGate = field(default_factory=WriteGate)  # of this region alone, beside that of the whole service
 
     @property
     def etag(self) -> str:
@@ -91,13 +99,6 @@ class Gateway:
 
     rate_limit_rps: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     breaker: bool = False
-
-
-@dataclass
-class WriteGate:
-    """Whether the application takes writes. `admitted` is the share of writes that are let through: 1 all, 0 read-only."""
-
-    admitted: Annotated[float, Field(ge=0, le=1)] = 1.0
 
 
 @dataclass
@@ -121,6 +122,10 @@ class Service:
     depends_on: list[str] = field(default_factory=lambda: ["database", "cache"])
     used_rps: dict[str, float] = field(default_factory=dict)  # region → requests per second that were let in, in the last step
     integrity_errors_per_minute: float = 0.0  # in the last step
+
+    def takes_writes(self, region: str) -> float:
+        """The share of a region's writes that is let through: by the gate of the service, and by its own."""
+        return min(self.gate.admitted, self.places[region].gate.admitted)
 
     def serving(self, region: str) -> dict[str, float]:
         """Revision → share of the region's traffic, with `LATEST` resolved to the newest ready revision."""

@@ -108,7 +108,7 @@ class ServiceTraffic:
             here = met.met(region, revision, up, busy)
             tally.fails += here.fails * share / mass
             if revision is not None and n:
-                inside = either(here.fails, here.spoils * service.write_share * service.gate.admitted) <= SLO_ERROR
+                inside = either(here.fails, here.spoils * service.write_share * service.takes_writes(region)) <= SLO_ERROR
                 green[name] = inside and green.get(name, True)
             self._draw(service, region, name, n, here, tally)
             took.append((n, _shape(service.latency_ms, round(here.slower, 1))))
@@ -120,7 +120,8 @@ class ServiceTraffic:
             return
         rng = self._rng
         asked = binomial(rng, n, service.write_share)
-        refused = asked if service.gate.admitted <= 0 else binomial(rng, asked, 1 - service.gate.admitted)
+        taken = service.takes_writes(region)
+        refused = asked if taken <= 0 else binomial(rng, asked, 1 - taken)
         writes, valid = asked - refused, n - refused
         failed = binomial(rng, valid, met.fails)
         lost = binomial(rng, failed, writes / valid) if failed else 0

@@ -121,6 +121,20 @@ SCENARIOS = {
         values={"Is the ledger": "signed off", "Which of": "db-1", "cut off from the network": "cut off"},
         paces={**SLOWLY, Phase.MITIGATION: 30.0},
     ),
+    "tenant_isolation": Scenario(
+        story="A release of {first} forgets `WHERE tenant_id`: two endpoints, which share their code, give documents to other tenants. "
+        "Only one of them has been seen.",
+        service="{first}",
+        deeds=(
+            Deed(path="tenancy-faults", given={"kind": "missing_where", "endpoints": ["documents.get", "documents.export"]}),
+            Deed(
+                path="tenancy-fixes", given={"service": True, "database": True}, when=Phase.RECOVERY,
+                story="the team ships a hotfix: the tenant is enforced at the service, and by row security as the application's own role",
+            ),
+        ),
+        paces=SLOWLY,
+        values={"Which artefact": "sha256:" + 64 * "c"},
+    ),
     "cache_poisoning": Scenario(
         story="A document that the chat answers from was changed past its origin: one of four answers about billing is wrong, and cached. "
         "The cache is a real Valkey.",

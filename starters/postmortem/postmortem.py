@@ -12,7 +12,7 @@ from starters.postmortem import attachments, paper
 from starters.postmortem.numbers import DEFAULTS, House, deadline, impact, times
 from starters.postmortem.paper import text
 from starters.screens import checklist
-from starters.screens.curve import chart, in_words
+from starters.screens.curve import chart, grid, in_words
 from starters.screens.text import span
 from workflows.incident import QuestionKind, QuestionState
 from workflows.status import ItemState, Status, StepState, Task
@@ -145,6 +145,7 @@ def _impact(status: Status, entries: Sequence[Entry]) -> str:
             *(f"- {name}: {form.format(value) if value is not None else 'not measured'}" for (name, form), value in known),
             *(f"- {name}: {text(said)}" for name, said in words if said),
             *_drawn(status),
+            *_matrix(status),
         ]
     )
 
@@ -157,6 +158,15 @@ def _drawn(status: Status) -> list[str]:
         line for one, picture in drawn
         for line in ("", f"The {one.name}, {text(in_words(one))} at the end:", "", paper.listing(list(picture), "text"))
     ]  # fmt: skip
+
+
+def _matrix(status: Status) -> list[str]:
+    """Who had to do with whom, at the end."""
+    matrix = status.matrix
+    if matrix is None or not matrix.cells:
+        return []
+    said = f"The {text(matrix.name)}, {text(matrix.row)} by row and {text(matrix.column)} by column:"
+    return ["", said, "", paper.listing(list(grid(matrix, 100, 20)), "text")]
 
 
 def _timeline(entries: Sequence[Entry]) -> str:

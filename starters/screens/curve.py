@@ -1,12 +1,13 @@
-"""The curve that matters, as a picture of characters: a line in the terminal, a chart in the document."""
+"""The curve that matters, as a picture of characters: a line in the terminal, a chart in the document. And the matrix: who with whom."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from workflows.status import DrawnCurve
+from workflows.status import DrawnCurve, DrawnMatrix
 
 BARS = "▁▂▃▄▅▆▇█"
 UNKNOWN = "·"
+WIDEST = 8  # characters of a column of a matrix
 
 
 def sparkline(curve: DrawnCurve, width: int) -> str:
@@ -47,6 +48,28 @@ def chart(curve: DrawnCurve, width: int = 72, rows: int = 8) -> tuple[str, ...]:
     ]
     span = f"{first:%m-%d %H:%M} UTC"
     return (*lines, f"{'':>{left}} └" + "─" * width, f"{'':>{left}}  {span}{f'{last:%m-%d %H:%M} UTC':>{width - len(span)}}")
+
+
+def grid(matrix: DrawnMatrix, width: int, most: int) -> tuple[str, ...]:
+    """Rows and columns with the greatest counts first, as many as fit. What is left out is counted under it."""
+    rows, columns = (_greatest(matrix, n) for n in (0, 1))
+    left = max((len(name) for name in rows[:most]), default=0)
+    across = [name[:WIDEST] for name in columns[: max(0, (width - left - 1) // (WIDEST + 1))]][:most]
+    counts = {(row, column[:WIDEST]): n for row, column, n in matrix.cells}
+    lines = [f"{'':{left}} " + " ".join(f"{name:>{WIDEST}}" for name in across)]
+    lines += [f"{name:{left}} " + " ".join(f"{counts.get((name, column)) or '·':>{WIDEST}}" for column in across) for name in rows[:most]]
+    shown = sum((row, column[:WIDEST]) in counts for row in rows[:most] for column in across)
+    hidden = len(matrix.cells) - shown + matrix.more
+    return (*lines, f"({hidden} more pairs)") if hidden > 0 else tuple(lines)
+
+
+def _greatest(matrix: DrawnMatrix, n: int) -> list[str]:
+    """The names of the rows (0) or columns (1), those with the most first."""
+    totals: dict[str, int] = {}
+    for cell in matrix.cells:
+        name = str(cell[n])
+        totals[name] = totals.get(name, 0) + cell[2]
+    return sorted(totals, key=lambda name: (-totals[name], name))
 
 
 def _columns(known: Sequence[tuple[datetime, float]], first: datetime, last: datetime, width: int) -> list[list[float]]:

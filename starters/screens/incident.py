@@ -10,7 +10,7 @@ from rich.text import Text
 
 from activities.action import Role
 from starters.screens.checklist import counted
-from starters.screens.curve import in_words, sparkline
+from starters.screens.curve import grid, in_words, sparkline
 from starters.screens.layout import USUAL, continued, cut, ends, roles, row, to_answer, wrapped
 from starters.screens.text import ago, clock, plain, span, typed
 from workflows.engine.record.details import ICONS, banner
@@ -107,6 +107,9 @@ class _Screen:
                 said = in_words(curve)
                 drawn = sparkline(curve, max(self.width - len(said) - len(curve.name) - 6, 10))
                 yield row(f"{curve.name}: {drawn}  {said}", self.width, "cyan")
+        if (matrix := status.matrix) is not None and matrix.cells:
+            yield row(f"{matrix.name} ({matrix.row} by row, {matrix.column} by column)", self.width, "cyan")
+            yield from (row(f"  {plain(line)}", self.width) for line in grid(matrix, self.width - 2, 20 if self.full else 4))
         for one in status.suspects if self.full else status.suspects[:2]:
             yield from self.lines(f"suspect: {plain(one.in_words())}", most=1)
         for called in status.called_in:

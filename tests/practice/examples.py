@@ -134,3 +134,28 @@ async def knowledge(stage: Stage) -> dict[str, Example]:
         "retriever.builds.start": Example("POST", f"{of}/builds", {"key": "k"}),
         "retriever.fetches.start": Example("POST", f"{of}/fetches", {"key": "f", "documents": ["billing/refunds"], "pins": {}}),
     }
+
+
+async def tenants(stage: Stage) -> dict[str, Example]:
+    """Writes to what stands before tenants' data: the gateway, the CDN, sign-in, and an HTTPRoute."""
+    of = "/platform/v1/services/api"
+    wanted: dict[str, tuple[str, dict[str, Any]]] = {
+        "platform.endpoints.put": (f"{of}/endpoints/documents.get", {"admitted": 0.5}),
+        "platform.surfaces.put": (f"{of}/surfaces/documents", {"offline": True}),
+        "platform.region_write_gate.put": (f"{of}/regions/eu-west/write-gate", {"admitted": 0.5}),
+        "cdn.bypass.put": ("/cdn/v1/paths/files.get/bypass", {"on": True}),
+        "cdn.generation.put": ("/cdn/v1/paths/files.get/generation", {"number": 2}),
+    }
+    settings = {
+        name: Example("PUT", path, {"epoch": 1, **body}, {"If_Match": (await stage.must("GET", path))["etag"]})
+        for name, (path, body) in wanted.items()
+    }
+    revoked = {"tenant": "canary-eu-1", "user": "", "revoked_before": "2026-11-23T10:00:00Z", "exclude_service_accounts": True}
+    weight = [{"op": "replace", "path": "/spec/rules/0/backendRefs/0/weight", "value": 500}]
+    route = "/k8s/eu-west/apis/gateway.networking.k8s.io/v1/namespaces/api/httproutes/reports.list"
+    return {
+        **settings,
+        "auth.revoke_all": Example("POST", "/auth/api/v1/auth/sessions/revoke_all", revoked),
+        "keycloak.users.logout": Example("POST", "/keycloak/admin/realms/canary-eu-1/users/canary-eu-1.user-1/logout"),
+        "kubernetes.httproutes.patch": Example("PATCH", route, weight, {"Content_Type": "application/json-patch+json"}),
+    }

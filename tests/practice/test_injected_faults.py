@@ -10,7 +10,7 @@ import pytest
 
 from practice.http.app import FACES
 from practice.world.stage import Stage, staged
-from tests.practice.examples import Example, agents, knowledge, records
+from tests.practice.examples import Example, agents, knowledge, records, tenants
 from tests.practice.quality_examples import quality_examples
 
 WRITING = [route.name for face in FACES if not face.control for route in face.routes if route.writes]
@@ -36,6 +36,10 @@ ONE_READ_PER_FACE = {
     "search.stores.list": "/search/v1/stores",
     "s3.buckets.get": "/s3/evidence",
     "gcs.buckets.get": "/gcs/storage/v1/b/evidence",
+    "tenancy.map": "/tenancy/v1/services/api/map",
+    "cdn.bypass.get": "/cdn/v1/paths/files.get/bypass",
+    "auth.sessions.list": "/auth/api/v1/auth/sessions?tenant=canary-eu-1",
+    "keycloak.realm": "/keycloak/admin/realms/canary-eu-1",
     "run.services.get": "/run/v2/projects/acme/locations/eu-west/services/api",
 }
 
@@ -79,6 +83,7 @@ async def examples(stage: Stage) -> dict[str, Example]:
         **await records(stage),
         **await agents(stage),
         **await knowledge(stage),
+        **await tenants(stage),
         "llm.routes.weights": Example(
             "PUT", "/llm/v1/routes/chat/weights", weights | {"epoch": 2, "weights": {"aurora": 0.5, "borealis": 0.5}},
             {"If_Match": leased["etag"]},

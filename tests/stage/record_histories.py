@@ -21,6 +21,7 @@ from tests.playbooks.cost_runaway.runaway import control, declared, mended, runs
 from tests.playbooks.database_failover import broken as database
 from tests.playbooks.prompt_injection import attacked as injection
 from tests.playbooks.queue_backlog import piled as queue
+from tests.playbooks.tenant_isolation import leaking as isolation
 from tests.stage.drill import Drill, drill
 from tests.stage.organisation import OTHERS
 from tests.stage.outages import makes, passes
@@ -223,6 +224,26 @@ async def left_paused(stage: Drill) -> RunningIncident:
     return incident
 
 
+async def isolated(stage: Drill) -> RunningIncident:
+    """Two endpoints that share their code leak, one of them unseen; contained, repaired, proven, and let in again a share at a time."""
+    await makes(stage, "tenancy-faults", kind="missing_where", endpoints=["documents.get", "documents.export"])
+    await passes(stage, 120)
+    incident = await stage.declare("TenantIsolation", service="api", labels={"endpoint": "documents.get"})
+    await isolation.ends(stage, incident, fix={})
+    return incident
+
+
+async def mixed_up(stage: Drill) -> RunningIncident:
+    """Identities are mixed up: everybody signs in again, tenant by tenant; stood down while the hotfix is waited for."""
+    await makes(stage, "tenancy-faults", kind="sessions")
+    await passes(stage, 120)
+    incident = await stage.declare("TenantIsolation", service="api")
+    await isolation.ends(stage, incident, until=Phase.RECOVERY)
+    await incident.verified("stand_down", "dana", reason="recorded")
+    await isolation.ends(stage, incident)
+    return incident
+
+
 SCENES: dict[str, Callable[[Drill], Awaitable[RunningIncident]]] = {
     "llm_provider_outage-resolved": resolved,
     "llm_provider_outage-stood-down": declined,
@@ -240,6 +261,8 @@ SCENES: dict[str, Callable[[Drill], Awaitable[RunningIncident]]] = {
     "queue_backlog-resolved": drained,
     "queue_backlog-stood-down": left_paused,
     "prompt_injection-resolved": injected,
+    "tenant_isolation-resolved": isolated,
+    "tenant_isolation-stood-down": mixed_up,
     "triage-answered": triaged,
 }
 
@@ -276,6 +299,8 @@ def _settings(name: str, tmp: Path) -> dict[str, Any]:
     """Whom and what a scene needs beside the usual stage."""
     if name.startswith("database_failover"):
         return {"policy": database.PEOPLE}
+    if name.startswith("tenant_isolation"):
+        return {"policy": isolation.quick()}
     if not name.startswith("cache_poisoning"):
         return {}
     return {"policy": OTHERS, "cache_address": emptied().address(), "cache_password": f"file:{tmp / 'token'}"}

@@ -22,6 +22,7 @@ from activities.metrics.telemetry import BlastRadius, EstimateQuality, ServiceHe
 from activities.models.candidates import Probed
 from activities.models.logs import Calls, ErrorClass
 from activities.organisation.policy import Policy
+from activities.tenancy.matrix import Matrix, MatrixOf
 from activities.values import Symptom
 from activities.write_gate.write_gate import WriteGate, WriteGateOf, WriteSafety
 from workflows.engine.proof.judge import judge
@@ -142,6 +143,8 @@ def judged(order: Order, answer: object, policy: Policy, at: datetime) -> Iterat
             yield TriggerEvidence(of=f"service/{of.service}", says="; ".join(answer.why_unsafe()), shows=unsafe, at=at)
         case CurveReading(), _ if answer.ill or answer.well:
             yield TriggerEvidence(of=f"curve/{answer.curve}/{answer.service}", says=answer.in_words, shows=bool(answer.ill), at=answer.at)
+        case Matrix(), MatrixOf(service=name) if answer.leaks or answer.mixed or answer.clean:
+            yield TriggerEvidence(of=f"tenancy/{name}", says=answer.summary, shows=not answer.clean, at=at)
         case SessionList(), _:
             for one in answer.sessions:
                 says = f"the guardrails gave a text in it {one.score:g} ({one.rule})"

@@ -27,7 +27,19 @@ from workflows.severity.adjustment import Observation, SeverityHistory
 from workflows.severity.classify import classify
 from workflows.severity.facts import Facts, Quality
 from workflows.severity.readings import Reading, facts_of
-from workflows.status import CalledPlaybook, DrawnCurve, ItemStatus, Planned, Step, StepState, Suspect, Task, pace_at, policy_time
+from workflows.status import (
+    CalledPlaybook,
+    DrawnCurve,
+    DrawnMatrix,
+    ItemStatus,
+    Planned,
+    Step,
+    StepState,
+    Suspect,
+    Task,
+    pace_at,
+    policy_time,
+)
 
 MOST_TRACES = 20  # trace ids that are shown: the newest
 
@@ -53,6 +65,7 @@ class IncidentState:
         self.blast_radius = ""  # who is hit, as it was measured last
         self._radius: BlastRadius | None = None
         self.curve: DrawnCurve | None = None
+        self.matrix: DrawnMatrix | None = None
         self.evidence_about: tuple[str, ...] = ()  # what must be seen to be ill, where it is not the service itself: `provider/aurora`
         self.severity_history = SeverityHistory(at)
         self.severity = self.peak_severity = card.floor if card.sure else worst(card.floor, UNSURE)
@@ -324,7 +337,7 @@ class IncidentState:
         """As a playbook that was called in is shown."""
         return CalledPlaybook(
             playbook=self.playbook, section=self.card.section, title=self.card.title, why=self.called_for, state=self.run_state,
-            phase=self.phase, waiting_for=self.waiting_for, outcome=self.outcome, curve=self.curve,
+            phase=self.phase, waiting_for=self.waiting_for, outcome=self.outcome, curve=self.curve, matrix=self.matrix,
         )  # fmt: skip
 
     @property

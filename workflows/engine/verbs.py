@@ -33,7 +33,7 @@ from workflows.people.background import begun, beside, together
 from workflows.people.context import Tells
 from workflows.people.questions import BRANCH, PROPOSER, GivenValue, Questions
 from workflows.severity.facts import Facts, Quality
-from workflows.status import Standing, StepState, Suspect, Task
+from workflows.status import DrawnMatrix, Standing, StepState, Suspect, Task
 from workflows.waiting import waited
 
 T = TypeVar("T")
@@ -263,6 +263,10 @@ class Verbs:
         for one in suspects:
             if one.standing is not Standing.ACTED_ON and one.in_words() not in known:
                 self.state.note("suspect", one.in_words())
+
+    def draw(self, matrix: DrawnMatrix) -> None:
+        """Show who has to do with whom, on the screen and in the post-mortem. The newest one counts."""
+        self.state.matrix = matrix
 
     def task(self, text: str, owner: Role, by_hand: tuple[str, ...] = ()) -> Task:
         """Hand a step to a person because no system of ours can do it. Stated in status and timeline, never silent."""

@@ -9,11 +9,22 @@ from pydantic import Field
 from practice.faces.platform.base import FACE, named, of_service, service_of
 from practice.http.face import Ask, Call, Shown
 from practice.http.resource import Resource, held
-from practice.services.fleet import Gateway, WriteGate
+from practice.services.fleet import Gateway, Place, WriteGate
 from practice.world.state import JSON
 
 held(FACE, "gateway", of_service("gateway"), Gateway, service_of, "gateway", services=named)
 held(FACE, "write_gate", of_service("write-gate"), WriteGate, service_of, "gate", services=named)
+
+
+def _place(call: Call) -> Place:
+    service = service_of(call)
+    found = service.places.get(call.path["region"])
+    if found is None:
+        raise call.refuse(404, f"{service.name} does not run in {call.path['region']}")
+    return found
+
+
+held(FACE, "region_write_gate", of_service("regions/{region}/write-gate"), WriteGate, _place, "gate", services=named)
 
 
 class Regions(Ask):

@@ -17,11 +17,14 @@ from activities.evals.mlflow_runs import MlflowRuns
 from activities.evals.runner import EvalsApi
 from activities.queues.control import QueueControl
 from activities.queues.workers import Restarts, RestartWorker
+from activities.sessions.auth import AuthService
+from activities.sessions.sessions import Revocations, RevokeSessions
 from practice.agents.runtime import Runtime
 from practice.databases.cluster import Databases
 from practice.injection.attacks import PAYLOAD, Read, injections
 from practice.jobs.work import Work
 from practice.quality.evals import Evals as Runs
+from practice.tenancy.cast import tenancy
 from tests.activities.kit.rows.practised import STATUS
 from tests.activities.kit.stage import FollowingClock, Stage, attempt, refused, stage, tried
 
@@ -94,6 +97,10 @@ def _restores(played: Stage) -> int:
     return len(played.world.state.part(Databases).clusters["main"].restores)
 
 
+def _sessions(played: Stage) -> RevokeSessions:
+    return RevokeSessions(tenant="canary-eu-1", revoked_before=played.call().at)
+
+
 OPERATED = {
     "promotions": Operated(
         Promotions.run, _on_cluster(Promotions), _promotion, "databases.jobs.start", "databases.jobs.get", _jobs("promote")
@@ -120,6 +127,10 @@ OPERATED = {
     "evals in mlflow runs": Operated(
         Evals.run, lambda played: Evals(MlflowRuns(played.client("/mlflow"), "evals"), FollowingClock()), _suite, "mlflow.runs.create",
         "mlflow.runs.get", _runs,
+    ),
+    "sessions by our own auth": Operated(
+        Revocations.run, lambda played: Revocations(AuthService(played.client("/auth")), FollowingClock()), _sessions, "auth.revoke_all",
+        "auth.revocations.get", lambda played: len(tenancy(played.world.state, 0).auth.revocations),
     ),
     "replays of attacks": Operated(
         AttackReplays.run, lambda played: AttackReplays(AgentRuntime(played.client("/agents"))), _replay, "agents.replays.start",

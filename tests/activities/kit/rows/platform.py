@@ -1,8 +1,25 @@
-"""The rows of our own control plane's settings."""
+"""The rows of our own control plane's settings, and of its clusters of databases."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from activities.capacity.autoscaler import AutoscalerOf, Autoscalers, Bounds
+from activities.databases.client import DatabasePlane
+from activities.databases.settings import (
+    Access,
+    Accesses,
+    AccessOf,
+    Endpoint,
+    EndpointOf,
+    Endpoints,
+    Fence,
+    Fences,
+    Ha,
+    HaOf,
+    HaPauses,
+    NodeOf,
+)
 from activities.edge.gateway import Gateway, GatewayOf, Gateways
 from activities.edge.probe import EdgeProbe
 from activities.edge.regions import Regions, RegionsOf, Weights
@@ -70,5 +87,25 @@ PLATFORM = {
     "feeds": Practised(
         feeds, FeedOf(feed="routing-rules"), Feeding(running=False, pinned=4711), Feeding(running=False, pinned=4709), "platform.feeds.put",
         numbers=QUICK,
+    ),
+}  # fmt: skip
+
+
+def cluster_plane(played: Stage) -> DatabasePlane:
+    return DatabasePlane(played.client("/databases"))
+
+
+def of(kind: Any) -> Callable[[Stage, LandingClock], Any]:
+    """A setting of the cluster, by its class."""
+    return lambda played, clock: kind(cluster_plane(played))
+
+
+DATABASES = {
+    "fence": Practised(of(Fences), NodeOf(cluster="main", node="db-2"), Fence(fenced=True), None, "databases.fence.put"),
+    "access to databases": Practised(of(Accesses), AccessOf(cluster="main"), Access(writes=False), None, "databases.access.put"),
+    "failover manager": Practised(of(HaPauses), HaOf(cluster="main"), Ha(paused=True), None, "databases.ha.put"),
+    "pooler": Practised(
+        of(Endpoints), EndpointOf(cluster="main"), Endpoint(writes_to="db-1", reads_from=("db-3",)),
+        Endpoint(writes_to="db-1", reads_from=("db-2",)), "databases.endpoint.put",
     ),
 }  # fmt: skip

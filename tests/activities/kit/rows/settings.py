@@ -20,14 +20,14 @@ from activities.organisation.catalogue import Deployed
 from activities.organisation.numbers import BackOff
 from activities.product.app_plane import AppPlane
 from tests.activities.kit.rows.agents import AGENTS
-from tests.activities.kit.rows.databases import DATABASES
 from tests.activities.kit.rows.jobs import JOBS
 from tests.activities.kit.rows.knowledge import KNOWLEDGE
-from tests.activities.kit.rows.platform import PLATFORM
+from tests.activities.kit.rows.platform import DATABASES, PLATFORM
 from tests.activities.kit.rows.practised import QUICK, LandingClock, Practised, Subject
 from tests.activities.kit.rows.probe import Level, ProbeOf, Probes, Vendor, fail_before
 from tests.activities.kit.rows.quality import QUALITY
 from tests.activities.kit.rows.records import RECORDS
+from tests.activities.kit.rows.tenancy import TENANCY
 from tests.activities.kit.stage import Stage, stage
 
 ORCHESTRATOR = Deployed(name="orchestrator", platform="kubernetes", regions=("eu-west", "us-east"))
@@ -140,6 +140,7 @@ SETTINGS: dict[str, Callable[[], Awaitable[Subject]]] = {
     **DATABASES,
     **KNOWLEDGE,
     **JOBS,
+    **TENANCY,
     "modes of tenants": Practised(
         tenant_modes, MODES.of, MODES.wanted, None, "llm.routes.modes",
         "llm.routes.get", author="somebody", halves=True,

@@ -1,0 +1,1 @@
+"""Row security, on a real PostgreSQL."""

@@ -1,0 +1,1 @@
+"""Canaries, the leak ledger, and what is closed by them."""

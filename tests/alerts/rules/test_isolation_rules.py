@@ -1,0 +1,50 @@
+"""The alert rules of playbook 2.5 on the practice platform: what fires when data crosses tenants there."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from practice.metrics.alerting import Alerting
+from practice.tenancy.cast import tenancy
+from practice.tenancy.leaking import begin
+from practice.world.world import World
+
+RULES = Path(__file__).parents[3] / "alerts/tenant_isolation.yml"
+
+
+def test_every_alert_says_where_it_belongs_and_none_how_severe_it_is() -> None:
+    rules = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"] if "alert" in rule]
+    for rule in rules:
+        assert {"playbook", "service", "incident_key", "confidence"} <= set(rule["labels"]), rule["alert"]
+        assert "severity" not in rule["labels"] and {"for", "keep_firing_for"} <= set(rule)
+
+
+def fired(world: World, seconds: float) -> set[tuple[str, str]]:
+    """The alerts that fire within so many seconds, with their endpoints."""
+    alerting = Alerting(world, [RULES])
+    world.clock.show(world.clock.now() + seconds)
+    world.advance()
+    alerting.stop()
+    return {
+        (alert.labels["alertname"], alert.labels.get("endpoint", ""))
+        for group in alerting.groups
+        for _, alert in group.alerts()
+        if alert.state == "firing"
+    }
+
+
+@pytest.mark.parametrize(("kind", "endpoint"), [("missing_where", "documents.get"), ("cdn", "files.get"), ("cache_key", "answers.get")])
+def test_what_crosses_is_heard_within_a_minute_with_its_endpoint(kind: str, endpoint: str) -> None:
+    world = World(following=True, history=120)
+    begin(world.state, tenancy(world.state, world.clock.now()), kind, [], world.clock.now())
+    assert fired(world, 60) == {("CrossTenantObject", endpoint), ("CanaryCrossRead", endpoint)}
+
+
+def test_a_quiet_day_is_one_and_a_denied_endpoint_is_heard_no_more() -> None:
+    world = World(following=True, history=120)
+    assert fired(world, 1800) == set()
+    there = tenancy(world.state, world.clock.now())
+    begin(world.state, there, "missing_where", [], world.clock.now())
+    there.endpoints["documents.get"].admission.admitted = 0.0
+    assert fired(world, 900) == set()
