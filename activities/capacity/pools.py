@@ -1,14 +1,28 @@
 """How many workers run (A.8 M6; spec §8 S-SCALE). More only help while what the jobs stand on has room: it is looked at again before each write."""
 
-from typing import Any, ClassVar, Self
+import json
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from activities.action import Call, Limits, Refused, Risk, Role
 from activities.kit.rest import RestClient, RestResource, RestSetting
 from activities.kit.setting import Change, Reading, Restore, SettingValue
+from activities.kit.words.shell import Command, command
 from activities.queues.control import BASE, TOKEN, QueueControl
 from activities.queues.holding import seen
+
+Scaler = Literal["pool control", "pool on kubernetes", "pool on cloud run"]
+
+
+def by_platform(scaler: Scaler, name: str, workers: int | None) -> tuple[Command, ...]:
+    """What a person types there; where it runs stands in the settings."""
+    if scaler == "pool on kubernetes":
+        look = command("kubectl", "get", f"hpa/{name}")
+        bounds = json.dumps({"spec": {"minReplicas": workers}})
+        return (look,) if workers is None else (command("kubectl", "patch", f"hpa/{name}", "--type=merge", f"--patch={bounds}"), look)
+    look = command("gcloud", "run", "services", "describe", name)
+    return (look,) if workers is None else (command("gcloud", "run", "services", "update", name, f"--min={workers}"), look)
 
 
 class PoolControl(RestClient):
@@ -19,9 +33,18 @@ class PoolOf(RestResource, path="pool", called="the workers of {pool}"):
     base, token, epochs = BASE, TOKEN, False
 
     pool: str
+    scaler: Scaler = "pool control"
 
     def target(self) -> str:
         return f"pool/{self.pool}"
+
+    def read_by_hand(self) -> tuple[str, ...]:
+        return super().read_by_hand() if self.scaler == "pool control" else by_platform(self.scaler, self.pool, None)
+
+    def write_by_hand(self, value: "Size", prior: object = None) -> tuple[str, ...]:
+        if self.scaler == "pool control":
+            return super().write_by_hand(value, prior)
+        return by_platform(self.scaler, self.pool, value.workers)
 
 
 class Size(SettingValue, says="{workers} workers", effect="run {self} for {of.pool}", back="run {self} for {of.pool} again"):

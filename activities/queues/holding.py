@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Self
+from typing import Any, Generic, Self
 
 from pydantic import Field
+from typing_extensions import TypeVar
 
 from activities.action import Call, Refused, Risk, Role
 from activities.kit.clock import Clock
 from activities.kit.rest import RestSetting
-from activities.kit.setting import Change, Restore, SettingValue
+from activities.kit.setting import Change, Reading, Restore, SettingValue
 from activities.organisation.numbers import MitigationSettings
 from activities.queues.control import Broker, JobsResource, QueueControl, one_queue
 from activities.queues.queues import WorkOf
@@ -30,8 +31,26 @@ async def queue(control: QueueControl, call: Call, name: str) -> QueueSeen:
     return found
 
 
-class ConsumersOf(JobsResource, path="queues/{queue}/consumers", called="the consumers of {queue}"):
+class OfQueue(JobsResource):
+    """A setting of one queue."""
+
     queue: str
+
+
+T = TypeVar("T", bound=OfQueue)
+V = TypeVar("V", bound=SettingValue)
+
+
+class QueueSetting(RestSetting[T, V], Generic[T, V]):
+    """One that is looked at only by the very name of its queue."""
+
+    async def look_at(self, call: Call, of: T) -> Reading[Any]:
+        one_queue(of.queue)
+        return await super().look_at(call, of)
+
+
+class ConsumersOf(OfQueue, path="queues/{queue}/consumers", called="the consumers of {queue}"):
+    pass
 
 
 class Consuming(SettingValue):
@@ -65,7 +84,7 @@ class Consuming(SettingValue):
 
 
 class Consumers(
-    RestSetting[ConsumersOf, Consuming], read="queues.consumers", change="queues.pause", restore="queues.resume", risk=Risk.C1,
+    QueueSetting[ConsumersOf, Consuming], read="queues.consumers", change="queues.pause", restore="queues.resume", risk=Risk.C1,
     restore_risk=Risk.C2, asks=ASKS, watched=True,
 ):  # fmt: skip
     """Consumers of queues, proven by what is begun. Only a queue that is known to be deferrable is paused unasked."""
@@ -104,8 +123,8 @@ def pause(name: str, broker: Broker, why: str = "", numbers: MitigationSettings 
     return Consumers.order(ConsumersOf(queue=name, broker=broker), Consuming(share=0.0), why=why, numbers=numbers)
 
 
-class RateOf(JobsResource, path="queues/{queue}/rate", called="the rate of {queue}"):
-    queue: str
+class RateOf(OfQueue, path="queues/{queue}/rate", called="the rate of {queue}"):
+    pass
 
 
 class Rate(SettingValue, effect="begin {self} of {of.queue}", back="begin {self} of {of.queue}"):
@@ -127,7 +146,7 @@ class Rate(SettingValue, effect="begin {self} of {of.queue}", back="begin {self}
 
 
 class Rates(
-    RestSetting[RateOf, Rate], read="queues.rate", change="queues.slow_down", restore="queues.full_rate", risk=Risk.C1, asks=ASKS,
+    QueueSetting[RateOf, Rate], read="queues.rate", change="queues.slow_down", restore="queues.full_rate", risk=Risk.C1, asks=ASKS,
 ):  # fmt: skip
     """How fast a backlog is drained."""
 
@@ -142,8 +161,8 @@ class Rates(
 DRAINED = Rates.measure("drained slowly")
 
 
-class RetriesOf(JobsResource, path="queues/{queue}/retries", called="the retries of {queue}"):
-    queue: str
+class RetriesOf(OfQueue, path="queues/{queue}/retries", called="the retries of {queue}"):
+    pass
 
 
 class Retrying(SettingValue, effect="begin a job of {of.queue} {self}", back="begin a job of {of.queue} {self} again"):
@@ -164,7 +183,7 @@ class Retrying(SettingValue, effect="begin a job of {of.queue} {self}", back="be
 
 
 class JobRetries(
-    RestSetting[RetriesOf, Retrying], read="queues.retries", change="queues.ease_retries", restore="queues.retry_as_before", risk=Risk.C1,
+    QueueSetting[RetriesOf, Retrying], read="queues.retries", change="queues.ease_retries", restore="queues.retry_as_before", risk=Risk.C1,
     asks=ASKS,
 ):  # fmt: skip
     """How jobs are tried again. A wait beyond the visibility timeout would be no wait: the broker delivers the job again meanwhile."""

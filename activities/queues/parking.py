@@ -10,19 +10,18 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, field_validator
 
 from activities.action import Call, Limits, NotYet, Refused, Risk, Role
-from activities.kit.rest import Json, RestSetting
+from activities.kit.rest import Json
 from activities.kit.setting import Change, Reading, Restore, SettingValue
 from activities.kit.setting.write import SOON
-from activities.queues.control import Broker, JobsResource, QueueControl, one_queue
-from activities.queues.holding import queue
+from activities.queues.control import Broker, QueueControl, one_queue
+from activities.queues.holding import OfQueue, QueueSetting, queue
 from activities.queues.numbers import QueueBacklog
 
 Bin = Literal["poison", "whole", "expired"]
 FEW = 20  # jobs that are parked by one unasked step
 
 
-class ParkingOf(JobsResource, path="queues/{queue}/parked/{bin}", called="what is parked of {queue} as {bin}"):
-    queue: str
+class ParkingOf(OfQueue, path="queues/{queue}/parked/{bin}", called="what is parked of {queue} as {bin}"):
     bin: Bin
 
     def body(self, value: Any) -> Json:
@@ -96,7 +95,7 @@ def _risk(order: Change[ParkingOf, Parked] | Restore[ParkingOf, Parked], limits:
 
 
 class Parkings(
-    RestSetting[ParkingOf, Parked], read="queues.parked", change="queues.park", restore="queues.requeue", risk=_risk,
+    QueueSetting[ParkingOf, Parked], read="queues.parked", change="queues.park", restore="queues.requeue", risk=_risk,
     asks=(Role.INCIDENT_COMMANDER, Role.OPS_LEAD),
 ):  # fmt: skip
     """Jobs that are kept, proven by counting them: before, what waits; after, what waits and what is parked."""

@@ -25,14 +25,18 @@ KNOWN = Catalogued.read("interactive=critical:60:product:yes, reports=deferrable
 BOTH = ("interactive", "reports")
 
 
-def client(on: RealCelery) -> Celery:
-    return Celery(Valkey(on.address(), PASSWORD), KNOWN)
+WORKERS = ("one@here", "two@here")
+
+
+def client(on: RealCelery, *expected: str) -> Celery:
+    """`expected`: with all of their answers it waits for no more."""
+    return Celery(Valkey(on.address(), PASSWORD), KNOWN, expected)
 
 
 async def told(on: RealCelery, seed: int) -> str:
     """One run. What was counted; raises where a job is lost or was done twice."""
     chance, known = random.Random(seed), set[str]()
-    celery, call = client(on), Call(incident_id=f"inc-{seed}", key=f"k-{seed}", at=datetime.now(UTC))
+    celery, call = client(on, *WORKERS), Call(incident_id=f"inc-{seed}", key=f"k-{seed}", at=datetime.now(UTC))
     consumers, parkings = Consumers(celery, FollowingClock()), Parkings(celery)
     before = Counter(on.done())
 

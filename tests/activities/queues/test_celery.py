@@ -16,14 +16,14 @@ from activities.queues.queues import CensusOf, JobsOf, Queues, WorkOf
 from activities.queues.workers import Restarts, RestartWorker
 from practice.stores.valkey import PASSWORD
 from tests.activities.kit.stage import FollowingClock, tried
-from tests.stores.census import answers, told
+from tests.stores.census import WORKERS, answers, told
 from tests.stores.real_celery import RealCelery, real_celery, until
 
 KNOWN = "interactive=critical:60:product:yes, reports=deferrable:14400:analytics:yes, odd=::"
 
 
 def client(on: RealCelery, *expected: str) -> Celery:
-    return Celery(Valkey(on.address(), PASSWORD), Catalogued.read(KNOWN), expected)
+    return Celery(Valkey(on.address(), PASSWORD), Catalogued.read(KNOWN), expected or WORKERS)
 
 
 def call(key: str = "k") -> Call:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from activities.action import Role
 from activities.capacity.autoscaler import AutoscalerOf, Autoscalers
-from activities.capacity.pools import SCALED_POOL, PoolOf, Size, WorkerPools
+from activities.capacity.pools import SCALED_POOL, PoolOf, Scaler, Size, WorkerPools
 from activities.edge.gateway import LIMITED, limit
 from activities.queues.control import Broker
 from activities.queues.holding import EASED, PAUSED, JobRetries, RetriesOf, Retrying, pause
@@ -31,6 +31,7 @@ from workflows.incident import Silence
 from workflows.people.questions import ApprovalTerms
 from workflows.playbooks.queue_backlog.causes import Cause, Found, Seen
 
+SCALERS: dict[str, Scaler] = {"pool on kubernetes": "pool on kubernetes", "pool on cloud run": "pool on cloud run"}
 LEAST_INTAKE = 0.02  # jobs per second: a limit of nothing would be an outage of this tenant
 
 
@@ -41,7 +42,8 @@ class Relief:
         self._verbs, self._numbers = verbs, verbs.policy.queue_backlog
         chosen = verbs.policy.systems.get("queues", "queue control")
         self.broker: Broker = "celery" if chosen == "celery" else "rabbitmq" if chosen == "rabbitmq" else "queue control"
-        self.pool = PoolOf(pool="workers")
+        scaler = verbs.policy.systems.get("worker pools", "")
+        self.pool = PoolOf(pool="workers", scaler=SCALERS.get(scaler, "pool control"))
 
     # -- shed (M1, M4) ------------------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """The rows of queues and workers: what of them is held back, lent, parked and scaled."""
 
 from activities.capacity.pools import PoolControl, PoolOf, Size, WorkerPools
+from activities.capacity.scalers import PoolOnCloudRun, PoolOnKubernetes
 from activities.queues.control import QueueControl
 from activities.queues.holding import Consumers, ConsumersOf, Consuming, JobRetries, Rate, RateOf, Rates, RetriesOf, Retrying
 from activities.queues.parking import Parked, ParkingOf, Parkings
@@ -57,5 +58,17 @@ JOBS = {
     "workers by pool control": Practised(
         lambda played, clock: WorkerPools(PoolControl(played.client("/jobs")), control(played)), PoolOf(pool="workers"), Size(workers=10),
         Size(workers=9), "jobs.pool.put",
+    ),
+    "workers by a pool on kubernetes": Practised(
+        lambda played, clock: WorkerPools(
+            PoolOnKubernetes(played.client("/k8s/eu-west"), "default", "orchestrator"), control(played)
+        ), PoolOf(pool="workers"), Size(workers=5), Size(workers=7), "kubernetes.autoscalers.patch", "kubernetes.autoscalers.get",
+        author="somebody", by_curl=False,
+    ),
+    "workers by a pool on cloud run": Practised(
+        lambda played, clock: WorkerPools(
+            PoolOnCloudRun(played.client("/run"), "acme", "eu-west", "api"), control(played)
+        ), PoolOf(pool="workers"), Size(workers=5), Size(workers=7), "run.services.patch", "run.services.get", author="somebody",
+        by_curl=False,
     ),
 }  # fmt: skip
