@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench judge mutate docs clean lock format
+.PHONY: demo test check bench celery judge mutate docs clean lock format
 
 demo: $(VENV)/.run  ## Run the main job on your own machine. PLAYBOOK=… DEMO_ANSWERS=auto|decline KILL=1|temporal KEEP=1 SHADOW=1 PACE=… SEED=…
 	@$(BIN)/python -m starters.gameday \
@@ -27,6 +27,10 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev  ## Measure the engine beside a hand-written floor, and write docs/performance.md (about four minutes, on an idle machine)
 	@$(BIN)/python -m benchmarks --page docs/performance.md
+
+celery: $(VENV)/.dev  ## A virtual environment with Celery (.venv-celery), which its tests make by themselves when it is not there
+	@$(PYTHON) -m venv .venv-celery
+	@.venv-celery/bin/python -m pip install -q -r requirements/celery.in
 
 judge: $(VENV)/.dev  ## Let programs that we did not write judge the practice faces; not part of CI
 	@$(BIN)/python -m tests.outside.judges

@@ -4,6 +4,7 @@ from activities.caches.valkey import Valkey
 from activities.queues.celery import Catalogued, Celery
 from activities.queues.control import QueueControl
 from activities.queues.queues import WorkOf
+from activities.queues.rabbitmq import RabbitMQ
 from activities.systems import ClientInfo, ClientSettings, Look, Opening, Port, Seen, SystemInfo, secret, setting
 
 
@@ -40,5 +41,25 @@ def _open_celery(opening: Opening) -> Celery:
     return Celery(broker, Catalogued.read(settings.celery_queues), workers)
 
 
+class RabbitSettings(ClientSettings):
+    rabbitmq_url: str = setting(
+        about="RabbitMQ's management API", needed=True, example="https://rabbit.example.com:15671", practice="{url}/rabbitmq"
+    )  # fmt: skip
+    rabbitmq_token: str = secret("user:password in base64, of a user with the tag monitoring")
+    rabbitmq_vhost: str = setting("/", about="the virtual host", practice="jobs")
+    rabbitmq_queues: str = setting(
+        about="what is known of each queue, as for Celery", needed=True,
+        example="interactive=critical:60:product:yes, reports=deferrable:14400:analytics:yes", practice=(
+            "interactive=critical:60:product:yes, reports=deferrable:14400:analytics:yes"
+        ),
+    )  # fmt: skip
+
+
+def _open_rabbit(opening: Opening) -> RabbitMQ:
+    settings = opening.settings
+    return RabbitMQ(opening.http("rabbitmq", scheme="Basic "), settings.rabbitmq_vhost, Catalogued.read(settings.rabbitmq_queues))
+
+
+RABBITMQ = ClientInfo("rabbitmq", RabbitMQ, RabbitSettings, _probe, _open_rabbit)
 CELERY = ClientInfo("celery", Celery, CelerySettings, _probe, _open_celery)
-SYSTEM = SystemInfo(Port("queues", QueueControl, (CONTROL, CELERY)))
+SYSTEM = SystemInfo(Port("queues", QueueControl, (CONTROL, CELERY, RABBITMQ)))

@@ -117,11 +117,19 @@ def summary(said: str) -> str:
     return "\n".join(line.rstrip() for line in last if line.strip() and "Seed" not in line and not line.startswith("="))
 
 
+def by_celery(runs: int = 20) -> Verdict:
+    """Seeded runs on a real Celery and a real Valkey: every job is counted by its id."""
+    said = subprocess.run([sys.executable, "-m", "tests.stores.census", str(runs)], cwd=ROOT, capture_output=True, text=True, check=False)
+    shown = f"python -m tests.stores.census {runs}"
+    return Verdict(f"queues, by Celery: the census of {runs} seeded runs", shown, said.returncode == 0, said.stdout + said.stderr[-2000:])
+
+
 async def main() -> int:
     judge = installed("schemathesis", f"schemathesis=={SCHEMATHESIS}")
     with tempfile.TemporaryDirectory() as folder:
         verdicts = [await fuzzed(judge, document, Path(folder)) for document in documents()]
         verdicts += [await by_mlflow(Path(folder)), await by_litellm()]
+    verdicts.append(by_celery())
     for one in verdicts:
         print(one.said if not one.passed else f"{one.judged}: no failure")
     (ROOT / "docs/judges.md").write_text(report(verdicts))

@@ -1,4 +1,4 @@
-"""One seeded run on the real Celery: jobs of all kinds come, queues are paused, parked, put back, a worker is killed; and every job is counted.
+"""One seeded run on the real Celery: jobs of all kinds come, queues are paused, parked and put back; and every job is counted.
 
 `python -m tests.stores.census RUNS` tells so many; `make judge` runs twenty.
 """

@@ -93,6 +93,12 @@ class Relief:
             if one.kind is None:
                 verbs.task(f"Say of which class {one.name} is (critical, standard, deferrable): it is not paused until then", Role.OPS_LEAD)
         names = [one.name for one in seen.work.queues if one.deferrable]
+        if self.broker == "rabbitmq":
+            for name in names:
+                verbs.task(
+                    f"Pause the consumers of {name}, and look that it stays so when they restart", Role.OPS_LEAD, _paused_by_hand(name)
+                )
+            return False
         held = [f"{one.name}: {one.in_flight} jobs are in workers' hands" for one in seen.work.queues if one.deferrable and one.in_flight]
         orders = (pause(name, self.broker, numbers=verbs.policy.mitigation) for name in names)
         done = await verbs.together(*(verbs.impose(PAUSED, order, facts=tuple(held)) for order in orders))
@@ -101,6 +107,9 @@ class Relief:
     async def park_poison(self, found: Found) -> bool:
         """By id, after a copy; in a bin of its own, from which it can be put back."""
         verbs, numbers = self._verbs, self._numbers
+        if self.broker == "rabbitmq":
+            verbs.task(f"Move the poisoned jobs of {found.queue} into {found.queue}.parked.poison, one by one, after a copy", Role.OPS_LEAD)
+            return False
         look = JobsOf(queue=found.queue, limit=numbers.most_poison, least_attempts=numbers.poison_attempts, broker=self.broker)
         seen = await verbs.look(Queues.jobs, look)
         ids = tuple(one.id for one in seen.jobs) if seen is not None else ()
@@ -257,6 +266,10 @@ def _batches(orders: Sequence[RestartWorker], size: int) -> Iterable[tuple[bool,
     yield True, orders[:1]
     for start in range(1, len(orders), size):
         yield False, orders[start : start + size]
+
+
+def _paused_by_hand(name: str) -> tuple[str, ...]:
+    return pause(name, "rabbitmq").by_hand()
 
 
 def noisy(seen: Seen, most: int) -> tuple[str, ...]:
