@@ -1,5 +1,6 @@
 """Every mutant there is."""
 
+from tests.mutants.databases import DATABASE
 from tests.mutants.guards import GUARDS
 from tests.mutants.kept import ATTACKS, KEPT
 from tests.mutants.knowledge import KNOWLEDGE
@@ -11,4 +12,4 @@ from tests.mutants.spending import SPENT
 from tests.mutants.tasks import TASKS
 from tests.mutants.waiting import WAITED
 
-MUTANTS: tuple[Mutant, ...] = (*ATTACKS, *GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *QUALITY, *RECORD, *SPENT, *TASKS, *WAITED)
+MUTANTS: tuple[Mutant, ...] = (*ATTACKS, *DATABASE, *GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *QUALITY, *RECORD, *SPENT, *TASKS, *WAITED)
