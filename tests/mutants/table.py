@@ -1,12 +1,12 @@
 """Every mutant there is."""
 
-from tests.mutants.databases import DATABASE
 from tests.mutants.guards import GUARDS
 from tests.mutants.kept import ATTACKS, KEPT
 from tests.mutants.knowledge import KNOWLEDGE
 from tests.mutants.measures import LIFTED
 from tests.mutants.mutant import Mutant
 from tests.mutants.record import RECORD
+from tests.mutants.runtime.databases import DATABASE
 from tests.mutants.runtime.quality import QUALITY
 from tests.mutants.spending import SPENT
 from tests.mutants.tasks import TASKS
