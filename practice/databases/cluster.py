@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from practice.services.fleet import ServiceFault
-
 VANTAGES = ("eu-west", "us-east", "outside")
 """Where probes are made from, each in a network of its own."""
 EVERYWHERE = "*"
@@ -155,7 +153,6 @@ class Cluster:
     restores: dict[str, Restore] = field(default_factory=dict)
     written: dict[str, float] = field(default_factory=dict)  # node → writes, counted since the beginning
     dials: Dials = field(default_factory=Dials)
-    felt: ServiceFault | None = field(default=None, compare=False)  # what the services feel of it
     unsure: list[str] = field(default_factory=list)  # vantage points that do not answer themselves
 
     @property

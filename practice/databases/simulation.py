@@ -1,16 +1,14 @@
-"""Every 15 world seconds: the log grows, standbys follow, the manager may promote, and services feel a database that takes no writes."""
+"""Every 15 world seconds: the log grows, standbys follow, the manager may promote. The application queues what it cannot write: no request fails."""
 
 from __future__ import annotations
 
 from practice.databases.cluster import VANTAGES, Backup, Cluster, Databases, Node
 from practice.llm.load import STEP_SECONDS
 from practice.metrics.metrics import Metrics, Series
-from practice.services.fleet import ServiceFault
 from practice.world.state import State
 
 RATE = 4096.0  # bytes of the log per second
 WRITE_BYTES = 512.0
-CUT_RATE = 0.9  # of the service's requests fail while its database takes no connections
 HOUR = 3600.0
 START = 0x3_0000_0000
 
@@ -38,7 +36,6 @@ class Simulation:
             self._write(state, cluster, at)
             _follow(cluster, at)
             _promote_by_itself(cluster, at)
-            _felt(state, cluster, at)
             self._measure(cluster, at)
 
     def _write(self, state: State, cluster: Cluster, at: float) -> None:
@@ -146,14 +143,3 @@ def hasty(cluster: Cluster, at: float) -> None:
     standing = [one for one in cluster.nodes.values() if not one.primary and one.up and not one.isolated and not one.hung]
     if standing:
         cluster.promote(max(standing, key=lambda one: one.lsn + one.lies).name, at)
-
-
-def _felt(state: State, cluster: Cluster, at: float) -> None:
-    """A database that takes no connections is felt by its service as a dependency that is broken."""
-    target = cluster.target
-    out = target is None or not target.up or target.isolated or target.hung or target.busy or not target.primary
-    if out and cluster.felt is None:
-        cluster.felt = ServiceFault(cluster.service, "dependency", CUT_RATE, since=at, dependency="database")
-        state.fleet.faults.append(cluster.felt)
-    elif not out and cluster.felt is not None:
-        cluster.felt.until, cluster.felt = at, None

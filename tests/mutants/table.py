@@ -6,6 +6,7 @@ from tests.mutants.knowledge import KNOWLEDGE
 from tests.mutants.measures import LIFTED
 from tests.mutants.mutant import Mutant
 from tests.mutants.record import RECORD
+from tests.mutants.runtime.databases import DATABASE
 from tests.mutants.runtime.quality import QUALITY
 from tests.mutants.runtime.queues import QUEUES
 from tests.mutants.spending import SPENT
@@ -13,3 +14,4 @@ from tests.mutants.tasks import TASKS
 from tests.mutants.waiting import WAITED
 
 MUTANTS: tuple[Mutant, ...] = (*ATTACKS, *GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *QUALITY, *QUEUES, *RECORD, *SPENT, *TASKS, *WAITED)
+MUTANTS: tuple[Mutant, ...] = (*ATTACKS, *DATABASE, *GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *QUALITY, *RECORD, *SPENT, *TASKS, *WAITED)

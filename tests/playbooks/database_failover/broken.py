@@ -14,6 +14,7 @@ from tests.stage.running import RunningIncident
 from workflows.incident import Phase
 from workflows.status import Status
 
+Break = str | int | dict[str, Any]
 MAX = """
 [people.max]
 roles = ["db_lead"]
@@ -50,7 +51,7 @@ async def mended(stage: Drill) -> None:
 
 @asynccontextmanager
 async def broken(
-    tmp: Path, *kinds: str | dict[str, Any], policy: str = "", seconds: float = 90, dials: dict[str, Any] | None = None, **settings: Any
+    tmp: Path, *kinds: Break, policy: str = "", seconds: float = 90, dials: dict[str, Any] | None = None, **settings: Any
 ) -> AsyncIterator[tuple[Drill, RunningIncident]]:
     """One thing after the other breaks, the metrics show it, and an incident is declared."""
     tmp.mkdir(exist_ok=True)
@@ -58,13 +59,16 @@ async def broken(
         yield stage, await declared(stage, *kinds, seconds=seconds, dials=dials)
 
 
-async def declared(stage: Drill, *kinds: str | dict[str, Any], seconds: float = 90, dials: dict[str, Any] | None = None) -> RunningIncident:
-    """The same on a stage that stands."""
+async def declared(stage: Drill, *kinds: Break, seconds: float = 90, dials: dict[str, Any] | None = None) -> RunningIncident:
+    """The same on a stage that stands. A number: so many seconds later."""
     await passes(stage, 60)
     if dials:
         await makes(stage, "database-dials", **dials)
     for kind in kinds:
-        await makes(stage, "database-faults", **({"kind": kind} if isinstance(kind, str) else kind))
+        if isinstance(kind, int):
+            await passes(stage, kind)
+        else:
+            await makes(stage, "database-faults", **({"kind": kind} if isinstance(kind, str) else kind))
     await passes(stage, seconds)
     return await stage.declare("DatabaseFailover", service="api", labels={"cluster": "main"})
 

@@ -1,11 +1,10 @@
 """§2.9 when what is done fails, or people say no, or nothing: integrity before availability."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.playbooks.database_failover.broken import broken, ends, makes, of, written
+from tests.playbooks.database_failover.broken import Break, broken, ends, makes, of, written
 from workflows.incident import Phase, State
 
 
@@ -33,7 +32,7 @@ async def test_a_promotion_that_fails_is_followed_by_the_next_candidate_or_by_no
 
 
 async def test_without_a_standby_the_newest_backup_that_was_restored_once_is_restored(tmp_path: Path) -> None:
-    gone: list[str | dict[str, Any]] = [{"kind": "dead", "node": "db-2"}, {"kind": "dead", "node": "db-3"}, "dead"]
+    gone: list[Break] = [{"kind": "dead", "node": "db-2"}, {"kind": "dead", "node": "db-3"}, "dead"]
     async with broken(tmp_path, *gone) as (stage, incident):
         await ends(incident, rounds=80, lenient=True)
         (restored,) = incident.done("backups.restore")
@@ -43,7 +42,7 @@ async def test_without_a_standby_the_newest_backup_that_was_restored_once_is_res
 
 
 async def test_no_backup_that_restores_is_said_and_nothing_is_opened(tmp_path: Path) -> None:
-    gone: list[str | dict[str, Any]] = [
+    gone: list[Break] = [
         {"kind": "dead", "node": "db-2"},
         {"kind": "dead", "node": "db-3"},
         "dead",

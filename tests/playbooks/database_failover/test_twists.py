@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.playbooks.database_failover.broken import broken, ends, of, written
-from workflows.incident import Phase, State
+from tests.playbooks.database_failover.broken import Break, broken, ends, of, written
+from workflows.incident import Phase, Severity, State
 
 
 async def test_a_hanging_postmaster_is_alive_and_takes_nothing_after_the_fence(tmp_path: Path) -> None:
@@ -75,6 +75,7 @@ async def test_two_writers_are_both_stopped_and_people_say_which_goes_on(tmp_pat
             "databases/main/db-1/snapshot",
             "databases/main/db-2/snapshot",
         }
+        assert status.severity is Severity.SEV1, "of two sides that have committed one is lost whatever is decided"
         assert any("have one system id" in line for line in await incident.timeline())
         assert any("Carry out §2.4" in task.text and task.due for task in status.tasks)
 
@@ -115,3 +116,14 @@ async def test_a_healthy_cluster_is_left_alone(tmp_path: Path) -> None:
         status = await ends(incident)
         assert status.state is State.RESOLVED
         assert not any(verb.startswith(("databases.", "write_gate.")) for verb in written(incident))
+
+
+async def test_what_is_missing_is_lost_and_said_before_anybody_agrees(tmp_path: Path) -> None:
+    """Both standbys had stopped to stream a while before: the loss is shown with the question, and it is SEV-1."""
+    cut: list[Break] = [{"kind": "broken", "node": "db-2"}, {"kind": "broken", "node": "db-3"}, 120, "dead"]
+    async with broken(tmp_path, *cut) as (stage, incident):
+        status = await ends(incident, until=Phase.RECOVERY)
+        assert of(stage).endpoint.reads_from == ["db-3"], "nobody reads from a standby that follows nobody"
+        question = next(one for one in status.questions if "Promote" in one.asks)
+        assert "bytes are missing as far as was seen" in question.asks and " 0 bytes" not in question.asks
+        assert status.severity is Severity.SEV1 and any("Say publicly what was lost" in task.text for task in status.tasks)

@@ -29,6 +29,7 @@ from workflows.engine.verbs import Verbs
 from workflows.people.questions import ApprovalTerms
 from workflows.playbooks.database_failover.cluster import Cluster
 from workflows.playbooks.database_failover.findings import Choice, Found, Loss, fit
+from workflows.severity.facts import DataLoss, Facts
 
 BATCH = ("batch.enabled", "scheduler.enabled")  # who writes much and can wait
 HEAVY = ("tools.high_psu",)  # who reads much
@@ -73,7 +74,9 @@ class Failover:
             await verbs.impose(
                 NO_WRITERS, order, facts=("sessions that are open keep writing after the gate has closed",), authorised=authorised
             )
-        verbs.say(f"{service.name} is read-only: its database {self.name} has no primary that may take writes")
+        said = f"{service.name} is read-only: its database {self.name} has no primary that may take writes"
+        verbs.say(said)
+        verbs.page(BOTH, f"{said}; fence and promotion wait for two of you")  # nobody writes only with somebody paged
 
     async def keep_snapshots(self, found: Found) -> None:
         """M3: of everything that can be reached, both sides where they differ, before anything is fenced (INV-1)."""
@@ -138,8 +141,8 @@ class Failover:
         order = Promote(
             cluster=self.name, store=self._cluster.store, node=node.id, old=old, at_least=node.lsn, losing_after=after, loses=str(choice.loss)
         )  # fmt: skip
-        pointing = self._pointing(now, node.id, old)
-        terms = ApprovalTerms(facts=choice.in_words(), also=(pointing.digest(action_of(Endpoints.change).name),))
+        pointings = (self._pointing(now, node.id, old), self._alone(node.id))  # which one, is seen afterwards
+        terms = ApprovalTerms(facts=choice.in_words(), also=tuple(one.digest(action_of(Endpoints.change).name) for one in pointings))
         decision = await verbs.approve_all(Promotions.run, [order], terms)
         if decision.grant is None:
             verbs.hand_over(f"{node.id} is not promoted: {'nobody answered' if decision.unanswered else f'declined by {decision.by}'}")
@@ -148,13 +151,14 @@ class Failover:
             self._tried |= {node.id}
             return False
         self.writer = node.id
-        await self._repoint(pointing, decision.grant)
+        await self._repoint(await self._followed(pointings[0], old), decision.grant)
         return True
 
     def _announce(self, loss: Loss) -> None:
         """What may be lost is said before it is decided; the public is told by people."""
         verbs, self.loss = self._verbs, loss
         self.diverged |= not loss.none
+        verbs.classify(Facts(db_failover=True, data_loss=_lost(loss)))
         verbs.say(f"promoting: {loss}")
         if not loss.none:
             verbs.task(
@@ -170,6 +174,16 @@ class Failover:
         wanted = Endpoint(writes_to=writer, reads_from=tuple(follow) or (writer,))
         return Endpoints.order(EndpointOf(cluster=self.name, store=self._cluster.store), wanted)
 
+    def _alone(self, writer: str) -> Change[EndpointOf, Endpoint]:
+        """Reads go where writes go."""
+        return Endpoints.order(EndpointOf(cluster=self.name, store=self._cluster.store), Endpoint(writes_to=writer, reads_from=(writer,)))
+
+    async def _followed(self, pointing: Change[EndpointOf, Endpoint], old: str) -> Change[EndpointOf, Endpoint]:
+        """Nobody reads from a standby that does not follow the new primary."""
+        seen = await self._verbs.read(Databases.survey, ClusterOf(cluster=self.name))
+        follow = {one.id for one in fit(seen, self._numbers) if one.streaming and one.id != old}
+        return pointing if set(pointing.wanted.reads_from) <= follow else self._alone(self.writer)
+
     async def _repoint(self, pointing: Change[EndpointOf, Endpoint], grant: Grant | None = None) -> None:
         """M7: the pooler sends writes to the one writer, and ends what leads elsewhere."""
         verbs = self._verbs
@@ -179,7 +193,7 @@ class Failover:
 
     async def point_to(self, found: Found, writer: str) -> None:
         """Where people have said which one goes on."""
-        await self._repoint(self._pointing(found, writer, ""))
+        await self._repoint(await self._followed(self._pointing(found, writer, ""), ""))
 
     async def tell_what_is_lost(self) -> None:
         """What may be lost, or differs, may be personal data: that is §2.4's to follow up (spec §11)."""
@@ -199,7 +213,7 @@ class Failover:
             old, (f"{self.writer} is the primary now; {old} must not come back as one",)
         ):
             verbs.task(f"See that {old} cannot come back as a primary", Role.DB_LEAD)
-        await self._repoint(self._pointing(found, self.writer, old))
+        await self._repoint(await self._followed(self._pointing(found, self.writer, old), old))
         return True
 
     async def one_writer(self) -> None:
@@ -257,3 +271,10 @@ class Failover:
             f"{said}; {window} of the past may be lost (objective {numbers.rpo.total_seconds() / 60:.0f} min)",
             "objective missed" if missed else "objectives met",
         )
+
+
+def _lost(loss: Loss) -> DataLoss:
+    """What is missing as far as was seen is lost; otherwise it may be."""
+    if loss.none:
+        return DataLoss.NONE
+    return DataLoss.CONFIRMED if loss.bytes else DataLoss.POSSIBLE

@@ -75,7 +75,8 @@ class Found:
 
     def facts(self) -> Facts:
         """As the severity function reads it."""
-        loss = DataLoss.POSSIBLE if self.verdict is Verdict.SPLIT else DataLoss.NONE
+        # Of two sides that have both committed, one is lost whatever is decided.
+        loss = DataLoss.CONFIRMED if self.verdict is Verdict.SPLIT else DataLoss.NONE
         failing = self.verdict in (Verdict.SPLIT, Verdict.FAILED_OVER, *GONE)
         scope = Scope.CORE if failing else Scope.FEATURE
         return Facts(
@@ -159,10 +160,11 @@ class Choice:
     node: Node | None
     loss: Loss
     passed_over: tuple[str, ...] = ()
+    far: str = ""  # how far the application is from it, where that is too far for every query
 
     def in_words(self) -> tuple[str, ...]:
         who = (f"{self.node.id} in {self.node.region} has most: {self.node.lsn}", str(self.loss)) if self.node is not None else ()
-        return (*who, *self.passed_over)
+        return (*who, *((self.far,) if self.far else ()), *self.passed_over)
 
 
 def choose(seen: ClusterSeen, old: str, until: datetime, numbers: DatabaseFailover, not_these: frozenset[str] = frozenset()) -> Choice:
@@ -178,7 +180,12 @@ def choose(seen: ClusterSeen, old: str, until: datetime, numbers: DatabaseFailov
             fit.append(node)
     fit.sort(key=lambda one: (-(one.lsn or 0), not near(one, seen, numbers), one.id))
     best = fit[0] if fit else None
-    return Choice(best, loss_of(best, seen, until), tuple(passed))
+    far = (
+        ""
+        if best is None or near(best, seen, numbers)
+        else f"the application is too far from {best.region} for every query: it will be slow"
+    )
+    return Choice(best, loss_of(best, seen, until), tuple(passed), far)
 
 
 def fit(seen: ClusterSeen, numbers: DatabaseFailover) -> list[Node]:
