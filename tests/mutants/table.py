@@ -7,8 +7,9 @@ from tests.mutants.measures import LIFTED
 from tests.mutants.mutant import Mutant
 from tests.mutants.record import RECORD
 from tests.mutants.runtime.quality import QUALITY
+from tests.mutants.runtime.tenancy import TENANCY
 from tests.mutants.spending import SPENT
 from tests.mutants.tasks import TASKS
 from tests.mutants.waiting import WAITED
 
-MUTANTS: tuple[Mutant, ...] = (*ATTACKS, *GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *QUALITY, *RECORD, *SPENT, *TASKS, *WAITED)
+MUTANTS: tuple[Mutant, ...] = (*ATTACKS, *GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *QUALITY, *RECORD, *SPENT, *TASKS, *TENANCY, *WAITED)

@@ -40,14 +40,16 @@ async def test_owners_and_viewers_get_letters_that_legal_and_the_commander_agree
         assert any(task.text.startswith("Collect from each tenant") for task in status.tasks)
 
 
-async def test_silence_on_read_only_closes_what_writes_and_silence_on_letting_in_holds(tmp_path: Path) -> None:
-    """SAFE is narrower, and automation's own; HOLD is for ever: nothing is let in because nobody answered."""
+async def test_silence_on_read_only_asks_for_less_and_silence_on_letting_in_holds(tmp_path: Path) -> None:
+    """SAFE is narrower: only what writes at the surface, and asked once nothing leaks; HOLD is for ever: nothing is let in by silence."""
     async with leaking(tmp_path, "missing_where") as (stage, incident):
         question = await incident.question("takes no writes in eu-west")
         assert question.silence is Silence.SAFE
         await incident.commanded()
-        await incident.hears("done: endpoints.deny endpoint/api/documents.put", skip=timedelta(minutes=2))
-        assert admitted(stage)["documents.put"] == 0
+        narrower = await incident.question("Deny documents.put", skip=timedelta(minutes=2))
+        assert narrower.silence is Silence.HOLD and admitted(stage)["documents.put"] == 1, "nothing leaks any more: it is asked"
+        await incident.answer("Deny documents.put", by="sam")
+        await incident.hears("done: endpoints.deny endpoint/api/documents.put")
         assert all(place.gate.admitted == 1 for place in stage.world.state.fleet.services["api"].places.values())
         await ends(stage, incident, {"Let documents": ""}, until=Phase.RECOVERY)
         await ships(stage)
