@@ -80,9 +80,9 @@ async def test_what_writes_comes_back_after_what_reads(tmp_path: Path) -> None:
         await ends(stage, incident, fix={})
         back = [e["target"].rpartition("/")[2] for e in await stage.effects() if e["route"] == "platform.endpoints.put" and e["changed"]]
         assert back.index("documents.put") >= 0 and back[-1] == "documents.put", back
-        gates = [e for e in await stage.effects() if e["route"] == "platform.region_write_gate.put" and e["changed"]]
-        puts = [e for e in await stage.effects() if e["route"] == "platform.endpoints.put" and e["changed"]]
-        assert gates[-1]["at"] >= puts[-1]["at"], "the writes of the regions after everything"
+        order = [e["route"] for e in await stage.effects() if e["changed"]]
+        last = {route: len(order) - order[::-1].index(route) for route in ("platform.endpoints.put", "platform.region_write_gate.put")}
+        assert last["platform.region_write_gate.put"] > last["platform.endpoints.put"], "the writes of the regions after everything"
 
 
 async def test_a_hotfix_passes_the_freeze_on_two_words_for_one_artefact(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ async def test_standing_down_keeps_everything_closed(tmp_path: Path) -> None:
         assert status.state is State.STOOD_DOWN, story(await incident.timeline())
         assert admitted(stage)["documents.get"] == 0
         assert all(place.gate.admitted == 0 for place in stage.world.state.fleet.services["api"].places.values())
-        assert {one.name for one in status.in_force} == {"endpoint denied", "region read-only"}
+        assert {one.name for one in status.in_force} == {"endpoint denied", "region read-only", "change freeze"}
 
 
 async def test_a_plan_says_every_step_and_changes_nothing(tmp_path: Path) -> None:

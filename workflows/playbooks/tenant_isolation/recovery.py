@@ -44,7 +44,8 @@ class Recovery:
                 await self._exempt()
         deadline = verbs.clock() + verbs.policy.paced(numbers.fix_patience)
         while open_ := await self._not_proven():
-            verbs.note(f"not repaired: {'; '.join(open_)}", "hotfix")
+            if self._once(f"not repaired: {'; '.join(open_)}"):
+                verbs.note(f"not repaired: {'; '.join(open_)}", "hotfix")
             if verbs.clock() >= deadline:
                 await self._all_the_same(open_)
                 return
