@@ -58,7 +58,7 @@ class PostgresCatalogue:
             tried += [await self._tried(application, one, order.tenants, order.tenants) for one in relations]
             local = not left_over and not await self._outlives(application, order.tenants[0])
         return RowSecurityProof(
-            role=role, read=len(relations) * (len(order.tenants) * (len(order.tenants) - 1) + 1), transaction_local=local,
+            role=role, read=len(relations) * len(order.tenants) ** 2, transaction_local=local,
             seen=tuple(one for seen, _, _ in tried for one in seen), written=tuple(name for _, name, _ in tried if name),
             unknown=tuple(why for _, _, why in tried if why),
         )  # fmt: skip

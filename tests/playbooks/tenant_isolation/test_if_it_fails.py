@@ -91,6 +91,17 @@ async def test_a_policy_that_cannot_be_read_is_asked_about_and_never_taken_for_s
         assert ended.state is State.RESOLVED, story(await incident.timeline())
 
 
+async def test_a_policy_that_nobody_vouches_for_keeps_everything_closed(tmp_path: Path) -> None:
+    async with leaking(tmp_path, "missing_where") as (stage, incident):
+        await makes(stage, "tenancy-dials", unreadable=True)
+        await ends(stage, incident, until=Phase.RECOVERY)
+        await makes(stage, "tenancy-fixes")
+        await incident.answer("Which artefact", "decline")
+        await incident.answer("the policy of files cannot be read", "decline", by="sam")
+        await incident.hears("not repaired: row security of 3 tables, as app: 0 holes; cannot be read: the policy of files")
+        assert admitted(stage)["documents.get"] == 0
+
+
 async def test_a_tenant_in_two_regions_counts_in_both_until_somebody_says_where(tmp_path: Path) -> None:
     """Bad input: it is said and asked, and nothing waits for it."""
     async with leaking(tmp_path, "missing_where") as (stage, incident):

@@ -56,6 +56,16 @@ async def test_a_shared_cache_and_a_cdn_are_sampled_passed_by_and_given_other_ke
         assert await crossed(stage) == 0 and set(admitted(stage).values()) == {1.0}
 
 
+async def test_a_cache_that_cannot_be_sampled_keeps_its_keys(tmp_path: Path) -> None:
+    """INV-1: no purge and no other keys before a sample is kept. It is passed by all the same, and a person keeps the sample."""
+    async with leaking(tmp_path, "cdn") as (stage, incident):
+        await stage.inject("cdn.samples", "fail", status=403)
+        status = await ends(stage, incident, until=Phase.RECOVERY)
+        files = of(stage).endpoints["files.get"]
+        assert files.bypass.on and files.generation.number == 1, story(await incident.timeline())
+        assert any(task.text.startswith("Keep a sample of what is cached before files.get by hand") for task in status.tasks)
+
+
 async def test_mixed_up_identities_sign_everybody_out_tenant_by_tenant_on_two_words(tmp_path: Path) -> None:
     """M6: the commander and Security, both; each tenant once; service accounts go on."""
     async with leaking(tmp_path, "sessions") as (stage, incident):

@@ -40,14 +40,16 @@ async def test_owners_and_viewers_get_letters_that_legal_and_the_commander_agree
         assert any(task.text.startswith("Collect from each tenant") for task in status.tasks)
 
 
-async def test_silence_on_read_only_closes_what_writes_and_silence_on_letting_in_holds(tmp_path: Path) -> None:
-    """SAFE is narrower, and automation's own; HOLD is for ever: nothing is let in because nobody answered."""
+async def test_silence_on_read_only_asks_for_less_and_silence_on_letting_in_holds(tmp_path: Path) -> None:
+    """SAFE is narrower: only what writes at the surface, and asked once nothing leaks; HOLD is for ever: nothing is let in by silence."""
     async with leaking(tmp_path, "missing_where") as (stage, incident):
         question = await incident.question("takes no writes in eu-west")
         assert question.silence is Silence.SAFE
         await incident.commanded()
-        await incident.hears("done: endpoints.deny endpoint/api/documents.put", skip=timedelta(minutes=2))
-        assert admitted(stage)["documents.put"] == 0
+        narrower = await incident.question("Deny documents.put", skip=timedelta(minutes=2))
+        assert narrower.silence is Silence.HOLD and admitted(stage)["documents.put"] == 1, "nothing leaks any more: it is asked"
+        await incident.answer("Deny documents.put", by="sam")
+        await incident.hears("done: endpoints.deny endpoint/api/documents.put")
         assert all(place.gate.admitted == 1 for place in stage.world.state.fleet.services["api"].places.values())
         await ends(stage, incident, {"Let documents": ""}, until=Phase.RECOVERY)
         await ships(stage)
@@ -78,9 +80,9 @@ async def test_what_writes_comes_back_after_what_reads(tmp_path: Path) -> None:
         await ends(stage, incident, fix={})
         back = [e["target"].rpartition("/")[2] for e in await stage.effects() if e["route"] == "platform.endpoints.put" and e["changed"]]
         assert back.index("documents.put") >= 0 and back[-1] == "documents.put", back
-        gates = [e for e in await stage.effects() if e["route"] == "platform.region_write_gate.put" and e["changed"]]
-        puts = [e for e in await stage.effects() if e["route"] == "platform.endpoints.put" and e["changed"]]
-        assert gates[-1]["at"] >= puts[-1]["at"], "the writes of the regions after everything"
+        order = [e["route"] for e in await stage.effects() if e["changed"]]
+        last = {route: len(order) - order[::-1].index(route) for route in ("platform.endpoints.put", "platform.region_write_gate.put")}
+        assert last["platform.region_write_gate.put"] > last["platform.endpoints.put"], "the writes of the regions after everything"
 
 
 async def test_a_hotfix_passes_the_freeze_on_two_words_for_one_artefact(tmp_path: Path) -> None:
@@ -105,7 +107,7 @@ async def test_standing_down_keeps_everything_closed(tmp_path: Path) -> None:
         assert status.state is State.STOOD_DOWN, story(await incident.timeline())
         assert admitted(stage)["documents.get"] == 0
         assert all(place.gate.admitted == 0 for place in stage.world.state.fleet.services["api"].places.values())
-        assert {one.name for one in status.in_force} == {"endpoint denied", "region read-only"}
+        assert {one.name for one in status.in_force} == {"endpoint denied", "region read-only", "change freeze"}
 
 
 async def test_a_plan_says_every_step_and_changes_nothing(tmp_path: Path) -> None:

@@ -121,8 +121,9 @@ class Containment:
     async def _read_only(self, region: str) -> None:
         verbs, order = self._verbs, region_read_only(self._verbs.service, region, self._verbs.policy.mitigation, WHY)
         done = await verbs.impose(REGION_READ_ONLY, order, silence=Silence.SAFE, authorised=True)
-        if done.unanswered:  # narrower, and automation's own: the endpoints that write
-            await self.deny(tuple(one.name for one in self.found.map.endpoints if one.writes))
+        if done.unanswered:  # narrower: what writes at the surfaces concerned; alone only while it is measured that something leaks
+            surfaces = self.found.surfaces
+            await self.deny(tuple(one.name for one in self.found.map.endpoints if one.writes and one.surface in surfaces))
         elif done.declined:
             verbs.note(f"{region} goes on taking writes: read-only was declined", "declined")
 

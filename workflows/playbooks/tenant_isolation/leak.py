@@ -5,7 +5,7 @@ from datetime import datetime
 from activities.action import Role
 from activities.metrics.curves import CurveOf, CurveReading, Curves
 from activities.row_security.row_security import IntegrityOf, RowSecurity
-from activities.tenancy.ledger import LeakEvidence, TraceLeaks
+from activities.tenancy.ledger import LeakEvidence, LeakLedger, TraceLeaks
 from activities.tenancy.matrix import IsolationProbes, Matrix, MatrixOf
 from activities.tenancy.plane import CrossingsOf, FactsOf, HomesOf, MapOf
 from activities.values import Curve
@@ -91,7 +91,8 @@ class Leak:
         verbs, found = self._verbs, self.found
         verbs.note(f"{tenant} is said to be at home in several regions: it counts in each of them until somebody says where", "unknown")
         task = verbs.task(f"Say in which region {tenant} is at home, and mend its record: it is in several", Role.OPS_LEAD)
-        verbs.branch(f"the home of {tenant}", self._asked_home(tenant, task.number))
+        if not verbs.rehearsing:
+            verbs.branch(f"the home of {tenant}", self._asked_home(tenant, task.number))
         if found.regions:
             found.regions |= dict.fromkeys(found.map.regions)
 
@@ -137,15 +138,15 @@ class Leak:
             verbs.look(LeakEvidence.ledger, TraceLeaks(service=verbs.service, since=self._since, incident_id=verbs.incident_id)),
             verbs.look(RowSecurity.integrity, IntegrityOf(service=verbs.service, store=self._verbs.policy.systems.get("row_security", ""))),
         )
-        found.ledger = traced
+        found.ledger = traced if isinstance(traced, LeakLedger) else None  # a plan only says that it would be written
         if traced is None:
             self._once(
                 "Write the leak ledger by hand: the access log does not answer, and everybody counts as concerned", Role.SECURITY_LEAD
             )
-        else:
-            verbs.note(traced.summary, "leak matrix", pairs=len(traced.pairs), reads=traced.rows)
-            cells = [(one.owner, one.viewer, one.count) for one in traced.pairs]
-            verbs.draw(DrawnMatrix(name="leak matrix", row="owner", column="viewer", cells=cells, more=traced.more))
+        elif (ledger := found.ledger) is not None:
+            verbs.note(ledger.summary, "leak matrix", pairs=len(ledger.pairs), reads=ledger.rows)
+            cells = [(one.owner, one.viewer, one.count) for one in ledger.pairs]
+            verbs.draw(DrawnMatrix(name="leak matrix", row="owner", column="viewer", cells=cells, more=ledger.more))
         if rows is not None:
             verbs.note(rows.summary, "finding")
         if rows is None or rows.broken or rows.unknown:

@@ -45,11 +45,11 @@ class Letters:
 
     async def _write(self) -> None:
         verbs, ledger = self._verbs, self._leak.found.ledger
-        if ledger is None:
+        if ledger is None and not verbs.rehearsing:
             verbs.task("Write to the tenants concerned by hand: nobody can say who they are, so it is all of them", Role.COMMS_LEAD)
             return
-        await self._to("owners", ledger.owners)
-        await self._to("viewers", ledger.viewers)
+        await self._to("owners", ledger.owners if ledger else ("everybody whose data it is",))
+        await self._to("viewers", ledger.viewers if ledger else ("everybody who was given it",))
         verbs.task(
             "Collect from each tenant that was shown another's data its word that every copy is deleted; nobody deletes there for them",
             Role.COMMS_LEAD,
