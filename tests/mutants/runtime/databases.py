@@ -6,7 +6,7 @@ DATABASES, JOBS, SETTINGS = "activities/databases/databases.py", "activities/dat
 FINDINGS, FAILOVER = "workflows/playbooks/database_failover/findings.py", "workflows/playbooks/database_failover/failover.py"
 SQL = "activities/databases/postgresql/sql.py"
 TWISTS, FAILS = "tests/playbooks/database_failover/test_twists.py::", "tests/playbooks/database_failover/test_if_it_fails.py::"
-REAL, HAPPY = "tests/activities/databases/test_postgresql.py::", "tests/playbooks/test_database_failover.py::"
+REAL, HAPPY = "tests/activities/databases/test_postgresql.py::", "tests/playbooks/database_failover/test_story.py::"
 LEAKS = FAILS + "test_a_fence_that_cannot_be_verified_promotes_nobody_until_people_have_cut_the_network"
 
 DATABASE = (

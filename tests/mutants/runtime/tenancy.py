@@ -5,7 +5,7 @@ from tests.mutants.mutant import Mutant
 ENDPOINTS, MATRIX, LEDGER = "activities/edge/endpoints.py", "activities/tenancy/matrix.py", "activities/tenancy/ledger.py"
 POSTGRES, SESSIONS, KEYCLOAK = "activities/row_security/postgres.py", "activities/sessions/sessions.py", "activities/sessions/keycloak.py"
 CONTAINMENT, RECOVERY = "workflows/playbooks/tenant_isolation/containment.py", "workflows/playbooks/tenant_isolation/recovery.py"
-CANARIES, PLANTED = "tests/activities/tenancy/test_matrix.py::", "tests/activities/row_security/test_postgresql.py::"
+CANARIES, PLANTED = "tests/activities/tenancy/test_matrix.py::", "tests/activities/row_security/test_postgresql_catalogue.py::"
 SIGNED_OUT = "tests/activities/sessions/test_keycloak.py::"
 CONTRACT = "tests/activities/kit/test_settings.py::test_contract"
 LAYERS, FAILS = "tests/playbooks/tenant_isolation/test_layers.py::", "tests/playbooks/tenant_isolation/test_if_it_fails.py::"
