@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
-from pydantic import Field
-
 from activities.action import Call, Effect, NotYet, Order, Refused, Risk, Role
 from activities.databases import by_hand
 from activities.databases.client import BASE, TOKEN, DatabaseClient
@@ -101,15 +99,14 @@ class CancelQuery(
     undone = "nothing brings a cancelled query back: whoever asked asks again"
 
     node: str
-    query: str = Field(pattern=r"^\d+-\d+$")
+    query: str  # process and begin, as the blockers were listed
 
     def in_sql(self) -> tuple[str, ...]:
         statement = (
             "SELECT pid, backend_start, query_start, left(query, 6) FROM pg_stat_activity WHERE state <> 'idle' ORDER BY query_start"
         )
-        process = self.query.partition("-")[0]
-        cancel = command("psql", ("service=", self.node), "-c", ("SELECT pg_cancel_backend(", process, ")"))
-        return (by_hand.sql(self.node, statement), cancel)
+        said = comment(f"cancel query {self.query} (its process and when it began, in seconds) by SELECT pg_cancel_backend(process)")
+        return (by_hand.sql(self.node, statement), said)
 
 
 class Snapshot(

@@ -10,6 +10,7 @@ import pytest
 
 from practice.http.app import FACES
 from practice.world.stage import Stage, staged
+from tests.practice.database_examples import database_examples
 from tests.practice.examples import Example, agents, knowledge, records, tenants
 from tests.practice.quality_examples import quality_examples
 
@@ -81,6 +82,7 @@ async def examples(stage: Stage) -> dict[str, Example]:
     put_policy = {k: v for k, v in policy.items() if k not in ("etag", "changed_by")} | {"max_attempts": 2}
     return {
         **await records(stage),
+        **await database_examples(stage),
         **await agents(stage),
         **await knowledge(stage),
         **await tenants(stage),
@@ -158,6 +160,12 @@ async def send(stage: Stage, example: Example) -> httpx.Response:
     return await stage.call(example.method, example.path, example.json, Idempotency_Key="key-1", **example.headers)
 
 
+def _told(answer: httpx.Response) -> dict[str, Any]:
+    """The JSON of an answer; Patroni answers some requests in plain words."""
+    told: dict[str, Any] = answer.json() if answer.content and "json" in answer.headers["content-type"] else {}
+    return told
+
+
 async def test_the_table_is_complete(stage: Stage) -> None:
     assert set(await examples(stage)) == set(WRITING)
     listed = (await stage.must("GET", "/practice/routes"))["routes"]
@@ -170,7 +178,7 @@ async def test_a_write_leaves_one_effect(stage: Stage, name: str) -> None:
     before = len(stage.effects())
     answer = await send(stage, example)
     assert answer.is_success
-    assert not answer.content or answer.json().get("ok", True) is True
+    assert _told(answer).get("ok", True) is True
     assert len(stage.effects()) == before + 1
     effect = stage.effects()[-1]
     assert (effect["route"], effect["key"]) == (name, "key-1")
@@ -210,7 +218,7 @@ async def test_nothing_changed_answers_like_success_and_does_nothing(stage: Stag
     assert len(stage.effects()) == before
     honest = await send(stage, example)
     assert lied.status_code == honest.status_code
-    assert (lied.json().keys() if lied.content else None) == (honest.json().keys() if honest.content else None)
+    assert _told(lied).keys() == _told(honest).keys()
     assert len(stage.effects()) == before + 1
 
 

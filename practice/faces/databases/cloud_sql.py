@@ -122,7 +122,7 @@ def promote_replica(call: Call) -> Reply:
     return _operation(call, node, "PROMOTE_REPLICA", False, True)
 
 
-@FACE.writes("instances.failover", "/sqladmin/v1/projects/{project}/instances/{instance}/failover")
+@FACE.reads("instances.failover", "/sqladmin/v1/projects/{project}/instances/{instance}/failover", "POST")
 def failover(call: Call) -> Reply:
     """To the standby of a regional instance: these are zonal, and have none."""
     node, context = _node(call), call.ask(FailoverAsked).failoverContext
