@@ -10,7 +10,7 @@ import pytest
 
 from practice.http.app import FACES
 from practice.world.stage import Stage, staged
-from tests.practice.examples import Example, agents, knowledge, records
+from tests.practice.examples import Example, agents, jobs, knowledge, records
 from tests.practice.quality_examples import quality_examples
 
 WRITING = [route.name for face in FACES if not face.control for route in face.routes if route.writes]
@@ -78,6 +78,7 @@ async def examples(stage: Stage) -> dict[str, Example]:
     return {
         **await records(stage),
         **await agents(stage),
+        **await jobs(stage),
         **await knowledge(stage),
         "llm.routes.weights": Example(
             "PUT", "/llm/v1/routes/chat/weights", weights | {"epoch": 2, "weights": {"aurora": 0.5, "borealis": 0.5}},
