@@ -29,7 +29,8 @@ class Simulation:
         begin(work)
         self._weights = weights(state.tenants)
         self._service = next(iter(state.fleet.services), state.route.alias)
-        self._meters = JobMeters(metrics, self._service, work.queues.values(), self._weights)
+        kept = metrics if state.fleet.services else Metrics()  # nobody's jobs are counted
+        self._meters = JobMeters(kept, self._service, work.queues.values(), self._weights)
         self._waits = dict[str, float]()  # the 95th percentile of what was begun last
         self._recent: dict[str, deque[Counter[str]]] = {name: deque(maxlen=LOOKED_BACK) for name in work.queues}
         self._asked: dict[str, deque[Counter[str]]] = {name: deque(maxlen=LOOKED_BACK) for name in work.queues}
