@@ -28,8 +28,9 @@ class Simulation:
         work = state.part(Work)
         begin(work)
         self._weights = weights(state.tenants)
-        self._service = next(iter(state.fleet.services))
-        self._meters = JobMeters(metrics, self._service, work.queues.values(), self._weights)
+        self._service = next(iter(state.fleet.services), state.route.alias)
+        kept = metrics if state.fleet.services else Metrics()  # nobody's jobs are counted
+        self._meters = JobMeters(kept, self._service, work.queues.values(), self._weights)
         self._waits = dict[str, float]()  # the 95th percentile of what was begun last
         self._recent: dict[str, deque[Counter[str]]] = {name: deque(maxlen=LOOKED_BACK) for name in work.queues}
         self._asked: dict[str, deque[Counter[str]]] = {name: deque(maxlen=LOOKED_BACK) for name in work.queues}
@@ -86,9 +87,9 @@ class Simulation:
 
     def _let_in(self, state: State) -> float:
         """The share of the requests that the gateway in front lets in: who is turned away enqueues nothing."""
-        service = state.fleet.services[self._service]
-        limit = service.gateway.rate_limit_rps
-        return 1.0 if limit is None else min(1.0, limit / service.rps)
+        service = state.fleet.services.get(self._service)
+        limit = None if service is None else service.gateway.rate_limit_rps
+        return 1.0 if service is None or limit is None else min(1.0, limit / service.rps)
 
     def _arrive(self, work: Work, queue: Queue, let_in: float, at: float) -> Counter[str]:
         counts, tenants = Counter[str](), Counter[str]()

@@ -159,3 +159,31 @@ async def tenants(stage: Stage) -> dict[str, Example]:
         "keycloak.users.logout": Example("POST", "/keycloak/admin/realms/canary-eu-1/users/canary-eu-1.user-1/logout"),
         "kubernetes.httproutes.patch": Example("PATCH", route, weight, {"Content_Type": "application/json-patch+json"}),
     }
+
+
+async def jobs(stage: Stage) -> dict[str, Example]:
+    """Writes to queues and workers, and to the bounds of an autoscaler."""
+    tenant = next(iter(stage.world.state.tenants))
+    shares = {"interactive": 0.5, "billing": 0.125, "email": 0.25, "reports": 0.125}
+    wanted: dict[str, tuple[str, dict[str, Any]]] = {
+        "consumers": ("queues/reports/consumers", {"share": 0.5}),
+        "rate": ("queues/reports/rate", {"jobs_per_second": 0.5}),
+        "retries": ("queues/reports/retries", {"max_attempts": 3, "backoff_seconds": 60.0}),
+        "parked": ("queues/reports/parked/whole", {"ids": [], "before": None, "everything": True}),
+        "intake": (f"tenants/{tenant}/intake", {"jobs_per_second": 0.5}),
+        "tenant_jobs": (f"tenants/{tenant}/jobs", {"most": 2}),
+        "allotment": ("allotment", {"shares": shares}),
+        "pool": ("pool", {"workers": 9}),
+    }
+    autoscaler = "/k8s/eu-west/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/orchestrator"
+    merge = {"Content_Type": "application/merge-patch+json"}
+    return {
+        **{
+            f"jobs.{name}.put": Example(
+                "PUT", f"/jobs/v1/{path}", body, {"If_Match": (await stage.must("GET", f"/jobs/v1/{path}"))["etag"]}
+            )
+            for name, (path, body) in wanted.items()
+        },
+        "jobs.restarts.start": Example("POST", "/jobs/v1/workers/worker-1/restarts", {"key": "k"}),
+        "kubernetes.autoscalers.patch": Example("PATCH", autoscaler, {"spec": {"minReplicas": 5}}, merge),
+    }

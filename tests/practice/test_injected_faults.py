@@ -11,7 +11,7 @@ import pytest
 from practice.http.app import FACES
 from practice.world.stage import Stage, staged
 from tests.practice.database_examples import database_examples
-from tests.practice.examples import Example, agents, knowledge, records, tenants
+from tests.practice.examples import Example, agents, jobs, knowledge, records, tenants
 from tests.practice.quality_examples import quality_examples
 
 WRITING = [route.name for face in FACES if not face.control for route in face.routes if route.writes]
@@ -84,6 +84,7 @@ async def examples(stage: Stage) -> dict[str, Example]:
         **await records(stage),
         **await database_examples(stage),
         **await agents(stage),
+        **await jobs(stage),
         **await knowledge(stage),
         **await tenants(stage),
         "llm.routes.weights": Example(
