@@ -8,10 +8,12 @@ import pytest
 
 from practice.knowledge.library import Knowledge
 from practice.tenancy.model import Auth
+from starters.screens.curve import grid
 from tests.playbooks.tenant_isolation.leaking import admitted, crossed, ends, leaking, of
 from tests.stage.outages import makes, passes, story
 from tests.stores.caches import emptied
 from workflows.incident import Phase, State
+from workflows.status import DrawnMatrix
 
 
 async def test_a_sibling_export_that_still_leaks_after_the_denial_is_denied_as_well(tmp_path: Path) -> None:
@@ -105,3 +107,15 @@ async def test_a_report_that_nothing_bears_out_is_asked_about_and_nothing_is_den
         await incident.hears("nobody says which endpoint leaks")
         await passes(stage, 60)
         assert set(admitted(stage).values()) == {1.0}
+
+
+def test_the_leak_matrix_is_drawn_with_what_is_greatest_first_and_says_what_it_leaves_out() -> None:
+    cells = [("amber", "birch", 7), ("amber", "cedar", 1), ("delta", "birch", 2)]
+    matrix = DrawnMatrix(name="leak matrix", row="owner", column="viewer", cells=cells, more=3)
+    assert grid(matrix, 60, 5) == (
+        "         birch    cedar",
+        "amber        7        1",
+        "delta        2        ·",
+        "(3 more pairs)",
+    )
+    assert grid(matrix, 60, 1)[-1] == "(5 more pairs)" and "delta" not in "".join(grid(matrix, 60, 1))

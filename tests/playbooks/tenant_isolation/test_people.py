@@ -19,14 +19,19 @@ async def test_owners_and_viewers_get_letters_that_legal_and_the_commander_agree
     mail: dict[str, Any] = {"smtp_address": f"127.0.0.1:{port}", "smtp_tls": "none", "smtp_from": "incidents@example.com"}
     async with leaking(tmp_path, "missing_where", **mail) as (stage, incident), AsyncExitStack() as stack:
         await stack.enter_async_context(mail_server(stage.world, port))
-        await ends(stage, incident, {"Send the letter": ""}, until=Phase.RECOVERY)
+        await ends(stage, incident, until=Phase.RECOVERY)
+        assert not any("Send the letter" in q.asks for q in (await incident.status()).questions), (
+            "it says that it is repaired: not before that"
+        )
+        await ships(stage)
+        await incident.answer("Which artefact", "decline")
         question = await incident.question("Send the letter isolation-owners")
         assert [role.value for role in question.roles] == ["legal", "incident_commander"] and question.quorum == 2
         await incident.answer("Send the letter isolation-owners", by="lou")
         assert stage.world.state.part(Mailbox).letters == []
         await incident.answer("Send the letter isolation-owners", by="dana")
         await incident.hears("done: mail.send letter/isolation-owners")
-        status = await ends(stage, incident, {"Send the letter": "approve"}, fix={})
+        status = await ends(stage, incident, {"Send the letter": "approve", "send the letter": "approve"})
         letters, seen = stage.world.state.part(Mailbox).letters, of(stage).accesses
         by_side = {
             side: [one for one in letters if part in one["text"]]

@@ -57,9 +57,9 @@ class TenantIsolation(Playbook):
 
             async with self.recovery():
                 await leak.scope()
-                letters.begin()
                 await recovery.hotfix()
                 await recovery.nothing_crosses()
+                letters.begin()
                 await recovery.reopen()
                 await self.lift_measures(
                     asking=Role.SECURITY_LEAD, resting=numbers.reopen_step, asks="Let shared caches and the CDN answer again?"
