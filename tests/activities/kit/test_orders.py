@@ -15,7 +15,15 @@ from tests.stage.drill import skipping
 from worker.converter import data_converter
 from worker.service import runner
 
-OWN_WORDS = {"feeds", "quarantined sessions", "paused runs", "schedules of agents"}  # what going back means is said in words of its own
+OWN_WORDS = {
+    "feeds",
+    "quarantined sessions",
+    "paused runs",
+    "schedules of agents",
+    "fence",
+    "access to databases",
+    "failover manager",
+}  # what going back means is said in words of its own
 
 
 @pytest.mark.parametrize("row", SETTINGS)

@@ -71,14 +71,15 @@ async def test_stale_sources_are_fetched_and_nothing_is_kept_out(tmp_path: Path)
 async def test_another_tenants_answer_calls_isolation_in_and_nobody_is_written_to(tmp_path: Path) -> None:
     """Mis-keyed across tenants: every entry of the domain goes, SEV-1, and the cache comes back only when its keys are right."""
     async with poisoned(tmp_path, "misfiled", domain="contracts") as (stage, incident):
-        status = await ends(incident, until=Phase.RECOVERY)
-        assert status.severity is Severity.SEV1 and "§2.5 tenant isolation" in story(await incident.timeline())
+        by_hand = {"tenancy.map on": "hand_over"}  # nobody has said what of the chat holds tenants' data: people look at it
+        status = await ends(incident, by_hand, until=Phase.RECOVERY)
+        assert status.severity is Severity.SEV1 and "called in: §2.5 Multi-tenant isolation failure" in story(await incident.timeline())
         assert entries(server(), "contracts") == [] and await wrong(stage, "contracts") < 0.05
         while not any("step 1 of" in line and "taken back" in line for line in await incident.timeline()):
-            await ends(incident, {"cag_on on": ""}, rounds=20, lenient=True)
+            await ends(incident, {"cag_on on": "", **by_hand}, rounds=20, lenient=True)
         assert of(stage, "contracts").cag.share == 0, "the keys are wrong still: what came back was taken back"
         (await stage.http.delete("/practice/knowledge-faults")).raise_for_status()
-        ended = await ends(incident)
+        ended = await ends(incident, by_hand)
         assert ended.state is State.RESOLVED and of(stage, "contracts").cag.share == 1.0, story(await incident.timeline())
         assert not incident.done("mail.send") and not any("correction" in q.asks for q in ended.questions)
 

@@ -66,7 +66,7 @@ async def test_without_a_trace_nothing_is_excluded_and_nobody_is_let_go_on_witho
 
 async def test_another_tenant_in_the_arguments_is_isolations_business_too(tmp_path: Path) -> None:
     async with attacked(tmp_path, "foreign") as (_, incident):
-        await incident.hears("§2.5 tenant isolation")
+        await incident.hears("called in: §2.5 Multi-tenant isolation failure")
 
 
 async def test_a_document_that_answers_are_made_from_is_grounding_business_too(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from tests.playbooks.tenant_isolation.leaking import admitted, ends, leaking, qu
 from tests.stage.outages import story
 from workflows.incident import Phase, State
 
-ON_POSTGRES = '[policy.systems]\nrow_security = "postgresql"\n'
+ON_POSTGRES = '[policy.systems]\nrow_security = "postgresql_catalogue"\n'
 HOLES = ("a policy that lets everybody through", "a view with its owner's rights", "the application has BYPASSRLS")
 
 

@@ -22,7 +22,7 @@ class Recovery:
         """What is parked is never put back by automation: who owns it says whether it may be done at all, or once more."""
         verbs = self._verbs
         for imposed in verbs.in_force(PARKED):
-            if imposed.held_by or imposed.assumed:
+            if verbs.kept_by(imposed) or imposed.assumed:
                 continue
             order = cast("Change[ParkingOf, Parked]", imposed.order)
             queue = seen.work.of(order.of.queue)
@@ -55,5 +55,5 @@ class Recovery:
             verbs.task(f"Find the jobs that nobody can account for: {', '.join(census.lost[:5])}", Role.OPS_LEAD)
         if census.expired and "expired" not in self._told:
             verbs.task(f"Tell the owners that {census.expired} jobs expired while they waited", Role.OPS_LEAD)
-        self._told |= {name for name in ("doubled", "lost", "expired") if getattr(census, name)}
+        self._told |= {name for name, found in (("doubled", census.doubled), ("lost", census.lost), ("expired", census.expired)) if found}
         return census
