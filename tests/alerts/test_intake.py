@@ -30,7 +30,7 @@ async def opened(desk: Desk, many: int = 1) -> list[str]:
         running = await desk.running()
         return running if len(running) >= many else []
 
-    found: list[str] = await until(all_of_them, f"{many} incidents", patience=2)
+    found: list[str] = await until(all_of_them, f"{many} incidents", patience=20)
     return found
 
 
