@@ -12,7 +12,7 @@ import math
 import time
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
@@ -27,8 +27,10 @@ SEPARATOR, PRIORITIES = "\x06\x16", (0, 3, 6, 9)
 REPLIES = "reply.celery.pidbox"
 MOVE = "if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 1 then redis.call('LPUSH', KEYS[2], ARGV[1]) return 1 end return 0"
 MOVE_BACK = MOVE.replace("LPUSH", "RPUSH")
+TOLD_TIMES = 4
+BINS = ("poison", "whole", "expired")
 KEPT = "incident.queues"  # what we must remember of a queue: who consumed it, and what is parked of it
-MOST = 10_000
+MOST = 10_000  # of a list that are looked at: the oldest. How many there are is asked apart
 UNABLE = {
     "intake": "Celery takes what it is sent: limit the tenant at the API's gateway",
     "allotment": "Celery's workers are processes with queues of their own: scale each",
@@ -137,18 +139,18 @@ class Celery(QueueControl):
     async def _queue(self, name: str, consumed: Json) -> Json:
         kind, may_wait, owner, twice = self._queues[name]
         waiting = await self._waiting(name)
-        jobs = [_job(one) for one in waiting[:MOST]]
+        jobs = [_job(one) for one in waiting]
         tenants = Counter(one["tenant"] for one in jobs if one["tenant"])
         ages = [one["age_seconds"] for one in jobs if one["age_seconds"] is not None]
         attempts = Counter(one["attempts"] for one in jobs if one["attempts"])
         whole = sum(tenants.values())
         unanswered = set(self._expected) - set(consumed)
         return {
-            "name": name, "kind": kind, "owner": owner, "depth": len(waiting), "depth_usual": None,
+            "name": name, "kind": kind, "owner": owner, "depth": await self._many(*_keys(name)), "depth_usual": None,
             "oldest_age_seconds": max(ages) if ages else None if jobs else 0.0, "objective_seconds": may_wait, "arrivals_per_second": None,
             "arrivals_usual": None, "completions_per_second": None, "retry_share": None, "expired_share": None,
             "attempts": {str(n): many for n, many in attempts.items()}, "in_flight": len(await self._in_flight(name)),
-            "parked": sum([len(await self._listed(_parking(name, bin))) for bin in ("poison", "whole", "expired")]), "idempotent": twice,
+            "parked": await self._many(*(_parking(name, bin) for bin in BINS)), "idempotent": twice,
             "workers": None if unanswered else sum(name in _names(queues) for queues in consumed.values()),
             "tenants": {tenant: many / whole for tenant, many in tenants.items()} if whole else {},
         }  # fmt: skip
@@ -159,22 +161,27 @@ class Celery(QueueControl):
         for name in self._queues:
             waiting += [_job(one)["id"] for one in await self._waiting(name)]
             held += [_job(one)["id"] for one in await self._in_flight(name)]
-            for bin in ("poison", "whole", "expired"):
+            for bin in BINS:
                 parked += [_job(one)["id"] for one in await self._listed(_parking(name, bin))]
         places = Counter([*waiting, *held, *parked])
         doubled = [id for id, times in places.items() if times > 1]
         return {
-            "arrived": None, "completed": None, "waiting": len(waiting), "in_flight": len(held), "parked": len(parked), "expired": None,
+            "arrived": None, "completed": None, "waiting": await self._many(*(key for name in self._queues for key in _keys(name))),
+            "in_flight": len(held), "parked": await self._many(*(_parking(name, bin) for name in self._queues for bin in BINS)), "expired": None,
             "dead_letters": None, "lost": None, "doubled": doubled,
         }  # fmt: skip
 
     async def _waiting(self, queue: str) -> list[Json]:
         """The oldest first. An empty queue does not exist: that is a depth of nothing."""
-        found = [one for priority in PRIORITIES for one in await self._listed(_key(queue, priority))]
+        found = [one for key in _keys(queue) for one in await self._listed(key)]
         return list(reversed(found))
 
     async def _listed(self, key: str) -> list[Json]:
-        return [json.loads(one) for one in await self._broker.command("LRANGE", key, 0, MOST - 1)]
+        """The newest first, and of many the oldest: age beats depth."""
+        return [json.loads(one) for one in await self._broker.command("LRANGE", key, -MOST, -1)]
+
+    async def _many(self, *keys: str) -> int:
+        return sum([int(await self._broker.command("LLEN", key)) for key in keys])
 
     async def _in_flight(self, queue: str) -> list[Json]:
         """What workers hold, and have not acknowledged."""
@@ -205,9 +212,18 @@ class Celery(QueueControl):
         await self._broker.command("SET", f"{KEPT}.consumers.{queue}", json.dumps({"workers": base, "share": share}))
         many = _many(share, base)
         if on := [worker for worker in base[:many] if worker not in now]:
-            await self._told("add_consumer", {"queue": queue}, on)
+            await self._heard("add_consumer", queue, on)
         if off := [worker for worker in base[many:] if worker in now]:
-            await self._told("cancel_consumer", {"queue": queue}, off)
+            await self._heard("cancel_consumer", queue, off)
+
+    async def _heard(self, method: str, queue: str, workers: Sequence[str]) -> None:
+        """Until each has answered: a busy worker lets a command lapse, and one that half of them have heard looks like somebody else's change."""
+        silent = list(workers)
+        for _ in range(TOLD_TIMES):
+            answered = await self._told(method, {"queue": queue}, silent)
+            silent = [one for one in silent if one not in answered]
+            if not silent:
+                return
 
     # ---- parking ----
 
@@ -227,16 +243,19 @@ class Celery(QueueControl):
             return everything or job["id"] in ids or (limit is not None and at is not None and float(at) < limit)
 
         parking = _parking(queue, bin)
-        for message in await self._broker.command("LRANGE", parking, 0, MOST - 1):
-            if not meant(json.loads(message)):
-                await self._broker.command("EVAL", MOVE_BACK, 2, parking, queue, message)
-        for priority in PRIORITIES:
-            key = _key(queue, priority)
-            for message in reversed(await self._broker.command("LRANGE", key, 0, MOST - 1)):
-                if meant(json.loads(message)):
-                    await self._broker.command("EVAL", MOVE, 2, key, parking, message)
+        await self._moved(parking, queue, MOVE_BACK, lambda message: not meant(message), newest_first=True)
+        for key in _keys(queue):
+            await self._moved(key, parking, MOVE, meant)
         note = {"ids": sorted(ids), "before": before, "everything": everything, "by": who, "written": uuid.uuid4().hex}
         await self._broker.command("SET", f"{KEPT}.parked.{queue}.{bin}", json.dumps(note))
+
+    async def _moved(self, key: str, to: str, how: str, meant: Callable[[Json], bool], *, newest_first: bool = False) -> None:
+        """One by one, until no more of it is at that end. What somebody else has taken meanwhile is not moved."""
+        end = (0, MOST - 1) if newest_first else (-MOST, -1)
+        while found := [one for one in await self._broker.command("LRANGE", key, *end) if meant(json.loads(one))]:
+            moved = [await self._broker.command("EVAL", how, 2, key, to, one) for one in (found if newest_first else reversed(found))]
+            if not any(moved):
+                return
 
     # ---- workers ----
 
@@ -346,8 +365,9 @@ def _names(queues: Any) -> set[str]:
     return {str(one.get("name")) for one in queues or ()}
 
 
-def _key(queue: str, priority: int) -> str:
-    return f"{queue}{SEPARATOR}{priority}" if priority else queue
+def _keys(queue: str) -> tuple[str, ...]:
+    """The lists of a queue: one for each priority."""
+    return tuple(f"{queue}{SEPARATOR}{priority}" if priority else queue for priority in PRIORITIES)
 
 
 def _parking(queue: str, bin: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from activities.action import Call, NotYet, Refused
 from activities.caches.valkey import Valkey
+from activities.queues import celery as module
 from activities.queues.celery import Catalogued, Celery
 from activities.queues.holding import Consumers, ConsumersOf, Consuming
 from activities.queues.parking import Parked, ParkingOf, Parkings, park
@@ -19,7 +20,7 @@ from tests.activities.kit.stage import FollowingClock, tried
 from tests.stores.census import WORKERS, answers, told
 from tests.stores.real_celery import RealCelery, real_celery, until
 
-KNOWN = "interactive=critical:60:product:yes, reports=deferrable:14400:analytics:yes, odd=::"
+KNOWN = "interactive=critical:60:product:yes, reports=deferrable:14400:analytics:yes, odd=::, long=deferrable:14400:analytics:yes"
 
 
 def client(on: RealCelery, *expected: str) -> Celery:
@@ -125,6 +126,26 @@ async def test_a_restart_is_known_by_the_process_and_makes_workers_forget_that_t
     assert (await restarts.status(call("r"), None, id)).at.value == "done"  # type: ignore[arg-type]
     assert (await consumers.look_at(call(), of)).value.share == 0.5, "the one that was restarted has forgotten it"
     await celery._told("add_consumer", {"queue": "reports"})
+
+
+async def test_of_a_long_queue_the_oldest_are_looked_at_and_all_are_counted_and_parked(
+    on: RealCelery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Age beats depth: where there are more than we read, the newest say nothing of how long the first waits. Nobody takes jobs of `long`."""
+    monkeypatch.setattr(module, "MOST", 3)
+    celery = client(on, "one@here", "two@here")
+    first = await asyncio.to_thread(on.produce, "long", 1, 5, 0, 900.0)
+    await asyncio.to_thread(on.produce, "long", 7, 6)
+    long = (await Queues(celery).work(WorkOf(), call())).of("long")
+    assert long is not None and long.depth == 8 and long.oldest_age_seconds is not None and long.oldest_age_seconds >= 900
+    assert [one.id for one in (await Queues(celery).jobs(JobsOf(queue="long", limit=1), call())).jobs] == first
+    parkings, of = Parkings(celery), ParkingOf(queue="long", bin="whole", broker="celery")
+    order = Parkings.order(of, Parked(everything=True)).given(await parkings.look_at(call(), of))
+    await tried(Parkings.change, parkings, order, call("all"))
+    assert (on.depth("long"), on.depth("long.parked.whole")) == (0, 8)
+    await tried(Parkings.restore, parkings, order.undo(), call("back"))
+    assert (on.depth("long"), on.depth("long.parked.whole")) == (8, 0)
+    assert [one.id for one in (await Queues(celery).jobs(JobsOf(queue="long", limit=1), call())).jobs] == first, "in their order"
 
 
 async def test_what_celery_cannot_do_is_refused_in_words(on: RealCelery) -> None:
