@@ -7,7 +7,7 @@ from workflows.status import DrawnCurve, DrawnMatrix
 
 BARS = "▁▂▃▄▅▆▇█"
 UNKNOWN = "·"
-WIDEST = 8  # characters of a column of a matrix
+NARROWEST = 8  # characters of a column of a matrix
 
 
 def sparkline(curve: DrawnCurve, width: int) -> str:
@@ -54,11 +54,12 @@ def grid(matrix: DrawnMatrix, width: int, most: int) -> tuple[str, ...]:
     """Rows and columns with the greatest counts first, as many as fit. What is left out is counted under it."""
     rows, columns = (_greatest(matrix, n) for n in (0, 1))
     left = max((len(name) for name in rows[:most]), default=0)
-    across = [name[:WIDEST] for name in columns[: max(0, (width - left - 1) // (WIDEST + 1))]][:most]
-    counts = {(row, column[:WIDEST]): n for row, column, n in matrix.cells}
-    lines = [f"{'':{left}} " + " ".join(f"{name:>{WIDEST}}" for name in across)]
-    lines += [f"{name:{left}} " + " ".join(f"{counts.get((name, column)) or '·':>{WIDEST}}" for column in across) for name in rows[:most]]
-    shown = sum((row, column[:WIDEST]) in counts for row in rows[:most] for column in across)
+    wide = max((NARROWEST, *map(len, columns[:most])))  # whole names: two tenants may begin alike
+    across = columns[: max(1, (width - left - 1) // (wide + 1))][:most]
+    counts = {(row, column): n for row, column, n in matrix.cells}
+    lines = [f"{'':{left}} " + " ".join(f"{name:>{wide}}" for name in across)]
+    lines += [f"{name:{left}} " + " ".join(f"{counts.get((name, column)) or '·':>{wide}}" for column in across) for name in rows[:most]]
+    shown = sum((row, column) in counts for row in rows[:most] for column in across)
     hidden = len(matrix.cells) - shown + matrix.more
     return (*lines, f"({hidden} more pairs)") if hidden > 0 else tuple(lines)
 

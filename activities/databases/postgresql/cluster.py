@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy.exc import DBAPIError
 
@@ -202,16 +203,21 @@ class PostgresCluster:
             server.count(next(iter(row.values())))
 
     def _snapshot(self, at: ClusterAt, node: str, key: str) -> None:
-        """A base backup with its log, in a folder of its own; half of one is thrown away."""
+        """A base backup with its log. Each try writes beside, in a folder of its own: a late one never writes into what another has begun."""
         folder, (host, _, port) = _folder(at, node, key), at.nodes[node].address.partition(":")
-        beside = folder.with_name(f"{folder.name}.part")
-        shutil.rmtree(beside, ignore_errors=True)
+        beside = folder.with_name(f"{folder.name}.{uuid4().hex[:8]}.part")
         program = str(Path(at.programs) / "pg_basebackup") if at.programs else "pg_basebackup"
         words = [program, "-h", host, "-p", port or "5432", "-U", self._user, "-D", str(beside), "-X", "stream", "-c", "fast", "--no-sync"]
         ended = subprocess.run(words, env={"PGPASSWORD": self._password}, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
         if ended.returncode:
+            shutil.rmtree(beside, ignore_errors=True)
             raise Refused(f"the snapshot of {node} has failed: {ended.stderr.strip().splitlines()[-1:]}")
-        beside.rename(folder)
+        try:
+            beside.rename(folder)
+        except OSError:  # another try has kept one meanwhile: that one counts
+            shutil.rmtree(beside, ignore_errors=True)
+            if not (folder / "backup_manifest").exists():
+                raise
 
     async def _ha(self, call: Call, cluster: str) -> Promoter:
         """Without a platform nothing promotes by itself: that is as good as paused."""

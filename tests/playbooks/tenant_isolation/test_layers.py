@@ -119,3 +119,9 @@ def test_the_leak_matrix_is_drawn_with_what_is_greatest_first_and_says_what_it_l
         "(3 more pairs)",
     )
     assert grid(matrix, 60, 1)[-1] == "(5 more pairs)" and "delta" not in "".join(grid(matrix, 60, 1))
+
+
+def test_two_tenants_whose_names_begin_alike_stand_apart_in_the_matrix() -> None:
+    cells = [("amber", "canary-eu-1", 7), ("amber", "canary-eu-2", 1)]
+    drawn = grid(DrawnMatrix(name="leak matrix", row="owner", column="viewer", cells=cells, more=0), 60, 5)
+    assert drawn == ("      canary-eu-1 canary-eu-2", "amber           7           1")
