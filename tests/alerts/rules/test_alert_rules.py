@@ -46,9 +46,17 @@ def test_the_rules_tell_their_stories(stories: Path) -> None:
     promtool("test", "rules", stories)
 
 
-def test_every_alert_says_where_it_belongs_and_none_how_severe_it_is() -> None:
-    rules = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"] if "alert" in rule]
-    assert len(rules) == 7
+# How many alerts each file has: one that is lost is heard by nobody.
+MANY = {
+    "cache_poisoning": 7, "cost_runaway": 9, "database_failover": 9, "llm_provider": 7, "model_drift": 9, "production_outage": 9,
+    "prompt_injection": 5, "queue_backlog": 6, "slo": 1, "tenant_isolation": 4,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", sorted(ALERTS.glob("*.yml")), ids=lambda path: path.stem)
+def test_every_alert_says_where_it_belongs_and_none_how_severe_it_is(path: Path) -> None:
+    rules = [rule for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"] if "alert" in rule]
+    assert len(rules) == MANY[path.stem]
     for rule in rules:
         labels = rule["labels"]
         assert {"playbook", "service", "incident_key", "confidence"} <= set(labels), rule["alert"]

@@ -1,23 +1,14 @@
 """The alert rules of playbook 2.8 on the practice platform: what fires when jobs pile up there."""
 
-from pathlib import Path
-
 import pytest
-import yaml
 
 from practice.jobs import faults
 from practice.jobs.work import Work
 from practice.metrics.alerting import Alerting
 from practice.world.world import World
+from tests.alerts.rules.test_alert_rules import ALERTS
 
-RULES = Path(__file__).parents[3] / "alerts/queue_backlog.yml"
-
-
-def test_every_alert_says_where_it_belongs_and_none_how_severe_it_is() -> None:
-    rules = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"] if "alert" in rule]
-    for rule in rules:
-        assert {"playbook", "service", "incident_key", "confidence"} <= set(rule["labels"]), rule["alert"]
-        assert "severity" not in rule["labels"] and {"for", "keep_firing_for"} <= set(rule)
+RULES = ALERTS / "queue_backlog.yml"
 
 
 def fired(world: World, seconds: float) -> set[str]:

@@ -3,7 +3,6 @@
 import shutil
 
 import pytest
-import yaml
 
 from practice.databases.cluster import Databases, Node
 from practice.databases.simulation import hasty
@@ -32,15 +31,6 @@ def breaks(kind: str, primary: Node, standby: Node) -> None:
             standby.paused = True
         case _:
             primary.disk = 0.97
-
-
-def test_they_say_where_they_belong_and_none_how_severe_it_is() -> None:
-    rules = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"] if "alert" in rule]
-    assert len(rules) == 9
-    for rule in rules:
-        assert {"playbook", "service", "incident_key", "confidence"} <= set(rule["labels"]), rule["alert"]
-        assert "severity" not in rule["labels"] and {"summary", "description"} == set(rule["annotations"])
-        assert {"for", "keep_firing_for"} <= set(rule)
 
 
 @pytest.mark.parametrize("kind", BROKEN)
