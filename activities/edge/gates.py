@@ -45,10 +45,11 @@ class GatewayApi:
         return Reading[Admission](value=value, version=meta["resourceVersion"], changed_by=by)
 
     async def write(self, call: Call, of: EndpointOf, admitted: float, over: Reading[Admission], epoch: int) -> None:
-        """Only if the route is still as it was read: its version is tested by the server."""
+        """Only if the route is still as it was read: its version is tested by the server. The notes that others have left at it stay."""
+        left = (await self.route(call, of.service, of.endpoint))["metadata"].get("annotations") or {}
         places = [f"/spec/rules/0/backendRefs/{n}/weight" for n in range(2)]
         weights = [{"op": "replace", "path": place, "value": n} for place, n in zip(places, weights_of(admitted), strict=True)]
-        noted = {"op": "add", "path": "/metadata/annotations", "value": {MANAGED_BY: call.incident_id}}
+        noted = {"op": "add", "path": "/metadata/annotations", "value": {**left, MANAGED_BY: call.incident_id}}
         patch = [{"op": "test", "path": "/metadata/resourceVersion", "value": over.version}, *weights, noted]
         try:
             await self._http.write(call, "PATCH", _path(of), headers=PATCH, params=MANAGER, json=patch)

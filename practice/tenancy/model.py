@@ -52,6 +52,7 @@ class Endpoint:
     pooled: bool = False
     domain: str = ""
     cdn: bool = False
+    notes: dict[str, str] = field(default_factory=lambda: {"team": "documents"})  # annotations of its HTTPRoute; one is its owner's own
     admission: Admission = field(default_factory=Admission)
     bypass: Bypass = field(default_factory=Bypass)
     generation: Generation = field(default_factory=Generation)

@@ -40,7 +40,7 @@ def _shown(call: Call) -> JSON:
     return {
         "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
         "metadata": {
-            "name": endpoint.name, "namespace": call.path["namespace"], "annotations": {"incident-playbooks/changed-by": held.by} if held.by else {},
+            "name": endpoint.name, "namespace": call.path["namespace"], "annotations": dict(endpoint.notes),
             "resourceVersion": str(zlib.crc32(f"{ours}/{held.writes}".encode())),
         },
         "spec": {"parentRefs": [{"name": "edge"}], "rules": [{"matches": [match], "backendRefs": backends}]},
@@ -70,6 +70,7 @@ def patch(call: Call) -> Reply:
     endpoint, held = _endpoint(call), _held(call)
     endpoint.admission = Admission(weights[0] / sum(weights))
     if after != before:
-        held.writes, held.by = held.writes + 1, (after["metadata"].get("annotations") or {}).get("incident-playbooks/changed-by", "")
+        held.writes += 1
+        endpoint.notes = dict(after["metadata"].get("annotations") or {})
     call.did(f"httproutes/{endpoint.name}", before["spec"]["rules"][0]["backendRefs"], after["spec"]["rules"][0]["backendRefs"])
     return Reply(_shown(call))
