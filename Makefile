@@ -36,7 +36,7 @@ judge: $(VENV)/.dev  ## Let programs that we did not write judge the practice fa
 	@$(BIN)/python -m tests.outside.judges
 
 mutate: $(VENV)/.dev  ## Remove one protection at a time, in a copy, and see that a test fails. ONLY=part of a name LIST=1; not part of CI
-	@$(BIN)/python -m tests.mutants $(if $(LIST),--list) '$(ONLY)'
+	@$(BIN)/python -m tests.mutants $(if $(LIST),--list) "$(ONLY)"
 
 docs: $(VENV)/.dev  ## Regenerate what is generated from the code
 	@$(BIN)/python -m tests.screens.test_cli

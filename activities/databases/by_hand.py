@@ -3,6 +3,9 @@
 `service=main` is a section of the person's own `pg_service.conf`: it has the address, and no password stands in a command.
 """
 
+from collections.abc import Sequence
+
+from activities.databases.seen import Right
 from activities.kit.words.shell import Command, command, comment
 
 CONSOLE = "pgbouncer"
@@ -26,16 +29,41 @@ def fence(node: str) -> tuple[str, ...]:
     )
 
 
-def revoke(cluster: str) -> tuple[str, ...]:
+def revoke(cluster: str, rights: Sequence[Right]) -> tuple[str, ...]:
     """In this order: a session that is open keeps what it has until it is ended."""
-    return (
-        sql(cluster, f"REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON {TABLES} FROM product"),
-        sql(cluster, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'product'"),
-    )
+    roles = tuple(dict.fromkeys(one.role for one in rights))
+    if not roles:
+        note = f"note with \\dp what the roles of the application may do in {cluster}: exactly that is given back"
+        return (comment(note), *sessions(cluster))
+    lines: list[str] = []
+    for role in roles:
+        ending = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = {quoted(role)}"  # noqa: S608 - quoted
+        lines += [sql(cluster, f"REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON {TABLES} FROM {named(role)}"), sql(cluster, ending)]
+    return tuple(lines)
 
 
-def grant(cluster: str) -> tuple[str, ...]:
-    return (sql(cluster, f"GRANT INSERT, UPDATE, DELETE, TRUNCATE ON {TABLES} TO product"),)
+def grant(cluster: str, rights: Sequence[Right]) -> tuple[str, ...]:
+    """What was there, and no more."""
+    if not rights:
+        return (comment(f"give back to the roles of the application what they had in {cluster}, table by table, and no more"),)
+    return tuple(sql(cluster, granted(one, "public")) for one in rights)
+
+
+def granted(right: Right, schema: str) -> str:
+    """The statement that grants it."""
+    column = f" ({named(right.column)})" if right.column else ""
+    tables = ", ".join(f"{named(schema)}.{named(table)}" for table in right.tables)
+    return f"GRANT {right.may}{column} ON {tables} TO {named(right.role)}{' WITH GRANT OPTION' if right.passes_on else ''}"
+
+
+def named(name: str) -> str:
+    """An identifier, as PostgreSQL quotes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quoted(text: str) -> str:
+    """A literal."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def sessions(cluster: str) -> tuple[str, ...]:

@@ -24,15 +24,15 @@ class DatabaseResource(RestResource):
     def target(self) -> str:
         return "databases/" + "/".join(self.parts()[1:])
 
-    def in_sql(self, value: Any = None) -> tuple[str, ...]:
-        """What a person types on the products themselves, to read it (None) or to set it."""
+    def in_sql(self, value: Any = None, prior: Any = None) -> tuple[str, ...]:
+        """What a person types on the products themselves, to read it (None) or to set it. `prior`: as it was read before, if it was."""
         raise NotImplementedError
 
     def read_by_hand(self) -> tuple[str, ...]:
         return super().read_by_hand() if self.store == "plane" else self.in_sql()
 
     def write_by_hand(self, value: Any, prior: Any = None) -> tuple[str, ...]:
-        return super().write_by_hand(value, prior) if self.store == "plane" else self.in_sql(value)
+        return super().write_by_hand(value, prior) if self.store == "plane" else self.in_sql(value, prior)
 
 
 class DatabaseClient(Protocol):

@@ -7,6 +7,16 @@ from enum import StrEnum
 from activities.action import Order, Value
 
 
+class Right(Value):
+    """What a role may do with tables, as it was granted. `column`: with this column alone. `passes_on`: with grant option."""
+
+    role: str
+    may: str  # INSERT, UPDATE, DELETE or TRUNCATE
+    tables: tuple[str, ...]
+    column: str = ""
+    passes_on: bool = False
+
+
 class Says(StrEnum):
     """What a node says that it is."""
 

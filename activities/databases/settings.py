@@ -1,12 +1,12 @@
 """What of a cluster is changed for a while: the fence of a node, who may write, who promotes by itself, and where the pooler sends clients."""
 
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from activities.action import Call, Limits, NotYet, Refused, Risk, Role
 from activities.databases import by_hand
 from activities.databases.client import DatabaseClient, DatabaseResource
 from activities.databases.databases import holds
-from activities.databases.seen import Says
+from activities.databases.seen import Right, Says
 from activities.kit.rest import RestSetting
 from activities.kit.setting import Change, Reading, Restore, SettingValue
 from activities.kit.setting.write import SOON
@@ -21,7 +21,7 @@ class ClusterPart(DatabaseResource):
 class NodeOf(DatabaseResource, path="clusters/{cluster}/nodes/{node}/fence", called="{node} of {cluster}"):
     node: str
 
-    def in_sql(self, value: Any = None) -> tuple[str, ...]:
+    def in_sql(self, value: Any = None, prior: Any = None) -> tuple[str, ...]:
         return by_hand.fence(self.node) if value is not None and value.fenced else by_hand.look_at(self.node)
 
 
@@ -35,10 +35,11 @@ class Fence(SettingValue, says="fenced off: {fenced}", back="let {of} take part 
 
 
 class AccessOf(ClusterPart, path="clusters/{cluster}/access", called="the writers of {cluster}"):
-    def in_sql(self, value: Any = None) -> tuple[str, ...]:
+    def in_sql(self, value: Any = None, prior: Any = None) -> tuple[str, ...]:
         if value is None:
             return by_hand.sessions(self.cluster)
-        return by_hand.grant(self.cluster) if value.writes else by_hand.revoke(self.cluster)
+        known: tuple[Right, ...] = value.rights or (prior.rights if prior is not None else ())
+        return by_hand.grant(self.cluster, known) if value.writes else by_hand.revoke(self.cluster, known)
 
 
 class Access(
@@ -46,9 +47,18 @@ class Access(
     effect="take the right to write in {of.cluster} from the application, and end its sessions",
     back="let the application write in {of.cluster} again",
 ):
-    """Whether the application may write, by its role in the database. Open sessions keep writing after `ALTER … SET`: the right is revoked."""
+    """Whether the application may write, by its role in the database. Open sessions keep writing after `ALTER … SET`: the right is revoked.
+
+    `rights`: what it may, as it was read, so that exactly that is given back. Our own contract keeps them itself.
+    """
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"rights"})
 
     writes: bool
+    rights: tuple[Right, ...] = ()
+
+    def same(self, other: "Access") -> bool:
+        return self.writes == other.writes
 
     def __str__(self) -> str:
         return "may write" if self.writes else "may only read"
@@ -63,7 +73,7 @@ class Access(
 
 
 class HaOf(ClusterPart, path="clusters/{cluster}/ha", called="the failover manager of {cluster}"):
-    def in_sql(self, value: Any = None) -> tuple[str, ...]:
+    def in_sql(self, value: Any = None, prior: Any = None) -> tuple[str, ...]:
         if value is None:
             return by_hand.patroni("list")
         return by_hand.patroni("pause" if value.paused else "resume", "--wait")
@@ -82,7 +92,7 @@ class Ha(SettingValue, back="let {of} promote by itself again"):
 
 
 class EndpointOf(ClusterPart, path="clusters/{cluster}/endpoint", called="the pooler of {cluster}"):
-    def in_sql(self, value: Any = None) -> tuple[str, ...]:
+    def in_sql(self, value: Any = None, prior: Any = None) -> tuple[str, ...]:
         return by_hand.pooled() if value is None else by_hand.repoint(value.writes_to)
 
 
@@ -145,7 +155,12 @@ class Accesses(
     OfCluster[AccessOf, Access], read="databases.access", change="databases.revoke", restore="databases.grant", risk=Risk.C2, asks=BOTH,
     contains=True,
 ):  # fmt: skip
-    """The read-only that really is: the right is revoked, and whoever was connected is disconnected."""
+    """The read-only that really is: the right is revoked, and whoever was connected is disconnected. What it had is given back, and no more."""
+
+    async def write(self, call: Call, of: AccessOf, wanted: Access, over: Any, epoch: int) -> None:
+        rights = {"rights": [one.model_dump() for one in wanted.rights]} if wanted.rights else {}
+        given = {**({"epoch": epoch} if over.epoch is not None else {}), **of.body(wanted), **rights}
+        await self._client.set(call, of, over.version, given)
 
     async def shown(self, call: Call, of: AccessOf, value: Access) -> str:
         """The client has counted what can still write."""

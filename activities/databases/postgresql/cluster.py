@@ -96,8 +96,7 @@ class PostgresCluster:
                 else:
                     await self._platform(of.cluster).set_fence(call, node, etag, body["fenced"])
             case AccessOf():
-                writes = Access(writes=body["writes"]).writes
-                await asyncio.to_thread(self._primary(at).let_write, at.writers, at.schema_name, writes)
+                await asyncio.to_thread(self._let_write, at, Access.model_validate(body))
             case HaOf():
                 await self._platform(of.cluster).pause(call, body["paused"])
             case EndpointOf():
@@ -187,7 +186,17 @@ class PostgresCluster:
         primary = self._primary(at)
         writes = bool(primary.one(sql.MAY_WRITE, roles=list(at.writers), schema=at.schema_name))
         sessions = int(primary.one(sql.SESSIONS, roles=list(at.writers))) if writes else 0
-        return {"writes": writes, "writing_sessions": sessions, "etag": ""}
+        rights = [one.model_dump() for one in primary.rights(at.writers, at.schema_name)]
+        return {"writes": writes, "writing_sessions": sessions, "rights": rights, "etag": ""}
+
+    def _let_write(self, at: ClusterAt, access: Access) -> None:
+        primary = self._primary(at)
+        if not access.writes:
+            primary.revoke(at.writers, at.schema_name)
+        elif access.rights:
+            primary.grant(access.rights, at.schema_name)
+        else:
+            raise Refused(f"nobody has noted which rights {', '.join(at.writers)} had: give them back by hand, and no more")
 
     def _blockers(self, at: ClusterAt, node: Node) -> list[Blocker]:
         if not node.reachable or node.says is not Says.STANDBY:

@@ -1,12 +1,15 @@
 """What is asked of one PostgreSQL server. Every statement is built by SQLAlchemy or stands here whole; names are quoted by the dialect."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
+
+from activities.databases.by_hand import granted, named
+from activities.databases.seen import Right
 
 CONNECT_WITHIN, ANSWER_WITHIN = 2, "3s"  # the driver knows no less than two seconds
 TOO_MANY = "53300"
@@ -55,6 +58,22 @@ MAY_WRITE = sa.text(
     """
 )
 
+# What the roles were granted in the tables, and in single columns; an owner who was granted nothing has it by being the owner.
+RIGHTS = sa.text(
+    """
+    select r.rolname as role, a.privilege_type as may, t.col as column, a.is_grantable as passes_on, array_agg(t.name order by t.name) as tables
+    from (
+      select c.relname as name, '' as col, coalesce(c.relacl, acldefault('r', c.relowner)) as acl
+        from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = :schema and c.relkind in ('r', 'p')
+      union all
+      select c.relname, f.attname, f.attacl from pg_attribute f join pg_class c on c.oid = f.attrelid
+        join pg_namespace n on n.oid = c.relnamespace where n.nspname = :schema and f.attacl is not null
+    ) t cross join lateral aclexplode(t.acl) a join pg_roles r on r.oid = a.grantee
+    where r.rolname = any(:roles) and a.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
+    group by 1, 2, 3, 4 order by 1, 2, 3, 4
+    """
+)
+
 
 class Server:
     """One server, reached by one address. Connections are opened when they are needed, and closed."""
@@ -93,15 +112,24 @@ class Server:
             connection.execute(sa.text("set statement_timeout = '65s'"))
             return bool(connection.execute(PROMOTE).scalar())
 
-    def let_write(self, roles: tuple[str, ...], schema: str, writes: bool) -> None:
-        """Grant or revoke the right to write in every table, in one transaction; who has lost it is disconnected afterwards."""
-        quote = self.engine.dialect.identifier_preparer.quote_identifier
-        names = ", ".join(map(quote, roles))
-        what, to = ("grant", "to") if writes else ("revoke", "from")
+    def rights(self, roles: tuple[str, ...], schema: str) -> tuple[Right, ...]:
+        """What these may write, as it was granted to them."""
+        found = self.rows(RIGHTS, roles=list(roles), schema=schema)
+        return tuple(Right.model_validate(dict(row) | {"tables": tuple(row["tables"])}) for row in found)
+
+    def revoke(self, roles: tuple[str, ...], schema: str) -> None:
+        """The right to write in every table is taken, in one transaction; who has lost it is disconnected afterwards."""
+        self._all([f"revoke insert, update, delete, truncate on all tables in schema {named(schema)} from {', '.join(map(named, roles))}"])
+        self.one(END, roles=list(roles))
+
+    def grant(self, rights: Sequence[Right], schema: str) -> None:
+        """These, and no more, in one transaction."""
+        self._all([granted(one, schema) for one in rights])
+
+    def _all(self, statements: Sequence[str]) -> None:
         with self.engine.connect().execution_options(isolation_level="READ COMMITTED") as connection, connection.begin():
-            connection.execute(sa.text(f"{what} insert, update, delete, truncate on all tables in schema {quote(schema)} {to} {names}"))
-        if not writes:
-            self.one(END, roles=list(roles))
+            for statement in statements:
+                connection.exec_driver_sql(statement.replace("%", "%%"))
 
 
 def state_of(error: DBAPIError) -> str:

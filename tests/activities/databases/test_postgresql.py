@@ -50,17 +50,54 @@ async def test_a_revoked_right_ends_sessions_that_an_altered_default_would_let_w
         cluster.nodes["db-1"].one(f"alter database {PRODUCT} set default_transaction_read_only = on")
         product.execute("insert into written (id) values (1)")  # a session that is open writes on: that is no read-only
         cluster.nodes["db-1"].one(f"alter database {PRODUCT} reset default_transaction_read_only")
-        order = Accesses.order(MAIN, Access(writes=False))
-        effect, _ = await tried(Accesses.change, Accesses(client), order, CALL)
+        accesses = Accesses(client)
+        order = Accesses.order(MAIN, Access(writes=False)).given(await accesses.look_at(CALL, MAIN))
+        effect, _ = await tried(Accesses.change, accesses, order, CALL)
         assert "0 sessions" in effect.proven_by
         with pytest.raises(psycopg.Error):
             product.execute("insert into written (id) values (2)")
     with cluster.nodes["db-1"].connect(user=PRODUCT, database=PRODUCT) as again, pytest.raises(psycopg.errors.InsufficientPrivilege):
         again.execute("insert into written (id) values (3)")
-    back = order.given(Reading[Access](value=Access(writes=True))).undo()
-    await tried(Accesses.restore, Accesses(client), back, CALL)
+    await tried(Accesses.restore, accesses, order.undo(), CALL)
     with cluster.nodes["db-1"].connect(user=PRODUCT, database=PRODUCT) as again:
         again.execute("insert into written (id) values (4)")
+
+
+async def test_exactly_the_rights_that_were_there_are_given_back(real: tuple[Replicated, PostgresCluster]) -> None:
+    """A table that is only added to, one column, a right to pass on, and a name that no statement may stumble over."""
+    cluster, client = real
+    accesses = Accesses(client)
+    with cluster.nodes["db-1"].connect(database=PRODUCT) as owner:
+        for statement in (
+            "set role owner", 'create table "50%:a ""b""" (id int, note text)', f'grant insert on "50%:a ""b""" to {PRODUCT}',
+            f'grant update (note) on "50%:a ""b""" to {PRODUCT}', "create table sealed (id int)", f"grant select on sealed to {PRODUCT}",
+            "create table passed (id int)", f"grant delete on passed to {PRODUCT} with grant option",
+        ):  # fmt: skip
+            owner.execute(statement.encode())
+    before = rights(client)
+    assert {('50%:a "b"', "INSERT", "", False), ('50%:a "b"', "UPDATE", "note", False), ("passed", "DELETE", "", True)} <= set(before)
+    order = Accesses.order(MAIN, Access(writes=False)).given(await accesses.look_at(CALL, MAIN))
+    await tried(Accesses.change, accesses, order, CALL)
+    assert rights(client) == []
+    typed = order.model_copy(update={"of": order.of.model_copy(update={"store": "postgresql"})})
+    assert any("GRANT INSERT ON" in line and "50%" in line for line in typed.undo().by_hand())
+    assert any("REVOKE" in line and PRODUCT in line for line in typed.by_hand())
+    await tried(Accesses.restore, accesses, order.undo(), CALL)
+    assert rights(client) == before, "and no more: what is only added to is not deleted from"
+
+
+async def test_rights_that_nobody_has_noted_are_not_made_up(real: tuple[Replicated, PostgresCluster]) -> None:
+    _, client = real
+    accesses, order = Accesses(client), Accesses.order(MAIN, Access(writes=False))
+    await tried(Accesses.change, accesses, order, CALL)
+    blind = order.given(Reading[Access](value=Access(writes=True))).undo()
+    assert "nobody has noted which rights product had" in await refused(lambda: attempt(Accesses.restore, accesses, blind, CALL))
+
+
+def rights(client: PostgresCluster) -> list[tuple[str, str, str, bool]]:
+    at = client._of("main")
+    found = client._primary(at).rights(at.writers, at.schema_name)
+    return sorted((table, one.may, one.column, one.passes_on) for one in found for table in one.tables)
 
 
 async def test_what_the_nodes_say_and_what_is_met_from_three_networks(real: tuple[Replicated, PostgresCluster]) -> None:

@@ -72,9 +72,16 @@ DATABASE = (
     Mutant(
         "nobody's right to write is revoked, and sessions write on",
         SQL,
-        "        if not writes:\n            self.one(END, roles=list(roles))",
-        "        if writes:\n            self.one(END, roles=list(roles))",
+        "        self.one(END, roles=list(roles))",
+        "",
         (REAL + "test_a_revoked_right_ends_sessions_that_an_altered_default_would_let_write_on",),
+    ),
+    Mutant(
+        "more is given back than was there",
+        SQL,
+        "        self._all([granted(one, schema) for one in rights])",
+        '        self._all([f"grant insert, update, delete, truncate on all tables in schema {named(schema)} to {named(one.role)}" for one in rights])',
+        (REAL + "test_exactly_the_rights_that_were_there_are_given_back",),
     ),
     Mutant(
         "reads are sent to a standby that follows nobody",
