@@ -54,7 +54,7 @@ async def test_a_revoked_right_ends_sessions_that_an_altered_default_would_let_w
         order = Accesses.order(MAIN, Access(writes=False)).given(await accesses.look_at(CALL, MAIN))
         effect, _ = await tried(Accesses.change, accesses, order, CALL)
         assert "0 sessions" in effect.proven_by
-        with pytest.raises(psycopg.Error):
+        with pytest.raises(psycopg.OperationalError, match="terminating connection"):
             product.execute("insert into written (id) values (2)")
     with cluster.nodes["db-1"].connect(user=PRODUCT, database=PRODUCT) as again, pytest.raises(psycopg.errors.InsufficientPrivilege):
         again.execute("insert into written (id) values (3)")

@@ -80,7 +80,7 @@ DATABASE = (
         "more is given back than was there",
         SQL,
         "        self._all([granted(one, schema) for one in rights])",
-        '        self._all([f"grant insert, update, delete, truncate on all tables in schema {named(schema)} to {named(one.role)}" for one in rights])',
+        '        self._all([f"grant insert, update, delete, truncate on all tables in schema public to {named(one.role)}" for one in rights])',
         (REAL + "test_exactly_the_rights_that_were_there_are_given_back",),
     ),
     Mutant(
