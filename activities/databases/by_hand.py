@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from activities.databases.seen import Right
 from activities.kit.words.shell import Command, command, comment
+from activities.kit.words.sql import named, quoted
 
 CONSOLE = "pgbouncer"
 TABLES = "ALL TABLES IN SCHEMA public"
@@ -54,16 +55,6 @@ def granted(right: Right, schema: str) -> str:
     column = f" ({named(right.column)})" if right.column else ""
     tables = ", ".join(f"{named(schema)}.{named(table)}" for table in right.tables)
     return f"GRANT {right.may}{column} ON {tables} TO {named(right.role)}{' WITH GRANT OPTION' if right.passes_on else ''}"
-
-
-def named(name: str) -> str:
-    """An identifier, as PostgreSQL quotes it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def quoted(text: str) -> str:
-    """A literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def sessions(cluster: str) -> tuple[str, ...]:
