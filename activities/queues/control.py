@@ -1,5 +1,6 @@
 """Our own contract of queues and workers (docs/api/jobs.json). Other brokers' clients keep the same contract, as far as they can."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from activities.action import Call, Refused
@@ -45,6 +46,12 @@ class JobsResource(RestResource):
         if self.broker == "queue control":
             return super().write_by_hand(value, prior)
         return by_product(self.broker, self.parts(), self.body(value))
+
+
+def broker_of(systems: Mapping[str, str]) -> Broker:
+    """Which one is chosen by `[policy.systems] queues`."""
+    chosen = systems.get("queues", "")
+    return "celery" if chosen == "celery" else "rabbitmq" if chosen == "rabbitmq" else "queue control"
 
 
 def one_queue(name: str) -> str:

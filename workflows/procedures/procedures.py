@@ -35,10 +35,13 @@ from workflows.people.background import begun, stopped
 from workflows.people.messages import Message
 from workflows.people.questions import PROPOSER
 from workflows.procedures.invalidation import entries_of, invalidate
+from workflows.procedures.parking import count_jobs, park_queue, queue_of
 from workflows.procedures.rollback import Rollback
 from workflows.procedures.seed_words import seed_changes
 
-NAMED = ("set", "roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain", "invalidate", "call-in", "undo")
+NAMED = (
+    "set", "roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain", "invalidate", "park-queue", "call-in", "undo",
+)  # fmt: skip
 
 
 class ByHandOnly(Value):
@@ -50,6 +53,7 @@ class ByHandOnly(Value):
     census: str
     command: str
     better: str  # what to do instead, where that is enough
+    of_jobs: bool = False  # all jobs are counted by us as well, before and after
 
 
 BY_HAND_ONLY = {
@@ -59,9 +63,9 @@ BY_HAND_ONLY = {
         better="delete targeted keys: redis-cli --scan --pattern 'cag:*:model:*' | xargs -r -n 500 redis-cli UNLINK",
     ),
     "purge-queue": ByHandOnly(
-        title="Purge pending tasks", owner=Role.OPS_LEAD, export="celery -A workers inspect reserved --json > before-purge.json",
-        census="celery -A workers inspect stats --json", command="celery -A workers purge",
-        better="pause the consumers and move the tasks to a quarantine queue, then decide",
+        title="Purge pending tasks", owner=Role.OPS_LEAD, export="redis-cli LRANGE QUEUE 0 -1 > before-purge.txt",
+        census="redis-cli LLEN QUEUE", command="celery -A workers purge -Q QUEUE",
+        better="park one queue, which can be undone: incident do INCIDENT park-queue QUEUE", of_jobs=True,
     ),
     "clamp-all": ByHandOnly(
         title="Clamp every tenant's budget to zero", owner=Role.FINANCE, export="policy get 'tenant/*' > before-clamp.json",
@@ -147,6 +151,8 @@ class Procedures:
             raise NotAccepted(f"there is no playbook {named!r}{meant(named, SEED)}: say playbook=NAME, one of {', '.join(SEED)}")
         if asked.procedure == "invalidate":
             entries_of(asked.fields)
+        if asked.procedure == "park-queue":
+            queue_of(asked.fields)
         if asked.procedure == "limit" and (asked.rps is None or asked.rps <= 0):
             raise NotAccepted("say how many requests a second are let in: --rps 10")
         if asked.procedure == "undo":
@@ -160,6 +166,7 @@ class Procedures:
             or (str(entries_of(asked.fields)) if asked.procedure == "invalidate" else "")
             or asked.flag
             or asked.fields.get("step")
+            or asked.fields.get("queue")
             or wanted.service
         )
         why = f": {asked.reason}" if asked.reason else ""
@@ -218,6 +225,8 @@ class Procedures:
                 await self._impose(DRAINED, order, asked)
             case "invalidate":
                 await invalidate(verbs, entries_of(asked.fields), why, asked.by)
+            case "park-queue":
+                await park_queue(verbs, queue_of(asked.fields), why, asked.by)
             case "call-in":
                 await verbs.call_in(asked.fields["playbook"], why)
             case "undo":
@@ -239,6 +248,8 @@ class Procedures:
     async def _attested(self, task: ByHandOnly) -> None:
         """A task for a person, and their word with the numbers; what is missing is asked for again."""
         verbs = self._verbs
+        if task.of_jobs:
+            await count_jobs(verbs, "before")
         given = verbs.task(
             f"{task.title}: automation never does this. Better: {task.better}. Otherwise export, count, do it, count again",
             task.owner,
@@ -258,5 +269,7 @@ class Procedures:
                 verbs.note(f"{task.title}: {counted or 'not done'}", "attested")
                 if counted:
                     verbs.attested(given, counted)
+                if counted and task.of_jobs:
+                    await count_jobs(verbs, "after")
                 return
             verbs.note(f"{task.title}: the answer lacks exported, before or after; asked again")

@@ -8,7 +8,7 @@ from activities.action import Role
 from activities.capacity.autoscaler import AutoscalerOf, Autoscalers
 from activities.capacity.pools import SCALED_POOL, PoolOf, Scaler, Size, WorkerPools
 from activities.edge.gateway import LIMITED, limit
-from activities.queues.control import Broker
+from activities.queues.control import broker_of
 from activities.queues.holding import EASED, PAUSED, JobRetries, RetriesOf, Retrying, pause
 from activities.queues.parking import PARKED, Parked, park
 from activities.queues.queues import JobsOf, Queues, WorkOf
@@ -40,8 +40,7 @@ class Relief:
 
     def __init__(self, verbs: Verbs) -> None:
         self._verbs, self._numbers = verbs, verbs.policy.queue_backlog
-        chosen = verbs.policy.systems.get("queues", "queue control")
-        self.broker: Broker = "celery" if chosen == "celery" else "rabbitmq" if chosen == "rabbitmq" else "queue control"
+        self.broker = broker_of(verbs.policy.systems)
         scaler = verbs.policy.systems.get("worker pools", "")
         self.pool = PoolOf(pool="workers", scaler=SCALERS.get(scaler, "pool control"))
 
