@@ -13,20 +13,34 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from activities.action import Call, NotYet, Refused
 from activities.caches.valkey import Valkey
 from activities.kit.http import Conflict
 from activities.kit.rest import Json
-from activities.queues.control import QueueControl, one_queue
+from activities.queues.control import Broker, QueueControl, cannot, one_queue
 from activities.queues.remote_control import SEPARATOR, RemoteControl
 from activities.values import Value
 
 PRIORITIES = (0, 3, 6, 9)
 MOVE = "if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 1 then redis.call('LPUSH', KEYS[2], ARGV[1]) return 1 end return 0"
 MOVE_BACK = MOVE.replace("LPUSH", "RPUSH")
+# Which boot of a worker answers. In a container every boot has the same process id, and the uptime is told in whole seconds, some of them late:
+# the instant that was noted first stays the name of a boot.
+BOOT = """
+local kept = redis.call('GET', KEYS[1])
+local was = kept and cjson.decode(kept)
+local pid, booted = ARGV[1], tonumber(ARGV[2])
+if was and was.pid == pid and (booted == nil or math.abs(was.booted - booted) < 5) then return was.booted end
+local now = math.max(math.floor(booted or tonumber(ARGV[3])), was and was.booted + 1 or 0)
+redis.call('SET', KEYS[1], cjson.encode({pid = pid, booted = now}))
+return now
+"""
+BINS = ("poison", "whole", "expired")
+KEPT = "incident.queues"  # what we must remember of a queue: who consumed it, and what is parked of it
+MOST = 10_000  # of a list that are looked at: the oldest. How many there are is asked apart
 # Which boot of a worker answers. In a container every boot has the same process id, and the uptime is told in whole seconds, some of them late:
 # the instant that was noted first stays the name of a boot.
 BOOT = """
@@ -82,6 +96,8 @@ class Kept(Value):
 class Celery(QueueControl):
     """One app of Celery on one broker. `expected`: the workers that must answer."""
 
+    broker: ClassVar[Broker] = "celery"
+
     def __init__(self, broker: Valkey, queues: Catalogued, expected: Sequence[str] = (), *, patience: float = 1.5) -> None:
         self._broker, self._queues, self._expected = broker, queues, tuple(expected)
         self.remote = RemoteControl(broker, self._expected, patience)
@@ -109,7 +125,7 @@ class Celery(QueueControl):
             case ["restarts", *rest]:
                 return await self._restart(rest[0]) if rest else {"restarts": await self._restarts(asked["key"])}
             case [*_, what]:
-                raise Refused(UNABLE.get(what, f"Celery has no {what}"))
+                raise Refused(cannot("celery", what) or f"Celery has no {what}")
         raise Refused(f"Celery has nothing at {path}")
 
     async def put(self, call: Call, path: str, etag: str, body: Json) -> None:
@@ -121,7 +137,7 @@ class Celery(QueueControl):
             case ["queues", name, "parked", bin]:
                 await self._park(name, bin, body, call.incident_id)
             case [*_, what]:
-                raise Refused(UNABLE.get(what, f"Celery has no {what}"))
+                raise Refused(cannot("celery", what) or f"Celery has no {what}")
 
     async def restart(self, call: Call, worker: str) -> Json:
         """A warm shutdown of one worker: whoever supervises it starts it anew. Told again under the same key, as long as the same boot answers."""

@@ -8,6 +8,7 @@ import base64
 import contextlib
 import json
 import time
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,6 +41,13 @@ class ModelledCelery:
 
     def address(self) -> str:
         return self.server.address(PRODUCT)
+
+    def waits(self, queue: str, tenant: str, many: int, *, age: float, retries: int = 0) -> None:
+        """Messages as Celery writes them, with our two headers. Nobody works on them."""
+        with self.server.client() as client:
+            for _ in range(many):
+                headers = {"id": str(uuid.uuid4()), "tenant": tenant, "enqueued_at": time.time() - age, "retries": retries}
+                client.lpush(queue, json.dumps({"body": "", "headers": headers, "properties": {}}))
 
     async def hears(self, client: Any, message: dict[str, Any]) -> None:
         """One command, by every worker that it is for. A worker that shuts down answers no more."""

@@ -26,6 +26,7 @@ from activities.kit.words.shell import command
 from activities.organisation.catalogue import Deployed
 from activities.organisation.organisation import meant
 from activities.organisation.policy import Policy
+from activities.queues.control import broker_of
 from activities.write_gate.write_gate import READ_ONLY, read_only
 from workflows.engine.lifecycle.calling import SEED
 from workflows.engine.verbs import Verbs
@@ -100,7 +101,7 @@ class SettingRequest:
         for key in given:
             if key not in known:
                 raise NotAccepted(f"{name} has no field {key}{meant(key, known)}; it has {', '.join(known)}")
-        usual = {"service": service, "store": policy.systems.get(name.partition(".")[0])}
+        usual = {"service": service, "store": policy.systems.get(name.partition(".")[0]), "broker": broker_of(policy.systems)}
         self.of = self._valid(of, {key: value for key, value in {**usual, **given}.items() if key in of.model_fields and value})
         self._given = {key: value for key, value in given.items() if key in own}
         if not self._given:
