@@ -49,7 +49,8 @@ class Containment:
         trying = verbs.branch("canaries", self._leak.reproduce(names))
         await verbs.waited(trying.done, verbs.policy.paced(self._numbers.tried_within), "canaries at the suspect endpoints")
         await self.deny(tuple(self.found.endpoints))
-        if verbs.clock() - verbs.declared_at > verbs.policy.paced(self._numbers.denied_within) and not verbs.rehearsing:
+        late = verbs.clock() - verbs.declared_at > verbs.policy.paced(self._numbers.denied_within)
+        if self.found.mapped and late and not verbs.rehearsing:
             verbs.note("suspect endpoints were denied later than five minutes after the beginning", "late")
 
     async def deny(self, endpoints: tuple[str, ...]) -> None:
@@ -135,6 +136,10 @@ class Containment:
     async def until_stopped(self) -> None:
         """Whatever people are asked meanwhile: what is not shown to have stopped within 15 minutes goes offline, rather down than leaking (M4)."""
         verbs = self._verbs
+        if not self.found.mapped:
+            asks = f"Is everything denied by which data of {verbs.service} crosses tenants, and does nothing cross any more?"
+            await self._leak.stopped_by_hand(asks, (Role.SECURITY_LEAD, Role.OPS_LEAD))
+            return
         stopping = verbs.branch("containment", self._stopped())
         if not await verbs.waited(stopping.done, verbs.policy.paced(self._numbers.offline_after), "nothing to cross any more"):
             await self.offline("it is not shown within the time that is set that nothing crosses any more")
