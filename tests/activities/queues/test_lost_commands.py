@@ -100,7 +100,11 @@ async def test_a_shutdown_that_was_lost_is_sent_again_to_the_same_boot_and_to_no
     class Supervised(RealClock):
         """Whoever supervises it starts it again, under the same process id, while we wait."""
 
+        looks = 0
+
         async def sleep(self, duration: object) -> None:
+            self.looks += 1
+            assert self.looks < 10, "it was told, and nobody has looked whether it was heard"
             if not old.up:
                 old.boots("reports")
 
