@@ -5,14 +5,14 @@ beyond that is refused in words, and becomes a task for a person. A queue that t
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from activities.action import Call, NotYet, Refused
 from activities.kit.http import HttpClient
 from activities.kit.rest import Json
 from activities.kit.words.urls import path as joined
 from activities.queues.celery import Catalogued
-from activities.queues.control import QueueControl
+from activities.queues.control import Broker, QueueControl
 
 BINS = ("poison", "whole", "expired")
 SHOWS = "RabbitMQ shows a message only by delivering it: look with whoever runs the consumers"
@@ -21,6 +21,8 @@ UNABLE = "RabbitMQ's management API does not do this: whoever runs the consumers
 
 class RabbitMQ(QueueControl):
     """One virtual host. Rates are the broker's own."""
+
+    broker: ClassVar[Broker] = "rabbitmq"
 
     def __init__(self, http: HttpClient, vhost: str, queues: Catalogued) -> None:
         super().__init__(http)
