@@ -19,7 +19,7 @@ check: $(VENV)/.dev  ## ruff, mypy --strict, import-linter, house tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache >$(VENV)/lint-imports.log || (cat $(VENV)/lint-imports.log; exit 1)
-	@$(BIN)/python -m pytest -n 0 tests/test_house.py tests/test_house_sizes.py tests/test_house_systems.py
+	@$(BIN)/python -m pytest -n 0 tests/test_house*.py
 
 format: $(VENV)/.dev
 	@$(BIN)/ruff check --fix .

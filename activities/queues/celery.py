@@ -41,27 +41,6 @@ return now
 BINS = ("poison", "whole", "expired")
 KEPT = "incident.queues"  # what we must remember of a queue: who consumed it, and what is parked of it
 MOST = 10_000  # of a list that are looked at: the oldest. How many there are is asked apart
-# Which boot of a worker answers. In a container every boot has the same process id, and the uptime is told in whole seconds, some of them late:
-# the instant that was noted first stays the name of a boot.
-BOOT = """
-local kept = redis.call('GET', KEYS[1])
-local was = kept and cjson.decode(kept)
-local pid, booted = ARGV[1], tonumber(ARGV[2])
-if was and was.pid == pid and (booted == nil or math.abs(was.booted - booted) < 5) then return was.booted end
-local now = math.max(math.floor(booted or tonumber(ARGV[3])), was and was.booted + 1 or 0)
-redis.call('SET', KEYS[1], cjson.encode({pid = pid, booted = now}))
-return now
-"""
-BINS = ("poison", "whole", "expired")
-KEPT = "incident.queues"  # what we must remember of a queue: who consumed it, and what is parked of it
-MOST = 10_000  # of a list that are looked at: the oldest. How many there are is asked apart
-UNABLE = {
-    "intake": "Celery takes what it is sent: limit the tenant at the API's gateway",
-    "allotment": "Celery's workers are processes with queues of their own: scale each",
-    "retries": "Celery keeps retries in the code of each task: deploy it",
-    "jobs": "Celery has no limit of a tenant: limit the tenant at the API's gateway",
-    "rate": "Celery limits the rate of a task on each worker, and of no queue: `celery control rate_limit TASK 1/s`",
-}
 
 
 class Catalogued(dict[str, tuple[str | None, float | None, str, bool | None]]):

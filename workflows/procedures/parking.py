@@ -6,7 +6,6 @@ What waits is moved to a place beside the queue, under its ids, and `incident un
 from collections.abc import Mapping
 
 from activities.action import Grant, Refused, Role
-from activities.kit.words.shell import command
 from activities.queues.control import broker_of, one_queue
 from activities.queues.parking import PARKED, Parked, ParkingOf, Parkings
 from activities.queues.queues import CensusOf, Queues
@@ -49,8 +48,8 @@ async def park_queue(verbs: Verbs, queue: str, why: str, by: str) -> None:
     if not done:
         return
     await count_jobs(verbs, f"after {queue} was parked")
-    step = next(one for one in reversed(verbs.state.steps) if one.target == of.target())  # the one that has just been done
-    verbs.note(f"to put {queue} back: {command('incident', 'undo', verbs.incident_id, str(step.number))}")
+    for imposed in (one for one in verbs.in_force(PARKED) if one.order.target() == order.target()):
+        verbs.note(f"to put {queue} back: {verbs.undo_typed(imposed)}")
 
 
 ALL = Parked(everything=True)
