@@ -151,6 +151,23 @@ async def test_a_failover_is_fenced_promoted_once_and_repointed(real: tuple[Repl
     assert cluster.judged(0.0) == [], "whatever was lost, nobody wrote twice"
 
 
+async def test_a_move_of_clients_that_broke_off_in_the_middle_is_ended_by_the_next_attempt(
+    real: tuple[Replicated, PostgresCluster],
+) -> None:
+    """A worker died after KILL: the pooler sends clients where it shall, and holds every one of them."""
+    cluster, client = real
+    endpoints, wanted = Endpoints(client), Endpoint(writes_to="db-1", reads_from=("db-1",))
+    order = Endpoints.order(EndpointOf(cluster="main"), wanted).given(await endpoints.look_at(CALL, EndpointOf(cluster="main")))
+    with psycopg.connect(host="127.0.0.1", port=cluster.pooler.port, user="pgbouncer", dbname="pgbouncer", autocommit=True) as console:
+        console.execute(f"KILL {PRODUCT}".encode())
+    effect, _ = await tried(Endpoints.change, endpoints, order, CALL)
+    assert not effect.adopted and wanted.same((await endpoints.look_at(CALL, order.of)).value)
+    with psycopg.connect(
+        host="127.0.0.1", port=cluster.pooler.port, user=PRODUCT, password=PASSWORD, dbname=PRODUCT, connect_timeout=3
+    ) as product:
+        assert product.execute("select 1").fetchone() == (1,)
+
+
 async def test_what_it_cannot_be_told_is_said(real: tuple[Replicated, PostgresCluster]) -> None:
     _, client = real
     assert (await client.setting(CALL, HaOf(cluster="main")))["paused"], "nothing promotes by itself"
