@@ -1,6 +1,9 @@
 """What of a cluster is changed for a while: the fence of a node, who may write, who promotes by itself, and where the pooler sends clients."""
 
+import operator
 from typing import Any, ClassVar, TypeVar
+
+from pydantic import Field
 
 from activities.action import Call, Limits, NotYet, Refused, Risk, Role
 from activities.databases import by_hand
@@ -99,14 +102,15 @@ class EndpointOf(ClusterPart, path="clusters/{cluster}/endpoint", called="the po
 class Endpoint(SettingValue):
     """Where the pooler sends clients. Connections to any other node are ended.
 
-    `unfinished`: what a write that broke off, or a person, has left in the middle. It is read, and never written.
+    `unfinished`: what a write that broke off, or a person, has left in the middle. It is read, and never written. Where there is nothing it
+    does not stand in the order either: what was agreed to before the field came is agreed to still.
     """
 
     volatile: ClassVar[frozenset[str]] = frozenset({"unfinished"})
 
     writes_to: str
     reads_from: tuple[str, ...]
-    unfinished: tuple[str, ...] = ()
+    unfinished: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
 
     def __str__(self) -> str:
         return "; ".join((f"writes to {self.writes_to}, reads from {self.reads}", *self.unfinished))
