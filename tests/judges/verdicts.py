@@ -25,7 +25,7 @@ Written by `make judge` (not part of CI): programs that we did not write judge o
 | judge | judged | verdict | when |
 |---|---|---|---|
 """
-ROW = re.compile(r"^\| (?P<judge>[a-z]+) \| (?P<judged>.+) \| (?P<outcome>[^|]+) \| (?P<when>[^|]*) \|$", re.M)
+ROW = re.compile(r"^\| (?!judge )(?P<judge>[a-z]+) \| (?P<judged>.+) \| (?P<outcome>[^|]+) \| (?P<when>[^|]*) \|$", re.M)
 
 
 @dataclass(frozen=True)
