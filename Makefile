@@ -32,8 +32,8 @@ celery: $(VENV)/.dev  ## A virtual environment with Celery (.venv-celery), which
 	@$(PYTHON) -m venv .venv-celery
 	@.venv-celery/bin/python -m pip install -q --require-hashes -r requirements/celery.txt
 
-judge: $(VENV)/.dev  ## Let programs that we did not write judge the practice faces; not part of CI
-	@$(BIN)/python -m tests.outside.judges
+judge: $(VENV)/.dev  ## Let programs that we did not write judge our clients and the practice faces. ONLY="redis patroni"; not part of CI
+	@$(BIN)/python -m tests.judges $(ONLY)
 
 mutate: $(VENV)/.dev  ## Remove one protection at a time, in a copy, and see that a test fails. ONLY=part of a name LIST=1; not part of CI
 	@$(BIN)/python -m tests.mutants $(if $(LIST),--list) "$(ONLY)"
