@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from practice.http.face import Call, Face, FaceRoute, Refusal, Reply
 from practice.world.clock import from_rfc3339
 from practice.world.injected_faults import InjectedFault
-from practice.world.world import World
+from practice.world.world import Kept, World
 
 TRANSPORT = "practice.transport"
 """Where the server puts the connection, so that it can be cut."""
@@ -102,7 +102,7 @@ class Endpoint:
         reply = self.route.handler(call)
         return self.face.refused(500, "injected partial failure") if fault and fault.mode == "partial" else reply
 
-    def _before(self, call: Call) -> tuple[bytes | None, float]:
+    def _before(self, call: Call) -> tuple[Kept | None, float]:
         """The state before this face's last change; a face that changes nothing itself looks at everyone's."""
         own = any(route.writes for route in self.face.routes)
         return self.world.before.get(self.face.name if own else ANY_FACE) or (None, call.now - STALE_SECONDS)

@@ -179,10 +179,15 @@ class State:
     fleet: Fleet = field(default_factory=Fleet)
     clusters: dict[str, Cluster] = field(default_factory=dict)  # region → its Kubernetes cluster
     parts: dict[str, Any] = field(default_factory=dict)  # what faces keep for themselves, by the name of its type
+    asked_for: set[str] = field(default_factory=set, compare=False)  # parts that may have changed since they were last kept
 
     def part(self, kind: type[PartT]) -> PartT:
-        """What a face keeps for itself. It begins empty."""
-        found: PartT = self.parts.setdefault(f"{kind.__module__}.{kind.__qualname__}", kind())
+        """What a face keeps for itself. It begins empty. Ask for it each time: nobody holds a part from one request to the next."""
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        self.asked_for.add(name)
+        if name not in self.parts:
+            self.parts[name] = kind()
+        found: PartT = self.parts[name]
         return found
 
     def deliver(self, person: str, at: str, via: str, text: str, incident_key: str | None, **more: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -31,6 +31,14 @@ HISTORY_SECONDS = 600.0
 """A world is born with a past this long, so that rates and windows have something to say at once."""
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A state as it was, pickled: its parts each by itself."""
+
+    rest: bytes
+    parts: dict[str, bytes]
+
+
 class World:
     """Everything that there is. Faces read and change `state`; only the clock moves the rest."""
 
@@ -51,7 +59,8 @@ class World:
         self.clock = Clock(pace, following, start)
         self.state: State = opening(seed, service)
         self.state.fleet = fleet(seed, services, self.clock.start)
-        self.before: dict[str, tuple[bytes, float]] = {}  # face → the state before its last change, and when that was
+        self._parts: dict[str, bytes] = {}  # of the state, as each was when it was last kept
+        self.before: dict[str, tuple[Kept, float]] = {}  # face → the state before its last change, and when that was
         self.metrics = Metrics()
         self.log = GatewayLog()
         self.effects = EffectLog(state)
@@ -111,13 +120,24 @@ class World:
         """The next number that was never given out; it does not go back when a write is undone."""
         return next(self._numbers)
 
-    def keep(self) -> bytes:
-        """The whole state as it is now."""
-        return pickle.dumps(self.state, pickle.HIGHEST_PROTOCOL)
+    def keep(self) -> Kept:
+        """The whole state as it is now. Before every write: a part that nobody has asked for since the last time is kept already."""
+        state, parts = self.state, self.state.parts
+        for name in state.asked_for:
+            self._parts[name] = pickle.dumps(parts[name], pickle.HIGHEST_PROTOCOL)
+        state.asked_for, state.parts = set(), {}
+        try:
+            return Kept(pickle.dumps(state, pickle.HIGHEST_PROTOCOL), {name: self._parts[name] for name in parts})
+        finally:
+            state.parts = parts
 
     @staticmethod
-    def kept(state: bytes) -> State:
-        return pickle.loads(state)  # type: ignore[no-any-return]  # noqa: S301 - our own bytes, never from outside
+    def kept(kept: Kept) -> State:
+        """The state as it was. Nothing of it is shared with the one that there is."""
+        state: State = pickle.loads(kept.rest)  # noqa: S301 - our own bytes, never from outside
+        state.parts = {name: pickle.loads(part) for name, part in kept.parts.items()}  # noqa: S301 - as above
+        state.asked_for = set(state.parts)
+        return state
 
     def snapshot(self) -> JSON:
         """All that an observer of the drill may want to see, as JSON."""
