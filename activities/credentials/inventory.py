@@ -1,8 +1,8 @@
 """What a credential is, and what can be read with it (A.10 T1). Ids and places, never a value."""
 
 from activities.action import Call, Refused, System, action
-from activities.credentials.orders import Credential, Known, Reach
-from activities.credentials.plane import CredentialOf, CredentialsPlane, ReachOf
+from activities.credentials.orders import Credential, CredentialOf, Known, Reach, ReachOf
+from activities.credentials.plane import CredentialsPlane
 from activities.kit.rest import Json
 from activities.kit.words.urls import path
 

@@ -11,6 +11,8 @@ from activities.kit.create_once import CreateOnce, There
 from activities.secrets.hidden import Hidden
 from activities.secrets.store import SecretStore, holding
 
+NOBODY_SAYS = "somebody: its issuer does not say who"  # among the uses of a key
+
 
 @dataclass(frozen=True)
 class Seen:

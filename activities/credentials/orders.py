@@ -4,12 +4,26 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from activities.action import Limits, Order, Risk, Value
-from activities.credentials.plane import BASE as PLANE
-from activities.credentials.plane import TOKEN as PLANE_TOKEN
+from activities.kit.rest import RestLook
 from activities.kit.words.shell import Command, Var, address, command, comment, curl, gcloud
 from activities.kit.words.urls import path
 
+PLANE, PLANE_TOKEN = Var("CREDENTIALS_URL"), Var("CREDENTIALS_TOKEN")
 OPENAI, OPENAI_TOKEN = Var("OPENAI_ADMIN_URL"), Var("OPENAI_ADMIN_TOKEN")
+
+
+class CredentialsLook(RestLook, target="credential/{credential}"):
+    base, token = PLANE, PLANE_TOKEN
+
+    credential: str
+
+
+class CredentialOf(CredentialsLook, effect="look {credential} up in the inventory", path="inventory/{credential}"):
+    """Where it is, and who uses it."""
+
+
+class ReachOf(CredentialsLook, effect="find everything that whoever holds {credential} can read", path="inventory/{credential}/reach"):
+    """The blast set, with what was derived and what nobody uses."""
 
 
 class Exposure(StrEnum):

@@ -4,12 +4,9 @@ import httpx
 
 from activities.action import Call
 from activities.kit.http import HttpClient, outcome
-from activities.kit.rest import Json, RestClient, RestLook
-from activities.kit.words.shell import Var
+from activities.kit.rest import Json, RestClient
 from activities.kit.words.urls import path
 from activities.secrets.hidden import Hidden
-
-BASE, TOKEN = Var("CREDENTIALS_URL"), Var("CREDENTIALS_TOKEN")
 
 
 class CredentialsPlane(RestClient):
@@ -30,17 +27,3 @@ class CredentialsPlane(RestClient):
     async def forget(self, call: Call, verifier: str) -> httpx.Response:
         """Let a verifier forget what it has learnt."""
         return await self._client.write(call, "POST", path("v1", "verifiers", verifier, "forget"))
-
-
-class CredentialsLook(RestLook, target="credential/{credential}"):
-    base, token = BASE, TOKEN
-
-    credential: str
-
-
-class CredentialOf(CredentialsLook, effect="look {credential} up in the inventory", path="inventory/{credential}"):
-    """Where it is, and who uses it."""
-
-
-class ReachOf(CredentialsLook, effect="find everything that whoever holds {credential} can read", path="inventory/{credential}/reach"):
-    """The blast set, with what was derived and what nobody uses."""

@@ -1,5 +1,6 @@
 """The inventory of credentials, those who check them, and their issuers. Which issuer a key has, the inventory says."""
 
+from activities.credentials.evidence import CredentialEvidence
 from activities.credentials.issuers import Issuer, Issuers, KeyRevocations, Surveys
 from activities.credentials.issuing.github_tokens import GitHubTokens
 from activities.credentials.issuing.google_keys import GoogleKeys
@@ -9,6 +10,7 @@ from activities.credentials.orders import KeyRef
 from activities.credentials.plane import CredentialsPlane
 from activities.credentials.replacements import Replacements
 from activities.credentials.verifiers import NegativeTests
+from activities.evidence.store import EvidenceStore
 from activities.kit.clock import Clock
 from activities.secrets.store import SecretStore
 from activities.systems import Build, ClientInfo, ClientSettings, Look, Opening, Seen, SystemInfo, secret, setting
@@ -107,6 +109,7 @@ SYSTEM = SystemInfo(
     PLANE, OWN, OPENAI, GITHUB, GOOGLE,
     built={
         Surveys: lambda build: Surveys(_issuers(build), build.part(SecretStore)),  # type: ignore[type-abstract]  # the port
+        CredentialEvidence: lambda build: CredentialEvidence(_issuers(build), build.part(EvidenceStore)),
         KeyRevocations: lambda build: KeyRevocations(_issuers(build)),
         NegativeTests: lambda build: NegativeTests(_issuers(build), build.part(CredentialsPlane), build.part(SecretStore)),  # type: ignore[type-abstract]
         Replacements: lambda build: Replacements(_issuers(build), build.part(SecretStore), build.part(Clock)),  # type: ignore[type-abstract]

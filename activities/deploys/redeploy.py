@@ -11,7 +11,7 @@ from activities.kit.operation import At, Operation, Progress
 from activities.organisation.catalogue import Deployed
 
 
-class Redeploys(Operation[PinSecret], name="deploys.pin_secret", risk=Risk.C2, asks=DEPLOYING):
+class Redeploys(Operation[PinSecret], name="deploys.pin_secret", risk=Risk.C2, asks=DEPLOYING, contains=True):
     def __init__(self, deploys: Deploys, clock: Clock) -> None:
         self._deploys, self.clock = deploys, clock
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 from practice.credentials.model import (
     CI,
@@ -40,7 +41,7 @@ def _listed(services: list[str]) -> list[Listed]:
     return [
         Listed("llm-main", OPENAI, "key_1", "proj_main", LLM, "OPENAI_API_KEY", ["model.read", "model.request", "api.admin"],
                ["model.read", "model.request"], services[-1:], owner="ravi"),
-        Listed("signing", OWN, "kid-2", "sign-in", SIGNING, "SIGNING_KEY", ["sign"], ["sign"], services, [GATEWAY], owner="sam"),
+        Listed("signing", OWN, "kid-2", "sign-in", SIGNING, "SIGNING_KEY", ["sign"], ["sign"], services, [GATEWAY], owner="kim"),
         Listed("database", OWN, "db-3", "app", DATA, "DATABASE_URL", ["read", "write", "owner"], ["read", "write"], services,
                owner="max", personal_data=True),
         Listed("deployer", GOOGLE, "gk-1", "deployer@acme.iam.gserviceaccount.com", CLOUD, "DEPLOYER_KEY", ["run.admin"], ["run.developer"],
@@ -60,6 +61,8 @@ def made(fleet: Fleet, now: float) -> Credentials:
         if one.customer:
             continue
         key = Key(one.key, one.issuer, one.subject, value(one.issuer, one.key), now - YEAR, one.id, list(one.scopes))
+        if one.issuer == GOOGLE:  # a whole file
+            key.value = json.dumps({"type": "service_account", "private_key_id": key.id, "private_key": key.value})
         there.keys[key.id] = key
     there.store = {
         "OPENAI_API_KEY": {1: Version(there.keys["key_1"].value, now - YEAR)},

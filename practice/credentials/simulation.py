@@ -17,6 +17,7 @@ class Simulation:
         self._metrics = metrics
         self._strange: dict[str, Series] = {}
         self._logins: dict[str, Series] = {}
+        self._uses: list[Series] = []
 
     def step(self, state: State, at: float) -> None:
         there = credentials(state, at)
@@ -25,16 +26,19 @@ class Simulation:
         for key in there.keys.values():
             for service in users(state.fleet, there, key) if there.lets_in(key) else ():
                 key.uses[service] = at
+        for series in self._uses:
+            series.value += 20
         self._steal(there, at)
         self._sign_in(there)
 
     def _be_born(self, state: State, there: Credentials) -> None:
         """Every counter is there from the beginning: one that is born at 1 is invisible to `increase()`."""
-        service = next(iter(state.fleet.services), "api")
+        service, *others = [*state.fleet.services, state.route.alias]
         self._strange = {
             name: self._metrics.counter("credential_unexpected_use_total", {"service": service, "credential": name})
             for name in there.inventory
         }
+        self._uses = [self._metrics.counter("credential_uses_total", {"service": one}) for one in (service, *others)]
         self._logins = {
             outcome: self._metrics.counter("sign_in_attempts_total", {"service": service, "outcome": outcome})
             for outcome in ("ok", "failed")

@@ -6,7 +6,7 @@ A key is made with a service account, whose name is our label. Its value is show
 from datetime import UTC, datetime
 
 from activities.action import Call
-from activities.credentials.issuers import Made, Seen
+from activities.credentials.issuers import NOBODY_SAYS, Made, Seen
 from activities.credentials.orders import KeyRef, MintReplacement
 from activities.kit.http import NOT_FOUND, UNAUTHORISED, HttpClient, outcome, pages
 from activities.kit.rest import Json
@@ -29,7 +29,7 @@ class OpenAiAdmin:
         for one in await self._keys(call, key):
             if one["id"] == key.key:
                 used = one.get("last_used_at")
-                return Seen(alive=True, uses={"somebody (OpenAI does not say who)": datetime.fromtimestamp(used, UTC)} if used else {})
+                return Seen(alive=True, uses={NOBODY_SAYS: datetime.fromtimestamp(used, UTC)} if used else {})
         return Seen(alive=None)
 
     async def revoke(self, call: Call, key: KeyRef) -> None:

@@ -11,13 +11,15 @@ from practice.http.face import Ask, Call, Reply
 
 
 class Turn(Ask):
-    """What is left out stays as it is. `lies`: keys that are called revoked and let in all the same; `stubborn`: verifiers that do not forget;
-    `unlisted`: credentials whose consumers stand in no inventory; `caches`: verifier → for how many seconds it remembers."""
+    """What is left out stays as it is. `lies`: keys that are called revoked and let in all the same, until they are `honest`; `stubborn`:
+    verifiers that do not forget; `unlisted`: credentials whose consumers stand in no inventory; `caches`: verifier → for how many seconds it
+    remembers."""
 
     thief: str | None = None
     unread: list[str] | None = None
     stuffing: bool | None = None
     lies: list[str] | None = None
+    honest: list[str] | None = None
     stubborn: list[str] | None = None
     unlisted: list[str] | None = None
     caches: dict[str, float] | None = None
@@ -32,6 +34,8 @@ def turn(call: Call) -> Reply:
             setattr(there.dials, name, value)
     for key in wanted.lies or ():
         there.keys[key].lies = True
+    for key in wanted.honest or ():
+        there.keys[key].lies = False
     for verifier in wanted.stubborn or ():
         there.verifiers[verifier].stubborn = True
     for verifier, seconds in (wanted.caches or {}).items():

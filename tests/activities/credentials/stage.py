@@ -15,8 +15,8 @@ from activities.credentials.issuing.github_tokens import GitHubTokens
 from activities.credentials.issuing.google_keys import GoogleKeys
 from activities.credentials.issuing.openai_admin import OpenAiAdmin
 from activities.credentials.issuing.own import OwnIssuer
-from activities.credentials.orders import Credential, Exposure, MintReplacement, RevokeKey, TryKey
-from activities.credentials.plane import CredentialOf, CredentialsPlane
+from activities.credentials.orders import Credential, CredentialOf, Exposure, MintReplacement, RevokeKey, TryKey
+from activities.credentials.plane import CredentialsPlane
 from activities.credentials.replacements import Replacements
 from activities.credentials.verifiers import Forgetting, NegativeTests
 from activities.secrets.google import GoogleSecrets

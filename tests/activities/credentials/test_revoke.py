@@ -7,8 +7,7 @@ import pytest
 from activities.action import NotYet, Refused, Risk, action_of
 from activities.credentials.inventory import Inventory
 from activities.credentials.issuers import KeyRevocations, Surveys
-from activities.credentials.orders import Exposure, ForgetKey, KeyRef, RevokeKey, SurveyOf
-from activities.credentials.plane import CredentialOf, ReachOf
+from activities.credentials.orders import CredentialOf, Exposure, ForgetKey, KeyRef, ReachOf, RevokeKey, SurveyOf
 from activities.credentials.verifiers import Forgetting, NegativeTests
 from activities.organisation.policy import Policy
 from activities.secrets.store import DisableVersion, Disabling, Secrets, VersionsOf, VersionState
