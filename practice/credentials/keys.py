@@ -45,14 +45,27 @@ def taken_by(there: Credentials, verifier: Verifier, key: Key | None, now: float
     return there.lets_in(key) or verifier.known.get(key.id, 0.0) > now
 
 
+def in_use(fleet: Fleet, there: Credentials) -> list[tuple[Key, list[str]]]:
+    """The keys by which services serve now, in any region, and which services these are."""
+    by_pin: dict[str, list[str]] = {}
+    for service in fleet.services.values():
+        serving = {name for region in service.places for name in service.serving(region)}
+        for pin in {pin for name in serving for pin in service.revisions[name].needs()}:
+            by_pin.setdefault(pin, []).append(service.name)
+    found: dict[str, tuple[Key, list[str]]] = {}
+    keys = {key.value: key for key in there.keys.values()}
+    for pin, services in by_pin.items():
+        secret, _, number = pin.partition(":")
+        version = there.store.get(secret, {}).get(int(number))
+        if version is not None and (key := keys.get(version.value)) is not None:
+            known = found.setdefault(key.id, (key, []))[1]
+            known += [name for name in services if name not in known]
+    return list(found.values())
+
+
 def users(fleet: Fleet, there: Credentials, key: Key) -> list[str]:
-    """The services that serve by it now, in any region."""
-    held = {f"{s}:{n}" for s, versions in there.store.items() for n, version in versions.items() if version.value == key.value}
-    return [
-        service.name
-        for service in fleet.services.values()
-        if any(held & service.revisions[name].needs() for region in service.places for name in service.serving(region))
-    ]
+    """The services that serve by a key now."""
+    return next((services for one, services in in_use(fleet, there) if one is key), [])
 
 
 def _checked_by(there: Credentials, verifier: Verifier, key: Key) -> bool:

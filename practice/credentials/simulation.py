@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from practice.credentials.cast import credentials
-from practice.credentials.keys import users
+from practice.credentials.keys import in_use
 from practice.credentials.model import Credentials
 from practice.metrics.metrics import Metrics, Series
 from practice.world.state import State
@@ -23,9 +23,9 @@ class Simulation:
         there = credentials(state, at)
         if not self._logins:
             self._be_born(state, there)
-        for key in there.keys.values():
-            for service in users(state.fleet, there, key) if there.lets_in(key) else ():
-                key.uses[service] = at
+        for key, services in in_use(state.fleet, there):
+            if there.lets_in(key):
+                key.uses.update(dict.fromkeys(services, at))
         for series in self._uses:
             series.value += 20
         self._steal(there, at)

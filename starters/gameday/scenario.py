@@ -142,6 +142,7 @@ SCENARIOS = {
         deeds=(Deed(path="credential-dials", given={"thief": "deployer"}),),
         paces=SLOWLY,
         values={"Which credential": "deployer", "How sure is it": "confirmed"},
+        long_wait_pace=1440.0,  # a whole day is watched: in a minute, which the world can follow
     ),
     "cache_poisoning": Scenario(
         story="A document that the chat answers from was changed past its origin: one of four answers about billing is wrong, and cached. "
