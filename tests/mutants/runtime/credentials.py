@@ -85,9 +85,9 @@ CREDENTIALS = (
     Mutant(
         "traffic that is pinned to the old version counts as served by the new one",
         REDEPLOY,
-        "        if old:\n            raise NotYet",
-        "        if False:\n            raise NotYet",
-        ("tests/activities/deploys/test_redeploy.py::test_a_version_that_is_disabled_stops_no_instance_that_serves",),
+        'if {one.partition(":")[2] for one in found} != {str(order.version)}:',
+        "if revision is None:",
+        ("tests/activities/deploys/test_redeploy.py::test_traffic_that_is_pinned_elsewhere_is_said_and_never_called_done",),
     ),
     Mutant(
         "a rollback brings a disabled version back",
