@@ -29,7 +29,8 @@ class Replacement:
 
 
 class Replacements(
-    CreateOnce[MintReplacement, Replacement], name="credentials.mint", risk=Risk.C1, asks=(Role.SECURITY_LEAD, Role.OPS_LEAD), on_suspicion=True
+    CreateOnce[MintReplacement, Replacement], name="credentials.mint", risk=Risk.C1, asks=(Role.SECURITY_LEAD, Role.OPS_LEAD), on_suspicion=True,
+    contains=True,
 ):  # fmt: skip
     shows_within: ClassVar[timedelta] = timedelta(seconds=3)
 

@@ -20,7 +20,8 @@ class Pinned(Value):
 
 
 class PinSecret(Order, target="service/{service.name}/secrets/{secret}"):
-    """Start a service with another version of a secret, in every region; its image and everything else stay as they are."""
+    """Start a service with another version of a secret, in every region; its image and everything else stay as they are. `version` 0: it is
+    not made yet, which only a plan can say."""
 
     undone = "only while the old key is alive: start it with the version from before"
 
@@ -33,7 +34,8 @@ class PinSecret(Order, target="service/{service.name}/secrets/{secret}"):
         return self.service.workloads()
 
     def effect(self) -> str:
-        return f"start {self.service.name} with version {self.version} of {self.secret} in {listed(self.service.regions)}; nothing else changes"
+        which = f"version {self.version}" if self.version else "the new version"
+        return f"start {self.service.name} with {which} of {self.secret} in {listed(self.service.regions)}; nothing else changes"
 
     def by_hand(self) -> tuple[str, ...]:
         """The seed's own command, with a number instead of `latest`."""
@@ -47,5 +49,5 @@ class PinSecret(Order, target="service/{service.name}/secrets/{secret}"):
                     "name": self.secret.lower().replace("_", "-"), "key": str(self.version)}}}]}]}}  # fmt: skip
             patch = json.dumps({"spec": {"template": template}})
             return shell.kubectl(region, of.namespace, "patch", f"deployment/{of.name}", "-p", patch)
-        update = f"--update-secrets={self.secret}={self.secret}:{self.version}"
+        update = (f"--update-secrets={self.secret}={self.secret}:", str(self.version) if self.version else shell.Var("VERSION"))
         return shell.gcloud("run", "services", "update", of.name, f"--region={region}", update, *project)

@@ -16,6 +16,8 @@ class Redeploys(Operation[PinSecret], name="deploys.pin_secret", risk=Risk.C2, a
         self._deploys, self.clock = deploys, clock
 
     async def precondition(self, call: Call, order: PinSecret) -> None:
+        if not order.version:
+            raise Refused("only a plan leaves the version open")
         without = [region for region in order.service.regions if not (await self._asked(call, order, region))]
         if without:
             raise Refused(f"{order.service.name} does not use {order.secret} in {', '.join(without)}: look how it gets it")

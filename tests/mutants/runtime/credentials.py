@@ -113,8 +113,8 @@ CREDENTIALS = (
     Mutant(
         "the overlap has no end",
         REVOKING,
-        'await verbs.waited(replacing.done, verbs.policy.paced(self._numbers.overlap), f"the overlap',
-        'await verbs.waited(replacing.done, None, f"the overlap',
+        'verbs.policy.paced(self._numbers.overlap), f"{item.id} to be replaced"',
+        'None, f"{item.id} to be replaced"',
         (ORDER + "test_at_the_end_of_the_overlap_it_is_revoked_whatever_stands_still",),
     ),
     Mutant(

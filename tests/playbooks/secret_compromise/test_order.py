@@ -1,5 +1,6 @@
 """§2.10, INV-2: what is surely stolen is revoked first; what is only suspected is replaced first; an overlap is chosen, and ends."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from tests.playbooks.secret_compromise.stolen import ends, living, of, quick, served_by, stolen
@@ -94,3 +95,19 @@ async def test_the_most_dangerous_goes_first_and_there_is_one_replacement_of_eac
         assert of(stage).store["EXPORT_TOKEN"][1].state == "DISABLED" and "credentials.forget" in begun(incident)
         signed_out = [row for row in incident.book() if row.verb == "sessions.revoke" and row.outcome == "done"]
         assert len(signed_out) == 20, "everybody, because whoever can sign can sign in as anybody"
+
+
+async def test_a_stolen_key_waits_for_nothing_that_is_only_suspected(tmp_path: Path) -> None:
+    """Nobody answers about the more dangerous ones that it reaches: it is revoked all the same, and so is what nobody needs."""
+    async with stolen(tmp_path, "ci-token") as (stage, incident):
+        await incident.question("Start api")
+        await incident.hears("done: credentials.revoke credential/ci-token")
+        assert of(stage).keys["21"].revoked is not None and of(stage).keys["kid-2"].revoked is None
+
+
+async def test_in_shadow_mode_nothing_is_revoked_and_nothing_is_claimed(tmp_path: Path) -> None:
+    async with stolen(tmp_path, "database", mode="shadow") as (stage, incident):
+        await incident.hears("not done: shadow mode")
+        await incident.pass_time(timedelta(minutes=40))
+        said = story(await incident.timeline())
+        assert "although it is revoked" not in said and all(one.revoked is None for one in of(stage).keys.values()), said

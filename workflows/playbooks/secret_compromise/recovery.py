@@ -42,7 +42,7 @@ class Recovery:
         """What is not done after all rounds is done by people, who say so; "unused" and "not found" are no answer."""
         verbs = self._verbs
         for item in self.found.open:
-            if not verbs.rehearsing:
+            if not verbs.rehearsing and not verbs.shadow:  # there it was only noted
                 await self._attested(item)
         verbs.note(self.found.ledger, "ledger")
 
@@ -69,7 +69,7 @@ class Recovery:
     async def once_more(self) -> None:
         """At the end each key is looked at again: dead, unused since it was revoked, and one replacement under our label."""
         verbs = self._verbs
-        for item in self.found.items.values():
+        for item in () if verbs.shadow else self.found.items.values():
             if item.vouched or item.revoked_at is None:
                 continue
             seen = await verbs.look(Surveys.survey, SurveyOf(credential=item.credential))

@@ -1,6 +1,6 @@
 """Revoked first, or replaced first (INV-2); and believed only when it is refused wherever it was let in (A.10 M2, M5)."""
 
-import asyncio
+from collections.abc import Sequence
 
 from activities.action import Grant, Risk, Role
 from activities.credentials.issuers import KeyRevocations
@@ -24,17 +24,40 @@ class Revoking:
     def __init__(self, verbs: Verbs, exposures: Exposures, replacing: Replacing) -> None:
         self._verbs, self._replacing, self._numbers = verbs, replacing, verbs.policy.secret_compromise
         self.found = exposures.found
+        self._ended: set[str] = set()  # what nobody works on any more in this round
 
     async def work_off(self) -> None:
-        """The most dangerous first, so many side by side as their issuers stand. What was done in an earlier round is not done again."""
-        verbs, size = self._verbs, self._numbers.batch
-        for tier in self.found.in_order:
-            for start in range(0, len(tier), size):
-                await verbs.together(*(self._one(item) for item in tier[start : start + size]))
+        """What is surely stolen at once, all of it; beside that the rest by danger. What was done in an earlier round is not done again."""
+        verbs = self._verbs
+        self._ended.clear()
+        sure = [item for tier in self.found.in_order for item in tier if item.exposure.revoke_first]
+        rest = [tuple(item for item in tier if item not in sure) for tier in self.found.in_order]
+        await verbs.together(*(self._one(item) for item in sure), self._by_danger([tier for tier in rest if tier]))
         verbs.note(self.found.ledger, "ledger")
+
+    async def _by_danger(self, tiers: Sequence[tuple[Item, ...]]) -> None:
+        """The most dangerous first, so many side by side as their issuers stand. What waits for people holds the others up for an hour at most."""
+        if not tiers:
+            return
+        verbs, size, (first, *later) = self._verbs, self._numbers.batch, tiers
+        now, then = first[:size], first[size:]
+        tiers = [then, *later] if then else later
+
+        async def others() -> None:
+            what = f"{listed(tuple(item.id for item in now))} to be replaced"
+            await verbs.waited(lambda: all(item.id in self._ended for item in now), verbs.policy.paced(self._numbers.overlap), what)
+            await self._by_danger(tiers)
+
+        await verbs.together(*(self._one(item) for item in now), others())
 
     async def _one(self, item: Item) -> None:
         """One credential, as far as it comes in this round."""
+        try:
+            await self._worked_off(item)
+        finally:
+            self._ended.add(item.id)
+
+    async def _worked_off(self, item: Item) -> None:
         one = item.credential
         if one.customer:
             return  # its owner rotates it: a letter tells them what to do
@@ -78,29 +101,28 @@ class Revoking:
 
     async def _in_overlap(self, item: Item, order: RevokeKey, grant: Grant) -> None:
         """Replaced while it lives; at the end of the hour it is revoked, whatever is not done by then, under the same yes."""
-        verbs = self._verbs
-        verbs.note(f"{item.id} stays alive for an overlap, by {' and '.join(grant.by)}", "overlap")
-        replacing = verbs.branch(f"replacing {item.id}", self._replacing.replace(item))
-        ended = await verbs.waited(replacing.done, verbs.policy.paced(self._numbers.overlap), f"the overlap of {item.id} to end")
-        if not ended:
-            verbs.note(f"the overlap of {item.id} is over: it is revoked, and {listed(item.services)} may stand still", "late")
-        await self._revoke(item, order, grant)
-        await self._caught_up(replacing)
+        self._verbs.note(f"{item.id} stays alive for an overlap, by {' and '.join(grant.by)}", "overlap")
+        over = f"the overlap of {item.id} is over: it is revoked, and {listed(item.services)} may stand still"
+        await self._replaced_and_revoked(item, over, order, grant)
 
     async def _replace_first(self, item: Item) -> None:
         """Everybody has another one, then it is revoked. What is suspected waits for an hour at most; after that people are asked (M2l)."""
-        verbs = self._verbs
-        replacing = verbs.branch(f"replacing {item.id}", self._replacing.replace(item))
-        if not await verbs.waited(replacing.done, verbs.policy.paced(self._numbers.overlap), f"{item.id} to be replaced"):
-            why = f"{item.id} is suspected, and not replaced within the hour: revoking it is asked for now"
-            verbs.note(why, "late")
-            verbs.page(BOTH, why)
-        await self._revoke(item)
-        await self._caught_up(replacing)
+        await self._replaced_and_revoked(item, f"{item.id} is suspected, and not replaced within the hour: revoking it is asked for now")
 
-    async def _caught_up(self, replacing: asyncio.Task[None]) -> None:
-        await self._verbs.waited(replacing.done, None, "the replacement")
-        replacing.result()  # what broke it is not lost
+    async def _replaced_and_revoked(self, item: Item, late: str, order: RevokeKey | None = None, grant: Grant | None = None) -> None:
+        verbs, ended = self._verbs, list[bool]()
+
+        async def replace() -> None:
+            await self._replacing.replace(item)
+            ended.append(True)
+
+        async def revoke() -> None:
+            if not await verbs.waited(lambda: bool(ended), verbs.policy.paced(self._numbers.overlap), f"{item.id} to be replaced"):
+                verbs.note(late, "late")
+                verbs.page(BOTH, late)
+            await self._revoke(item, order, grant)
+
+        await verbs.together(replace(), revoke())
 
     async def _revoke(self, item: Item, order: RevokeKey | None = None, under: Grant | None = None) -> None:
         """`order`, `under`: what was agreed to beforehand. Where it is an outage, silence revokes only by what two people have signed."""
@@ -128,7 +150,7 @@ class Revoking:
     async def _shown_to_be_dead(self, item: Item) -> None:
         """At its issuer and wherever else it is checked; who remembers it is made to forget; who does not is for people."""
         verbs, numbers = self._verbs, self._numbers
-        if item.revoked_at is None:
+        if item.revoked_at is None or verbs.shadow:
             return
         until = verbs.clock() + verbs.policy.paced(numbers.forget_patience)
         while not item.dead:
