@@ -75,6 +75,7 @@ class Curve(StrEnum):
     BACKLOG = "backlog"
     REPLICATION = "replication"
     ISOLATION = "isolation"
+    UNEXPECTED_USE = "unexpected_use"
 
 
 class Role(StrEnum):

@@ -17,6 +17,7 @@ from practice.knowledge.library import Knowledge
 from practice.services.fleet_cast import SERVICES
 from practice.stores import valkey
 from practice.stores.mail import mail_server
+from practice.stores.secret_manager import secret_manager
 from practice.world.world import World
 
 
@@ -31,6 +32,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--services", default=",".join(SERVICES), help="names of the services with revisions and regions, by commas")
     parser.add_argument("--rules", type=Path, action="append", default=[], help="Prometheus rule file; may be repeated")
     parser.add_argument("--smtp-port", type=int, default=0, help="loopback port of the mail server; 0 takes a free one")
+    parser.add_argument("--secrets-port", type=int, default=0, help="loopback port of the secret store (gRPC); 0 takes a free one")
     parser.add_argument("--cache-port", type=int, help="loopback port of a real Valkey that answers are cached in; 0 takes a free one")
     parser.add_argument("--receiver", help="URL that alerts are posted to, as an Alertmanager does")
     parser.add_argument("--receiver-token", default="practice-token", help="bearer token for the receiver")
@@ -47,11 +49,12 @@ async def _run(arguments: argparse.Namespace) -> None:
     async with (
         serve(world, arguments.rules, arguments.receiver, arguments.receiver_token, arguments.port) as url,
         mail_server(world, arguments.smtp_port) as smtp,
+        secret_manager(world, arguments.secrets_port) as secrets,
     ):
         with kept as cache:
             world.state.part(Knowledge).cache = cache.address(valkey.PRODUCT) if cache else ""
             said = {"cache": cache.address()} if cache else {}
-            print(json.dumps({"url": url, "smtp": smtp, **said, "pid": os.getpid()}), flush=True)
+            print(json.dumps({"url": url, "smtp": smtp, "secrets": secrets, **said, "pid": os.getpid()}), flush=True)
             await stop.wait()
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import httpx
 
 from activities.action import Call, NotYet, Refused
-from activities.deploys.orders import LATEST, Revision, Rollout, Serving, Split, ToRevision, digest_of, merged, percents
+from activities.deploys.orders import LATEST, Revision, Rollout, Serving, Split, ToRevision, alike, digest_of, merged, percents
+from activities.deploys.pins import Pinned
 from activities.kit.http import HttpClient, outcome, pages
 from activities.kit.words import urls
 from activities.kit.words.redact import redact
@@ -67,6 +68,19 @@ class CloudRun:
         tagged = [t for t in (await self._get(call, path)).get("traffic", []) if t.get("tag")]
         body = {"etag": order.versions[region], "traffic": [*_targets(order.split[region]), *(_without_traffic(t) for t in tagged)]}
         said: Json = (await self._client.write(call, "PATCH", path, params={"updateMask": "traffic"}, json=body)).json()
+        await self._finished(call, said)
+
+    async def pinned(self, call: Call, service: Deployed, region: str) -> Pinned:
+        """Which versions of secrets its template asks for."""
+        said = await self._get(call, _path(service, region))
+        return Pinned(secrets=tuple(dict.fromkeys(_secrets(said["template"]))), version=said["etag"])
+
+    async def pin(self, call: Call, service: Deployed, region: str, secret: str, version: int, over: str) -> None:
+        """Ask for a revision with this version of a secret, under the etag `over`; nothing else of the template changes."""
+        path = _path(service, region)
+        template = {name: value for name, value in (await self._get(call, path))["template"].items() if name != "revision"}
+        body = {"etag": over, "template": _with_secret(template, secret, str(version))}
+        said: Json = (await self._client.write(call, "PATCH", path, params={"updateMask": "template"}, json=body)).json()
         await self._finished(call, said)
 
     async def _finished(self, call: Call, operation: Json) -> None:
@@ -154,6 +168,21 @@ def _secrets(said: Json) -> Iterator[str]:
             yield f"{_last(key['secret'])}:{key.get('version') or 'latest'}"
     for secret in (volume["secret"] for volume in said.get("volumes", []) if "secret" in volume):
         yield from (f"{_last(secret['secret'])}:{item.get('version') or 'latest'}" for item in secret.get("items") or [{}])
+
+
+def _with_secret(thing: Any, secret: str, version: str) -> Any:
+    """The same with this version, in variables and in volumes."""
+    if isinstance(thing, list):
+        return [_with_secret(one, secret, version) for one in thing]
+    if not isinstance(thing, dict):
+        return thing
+    made = {key: _with_secret(inner, secret, version) for key, inner in thing.items()}
+    if alike(_last(str(thing.get("secret", "")))) == alike(secret) and not isinstance(thing.get("secret"), dict):
+        if "items" in thing:
+            made["items"] = [{**item, "version": version} for item in thing["items"]]
+        else:
+            made["version"] = version
+    return made
 
 
 def _revision(said: Json, container: str) -> Revision:

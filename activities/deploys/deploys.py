@@ -7,20 +7,22 @@ split for every region, so that doing it twice is doing it once.
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from temporalio import activity
 
 from activities.action import Call, Effect, Limits, NotYet, Patience, Refused, Risk, Role, System, action
 from activities.deploys.orders import RevisionsOf, Rollout, Sampled, ServedBy, Serving, ToRevision, everywhere, in_words, listed, whole
+from activities.deploys.pins import Pinned
 from activities.edge.probe import EdgeProbe
 from activities.kit.holding import Thing, claimed
 from activities.kit.http import Conflict
 from activities.kit.words import promql
 from activities.metrics.prometheus import Prometheus
 from activities.organisation.catalogue import Deployed
+from activities.secrets.store import SecretStore, VersionState
 
 DEPLOYING = (Role.INCIDENT_COMMANDER, Role.DEPUTY)
 ROUNDS = 3  # read, decide, write: as often before somebody else is plainly at work on the same thing
@@ -52,6 +54,12 @@ class Platform(Protocol):
         Returning is no proof: the caller reads back.
         """
 
+    async def pinned(self, call: Call, service: Deployed, region: str) -> Pinned:
+        """Which versions of secrets it asks for there."""
+
+    async def pin(self, call: Call, service: Deployed, region: str, secret: str, version: int, over: str) -> None:
+        """Ask for this version of a secret, and change nothing else, if the region is still at `over`. Raises `Conflict` when it is not."""
+
 
 class NotKnown(Exception):
     """In some region we do not know what became of the shift; the next try looks there first."""
@@ -64,8 +72,17 @@ def _risk_of_shift(order: ToRevision, _limits: Limits) -> Risk:
 class Deploys(System):
     """The run platforms, proven by the data plane and by the metrics store."""
 
-    def __init__(self, platforms: Mapping[str, Platform], edge: EdgeProbe, prometheus: Prometheus, *, patience: float = 3.0) -> None:
-        """`patience` is for how many seconds of a try we watch a platform bring a shift about."""
+    def __init__(
+        self,
+        platforms: Mapping[str, Platform],
+        edge: EdgeProbe,
+        prometheus: Prometheus,
+        *,
+        patience: float = 3.0,
+        store: SecretStore | None = None,
+    ) -> None:
+        """`patience` is for how many seconds of a try we watch a platform bring a shift about. `store`: what is disabled; None: not asked."""
+        self._store = store
         self._platforms = platforms
         self._patience = patience
         self._edge = edge
@@ -73,19 +90,23 @@ class Deploys(System):
 
     async def revisions(self, service: Deployed, call: Call) -> Rollout:
         """The revisions as the platform has them, without green minutes."""
-        return await self._platform(service).survey(call, service)
+        return await self.platform(service).survey(call, service)
 
     @action("deploys.survey")
     async def survey(self, order: RevisionsOf, call: Call) -> Rollout:
         """Every revision with how long it has served well, what serves where, and whether we may change that (A.1 T2, M3)."""
-        platform, service = self._platform(order.service), order.service
+        platform, service = self.platform(order.service), order.service
         rollout, green, may = await asyncio.gather(
             platform.survey(call, service), self._green_minutes(call, service.name),
             _each(service.regions, lambda region: platform.may_change(call, service, region)),
         )  # fmt: skip
-        named = tuple(one.model_copy(update={"green_minutes": green.get(one.id)}) for one in rollout.revisions)
+        disabled, unread = await self._disabled(call, {secret for one in rollout.revisions for secret in one.secrets})
+        named = tuple(
+            one.model_copy(update={"green_minutes": green.get(one.id), "disabled": tuple(sorted(disabled.intersection(one.secrets)))})
+            for one in rollout.revisions
+        )
         told = {region: allowed for region, allowed in may.items() if isinstance(allowed, bool)}
-        return rollout.model_copy(update={"revisions": named, "may_change": told})
+        return rollout.model_copy(update={"revisions": named, "may_change": told, "unread_secrets": unread})
 
     @action("deploys.shift", risk=_risk_of_shift, asks=DEPLOYING, patience=Patience.ROLLOUT)
     async def shift(self, order: ToRevision, call: Call) -> Effect:
@@ -100,7 +121,7 @@ class Deploys(System):
             return order.left_to(still_needed) if still_needed else await self._bring_about(order, call)
 
     async def _bring_about(self, order: ToRevision, call: Call) -> Effect:
-        platform = self._platform(order.service)
+        platform = self.platform(order.service)
         found = await _each(order.split, lambda region: _serving(platform, call, order.service, region))
         _refuse_if_theirs(order, call.key, {r: now for r, now in found.items() if isinstance(now, Serving)})
 
@@ -149,7 +170,19 @@ class Deploys(System):
             answered={r: len(revisions) for r, revisions in said.items()},
         )
 
-    def _platform(self, service: Deployed) -> Platform:
+    async def _disabled(self, call: Call, pinned: Collection[str]) -> tuple[set[str], tuple[str, ...]]:
+        """Which of these versions the store gives to nobody, and of which secrets it does not say: a revoked one must not come back (G24)."""
+        found, unread = set[str](), []
+        for name in sorted({one.partition(":")[0] for one in pinned if one.partition(":")[2].isdigit()}) if self._store else ():
+            try:
+                versions = await cast(SecretStore, self._store).versions(call, name)
+            except Exception:  # whatever it is: the revisions are told all the same, and this is not known
+                unread.append(name)
+                continue
+            found |= {f"{name}:{one.number}" for one in versions if one.state is not VersionState.ENABLED}
+        return found.intersection(pinned), tuple(unread)
+
+    def platform(self, service: Deployed) -> Platform:
         if service.platform not in self._platforms:
             raise Refused(f"{service.name} runs on {service.platform}, for which this worker has no adapter")
         return self._platforms[service.platform]

@@ -17,7 +17,8 @@ from typing import Any
 
 from activities.action import Call, NotYet, Refused, Value
 from activities.deploys.orders import Altered, Revision, Rollout, Serving, Split, ToRevision, merged, percents
-from activities.deploys.pod_template import app_digest, asked_template, changes, digests, notes_of, secrets
+from activities.deploys.pins import Pinned
+from activities.deploys.pod_template import app_digest, asked_template, changes, digests, notes_of, secrets, with_secret
 from activities.kit.http import Conflict, HttpClient, Unprocessable, outcome, pages
 from activities.organisation.catalogue import Deployed
 
@@ -114,6 +115,19 @@ class Kubernetes:
         """Want so many pods, if the Deployment is still at `version`. Raises `Conflict` when it is not."""
         wanted = {"op": "replace", "path": "/spec/replicas", "value": replicas}
         await self._patch(call, service, region, version, [wanted], "/scale")
+
+    async def pinned(self, call: Call, service: Deployed, region: str) -> Pinned:
+        """Which versions of secrets the Deployment asks for; a rollout that is under way counts."""
+        said = await self._deployment(call, service, region)
+        return Pinned(secrets=secrets(said["spec"]["template"]), version=said["metadata"]["resourceVersion"])
+
+    async def pin(self, call: Call, service: Deployed, region: str, secret: str, version: int, over: str) -> None:
+        """Ask for this version of a secret, if the Deployment is still at the version `over`: its pods are made anew, a few at a time."""
+        said = await self._deployment(call, service, region)
+        template = {"op": "replace", "path": "/spec/template", "value": with_secret(said["spec"]["template"], secret, version)}
+        cause = f"{call.incident_id}: version {version} of {secret} [{call.key}]"
+        notes = {**(said["metadata"].get("annotations") or {}), CHANGE_CAUSE: cause}
+        await self._patch(call, service, region, over, [template, {"op": "add", "path": "/metadata/annotations", "value": notes}])
 
     async def _patch(self, call: Call, service: Deployed, region: str, version: str, changes: list[Json], of: str = "") -> None:
         patch = [{"op": "test", "path": "/metadata/resourceVersion", "value": version}, *changes]

@@ -48,6 +48,7 @@ class Revision(Value):
     images: tuple[str, ...] = ()  # digests of all its containers; an empty one is not known
     green_minutes: float | None = None  # how long it has served with errors inside the SLO
     secrets: tuple[str, ...] = ()  # NAME:version, of all its containers and volumes; `NAME:` where nobody can say which version
+    disabled: tuple[str, ...] = ()  # those of them that the secret store gives to nobody any more
     schema_min: int | None = None
     schema_max: int | None = None
     image_present: bool | None = None
@@ -97,6 +98,7 @@ class Rollout(Value):
     regions: dict[str, Serving]
     revisions: tuple[Revision, ...]  # newest first
     may_change: dict[str, bool] = {}  # region → whether we may; without one that could not be asked
+    unread_secrets: tuple[str, ...] = ()  # of which the secret store did not say what is disabled
 
     def where_it_serves(self) -> "Rollout":
         """The same, without the regions in which nothing serves (it is scaled to zero there)."""
@@ -237,6 +239,7 @@ def _worst(found: list[Revision], regions: int) -> Revision:
             "image_present": False if False in images else None if None in images else True,
             "images": tuple(sorted({image for each in found for image in each.images})),
             "secrets": tuple(sorted({secret for each in found for secret in each.secrets})),
+            "disabled": tuple(sorted({secret for each in found for secret in each.disabled})),
         }
     )
 

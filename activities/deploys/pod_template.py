@@ -46,6 +46,24 @@ def secrets(template: Json) -> tuple[str, ...]:
     return (*(f"{name}:{version}" for name, version in pinned.items()), *others)
 
 
+def with_secret(template: Json, secret: str, version: int) -> Json:
+    """The same template with this version of a secret, wherever it is referred to by version."""
+    notes = {**notes_of(template), f"{SECRET}{secret}": str(version)}
+    metadata = {**template.get("metadata", {}), "annotations": notes}
+    return {**template, "metadata": metadata, "spec": _pinned(template["spec"], secret, str(version))}
+
+
+def _pinned(thing: Any, secret: str, version: str) -> Any:
+    if isinstance(thing, list):
+        return [_pinned(one, secret, version) for one in thing]
+    if not isinstance(thing, dict):
+        return thing
+    made = {key: _pinned(inner, secret, version) for key, inner in thing.items()}
+    if (key := thing.get("secretKeyRef")) and alike(key.get("name", "")) == alike(secret):
+        made["secretKeyRef"] = {**key, "key": version}
+    return made
+
+
 def changes(was: Json, now: Json) -> str:
     """What was made of a template, in words."""
     before, after = _parts(was), _parts(now)

@@ -5,8 +5,11 @@ from pydantic import Field
 from activities.deploys.cloud_run import CloudRun
 from activities.deploys.deploys import Deploys, Platform
 from activities.deploys.kubernetes import Kubernetes
+from activities.deploys.redeploy import Redeploys
 from activities.edge.probe import EdgeProbe
+from activities.kit.clock import Clock
 from activities.metrics.prometheus import Prometheus
+from activities.secrets.system import STORE
 from activities.systems import Build, ClientInfo, ClientSettings, Look, Opening, Seen, SystemInfo, secret, setting
 
 
@@ -64,7 +67,15 @@ KUBERNETES = ClientInfo("kubernetes", Kubernetes, KubernetesSettings, _probe_kub
 
 def _deploys(build: Build) -> Deploys:
     platforms: dict[str, Platform] = {"cloud_run": build.client(CLOUD_RUN), "kubernetes": build.client(KUBERNETES)}
-    return Deploys(platforms, build.part(EdgeProbe), build.part(Prometheus), patience=build.settings.rollout_patience)
+    configured = not build.missing(STORE)
+    return Deploys(
+        platforms, build.part(EdgeProbe), build.part(Prometheus), patience=build.settings.rollout_patience,
+        store=build.client(STORE) if configured else None,
+    )  # fmt: skip
 
 
-SYSTEM = SystemInfo(CLOUD_RUN, KUBERNETES, built={Deploys: _deploys})
+def _redeploys(build: Build) -> Redeploys:
+    return Redeploys(_deploys(build), build.part(Clock))  # type: ignore[type-abstract]  # the worker's
+
+
+SYSTEM = SystemInfo(CLOUD_RUN, KUBERNETES, built={Deploys: _deploys, Redeploys: _redeploys})

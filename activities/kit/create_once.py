@@ -82,12 +82,12 @@ class CreateOnce(System, Generic[O, X]):
 
     def __init_subclass__(
         cls, *, name: str = "", risk: RiskOf = Risk.C0, asks: tuple[Role, ...] = (Role.OPS_LEAD,), patience: Patience | None = None,
-        on_suspicion: bool = False,
+        on_suspicion: bool = False, contains: bool = False,
     ) -> None:  # fmt: skip
         super().__init_subclass__()
         if name:
             order = arguments(cls, CreateOnce)[0]
-            declared = {"asks": asks, "patience": patience, "on_suspicion": on_suspicion}
+            declared = {"asks": asks, "patience": patience, "on_suspicion": on_suspicion, "contains": contains}
             derive(cls, "create", CreateOnce.create, name, order, Effect, risk=risk, writes=True, **declared)
 
     # ---- what a system declares ----

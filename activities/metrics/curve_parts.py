@@ -298,6 +298,14 @@ class Crossed(Happened):
         return numbers.crossed
 
 
+class UsedByStrangers(Happened):
+    name, metric, watched, by = "unexpected use", "credential_unexpected_use_total", "credential_uses_total", ("credential",)
+    what = "uses of a credential from where nobody of ours is"
+
+    def limit(self, numbers: CurveNumbers) -> Limit:
+        return numbers.unexpected_use
+
+
 def below(labels: Labels, at: float, share: float, usual: float, n: float) -> Point:
     """How far a share is below what is usual, and what of that is no chance: two standard deviations of so many."""
     p = min(max(share, 1 / (n + 2)), 1 - 1 / (n + 2))

@@ -1,4 +1,4 @@
-"""The symptom of an incident that no HTTP error shows: spend, quality, grounding, injection, isolation (spec §9.3, §9.5 to §9.7, §9.11).
+"""The symptom of an incident that no HTTP error shows: spend, quality, grounding, injection, isolation, use of keys (spec §9).
 
 A curve is made of parts, each of which says how far something is from usual: of every agent, key, suite or domain of its own. One that is
 too far off is a symptom; the curve has come back when all of them are near; a part without fresh data is neither.
@@ -10,7 +10,20 @@ from datetime import datetime, timedelta
 
 from activities.action import Call, Order, System, Value, action
 from activities.metrics import queries
-from activities.metrics.curve_parts import Crossed, DeniedSources, Evals, Hits, Injected, JudgedAnswers, Part, Point, Span, Spend, Unmetered
+from activities.metrics.curve_parts import (
+    Crossed,
+    DeniedSources,
+    Evals,
+    Hits,
+    Injected,
+    JudgedAnswers,
+    Part,
+    Point,
+    Span,
+    Spend,
+    Unmetered,
+    UsedByStrangers,
+)
 from activities.metrics.data_parts import ApiTimeouts, Depth, OldestAge, OneWriter, ReplicationLag, TakesWrites
 from activities.metrics.orders import StabilityVerdict
 from activities.metrics.prometheus import Prometheus
@@ -26,6 +39,7 @@ PARTS: dict[Curve, tuple[Part, ...]] = {
     Curve.GROUNDING: (Hits(), DeniedSources()),
     Curve.INJECTION: (Injected(),),
     Curve.ISOLATION: (Crossed(),),
+    Curve.UNEXPECTED_USE: (UsedByStrangers(),),
     Curve.BACKLOG: (OldestAge(), ApiTimeouts()),
     Curve.REPLICATION: (ReplicationLag(), TakesWrites(), OneWriter()),
 }

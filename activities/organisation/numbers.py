@@ -123,6 +123,7 @@ class CurveNumbers(Value):
     replication_lag_s: Limit = Limit(impact=30, stable=5)  # how many seconds old a replica may be that is read from
     no_writer: Limit = Limit(impact=0, stable=0)  # a database that takes no writes
     crossed: Limit = Limit(impact=0, stable=0)  # reads that got another tenant's object
+    unexpected_use: Limit = Limit(impact=0, stable=0)  # of a credential, from where nobody of ours is
     points: Some = 240  # at most so many instants of a wait are looked at
 
 

@@ -103,7 +103,8 @@ def broken(fleet: Fleet, service: Service, at: float) -> dict[str, float]:
 
 def runs(fleet: Fleet, service: Service, revision: Revision | None) -> bool:
     """Whether instances of a revision can serve at all."""
-    return revision is not None and revision.ready and revision.fits(service.schema, fleet.disabled_secrets)
+    unusable = [*fleet.disabled_secrets, *fleet.dead_secrets]
+    return revision is not None and revision.ready and revision.fits(service.schema, unusable)
 
 
 def utilisation(service: Service, region: str) -> float:

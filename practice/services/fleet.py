@@ -234,3 +234,4 @@ class Fleet:
     saturation: dict[str, float] = field(default_factory=lambda: {"database": 0.3, "cache": 0.2})  # 0..1, follows the load
     blocked_digests: list[str] = field(default_factory=list)
     disabled_secrets: list[str] = field(default_factory=list)  # "NAME:version"
+    dead_secrets: list[str] = field(default_factory=list)  # of keys that their issuers do not let in any more

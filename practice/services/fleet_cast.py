@@ -55,6 +55,9 @@ def revision_name(service: str, number: int) -> str:
 def _service(seed: int, name: str, index: int, born: float) -> Service:
     revisions = {r.name: r for r in _revisions(seed, name, _NEWEST_HOURS[index % 2], born)}
     newest = revision_name(name, NEWEST)
+    if index % 2:
+        for revision in revisions.values():
+            revision.secrets["OPENAI_API_KEY"] = 1
     return Service(
         name, PLATFORMS[index % 2], f"acme/{name}", RPS, RPS_PER_REPLICA, LATENCIES_MS[index % 2],
         revisions=revisions,

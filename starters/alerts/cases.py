@@ -181,6 +181,7 @@ def _event(delivery: Delivery, report: Report) -> SourceEvent | None:
 def object_of(labels: Mapping[str, str]) -> str:
     """The one object that the labels name; empty where there is none, or more than one."""
     named = [f"{kind}/{labels[kind]}" for kind in OBJECTS if labels.get(kind)]
+    named += [f"credential/{labels['inventory_id']}"] if labels.get("inventory_id") else []  # a label called "credential" is hidden whole
     if not named and labels.get("service"):
         named = ["/".join(filter(None, ("service", labels["service"], labels.get("region"))))]
     return named[0] if len(named) == 1 and ONE.fullmatch(named[0]) else ""

@@ -135,6 +135,15 @@ SCENARIOS = {
         paces=SLOWLY,
         values={"Which artefact": "sha256:" + 64 * "c"},
     ),
+    "secret_compromise": Scenario(
+        story="A stranger uses the key of a service account that deploys {first}. Whoever holds it can read four more: of sign-in, of the "
+        "database, of the model provider, and one that nobody uses.",
+        service="{first}",
+        deeds=(Deed(path="credential-dials", given={"thief": "deployer"}),),
+        paces=SLOWLY,
+        values={"Which credential": "deployer", "How sure is it": "confirmed"},
+        long_wait_pace=1440.0,  # a whole day is watched: in a minute, which the world can follow
+    ),
     "cache_poisoning": Scenario(
         story="A document that the chat answers from was changed past its origin: one of four answers about billing is wrong, and cached. "
         "The cache is a real Valkey.",

@@ -79,7 +79,7 @@ def raise_stage(home: Path, options: Options, services: tuple[str, str]) -> Stag
         raise DidNotStart("there is no `temporal` program here: pip install 'incident-playbooks[practice]', or `make demo` in a checkout")
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    names = ("temporal", "ui", "http", "practice", "receiver", "metrics", "smtp", "cache")
+    names = ("temporal", "ui", "http", "practice", "receiver", "metrics", "smtp", "cache", "secrets")
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     environment = _written(home, ports, options, services)
     settings = Settings(**{name.removeprefix("INCIDENT_").lower(): value for name, value in environment.items()})  # type: ignore[arg-type]
@@ -110,7 +110,7 @@ def _start(stage: Stage, options: Options, services: tuple[str, str]) -> None:
         [*python, "practice", "--port", ports["practice"], "--seed", str(options.seed), "--pace", str(options.pace),
          "--state", str(home / "practice"), *(word for path in RULES for word in ("--rules", str(path))),
          "--receiver", f"http://{LOOPBACK}:{ports['receiver']}/alerts/alertmanager", "--service", ROUTE, "--services", ",".join(services),
-         "--smtp-port", ports["smtp"], "--cache-port", ports["cache"]],
+         "--smtp-port", ports["smtp"], "--cache-port", ports["cache"], "--secrets-port", ports["secrets"]],
     )  # fmt: skip
     stage.wait_for("temporal")
     processes.start("worker", [*python, "worker"])
@@ -145,6 +145,7 @@ def _written(home: Path, ports: dict[str, int], options: Options, services: tupl
         "ledger_url": f"sqlite:///{home / 'ledger.db'}", "organisation": str(home / "organisation.toml"), "evidence": str(home / "evidence"),
         "codes_secret": f"file:{home / 'codes'}", "alert_port": str(ports["receiver"]), "alert_token": token,
         "smtp_address": f"{LOOPBACK}:{ports['smtp']}", "smtp_tls": "none", "smtp_from": "incidents@example.com",
+        "secret_manager_project": "acme", "secret_manager_address": f"{LOOPBACK}:{ports['secrets']}", "secret_manager_tls": "none",
         "cache_address": f"redis://incident@{LOOPBACK}:{ports['cache']}/0", "cache_password": token, **dict(options.settings),
     }  # fmt: skip
     environment = {f"INCIDENT_{name.upper()}": value for name, value in said.items()}

@@ -27,7 +27,7 @@ WAITED = (
     Mutant(
         "the question about damaged data goes with the symptom",
         "workflows/people/questions.py",
-        "assumed=self._state.assumes(action), stays=action.contains)",
+        "assumed=self._state.assumes(action), stays=action.contains or terms.stays)",
         "assumed=self._state.assumes(action))",
         (BESIDE + "test_unsafe_writes_are_still_to_be_decided_when_the_symptom_has_ended",),
     ),

@@ -16,6 +16,7 @@ from activities.organisation.communications import DASHBOARDS
 from activities.organisation.organisation import Organisation
 from practice.http.server import serve
 from practice.stores.mail import mail_server
+from practice.stores.secret_manager import secret_manager
 from practice.world.world import World
 from starters.cli import doctor
 from tests.stage.organisation import ORGANISATION, stage_settings
@@ -33,10 +34,13 @@ async def settings(tmp_path: Path) -> AsyncIterator[Any]:
     world = World(seed=7, following=True, state=tmp_path / "practice")
     world.clock.show(world.clock.now() + 120)
     world.advance()
-    async with serve(world) as url, mail_server(world) as smtp:
+    async with serve(world) as url, mail_server(world) as smtp, secret_manager(world) as secrets:
         yield stage_settings(url, tmp_path, organisation).model_copy(
-            update={"smtp_address": smtp, "smtp_tls": "none", "cache_address": emptied().address()}
-        )
+            update={
+                "smtp_address": smtp, "smtp_tls": "none", "cache_address": emptied().address(), "secret_manager_project": "acme",
+                "secret_manager_address": secrets, "secret_manager_tls": "none",
+            }
+        )  # fmt: skip
 
 
 async def probed(settings: Any) -> dict[str, Capability]:
@@ -46,7 +50,7 @@ async def probed(settings: Any) -> dict[str, Capability]:
 async def test_every_configured_system_is_read_once_and_says_something(settings: Any) -> None:
     seen = await probed(settings)
     assert {name for name, one in seen.items() if one.standing is not Standing.READY} == {"second status page"}
-    assert len(seen) == 40
+    assert len(seen) == 46
     assert "api" in seen["cloud run"].said and "orchestrator" in seen["kubernetes"].said
 
 

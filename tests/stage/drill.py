@@ -27,6 +27,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowInstanc
 from activities.ledger.ledger import Ledger
 from practice.http.in_process import BASE_URL, InProcess
 from practice.services.fleet_cast import SERVICES
+from practice.stores.secret_manager import secret_manager
 from practice.world.world import World
 from tests.stage.orderly import orderly
 from tests.stage.organisation import ORGANISATION, stage_settings
@@ -212,6 +213,8 @@ async def drill(
         env = await stack.enter_async_context(skipping())
         transport = InProcess(world, **beside)
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=BASE_URL, transport=transport))
+        if settings_.get("secret_manager_project"):
+            settings_ |= {"secret_manager_address": await stack.enter_async_context(secret_manager(world)), "secret_manager_tls": "none"}
         settings = stage_settings(BASE_URL, tmp, written).model_copy(
             update={"temporal_address": env.client.service_client.config.target_host, "task_timeout": 3600.0, **settings_}
         )

@@ -21,6 +21,7 @@ from tests.playbooks.cost_runaway.runaway import control, declared, mended, runs
 from tests.playbooks.database_failover import broken as database
 from tests.playbooks.prompt_injection import attacked as injection
 from tests.playbooks.queue_backlog import piled as queue
+from tests.playbooks.secret_compromise import stolen as credentials
 from tests.playbooks.tenant_isolation import leaking as isolation
 from tests.stage.drill import Drill, drill
 from tests.stage.organisation import OTHERS
@@ -244,6 +245,26 @@ async def mixed_up(stage: Drill) -> RunningIncident:
     return incident
 
 
+async def key_stolen(stage: Drill) -> RunningIncident:
+    """A deployer's key is stolen, and with it four more could be read: revoked and replaced by danger, everybody signed out on two words."""
+    await makes(stage, "credential-dials", thief="deployer")
+    await passes(stage, 120)
+    incident = await stage.declare("SecretCompromise", service="api", labels={"inventory_id": "deployer"})
+    await credentials.ends(stage, incident)
+    return incident
+
+
+async def overlap_chosen(stage: Drill) -> RunningIncident:
+    """A stolen key is kept alive for an overlap that people chose, replaced, and revoked; stood down before the day is over."""
+    await makes(stage, "credential-dials", thief="database")
+    await passes(stage, 120)
+    incident = await stage.declare("SecretCompromise", service="api", labels={"inventory_id": "database"})
+    await credentials.ends(stage, incident, {"Keep the stolen": "approve"}, until=Phase.RECOVERY)
+    await incident.verified("stand_down", "dana", reason="recorded")
+    await incident.ends()
+    return incident
+
+
 SCENES: dict[str, Callable[[Drill], Awaitable[RunningIncident]]] = {
     "llm_provider_outage-resolved": resolved,
     "llm_provider_outage-stood-down": declined,
@@ -263,6 +284,8 @@ SCENES: dict[str, Callable[[Drill], Awaitable[RunningIncident]]] = {
     "prompt_injection-resolved": injected,
     "tenant_isolation-resolved": isolated,
     "tenant_isolation-stood-down": mixed_up,
+    "secret_compromise-resolved": key_stolen,
+    "secret_compromise-stood-down": overlap_chosen,
     "triage-answered": triaged,
 }
 
@@ -301,6 +324,8 @@ def _settings(name: str, tmp: Path) -> dict[str, Any]:
         return {"policy": database.PEOPLE}
     if name.startswith("tenant_isolation"):
         return {"policy": isolation.quick()}
+    if name.startswith("secret_compromise"):
+        return {"policy": credentials.quick(), "secret_manager_project": "acme"}
     if not name.startswith("cache_poisoning"):
         return {}
     return {"policy": OTHERS, "cache_address": emptied().address(), "cache_password": f"file:{tmp / 'token'}"}

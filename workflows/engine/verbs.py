@@ -141,6 +141,13 @@ class Verbs:
         return begun(branched())
 
     @answering
+    async def within(self, work: Coroutine[Any, Any, T], at_most: timedelta, what: str) -> T | None:
+        """Do it, and stop it when it takes longer; a question that it asked is withdrawn then. None: it took longer."""
+        async with beside(work) as doing:
+            await waited(doing.done, at_most, what)
+        return None if doing.cancelled() else doing.result()
+
+    @answering
     async def until_free(self, branches: Mapping[str, asyncio.Task[Any]], after: timedelta | None = None) -> None:
         """Wait until one of these has ended, or until all of them have waited for people for so long (None: however long)."""
         questions = self._questions
@@ -229,6 +236,12 @@ class Verbs:
         """Shadow mode: look whether people do what the latest step of this verb only noted."""
         step = next(step for step in reversed(self.state.steps) if step.verb == action_of(verb).name)
         self._proof.shadow.expect(imposed.measure, imposed.order, found, step)
+
+    def bar(self, person: str, why: str) -> None:
+        """From now on this person may say no here, and not yes: it is about what they themselves hold."""
+        if person and person not in self.state.approvals.barred:
+            self.state.approvals.barred[person] = why
+            self.state.note("barred", f"{person} may not approve here: {why}")
 
     @answering
     async def ask(

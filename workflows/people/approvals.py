@@ -24,6 +24,7 @@ class Approvals:
     def __init__(self, incident_id: str) -> None:
         self.incident_id = incident_id
         self.questions: list[Question] = []
+        self.barred: dict[str, str] = {}  # who may not say yes in this incident, and why; to say no is always free
 
     def open(self, draft: QuestionDraft, at: datetime, expires_at: datetime | None = None, *, nonce: str) -> Question:
         """Put a question. C3 may only hold or be safe in silence, and takes two people (spec §2.4, §2.5.5).
@@ -54,6 +55,8 @@ class Approvals:
         if role is None and answer.verdict == "decline":
             role = assignments.role_of(identity.person, question.vetoes, alone=False)
         _check(question, answer, who, role, at)
+        if answer.verdict == "approve" and who in self.barred:
+            raise NotAccepted(f"{who} may not approve here: {self.barred[who]}; somebody else must")
         going_on = answer.verdict != "decline"  # a no by name is free: stopping is never made harder than going on
         if going_on or identity.question is not None:
             check_verified(f"an answer to question {question.number}", question.risk, identity, policy, "send your personal code for it")

@@ -69,7 +69,7 @@ class ApprovalTerms:
     """How an approval is asked for, beside its orders.
 
     `also`: digests of orders of other verbs that the same yes covers. `strict`: only these roles, whoever else is on the ladder; with `least`
-    C3 each of two roles has to say yes.
+    C3 each of two roles has to say yes. `stays`: it is still to be decided when the symptom has ended.
     """
 
     asks: str = ""  # empty: the effect of the first order
@@ -81,6 +81,7 @@ class ApprovalTerms:
     least: Risk = Risk.C2
     roles: tuple[Role, ...] = ()  # empty: whom the verb names
     strict: bool = False
+    stays: bool = False
 
 
 class Questions:
@@ -112,7 +113,7 @@ class Questions:
         why = dict.fromkeys(filter(None, (self._invoker.unasked.why_asked(verb, order) for order in orders)))
         question = self._open(_draft(action, orders, replace(terms, facts=(*terms.facts, *why, *radius)), risk))
         valid = policy.for_people(terms.lasting or policy.approval_valid[risk])
-        return await self._decided(question, valid, assumed=self._state.assumes(action), stays=action.contains)
+        return await self._decided(question, valid, assumed=self._state.assumes(action), stays=action.contains or terms.stays)
 
     async def confirmation(self, draft: QuestionDraft) -> Decision:
         """Something only a person may say (closing, lifting what was imposed)."""

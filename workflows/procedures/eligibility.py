@@ -46,7 +46,7 @@ def roll_back_targets(
 
     def against(one: Revision) -> tuple[str, ...]:
         green, wanted = one.green_minutes, rule.green.total_seconds() / 60
-        gone = sorted(set(disabled_secrets).intersection(one.secrets))
+        gone = sorted({*one.disabled, *set(disabled_secrets).intersection(one.secrets)})
         unsure = {alike(name.removesuffix(":")) for name in one.secrets if name.endswith(":")}
         perhaps = sorted(name for name in disabled_secrets if alike(name.partition(":")[0]) in unsure)
         another, beside = "the image of a container beside the application's", set(one.images) - {one.digest}
@@ -112,6 +112,7 @@ class Known(Value):
         return (
             *lists,
             *since,
+            *(f"which versions of {name} are disabled" for name in rollout.unread_secrets),
             *(f"whether we may change it in {region}" for region in rollout.regions if region not in rollout.may_change),
         )
 

@@ -31,15 +31,15 @@ async def test_what_is_not_installed_is_a_paged_task_with_a_due_time(tmp_path: P
     async with drill(tmp_path, policy=brisk(more=OTHERS)) as stage:
         incident = await stage.declare()
         await incident.commanded()
-        await incident.say("do", call_in("secret_compromise", "the key is used elsewhere"))
-        await incident.hears("§2.10 secret compromise")
-        (task,) = [task for task in (await incident.status()).tasks if "secret compromise" in task.text]
-        assert task.text == "Carry out §2.10 secret compromise: the key is used elsewhere. No playbook for it is installed here"
+        await incident.say("do", call_in("data_breach", "personal data may be out"))
+        await incident.hears("§2.4 data breach")
+        (task,) = [task for task in (await incident.status()).tasks if "data breach" in task.text]
+        assert task.text == "Carry out §2.4 data breach: personal data may be out. No playbook for it is installed here"
         assert task.due.endswith(" UTC")
         await incident.pass_time(timedelta(minutes=16))
         inbox = (await stage.http.get("/practice/inbox/sam")).json()
         letters = [str(one["text"]) for one in (inbox["inbox"] if isinstance(inbox, dict) else inbox) if one["via"] == "page"]
-        assert any("secret compromise by hand until" in one for one in letters), letters
+        assert any("data breach by hand until" in one for one in letters), letters
         assert any(f"task {task.number} is overdue" in one for one in letters)
         assert "there is no playbook 'secret_leak'" in await incident.refused("do", call_in("secret_leak"))
         await incident.verified("stand_down", "dana", reason="a drill")

@@ -17,10 +17,10 @@ REFUNDS = "billing/refunds"
 async def test_poison_that_comes_back_from_a_live_writer_calls_for_their_key(tmp_path: Path) -> None:
     """Each time under another hash: every version of the document is kept out, §2.10 is called in, and nothing is fetched before they are out."""
     async with poisoned(tmp_path, "writer") as (stage, incident):
-        status = await ends(incident, until=Phase.RECOVERY)
+        await ends(incident, until=Phase.RECOVERY)
         said = story(await incident.timeline())
         assert "it did not help: billing: poisoned" in said and f"the poison came back: somebody writes {REFUNDS} again" in said
-        assert any("§2.10 secret compromise" in task.text for task in status.tasks)
+        assert "Called in §2.10 Secret/API-key compromise" in said or "§2.10 Secret/API-key compromise: whoever writes" in said
         assert REFUNDS in of(stage).quarantine.documents and await wrong(stage) == 0
         await incident.question("shut out")
         (await stage.http.delete("/practice/knowledge-faults")).raise_for_status()

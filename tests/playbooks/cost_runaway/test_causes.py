@@ -109,7 +109,7 @@ async def test_clamping_the_innocent_leaves_the_curve_high_and_the_playbook_goes
         await incident.hears(f"unknown: {agent.name} of {agent.tenant} is not the whole of it")
         await incident.hears(f"Apologise to {agent.tenant}")
         assert limit(stage, "agent", agent.id).spend_usd_per_hour is None, "given back at once"
-        await incident.hears("Carry out §2.10 secret compromise")
+        await incident.hears("§2.10 Secret/API-key compromise")
         question = await incident.question("key-batch")
         assert any("AS64666" in fact for fact in question.facts), "used from a network that is not ours"
         await incident.answer("key-batch", by="fay")

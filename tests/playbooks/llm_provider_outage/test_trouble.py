@@ -143,14 +143,14 @@ async def test_what_is_no_outage_of_the_provider_is_for_its_own_playbook(tmp_pat
 
 
 async def test_a_refused_key_calls_the_other_playbook_in_on_the_same_incident(tmp_path: Path) -> None:
-    """It is not installed here: its lead has a paged task. The incident ends when the provider takes our calls again."""
+    """It asks which credential it is, and people carry on. The incident ends when the provider takes our calls again."""
     async with drill(tmp_path, policy=brisk(more=OTHERS)) as stage:
         await stage.break_provider(provider="aurora", kind="auth", rate=0.7)
         stage.forward(60)
         incident = await stage.declare()
         await incident.commanded()
         await incident.answer("Not an outage of aurora")
-        await incident.hears("Carry out §2.10 secret compromise")
+        await incident.hears("§2.10 Secret/API-key compromise: our key is refused")
         await stage.mend()
         status = await incident.ends()
         assert status.state is State.RESOLVED and not [step for step in status.steps if step.verb == "models.shift"]

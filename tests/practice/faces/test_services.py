@@ -144,7 +144,7 @@ async def test_a_deploy_enters_the_change_feed_and_so_does_any_change(stage: Sta
     )
     revision, entry = made["revision"], made["change"]
     assert (revision["name"], revision["actor"], revision["green_minutes"]) == ("orchestrator-00042", "lee", 0.0)
-    assert revision["secrets"] == {"DATABASE_URL": 3, "SIGNING_KEY": 2}
+    assert revision["secrets"] == {"DATABASE_URL": 3, "SIGNING_KEY": 2, "OPENAI_API_KEY": 1}
     assert (entry["kind"], entry["what"], entry["digest"]) == ("config", "smaller pool", revision["digest"])
     assert entry["details"] == {"revision": "orchestrator-00042"}
     innocent = {"services": ["api", "orchestrator"], "kind": "vendor", "what": "new edge nodes", "reversible": False}

@@ -1,0 +1,1 @@
+"""Issuers of keys, each with its own client."""

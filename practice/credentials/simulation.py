@@ -1,0 +1,58 @@
+"""Every 15 world seconds: who serves by a key uses it, and a thief uses what it has, as long as that lets it in."""
+
+from __future__ import annotations
+
+from practice.credentials.cast import credentials
+from practice.credentials.keys import in_use
+from practice.credentials.model import Credentials
+from practice.metrics.metrics import Metrics, Series
+from practice.world.state import State
+
+THIEF = "AS64500, a country where nobody of ours is"
+CALLS = 12  # of a thief in one step
+
+
+class Simulation:
+    def __init__(self, seed: int, metrics: Metrics, state: State) -> None:
+        self._metrics = metrics
+        self._strange: dict[str, Series] = {}
+        self._logins: dict[str, Series] = {}
+        self._uses: list[Series] = []
+
+    def step(self, state: State, at: float) -> None:
+        there = credentials(state, at)
+        if not self._logins:
+            self._be_born(state, there)
+        for key, services in in_use(state.fleet, there):
+            if there.lets_in(key):
+                key.uses.update(dict.fromkeys(services, at))
+        for series in self._uses:
+            series.value += 20
+        self._steal(there, at)
+        self._sign_in(there)
+
+    def _be_born(self, state: State, there: Credentials) -> None:
+        """Every counter is there from the beginning: one that is born at 1 is invisible to `increase()`."""
+        service, *others = [*state.fleet.services, state.route.alias]
+        self._strange = {
+            name: self._metrics.counter("credential_unexpected_use_total", {"service": service, "credential": name})
+            for name in there.inventory
+        }
+        self._uses = [self._metrics.counter("credential_uses_total", {"service": one}) for one in (service, *others)]
+        self._logins = {
+            outcome: self._metrics.counter("sign_in_attempts_total", {"service": service, "outcome": outcome})
+            for outcome in ("ok", "failed")
+        }
+
+    def _steal(self, there: Credentials, at: float) -> None:
+        stolen = there.inventory.get(there.dials.thief)
+        key = there.keys.get(stolen.key) if stolen else None
+        if stolen is None or key is None:
+            return
+        if there.lets_in(key) or any(one.known.get(key.id, 0.0) > at for one in there.verifiers.values()):
+            key.uses[THIEF] = at
+            self._strange[stolen.id].value += CALLS
+
+    def _sign_in(self, there: Credentials) -> None:
+        self._logins["ok"].value += 40
+        self._logins["failed"].value += 2 + (200 if there.dials.stuffing else 0)

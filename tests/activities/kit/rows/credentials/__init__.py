@@ -1,0 +1,1 @@
+"""The rows of credentials: what is revoked, disabled, forgotten and made once."""
