@@ -56,6 +56,19 @@ class Story:
     async def now(self) -> datetime:
         return await self.stage.env.get_current_time()
 
+    async def serve(self, max_cached: int | None = None) -> None:
+        """A worker; the one before it ends. `max_cached` 0: every task replays the whole history, and no workflow belongs to one worker."""
+        await self.stage.workers.aclose()
+        served = worker(
+            self.stage.env.client,
+            self.stage.fleet,
+            self.stage.settings.queues[0],
+            self.stage.settings,
+            max_cached=max_cached,
+            debug_mode=True,
+        )
+        await self.stage.workers.enter_async_context(orderly(served))
+
     async def until(self, weekday: int, hour: int, minute: int = 0) -> datetime:
         """Let time pass until this hour of that day of the week (0 is Monday), UTC."""
         at = await self.now()
@@ -142,9 +155,10 @@ class Story:
 
         return str(await until(told, f"{phrase!r} for {person}"))
 
-    async def alarms(self, id: str) -> list[str]:
-        """The alarms about one clock, oldest first."""
-        return [line for line in await self.lines() if line.startswith("alarm: ") and f" {id}," in line]
+    async def alarms(self, id: str) -> list[tuple[str, str]]:
+        """The alarms about one clock, oldest first: who was told, and what."""
+        told = [line for line in await self.lines() if line.startswith("alarm: ") and f": {id}," in line]
+        return [(line.split(": ")[1], line.partition(f": {id},")[0].rpartition("; ")[2].rpartition(": ")[2]) for line in told]
 
     async def until_ended(self) -> None:
         async def over() -> bool:
@@ -167,6 +181,6 @@ async def story(tmp: Path, ours: str = OURS, policy: str = SELF_DECLARED, more: 
         stage.world.clock.following = False  # pager and chat are all that is needed of it: weeks of its traffic would take hours
         (tmp / "clocks.toml").write_text(ours)
         (clocks,) = [system for system in stage.fleet.systems if isinstance(system, Clocks)]
-        served = worker(stage.env.client, stage.fleet, stage.settings.queues[0], stage.settings, debug_mode=True)
-        await stage.workers.enter_async_context(orderly(served))
-        yield Story(stage, clocks, tmp)
+        told = Story(stage, clocks, tmp)
+        await told.serve()
+        yield told
