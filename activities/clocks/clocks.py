@@ -10,7 +10,14 @@ from typing import Any
 
 from pydantic import ValidationError
 from temporalio import activity
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowExecutionStatus,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -26,6 +33,8 @@ from activities.clocks.orders import (
     CountedDeadlines,
     Draft,
     DraftOf,
+    Earlier,
+    EarlierOf,
     ReadClockTable,
     ReportExposure,
     workflow_id,
@@ -35,6 +44,8 @@ from activities.clocks.table import default_rows, read_table
 from activities.identity.codes import Codes
 from activities.organisation.organisation import Organisation
 
+# How a workflow ends that has not ended by itself: then what it knew still holds.
+ENDED_BY_OTHERS = {WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.FAILED, WorkflowExecutionStatus.TIMED_OUT}
 WAIT = timedelta(seconds=7)  # for an answer, below every start-to-close timeout; the next attempt joins the same message
 
 
@@ -84,6 +95,22 @@ class Clocks(System):
     async def read(self, order: ClocksOf, call: Call) -> ClocksState:
         """The clocks of one incident. Refused: it has none."""
         return await state_of(self._client, order.incident)
+
+    @action("clocks.earlier")
+    async def earlier(self, order: EarlierOf, call: Call) -> Earlier:
+        """What the clocks of this incident have known before their workflow was ended by an operator: no clock is forgotten by that."""
+        id = workflow_id(order.incident)
+        try:
+            listed = [one async for one in self._client.list_workflows(f"WorkflowId = '{id}'")]
+            ended = [one for one in listed if one.run_id != order.run and one.status in ENDED_BY_OTHERS]
+            if not ended:
+                return Earlier()
+            last = max(ended, key=lambda one: one.close_time or one.start_time)
+            handle = self._client.get_workflow_handle(id, run_id=last.run_id)
+            state: ClocksState = await handle.query("state", result_type=ClocksState, rpc_timeout=WAIT)
+        except (RPCError, WorkflowQueryFailedError) as failed:
+            return Earlier(unseen=f"{type(failed).__name__}: {failed}"[:200])
+        return Earlier(record=state.model_dump_json())
 
     @action("clocks.report", risk=Risk.C1, asks=(Role.LEGAL, Role.SECURITY_LEAD), on_suspicion=True)
     async def report(self, order: ReportExposure, call: Call) -> Effect:

@@ -29,6 +29,17 @@ class ClocksOf(Order, target="clocks/{incident}", effect="see the legal clocks o
         return (command("incident", "clocks", "show", self.incident),)
 
 
+class EarlierOf(ClocksOf, effect="see whether {incident} had legal clocks whose workflow was ended"):
+    run: str  # the run that asks
+
+
+class Earlier(Value):
+    """What an ended workflow of the same clocks has known, as JSON; empty: there was none. `unseen`: why that cannot be told."""
+
+    record: str = ""
+    unseen: str = ""
+
+
 class Wanted(Value):
     """One deadline to be counted. `key`: by which the answer is found again."""
 

@@ -67,6 +67,12 @@ async def test_legal_answers_from_the_command_line(
             "clocks", "applies", A, "dora-19", "no", "--reason", "no bank", "--as", "lou", "--code", await code("lou")
         )
         assert exit_ == 0 and "dora-19: applies: no" in said
+        handle = stage.client.get_workflow_handle(f"clocks-{A}")
+        await handle.terminate("by mistake")
+        exit_, said = await at.types("clocks", "open", A, "--aware", "2026-11-28T09:00Z", "--reason", "it was ended", "--as", "sam")
+        assert exit_ == 0 and "provisionally from 2026-11-27 15:20 UTC" in said, "the first suspicion is not forgotten"
+        exit_, said = await at.types("clocks", "show", A)
+        assert "gdpr-33-1 complete" in said and "dora-19 not applicable: lou: no bank" in said, said
         exit_, said = await at.types("clocks", "list")
         assert f"{A}:" in said and "customer-contract/acme" in said
         exit_, said = await at.types("clocks", "regimes")

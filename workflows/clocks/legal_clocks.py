@@ -15,7 +15,7 @@ from temporalio import workflow
 from activities.action import Role
 from activities.clocks.clock import ClocksState
 from activities.clocks.clocks import Clocks
-from activities.clocks.orders import ClockRequest, ReadClockTable
+from activities.clocks.orders import ClockRequest, EarlierOf, ReadClockTable
 from activities.identity.codes import Identities, Sealed
 from activities.kit.words.shell import command
 from activities.organisation.organisation import Organisation, ReadAll
@@ -53,6 +53,7 @@ class LegalClocks(ClockMessages):
     @workflow.run
     async def run(self, *given: Any) -> ClocksState:
         await self._read()
+        await self._adopt()
         self._ready = True
         async with self._turn:
             await self.assessing.again()
@@ -128,6 +129,19 @@ class LegalClocks(ClockMessages):
             self.book.table = await self.invoker.quietly(Clocks.table, ReadClockTable())
         except RetriesExhausted as out:
             self.book.note("configuration", f"the table of clocks cannot be read: {out.why}")
+
+    async def _adopt(self) -> None:
+        """Whatever the clocks knew before their workflow was ended: what Legal has said, what was sent, what people were told."""
+        book, order = self.book, EarlierOf(incident=self.book.record.incident, run=workflow.info().run_id)
+        if not book.anew:
+            return
+        try:
+            earlier = await self.invoker.quietly(Clocks.earlier, order)
+            why = earlier.unseen or (book.adopt(earlier.record) if earlier.record else "")
+        except RetriesExhausted as out:
+            why = out.why
+        if why:
+            book.note("not known", f"whether there were clocks before: {why}")
 
     async def _tend(self) -> None:
         """Whatever is due: a table that could not be read, Legal who was not asked yet, alarms."""

@@ -39,6 +39,7 @@ class ClockBook(IncidentState):
     def __init__(self, workflow_id: str, given: Sequence[object], at: datetime) -> None:
         super().__init__(workflow_id, "LegalClocks", CARD, at)
         self.record, strange = _brought(workflow_id, given, at)
+        self.anew = not self.record.counts and not self.record.entries  # no earlier run has begun this one
         self.table: ClockTable | None = None
         self.incident = Incident(title=f"Legal clocks of {self.record.incident}")
         self.restricted = self.record.restricted
@@ -50,6 +51,17 @@ class ClockBook(IncidentState):
     def assumes(self, action: Action) -> bool:
         """Nothing is only said here: in shadow mode an incident starts no clocks, and those that a person has started are meant."""
         return False
+
+    def adopt(self, said: str) -> str:
+        """Go on from what an ended workflow of these clocks knew. Returns why that cannot be read."""
+        try:
+            known = ClocksState.model_validate_json(said)
+        except ValidationError as wrong:
+            return wrong.errors()[0]["msg"]
+        for name in ClocksState.model_fields:
+            setattr(self.record, name, getattr(known, name))
+        self.note("adopted", f"{len(known.clocks)} clocks of a workflow that was ended; they run on")
+        return ""
 
     def public(self) -> ClocksState:
         return ClocksState(**{name: getattr(self.record, name) for name in ClocksState.model_fields})

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 from practice.faces.kubernetes.base import CLUSTER, DEPLOYMENTS, FACE, KINDS, cluster_of
 from practice.http.face import Call, Reply
 from practice.world.state import JSON
 
+
+@dataclass(frozen=True)
+class Single:
+    """A kind whose objects are read and patched one by one, and are not listed here."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    short: tuple[str, ...] = ()
+
+    def shown(self) -> JSON:
+        named = {"name": self.plural, "singularName": self.kind.lower(), "namespaced": True, "kind": self.kind}
+        return {**named, "verbs": ["get", "patch"], **({"shortNames": list(self.short)} if self.short else {})}
+
+
+SINGLES = (
+    Single("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", ("hpa",)),
+    Single("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute"),
+)
 VERSION = {"major": "1", "minor": "37", "gitVersion": "v1.37.1-practice", "platform": "linux/amd64"}
 
 
@@ -26,18 +47,19 @@ def core_versions(call: Call) -> Reply:
 @FACE.reads("apis", CLUSTER + "/apis")
 def groups(call: Call) -> Reply:
     cluster_of(call)
-    return Reply({"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group()]})
+    return Reply(
+        {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group("apps", "v1"), *(_group(one.group, one.version) for one in SINGLES)]}
+    )
 
 
-@FACE.reads("apis.apps", CLUSTER + "/apis/apps")
-def apps_group(call: Call) -> Reply:
+def _about_group(call: Call, group: str, version: str) -> Reply:
     cluster_of(call)
-    return Reply({"kind": "APIGroup", "apiVersion": "v1", **_group()})
+    return Reply({"kind": "APIGroup", "apiVersion": "v1", **_group(group, version)})
 
 
-def _group() -> JSON:
-    apps = {"groupVersion": "apps/v1", "version": "v1"}
-    return {"name": "apps", "versions": [apps], "preferredVersion": apps}
+def _group(name: str, version: str) -> JSON:
+    only = {"groupVersion": f"{name}/{version}", "version": version}
+    return {"name": name, "versions": [only], "preferredVersion": only}
 
 
 def _resources(call: Call, group: str) -> Reply:
@@ -61,6 +83,16 @@ def _resources(call: Call, group: str) -> Reply:
     return Reply({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": f"{group}/v1" if group else "v1", "resources": listed})
 
 
+def _single(call: Call, one: Single) -> Reply:
+    cluster_of(call)
+    group_version = f"{one.group}/{one.version}"
+    return Reply({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": [one.shown()]})
+
+
+FACE.reads("apis.apps", CLUSTER + "/apis/apps")(partial(_about_group, group="apps", version="v1"))
+for _one in SINGLES:
+    FACE.reads(f"apis.{_one.plural}", f"{CLUSTER}/apis/{_one.group}")(partial(_about_group, group=_one.group, version=_one.version))
+    FACE.reads(f"apis.{_one.plural}.{_one.version}", f"{CLUSTER}/apis/{_one.group}/{_one.version}")(partial(_single, one=_one))
 FACE.reads("api.v1", CLUSTER + "/api/v1")(partial(_resources, group=""))
 FACE.reads("apis.apps.v1", CLUSTER + "/apis/apps/v1")(partial(_resources, group="apps"))
 
