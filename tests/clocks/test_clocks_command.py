@@ -1,14 +1,21 @@
 """`incident clocks` on a real server: what runs, what Legal answers, drafts and receipts; with codes, because policy wants them."""
 
 import json
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from activities.clocks.clocks import begin, state_of
+from activities.ledger.ledger import Ledger
+from activities.paging.pager import Pager
+from starters.alerts.reconciler import Reconciler
 from tests.freeze.test_freeze_command import Terminal
 from tests.stage.organisation import OTHERS
 from tests.stage.real_server import real_server
 from tests.stage.running import until
+from worker.wiring import building
 
 pytestmark = pytest.mark.processes
 
@@ -77,3 +84,36 @@ async def test_legal_answers_from_the_command_line(
         assert f"{A}:" in said and "customer-contract/acme" in said
         exit_, said = await at.types("clocks", "regimes")
         assert exit_ == 0 and "nydfs (off)" in said and "US federal holidays" in said
+
+
+async def test_clocks_that_an_operator_has_ended_are_paged(tmp_path: Path) -> None:
+    """Once; with the command that starts them again, after which they know what they knew."""
+    async with real_server(tmp_path, pace=1.0, policy=OTHERS) as stage, AsyncExitStack() as stack:
+        ledger, id = Ledger(stage.settings.ledger_url), f"clocks-{A}"
+
+        async def connected() -> Any:
+            return stage.client
+
+        looking = Reconciler(stage.settings, ledger, connected, building(stage.settings, stack).system(Pager))
+        await begin(stage.client, A, stage.settings.queues[0], stage.settings.task_patience)
+        handle = stage.client.get_workflow_handle(id)
+        await handle.execute_update("report", {"by": "sam", "reason": "an export was seen", "tenants": ["acme"]})
+        assert await looking.once() == []
+        await handle.terminate("by mistake")
+        found = await until(looking.once, "the finding")
+        assert [one.kind for one in found] == ["clocks ended"] and f"incident clocks open {A}" in found[0].text
+
+        async def woken() -> list[str]:
+            letters = (await stage.practice.get("/practice/inbox/lou")).json()["inbox"]
+            return [str(letter["text"]) for letter in letters if "nobody is told of a deadline" in str(letter["text"])]
+
+        await until(woken, "a page for Legal")
+        await looking.once()
+        assert len(await woken()) == 1
+        await begin(stage.client, A, stage.settings.queues[0], stage.settings.task_patience)
+
+        async def known() -> bool:
+            return (await state_of(stage.client, A)).tenants == ("acme",)
+
+        await until(known, "what they knew")
+        assert await looking.once() == []
