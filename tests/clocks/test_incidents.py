@@ -47,6 +47,10 @@ async def test_clocks_outlive_their_incident(tmp_path: Path) -> None:
             return (await clocks_of(stage, incident)).clocks[NOBODY_NAMED].state is ClockState.MISSED
 
         await until(missed, "a clock that nobody has answered to be missed")
+        letters = (await stage.http.get("/practice/inbox/lou")).json()["inbox"]
+        told = [str(letter["text"]) for letter in letters if "Legal clocks of" in str(letter["text"])]
+        named = [clock.whom for clock in (await clocks_of(stage, incident)).clocks.values() if clock.whom]
+        assert told and named and not [text for text in told if any(whom in text for whom in named)], "no tenant is named in a page"
 
 
 async def test_a_confirmed_leak_names_its_tenants_to_the_clocks(tmp_path: Path) -> None:

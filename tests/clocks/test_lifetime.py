@@ -274,3 +274,18 @@ async def test_workers_come_and_go_and_nothing_is_told_twice(tmp_path: Path) -> 
         await clocks.pass_(hours=2)
         assert (await clocks.alarms("gdpr-33-1"))[1:] == [("lou, pat, fay", "4 h left")]
         await clocks.replayed()
+
+
+async def test_an_alarm_that_reached_nobody_is_sent_again(tmp_path: Path) -> None:
+    """Pager and chat refuse whatever is sent: nothing counts as told until somebody was reached."""
+    async with story(tmp_path) as clocks:
+        await clocks.report(personal_data=True, countries=("DE",))
+        await clocks.assess(**EEA_CONTROLLER)
+        await clocks.pass_(hours=17, minutes=50)
+        for route in ("slack.*", "pagerduty.*"):
+            await clocks.stage.inject(route, "fail", status=403)
+        await clocks.pass_(minutes=20)
+        assert await clocks.alarms("gdpr-33-1") == [] and "nobody could be told" in (await clocks.state()).trouble
+        await clocks.stage.stop_injecting()
+        await clocks.pass_(minutes=30)
+        assert await clocks.alarms("gdpr-33-1") == [("lou", "25% of the time has passed")]

@@ -190,3 +190,14 @@ async def test_a_broken_file_of_ours_stops_no_clock(tmp_path: Path) -> None:
         (tmp_path / "clocks.toml").write_text("")
         await clocks.assess(risk_to_people="yes")
         assert (await clocks.state()).trouble == ""
+
+
+async def test_a_report_can_only_make_clocks_run(tmp_path: Path) -> None:
+    """Whoever reports, even by a seal of ours: a no is Legal's to say."""
+    async with story(tmp_path) as clocks:
+        await clocks.report(personal_data=True, countries=("DE",))
+        told = {"personal_data": "no", "countries": ["US-CA"], "encrypted": "no", "malicious": "yes"}
+        await clocks.say("report", by="sam", reason="as I see it", facts=told)
+        facts = (await clocks.state()).facts
+        assert (facts.personal_data, facts.encrypted, facts.malicious) == (True, None, True)
+        assert facts.countries == ("DE", "US-CA")

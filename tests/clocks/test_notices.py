@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from activities.action import digest
 from activities.clocks.clock import ClockState
+from activities.clocks.drafts import draft_of
 from tests.clocks.story import story
 
 FACTS: dict[str, Any] = {"data_sets": {"chats": "controller"}, "risk_to_people": "yes", "counts": {"DE": 1200}, "malicious": "yes"}
@@ -75,3 +77,14 @@ async def test_what_was_sent_without_signatures_is_recorded_with_its_reason(tmp_
         assert "after its deadline" in said
         stage = (await clocks.clock("gdpr-33-1")).stages[0]
         assert stage.unsigned == "not signed by Legal: filed by telephone"
+
+
+async def test_another_recipient_is_another_draft(tmp_path: Path) -> None:
+    """Of the same text."""
+    async with story(tmp_path) as clocks:
+        await clocks.report(personal_data=True, countries=("DE",))
+        state = await clocks.state()
+        one = state.clocks["gdpr-33-1"]
+        first = draft_of(state, one, "notification")
+        assert first.digest != digest({"text": first.text, "whom": one.whom}), "the recipients are in it"
+        assert first.digest == digest({"text": first.text, "to": list(first.recipients), "whom": one.whom})

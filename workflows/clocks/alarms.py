@@ -22,7 +22,7 @@ from workflows.clocks.assessing import Assessing, fraction
 from workflows.clocks.state import ClockBook
 from workflows.engine.invoker import Invoker
 from workflows.errors import RetriesExhausted
-from workflows.people.notices import Notices
+from workflows.people.notices import SLOW_PAGE, URGENT_PAGES, Notices
 
 MISSED = "missed"
 MOST = 12  # lines in one message
@@ -82,11 +82,13 @@ class Alarms:
             for ids, alarms in groups.items():
                 await self._tell(tuple(p for who in ids if (p := self._book.assignments.roster.person(who))), alarms, table)
         except RetriesExhausted as out:
-            record.tell_at = now + self._book.policy.for_people(self._book.policy.repage)
+            record.untold += 1
+            pause = self._book.policy.repage if record.untold < URGENT_PAGES else SLOW_PAGE
+            record.tell_at = now + self._book.policy.for_people(pause)
             record.trouble = f"nobody could be told of a clock: {out.why}"
             self._book.note("not told", record.trouble)
         else:
-            record.tell_at, record.trouble = None, table.trouble
+            record.tell_at, record.untold, record.trouble = None, 0, table.trouble
 
     async def over(self) -> None:
         """Every clock is kept, or does not apply: nothing is left to be woken for."""
@@ -161,7 +163,7 @@ class Alarms:
 
     def _text(self, alarms: list[Alarm], table: ClockTable) -> str:
         now, record = workflow.now(), self._record
-        said = [_says(alarm, now) for alarm in sorted(alarms, key=lambda one: one.clock.due(one.stage) or now)]
+        said = [_says(alarm, now, record.restricted) for alarm in sorted(alarms, key=lambda one: one.clock.due(one.stage) or now)]
         more = [f"and {len(said) - MOST} more"] if len(said) > MOST else []
         nobody = not table.alarms.ceo_designee and any(alarm.mark.share >= table.alarms.ceo_from for alarm in alarms)
         ceo = ["no CEO designee is named (clocks.toml, [alarms] ceo_designee)"] if nobody else []
@@ -170,11 +172,13 @@ class Alarms:
         return f"Legal clocks of {whose}: {'; '.join((*said[:MOST], *more, *ceo))}. {show}"
 
 
-def _says(alarm: Alarm, now: datetime) -> str:
+def _says(alarm: Alarm, now: datetime, restricted: bool) -> str:
+    """Of a restricted incident no tenant is named outside of its own screens."""
     clock, stage = alarm.clock, alarm.stage
+    named = clock.id.partition("/")[0] if restricted else clock.id
     due = clock.due(stage) or now
     undecided = ", applicability not decided" if clock.applies is Applies.UNKNOWN else ""
-    return f"{alarm.mark.says}: {clock.id}, {stage.name} due {due:%Y-%m-%d %H:%M} UTC, {left(due - now)}{undecided}"
+    return f"{alarm.mark.says}: {named}, {stage.name} due {due:%Y-%m-%d %H:%M} UTC, {left(due - now)}{undecided}"
 
 
 def _marks(clock: Clock, stage: StageClock, numbers: AlarmNumbers) -> Iterator[Mark]:

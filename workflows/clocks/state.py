@@ -26,6 +26,7 @@ class Record(ClocksState):
     id: str  # what keys begin with: another one every time that the clocks begin anew from nothing
     pages: int = 0  # how often people were woken
     tell_at: datetime | None = None  # when it is tried again to tell people what they could not be told
+    untold: int = 0  # how often in a row nobody could be reached
     asked_at: datetime | None = None  # when Legal was asked to fill in the form
     over_since: datetime | None = None
     done: list[str] = []  # keys of workers' messages: the same message again changes nothing
