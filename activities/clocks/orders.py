@@ -7,7 +7,7 @@ from pydantic import Field, JsonValue
 
 from activities.action import Order, Value
 from activities.clocks.clock import PREFIX
-from activities.clocks.predicates import Facts
+from activities.clocks.predicates import MOST, Facts
 from activities.clocks.regimes import Rule
 from activities.kit.words.redact import Redacted, Typed
 from activities.kit.words.shell import command
@@ -91,10 +91,15 @@ class ReportExposure(ClocksOf, effect="start the legal clocks of {incident}, pro
     def request(self) -> "ClockRequest":
         facts = Facts.model_validate({
             **({"personal_data": True} if self.personal_data else {}), **({"malicious": True} if self.malicious else {}),
-            **({"countries": self.countries} if self.countries else {}),
+            **({"countries": self.countries[:MOST]} if self.countries else {}),
         })  # fmt: skip
         return ClockRequest(
-            at=self.aware_at, reason=self.why, title=self.title, restricted=self.restricted, tenants=self.tenants, facts=facts
+            at=self.aware_at,
+            reason=self.why[:2000],
+            title=self.title[:200],
+            restricted=self.restricted,
+            tenants=self.tenants[:2000],
+            facts=facts,
         )
 
 
@@ -124,7 +129,7 @@ class ClockRequest(Value):
 
     by: Typed = ""
     code: str = ""
-    reason: Redacted = ""
+    reason: Redacted = Field("", max_length=4000)
     clock: str = Field("", pattern=NAMES)
     stage: str = Field("", max_length=60)
     applies: str = ""
@@ -136,7 +141,7 @@ class ClockRequest(Value):
     digest: str = Field("", pattern=r"^[0-9a-f]{0,64}$")
     facts: Facts = Facts()
     tenants: tuple[str, ...] = Field((), max_length=2000)
-    title: Redacted = ""
+    title: Redacted = Field("", max_length=400)
     restricted: bool = False
 
     key: str = ""

@@ -15,6 +15,7 @@ EEA = frozenset((
     "RO", "SE", "SI", "SK", "IS", "LI", "NO", "EU",
 ))  # fmt: skip
 Answer = bool | None
+MOST = 60  # countries, data sets, counts: all of it is kept in a workflow
 
 
 def _told(said: object) -> object:
@@ -37,8 +38,10 @@ class Facts(Value):
     """The one form that Legal fills in, any part of it at any time. Counts and categories only: no name of anybody belongs here."""
 
     personal_data: Told = Field(None, description="Is personal data concerned?")
-    countries: tuple[Country, ...] | None = Field(None, description="Whose data, by country: DE, FR, GB, US-CA")
-    data_sets: dict[str, Literal["controller", "processor", "unknown"]] = Field({}, description="Our role for each data set")
+    countries: tuple[Country, ...] | None = Field(None, max_length=MOST, description="Whose data, by country: DE, FR, GB, US-CA")
+    data_sets: dict[Annotated[str, Field(max_length=80)], Literal["controller", "processor", "unknown"]] = Field(
+        {}, max_length=MOST, description="Our role for each data set"
+    )
     risk_to_people: Told = Field(None, description="Is a risk to the persons concerned likely?")
     high_risk: Told = Field(None, description="Is a high risk to them likely? (Legal and an executive)")
     special_category: Told = Field(None, description="Special categories of data?")
@@ -46,7 +49,9 @@ class Facts(Value):
     pan: Told = Field(None, description="Card numbers (PAN)?")
     encrypted: Told = Field(None, description="Encrypted, with a key that is not compromised?")
     minors: Told = Field(None, description="Children's data?")
-    counts: dict[Country, Annotated[int, Field(ge=0)]] = Field({}, description="How many persons, by country or state: US-CA=700")
+    counts: dict[Country, Annotated[int, Field(ge=0)]] = Field(
+        {}, max_length=MOST, description="How many persons, by country or state: US-CA=700"
+    )
     unavailable_minutes: float | None = Field(None, ge=0, description="For how long was the service fully unavailable, in minutes?")
     limited_minutes: float | None = Field(None, ge=0, description="For how long was it limited, in minutes?")
     eu_user_share: float | None = Field(None, ge=0, le=1, description="Which share of the EU users was hit, 0 to 1?")

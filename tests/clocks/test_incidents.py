@@ -102,6 +102,7 @@ async def test_clocks_that_cannot_be_started_are_a_page_and_a_task_until_they_ru
 
         await until(ticked, "the task to be ticked")
         why = (await clocks_of(stage, incident)).why
+        assert "isolation failure is confirmed" in why[0], "the one that failed first is not left out"
         assert len(set(why)) == len(why), "each was reported once, however often it was tried"
 
 

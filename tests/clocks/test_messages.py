@@ -1,5 +1,6 @@
 """Whatever is sent to the clocks does no harm, and only who may decide, decides."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -201,3 +202,19 @@ async def test_a_report_can_only_make_clocks_run(tmp_path: Path) -> None:
         facts = (await clocks.state()).facts
         assert (facts.personal_data, facts.encrypted, facts.malicious) == (True, None, True)
         assert facts.countries == ("DE", "US-CA")
+
+
+async def test_thousands_of_tenants_do_not_break_the_clocks(tmp_path: Path) -> None:
+    """What a workflow keeps is bounded: the shortest contracts have clocks of their own, the others one together, by the shortest of theirs."""
+    ours = "".join(f"[tenants.t{n}]\nnotice_hours = {2 if n < 150 else 72}\n" for n in range(300))
+    async with story(tmp_path, ours=ours) as clocks:
+        await clocks.report(tenants=tuple(f"t{n}" for n in range(1900)))
+        state = await clocks.state()
+        own = [clock for clock in state.clocks.values() if clock.id.startswith("customer-contract/")]
+        assert len(own) == 102 and len(state.model_dump_json()) < 1_000_000
+        others = state.clocks["customer-contract/the other tenants"].stages[0]
+        assert others.deadline is not None and others.deadline == state.events["aware"][0].at + timedelta(hours=2)
+        await clocks.assess(personal_data="no")
+        assert "at most 60" in await clocks.refused(
+            "assess", {"by": "lou", "facts": {"data_sets": {f"d{n}": "unknown" for n in range(99)}}}
+        )

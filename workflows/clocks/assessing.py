@@ -17,7 +17,9 @@ from workflows.clocks.state import ClockBook
 from workflows.engine.invoker import Invoker
 from workflows.errors import RetriesExhausted
 
-NOBODY_NAMED = "tenants not named yet"
+NOBODY_NAMED, OTHER_TENANTS = "tenants not named yet", "the other tenants"
+MOST_TENANTS = 100  # with clocks of their own: all of it is kept in a workflow
+UNWRITTEN = 24  # hours, where nobody has written down what the contract says
 TWO_WORDS = {"high_risk": "high_risk_decided", "material": "materiality_determined"}  # decided by two; and the event that a yes is
 
 
@@ -57,7 +59,7 @@ class Assessing:
             id = f"{name}/{whom}" if whom else name
             known = self._record.clocks.get(id)
             if known is None:
-                own = _with_terms(row, whom, table)
+                own = _with_terms(row, self._shortest(table) if whom == OTHER_TENANTS else _own_hours(whom, table))
                 stages = [StageClock(name=stage.name) for stage in own.stages]
                 self._record.clocks[id] = Clock(id=id, row=own, whom=whom, opened_at=workflow.now(), stages=stages)
                 self._book.note("clock", f"{id} ({own.version}; {own.source})")
@@ -65,10 +67,22 @@ class Assessing:
     def _for_whom(self, row: Regime, table: ClockTable) -> tuple[str, ...]:
         record = self._record
         if row.expand == "tenant":
-            return record.tenants or (NOBODY_NAMED,)
+            return self._tenants(table)
         if row.expand == "country":
             return tuple(place for place in record.facts.countries or () if not _listed(place, table))
         return ("",)
+
+    def _shortest(self, table: ClockTable) -> int | None:
+        """The least time that a contract gives of those without a clock of their own."""
+        left = sorted(_hours(whom, table) for whom in self._record.tenants)[MOST_TENANTS:]
+        return left[0] if left else None
+
+    def _tenants(self, table: ClockTable) -> tuple[str, ...]:
+        """Each has a clock of its own; of very many those whose contracts give the least time, and the others have one together."""
+        named = self._record.tenants or (NOBODY_NAMED,)
+        if len(named) <= MOST_TENANTS:
+            return named
+        return (*sorted(named, key=lambda whom: _hours(whom, table))[:MOST_TENANTS], OTHER_TENANTS)
 
     def _decide(self, clock: Clock, facts: Facts) -> None:
         """Whether it applies: Legal's word for this clock; or else what the form says."""
@@ -173,10 +187,17 @@ def _key(clock: Clock, stage: Stage, nth: int, which: str) -> str:
     return f"{clock.id}#{stage.name}#{nth}#{which}"
 
 
-def _with_terms(row: Regime, whom: str, table: ClockTable) -> Regime:
-    """The row with what the contract with this tenant says. Nothing written down, or a longer time than the row's, changes nothing of a law."""
+def _own_hours(whom: str, table: ClockTable) -> int | None:
     terms = table.tenants.get(whom)
-    hours = terms.notice_hours if terms else None
+    return terms.notice_hours if terms else None
+
+
+def _hours(whom: str, table: ClockTable) -> int:
+    return _own_hours(whom, table) or UNWRITTEN
+
+
+def _with_terms(row: Regime, hours: int | None) -> Regime:
+    """The row with what a contract says. Nothing written down, or a longer time than the row's, changes nothing of a law."""
     if not row.terms or hours is None:
         return row
     own = Rule(since="aware", unit="hours", n=hours)

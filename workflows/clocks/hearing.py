@@ -10,7 +10,7 @@ from activities.action import Risk, Role
 from activities.clocks.clock import Applies, Clock, Decision, Delay, Signature, StageClock, Start
 from activities.clocks.clocks import Clocks
 from activities.clocks.orders import ClockRequest, DraftOf
-from activities.clocks.predicates import Facts
+from activities.clocks.predicates import MOST, Facts
 from activities.clocks.regimes import EVENTS, TOGETHER
 from activities.identity.codes import Identity
 from activities.kit.words.shell import command
@@ -36,6 +36,7 @@ MESSAGES = {
     "code": 'Have a code for these messages sent to your phone: "lou", or {"by": "lou"}',
 }  # fmt: skip
 MAY_REPORT = (Role.INCIDENT_COMMANDER, Role.DEPUTY, Role.OPS_LEAD, Role.SECURITY_LEAD, Role.LEGAL, Role.AI_ML_LEAD, Role.DB_LEAD)
+STARTS = 60  # reports, and starts of one event, that are kept
 NOTICE, DECIDES = holders(Capability.NOTICE), holders(Capability.MATERIALITY)
 
 
@@ -116,7 +117,7 @@ class Hearing:
             return f"this was reported before: {len(record.clocks)} clocks"
         self._not_in_future(at, "the first suspicion")
         record.done = [*record.done, *([request.key] if request.key else [])][-KEEPS:]
-        record.why = (*record.why, request.reason or "no reason given")[-KEEPS:]
+        record.why = (*record.why, request.reason[:600] or "no reason given")[-STARTS:]
         record.title = record.title or request.title
         record.restricted = self._book.restricted = record.restricted or request.restricted
         record.tenants = tuple(dict.fromkeys((*record.tenants, *(one.strip()[:60] for one in request.tenants if one.strip()))))
@@ -130,7 +131,7 @@ class Hearing:
     def _more(self, said: Facts) -> None:
         """What is reported makes a clock run, and never ends one: a yes counts, a no does not, lists grow (INV-10)."""
         facts, more = self._record.facts, {name: value for name, value in said.stated().items() if value is True}
-        countries = tuple(dict.fromkeys((*(facts.countries or ()), *(said.countries or ()))))
+        countries = tuple(dict.fromkeys((*(facts.countries or ()), *(said.countries or ()))))[:MOST]
         self._record.facts = facts.model_copy(update={**more, **({"countries": countries} if countries else {})})
 
     def _assess(self, request: ClockRequest, sender: Sender) -> str:
@@ -264,8 +265,12 @@ class Hearing:
     # -- small parts ------------------------------------------------------------------------------------------------------------------
 
     def _add(self, event: str, start: Start) -> None:
-        """Both are kept, the first start and the corrected one."""
-        self._record.events[event] = (*self._record.events.get(event, ()), start)
+        """Both are kept, the first start and the corrected one; of very many the earliest and the latest."""
+        stated = (*self._record.events.get(event, ()), start.model_copy(update={"reason": start.reason[:600]}))
+        if len(stated) > STARTS:
+            earliest = min(stated, key=lambda one: one.at)
+            stated = (earliest, *[one for one in stated if one is not earliest][1 - STARTS :])
+        self._record.events[event] = stated
 
     def _clock(self, request: ClockRequest) -> Clock:
         clock = self._record.clocks.get(request.clock)
