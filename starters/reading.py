@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FULL = re.compile(r"(inc-\d{8}|freeze)-.+")  # a freeze, too, puts questions
+FULL = re.compile(r"(inc-\d{8}|freeze|clocks)-.+")  # a freeze, too, puts questions; and clocks take messages
 LEDGER, WORKER, SERVER = "the ledger", "the worker", "the Temporal server"
 
 

@@ -3,6 +3,7 @@
 import re
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -177,6 +178,16 @@ class Alert(Value):
     received: str = ""  # as in `Incident`
     urgency: Severity | None = None
     event: SourceEvent | None = None  # None: it names no object, or several
+
+
+class Exposure(NamedTuple):
+    """Data may have been seen, lost or changed: what was seen, and since when there is a credible suspicion. Legal clocks start with it."""
+
+    why: str
+    aware_at: datetime
+    tenants: tuple[str, ...] = ()
+    personal_data: bool = False
+    malicious: bool = False
 
 
 class Joined(Value):

@@ -19,7 +19,7 @@ from workflows.comms.comms import Comms
 from workflows.engine.clock import answering
 from workflows.engine.invoker import Invoker
 from workflows.engine.lifecycle.beginning import ask_for_the_service, declare, keyed, to_come
-from workflows.engine.lifecycle.calling import SEED, ChildState, ChildTells
+from workflows.engine.lifecycle.calling import BREACH, SEED, ChildState, ChildTells
 from workflows.engine.lifecycle.ending import Ending
 from workflows.engine.record.recorder import Recorder
 from workflows.engine.state import IncidentState
@@ -170,6 +170,8 @@ class Playbook(Verbs, MessageHandlers):
     async def _call_in(self, name: str, why: str) -> CalledIn:
         """Bring another playbook in, beside this one. Where it is not installed, its lead has a task with a due time, and is paged."""
         root = self._root
+        if name == BREACH:
+            self.exposed(why)
         if name == root._name() or name in root._called:
             self.note(f"{name} is on this incident already: {why}", "called in")
             return root._called.get(name) or CalledIn(name, root.state)

@@ -18,8 +18,9 @@ from activities.ledger.tables import Instant, required, tables
 NO_PLAYBOOK, RESET, NO_SCOPE, NO_RECORD = "no playbook", "reset", "no scope", "no record"
 ANOTHER_RUN, STANDS_STILL = "another run", "stands still"
 ALERTS_WAIT, STILL_FIRING = "alerts wait", "still firing"
+CLOCKS_ENDED = "clocks ended"
 LOST_KINDS = (NO_PLAYBOOK, RESET, ANOTHER_RUN)
-COMPARED_KINDS = (*LOST_KINDS, STANDS_STILL, NO_SCOPE, NO_RECORD)  # what the comparison of ledger and server finds
+COMPARED_KINDS = (*LOST_KINDS, STANDS_STILL, NO_SCOPE, NO_RECORD, CLOCKS_ENDED)  # what the comparison of ledger and server finds
 ALERT_KINDS = (ALERTS_WAIT, STILL_FIRING)  # what the record says of alerts that nobody heard
 TAKEN_FOR = timedelta(minutes=3)  # how long one receiver has for the page before another may try
 
@@ -39,7 +40,7 @@ class Discrepancy(Value):
     """One thing that is wrong with one incident, which no part of the incident itself can see."""
 
     incident_id: str
-    kind: str  # no playbook | reset | another run | stands still | no scope | no record | alerts wait | still firing
+    kind: str  # no playbook | reset | another run | stands still | no scope | no record | clocks ended | alerts wait | still firing
     text: str
     severity: int = 2
     occasion: str = ""  # what makes it another finding of the same kind; empty: the day

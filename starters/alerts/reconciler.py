@@ -19,6 +19,7 @@ from activities.action import Call, Refused, Role
 from activities.ledger.database import LedgerDown
 from activities.ledger.discrepancies import (
     ANOTHER_RUN,
+    CLOCKS_ENDED,
     COMPARED_KINDS,
     NO_PLAYBOOK,
     NO_RECORD,
@@ -36,6 +37,7 @@ from activities.organisation.policy import Policy
 from activities.paging.orders import Page
 from activities.paging.pager import Pager
 from starters.alerts.advancing import no_progress, task_trouble, where_it_fails
+from starters.clocks.ended import clocks_ended
 from starters.screens.text import CliError, plain, span, typed
 from worker.playbooks import discover
 from worker.settings import Settings
@@ -111,7 +113,7 @@ class Reconciler:
             policy, roster = Policy(), Roster()
             log.error("nobody can be paged: %s", wrong.message)
         log.error("%s: %s", finding.incident_id, finding.text)
-        people = roster.holders(HOLDERS)
+        people = roster.holders((*HOLDERS, Role.LEGAL) if finding.kind == CLOCKS_ENDED else HOLDERS)
         if policy.may_write_to is not None and "pager" not in policy.may_write_to:
             await asyncio.to_thread(self.findings.told, finding, "nobody: shadow mode")
             return
@@ -154,7 +156,7 @@ async def compare(client: Client, ledger: Ledger, policy: Policy) -> Comparison:
             return await asyncio.wait_for(judging, JUDGED_WITHIN)
 
     judged = await asyncio.gather(*(soon(_judged(client, ledger, one, policy)) for one in recorded), return_exceptions=True)
-    unrecorded = await _unrecorded(client, ledger, {one.incident_id for one in recorded})
+    unrecorded = [*await _unrecorded(client, ledger, {one.incident_id for one in recorded}), *await clocks_ended(client)]
     unknown = []
     for one, outcome in zip(recorded, judged, strict=True):
         if isinstance(outcome, BaseException):

@@ -13,6 +13,7 @@ from starters.alerts import command as alerts
 from starters.cli import documents, freeze, look, messages, options, plan, policy, slo, terminal
 from starters.cli.options import As
 from starters.cli.terminal import AsJson, group, say, say_json
+from starters.clocks import command as clocks
 from starters.reading import Reader
 from starters.screens import shadow_report, sheets
 from starters.screens.text import typed
@@ -77,6 +78,7 @@ def doctor(as_json: AsJson = False) -> None:
 for _group in (look, plan, messages, documents, sheets, shadow_report, slo):
     app.add_typer(_group.app)
 app.add_typer(freeze.app, name="freeze")
+app.add_typer(clocks.app, name="clocks")
 app.add_typer(policy.app, name="policy")
 app.add_typer(alerts.app, name="alerts")
 

@@ -17,6 +17,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.action import Refused
+from activities.clocks.table import FILE as CLOCKS_FILE
+from activities.clocks.table import read_table
 from activities.ledger.capabilities import Capability, Standing
 from activities.ledger.database import LedgerDown
 from activities.ledger.discrepancies import Discrepancies
@@ -64,6 +66,7 @@ def examine() -> list[Check]:
     here = [
         found,
         _organisation(settings),
+        _clocks(settings),
         *_mode(settings),
         *_dashboards(settings),
         *_ledger(settings),
@@ -137,6 +140,25 @@ def _organisation(settings: Settings) -> Check:
     if not people:
         return Check("organisation", "broken", f"{where} names nobody: no question could be answered", "add a [people.NAME] section")
     return Check("organisation", "good", f"{where}: policy is valid, {len(people)} people on the roster")
+
+
+def _clocks(settings: Settings) -> Check:
+    """The table of legal clocks. A wrong file stops none: our defaults count until it is mended."""
+    where = settings.organisation.with_name(CLOCKS_FILE)
+    try:
+        table = read_table(settings.organisation)
+        designee = table.alarms.ceo_designee
+        if designee and Organisation(settings.organisation).read_roster().person(designee) is None:
+            return Check(
+                "legal clocks", "broken", f"{where}: alarms.ceo_designee: {designee!r} is not on the roster", "name a person of [people]"
+            )
+    except Refused as wrong:
+        return Check("legal clocks", "broken", wrong.message, f"mend it there; {SHIPPED / 'clocks.example.toml'} shows how it is written")
+    on = sum(row.on for row in table.regimes.values())
+    if not where.exists():
+        said = f"{on} of {len(table.regimes)} rows are on, all by our defaults: Legal has not said yet which concern this organisation"
+        return Check("legal clocks", "warning", said, f"cp clocks.example.toml {where}, and let Legal fill it in")
+    return Check("legal clocks", "good", f"{where}: {on} of {len(table.regimes)} rows are on")
 
 
 def _dashboards(settings: Settings) -> list[Check]:

@@ -6,6 +6,7 @@ from tests.mutants.knowledge import KNOWLEDGE
 from tests.mutants.measures import LIFTED
 from tests.mutants.mutant import Mutant
 from tests.mutants.record import RECORD
+from tests.mutants.runtime.clocks import CLOCKS
 from tests.mutants.runtime.credentials import CREDENTIALS
 from tests.mutants.runtime.databases import DATABASE
 from tests.mutants.runtime.quality import QUALITY
@@ -16,5 +17,5 @@ from tests.mutants.tasks import TASKS
 from tests.mutants.waiting import WAITED
 
 MUTANTS: tuple[Mutant, ...] = (
-    *ATTACKS, *CREDENTIALS, *DATABASE, *GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *QUALITY, *QUEUES, *RECORD, *SPENT, *TASKS, *TENANCY, *WAITED,
+    *ATTACKS, *CLOCKS, *CREDENTIALS, *DATABASE, *GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *QUALITY, *QUEUES, *RECORD, *SPENT, *TASKS, *TENANCY, *WAITED,
 )  # fmt: skip

@@ -71,7 +71,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     empty.mkdir()
     for package in OURS:
         shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "organisation.example.toml", "deploy/settings.example.env"):
+    for name in ("pyproject.toml", "README.md", "organisation.example.toml", "clocks.example.toml", "deploy/settings.example.env"):
         (source / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, source / name)
     shutil.copytree(ROOT / "alerts", source / "alerts")
@@ -98,7 +98,7 @@ def test_every_module_and_every_file_beside_them_is_in_the_wheel_and_nothing_els
     assert packages == ours
     shared = {name.partition("/data/share/incident-playbooks/")[2] for name in held - packages}
     rules = {f"alerts/{path.name}" for path in (ROOT / "alerts").glob("*.yml")}
-    assert shared == {"organisation.example.toml", "settings.example.env", *rules}
+    assert shared == {"organisation.example.toml", "clocks.example.toml", "settings.example.env", *rules}
 
 
 async def test_what_runs_comes_from_the_wheel_and_there_is_no_practice_platform(installed: Installed) -> None:

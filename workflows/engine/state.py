@@ -19,7 +19,7 @@ from activities.texts.wording import TRACE_LABELS, traces
 from workflows.engine.evidence import EvidenceBook
 from workflows.engine.measures import Measures
 from workflows.engine.record.timeline import Timeline
-from workflows.incident import UNSURE, Alert, Card, Incident, Joined, Phase, Severity, State, worst
+from workflows.incident import UNSURE, Alert, Card, Exposure, Incident, Joined, Phase, Severity, State, worst
 from workflows.people.approvals import Approvals
 from workflows.people.command_codes import CommandCodes
 from workflows.people.roster import RoleAssignments
@@ -81,6 +81,7 @@ class IncidentState:
         self.follow_ups: list[Task] = []
         self.checklist: Callable[[], list[ItemStatus]] = list  # the first minutes, as `Checklist` reads them off
         self.exposure = False  # any sign that data may be exposed
+        self.exposures: list[Exposure] = []  # each of them, for the legal clocks
         self.breached = False  # the metrics have shown that customers are affected
         self.plan: list[Planned] = []
         self.scope = self.impact = ""  # in people's own words
@@ -242,8 +243,10 @@ class IncidentState:
             Observation(at=workflow.now(), facts=facts, quality=quality, whole=whole), self.policy.severity.paced(self.policy.pace)
         )
         self.breached |= any(ratio >= self.policy.impact.error_ratio for ratio in facts.err_ratio.values())
-        self.exposure |= facts.data_exposure.at_least("SUSPECTED") or facts.isolation_failure.at_least("SUSPECTED")
         decided = f"{found.rules[0].rule}: {found.rules[0].because}"
+        if not self.exposure and (facts.data_exposure.at_least("SUSPECTED") or facts.isolation_failure.at_least("SUSPECTED")):
+            self.exposure = True
+            self.exposed(decided, malicious=facts.active_adversary is True)
         if raised := found.severity < self.severity:
             self.set_severity(found.severity, decided, "automation")
         elif found.severity == self.severity:
@@ -251,6 +254,14 @@ class IncidentState:
         elif whole:
             self.judged = f"by what is measured now it would be {found.severity.label}: {decided}"
         return raised
+
+    def exposed(self, why: str, *, tenants: tuple[str, ...] = (), personal_data: bool = False, malicious: bool = False) -> None:
+        """Data may have been seen, lost or changed. What shows itself while the incident is still looked into was suspected from its beginning."""
+        early = self.phase in (Phase.DECLARED, Phase.TRIAGE)
+        told = Exposure(why, self.declared_at if early else workflow.now(), tenants, personal_data, malicious)
+        if not any(one.why == why and set(tenants) <= set(one.tenants) for one in self.exposures):
+            self.exposures.append(told)
+            self.note("exposure", why, tenants=len(tenants))
 
     def set_severity(self, to: Severity, because: str, by: str) -> None:
         """Another severity from now on: raised by automation, or as a person decides."""

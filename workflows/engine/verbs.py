@@ -294,6 +294,10 @@ class Verbs:
             self.state.restricted = True
             self.state.note("restricted", why)
 
+    def exposed(self, why: str, *, tenants: tuple[str, ...] = (), personal_data: bool = False, malicious: bool = False) -> None:
+        """Data may have been seen, lost or changed: the legal clocks run from now on, provisionally, and Legal is asked which apply (spec §10)."""
+        self.state.exposed(why, tenants=tenants, personal_data=personal_data, malicious=malicious)
+
     def evidence_about(self, what: str) -> None:
         """What must be seen to be ill before automation changes anything alone, where it is not the service itself. One of several is enough."""
         self.state.evidence_about = tuple(dict.fromkeys((*self.state.evidence_about, what)))

@@ -10,6 +10,7 @@ from temporalio import workflow
 
 from activities.evidence.evidence import Evidence, Snapshot
 from activities.metrics.telemetry import Surface, Telemetry
+from workflows.clocks.reporting import IncidentClocks
 from workflows.engine.verbs import Verbs
 from workflows.errors import HandOver, RetriesExhausted
 from workflows.first_minutes.checklist import ITEMS, due_at
@@ -27,20 +28,26 @@ class FirstMinutes:
     def __init__(self, verbs: Verbs) -> None:
         self._verbs = verbs
         self._state = verbs.state
-        self.freezes = ServiceFreezes(verbs)
+        self.freezes, self.clocks = ServiceFreezes(verbs), IncidentClocks(verbs)
         self._tasks: list[asyncio.Task[None]] = []
         self._ending = False
         self._state.checklist = lambda: ticks(verbs.state, self.freezes)
 
     def start(self) -> None:
         """Begin everything that is due at T0."""
-        for what, work in (("change freeze", self._freeze()), ("telemetry snapshot", self._snapshot()), ("checkpoint", self._checkpoint())):
+        for what, work in (
+            ("change freeze", self._freeze()),
+            ("telemetry snapshot", self._snapshot()),
+            ("checkpoint", self._checkpoint()),
+            ("legal clocks", self.clocks.run()),
+        ):
             self._tasks.append(begun(self._attempt(what, work)))
 
     async def stop(self) -> None:
         """Start nothing more; what is under way (a freeze that nobody could prove so far) is given up and comes to rest."""
         self._ending = True
         await stopped(*self._tasks)
+        await self.clocks.over()
 
     async def _attempt(self, what: str, work: Awaitable[None]) -> None:
         try:

@@ -7,6 +7,7 @@ from temporalio import workflow
 
 from activities.action import Risk, Role, Verb, action_of
 from activities.chat.war_room import WarRoom
+from activities.clocks.clocks import Clocks
 from activities.freeze.freezes import FROZEN
 from activities.paging.pager import Pager
 from activities.status_page.status_page import StatusPage
@@ -25,7 +26,7 @@ ENTRIES = {
 # Item of the checklist → the verb that does it; without write access it is not ours to do.
 DONE_BY: dict[str, Verb[Any, Any]] = {
     "declare": Tickets.open, "commander": Pager.page, "war_room": WarRoom.open, "status_page": StatusPage.publish,
-    "published": StatusPage.publish, "told": StatusPage.publish, "freeze": FROZEN.impose,
+    "published": StatusPage.publish, "told": StatusPage.publish, "freeze": FROZEN.impose, "legal_clocks": Clocks.report,
 }  # fmt: skip
 Done = tuple[datetime | None, str]  # when it was done, and what shows it
 NOT_DONE: Done = (None, "")
@@ -48,7 +49,7 @@ def _not_applicable(key: str, state: IncidentState, freezes: ServiceFreezes, don
         return "shadow mode: people do it, and it cannot be seen from here"
     if key == "freeze" and state.incident.service not in freezes.since:
         return freezes.without.get(state.incident.service, "")
-    if key in ("evidence", "legal_clocks") and not state.exposure:
+    if (key == "evidence" and not state.exposure) or (key == "legal_clocks" and not state.exposures):
         return "no sign of exposed data"
     if key in ("status_page", "published", "told") and not state.card.public:
         return "nothing customers can see"

@@ -74,6 +74,16 @@ class Notices:
             key = f"{reminder.incident_id}/pager.remind/{reminder.target()}/{code_digest[:8]}-{reminder.nth}" if code_digest else ""
             self.background.run(", ".join(person.id for person in people), self._quietly(Pager.remind, reminder, key=key))
 
+    async def tell(self, person: Person, text: str, *, code: bool = False) -> None:
+        """Tell one person something, and wait until they are told. `code`: with a code for commands to answer with. Raises `RetriesExhausted`."""
+        self._reminders += 1
+        digest = self._issue(person).digest if code else ""
+        reminder = Remind(incident_id=self._state.id, people=(person,), text=text, nth=self._reminders, code_digest=digest)
+        instant = f"{workflow.now():%Y%m%dT%H%M%S}"  # another run under the same id counts its reminders anew
+        await self._quietly(
+            Pager.remind, reminder, key=f"{reminder.incident_id}/pager.remind/{person.id}/{digest[:8] or instant}-{reminder.nth}"
+        )
+
     def renew(self, question: Question, person: Person, why: str) -> None:
         """Send somebody another code for a question that is still open, because theirs was used."""
         message = self._message(question, (person,), 1).model_copy(update={"wakes": False})

@@ -21,6 +21,8 @@ SEED: Final = {
     "supply_chain_cve": ("2.12", Role.SECURITY_LEAD),
 }  # fmt: skip
 
+BREACH: Final = "data_breach"  # whoever calls it in suspects that data was seen, lost or changed
+
 OWN: Final = frozenset(
     {
         "root", "called_for", "card", "playbook", "incident", "measures", "evidence_about", "phase", "phases", "run_state", "suspects", "curve",

@@ -59,7 +59,7 @@ class Recovery:
             return
         what = f"Compare what the old primary of {self.name} has taken with what goes on, and keep a ledger of every row that differs"
         task = verbs.task(what, Role.DB_LEAD)
-        verbs.task(f"Say whether what was lost or differs in {self.name} is personal data", Role.LEGAL)
+        verbs.exposed(f"rows of {self.name} were lost or differ: is that personal data?")
         if verbs.rehearsing:
             return
         said = await verbs.ask(

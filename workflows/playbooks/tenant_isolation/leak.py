@@ -197,4 +197,5 @@ class Leak:
         if found.confirmed and "data_breach" not in self._asked:
             self._asked.add("data_breach")
             counted = found.ledger.summary if found.ledger else "nobody can say who saw what: assume everything that can be reached"
+            self._verbs.exposed(f"isolation failure confirmed; {counted}", tenants=tuple(found.ledger.owners) if found.ledger else ())
             await self._verbs.call_in("data_breach", f"isolation failure confirmed; {counted}")

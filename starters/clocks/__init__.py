@@ -1,0 +1,1 @@
+"""The legal clocks on the command line."""

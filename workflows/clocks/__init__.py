@@ -1,0 +1,1 @@
+"""The legal clocks of one incident: a workflow that outlives it."""
