@@ -8,6 +8,7 @@ from practice.faces.kubernetes.base import CLUSTER, DEPLOYMENTS, FACE, KINDS, cl
 from practice.http.face import Call, Reply
 from practice.world.state import JSON
 
+GROUPS = tuple(dict.fromkeys(one.group for one in KINDS if one.group))
 VERSION = {"major": "1", "minor": "37", "gitVersion": "v1.37.1-practice", "platform": "linux/amd64"}
 
 
@@ -26,18 +27,17 @@ def core_versions(call: Call) -> Reply:
 @FACE.reads("apis", CLUSTER + "/apis")
 def groups(call: Call) -> Reply:
     cluster_of(call)
-    return Reply({"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group()]})
+    return Reply({"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name) for name in GROUPS]})
 
 
-@FACE.reads("apis.apps", CLUSTER + "/apis/apps")
-def apps_group(call: Call) -> Reply:
+def _one_group(call: Call, group: str) -> Reply:
     cluster_of(call)
-    return Reply({"kind": "APIGroup", "apiVersion": "v1", **_group()})
+    return Reply({"kind": "APIGroup", "apiVersion": "v1", **_group(group)})
 
 
-def _group() -> JSON:
-    apps = {"groupVersion": "apps/v1", "version": "v1"}
-    return {"name": "apps", "versions": [apps], "preferredVersion": apps}
+def _group(name: str) -> JSON:
+    version = {"groupVersion": f"{name}/v1", "version": "v1"}
+    return {"name": name, "versions": [version], "preferredVersion": version}
 
 
 def _resources(call: Call, group: str) -> Reply:
@@ -50,7 +50,7 @@ def _resources(call: Call, group: str) -> Reply:
             "namespaced": one.namespaced,
             "kind": one.kind,
             "verbs": list(one.verbs),
-            "shortNames": [one.short],
+            **({"shortNames": [one.short]} if one.short else {}),
         }
         for one in KINDS
         if one.group == group
@@ -62,7 +62,9 @@ def _resources(call: Call, group: str) -> Reply:
 
 
 FACE.reads("api.v1", CLUSTER + "/api/v1")(partial(_resources, group=""))
-FACE.reads("apis.apps.v1", CLUSTER + "/apis/apps/v1")(partial(_resources, group="apps"))
+for _name in GROUPS:
+    FACE.reads(f"apis.{_name}", f"{CLUSTER}/apis/{_name}")(partial(_one_group, group=_name))
+    FACE.reads(f"apis.{_name}.v1", f"{CLUSTER}/apis/{_name}/v1")(partial(_resources, group=_name))
 
 
 @FACE.reads("access.review", CLUSTER + "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", "POST")

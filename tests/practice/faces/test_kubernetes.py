@@ -13,7 +13,8 @@ from tests.practice.faces.cluster import APPS, CLUSTER, REVISION, condition, pat
 async def test_discovery_says_what_there_is_and_what_one_may_do(stage: Stage) -> None:
     assert (await seen(stage, f"{CLUSTER}/version"))["major"] == "1"
     assert (await seen(stage, f"{CLUSTER}/api"))["versions"] == ["v1"]
-    (group,) = (await seen(stage, f"{CLUSTER}/apis"))["groups"]
+    group, admission = (await seen(stage, f"{CLUSTER}/apis"))["groups"]
+    assert admission["name"] == "admissionregistration.k8s.io"
     assert (await seen(stage, f"{CLUSTER}/apis/apps"))["preferredVersion"] == group["preferredVersion"]
     verbs = {one["name"]: one["verbs"] for one in (await seen(stage, f"{CLUSTER}/apis/apps/v1"))["resources"]}
     assert verbs == {
