@@ -22,16 +22,24 @@ class EpssSettings(ClientSettings):
     epss_url: str = setting("https://api.first.org", practice="{url}/exploited")
 
 
+def _used(look: Look) -> None:
+    if not look.catalogue.services:
+        raise Unused("organisation.toml names no service")
+
+
 async def _probe_osv(osv: Osv, look: Look) -> Seen:
+    _used(look)
     return Seen(f"{len(await osv.of_version(look.call, 'PyPI', 'jinja2', '2.4.1'))} advisories for a version that is known to have some")
 
 
 async def _probe_kev(kev: Kev, look: Look) -> Seen:
+    _used(look)
     due = await kev.due(look.call, KNOWN)
     return Seen(f"the catalogue can be read; {KNOWN} is {'in it' if due else 'not in it'}")
 
 
 async def _probe_epss(epss: Epss, look: Look) -> Seen:
+    _used(look)
     score = await epss.score(look.call, KNOWN)
     return Seen("scores can be read" if score is None else f"{KNOWN} has {score:.0%}")
 
