@@ -75,6 +75,7 @@ class Curve(StrEnum):
     BACKLOG = "backlog"
     REPLICATION = "replication"
     ISOLATION = "isolation"
+    EXPOSURE = "exposure"
 
 
 class Role(StrEnum):

@@ -12,7 +12,8 @@ from activities.kit.words.urls import path
 from activities.tickets.github import GitHubClient
 
 Switch = Literal["merging without a person", "pull requests of dependabot"]
-MERGES, UPDATES = "merging without a person", "pull requests of dependabot"
+MERGES: Switch = "merging without a person"
+UPDATES: Switch = "pull requests of dependabot"
 TOKEN = ("Authorization: Bearer ", Var("GITHUB_TOKEN"))
 API = "https://api.github.com"
 

@@ -11,7 +11,16 @@ from datetime import datetime, timedelta
 from activities.action import Call, Order, System, Value, action
 from activities.metrics import queries
 from activities.metrics.curve_parts import Crossed, DeniedSources, Evals, Hits, Injected, JudgedAnswers, Part, Point, Span, Spend, Unmetered
-from activities.metrics.data_parts import ApiTimeouts, Depth, OldestAge, OneWriter, ReplicationLag, TakesWrites
+from activities.metrics.data_parts import (
+    AffectedInstances,
+    ApiTimeouts,
+    CallsHome,
+    Depth,
+    OldestAge,
+    OneWriter,
+    ReplicationLag,
+    TakesWrites,
+)
 from activities.metrics.orders import StabilityVerdict
 from activities.metrics.prometheus import Prometheus
 from activities.metrics.spans import LEAST_SPAN
@@ -26,6 +35,7 @@ PARTS: dict[Curve, tuple[Part, ...]] = {
     Curve.GROUNDING: (Hits(), DeniedSources()),
     Curve.INJECTION: (Injected(),),
     Curve.ISOLATION: (Crossed(),),
+    Curve.EXPOSURE: (AffectedInstances(), CallsHome()),
     Curve.BACKLOG: (OldestAge(), ApiTimeouts()),
     Curve.REPLICATION: (ReplicationLag(), TakesWrites(), OneWriter()),
 }

@@ -140,6 +140,7 @@ class Run:
     id: int
     key: str
     repository: str
+    workflow: str
     inputs: dict[str, str]
     at: float
     looks: int = 0

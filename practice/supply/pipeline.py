@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from practice.services.deploying import deploy
-from practice.services.fleet_cast import image_digest, revision_name
+from practice.services.fleet import Service
+from practice.services.fleet_cast import image_digest
 from practice.supply.cast import DIRECT
 from practice.supply.model import CI, PROXY, Artefact, Run, Supply
 from practice.world.world import World
 
 LOOKS = 2
-UNDER_WAY = ""
+REBUILD, RELEASE = "incident-rebuild.yml", "incident-release.yml"
 
 
 def refusal(there: Supply, lock: dict[str, str]) -> str:
@@ -34,35 +33,38 @@ def advance(world: World, there: Supply, run: Run) -> None:
     service = next((one for one in world.state.fleet.services.values() if one.repository == run.repository), None)
     if service is None:
         run.conclusion, run.why = "failure", "no service is built from this repository"
-        return
+    elif run.workflow == RELEASE:
+        _release(world, there, run, service)
+    else:
+        _build(world, there, run, service)
+
+
+def _build(world: World, there: Supply, run: Run, service: Service) -> None:
+    """An image with another lockfile. It runs nowhere yet."""
     package, version = run.inputs.get("package", ""), run.inputs.get("version", "")
     lock = dict(there.locks[service.name])
     if package:
         lock = {name: one for name, one in lock.items() if name != package} | ({package: version} if version else {})
-    if run.inputs.get("builder") and run.inputs["builder"] not in there.hosts:
-        run.conclusion, run.why = "failure", f"there is no builder {run.inputs['builder']}"
-        return
-    if why := refusal(there, lock):
-        run.conclusion, run.why = "failure", why
+    free = [one.name for one in there.hosts.values() if one.kind == "ci" and one.name not in run.inputs.get("not_on", "").split(",")]
+    builder = run.inputs.get("builder") or (free[0] if free else "")
+    run.why = refusal(there, lock) if builder in there.hosts else f"there is no builder {builder}"
+    if run.why:
+        run.conclusion = "failure"
         return
     there.locks[service.name] = lock
-    run.digest = _built(world, there, run, service.name, lock)
+    run.digest = image_digest(world.seed, f"{run.repository}/{run.id}")
+    there.artefacts[run.digest] = Artefact(run.digest, service.name, lock, builder, direct=[one for one in DIRECT if one in lock])
     run.conclusion = "success"
 
 
-def _built(world: World, there: Supply, run: Run, name: str, lock: dict[str, str]) -> str:
-    """An image that serves nobody yet. On Cloud Run it has a revision without traffic: what served goes on serving, pinned by its name."""
-    service, digest = world.state.fleet.services[name], image_digest(world.seed, f"{run.repository}/{run.id}")
-    there.artefacts[digest] = Artefact(digest, name, lock, run.inputs.get("builder", "builder-1"), direct=list(DIRECT))
-    if service.platform != "cloud_run":
-        newest = service.newest()
-        made = replace(
-            newest, name=revision_name(name, newest.number + 1), number=newest.number + 1, digest=digest, created=world.clock.now()
-        )
-        service.revisions[made.name] = replace(made, error_rate=there.dials.breaks, green_minutes=0.0, actor="ci")
-        return digest
-    for region, place in service.places.items():
-        place.split = service.serving(region)
-    what = f"rebuild {run.id}: {run.inputs.get('package', '')} {run.inputs.get('version', '')}".strip()
-    deploy(world, name, actor="ci", what=what, digest=digest, error_rate=there.dials.breaks)
-    return digest
+def _release(world: World, there: Supply, run: Run, service: Service) -> None:
+    """An image comes to its platform. On Cloud Run it has a revision without traffic: what served goes on serving, pinned by its name."""
+    artefact = there.artefacts.get(run.inputs.get("digest", ""))
+    if artefact is None or artefact.service != service.name or refusal(there, artefact.components):
+        run.conclusion, run.why = "failure", "no such image of this service, or it is refused"
+        return
+    if service.platform == "cloud_run":
+        for region, place in service.places.items():
+            place.split = service.serving(region)
+    deploy(world, service.name, actor="ci", what=f"release {run.id}", digest=artefact.digest, error_rate=there.dials.breaks)
+    run.conclusion, run.digest = "success", artefact.digest

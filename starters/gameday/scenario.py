@@ -135,6 +135,13 @@ SCENARIOS = {
         paces=SLOWLY,
         values={"Which artefact": "sha256:" + 64 * "c"},
     ),
+    "supply_chain_cve": Scenario(
+        story="A package that {first} is built with was taken over: its newest release steals what it can read. A builder, a laptop and a node have "
+        "installed it, and call home.",
+        service="{first}",
+        deeds=(Deed(path="supply-faults", given={"kind": "malicious"}),),
+        paces=SLOWLY,
+    ),
     "cache_poisoning": Scenario(
         story="A document that the chat answers from was changed past its origin: one of four answers about billing is wrong, and cached. "
         "The cache is a real Valkey.",

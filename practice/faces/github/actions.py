@@ -10,7 +10,7 @@ from practice.faces.github.base import FACE, REPOSITORY, message, page, reposito
 from practice.http.face import Ask, Call, Refusal, Reply
 from practice.supply.cast import supply
 from practice.supply.model import Bots, Run
-from practice.supply.pipeline import advance
+from practice.supply.pipeline import REBUILD, RELEASE, advance
 from practice.world.state import JSON
 
 _ACTIONS = REPOSITORY + "/actions"
@@ -32,10 +32,10 @@ class RepositoryEdit(Ask):
 def dispatch(call: Call) -> Reply:
     """Start a run. There is no idempotency key: twice is two runs. The answer names no run."""
     wanted, there, found = call.ask(Dispatch), supply(call.state, call.now), repository(call)
-    if call.path["workflow"] != "incident-rebuild.yml":
+    if call.path["workflow"] not in (REBUILD, RELEASE):
         raise Refusal(message(404, "Not Found"))
     id = 9_000_000 + call.world.number()
-    there.runs[id] = Run(id, wanted.inputs.get("key", ""), found.name, dict(wanted.inputs), call.now)
+    there.runs[id] = Run(id, wanted.inputs.get("key", ""), found.name, call.path["workflow"], dict(wanted.inputs), call.now)
     call.did(f"actions/{found.name}", None, wanted.inputs)
     return Reply(None, 204)
 
@@ -44,7 +44,8 @@ def dispatch(call: Call) -> Reply:
 def runs(call: Call) -> Reply:
     """Runs of a workflow, newest first."""
     repository(call)
-    mine = [one for one in supply(call.state, call.now).runs.values() if one.repository == repository_name(call)]
+    of = (repository_name(call), call.path["workflow"])
+    mine = [one for one in supply(call.state, call.now).runs.values() if (one.repository, one.workflow) == of]
     mine.sort(key=lambda one: -one.id)
     return page(call, [_shown(call, one) for one in mine], shown=lambda rows: {"total_count": len(mine), "workflow_runs": rows})
 
@@ -72,7 +73,7 @@ def artifacts(call: Call) -> Reply:
 
 def _shown(call: Call, one: Run) -> JSON:
     return {
-        "id": one.id, "name": "incident rebuild", "display_title": f"incident rebuild {one.key}", "event": "workflow_dispatch",
+        "id": one.id, "name": one.workflow, "display_title": f"incident {one.key}", "event": "workflow_dispatch",
         "status": "completed" if one.conclusion else "in_progress", "conclusion": one.conclusion or None,
         "created_at": f"{call.world.clock.stamp(one.at)[:19]}Z", "run_attempt": 1,
         "html_url": f"https://github.example/{one.repository}/actions/runs/{one.id}",

@@ -11,7 +11,7 @@ from activities.advisories.osv import Osv, understood
 from activities.builds.blocklist import BlocklistOf, Blocklists, block
 from activities.builds.fixes import FixChoice, Fixes, FixOf
 from activities.builds.plane import SupplyPlane
-from activities.builds.rebuild import Actions, Rebuild, Rebuilds
+from activities.builds.rebuild import Actions, Rebuild, Rebuilds, Release, Releases
 from practice.services.admission import Admission as Stored
 from practice.supply.cast import HTTPKIT, QUICKYAML, supply
 from practice.supply.faults import begin
@@ -110,8 +110,12 @@ async def test_a_clean_build_is_believed_by_two_scanners_and_serves_nobody_yet(p
     effect = await attempt(Rebuilds.run, rebuilds(played), order, played.call())
     digest = effect.after["digest"]
     service = played.world.state.fleet.services["api"]
+    assert "two scanners" in effect.proven_by and not [one for one in service.revisions.values() if one.digest == digest]
+    await attempt(
+        Releases.run, Releases(Actions(played.client("/github")), FollowingClock()), Release(service=API, image=digest), played.call()
+    )
     made = next(one for one in service.revisions.values() if one.digest == digest)
-    assert "two scanners" in effect.proven_by and all(made.name not in service.serving(region) for region in service.places)
+    assert all(made.name not in service.serving(region) for region in service.places)
 
 
 @pytest.mark.parametrize(

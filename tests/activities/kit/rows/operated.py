@@ -12,7 +12,7 @@ from activities.agents.replays import Replay as AttackReplay
 from activities.backups.backups import BackupPlane, Restores, RestoreTests, RestoreTo, TestRestore
 from activities.builds.hosts import HostSnapshots, SnapshotHost
 from activities.builds.plane import SupplyPlane
-from activities.builds.rebuild import Actions, Rebuild, Rebuilds
+from activities.builds.rebuild import Actions, Rebuild, Rebuilds, Release, Releases
 from activities.databases.client import DatabasePlane
 from activities.databases.jobs import Promote, Promotions, Replay, Warm, Warmings, WriteReplays
 from activities.evals.evals import Evals, RunSuite
@@ -116,6 +116,13 @@ def _rebuild(played: Stage) -> Rebuild:
     return Rebuild(service=service, package="quickyaml", version="2.3.4")
 
 
+def _release(played: Stage) -> Release:
+    """Of the build that serves already."""
+    service = Deployed(name="api", platform="cloud_run", regions=("eu-west", "us-east"), repository="acme/api")
+    supply(played.world.state, played.world.clock.now())
+    return Release(service=service, image=played.world.state.fleet.services["api"].newest().digest)
+
+
 def _copies(played: Stage) -> int:
     return len(supply(played.world.state, 0).hosts["builder-1"].snapshots)
 
@@ -123,6 +130,10 @@ def _copies(played: Stage) -> int:
 OPERATED = {
     "rebuilds by github actions": Operated(
         Rebuilds.run, _rebuilds, _rebuild, "github.actions.dispatch", "github.actions.run", lambda played: len(supply(played.world.state, 0).runs)
+    ),
+    "releases by github actions": Operated(
+        Releases.run, lambda played: Releases(Actions(played.client("/github")), FollowingClock()), _release, "github.actions.dispatch",
+        "github.actions.run", lambda played: len(supply(played.world.state, 0).runs),
     ),
     "copies of hosts": Operated(
         HostSnapshots.run, lambda played: HostSnapshots(SupplyPlane(played.client("/supply")), FollowingClock()),
