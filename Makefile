@@ -19,7 +19,7 @@ check: $(VENV)/.dev  ## ruff, mypy --strict, import-linter, house tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache >$(VENV)/lint-imports.log || (cat $(VENV)/lint-imports.log; exit 1)
-	@$(BIN)/python -m pytest -n 0 tests/test_house.py tests/test_house_sizes.py tests/test_house_systems.py
+	@$(BIN)/python -m pytest -n 0 tests/test_house*.py
 
 format: $(VENV)/.dev
 	@$(BIN)/ruff check --fix .
@@ -30,10 +30,10 @@ bench: $(VENV)/.dev  ## Measure the engine beside a hand-written floor, and writ
 
 celery: $(VENV)/.dev  ## A virtual environment with Celery (.venv-celery), which its tests make by themselves when it is not there
 	@$(PYTHON) -m venv .venv-celery
-	@.venv-celery/bin/python -m pip install -q -r requirements/celery.in
+	@.venv-celery/bin/python -m pip install -q --require-hashes -r requirements/celery.txt
 
-judge: $(VENV)/.dev  ## Let programs that we did not write judge the practice faces; not part of CI
-	@$(BIN)/python -m tests.outside.judges
+judge: $(VENV)/.dev  ## Let programs that we did not write judge our clients and the practice faces. ONLY="redis patroni"; not part of CI
+	@$(BIN)/python -m tests.judges $(ONLY)
 
 mutate: $(VENV)/.dev  ## Remove one protection at a time, in a copy, and see that a test fails. ONLY=part of a name LIST=1; not part of CI
 	@$(BIN)/python -m tests.mutants $(if $(LIST),--list) "$(ONLY)"
@@ -45,6 +45,7 @@ docs: $(VENV)/.dev  ## Regenerate what is generated from the code
 lock:  ## Pin every dependency by hash, without naming an index
 	uv pip compile pyproject.toml --extra practice --group build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements/run.txt
 	uv pip compile pyproject.toml --extra practice --group build --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements/dev.txt
+	uv pip compile requirements/celery.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements/celery.txt
 
 clean:
 	rm -rf $(VENV) .judge .incident .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,6 +1,6 @@
 """How long a cost runaway goes on: from its detection (the alert has opened the incident) to the first clamp, proven. In policy time.
 
-`python -m benchmarks.containment [RUNS]`: each run is a game day of its own seed, up to the clamp; half a minute each. Writes `docs/performance.md`.
+`python -m benchmarks.containment [RUNS]`: each run is a game day of its own seed, up to the clamp; a minute each. Writes `docs/performance.md`.
 """
 
 import asyncio
@@ -19,13 +19,14 @@ from workflows.status import Status, StepState
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 BEGIN, END = "<!-- containment: written by `python -m benchmarks.containment` -->", "<!-- containment: end -->"
-PLAYBOOK, CLAMP, WITHIN = "cost_runaway", "budgets.clamp", 120.0  # real seconds that a run may take
+PLAYBOOK, CLAMP, WITHIN = "cost_runaway", "budgets.clamp", 180.0  # real seconds that a run may take
+PACE = 2.0  # seconds of policy time in a real one, while it is contained: at the demo's ×10 the machine's own seconds count ten times
 GOAL = 60.0  # seconds of policy time (spec §9.6)
 
 
 def measured(seed: int) -> float:
     """Seconds of policy time from the declaration to the first clamp that was read back. Raises `TimeoutError`."""
-    scenario = SCENARIOS[PLAYBOOK]
+    scenario = SCENARIOS[PLAYBOOK] = SCENARIOS[PLAYBOOK].model_copy(update={"paces": dict.fromkeys(SCENARIOS[PLAYBOOK].paces, PACE)})
     options = Options(PLAYBOOK, "auto", "", 0, keep=False, pace=scenario.pace, seed=seed)
     with tempfile.TemporaryDirectory() as home:
         stage = raise_stage(Path(home) / "stage", options, service_names(seed))
@@ -57,7 +58,7 @@ def main() -> None:
         seconds.append(measured(seed))
         print(f"seed {seed}: {seconds[-1]:.1f} s", flush=True)
     median, late = statistics.median(seconds), sorted(seconds)[max(0, round(0.95 * len(seconds)) - 1)]
-    said = f"{len(seconds)} seeded runs: p50 {median:.0f} s, p95 {late:.0f} s, worst {max(seconds):.0f} s of policy time; goal {GOAL:g} s"
+    said = f"{len(seconds)} seeded runs: p50 {median:.0f} s, p95 {late:.0f} s, worst {max(seconds):.0f} s of policy time (×{PACE:g}); goal {GOAL:g} s"
     print(said)
     PAGE.write_text(filled(PAGE.read_text(), BEGIN, END, said))
 

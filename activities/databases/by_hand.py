@@ -6,13 +6,15 @@
 from collections.abc import Sequence
 
 from activities.databases.seen import Right
-from activities.kit.words.shell import Command, command, comment
+from activities.kit.words.shell import Command, Var, Word, command, comment
+from activities.kit.words.sql import named, quoted
 
 CONSOLE = "pgbouncer"
+DATABASE = Var("DATABASE")
 TABLES = "ALL TABLES IN SCHEMA public"
 
 
-def sql(service: str, statement: str) -> Command:
+def sql(service: str, statement: Word) -> Command:
     return command("psql", ("service=", service), "-c", statement)
 
 
@@ -56,26 +58,17 @@ def granted(right: Right, schema: str) -> str:
     return f"GRANT {right.may}{column} ON {tables} TO {named(right.role)}{' WITH GRANT OPTION' if right.passes_on else ''}"
 
 
-def named(name: str) -> str:
-    """An identifier, as PostgreSQL quotes it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def quoted(text: str) -> str:
-    """A literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def sessions(cluster: str) -> tuple[str, ...]:
     return (sql(cluster, "SELECT usename, state, count(*) FROM pg_stat_activity GROUP BY 1, 2"),)
 
 
 def repoint(node: str) -> tuple[str, ...]:
+    """KILL and not PAUSE: that waits until every session has ended by itself."""
     return (
-        sql(CONSOLE, "PAUSE"),
-        comment(f"name {node} as the host of the database in pgbouncer.ini, then"),
+        comment(f"name {node} as the host of the database in pgbouncer.ini; DATABASE is the name that clients connect to"),
+        sql(CONSOLE, ("KILL ", DATABASE)),
         sql(CONSOLE, "RELOAD"),
-        sql(CONSOLE, "RESUME"),
+        sql(CONSOLE, ("RESUME ", DATABASE)),
     )
 
 

@@ -1,6 +1,6 @@
 """The port of a cluster of databases, and the client of our own contract (docs/api/databases.json)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from activities.action import Call, NotYet
@@ -11,6 +11,11 @@ from activities.kit.words.shell import Var
 from activities.kit.words.urls import path
 
 BASE, TOKEN = Var("DATABASES_URL"), Var("DATABASES_TOKEN")
+
+
+def store_of(systems: Mapping[str, str]) -> str:
+    """By what a person types on it: our own contract (`plane`), or SQL. `[policy.systems] database` chooses."""
+    return "plane" if systems.get("database", "databases") == "databases" else "sql"
 
 
 class DatabaseResource(RestResource):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from activities.action import Order, Value
 
@@ -11,7 +12,7 @@ class Right(Value):
     """What a role may do with tables, as it was granted. `column`: with this column alone. `passes_on`: with grant option."""
 
     role: str
-    may: str  # INSERT, UPDATE, DELETE or TRUNCATE
+    may: Literal["INSERT", "UPDATE", "DELETE", "TRUNCATE"]
     tables: tuple[str, ...]
     column: str = ""
     passes_on: bool = False

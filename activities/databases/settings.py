@@ -1,6 +1,9 @@
 """What of a cluster is changed for a while: the fence of a node, who may write, who promotes by itself, and where the pooler sends clients."""
 
+import operator
 from typing import Any, ClassVar, TypeVar
+
+from pydantic import Field
 
 from activities.action import Call, Limits, NotYet, Refused, Risk, Role
 from activities.databases import by_hand
@@ -97,13 +100,20 @@ class EndpointOf(ClusterPart, path="clusters/{cluster}/endpoint", called="the po
 
 
 class Endpoint(SettingValue):
-    """Where the pooler sends clients. Connections to any other node are ended."""
+    """Where the pooler sends clients. Connections to any other node are ended.
+
+    `unfinished`: what a write that broke off, or a person, has left in the middle. It is read, and never written. Where there is nothing it
+    does not stand in the order either: what was agreed to before the field came is agreed to still.
+    """
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"unfinished"})
 
     writes_to: str
     reads_from: tuple[str, ...]
+    unfinished: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
 
     def __str__(self) -> str:
-        return f"writes to {self.writes_to}, reads from {self.reads}"
+        return "; ".join((f"writes to {self.writes_to}, reads from {self.reads}", *self.unfinished))
 
     @property
     def reads(self) -> str:
@@ -113,7 +123,13 @@ class Endpoint(SettingValue):
         return f"{of} sends writes to {self.writes_to} and reads to {self.reads}, and ends connections to all others"
 
     def same(self, other: "Endpoint") -> bool:
-        return self.writes_to == other.writes_to and sorted(self.reads_from) == sorted(other.reads_from)
+        there = self.writes_to == other.writes_to and sorted(self.reads_from) == sorted(other.reads_from)
+        return there and not set(other.unfinished) - set(self.unfinished)
+
+    def between(self, before: "Endpoint", now: "Endpoint") -> bool:
+        """Clients are moved all at once, and held meanwhile: they are where they were, or where they shall be."""
+        alike = (one.model_copy(update={"unfinished": now.unfinished}) for one in (before, self))
+        return bool(now.unfinished) and any(one.same(now) for one in alike)
 
 
 T = TypeVar("T", bound=DatabaseResource)
@@ -199,7 +215,10 @@ class Endpoints(
             raise Refused(f"{', '.join(sorted(writers)) or 'nobody'} takes writes: they are not sent to {to.writes_to}")
 
     async def shown(self, call: Call, of: EndpointOf, value: Endpoint) -> str:
-        strays = {name: n for name, n in (await self._client.setting(call, of)).get("strays", {}).items() if n}
+        said = await self._client.setting(call, of)
+        if refusing := said.get("refusing"):
+            raise NotYet(f"accepted, but the pooler refuses new clients of {', '.join(refusing)}: somebody has disabled it", after=SOON)
+        strays = {name: n for name, n in said.get("strays", {}).items() if n}
         if strays:
             raise NotYet(f"accepted, but there are connections to {', '.join(strays)} still", after=SOON)
         return "no connection leads anywhere else"

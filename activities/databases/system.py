@@ -33,6 +33,11 @@ class PostgresSettings(ClientSettings):
     postgres_password: str = secret()
 
 
+def patroni_auth(user: str, password: str) -> httpx.Auth:
+    """Patroni's API knows a name and a password (`restapi.authentication`), and no token."""
+    return httpx.BasicAuth(user, password)
+
+
 def _postgres(opening: Opening) -> PostgresCluster:
     settings, password = opening.settings, "" if opening.missing else opening.secret("postgres_password")
     clusters = {} if opening.missing else read(Path(settings.postgres_clusters))
@@ -45,7 +50,8 @@ def _postgres(opening: Opening) -> PostgresCluster:
     ours, platforms = Bearer(lambda: password), dict[str, Platform]()
     for name, one in clusters.items():
         if one.patroni:
-            platforms[name] = Patroni([at(url, ours) for url in one.patroni])
+            named = patroni_auth(settings.postgres_user, password)
+            platforms[name] = Patroni([at(url, named) for url in one.patroni])
         elif one.cloud_sql is not None:
             platforms[name] = CloudSql(at("https://sqladmin.googleapis.com", GoogleAuth()), one.cloud_sql.project, one.cloud_sql.instances)
     fences = {name: RestClient(at(one.fence_url, ours)) for name, one in clusters.items() if one.fence_url}

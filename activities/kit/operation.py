@@ -22,8 +22,9 @@ O = TypeVar("O", bound=Order)
 
 
 class At(StrEnum):
-    """How far an operation is. Unknown is a value: it is neither done nor failed."""
+    """How far an operation is. Unknown is a value: it is neither done nor failed. Unheard: it surely has not begun, because nobody heard it."""
 
+    UNHEARD = "unheard"
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
@@ -65,7 +66,7 @@ class Operation(System, Generic[O]):
         raise NotImplementedError
 
     async def start(self, call: Call, order: O) -> str:
-        """Start it under our key. Returns the id of the run."""
+        """Start it under our key. Returns the id of the run. What was not heard is started again by the same call."""
         raise NotImplementedError
 
     async def status(self, call: Call, order: O, id: str) -> Progress:
@@ -114,4 +115,7 @@ class Operation(System, Generic[O]):
             unknown = unknown + 1 if now.at is At.UNKNOWN else 0
             if unknown >= self.unknown_for:
                 raise NotYet(f"nobody can say how far it is: {now.says or 'no answer'}", after=SOON)
+            if now.at is At.UNHEARD:
+                refuse_when_late()
+                await self.start(call, order)
             await self.clock.sleep(self.looks_every)

@@ -5,7 +5,6 @@ knows no tenants' limits. A worker that is expected and does not answer is unkno
 beside it, message by message, and by a script that moves it once or not at all.
 """
 
-import base64
 import hashlib
 import json
 import math
@@ -14,30 +13,34 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from activities.action import Call, NotYet, Refused
 from activities.caches.valkey import Valkey
 from activities.kit.http import Conflict
 from activities.kit.rest import Json
-from activities.queues.control import QueueControl, one_queue
+from activities.queues.control import Broker, QueueControl, cannot, one_queue
+from activities.queues.remote_control import SEPARATOR, RemoteControl
+from activities.values import Value
 
-SEPARATOR, PRIORITIES = "\x06\x16", (0, 3, 6, 9)
-REPLIES = "reply.celery.pidbox"
+PRIORITIES = (0, 3, 6, 9)
 MOVE = "if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 1 then redis.call('LPUSH', KEYS[2], ARGV[1]) return 1 end return 0"
 MOVE_BACK = MOVE.replace("LPUSH", "RPUSH")
-TOLD_TIMES = 4
+# Which boot of a worker answers. In a container every boot has the same process id, and the uptime is told in whole seconds, some of them late:
+# the instant that was noted first stays the name of a boot.
+BOOT = """
+local kept = redis.call('GET', KEYS[1])
+local was = kept and cjson.decode(kept)
+local pid, booted = ARGV[1], tonumber(ARGV[2])
+if was and was.pid == pid and (booted == nil or math.abs(was.booted - booted) < 5) then return was.booted end
+local now = math.max(math.floor(booted or tonumber(ARGV[3])), was and was.booted + 1 or 0)
+redis.call('SET', KEYS[1], cjson.encode({pid = pid, booted = now}))
+return now
+"""
 BINS = ("poison", "whole", "expired")
 KEPT = "incident.queues"  # what we must remember of a queue: who consumed it, and what is parked of it
 MOST = 10_000  # of a list that are looked at: the oldest. How many there are is asked apart
-UNABLE = {
-    "intake": "Celery takes what it is sent: limit the tenant at the API's gateway",
-    "allotment": "Celery's workers are processes with queues of their own: scale each",
-    "retries": "Celery keeps retries in the code of each task: deploy it",
-    "jobs": "Celery has no limit of a tenant: limit the tenant at the API's gateway",
-    "rate": "Celery limits the rate of a task on each worker, and of no queue: `celery control rate_limit TASK 1/s`",
-}
 
 
 class Catalogued(dict[str, tuple[str | None, float | None, str, bool | None]]):
@@ -58,11 +61,25 @@ class Catalogued(dict[str, tuple[str | None, float | None, str, bool | None]]):
         return found
 
 
+class Kept(Value):
+    """What we note of a queue's consumers. `workers`: that take its jobs when nothing is paused; `since`: that did before our last write."""
+
+    workers: tuple[str, ...] = ()
+    share: float | None = None  # that our last write wanted
+    since: tuple[str, ...] = ()
+    from_share: float = 1.0
+    heard: bool = False  # by everybody whom it was told: what looks like half of it afterwards is somebody else's
+    by: str = ""
+
+
 class Celery(QueueControl):
     """One app of Celery on one broker. `expected`: the workers that must answer."""
 
+    broker: ClassVar[Broker] = "celery"
+
     def __init__(self, broker: Valkey, queues: Catalogued, expected: Sequence[str] = (), *, patience: float = 1.5) -> None:
-        self._broker, self._queues, self._expected, self._patience = broker, queues, tuple(expected), patience
+        self._broker, self._queues, self._expected = broker, queues, tuple(expected)
+        self.remote = RemoteControl(broker, self._expected, patience)
 
     # ---- the contract ----
 
@@ -87,7 +104,7 @@ class Celery(QueueControl):
             case ["restarts", *rest]:
                 return await self._restart(rest[0]) if rest else {"restarts": await self._restarts(asked["key"])}
             case [*_, what]:
-                raise Refused(UNABLE.get(what, f"Celery has no {what}"))
+                raise Refused(cannot("celery", what) or f"Celery has no {what}")
         raise Refused(f"Celery has nothing at {path}")
 
     async def put(self, call: Call, path: str, etag: str, body: Json) -> None:
@@ -95,34 +112,37 @@ class Celery(QueueControl):
             raise Conflict("it was changed since it was read", "")
         match _parts(path):
             case ["queues", name, "consumers"]:
-                await self._consume(name, float(body["share"]))
+                await self._consume(name, float(body["share"]), call.incident_id)
             case ["queues", name, "parked", bin]:
                 await self._park(name, bin, body, call.incident_id)
             case [*_, what]:
-                raise Refused(UNABLE.get(what, f"Celery has no {what}"))
+                raise Refused(cannot("celery", what) or f"Celery has no {what}")
 
     async def restart(self, call: Call, worker: str) -> Json:
-        """A warm shutdown of one worker: whoever supervises it starts it anew. Known by its process id."""
+        """A warm shutdown of one worker: whoever supervises it starts it anew. Told again under the same key, as long as the same boot answers."""
         known = await self._restarts(call.key)
-        if known:
+        if known and known[0]["state"] != "unheard":
             return dict(known[0])
-        pid = (await self._stats()).get(worker, {}).get("pid")
-        if pid is None:
+        boot = await self._boot(worker)
+        if boot is None:
             raise NotYet(f"{worker} does not answer: nobody can say what is ended")
-        id = uuid.uuid4().hex
-        await self._broker.command("SET", f"{KEPT}.restart.{id}", json.dumps({"id": id, "key": call.key, "worker": worker, "pid": pid}))
-        await self._told("shutdown", {}, [worker], answers=False)
+        id = known[0]["id"] if known else uuid.uuid4().hex
+        if not known:
+            note = {"id": id, "key": call.key, "worker": worker, "boot": boot}
+            await self._broker.command("SET", f"{KEPT}.restart.{id}", json.dumps(note))
+        await self.remote.told("shutdown", {}, [worker], answers=False)
         return await self._restart(id)
 
     # ---- looking ----
 
     async def _work(self) -> Json:
-        consumed, stats = await self._told("active_queues"), await self._stats()
+        consumed, stats = await self.remote.told("active_queues"), await self._stats()
         queues = [await self._queue(name, consumed) for name in self._queues]
         names = dict.fromkeys((*self._expected, *sorted(stats)))
+        boots = {name: await self._boot(name, stats) for name in names}
         workers = [
             {
-                "name": name, "generation": int(stats.get(name, {}).get("pid") or 0) or 1, "answered": name in stats,
+                "name": name, "generation": boots[name] or 1, "answered": name in stats,
                 "stuck_seconds": None, "job": None,
             }
             for name in names
@@ -191,39 +211,41 @@ class Celery(QueueControl):
     # ---- consumers ----
 
     async def _consumers(self, queue: str) -> Json:
-        base, now, wanted = await self._consuming(queue)
+        base, now, kept = await self._consuming(queue)
         if not base:
             raise Refused(f"no worker takes jobs of {queue}, and none is known that did")
-        share = wanted if wanted is not None and len(now) == _many(wanted, base) else len(now) / len(base)
-        return {"share": round(share, 4), "etag": _etag([base, now, share]), "changed_by": ""}
+        share, way = _share(base, now, kept), _on_its_way(base, now, kept)
+        ours = way is not None or (kept.share is not None and len(now) == _many(kept.share, base))
+        return {"share": share, "on_its_way": way, "etag": _etag([base, now, share, way]), "changed_by": kept.by if ours else ""}
 
-    async def _consuming(self, queue: str) -> tuple[list[str], list[str], float | None]:
-        """The workers that take its jobs when nothing is paused, those that do now, and the share that we have asked for last."""
-        consumed = await self._told("active_queues")
+    async def _consuming(self, queue: str) -> tuple[list[str], list[str], Kept]:
+        """The workers that take its jobs when nothing is paused, those that do now, and what we have asked for last."""
+        consumed = await self.remote.told("active_queues")
         if missing := sorted(set(self._expected) - set(consumed)):
             raise NotYet(f"{', '.join(missing)} did not answer: whether it takes jobs of {queue} is unknown")
         now = sorted(worker for worker, queues in consumed.items() if queue in _names(queues))
-        kept = json.loads(await self._broker.command("GET", f"{KEPT}.consumers.{queue}") or "{}")
-        return sorted({*kept.get("workers", ()), *now}), now, kept.get("share")
+        kept = Kept.model_validate_json(await self._broker.command("GET", f"{KEPT}.consumers.{queue}") or "{}")
+        return sorted({*kept.workers, *now}), now, kept
 
-    async def _consume(self, queue: str, share: float) -> None:
-        """The first of its workers take jobs, the others are told to take none. They forget it when they are restarted."""
-        base, now, _ = await self._consuming(queue)
-        await self._broker.command("SET", f"{KEPT}.consumers.{queue}", json.dumps({"workers": base, "share": share}))
+    async def _consume(self, queue: str, share: float, who: str) -> None:
+        """The first of its workers take jobs, the others are told to take none. They forget it when they are restarted.
+
+        Noted first: from where to where. A busy worker lets a command lapse; what only some have heard is known by the note, and continued.
+        """
+        base, now, kept = await self._consuming(queue)
+        going_on = share == kept.share and _on_its_way(base, now, kept) is not None
+        since, from_share = (kept.since, kept.from_share) if going_on else (tuple(now), _share(base, now, kept))
+        note = Kept(workers=tuple(base), share=share, since=since, from_share=from_share, by=who)
+        await self._broker.command("SET", f"{KEPT}.consumers.{queue}", note.model_dump_json())
         many = _many(share, base)
-        if on := [worker for worker in base[:many] if worker not in now]:
-            await self._heard("add_consumer", queue, on)
-        if off := [worker for worker in base[many:] if worker in now]:
-            await self._heard("cancel_consumer", queue, off)
-
-    async def _heard(self, method: str, queue: str, workers: Sequence[str]) -> None:
-        """Until each has answered: a busy worker lets a command lapse, and one that half of them have heard looks like somebody else's change."""
-        silent = list(workers)
-        for _ in range(TOLD_TIMES):
-            answered = await self._told(method, {"queue": queue}, silent)
-            silent = [one for one in silent if one not in answered]
-            if not silent:
-                return
+        silent = set[str]()
+        for method, meant in (
+            ("add_consumer", [one for one in base[:many] if one not in now]),
+            ("cancel_consumer", sorted({*base[many:]} & {*now})),
+        ):
+            silent |= {*meant} - {*await self.remote.told(method, {"queue": queue}, meant)} if meant else set()
+        if not silent:
+            await self._broker.command("SET", f"{KEPT}.consumers.{queue}", note.model_copy(update={"heard": True}).model_dump_json())
 
     # ---- parking ----
 
@@ -260,17 +282,26 @@ class Celery(QueueControl):
     # ---- workers ----
 
     async def _stats(self) -> Json:
-        return await self._told("stats")
+        return await self.remote.told("stats")
+
+    async def _boot(self, worker: str, stats: Json | None = None) -> int | None:
+        """Which boot of it answers, as a number that grows. None: none does."""
+        said = (await self._stats() if stats is None else stats).get(worker)
+        if said is None or said.get("pid") is None:
+            return None
+        now, uptime = time.time(), said.get("uptime")
+        booted = "" if uptime is None else f"{now - float(uptime):.0f}"
+        return int(await self._broker.command("EVAL", BOOT, 1, f"{KEPT}.boot.{worker}", str(said["pid"]), booted, f"{now:.0f}"))
 
     async def _doing(self, worker: str) -> Json:
         """Celery shows no stacks by remote control: what a worker is doing and holds. SIGUSR1 writes the stacks into its log."""
-        active, reserved = await self._told("active", {}, [worker]), await self._told("reserved", {}, [worker])
-        stats = (await self._stats()).get(worker)
-        if worker not in active or stats is None:
+        active, reserved = await self.remote.told("active", {}, [worker]), await self.remote.told("reserved", {}, [worker])
+        boot = await self._boot(worker)
+        if worker not in active or boot is None:
             raise NotYet(f"{worker} does not answer: what it is doing is unknown")
         return {
             "worker": worker,
-            "generation": stats.get("pid"),
+            "generation": boot,
             "stacks": json.dumps({"active": active[worker], "reserved": reserved.get(worker)}, default=str),
         }
 
@@ -280,62 +311,13 @@ class Celery(QueueControl):
         return [await self._restart(one["id"]) for one in kept if one["key"] == key]
 
     async def _restart(self, id: str) -> Json:
+        """Whoever answers after the shutdown was sent has not heard it: a worker hears in order, and one that shuts down answers no more."""
         kept = json.loads(await self._broker.command("GET", f"{KEPT}.restart.{id}") or "{}")
         if not kept:
             raise Refused(f"there is no restart {id}")
-        pid = (await self._stats()).get(kept["worker"], {}).get("pid")
-        done = pid is not None and pid != kept["pid"]
-        return {"id": id, "worker": kept["worker"], "generation": pid or kept["pid"], "state": "done" if done else "running"}
-
-    # ---- remote control ----
-
-    async def _told(self, method: str, arguments: Json | None = None, to: Sequence[str] = (), *, answers: bool = True) -> Json:
-        """Tell workers something, all of them or these. What each has answered, by its name; who has not is not in it."""
-        oid, ticket = str(uuid.uuid4()), str(uuid.uuid4())
-        queue = f"{oid}.{REPLIES}"
-        member, table = SEPARATOR.join((oid, "", queue)), f"_kombu.binding.{REPLIES}"
-        asked: Json = {"method": method, "arguments": arguments or {}, "destination": list(to) or None, "pattern": None, "matcher": None}
-        if answers:
-            asked |= {"ticket": ticket, "reply_to": {"exchange": REPLIES, "routing_key": oid}}
-            await self._broker.command("SADD", table, member)
-        try:
-            await self._broker.command("PUBLISH", f"/{self._broker.database}.celery.pidbox", _message(asked, self._patience))
-            return await self._replies(queue, set(to) or set(self._expected)) if answers else {}
-        finally:
-            if answers:
-                await self._broker.command("SREM", table, member)
-                await self._broker.command("UNLINK", queue)
-
-    async def _replies(self, queue: str, wanted: set[str]) -> Json:
-        found: Json = {}
-        until = time.monotonic() + self._patience
-        while (left := until - time.monotonic()) > 0:
-            said = await self._broker.command("BRPOP", queue, max(0.05, round(left, 2)))
-            if said is None:
-                break
-            message = json.loads(said[1])
-            for worker, answer in json.loads(base64.b64decode(message["body"])).items():
-                found[worker] = answer
-            if wanted and wanted <= set(found):
-                break
-        for worker, answer in found.items():
-            if isinstance(answer, dict) and "error" in answer:
-                raise Refused(f"{worker} says no: {answer['error']}")
-        return found
-
-
-def _message(body: Json, patience: float) -> str:
-    """As kombu writes it."""
-    properties = {
-        "delivery_mode": 2, "delivery_info": {"exchange": "celery.pidbox", "routing_key": ""}, "priority": 0, "body_encoding": "base64",
-        "delivery_tag": str(uuid.uuid4()),
-    }  # fmt: skip
-    return json.dumps(
-        {
-            "body": base64.b64encode(json.dumps(body).encode()).decode(), "content-encoding": "utf-8", "content-type": "application/json",
-            "headers": {"clock": 1, "expires": time.time() + patience}, "properties": properties,
-        }
-    )  # fmt: skip
+        boot = await self._boot(kept["worker"])
+        state = "running" if boot is None else "unheard" if boot == kept["boot"] else "done"
+        return {"id": id, "worker": kept["worker"], "generation": boot or kept["boot"], "state": state}
 
 
 def _job(message: Json) -> Json:
@@ -354,6 +336,21 @@ def _job(message: Json) -> Json:
 def _many(share: float, workers: Sequence[str]) -> int:
     """So many of these workers are that share, at least."""
     return math.ceil(round(share * len(workers), 6))
+
+
+def _share(base: Sequence[str], now: Sequence[str], kept: Kept) -> float:
+    """The share that is in force: as it was asked for, where it is so many workers."""
+    exact = kept.share is not None and len(now) == _many(kept.share, base)
+    return round(kept.share if exact and kept.share is not None else len(now) / len(base), 4) if base else 0.0
+
+
+def _on_its_way(base: Sequence[str], now: Sequence[str], kept: Kept) -> tuple[float, float] | None:
+    """From which share to which a write of ours is, that broke off: each worker is as it was before, or as was wanted. None: it is not."""
+    if kept.share is None or kept.heard:
+        return None
+    wanted = base[: _many(kept.share, base)]
+    halfway = all((one in now) in (one in kept.since, one in wanted) for one in base)
+    return (kept.from_share, kept.share) if halfway and set(now) not in (set(kept.since), set(wanted)) else None
 
 
 def _parts(path: str) -> list[str]:

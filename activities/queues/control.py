@@ -1,6 +1,7 @@
 """Our own contract of queues and workers (docs/api/jobs.json). Other brokers' clients keep the same contract, as far as they can."""
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from activities.action import Call, Refused
 from activities.kit.rest import Json, RestClient, RestLook, RestResource
@@ -12,9 +13,42 @@ PATTERN = frozenset("*?[]{}\\")
 
 Broker = Literal["queue control", "celery", "rabbitmq"]
 
+# What a broker cannot set, and what a person does instead; by the last part of the setting's path.
+TENANTS = "limit the tenant's requests at the API's gateway"
+NOBODY = "RabbitMQ's management API changes no consumers: whoever runs them does"
+CANNOT: Mapping[Broker, Mapping[str, str]] = {
+    "celery": {
+        "intake": f"Celery takes what it is sent, whoever sends it: {TENANTS}",
+        "jobs": f"Celery has no limit of a tenant: {TENANTS}",
+        "retries": "Celery keeps retries in the code of each task: deploy `max_retries` and `default_retry_delay`",
+        "allotment": "Celery's workers are processes with queues of their own, and are not lent: scale each",
+        "rate": "Celery limits the rate of a task on each worker, and of no queue: `celery control rate_limit TASK 1/s`",
+    },
+    "rabbitmq": {
+        "intake": f"RabbitMQ takes what it is sent, whoever sends it: {TENANTS}", "jobs": f"RabbitMQ has no limit of a tenant: {TENANTS}",
+        "retries": NOBODY, "allotment": NOBODY, "rate": NOBODY, "consumers": NOBODY, "parked": NOBODY, "stacks": NOBODY,
+    },
+}  # fmt: skip
+CALLED = {
+    "intake": "limits of tenants", "retries": "retries", "allotment": "lending of workers", "rate": "rates of queues", "consumers": "pausing",
+    "parked": "parking", "stacks": "restarts",
+}  # fmt: skip
+
+
+def cannot(broker: Broker, what: str) -> str:
+    """Why a broker cannot set this, and what a person does instead; empty where it can."""
+    return CANNOT.get(broker, {}).get(what, "")
+
+
+def by_people(broker: Broker) -> str:
+    """What of our playbook is a person's on this broker, in words; empty where nothing is."""
+    return ", ".join(words for what, words in CALLED.items() if cannot(broker, what))
+
 
 class QueueControl(RestClient):
     """Queues and workers. What a broker cannot do raises `Refused`; what it cannot tell is None."""
+
+    broker: ClassVar[Broker] = "queue control"
 
     async def restart(self, call: Call, worker: str) -> Json:
         """Begin the restart of one worker under our key."""
@@ -45,6 +79,12 @@ class JobsResource(RestResource):
         if self.broker == "queue control":
             return super().write_by_hand(value, prior)
         return by_product(self.broker, self.parts(), self.body(value))
+
+
+def broker_of(systems: Mapping[str, str]) -> Broker:
+    """Which one is chosen by `[policy.systems] queues`."""
+    chosen = systems.get("queues", "")
+    return "celery" if chosen == "celery" else "rabbitmq" if chosen == "rabbitmq" else "queue control"
 
 
 def one_queue(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Generic, Self
+from typing import Any, ClassVar, Generic, Self
 
 from pydantic import Field
 from typing_extensions import TypeVar
@@ -54,18 +54,28 @@ class ConsumersOf(OfQueue, path="queues/{queue}/consumers", called="the consumer
 
 
 class Consuming(SettingValue):
-    """The share of a queue's workers that takes jobs, 0 to 1."""
+    """The share of a queue's workers that takes jobs, 0 to 1. `on_its_way`: from which share to which a write of ours is, that broke off."""
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"on_its_way"})
 
     share: float = Field(ge=0, le=1)
+    on_its_way: tuple[float, float] | None = None
 
     def __str__(self) -> str:
         return "paused" if self.share == 0 else f"taken by {self.share:.0%} of its workers"
+
+    def same(self, other: Self) -> bool:
+        return self.share == other.share
 
     def met(self, now: Self) -> bool:
         return now.share <= self.share
 
     def both(self, other: Self) -> Self:
         return self if self.share <= other.share else other
+
+    def between(self, before: Self, now: Self) -> bool:
+        """One write tells worker after worker, and some may not have heard it. Any other share in between is somebody else's."""
+        return now.on_its_way == (before.share, self.share)
 
     def effect(self, of: ConsumersOf) -> str:
         held = "; its jobs wait, and none is lost" if self.share == 0 else ""
@@ -80,7 +90,7 @@ class Consuming(SettingValue):
     def way_back(self, before: Self, numbers: MitigationSettings, shares: Sequence[float] | None) -> tuple[Self, ...]:
         """A quarter, half, all of it, whatever the shares of others."""
         steps = [self.share + share * (before.share - self.share) for share in numbers.caps_return]
-        return tuple(self.model_copy(update={"share": round(step, 4)}) for step in steps)
+        return tuple(self.model_copy(update={"share": round(step, 4), "on_its_way": None}) for step in steps)
 
 
 class Consumers(

@@ -82,6 +82,8 @@ class Parked(SettingValue):
         return f"park {self} of {of.queue}{why}, under their ids{copy}; nothing is deleted"
 
     def back(self, of: ParkingOf) -> str:
+        if self.nothing:
+            return self.effect(of)
         return f"keep {self} of {of.queue} parked as {of.bin}: what else is there goes back into the queue, under the same ids"
 
 

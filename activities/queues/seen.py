@@ -64,7 +64,10 @@ class QueueSeen(Value):
     def __str__(self) -> str:
         age = "an unknown age" if self.oldest_age_seconds is None else f"{self.oldest_age_seconds / 60:.1f} min old"
         depth = "of unknown depth" if self.depth is None else f"{self.depth} waiting"
-        rates = f"{self.arrivals_per_second or 0:.2f} in and {self.completions_per_second or 0:.2f} out a second"
+        known = self.arrivals_per_second is not None or self.completions_per_second is not None
+        rates = (
+            f"{self.arrivals_per_second or 0:.2f} in and {self.completions_per_second or 0:.2f} out a second" if known else "rates unknown"
+        )
         return f"{self.name}: {depth}, the oldest {age}, {rates}"
 
 

@@ -2,7 +2,7 @@
 
 from activities.caches.valkey import Valkey
 from activities.queues.celery import Catalogued, Celery
-from activities.queues.control import QueueControl
+from activities.queues.control import QueueControl, by_people
 from activities.queues.queues import WorkOf
 from activities.queues.rabbitmq import RabbitMQ
 from activities.systems import ClientInfo, ClientSettings, Look, Opening, Port, Seen, SystemInfo, secret, setting
@@ -15,7 +15,9 @@ class QueuesSettings(ClientSettings):
 
 async def _probe(control: QueueControl, look: Look) -> Seen:
     said = await control.look(look.call, WorkOf())
-    return Seen(f"knows {len(said['queues'])} queues and {len(said['workers'])} workers")
+    people = by_people(control.broker)
+    by_hand = f"; a person's task there: {people}" if people else ""
+    return Seen(f"knows {len(said['queues'])} queues and {len(said['workers'])} workers{by_hand}")
 
 
 CONTROL = ClientInfo("queue control", QueueControl, QueuesSettings, _probe)

@@ -19,7 +19,7 @@ from activities.organisation.numbers import EvidenceHold
 from activities.queues.control import BASE, TOKEN, Broker, JobsResource, QueueControl
 from activities.queues.holding import ASKS, seen
 
-STATES = {"running": At.RUNNING, "done": At.DONE, "failed": At.FAILED}
+STATES = {"unheard": At.UNHEARD, "running": At.RUNNING, "done": At.DONE, "failed": At.FAILED}
 
 
 class AllotmentOf(JobsResource, path="allotment", called="where the workers work"):

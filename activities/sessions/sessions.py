@@ -4,15 +4,17 @@ By an instant, not by a list: whatever was issued before is dead, also what nobo
 platform itself goes on; whoever means them revokes their keys (§2.10). Nobody signs everybody out with one call: sign-in would not stand it.
 """
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from activities.action import Call, Limits, NotYet, Order, Refused, Risk, Role, Value
+from activities.action import Call, Limits, NotYet, Order, Refused, Risk, Role, System, Value, action
 from activities.kit.clock import Clock
 from activities.kit.create_once import SOON
 from activities.kit.operation import At, Operation, Progress
 from activities.kit.words.shell import Var, address, comment, curl
+from activities.kit.words.urls import query
 
 BASE, TOKEN = Var("AUTH_URL"), Var("AUTH_TOKEN")
 REVOKE_ALL = "/api/v1/auth/sessions/revoke_all"  # the seed's own
@@ -79,6 +81,59 @@ class RevokeSessions(Order, target="sessions/{tenant}"):
         key = f"Idempotency-Key: {self.tenant}-{self.revoked_before:%Y%m%dT%H%M%S}"
         sent = curl("POST", address(BASE, REVOKE_ALL), ("Authorization: Bearer ", TOKEN), key, body=self.body())
         return (sent, comment("then see that an old token is refused, and an old refresh token"))
+
+
+class IssuedOf(Order, target="sessions"):
+    """Who has sessions of people that were issued since then. Tenants are named, and looked at side by side."""
+
+    tenants: tuple[str, ...]
+    since: datetime
+
+    def effect(self) -> str:
+        return f"count the sessions of {len(self.tenants)} tenants that were issued since {self.since:%Y-%m-%d %H:%M:%S} UTC"
+
+    def by_hand(self) -> tuple[str, ...]:
+        bearer = ("Authorization: Bearer ", TOKEN)
+        return tuple(curl("GET", address(BASE, "/api/v1/auth/sessions", query({"tenant": one})), bearer) for one in self.tenants)
+
+
+class Issued(Value):
+    """By tenant, how many sessions of people were issued since then. None: nobody can say."""
+
+    since: datetime
+    by: dict[str, int | None]
+
+    @property
+    def none(self) -> tuple[str, ...]:
+        """Tenants that surely have none."""
+        return tuple(name for name, many in self.by.items() if many == 0)
+
+    @property
+    def summary(self) -> str:
+        some, unknown = sum(1 for many in self.by.values() if many), sum(many is None for many in self.by.values())
+        return (
+            f"{some} of {len(self.by)} tenants have sessions that were issued since {self.since:%H:%M:%S} UTC; of {unknown} nobody can say"
+        )
+
+
+class Sessions(System):
+    """Looking only."""
+
+    def __init__(self, store: SessionStore) -> None:
+        self._store = store
+
+    @action("sessions.issued")
+    async def issued(self, order: IssuedOf, call: Call) -> Issued:
+        """Each tenant by itself: one that cannot be read is unknown, and never none."""
+        counted = await asyncio.gather(*(self._count(call, one, order.since) for one in order.tenants))
+        return Issued(since=order.since, by=dict(zip(order.tenants, counted, strict=True)))
+
+    async def _count(self, call: Call, tenant: str, since: datetime) -> int | None:
+        try:
+            alive = await self._store.alive(call, tenant)
+        except (Refused, NotYet):
+            return None
+        return sum(not one.service_account and one.issued_at >= since for one in alive)
 
 
 def _risk(order: RevokeSessions, limits: Limits) -> Risk:

@@ -111,8 +111,8 @@ class LeakEvidence(System):
         """The access log of reads that crossed, the endpoints, and whose home is where; kept once, and read back."""
         of = f"/v1/services/{order.service}"
         said = {
-            "crossings": await self._plane.look(call, order), "map": await self._plane.get(call, f"{of}/map"),
-            "facts": await self._plane.get(call, f"{of}/facts"),
+            "crossings": await self._plane.look(call, order), "map": await self._known(call, f"{of}/map"),
+            "facts": await self._known(call, f"{of}/facts"),
         }  # fmt: skip
         raw = gzip.compress(json.dumps(said, sort_keys=True).encode(), mtime=0)
         kept = await self._store.keep(call, f"isolation/{order.service}", raw, held_until=call.at + order.held_for)
@@ -120,6 +120,13 @@ class LeakEvidence(System):
             "the store shows what was written, with the same hash", kept.summary, adopted=kept.adopted,
             after={"reads": len(said["crossings"]["crossings"]), **kept.model_dump(mode="json", exclude={"adopted"})},
         )  # fmt: skip
+
+    async def _known(self, call: Call, path: str) -> Json:
+        """What the platform refuses to tell is missing in the evidence, and said there; the log is kept all the same."""
+        try:
+            return await self._plane.get(call, path)
+        except Refused as no:
+            return {"unknown": no.message}
 
     @action("evidence.leak_ledger", writes=True)
     async def ledger(self, order: TraceLeaks, call: Call) -> LeakLedger:

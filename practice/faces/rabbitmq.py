@@ -33,14 +33,16 @@ def queues(call: Call) -> Reply:
 def _queue(call: Call, work: Work, queue: Queue) -> JSON:
     ready, held = len(queue.waiting) if work.touched else int(USUAL_DEPTH), sum(one.job.queue == queue.name for one in work.held)
     rates = work.rates[queue.name]
-    told = {"publish": rates["arrived"], "ack": rates["completed"], "redeliver": rates["retried"]}
+    done = "ack" if queue.acks else "deliver_no_ack"
+    told = {"publish": rates["arrived"], "ack": 0.0, done: rates["completed"], "redeliver": rates["retried"]}
     stats = {f"{what}_details": {"rate": rate} for what, rate in told.items()}
-    return {**_row(call, queue.name, ready, held), "consumers": len(work.mine(queue.name)), "message_stats": stats}
+    stamp = {"head_message_timestamp": int(min(job.at for job in queue.waiting)) if queue.stamped and queue.waiting else None}
+    return {**_row(call, queue.name, ready, held), **stamp, "consumers": len(work.mine(queue.name)), "message_stats": stats}
 
 
 def _row(call: Call, name: str, ready: int, held: int) -> JSON:
     return {
         "name": name, "vhost": call.path["vhost"], "durable": True, "auto_delete": False, "exclusive": False, "arguments": {},
         "type": "classic", "state": "running", "messages": ready + held, "messages_ready": ready, "messages_unacknowledged": held,
-        "consumers": 0,
+        "consumers": 0, "head_message_timestamp": None,
     }  # fmt: skip

@@ -31,12 +31,14 @@ FACES = discovered()
 
 
 class ByFirstWord(Router):
-    """Looks for a route among those whose path begins with the same word: there are some 180, and a request is for one."""
+    """Looks for a route among those whose path begins with the same word: there are hundreds, and a request is for one."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
         super().__init__(routes)
-        words = {_first_word(route.path) for route in routes}
-        self._words = {word: Router([route for route in routes if _first_word(route.path) == word]) for word in words}
+        by: dict[str, list[Route]] = {}
+        for route in routes:
+            by.setdefault(_first_word(route.path), []).append(route)
+        self._words = {word: Router(those) for word, those in by.items()}
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         router = self._words.get(_first_word(scope["path"])) if scope["type"] == "http" else None

@@ -50,6 +50,8 @@ class Queue:
     max_attempts: int = 8
     backoff_seconds: float = 15.0
     visibility_seconds: float = 3600.0
+    stamped: bool = False  # its producers say when they made a message
+    acks: bool = True  # its consumers acknowledge what they have done
     blind: bool = False  # its depth cannot be read
     waiting: list[Job] = field(default_factory=list)  # oldest first
     dead: list[Job] = field(default_factory=list)  # given up after its last attempt

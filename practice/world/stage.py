@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,7 @@ CREDENTIALS = {
     "/langfuse": f"Basic {TOKEN}",
     "/statuspage": f"OAuth {TOKEN}",
     "/pagerduty": f"Token token={TOKEN}",
+    "/patroni": "Basic " + b64encode(f"incident:{TOKEN}".encode()).decode(),
     "/s3": "AWS4-HMAC-SHA256 Credential=practice/20261129/us-east-1/s3/aws4_request",
 }
 """The `Authorization` header by face; all others take a bearer token."""

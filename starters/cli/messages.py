@@ -19,7 +19,10 @@ from starters.screens.text import CliError, typed
 from workflows.status import imposed_by
 
 ABOUT = ("hypothesis", "impact", "scope")
-PROCEDURES = ("roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain", "invalidate", "call-in", "undo")
+PROCEDURES = (
+    "roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain", "invalidate", "park-queue QUEUE", "call-in", "undo",
+)  # fmt: skip
+PARK = "park-queue"
 TASKS = ("flush-cache", "purge-queue", "clamp-all", "revoke-all-sessions", "rotate-secret")
 ANSWERS = {
     "approve": "Say yes to a question.",
@@ -62,7 +65,9 @@ def do(
     """Run one universal procedure inside an open incident. It is asked, proven, undone and recorded like a step of the playbook."""
     names = [word for word in words if "=" not in word]
     fields: dict[str, JsonValue] = {key: value for key, _, value in (word.partition("=") for word in words if "=" in word)}
-    if len(names) == 2 and (names[0] in (*PROCEDURES, *TASKS) or "." in names[0]):
+    if PARK in names[:-1]:
+        fields["queue"] = names.pop(names.index(PARK) + 1)
+    if len(names) == 2 and (names[0] in (*PROCEDURES, PARK, *TASKS) or "." in names[0]):
         names.reverse()  # the procedure may also come first
     if fields and "set" not in names and all("/" in key or "." in key for key in fields):
         names.append("set")  # the seed's words name themselves: orchestrator.autonomy=off

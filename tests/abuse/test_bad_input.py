@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from activities.kit.words import escape, glob, promql, urls
+from activities.kit.words import escape, glob, promql, sql, urls
 from tests.abuse import shells
 from tests.abuse.orders import VARIANTS, Filled, every_order, room
 
@@ -36,7 +36,8 @@ CHANNELS: tuple[Callable[[str], str], ...] = (
     str, escape.visible, escape.line, escape.slack, escape.markdown, urls.segment, lambda text: promql.text(text)[1:-1],
     lambda text: urls.path(*text.split("/"))[1:], lambda text: json.dumps(text)[1:-1],
     lambda text: urls.query({"": text})[2:], lambda text: promql.text(escape.line(text))[1:-1],
-    lambda text: re.sub(r"[\r\n]+", " ", text), glob.literal,
+    lambda text: re.sub(r"[\r\n]+", " ", text), glob.literal, lambda text: escape.visible(sql.named(text)[1:-1]),
+    lambda text: escape.line(sql.named(text)[1:-1]), lambda text: escape.line(sql.quoted(text)[1:-1]),
 )  # fmt: skip
 
 

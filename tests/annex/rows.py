@@ -83,7 +83,7 @@ ANNEX: dict[str, tuple[Row, ...]] = {
     ),
     "tenant_isolation": (
         Row("M1", "disable suspect endpoints", by=("endpoints.deny",)),
-        Row("M2", "evidence: logs, samples, database snapshot", by=("evidence.isolation",), task="Take a snapshot of the database"),
+        Row("M2", "evidence: logs, samples, database snapshot", by=("evidence.isolation", "databases.snapshot")),
         Row("T1", "reproduce with canaries, layer, siblings", by=("tenancy.matrix", "tenancy.facts")),
         Row("M3", "region read-only", by=("write_gate.close_region",)),
         Row("M4", "surface offline", only_when="nothing shows within 15 minutes that it has stopped",

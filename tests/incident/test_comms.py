@@ -9,6 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from temporalio.api.enums.v1 import EventType
+
 from activities.organisation.communications import DASHBOARDS
 from practice.faces.github.issues import Issues
 from practice.faces.slack.records import Channels
@@ -121,9 +123,10 @@ async def test_the_room_is_named_after_the_incident_and_what_is_pinned_is_kept_c
 
 
 async def test_an_open_sev1_keeps_every_period_and_costs_few_events_an_hour(tmp_path: Path) -> None:
-    """Public every 30 min, room every 15, executives at once, after 30 min and then hourly; two hours of it stay below 450 events.
+    """Public every 30 min, room every 15, executives at once, after 30 min and then hourly; two hours of it stay below 225 events.
 
-    That is with the offer to widen the cadence, which is made after two hours.
+    That is with the offer to widen the cadence, which is made after two hours, and without workflow tasks: of these there are more on a
+    machine that answers slowly.
     """
     async with incident_of(tmp_path, policy=SPEC, severity=1) as (stage, incident):
         await incident.answer("Publish")
@@ -132,7 +135,7 @@ async def test_an_open_sev1_keeps_every_period_and_costs_few_events_an_hour(tmp_
         await incident.answer("from retrieval only")
         began = (await incident.status()).declared_at
         await incident.pass_time(16 * MINUTE)  # the first minutes are over, and their report is given
-        before = len((await incident.handle.fetch_history()).events)
+        before = await own_events(incident)
         await incident.pass_time(timedelta(hours=2))
         updates = [datetime.fromisoformat(update["created_at"]) - began for update in published(stage.world)]
         assert [round(at / (30 * MINUTE)) for at in updates] == [0, 1, 2, 3, 4]
@@ -144,7 +147,13 @@ async def test_an_open_sev1_keeps_every_period_and_costs_few_events_an_hour(tmp_
         assert [round(at / (30 * MINUTE)) for at in late] == [0, 1, 3], briefs
         assert all(re.search(r"^Now: .*\nIn charge: .*\nNext brief: \d\d:\d\d UTC", text, re.M) for text in said(stage, "executives"))
         assert len(said(stage, "support")) == 1 + len(updates)  # the first word, and with every public post
-        assert len((await incident.handle.fetch_history()).events) - before < 450
+        assert await own_events(incident) - before < 225
+
+
+async def own_events(incident: RunningIncident) -> int:
+    """How much is in its history, without the workflow tasks."""
+    names = [EventType.Name(one.event_type) for one in (await incident.handle.fetch_history()).events]
+    return sum(not name.startswith("EVENT_TYPE_WORKFLOW_TASK") for name in names)
 
 
 async def test_customers_read_the_seeds_sentences_and_support_has_its_macro_word_for_word(tmp_path: Path) -> None:

@@ -9,10 +9,15 @@ from typing import Any
 import pytest
 
 from activities.action import Call, Refused
+from activities.admission.admission import AdmissionOf, Refusal
+from activities.capacity.pools import PoolOf, Size
+from activities.capacity.scalers import PoolOnKubernetes
 from activities.capacity.scaling import Replicas, ReplicasSeen, scale
 from activities.deploys.deploys import Deploys
 from activities.deploys.kubernetes import Kubernetes
 from activities.deploys.orders import RevisionsOf, ToRevision
+from activities.edge.endpoints import GATEWAY_API, Admission, EndpointOf
+from activities.edge.gates import GatewayApi
 from activities.edge.probe import EdgeProbe
 from activities.kit.http import HttpClient
 from activities.metrics.prometheus import Prometheus
@@ -209,3 +214,67 @@ async def test_kubectl_will_not_undo_what_is_paused(run: Kubectl, world: World) 
     await run("rollout", "restart", DEPLOYMENT)
     await run("rollout", "status", DEPLOYMENT, "--timeout=30s")
     assert service(world).serving("eu-west") == {"orchestrator-00042": 1.0}
+
+
+async def test_the_bounds_of_an_autoscaler_are_set_by_hand_as_our_client_sets_them(run: Kubectl, url: str, world: World) -> None:
+    """What `by hand` prints for a pool of workers on Kubernetes, typed as it stands there."""
+    of = PoolOf(pool="orchestrator", scaler="pool on kubernetes")
+    (look,) = of.read_by_hand()
+    assert "orchestrator" in (await shown(run, look))
+    for line in of.write_by_hand(Size(workers=6)):
+        await shown(run, line)
+    assert service(world).places["eu-west"].least == 6
+    async with HttpClient(url + "/k8s/eu-west", BEARER) as http:
+        pool = PoolOnKubernetes(http, "default", "orchestrator")
+        assert (await pool.get(made(), "/v1/pool"))["workers"] == 6, "our client reads what was typed"
+        await pool.put(made(), "/v1/pool", (await pool.get(made(), "/v1/pool"))["etag"], {"workers": 5})
+    assert (await run("get", "hpa/orchestrator", "-o", "jsonpath={.spec.minReplicas}")) == "5", "and kubectl what our client wrote"
+    refused = await run.shell(of.write_by_hand(Size(workers=10_000))[0])
+    assert refused.code == 1 and "spec.maxReplicas: Invalid value" in refused.err
+    missing = await run.shell(PoolOf(pool="nothing", scaler="pool on kubernetes").read_by_hand()[0])
+    assert missing.code == 1 and 'horizontalpodautoscalers.autoscaling "nothing" not found' in missing.err
+
+
+async def test_the_weights_of_a_route_are_set_by_hand_as_our_client_sets_them(run: Kubectl, url: str) -> None:
+    """What `by hand` prints for an endpoint on the Gateway API: denied, let through in part, and opened again."""
+    of = EndpointOf(service="api", endpoint="documents.get", gate=GATEWAY_API)
+    (look,) = of.read_by_hand()
+    assert "weight: 1000" in await shown(run, look)
+    async with HttpClient(url + "/k8s/eu-west", BEARER) as http:
+        gate = GatewayApi(http)
+        before = await gate.route(made(), "api", "documents.get")
+        for admitted in (0.0, 0.05, 1.0):
+            for line in of.write_by_hand(Admission(admitted=admitted)):
+                assert "patched" in await shown(run, line)
+            assert (await gate.read(made(), of)).value.admitted == admitted
+        after = await gate.route(made(), "api", "documents.get")
+        assert (after["spec"], after["metadata"]["annotations"]) == (before["spec"], before["metadata"]["annotations"])
+        await gate.write(made(), of, 0.0, await gate.read(made(), of), 0)
+    weights = await run("-n", "api", "get", "httproute/documents.get", "-o", "jsonpath={.spec.rules[0].backendRefs[*].weight}")
+    assert weights == "0 1000", "and kubectl reads what our client wrote"
+    missing = await run.shell(of.model_copy(update={"endpoint": "nothing"}).read_by_hand()[0])
+    assert missing.code == 1 and "NotFound" in missing.err
+
+
+async def shown(run: Kubectl, line: str) -> str:
+    """What it prints. Fails unless it succeeds."""
+    said = await run.shell(line)
+    assert said.code == 0, f"{line}: {said.err}"
+    return said.out
+
+
+async def test_kubectl_applies_our_admission_policy_by_hand_and_is_refused_the_build_like_anybody(
+    world: World, run: Kubectl, tmp_path: Path
+) -> None:
+    """What stands under a step as a command does what the step does: the policy is made, bound, read back, and refuses a rollout."""
+    bad = f"sha256:{'c' * 64}"
+    for line in AdmissionOf(region="eu-west", service=ORCHESTRATOR).write_by_hand(Refusal(digests=(bad,))):
+        said = await run.shell(line)
+        assert said.code == 0, said.err
+    shown = await run("get", "validatingadmissionpolicies")
+    assert "incident-playbooks-blocklist" in shown
+    image = f"orchestrator=registry.example.com/orchestrator@{bad}"
+    refused = await run.say("set", "image", DEPLOYMENT, image)
+    assert refused.code != 0 and "this build is on the blocklist of an incident" in refused.err
+    elsewhere = await run.say("set", "image", DEPLOYMENT, image, "--dry-run=server", region="us-east")
+    assert elsewhere.code == 0, elsewhere.err

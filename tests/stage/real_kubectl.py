@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from activities.edge.endpoints import CONFIG_CLUSTER
+
 BIN = Path(__file__).parents[2] / ".venv" / "bin"
 REGIONS = ("eu-west", "us-east")
 PATIENCE = 60.0  # seconds; a whole Go program is started each time
@@ -80,8 +82,16 @@ async def kubectl(url: str, home: Path) -> AsyncIterator[Kubectl]:
             for region in REGIONS
         ]
         contexts = [{"name": region, "context": {"cluster": region, "user": "practice"}} for region in REGIONS]
+        contexts.append({"name": CONFIG_CLUSTER, "context": {"cluster": REGIONS[0], "user": "practice"}})
         users = [{"name": "practice", "user": {"token": "practice-token"}}]
-        config = {"apiVersion": "v1", "kind": "Config", "clusters": clusters, "users": users, "contexts": contexts}
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": clusters,
+            "users": users,
+            "contexts": contexts,
+            "current-context": REGIONS[0],
+        }
         (home / "config").write_text(json.dumps(config))
         path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
         yield Kubectl({"HOME": str(home), "KUBECONFIG": str(home / "config"), "KUBECACHEDIR": str(home / "cache"), "PATH": path})

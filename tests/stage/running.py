@@ -23,6 +23,7 @@ from workflows.status import Status
 
 PATIENCE = float(os.environ.get("PATIENCE", "60"))  # seconds that a story waits for something; much more than it takes on an idle machine
 PAUSE = 0.03  # seconds between two looks
+MINUTE = timedelta(minutes=1)
 
 
 async def until(look: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
@@ -169,10 +170,37 @@ class RunningIncident:
         found: Status = await self._until(there, f"phase {phase}")
         return found
 
+    async def shows(
+        self, look: Callable[[Status], Any], what: str, answers: dict[str, str] | None = None, skip: timedelta = MINUTE
+    ) -> Status:
+        """Let time pass until its status is so; where there are `answers`, it is answered on the way (`move`)."""
+        answered: set[int] = set()
+
+        async def so() -> Status | None:
+            status = await self.status()
+            if look(status):
+                return status
+            if answers is None:
+                await self.drill.env.sleep(skip)
+            else:
+                await self.move(status, answers, answered, skip)
+            return None
+
+        found: Status = await self._until(so, what)
+        return found
+
     async def _until(self, look: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
-        """As `until`; when it fails it shows what the incident has done instead, and what it waits for."""
+        """As `until`; when it fails it shows what the incident has done instead, and what it waits for. One that has ended changes no more."""
+
+        async def seen() -> Any:
+            ended = self.id in ENDED
+            found = await look()
+            if not found and ended:
+                raise AssertionError(f"it has ended without {what}")
+            return found
+
         try:
-            return await until(look, what, patience)
+            return await until(seen, what, patience)
         except AssertionError as late:
             open_ = "\n".join(f"asking [{q.number}] {q.asks}" for q in (await self.status()).asking)
             raise AssertionError("\n".join((str(late), *(await self.timeline())[-60:], open_))) from None

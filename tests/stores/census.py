@@ -50,7 +50,7 @@ async def told(on: RealCelery, seed: int) -> str:
     pause = pause.given(await consumers.look_at(call, pause.of))
     await tried(Consumers.change, consumers, pause, call)
     await comes("reports", chance.randint(3, 15))
-    await celery._told("cancel_consumer", {"queue": "interactive"})
+    await celery.remote.told("cancel_consumer", {"queue": "interactive"})
     bad = await comes("interactive", chance.randint(1, 3), retries=5)
     poison = Parkings.order(
         ParkingOf(queue="interactive", bin="poison", broker="celery"), Parked(ids=tuple(bad), attempts=5, evidence="0" * 64)
@@ -63,7 +63,7 @@ async def told(on: RealCelery, seed: int) -> str:
         whole = whole.given(await parkings.look_at(call, whole.of))
         await tried(Parkings.change, parkings, whole, call)
     await _balances(celery, on, known, before, "in the middle")
-    await celery._told("add_consumer", {"queue": "interactive"})
+    await celery.remote.told("add_consumer", {"queue": "interactive"})
     if whole is not None:
         await tried(Parkings.restore, parkings, whole.undo(), call.model_copy(update={"key": f"w-{seed}"}))
     await tried(Parkings.restore, parkings, poison.undo(), call.model_copy(update={"key": f"p-{seed}"}))

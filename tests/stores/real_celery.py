@@ -29,7 +29,7 @@ def python() -> Path:
     if not (HOME / "bin" / "celery").exists():
         try:
             subprocess.run([sys.executable, "-m", "venv", str(HOME)], check=True, capture_output=True, timeout=120)
-            install = [str(found), "-m", "pip", "install", "-q", "-r", str(ROOT / "requirements" / "celery.in")]
+            install = [str(found), "-m", "pip", "install", "-q", "--require-hashes", "-r", str(ROOT / "requirements" / "celery.txt")]
             subprocess.run(install, check=True, capture_output=True, timeout=240)
         except (subprocess.SubprocessError, OSError) as broke:
             said = getattr(broke, "stderr", b"") or b""

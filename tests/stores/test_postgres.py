@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import psycopg
@@ -61,6 +63,19 @@ def test_who_is_connected_writes_on_while_the_postmaster_hangs() -> None:
             primary.connect(connect_timeout=2)
         primary.go_on()
         assert primary.one("select n from kept") == 1
+
+
+def test_a_server_that_hangs_ends_although_somebody_has_connected_and_says_nothing() -> None:
+    """PostgreSQL 15 waits a minute for that one, and takes no write meanwhile."""
+    with running() as primary:
+        primary.hang()
+        with socket.create_connection(("127.0.0.1", primary.port)) as silent:
+            began = time.monotonic()
+            primary.crash()
+            assert time.monotonic() - began < 15.0
+            assert silent.fileno() > 0, "it was connected all the while"
+        primary.start()
+        assert primary.one("select 40 + 2") == 42
 
 
 def test_each_test_has_a_database_of_its_own() -> None:

@@ -42,6 +42,11 @@ class Undo:
             raise NotAccepted(f"{found.says} ends when the service has been stable, or by `{command('incident', 'freeze')}`")
         return found
 
+    def typed(self, imposed: Imposed) -> str:
+        """What is typed to undo what is in force; empty where no step of ours imposed it."""
+        step = imposed_by(self.state.steps, imposed.shown())
+        return str(undo_command(self.state, step.number)) if step is not None else ""
+
     async def undo(self, number: int | None, by: str, why: str = "") -> None:
         """Lift it, asked first where lifting is broad. Raises what a lift raises."""
         imposed, state = self.imposed_by(number), self.state

@@ -77,7 +77,7 @@ class Verbs:
         self.lift, self.lift_measures, self.take_back = answering(lifts.lift), answering(lifts.lift_measures), answering(lifts.take_back)
         self.keep, self.ended = lifts.keep, lifts.ended
         undo = Undo(state, lifts)
-        self.undo, self.can_undo = answering(undo.undo), undo.imposed_by
+        self.undo, self.can_undo, self.undo_typed = answering(undo.undo), undo.imposed_by, undo.typed
         # People: something only a person may say; an after-action item; the war room; a page.
         self.confirm = answering(questions.confirmation)
         self.follow_up, self.say, self.page = state.follow_up, announcer.say, announcer.page

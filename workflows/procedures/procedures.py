@@ -26,6 +26,7 @@ from activities.kit.words.shell import command
 from activities.organisation.catalogue import Deployed
 from activities.organisation.organisation import meant
 from activities.organisation.policy import Policy
+from activities.queues.control import broker_of
 from activities.write_gate.write_gate import READ_ONLY, read_only
 from workflows.engine.lifecycle.calling import SEED
 from workflows.engine.verbs import Verbs
@@ -35,10 +36,13 @@ from workflows.people.background import begun, stopped
 from workflows.people.messages import Message
 from workflows.people.questions import PROPOSER
 from workflows.procedures.invalidation import entries_of, invalidate
+from workflows.procedures.parking import count_jobs, park_queue, queue_of
 from workflows.procedures.rollback import Rollback
 from workflows.procedures.seed_words import seed_changes
 
-NAMED = ("set", "roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain", "invalidate", "call-in", "undo")
+NAMED = (
+    "set", "roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain", "invalidate", "park-queue", "call-in", "undo",
+)  # fmt: skip
 
 
 class ByHandOnly(Value):
@@ -50,6 +54,7 @@ class ByHandOnly(Value):
     census: str
     command: str
     better: str  # what to do instead, where that is enough
+    of_jobs: bool = False  # all jobs are counted by us as well, before and after
 
 
 BY_HAND_ONLY = {
@@ -59,9 +64,9 @@ BY_HAND_ONLY = {
         better="delete targeted keys: redis-cli --scan --pattern 'cag:*:model:*' | xargs -r -n 500 redis-cli UNLINK",
     ),
     "purge-queue": ByHandOnly(
-        title="Purge pending tasks", owner=Role.OPS_LEAD, export="celery -A workers inspect reserved --json > before-purge.json",
-        census="celery -A workers inspect stats --json", command="celery -A workers purge",
-        better="pause the consumers and move the tasks to a quarantine queue, then decide",
+        title="Purge pending tasks", owner=Role.OPS_LEAD, export="redis-cli LRANGE QUEUE 0 -1 > before-purge.txt",
+        census="redis-cli LLEN QUEUE", command="celery -A workers purge -Q QUEUE",
+        better="park one queue, which can be undone: incident do INCIDENT park-queue QUEUE", of_jobs=True,
     ),
     "clamp-all": ByHandOnly(
         title="Clamp every tenant's budget to zero", owner=Role.FINANCE, export="policy get 'tenant/*' > before-clamp.json",
@@ -96,7 +101,7 @@ class SettingRequest:
         for key in given:
             if key not in known:
                 raise NotAccepted(f"{name} has no field {key}{meant(key, known)}; it has {', '.join(known)}")
-        usual = {"service": service, "store": policy.systems.get(name.partition(".")[0])}
+        usual = {"service": service, "store": policy.systems.get(name.partition(".")[0]), "broker": broker_of(policy.systems)}
         self.of = self._valid(of, {key: value for key, value in {**usual, **given}.items() if key in of.model_fields and value})
         self._given = {key: value for key, value in given.items() if key in own}
         if not self._given:
@@ -147,6 +152,8 @@ class Procedures:
             raise NotAccepted(f"there is no playbook {named!r}{meant(named, SEED)}: say playbook=NAME, one of {', '.join(SEED)}")
         if asked.procedure == "invalidate":
             entries_of(asked.fields)
+        if asked.procedure == "park-queue":
+            queue_of(asked.fields)
         if asked.procedure == "limit" and (asked.rps is None or asked.rps <= 0):
             raise NotAccepted("say how many requests a second are let in: --rps 10")
         if asked.procedure == "undo":
@@ -160,6 +167,7 @@ class Procedures:
             or (str(entries_of(asked.fields)) if asked.procedure == "invalidate" else "")
             or asked.flag
             or asked.fields.get("step")
+            or asked.fields.get("queue")
             or wanted.service
         )
         why = f": {asked.reason}" if asked.reason else ""
@@ -218,6 +226,8 @@ class Procedures:
                 await self._impose(DRAINED, order, asked)
             case "invalidate":
                 await invalidate(verbs, entries_of(asked.fields), why, asked.by)
+            case "park-queue":
+                await park_queue(verbs, queue_of(asked.fields), why, asked.by)
             case "call-in":
                 await verbs.call_in(asked.fields["playbook"], why)
             case "undo":
@@ -239,6 +249,8 @@ class Procedures:
     async def _attested(self, task: ByHandOnly) -> None:
         """A task for a person, and their word with the numbers; what is missing is asked for again."""
         verbs = self._verbs
+        if task.of_jobs:
+            await count_jobs(verbs, "before")
         given = verbs.task(
             f"{task.title}: automation never does this. Better: {task.better}. Otherwise export, count, do it, count again",
             task.owner,
@@ -258,5 +270,7 @@ class Procedures:
                 verbs.note(f"{task.title}: {counted or 'not done'}", "attested")
                 if counted:
                     verbs.attested(given, counted)
+                if counted and task.of_jobs:
+                    await count_jobs(verbs, "after")
                 return
             verbs.note(f"{task.title}: the answer lacks exported, before or after; asked again")

@@ -135,12 +135,21 @@ class PostgresCluster:
     async def job(self, call: Call, cluster: str, id: str) -> Progress:
         kind, _, name = id.partition("/")
         if kind not in KINDS and (platform := self._platforms.get(cluster)) is not None:
-            return await platform.progress(call, id)
+            return await self._seen(self._of(cluster), id, await platform.progress(call, id))
         if kind != "promote":
             return Progress(at=At.DONE, after=NO_QUEUE if kind == "replay" else {})
         node, _ = await asyncio.to_thread(self._node, self._of(cluster), name)
         at = At.DONE if node.says is Says.PRIMARY else At.UNKNOWN if node.says is Says.UNKNOWN else At.RUNNING
         return Progress(at=at, says=f"timeline {node.timeline}", after={"timeline": node.timeline, "lsn": node.lsn})
+
+    async def _seen(self, at: ClusterAt, id: str, progress: Progress) -> Progress:
+        """Patroni names a leader before its PostgreSQL has ended its recovery: until then it takes no writes."""
+        if progress.at is not At.DONE or id not in at.nodes:
+            return progress
+        node, _ = await asyncio.to_thread(self._node, at, id)
+        if node.says is Says.PRIMARY:
+            return progress.model_copy(update={"after": {**progress.after, "timeline": node.timeline, "lsn": node.lsn}})
+        return progress.model_copy(update={"at": At.RUNNING, "says": f"{id} leads, and takes no writes yet"})
 
     # ---- one server at a time, in a thread ----
 

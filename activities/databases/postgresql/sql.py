@@ -8,8 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from activities.databases.by_hand import granted, named
+from activities.databases.by_hand import granted
 from activities.databases.seen import Right
+from activities.kit.words.sql import named
 
 CONNECT_WITHIN, ANSWER_WITHIN = 2, "3s"  # the driver knows no less than two seconds
 TOO_MANY = "53300"

@@ -170,13 +170,13 @@ class Setting(System, Generic[T, V, R]):
         if theirs or (at < 0 and order.goal.same(before.value)):
             seen = await self.prove_step(by_now(call), order, order.steps[-1] if theirs else order.goal)
             return Settled(before, before, wrote=False), _listed(seen, "not watched" if order.pause else ""), None
-        ended, took, seen = await self._step_back(order, call, at, writing)
+        ended, took, seen = await self._step_back(order, call, at, _first(order, at, before.value), writing)
         made = Settled(before, await self.look_at(call, order.of), wrote=took)
         if not order.pause:
             return made, seen, None
         return made, _listed(seen, f"watched {len(order.steps)} times, without trouble"), ended
 
-    async def _step_back(self, order: Restore[T, V], call: Call, at: int, writing: Writing) -> tuple[datetime, bool, str]:
+    async def _step_back(self, order: Restore[T, V], call: Call, at: int, first: int, writing: Writing) -> tuple[datetime, bool, str]:
         """Take one step, watch it, take the next. The one that is in force is watched first: nobody knows how long it was.
 
         What is in force tells where we are, so that a worker that dies in between is resumed. Returns when the last step had been watched,
@@ -187,7 +187,7 @@ class Setting(System, Generic[T, V, R]):
         async with beating():
             if at >= 0:
                 seen = await self.prove_step(now, order, order.steps[at])
-            for n in range(max(0, at), len(order.steps)):
+            for n in range(first, len(order.steps)):
                 key = f"{call.key}/step-{n + 1}"
                 if n != at:
                     step = now.model_copy(update={"key": key})
@@ -215,6 +215,13 @@ class Setting(System, Generic[T, V, R]):
             once_more = call.model_copy(update={"key": f"{call.key}/again"})
             await bring_about(self, once_more, order, order.steps[-1], order.left, writing=writing)
         return "a late write of ours had changed it again, and was put back as well"
+
+
+def _first(order: Restore[Any, Any], at: int, now: SettingValue) -> int:
+    """The step to begin with: the one in force, or the one that broke off half way."""
+    ways = (order.left, *order.steps)
+    half = (n for n, step in enumerate(order.steps) if step.between(ways[n], now))
+    return at if at >= 0 else next(half, 0)
 
 
 def _listed(*seen: str) -> str:

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ConfigDict
 
 from practice.databases.cluster import Cluster, Databases, Node
-from practice.http.face import Ask, Call, Face, Reply
+from practice.http.face import TOKEN, Ask, Call, Face, Reply
 from practice.world.state import JSON
 
-FACE = Face("patroni", refused=lambda status, message: Reply(text=message, status=status))
+
+def _signed_in(headers: Mapping[str, str]) -> bool:
+    """By a name and a password, and by nothing else (`restapi.authentication`). Only writes are asked for them."""
+    kind, _, given = headers.get("authorization", "").partition(" ")
+    try:
+        return kind == "Basic" and base64.b64decode(given).decode().partition(":")[2] == TOKEN
+    except ValueError:
+        return False
+
+
+FACE = Face(
+    "patroni",
+    authorised=_signed_in,
+    refused=lambda status, message: Reply(text=message, status=status),
+    unauthorised=lambda headers: Reply(text="not authenticated" if "authorization" in headers else "no auth header received", status=401),
+)
 
 
 class Config(Ask):
@@ -31,14 +48,14 @@ def _cluster(call: Call) -> Cluster:
     return call.state.part(Databases).clusters["main"]
 
 
-@FACE.reads("cluster", "/patroni/cluster")
+@FACE.reads("cluster", "/patroni/cluster", public=True)
 def cluster(call: Call) -> Reply:
     found = _cluster(call)
     paused = {"pause": True} if found.ha.paused else {}
     return Reply({"members": [_member(found, node) for node in found.nodes.values()], "scope": found.name, **paused})
 
 
-@FACE.reads("config", "/patroni/config")
+@FACE.reads("config", "/patroni/config", public=True)
 def config(call: Call) -> Reply:
     return Reply(_config(_cluster(call)))
 
@@ -70,24 +87,26 @@ def switchover(call: Call) -> Reply:
     wanted, found = call.ask(Failover), _cluster(call)
     if wanted.leader is None:
         raise call.refuse(400, "Switchover could be performed only from a specific leader")
-    if wanted.leader != found.leader:
-        raise call.refuse(412, "leader name does not match")
     if wanted.candidate is None and found.ha.paused:
         raise call.refuse(400, "Switchover is possible only to a specific candidate in a paused state")
+    if wanted.leader == wanted.candidate:
+        raise call.refuse(400, "Switchover target and source are the same")
+    if wanted.leader != found.leader:
+        raise call.refuse(412, "leader name does not match")
     standing = [node.name for node in found.nodes.values() if not node.primary]
     return _moved(call, wanted.candidate or next(iter(standing), ""), "switched over")
 
 
 def _moved(call: Call, candidate: str, how: str) -> Reply:
     found = _cluster(call)
-    node = found.nodes.get(candidate)
-    if node is None or not node.up or node.primary:
-        raise call.refuse(
-            412, "candidate name does not match with any available member" if node is None else "no good candidates have been found"
-        )
+    node, action = found.nodes.get(candidate), {"failed over": "failover", "switched over": "switchover"}[how]
+    if node is None:
+        raise call.refuse(412, "candidate does not exists")
+    if not node.up:
+        raise call.refuse(412, f"{action} is not possible: no good candidates have been found")
+    if found.leader == candidate or found.dials.promotion_fails:
+        raise call.refuse(503, f"{action.capitalize()} failed")
     before, old = found.leader, found.nodes.get(found.leader)
-    if found.dials.promotion_fails:
-        raise call.refuse(503, f"{how.split(maxsplit=1)[0].capitalize()} failed".replace("Failed", "Failover"))
     if old is not None and old.up and not old.isolated:
         old.primary = False
     found.promote(candidate, call.now)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from practice.faces.kubernetes.base import CLUSTER, FACE, deployment_of
-from practice.faces.kubernetes.forms import of, status
+from practice.faces.kubernetes.base import CLUSTER, FACE, cluster_of
+from practice.faces.kubernetes.forms import status
 from practice.faces.kubernetes.patches import merge_patch
 from practice.http.face import Call, Refusal, Reply
 from practice.services.fleet import Place
@@ -33,8 +33,10 @@ def patch_autoscaler(call: Call) -> Reply:
         )
         raise Refusal(status(409, message, _about(call)))
     least, most = new["spec"].get("minReplicas", 1), new["spec"].get("maxReplicas", 0)
-    if not (isinstance(least, int) and isinstance(most, int) and 1 <= least <= most):
-        raise Refusal(status(422, f"spec.minReplicas: Invalid value: {least}: must be between 1 and maxReplicas ({most})", _about(call)))
+    if not isinstance(least, int) or least < 1:
+        raise _invalid(call, "spec.minReplicas", least, "must be greater than or equal to 1")
+    if not isinstance(most, int) or most < least:
+        raise _invalid(call, "spec.maxReplicas", most, "must be greater than or equal to `minReplicas`")
     before = {"least": place.least, "most": place.most}
     place.least, place.most = least, most
     place.replicas = max(place.replicas, least)
@@ -46,8 +48,17 @@ def patch_autoscaler(call: Call) -> Reply:
 
 
 def _place(call: Call) -> Place:
-    deployment_of(call)
+    found = cluster_of(call).deployments.get(call.path["name"])
+    if found is None or found["metadata"]["namespace"] != call.path["namespace"]:
+        raise Refusal(status(404, f'horizontalpodautoscalers.autoscaling "{call.path["name"]}" not found', _about(call)))
     return call.state.fleet.services[call.path["name"]].places[call.path["region"]]
+
+
+def _invalid(call: Call, field: str, value: object, why: str) -> Refusal:
+    """With its causes: kubectl shows these, and not the message."""
+    cause = {"reason": "FieldValueInvalid", "message": f"Invalid value: {value}: {why}", "field": field}
+    message = f'HorizontalPodAutoscaler.autoscaling "{call.path["name"]}" is invalid: {field}: {cause["message"]}'
+    return Refusal(status(422, message, {**_about(call), "kind": "HorizontalPodAutoscaler", "causes": [cause]}))
 
 
 def _version(call: Call) -> Version:
@@ -69,4 +80,4 @@ def _shown(call: Call, place: Place) -> JSON:
 
 
 def _about(call: Call) -> JSON:
-    return of("horizontalpodautoscalers", call.path["name"])
+    return {"name": call.path["name"], "group": "autoscaling", "kind": "horizontalpodautoscalers"}

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 from practice.faces.kubernetes.base import CLUSTER, DEPLOYMENTS, FACE, KINDS, cluster_of
 from practice.http.face import Call, Reply
 from practice.world.state import JSON
 
-GROUPS = tuple(dict.fromkeys(one.group for one in KINDS if one.group))
+
+@dataclass(frozen=True)
+class Single:
+    """A kind whose objects are read and patched one by one, and are not listed here."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    short: tuple[str, ...] = ()
+
+    def shown(self) -> JSON:
+        named = {"name": self.plural, "singularName": self.kind.lower(), "namespaced": True, "kind": self.kind}
+        return {**named, "verbs": ["get", "patch"], **({"shortNames": list(self.short)} if self.short else {})}
+
+
+SINGLES = (
+    Single("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", ("hpa",)),
+    Single("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute"),
+)
+GROUPS = tuple(dict.fromkeys(one.group for one in KINDS if one.group))  # whose kinds are all at v1
 VERSION = {"major": "1", "minor": "37", "gitVersion": "v1.37.1-practice", "platform": "linux/amd64"}
 
 
@@ -27,17 +48,18 @@ def core_versions(call: Call) -> Reply:
 @FACE.reads("apis", CLUSTER + "/apis")
 def groups(call: Call) -> Reply:
     cluster_of(call)
-    return Reply({"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name) for name in GROUPS]})
+    listed = [*(_group(name, "v1") for name in GROUPS), *(_group(one.group, one.version) for one in SINGLES)]
+    return Reply({"kind": "APIGroupList", "apiVersion": "v1", "groups": listed})
 
 
-def _one_group(call: Call, group: str) -> Reply:
+def _about_group(call: Call, group: str, version: str) -> Reply:
     cluster_of(call)
-    return Reply({"kind": "APIGroup", "apiVersion": "v1", **_group(group)})
+    return Reply({"kind": "APIGroup", "apiVersion": "v1", **_group(group, version)})
 
 
-def _group(name: str) -> JSON:
-    version = {"groupVersion": f"{name}/v1", "version": "v1"}
-    return {"name": name, "versions": [version], "preferredVersion": version}
+def _group(name: str, version: str) -> JSON:
+    only = {"groupVersion": f"{name}/{version}", "version": version}
+    return {"name": name, "versions": [only], "preferredVersion": only}
 
 
 def _resources(call: Call, group: str) -> Reply:
@@ -61,9 +83,18 @@ def _resources(call: Call, group: str) -> Reply:
     return Reply({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": f"{group}/v1" if group else "v1", "resources": listed})
 
 
+def _single(call: Call, one: Single) -> Reply:
+    cluster_of(call)
+    group_version = f"{one.group}/{one.version}"
+    return Reply({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": [one.shown()]})
+
+
+for _one in SINGLES:
+    FACE.reads(f"apis.{_one.plural}", f"{CLUSTER}/apis/{_one.group}")(partial(_about_group, group=_one.group, version=_one.version))
+    FACE.reads(f"apis.{_one.plural}.{_one.version}", f"{CLUSTER}/apis/{_one.group}/{_one.version}")(partial(_single, one=_one))
 FACE.reads("api.v1", CLUSTER + "/api/v1")(partial(_resources, group=""))
 for _name in GROUPS:
-    FACE.reads(f"apis.{_name}", f"{CLUSTER}/apis/{_name}")(partial(_one_group, group=_name))
+    FACE.reads(f"apis.{_name}", f"{CLUSTER}/apis/{_name}")(partial(_about_group, group=_name, version="v1"))
     FACE.reads(f"apis.{_name}.v1", f"{CLUSTER}/apis/{_name}/v1")(partial(_resources, group=_name))
 
 

@@ -3,20 +3,24 @@
 from datetime import timedelta
 
 import pytest
+from httpx import HTTPStatusError
 
 from activities.action import Refused
 from activities.databases.platforms.cloud_sql import CloudSql
 from activities.databases.platforms.patroni import Patroni
+from activities.databases.system import patroni_auth
 from activities.kit.http import Conflict, HttpClient
 from activities.kit.operation import At
 from practice.databases.cluster import Cluster, Databases
+from practice.http.face import TOKEN
 from tests.activities.kit.stage import Stage, stage
 
 NODES = {name: name for name in ("db-1", "db-2", "db-3")}
 
 
 def patroni(played: Stage) -> Patroni:
-    return Patroni([HttpClient("http://127.0.0.1:1", {}, timeout=1.0), played.client("/patroni")])
+    signed_in = HttpClient("http://practice/patroni", {}, transport=played._transport, auth=patroni_auth("incident", TOKEN))
+    return Patroni([HttpClient("http://127.0.0.1:1", {}, timeout=1.0), signed_in])
 
 
 def cloud_sql(played: Stage) -> CloudSql:
@@ -36,6 +40,22 @@ async def test_patroni_is_asked_of_a_node_that_answers_and_paused_by_its_configu
     assert (await manager.state(played.call())).paused and cluster(played).ha.paused
     await manager.pause(played.call(), False)
     assert not cluster(played).ha.paused
+
+
+async def test_patroni_takes_a_name_and_a_password_and_no_token() -> None:
+    played = stage()
+    with pytest.raises(Refused, match="not authenticated"):
+        await Patroni([played.client("/patroni")]).pause(played.call(), True)
+    assert not cluster(played).ha.paused
+
+
+async def test_a_late_copy_of_a_promotion_moves_nobody() -> None:
+    played = stage()
+    manager, call, before = patroni(played), played.call(), cluster(played).nodes["db-3"].timeline
+    await manager.promote(call, "db-3")
+    with pytest.raises(HTTPStatusError):
+        await manager.promote(call, "db-3")
+    assert [node.name for node in cluster(played).writers] == ["db-3"] and cluster(played).nodes["db-3"].timeline == before + 1
 
 
 async def test_patroni_promotes_the_very_candidate_and_is_looked_at_first() -> None:

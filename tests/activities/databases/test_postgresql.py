@@ -10,6 +10,7 @@ import pytest
 from activities.action import Call, NotYet, Refused
 from activities.databases.databases import Databases, FenceOf
 from activities.databases.jobs import Promote, Promotions, Snapshot, Snapshots
+from activities.databases.platforms.patroni import Patroni
 from activities.databases.postgresql.cluster import PostgresCluster
 from activities.databases.postgresql.inventory import read
 from activities.databases.seen import Says, Vote
@@ -25,12 +26,14 @@ from activities.databases.settings import (
     HaOf,
     NodeOf,
 )
+from activities.databases.system import patroni_auth
 from activities.kit.http import HttpClient
+from activities.kit.operation import At
 from activities.kit.rest import RestClient
 from activities.kit.setting import Reading
 from practice.stores.postgres import PASSWORD
-from practice.stores.replicated import PRODUCT, Replicated, replicated
-from tests.activities.kit.stage import attempt, refused, tried
+from practice.stores.replicated import INCIDENT, PRODUCT, Replicated, replicated
+from tests.activities.kit.stage import attempt, refused, stage, tried
 
 CALL = Call(incident_id="inc-20261123-db", key="k", at=datetime.now(UTC))
 MAIN = AccessOf(cluster="main")
@@ -149,6 +152,37 @@ async def test_a_failover_is_fenced_promoted_once_and_repointed(real: tuple[Repl
     await tried(Endpoints.change, Endpoints(client), pointing, CALL)
     cluster.writes(5)
     assert cluster.judged(0.0) == [], "whatever was lost, nobody wrote twice"
+
+
+async def test_a_leader_is_promoted_when_its_postgresql_takes_writes_and_not_before(real: tuple[Replicated, PostgresCluster]) -> None:
+    """Patroni names the leader first, and its PostgreSQL ends its recovery afterwards."""
+    cluster, _ = real
+    played = stage()
+    basic = HttpClient("http://practice/patroni", {}, transport=played._transport, auth=patroni_auth(INCIDENT, PASSWORD))
+    client = PostgresCluster(read(cluster.inventory), INCIDENT, PASSWORD, {}, {"main": Patroni([basic])})
+    id = await client.begin(CALL, "main", "promote", CALL.key, {"node": "db-2"})
+    early = await client.job(CALL, "main", id)
+    assert early.at is At.RUNNING and "takes no writes yet" in early.says
+    assert await client.find(CALL, "main", "promote", CALL.key, {"node": "db-2"}) == id, "it is not begun again"
+    cluster.nodes["db-2"].one("select pg_promote(true, 30)")
+    assert (await client.job(CALL, "main", id)).at is At.DONE
+
+
+async def test_a_move_of_clients_that_broke_off_in_the_middle_is_ended_by_the_next_attempt(
+    real: tuple[Replicated, PostgresCluster],
+) -> None:
+    """A worker died after KILL: the pooler sends clients where it shall, and holds every one of them."""
+    cluster, client = real
+    endpoints, wanted = Endpoints(client), Endpoint(writes_to="db-1", reads_from=("db-1",))
+    order = Endpoints.order(EndpointOf(cluster="main"), wanted).given(await endpoints.look_at(CALL, EndpointOf(cluster="main")))
+    with psycopg.connect(host="127.0.0.1", port=cluster.pooler.port, user="pgbouncer", dbname="pgbouncer", autocommit=True) as console:
+        console.execute(f"KILL {PRODUCT}".encode())
+    effect, _ = await tried(Endpoints.change, endpoints, order, CALL)
+    assert not effect.adopted and wanted.same((await endpoints.look_at(CALL, order.of)).value)
+    with psycopg.connect(
+        host="127.0.0.1", port=cluster.pooler.port, user=PRODUCT, password=PASSWORD, dbname=PRODUCT, connect_timeout=3
+    ) as product:
+        assert product.execute("select 1").fetchone() == (1,)
 
 
 async def test_what_it_cannot_be_told_is_said(real: tuple[Replicated, PostgresCluster]) -> None:

@@ -1,9 +1,11 @@
 """Queues on a real Celery: paused, parked, put back, restarted. What its broker and its workers say, and not what a double would."""
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -91,7 +93,7 @@ async def test_only_what_is_known_to_be_deferrable_is_paused_and_no_pattern(on: 
 
 async def test_poison_is_parked_by_id_and_put_back_under_its_id(on: RealCelery) -> None:
     celery, parkings = client(on), Parkings(client(on))
-    await celery._told("cancel_consumer", {"queue": "interactive"})
+    await celery.remote.told("cancel_consumer", {"queue": "interactive"})
     good, bad = await asyncio.to_thread(on.produce, "interactive", 5, 3), await asyncio.to_thread(on.produce, "interactive", 2, 4, 6)
     looked = await Queues(celery).jobs(JobsOf(queue="interactive", least_attempts=5), call())
     assert {one.id for one in looked.jobs} == set(bad)
@@ -102,7 +104,7 @@ async def test_poison_is_parked_by_id_and_put_back_under_its_id(on: RealCelery) 
         await tried(Parkings.change, parkings, order, call(key))
     after = await Queues(celery).census(CensusOf(), call())
     assert (after.parked, after.waiting) == (before.parked + 2, before.waiting - 2) and not after.doubled
-    await celery._told("add_consumer", {"queue": "interactive"})
+    await celery.remote.told("add_consumer", {"queue": "interactive"})
     await ended(on, good)
     assert not set(bad) & set(on.done())
     await tried(Parkings.restore, parkings, order.undo(), call("back"))
@@ -115,17 +117,54 @@ async def test_a_restart_is_known_by_the_process_and_makes_workers_forget_that_t
     consumers, of = Consumers(celery, FollowingClock()), ConsumersOf(queue="reports", broker="celery")
     order = Consumers.order(of, Consuming(share=0.0)).given(await consumers.look_at(call(), of))
     await tried(Consumers.change, consumers, order, call("p"))
-    pid = (await celery._stats())["two@here"]["pid"]
+    boot = next(one.generation for one in (await Queues(celery).work(WorkOf(), call())).workers if one.name == "two@here")
     restarts = Restarts(celery, FollowingClock())
-    id = await restarts.start(call("r"), RestartWorker(worker="two@here", generation=pid, stacks="0" * 64, broker="celery"))
+    id = await restarts.start(call("r"), RestartWorker(worker="two@here", generation=boot, stacks="0" * 64, broker="celery"))
     await asyncio.to_thread(on.processes["two@here"].wait, 20)
     assert (await restarts.status(call("r"), None, id)).at.value == "running"  # type: ignore[arg-type]
     assert await restarts.find(call("r"), None) == id  # type: ignore[arg-type]
     on.start("two@here", "interactive", "reports")
     await answers(on, 2)
     assert (await restarts.status(call("r"), None, id)).at.value == "done"  # type: ignore[arg-type]
+    again = await restarts.start(call("r"), RestartWorker(worker="two@here", generation=boot, stacks="0" * 64, broker="celery"))
+    assert again == id and on.processes["two@here"].poll() is None, "the next boot is not ended by the same order"
     assert (await consumers.look_at(call(), of)).value.share == 0.5, "the one that was restarted has forgotten it"
-    await celery._told("add_consumer", {"queue": "reports"})
+    await celery.remote.told("add_consumer", {"queue": "reports"})
+
+
+@pytest.mark.skipif(not os.environ.get("REAL_CELERY"), reason="REAL_CELERY=1 tells it, on an idle machine; the model in every run")
+async def test_a_lost_shutdown_is_sent_again_and_a_worker_that_ends_its_jobs_first_hears_nothing_more(
+    on: RealCelery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    celery = client(on, "one@here", "two@here")
+    told, shutdowns = celery.remote.told, list[str]()
+
+    async def loses_the_first(method: str, *words: Any, **more: Any) -> Any:
+        if method == "shutdown":
+            shutdowns.append(method)
+            if len(shutdowns) == 1:
+                return {}
+        return await told(method, *words, **more)
+
+    monkeypatch.setattr(celery.remote, "told", loses_the_first)
+    before = set(on.done())
+    await celery.remote.told("cancel_consumer", {"queue": "reports"}, ["one@here"])
+    long = await asyncio.to_thread(on.produce, "reports", 1, 77, 0, 0.0, 6.0)
+    await asyncio.to_thread(until, lambda: on.depth("reports") == 0, "the long job to be begun")
+    boot = next(one.generation for one in (await Queues(celery).work(WorkOf(), call())).workers if one.name == "two@here")
+    order = RestartWorker(worker="two@here", generation=boot, stacks="0" * 64, broker="celery")
+    restarts = Restarts(celery, FollowingClock())
+    id = await restarts.start(call("lost"), order)
+    assert (await restarts.status(call("lost"), order, id)).at.value == "unheard" and on.processes["two@here"].poll() is None
+    assert await restarts.start(call("lost"), order) == id
+    assert on.processes["two@here"].poll() is None and not set(long) & set(on.done()) - before, "it ends its job first"
+    assert (await restarts.status(call("lost"), order, id)).at.value == "running", "and answers no more meanwhile"
+    await asyncio.to_thread(on.processes["two@here"].wait, 20)
+    assert set(long) <= set(on.done()) and len(shutdowns) == 2
+    on.start("two@here", "interactive", "reports")
+    await answers(on, 2)
+    assert (await restarts.status(call("lost"), order, id)).at.value == "done"
+    await celery.remote.told("add_consumer", {"queue": "reports"})
 
 
 async def test_of_a_long_queue_the_oldest_are_looked_at_and_all_are_counted_and_parked(
@@ -161,13 +200,13 @@ async def test_what_celery_cannot_do_is_refused_in_words(on: RealCelery) -> None
 def test_a_whole_queue_is_parked_instead_of_purged(on: RealCelery) -> None:
     async def parked_and_back() -> None:
         celery, parkings = client(on), Parkings(client(on))
-        await celery._told("cancel_consumer", {"queue": "reports"})
+        await celery.remote.told("cancel_consumer", {"queue": "reports"})
         ids = await asyncio.to_thread(on.produce, "reports", 6, 9)
         of = ParkingOf(queue="reports", bin="whole", broker="celery")
         order = Parkings.order(of, Parked(everything=True)).given(await parkings.look_at(call(), of))
         await tried(Parkings.change, parkings, order, call("all"))
         assert on.depth("reports") == 0 and on.depth("reports.parked.whole") == 6
-        await celery._told("add_consumer", {"queue": "reports"})
+        await celery.remote.told("add_consumer", {"queue": "reports"})
         await tried(Parkings.restore, parkings, order.undo(), call("back"))
         await ended(on, ids)
 

@@ -45,6 +45,37 @@ async def test_depths_rates_and_what_is_in_flight_are_the_brokers_own() -> None:
     assert census.waiting >= (interactive.depth or 0) and census.balanced is None
 
 
+async def test_the_oldest_message_is_as_old_as_its_producer_says() -> None:
+    played = stage()
+    work = played.world.state.part(Work)
+    faults.break_(work, "hot_tenant", "interactive", "cedar-homes", None, played.world.clock.now(), None)
+    played.world.clock.show(played.world.clock.now() + 300)
+    played.world.advance()
+    work.queues["interactive"].stamped = True
+    queues = Queues(RabbitMQ(played.client("/rabbitmq", **BASIC), "jobs", KNOWN))
+    oldest = played.world.clock.now() - min(job.at for job in work.queues["interactive"].waiting)
+    seen = (await queues.work(WorkOf(broker="rabbitmq"), played.call())).of("interactive")
+    assert seen is not None and oldest > 10 and seen.oldest_age_seconds == pytest.approx(oldest, abs=1.0)
+    early = (await queues.work(WorkOf(broker="rabbitmq"), played.call(later=-3600))).of("interactive")
+    assert early is not None and early.oldest_age_seconds is None, "a stamp of the future says nothing"
+
+
+async def test_consumers_that_acknowledge_nothing_are_done_with_what_they_were_given() -> None:
+    """Otherwise a queue that is served well looks as if nobody did anything."""
+    played = stage()
+    work = played.world.state.part(Work)
+    faults.break_(work, "hot_tenant", "interactive", "cedar-homes", None, played.world.clock.now(), None)
+    played.world.clock.show(played.world.clock.now() + 300)
+    played.world.advance()
+    queues = Queues(RabbitMQ(played.client("/rabbitmq", **BASIC), "jobs", KNOWN))
+    rates = []
+    for acks in (True, False):
+        work.queues["interactive"].acks = acks
+        seen = (await queues.work(WorkOf(broker="rabbitmq"), played.call())).of("interactive")
+        rates.append(seen.completions_per_second if seen is not None else None)
+    assert rates[0] == rates[1] and (rates[0] or 0.0) > 0.0
+
+
 async def test_what_it_cannot_is_refused_in_words_and_no_message_is_disturbed() -> None:
     played = stage()
     rabbit = RabbitMQ(played.client("/rabbitmq", **BASIC), "jobs", KNOWN)
@@ -60,7 +91,6 @@ def real_rabbit(home: Path) -> Iterator[str]:
     """Debian's server on loopback, with its management API; the address of that. It is ended with its whole group."""
     amqp, api, dist, epmd = free_ports(4)
     (home / "enabled_plugins").write_text("[rabbitmq_management].")
-    lines = f"listeners.tcp.1 = 127.0.0.1:{amqp}", "management.tcp.ip = 127.0.0.1", f"management.tcp.port = {api}"
     lines = f"listeners.tcp.1 = 127.0.0.1:{amqp}", "management.tcp.ip = 127.0.0.1", f"management.tcp.port = {api}"
     (home / "rabbit.conf").write_text("\n".join(lines) + "\n")
     environment = {

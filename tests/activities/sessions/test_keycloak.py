@@ -9,7 +9,7 @@ from activities.action import Risk, action_of
 from activities.organisation.policy import Policy
 from activities.sessions.auth import AuthService
 from activities.sessions.keycloak import Keycloak
-from activities.sessions.sessions import Revocations, RevokeSessions, SessionStore
+from activities.sessions.sessions import IssuedOf, Revocations, RevokeSessions, Sessions, SessionStore
 from practice.tenancy.cast import tenancy
 from practice.tenancy.model import AuthSession
 from tests.activities.kit.stage import FollowingClock, Stage, refused, stage, tried
@@ -104,3 +104,17 @@ class _Impatient(FollowingClock):
         self._left -= 1
         if self._left < 0:
             raise TimeoutError("nobody waits for ever")
+
+
+@pytest.mark.parametrize("name", ["auth", "keycloak"])
+async def test_who_has_signed_in_since_is_counted_and_whom_nobody_can_read_is_unknown_and_not_none(name: str) -> None:
+    played = stage()
+    users = [one for one in alive(played).values() if not one.service_account]
+    sessions, call = Sessions(store_of(played, name)), played.call()
+    long_ago = IssuedOf(tenants=(TENANT, "canary-eu-2"), since=call.at - timedelta(days=30))
+    assert (await sessions.issued(long_ago, call)).by[TENANT] == len(users) > 0
+    later = await sessions.issued(long_ago.model_copy(update={"since": call.at + timedelta(days=1)}), call)
+    assert later.none == (TENANT, "canary-eu-2"), "service accounts do not count"
+    played.inject("auth.sessions.list" if name == "auth" else "keycloak.*", "fail", status=403)
+    unread = await sessions.issued(long_ago, call)
+    assert set(unread.by.values()) == {None} and unread.none == () and "of 2 nobody can say" in unread.summary

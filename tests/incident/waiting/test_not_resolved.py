@@ -15,10 +15,8 @@ async def test_nothing_is_resolved_over_degraded_tenants_in_whoevers_name(tmp_pa
     """A no keeps them degraded in that person's name; the incident asks again, later each time, and is resolved when they are back."""
     async with provider_outage(tmp_path, lasts=200) as (stage, incident):
         await incident.is_in(Phase.RECOVERY)
-        while not any("Not resolved yet" in q.asks for q in (await incident.status()).asking):
-            for q in (await incident.status()).asking:
-                await incident.answer(q.asks, "decline" if "Restore tools" in q.asks else "approve")
-            await incident.pass_time(MINUTE)
+        answers = {"Restore tools": "decline", "Not resolved yet": ""}
+        await incident.shows(lambda status: any("Not resolved yet" in q.asks for q in status.asking), "asking whether to wait", answers)
         again = await incident.question("Not resolved yet")
         assert "stand-down" in " ".join(again.facts)
         await incident.answer("Not resolved yet", "decline", by="lee")

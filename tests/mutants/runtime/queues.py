@@ -6,6 +6,7 @@ HOLDING, PARKING, WORKERS = "activities/queues/holding.py", "activities/queues/p
 POOLS, CELERY, TENANTS = "activities/capacity/pools.py", "activities/queues/celery.py", "activities/queues/tenants.py"
 RELIEF, BACKLOG, CAUSES = (f"workflows/playbooks/queue_backlog/{name}.py" for name in ("relief", "backlog", "causes"))
 OF_QUEUES, OF_CELERY = "tests/activities/queues/test_queues.py::", "tests/activities/queues/test_celery.py::"
+LOST, OPERATION = "tests/activities/queues/test_lost_commands.py::", "activities/kit/operation.py"
 TOLD = "tests/playbooks/queue_backlog/"
 
 QUEUES = (
@@ -81,6 +82,34 @@ QUEUES = (
         "if missing := sorted(set(self._expected) - set(consumed)):",
         "if missing := sorted(set() - set(consumed)):",
         (OF_CELERY + "test_a_worker_that_is_expected_and_does_not_answer_is_unknown",),
+    ),
+    Mutant(
+        "what looks like half of a pause of ours counts as ours, whoever did it",
+        CELERY,
+        "if kept.share is None or kept.heard:",
+        "if kept.share is None:",
+        (LOST + "test_a_worker_that_somebody_else_has_paused_or_resumed_is_theirs",),
+    ),
+    Mutant(
+        "half of a pause of ours counts as somebody else's",
+        HOLDING,
+        "return now.on_its_way == (before.share, self.share)",
+        "return False",
+        (LOST + "test_a_pause_that_only_some_workers_have_heard_is_ours_and_is_continued",),
+    ),
+    Mutant(
+        "a shutdown that nobody heard is not sent again",
+        OPERATION,
+        "if now.at is At.UNHEARD:",
+        "if now.at is At.FAILED:",
+        (LOST + "test_a_shutdown_that_was_lost_is_sent_again_to_the_same_boot_and_to_no_other",),
+    ),
+    Mutant(
+        "a step back that broke off half way is a conflict",
+        "activities/kit/setting/system.py",
+        "return at if at >= 0 else next(half, 0)",
+        "return max(0, at)",
+        ("tests/activities/kit/test_settings.py::test_a_write_of_ours_that_broke_off_half_way_is_continued",),
     ),
     Mutant(
         "a pause that workers have forgotten is not told again",

@@ -10,10 +10,16 @@ from activities.ledger.custody import Custody
 from tests.stage.drill import drill
 from tests.stage.organisation import ORGANISATION
 from tests.stage.outages import MINUTE, STANDING, changed, failing, makes, outage, passes, pinned, quick, split_of, story
-from workflows.incident import Phase, Severity, State
+from workflows.incident import Phase, Question, Severity, State
 from workflows.status import ItemState, StepState
 
 FIVE = timedelta(minutes=5)
+
+
+def asked_again(question: Question, first: Question) -> bool:
+    """The rollback is asked about once more."""
+    return "Roll api back" in question.asks and question.number != first.number
+
 
 # -- the control plane ----------------------------------------------------------------------------------------------------------------
 
@@ -123,8 +129,7 @@ async def test_neither_an_alarm_nor_a_flap_lets_the_stability_window_pass(tmp_pa
         await incident.hears("done: edge.loosen", skip=MINUTE)
         key = (await incident.status()).dedup_key
         alert = {"delivery": "d-2", "dedup_key": key, "status": "firing", "name": "HighErrorRate"}
-        while "stable for 5 min" not in (await incident.status()).waiting_for:
-            await incident.pass_time(timedelta(seconds=20))
+        await incident.shows(lambda status: "stable for 5 min" in status.waiting_for, "a stability window", skip=timedelta(seconds=20))
         await incident.handle.execute_update("alert", alert)
         await incident.hears("alarm:", skip=timedelta(seconds=1))
         await incident.handle.execute_update("alert", {**alert, "delivery": "d-3", "status": "resolved"})
@@ -171,8 +176,8 @@ async def test_a_no_after_the_silence_takes_the_tenth_back(tmp_path: Path) -> No
     async with outage(tmp_path, policy=quick(STANDING.format(verb="deploys.shift")), error_rate=0.4) as (stage, incident):
         first = await incident.question("Roll api back to api-00041")
         await incident.hears("deploys.shift service/api", skip=FIVE)
-        while (again := await incident.question("Roll api back", skip=MINUTE)).number == first.number:
-            await incident.pass_time(MINUTE)
+        await incident.shows(lambda status: any(asked_again(q, first) for q in status.asking), "the rollback asked again")
+        again = await incident.question("Roll api back")
         await incident.answer("Roll api back", "decline")
         await incident.hears("still suspected: change chg-1001 (remedy not possible: the rollback to api-00041: declined)", skip=MINUTE)
         assert again.open and await split_of(stage) == pinned("LATEST")
@@ -196,8 +201,7 @@ async def test_what_silence_moved_is_taken_back_when_the_incident_stands_down(tm
     async with outage(tmp_path, policy=quick(STANDING.format(verb="deploys.shift")), error_rate=0.4) as (stage, incident):
         first = await incident.question("Roll api back to api-00041")
         await incident.hears("deploys.shift service/api", skip=FIVE)
-        while (await incident.question("Roll api back", skip=MINUTE)).number == first.number:
-            await incident.pass_time(MINUTE)
+        await incident.shows(lambda status: any(asked_again(q, first) for q in status.asking), "the rollback asked again")
         assert "trial of an older revision" in [m.name for m in (await incident.status()).in_force]
         await incident.verified("stand_down", "dana", reason="we go on by hand")
         status = await incident.ends()

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from practice.databases.cluster import Databases
 from practice.tenancy.model import Tenancy
 from tests.playbooks.tenant_isolation.leaking import admitted, crossed, ends, leaking, of, quick
 from tests.stage.outages import STANDING, makes, story
@@ -113,6 +116,33 @@ async def test_a_tenant_in_two_regions_counts_in_both_until_somebody_says_where(
         assert f"{tenant} is said to be at home in several regions" in story(await incident.timeline())
         assert any(task.text.startswith(f"Say in which region {tenant}") for task in status.tasks)
         assert any(q.asks.startswith(f"In which region is {tenant}") for q in status.asking)
+
+
+async def test_the_database_is_kept_by_us_and_its_restore_is_tried_by_people(tmp_path: Path) -> None:
+    """M2: of the node that takes writes, before anything of it is mended."""
+    async with leaking(tmp_path, "missing_where") as (stage, incident):
+        status = await ends(stage, incident, until=Phase.RECOVERY)
+        assert [row.target for row in incident.done("databases.snapshot")] == ["databases/main/db-1/snapshot"], story(
+            await incident.timeline()
+        )
+        assert [e["route"] for e in await stage.effects() if e["face"] == "databases" and e["changed"]] == ["databases.jobs.start"]
+        assert [task.owner for task in status.tasks if task.text.startswith("Try to restore the snapshot of db-1 of main")] == ["db_lead"]
+        assert not [task for task in status.tasks if task.text.startswith("Take a snapshot")]
+
+
+@pytest.mark.parametrize("how", ["no cluster", "no answer", "it fails"])
+async def test_where_we_cannot_keep_the_database_a_person_does_and_the_rest_goes_on(tmp_path: Path, how: str) -> None:
+    async with leaking(tmp_path, "missing_where") as (stage, incident):
+        if how == "no cluster":
+            stage.world.state.part(Databases).clusters["main"].service = "orchestrator"
+        else:
+            await stage.inject("databases.*" if how == "no answer" else "databases.jobs.start", "fail", status=403)
+        if how == "it fails":
+            await incident.answer("databases.snapshot", "skip", by="lee")
+        status = await ends(stage, incident, until=Phase.RECOVERY)
+        (task,) = [task for task in status.tasks if task.text.startswith("Take a snapshot of ")]
+        why = {"no cluster": "no cluster of api is known", "no answer": "does not answer", "it fails": "ours could not be taken"}[how]
+        assert why in task.text and task.owner == "db_lead" and task.by_hand and not incident.done("databases.snapshot")
 
 
 async def test_canaries_that_see_it_again_send_it_back_to_mitigation(tmp_path: Path) -> None:

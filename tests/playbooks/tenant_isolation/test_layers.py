@@ -84,6 +84,26 @@ async def test_mixed_up_identities_sign_everybody_out_tenant_by_tenant_on_two_wo
         assert alive and all(one.service_account for one in alive) and await crossed(stage) == 0, story(await incident.timeline())
 
 
+async def test_who_has_not_signed_in_since_shortly_before_the_first_crossing_is_not_signed_out(tmp_path: Path) -> None:
+    """M6: the sessions of the window."""
+    async with leaking(tmp_path, "sessions") as (stage, incident):
+        auth: Auth = of(stage).auth
+        quiet = sorted(stage.world.state.tenants)[0]
+        for one in auth.sessions.values():
+            if one.tenant == quiet and not one.service_account:
+                one.issued, one.mixed = one.issued - 7200, False
+        question = await incident.question("Sign out everybody")
+        homes = {one.tenant for one in auth.sessions.values()}
+        assert question.asks.startswith(f"Sign out everybody of {len(homes) - 1} tenants")
+        assert any(f"{len(homes) - 1} of {len(homes)} tenants have sessions that were issued since" in fact for fact in question.facts)
+        assert any("sign-in knows no earlier bound" in fact for fact in question.facts)
+        await incident.answer("Sign out everybody", by="sam")
+        await ends(stage, incident, until=Phase.RECOVERY)
+        now: Auth = of(stage).auth
+        assert {one.asked["tenant"] for one in now.revocations.values()} == homes - {quiet}
+        assert all(now.alive(one) for one in now.sessions.values() if one.tenant == quiet) and await crossed(stage) == 0
+
+
 @pytest.mark.parametrize("kind", ["missing_where", "cdn"])
 async def test_what_anybody_has_seen_is_in_the_evidence_and_only_counts_are_outside(tmp_path: Path, kind: str) -> None:
     """INV-14: no id of an object in the history; the leak matrix has owners, viewers and counts."""

@@ -8,7 +8,8 @@ from typing import Any
 from practice.stores.mail import Mailbox, mail_server
 from starters.gameday.processes import free_ports
 from tests.playbooks.tenant_isolation.leaking import admitted, ends, leaking, of, quick, ships
-from tests.stage.outages import story
+from tests.stage.drill import drill
+from tests.stage.outages import makes, passes, story
 from workflows.incident import Phase, Silence, State
 from workflows.status import Outcome
 
@@ -148,3 +149,29 @@ async def test_everything_can_be_done_by_hand(tmp_path: Path) -> None:
         assert any("X-Tenant: canary-eu-1" in line for line in steps["tenancy.matrix"])
         assert any("/v1/services/api/crossings" in line for line in steps["evidence.isolation"])
         assert admitted(stage)["documents.get"] == 0, "by the HTTPRoute"
+
+
+async def test_without_a_tenancy_map_denying_is_a_paged_task_with_a_time_and_the_rest_goes_on(tmp_path: Path) -> None:
+    """Evidence, snapshot, ledger and hotfix go on; what canaries cannot say, people do; nothing is opened by silence."""
+    async with drill(tmp_path, policy=quick()) as stage:
+        await makes(stage, "tenancy-faults", kind="missing_where", endpoints=[])
+        await passes(stage, 120)
+        await stage.inject("tenancy.map", "fail", status=404)
+        incident = await stage.declare("TenantIsolation", service="api")
+        question = await incident.question("Is everything denied by which data of api crosses tenants")
+        status = await incident.status()
+        (task,) = [one for one in status.tasks if one.text.startswith("Deny by hand whatever of api shows tenants one another's data")]
+        assert task.owner == "security_lead" and task.due.endswith(" UTC") and f"(task {task.number})" in question.asks
+        assert f"until {task.due}: it has no tenancy map" in await incident.hears("paged: sam")
+        assert {"evidence.isolation", "databases.snapshot", "evidence.leak_ledger"} <= {
+            one.verb for one in status.steps if one.state == "done"
+        }
+        assert not [one for one in status.asking if "failed" in one.asks], [one.asks for one in status.asking]
+        of(stage).endpoints["documents.get"].admission.admitted = 0.0  # people do it
+        status = await ends(stage, incident, {"Has nothing of api crossed": ""}, fix={}, until=None, rounds=60, lenient=True)
+        asked = next(one for one in status.asking if one.asks.startswith("Has nothing of api crossed for 10 minutes"))
+        assert asked.quorum == 2 and status.resolved_at is None, "not on silence"
+        await incident.answer("Has nothing of api crossed", by="sam")
+        await incident.answer("Has nothing of api crossed", by="dana")
+        ended = await ends(stage, incident)
+        assert ended.state is State.RESOLVED and not incident.done("endpoints.deny"), story(await incident.timeline())

@@ -13,9 +13,13 @@ from tests.practice.faces.cluster import APPS, CLUSTER, REVISION, condition, pat
 async def test_discovery_says_what_there_is_and_what_one_may_do(stage: Stage) -> None:
     assert (await seen(stage, f"{CLUSTER}/version"))["major"] == "1"
     assert (await seen(stage, f"{CLUSTER}/api"))["versions"] == ["v1"]
-    group, admission = (await seen(stage, f"{CLUSTER}/apis"))["groups"]
-    assert admission["name"] == "admissionregistration.k8s.io"
-    assert (await seen(stage, f"{CLUSTER}/apis/apps"))["preferredVersion"] == group["preferredVersion"]
+    groups = {one["name"]: one["preferredVersion"] for one in (await seen(stage, f"{CLUSTER}/apis"))["groups"]}
+    assert set(groups) == {"apps", "autoscaling", "gateway.networking.k8s.io", "admissionregistration.k8s.io"}
+    for name, version in groups.items():
+        assert (await seen(stage, f"{CLUSTER}/apis/{name}"))["preferredVersion"] == version
+    for name, plural in (("autoscaling", "horizontalpodautoscalers"), ("gateway.networking.k8s.io", "httproutes")):
+        (single,) = (await seen(stage, f"{CLUSTER}/apis/{groups[name]['groupVersion']}"))["resources"]
+        assert (single["name"], single["verbs"]) == (plural, ["get", "patch"])
     verbs = {one["name"]: one["verbs"] for one in (await seen(stage, f"{CLUSTER}/apis/apps/v1"))["resources"]}
     assert verbs == {
         "deployments": ["get", "list", "watch", "patch", "update"],
@@ -24,6 +28,17 @@ async def test_discovery_says_what_there_is_and_what_one_may_do(stage: Stage) ->
     }
     core = {one["name"] for one in (await seen(stage, f"{CLUSTER}/api/v1"))["resources"]}
     assert core == {"pods", "nodes", "namespaces"}
+
+
+async def test_an_autoscaler_says_why_its_bounds_are_refused(stage: Stage) -> None:
+    """In the causes: kubectl shows a person these, and not the message."""
+    of = f"{CLUSTER}/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers"
+    answer = await stage.call("PATCH", f"{of}/orchestrator", {"spec": {"minReplicas": 10_000}}, Content_Type="application/merge-patch+json")
+    details = answer.json()["details"]
+    assert answer.status_code == 422 and (details["group"], details["kind"]) == ("autoscaling", "HorizontalPodAutoscaler")
+    assert [one["field"] for one in details["causes"]] == ["spec.maxReplicas"]
+    missing = (await stage.call("GET", f"{of}/nothing")).json()
+    assert missing["message"] == 'horizontalpodautoscalers.autoscaling "nothing" not found'
 
 
 async def test_a_cluster_shows_the_services_that_run_there_with_their_past(stage: Stage) -> None:

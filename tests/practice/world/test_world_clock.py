@@ -123,3 +123,9 @@ async def test_the_world_can_be_edited_but_not_bent(stage: Stage) -> None:
     for bad in ({"borealis": {"colour": 1}}, {"borealis": {"parity": "high"}}):
         assert (await stage.call("POST", "/practice/world", {"providers": bad})).status_code == 422
     assert (await stage.call("POST", "/practice/world", {"providers": {"nobody": {}}})).status_code == 404
+
+
+@pytest.mark.parametrize("given", [True, {}, [], None, 5, "yesterday"])
+def test_what_is_no_instant_is_a_value_that_is_wrong(given: object) -> None:
+    with pytest.raises(ValueError, match=r"instant|isoformat"):
+        from_rfc3339(given)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from activities.action import Role
 from activities.backups.backups import Backups, BackupsOf
+from activities.databases.client import store_of
 from activities.databases.databases import Databases
 from activities.databases.seen import ClusterOf, ClustersOf
 from activities.metrics.curves import CurveOf, Curves
@@ -40,7 +41,7 @@ class Cluster:
 
     def __init__(self, verbs: Verbs, name: str) -> None:
         self._verbs, self.name, self.numbers = verbs, name, verbs.policy.database_failover
-        self.store = "plane" if verbs.policy.systems.get("database", "databases") == "databases" else "sql"
+        self.store = store_of(verbs.policy.systems)
         self._rounds = 0
         self.closed_at: datetime | None = None  # from when on the application was seen to write nothing
 

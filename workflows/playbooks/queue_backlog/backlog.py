@@ -36,6 +36,7 @@ class Backlog:
         verbs, broker = self._verbs, self.relief.broker
         curve, work = await verbs.together(self.curve(), verbs.look(Queues.work, WorkOf(broker=broker)))
         work = await self._ages(work if work is not None else await self._broker_fails())
+        self.relief.say_what_is_by_people()
         queues = ill(work, self._numbers)
         causes = diagnose(work, queues, self._numbers, self._named)
         for found in causes:
@@ -196,6 +197,8 @@ class Backlog:
             return
         self._fuller = full[1]
         for queue in (one for one in seen.work.queues if not one.deferrable and (one.late or 0.0) > numbers.late):
+            if self.relief.by_people("rate", f"Begin fewer jobs of {queue.name}: the {full[0]} is {full[1]:.0%} full"):
+                continue
             mine = RateOf(queue=queue.name, broker=self.relief.broker)
             held_one = next((one for one in verbs.in_force(DRAINED) if one.order.target() == mine.target()), None)
             before = cast("Change[RateOf, Rate]", held_one.order).wanted.jobs_per_second if held_one is not None else None

@@ -110,10 +110,14 @@ def _poison(queue: QueueSeen, numbers: QueueBacklog) -> tuple[Found, ...]:
 
 
 def _tenant(queue: QueueSeen, numbers: QueueBacklog, named: Collection[str]) -> tuple[Found, ...]:
-    if queue.much < numbers.burst:
+    counted = queue.arrivals_per_second is not None  # otherwise whose jobs wait is all that is known
+    if counted and queue.much < numbers.burst:
         return ()
     loud = [(share, name) for name, share in queue.tenants.items() if share >= numbers.tenant_share or (name in named and share > 0)]
-    said = [(name, f"{share:.0%} of what arrives in {queue.name} is of {name}") for share, name in sorted(loud, reverse=True)]
+    said = [
+        (name, f"{share:.0%} of what {'arrives' if counted else 'waits'} in {queue.name} is of {name}")
+        for share, name in sorted(loud, reverse=True)
+    ]
     return tuple(Found(Cause.TENANT, (words,), queue.name, tenant=name) for name, words in said)
 
 

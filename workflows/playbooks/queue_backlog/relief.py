@@ -8,7 +8,7 @@ from activities.action import Role
 from activities.capacity.autoscaler import AutoscalerOf, Autoscalers
 from activities.capacity.pools import SCALED_POOL, PoolOf, Scaler, Size, WorkerPools
 from activities.edge.gateway import LIMITED, limit
-from activities.queues.control import Broker
+from activities.queues.control import broker_of, by_people, cannot
 from activities.queues.holding import EASED, PAUSED, JobRetries, RetriesOf, Retrying, pause
 from activities.queues.parking import PARKED, Parked, park
 from activities.queues.queues import JobsOf, Queues, WorkOf
@@ -26,6 +26,7 @@ from activities.queues.tenants import (
     TenantJobs,
 )
 from activities.queues.workers import LENT, AllotmentOf, Allotments, JobsCopy, QueueEvidence, Restarts, RestartWorker, StacksOf
+from activities.values import listed
 from workflows.engine.verbs import Verbs
 from workflows.incident import Silence
 from workflows.people.questions import ApprovalTerms
@@ -40,10 +41,24 @@ class Relief:
 
     def __init__(self, verbs: Verbs) -> None:
         self._verbs, self._numbers = verbs, verbs.policy.queue_backlog
-        chosen = verbs.policy.systems.get("queues", "queue control")
-        self.broker: Broker = "celery" if chosen == "celery" else "rabbitmq" if chosen == "rabbitmq" else "queue control"
+        self.broker = broker_of(verbs.policy.systems)
         scaler = verbs.policy.systems.get("worker pools", "")
         self.pool = PoolOf(pool="workers", scaler=SCALERS.get(scaler, "pool control"))
+        self._handed = set[str]()
+
+    def say_what_is_by_people(self) -> None:
+        """What the broker cannot do is said before anything is tried, once."""
+        if (what := by_people(self.broker)) and self.broker not in self._handed:
+            self._handed.add(self.broker)
+            self._verbs.note(f"on {self.broker} this is a person's task: {what}; the rest goes on by itself", "finding")
+
+    def by_people(self, what: str, task: str) -> bool:
+        """Whether the broker cannot do this: then it is a person's task, once, with the reason; and the playbook goes on."""
+        why = cannot(self.broker, what)
+        if why and task not in self._handed:
+            self._handed.add(task)
+            self._verbs.task(f"{task}: {why}", Role.OPS_LEAD)
+        return bool(why)
 
     # -- shed (M1, M4) ------------------------------------------------------------------------------------------------------------
 
@@ -51,10 +66,15 @@ class Relief:
         """What the API takes of these tenants: as much as leaves the queues as much as usual (M1); and few of their jobs at once (M4)."""
         if not tenants:
             return False
+        verbs, names, numbers = self._verbs, tuple(tenants), self._verbs.policy.mitigation
         rates = {name: self._allowed(name, tenants, queues, share) for name in tenants}
+        if self.by_people("intake", f"Hold back {listed(names)}, who bring the most jobs"):
+            return False
+        if not any(one.arrivals_usual for one in queues):
+            verbs.task(f"Say how much {listed(names)} may enqueue, and limit it: nobody can say what usually arrives", Role.OPS_LEAD)
+            return False
         intake = Intakes(each={name: Intake(jobs_per_second=rate) for name, rate in rates.items()})
         caps = TenantCaps(each={name: TenantJobs(most=self._numbers.tenant_jobs) for name in tenants})
-        verbs, names, numbers = self._verbs, tuple(tenants), self._verbs.policy.mitigation
         limited, _ = await verbs.together(
             verbs.impose(
                 INTAKE_LIMITED, TenantIntakes.order(IntakesOf(names=names, broker=self.broker), intake, numbers=numbers), facts=facts
@@ -62,8 +82,8 @@ class Relief:
             verbs.impose(CAPPED, TenantConcurrency.order(CapsOf(names=names, broker=self.broker), caps, numbers=numbers), facts=facts),
         )
         if limited:
-            listed = ", ".join(f"{name}: {rate:g} jobs per second" for name, rate in rates.items())
-            verbs.task(f"Tell the tenants that are held back what, why and until when ({listed})", Role.COMMS_LEAD)
+            said = ", ".join(f"{name}: {rate:g} jobs per second" for name, rate in rates.items())
+            verbs.task(f"Tell the tenants that are held back what, why and until when ({said})", Role.COMMS_LEAD)
         return bool(limited)
 
     def _allowed(self, name: str, among: Sequence[str], queues: Sequence[QueueSeen], share: float) -> float:
@@ -82,6 +102,8 @@ class Relief:
             verbs.task(f"Let in {share:.0%} of the requests at the gateway: how many are asked for is not known here", Role.OPS_LEAD)
             return False
         order = limit(verbs.service, round(share * asked, 2), verbs.policy.mitigation, asked)
+        everybody = cannot(self.broker, "intake")
+        facts += (f"everybody, because no tenant can be held back alone there: {everybody}",) if everybody else ()
         return bool(await verbs.impose(LIMITED, order, facts=facts, silence=Silence.SAFE))
 
     # -- isolate (M2, M3, M5) -----------------------------------------------------------------------------------------------------
@@ -121,6 +143,8 @@ class Relief:
 
     async def ease_retries(self, found: Found, seen: Seen) -> bool:
         """Fewer attempts, further apart; never so far that the broker delivers a job again meanwhile."""
+        if self.by_people("retries", f"Ease the retries of {found.queue}"):
+            return False
         queue = seen.work.of(found.queue)
         backoff = self._numbers.backoff.total_seconds()
         if queue is not None and queue.visibility_seconds is not None:
@@ -134,6 +158,8 @@ class Relief:
     async def lend(self, seen: Seen) -> bool:
         """Workers of deferrable queues work for what is late."""
         verbs = self._verbs
+        if self.by_people("allotment", "Let workers of what can wait work for what is late"):
+            return False
         now = await verbs.look(Allotments.read, Allotments.look(AllotmentOf(broker=self.broker)))
         to, by = [one.name for one in seen.ill], [one.name for one in seen.work.queues if one.deferrable]
         if now is None or not to or not by:
@@ -200,6 +226,8 @@ class Relief:
         """What they are doing is kept first; one is restarted, and if it works again the others, a tenth of all in a minute."""
         verbs, stuck = self._verbs, found.stuck
         names = tuple(one.name for one in stuck)
+        if self.by_people("stacks", f"Keep the stacks of {listed(names)}, then restart one of them"):
+            return False
         kept = await verbs.look(QueueEvidence.stacks, StacksOf(incident_id=verbs.incident_id, workers=names, broker=self.broker))
         if kept is None:
             verbs.task(f"Keep the stacks of {', '.join(names)} by hand, then restart one of them: they could not be read", Role.OPS_LEAD)

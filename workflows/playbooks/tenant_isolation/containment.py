@@ -1,6 +1,7 @@
 """Rather down than leaking: endpoints denied, evidence, read-only, caches passed by, sessions ended, a surface offline (A.5 M1 to M6)."""
 
 import asyncio
+from collections.abc import Sequence
 
 from activities.action import Role
 from activities.caches.evidence import CacheEvidence
@@ -9,9 +10,8 @@ from activities.caches.orders import CacheExport
 from activities.cdn.cdn import BYPASSED, CdnEvidence, GenerationOf, Generations, SampleExport, bypass, next_generation
 from activities.edge.endpoints import DENIED, EndpointOf, deny
 from activities.edge.surfaces import OFFLINE, SurfaceOf, take_offline
-from activities.kit.words.shell import Var, command
 from activities.retriever.serving import CAG_OFF, NamespaceOf, Namespaces, bump, cag_off
-from activities.sessions.sessions import Revocations, RevokeSessions
+from activities.sessions.sessions import IssuedOf, Revocations, RevokeSessions, Sessions
 from activities.tenancy.ledger import IsolationExport, LeakEvidence
 from activities.tenancy.matrix import IsolationProbes, TagsOf
 from activities.tenancy.plane import EndpointSeen
@@ -20,6 +20,7 @@ from activities.write_gate.regional import REGION_READ_ONLY, region_read_only
 from workflows.engine.verbs import Verbs
 from workflows.incident import Silence
 from workflows.people.questions import ApprovalTerms
+from workflows.playbooks.tenant_isolation.evidence import keep_database
 from workflows.playbooks.tenant_isolation.findings import Findings
 from workflows.playbooks.tenant_isolation.leak import Leak
 
@@ -33,6 +34,7 @@ class Containment:
         self._denying: dict[str, asyncio.Task[None]] = {}
         self._sampled: set[str] = set()  # of which a sample is kept, so that keys may get another generation (INV-1)
         self._bumped: set[str] = set()
+        self._signed_out: set[str] = set()
         self._said: set[str] = set()
 
     @property
@@ -47,7 +49,8 @@ class Containment:
         trying = verbs.branch("canaries", self._leak.reproduce(names))
         await verbs.waited(trying.done, verbs.policy.paced(self._numbers.tried_within), "canaries at the suspect endpoints")
         await self.deny(tuple(self.found.endpoints))
-        if verbs.clock() - verbs.declared_at > verbs.policy.paced(self._numbers.denied_within) and not verbs.rehearsing:
+        late = verbs.clock() - verbs.declared_at > verbs.policy.paced(self._numbers.denied_within)
+        if self.found.mapped and late and not verbs.rehearsing:
             verbs.note("suspect endpoints were denied later than five minutes after the beginning", "late")
 
     async def deny(self, endpoints: tuple[str, ...]) -> None:
@@ -83,10 +86,11 @@ class Containment:
             self._once("Keep the access log by hand: ours could not be taken", Role.SECURITY_LEAD)
         elif not kept.assumed:
             verbs.note(kept.summary, "evidence hold")
+        keeping = verbs.branch("the snapshot of the database", keep_database(verbs))
         await self.sample()
-        snapshot = command("gcloud", "sql", "backups", "create", "--async", "--instance", Var("DATABASE_INSTANCE"))
-        what = "Take a snapshot of the database into another domain, and try to restore it: no system of ours does that"
-        self._once(what, Role.DB_LEAD, snapshot)
+        await verbs.waited(keeping.done, verbs.policy.paced(self._numbers.denied_within), "the snapshot of the database")
+        if keeping.done() and not keeping.cancelled():
+            keeping.result()  # one that takes longer holds up nothing
 
     async def sample(self) -> None:
         """Of everything shared before a suspect endpoint: what is kept there, and whose it is."""
@@ -132,6 +136,10 @@ class Containment:
     async def until_stopped(self) -> None:
         """Whatever people are asked meanwhile: what is not shown to have stopped within 15 minutes goes offline, rather down than leaking (M4)."""
         verbs = self._verbs
+        if not self.found.mapped:
+            asks = f"Is everything denied by which data of {verbs.service} crosses tenants, and does nothing cross any more?"
+            await self._leak.stopped_by_hand(asks, (Role.SECURITY_LEAD, Role.OPS_LEAD))
+            return
         stopping = verbs.branch("containment", self._stopped())
         if not await verbs.waited(stopping.done, verbs.policy.paced(self._numbers.offline_after), "nothing to cross any more"):
             await self.offline("it is not shown within the time that is set that nothing crosses any more")
@@ -191,20 +199,35 @@ class Containment:
             verbs.note(f"{one.name}: {tags.summary}", "no help" if tags.foreign else "finding")
 
     async def end_sessions(self) -> None:
-        """Identities that are mixed up: everybody of the regions concerned signs in again, tenant by tenant; service accounts go on (M6)."""
-        verbs, found, numbers = self._verbs, self.found, self._numbers
+        """Identities that are mixed up: who has signed in since shortly before the first crossing signs in again, tenant by tenant; service
+        accounts go on (M6). Where that does not help, everybody of the regions concerned."""
+        verbs, found = self._verbs, self.found
         if not found.mixed or "sessions" in self._said:
             return
-        self._said.add("sessions")
         whose = (*found.tenants, *(one.name for one in found.map.canaries if one.region in (found.regions or found.map.regions)))
-        at = verbs.clock()
-        orders = [RevokeSessions(tenant=one, revoked_before=at, tenants=len(whose)) for one in whose]
-        if not orders:
+        if not whose:
             self._once("End the sessions of the regions concerned by hand: nobody can say whose home is there", Role.SECURITY_LEAD)
             return
+        window, first = [one for one in whose if one not in self._signed_out], "window" not in self._said
+        self._said.add("window")
+        facts: tuple[str, ...] = ("every session from before now ends: sign-in knows no earlier bound", "service accounts go on")
+        since = found.first - verbs.policy.paced(self._numbers.session_window) if found.first is not None else None
+        if first and since is not None:
+            issued = await verbs.look(Sessions.issued, IssuedOf(tenants=tuple(window), since=since))
+            if issued is not None:
+                verbs.note(issued.summary, "finding")
+                window, facts = [one for one in window if one not in issued.none], (issued.summary, *facts)
+        if window:
+            await self._sign_out(window, facts)
+
+    async def _sign_out(self, whose: Sequence[str], facts: tuple[str, ...]) -> None:
+        verbs, numbers, at = self._verbs, self._numbers, self._verbs.clock()
+        self._signed_out.update(whose)
+        orders = [RevokeSessions(tenant=one, revoked_before=at, tenants=len(whose)) for one in whose]
         asks = f"Sign out everybody of {len(whose)} tenants, because identities are mixed up? Service accounts go on"
-        decision = await verbs.approve_all(Revocations.run, orders, ApprovalTerms(asks=asks))
+        decision = await verbs.approve_all(Revocations.run, orders, ApprovalTerms(asks=asks, facts=facts))
         if decision.grant is None:
+            self._said.add("sessions")
             self._once(
                 f"End the sessions of {len(whose)} tenants, or say how identities are told apart: it was declined", Role.SECURITY_LEAD
             )
@@ -225,7 +248,7 @@ class Containment:
                     f"Take {surface} out of DNS, or say why it may go on: it leaks, and it was not taken offline", Role.INCIDENT_COMMANDER
                 )
 
-    def _once(self, text: str, role: Role, *by_hand: str) -> None:
+    def _once(self, text: str, role: Role) -> None:
         if text not in self._said:
             self._said.add(text)
-            self._verbs.task(text, role, by_hand)
+            self._verbs.task(text, role)

@@ -14,6 +14,7 @@ class Findings:
     """Everything that was found. None: nobody knows."""
 
     map: TenancyMap
+    mapped: bool = True  # false: no map can be read, so that canaries try nothing, and nothing is denied by us
     homes: Homes | None = None
     facts: IsolationFacts | None = None
     ledger: LeakLedger | None = None

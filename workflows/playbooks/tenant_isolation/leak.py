@@ -2,15 +2,15 @@
 
 from datetime import datetime
 
-from activities.action import Role
+from activities.action import Risk, Role
 from activities.metrics.curves import CurveOf, CurveReading, Curves
 from activities.row_security.row_security import IntegrityOf, RowSecurity
 from activities.tenancy.ledger import LeakEvidence, LeakLedger, TraceLeaks
 from activities.tenancy.matrix import IsolationProbes, Matrix, MatrixOf
-from activities.tenancy.plane import CrossingsOf, FactsOf, HomesOf, MapOf
+from activities.tenancy.plane import CrossingsOf, FactsOf, HomesOf, MapOf, TenancyMap
 from activities.values import Curve
 from workflows.engine.verbs import Verbs
-from workflows.incident import Incident
+from workflows.incident import Incident, QuestionDraft, QuestionKind
 from workflows.playbooks.tenant_isolation.findings import Findings
 from workflows.status import DrawnMatrix
 
@@ -21,13 +21,44 @@ class Leak:
         self.found = found
         self._since = verbs.declared_at - verbs.policy.paced(self._numbers.back)  # from when on the access log is looked at
         self._asked: set[str] = set()
+        self._by_hand = 0  # the task of denying by hand, where there is no map
 
     @classmethod
     async def known(cls, verbs: Verbs, incident: Incident) -> "Leak":
-        """What there is to leak. Without the map nothing can be denied by us."""
+        """What there is to leak. Without the map nothing can be denied by us: people deny it, and the rest goes on."""
         verbs.evidence_about(f"curve/{Curve.ISOLATION}/{verbs.service}")
         verbs.evidence_about(f"tenancy/{verbs.service}")
-        return cls(verbs, incident, Findings(await verbs.do(IsolationProbes.map, MapOf(service=verbs.service))))
+        known = await verbs.look(IsolationProbes.map, MapOf(service=verbs.service))
+        if known is not None:
+            return cls(verbs, incident, Findings(known))
+        service = (await verbs.catalogue()).services.get(verbs.service)
+        found = Findings(TenancyMap(endpoints=(), canaries=(), regions=service.regions if service is not None else ()), mapped=False)
+        leak = cls(verbs, incident, found)
+        leak.denied_by_people()
+        return leak
+
+    def denied_by_people(self) -> None:
+        """A task with a time, and somebody is paged for it."""
+        verbs, due = self._verbs, self._verbs.clock() + self._verbs.policy.for_people(self._numbers.denied_within)
+        what = f"Deny by hand whatever of {verbs.service} shows tenants one another's data"
+        task = verbs.task(f"{what}, at the gateway or by taking it offline: it has no tenancy map that can be read", Role.SECURITY_LEAD)
+        task.due = f"{due:%H:%M} UTC"
+        verbs.page((Role.SECURITY_LEAD, Role.OPS_LEAD), f"{what}, until {task.due}: it has no tenancy map, so that we can deny nothing")
+        self._by_hand = task.number
+
+    async def stopped_by_hand(self, asks: str, roles: tuple[Role, ...], *, risk: Risk = Risk.C0) -> None:
+        """People say what no canary can. Raises `HandOver` where they do not."""
+        verbs = self._verbs
+        decision = await verbs.confirm(
+            QuestionDraft(
+                asks=f"{asks} (task {self._by_hand})", roles=roles, risk=risk, strict=risk is Risk.C3,
+                kind=QuestionKind.APPROVAL if risk is Risk.C3 else QuestionKind.CONFIRMATION,
+                facts=(f"{verbs.service} has no tenancy map: no canary can try it, and the access log is all that we may see",),
+                effect="the playbook goes on, on your word", inverse="decline: people carry on by hand",
+            )
+        )  # fmt: skip
+        if not decision.granted:
+            verbs.hand_over(f"{verbs.service} has no tenancy map, and nobody says that nothing crosses any more")
 
     async def curve(self) -> CurveReading | None:
         verbs, policy = self._verbs, self._verbs.policy
@@ -47,9 +78,9 @@ class Leak:
         regions = [one.labels.get("region", "") for one in (seen.ill if seen else ())]
         regions += [self._incident.labels.get("region", ""), *(found.crossed.regions if found.crossed else ())]
         found.regions = dict.fromkeys(one for one in regions if one in found.map.regions)
-        if not found.endpoints:
+        if found.mapped and not found.endpoints:
             await self.everywhere()
-        if not found.endpoints:
+        if found.mapped and not found.endpoints:
             await self._which()
 
     async def everywhere(self) -> Matrix | None:
@@ -67,8 +98,10 @@ class Leak:
         found.endpoints[str(said.value)] = None
 
     async def reproduce(self, endpoints: tuple[str, ...], *, behind: bool = False) -> Matrix | None:
-        """By canary tenants only (T1). None: they do not answer."""
+        """By canary tenants only (T1). None: they do not answer, or there is nothing that they could try."""
         verbs, found = self._verbs, self.found
+        if not found.mapped:
+            return None
         seen = await verbs.look(IsolationProbes.matrix, MatrixOf(service=verbs.service, endpoints=endpoints, map=found.map, behind=behind))
         if seen is not None:
             found.take(seen)

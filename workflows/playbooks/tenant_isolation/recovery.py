@@ -129,6 +129,11 @@ class Recovery:
     async def nothing_crosses(self) -> None:
         """0 of N, every few minutes for an hour, also past the gateway where everything is denied. A gap begins the hour again (R1)."""
         verbs, numbers = self._verbs, self._numbers
+        if not self._leak.found.mapped:
+            minutes = numbers.matrix_clean.total_seconds() / 60
+            asks = f"Has nothing of {verbs.service} crossed for {minutes:.0f} minutes, tried by two test tenants of yours?"
+            await self._leak.stopped_by_hand(asks, BOTH, risk=Risk.C3)
+            return
         window = verbs.policy.paced(numbers.matrix_clean)
         every = tuple(one.name for one in self._leak.found.map.endpoints)
         until = verbs.clock() + window

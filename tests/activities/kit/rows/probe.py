@@ -40,6 +40,7 @@ class Vendor:
     effects: list[str] = field(default_factory=list)  # keys
     faults: deque[tuple[str, str]] = field(default_factory=deque)  # operation, mode
     before: dict[str, Any] | None = None
+    on_its_way: list[dict[str, Any]] = field(default_factory=list)  # from where to where the last write is, if it broke off half way
 
     def read(self) -> tuple[dict[str, Any], str]:
         """The value and who wrote it last."""
@@ -55,6 +56,11 @@ class Vendor:
             raise Conflict(httpx.Response(412, request=httpx.Request("PUT", "http://probe/")))
         if mode == "nothing_changed":
             return
+        if mode == "broken_off":
+            since = self.on_its_way[0] if self.on_its_way and self.on_its_way[1] == value else dict(self.value)
+            self.set({**value, "mode": self.value["mode"]}, by=by, key=key)
+            self.on_its_way = [since, dict(value)]
+            raise httpx.RemoteProtocolError("the connection was cut half way")
         self.set(value, by=by, key=key)
         if mode == "commit_then_drop":
             raise httpx.RemoteProtocolError("the connection was cut")
@@ -64,7 +70,7 @@ class Vendor:
         if value != self.value:
             self.before = dict(self.value)
             self.effects.append(key)
-        self.value, self.by = dict(value), by
+        self.value, self.by, self.on_its_way = dict(value), by, []
         self.epoch, self.version = self.epoch + 1, self.version + 1
 
     def _mishap(self, operation: str) -> str:
@@ -92,13 +98,22 @@ class ProbeOf(Resource):
 
 
 class Level(SettingValue):
-    """How far something is open; it goes back in two steps."""
+    """How far something is open; it goes back in two steps. `half`: from where to where a write is, that broke off: a fact of the reading."""
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"half"})
 
     level: int
     mode: str = "shut"
+    half: tuple[str, str] | None = None
 
     def __str__(self) -> str:
         return f"level {self.level}, {self.mode}"
+
+    def same(self, other: "Level") -> bool:
+        return (self.level, self.mode) == (other.level, other.mode)
+
+    def between(self, before: "Level", now: "Level") -> bool:
+        return now.half == (str(before), str(self))
 
     def way_back(self, before: "Level", numbers: Any, shares: Any) -> tuple["Level", ...]:
         return (Level(level=1, mode=self.mode), before)
@@ -114,13 +129,14 @@ class Probes(Setting[ProbeOf, Level], read="probe.read", change="probe.change", 
 
     async def look_at(self, call: Call, of: ProbeOf) -> Reading[Level]:
         value, by = self.vendor.read()
+        half = tuple(str(Level(**one)) for one in self.vendor.on_its_way) or None
         return Reading[Level](
-            value=Level(**value), changed_by=by, epoch=self.vendor.epoch if self.vendor.fenced == "epoch" else None,
+            value=Level(**value, half=half), changed_by=by, epoch=self.vendor.epoch if self.vendor.fenced == "epoch" else None,
             version=str(self.vendor.version) if self.vendor.fenced == "version" else "",
         )  # fmt: skip
 
     async def write(self, call: Call, of: ProbeOf, wanted: Level, over: Reading[Level], epoch: int) -> None:
-        self.vendor.write(wanted.model_dump(), key=call.key, by=call.incident_id, epoch=epoch, version=over.version)
+        self.vendor.write(wanted.model_dump(exclude={"half"}), key=call.key, by=call.incident_id, epoch=epoch, version=over.version)
 
 
 ProbeChange = Change[ProbeOf, Level]

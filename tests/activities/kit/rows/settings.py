@@ -50,7 +50,7 @@ async def probe(fenced: str) -> Subject:
         vendor.faults.extend([(on, mode)] * times)
 
     async def set_by(value: Level, who: str) -> None:
-        vendor.set(value.model_dump(), by=who)
+        vendor.set(value.model_dump(exclude={"half"}), by=who)
 
     order = Probes.order(ProbeOf(), Level(level=0), numbers=QUICK)
     order = order.given(await system.look_at(world.call(), order.of))

@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from math import isnan
@@ -25,6 +25,7 @@ from activities.registry.mlflow import Mlflow
 from practice.faces.quality.mlflow import API
 from practice.world.stage import served
 from starters.gameday.processes import free_ports
+from tests.judges.verdicts import FAILURES, NO_FAILURE, Judge, Verdict, installed
 
 MLFLOW = "3.17.2"
 STARTS_WITHIN = 120.0
@@ -159,3 +160,13 @@ def _shape(found: Any) -> set[str]:
     if isinstance(found, dict):
         return {*found, *(name for one in found.values() for name in _shape(one))}
     return {name for one in found for name in _shape(one)} if isinstance(found, list) else set()
+
+
+async def run(folder: Path) -> Sequence[Verdict]:
+    wrong = await judged_by_mlflow(installed("mlflow", f"mlflow=={MLFLOW}"), folder)
+    said = "\n".join(wrong) or "our clients work on it, and our face answers the same questions in the same way"
+    judged = f"`/mlflow`, and our clients, by MLflow {MLFLOW}"
+    return [Verdict(judged, "mlflow server --workers 1", said, FAILURES if wrong else NO_FAILURE)]
+
+
+JUDGE = Judge("mlflow", run)

@@ -6,6 +6,7 @@ The proxy itself is not started: its limits live in a database whose driver (Pri
 import asyncio
 import json
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from activities.kit.http import HttpClient
 from practice.faces.litellm import KeyUpdate, TeamUpdate
 from practice.world.stage import served
 from practice.world.state import JSON
+from tests.judges.verdicts import FAILURES, NO_FAILURE, Judge, Verdict, installed
 
 LITELLM = "1.106.12"
 ASKED = """
@@ -76,3 +78,13 @@ def _said_of(python: Path, written: list[tuple[str, JSON]]) -> list[str]:
     judge = subprocess.run([str(python), "-c", ASKED], input=json.dumps(written), capture_output=True, text=True, check=True, env=quiet)
     said: list[str] = json.loads(judge.stdout.rpartition("SAID ")[2])
     return said
+
+
+async def run(folder: Path) -> Sequence[Verdict]:
+    wrong = await judged_by_litellm(installed("litellm", f"litellm[proxy]=={LITELLM}"))
+    said = "\n".join(wrong) or "every request of our client fits, and our face knows no field more"
+    judged = f"`/litellm`, and our client, by the document of LiteLLM {LITELLM}"
+    return [Verdict(judged, "python -c 'litellm.proxy.proxy_server.app.openapi()'", said, FAILURES if wrong else NO_FAILURE)]
+
+
+JUDGE = Judge("litellm", run)
