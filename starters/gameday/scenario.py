@@ -140,7 +140,7 @@ SCENARIOS = {
         "installed it, and call home.",
         service="{first}",
         deeds=(Deed(path="supply-faults", given={"kind": "malicious"}),),
-        paces=SLOWLY,
+        paces={**SLOWLY, Phase.MITIGATION: 60.0},
     ),
     "cache_poisoning": Scenario(
         story="A document that the chat answers from was changed past its origin: one of four answers about billing is wrong, and cached. "

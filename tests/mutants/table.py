@@ -9,11 +9,12 @@ from tests.mutants.record import RECORD
 from tests.mutants.runtime.databases import DATABASE
 from tests.mutants.runtime.quality import QUALITY
 from tests.mutants.runtime.queues import QUEUES
+from tests.mutants.runtime.supply import SUPPLY_CHAIN
 from tests.mutants.runtime.tenancy import TENANCY
 from tests.mutants.spending import SPENT
 from tests.mutants.tasks import TASKS
 from tests.mutants.waiting import WAITED
 
 MUTANTS: tuple[Mutant, ...] = (
-    *ATTACKS, *DATABASE, *GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *QUALITY, *QUEUES, *RECORD, *SPENT, *TASKS, *TENANCY, *WAITED,
+    *ATTACKS, *DATABASE, *GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *QUALITY, *QUEUES, *RECORD, *SPENT, *SUPPLY_CHAIN, *TASKS, *TENANCY, *WAITED,
 )  # fmt: skip

@@ -134,6 +134,14 @@ async def test_a_build_whose_bill_is_not_believed_is_refused(played: Stage, wron
         await attempt(Rebuilds.run, rebuilds(played), order, played.call())
 
 
+async def test_a_build_that_has_something_else_that_is_blocked_is_refused(played: Stage) -> None:
+    record = begin(played.world, "vulnerable").record
+    blocked = ("httpkit==1.8.0",)
+    order = Rebuild(service=API, package=QUICKYAML, version="2.3.4", affected=understood(record).packages, blocked=blocked)
+    with pytest.raises(Refused, match=r"is not clean: httpkit==1\.8\.0"):
+        await attempt(Rebuilds.run, rebuilds(played), order, played.call())
+
+
 async def test_a_blocked_version_is_never_built_with(played: Stage) -> None:
     order = Rebuild(service=API, package=QUICKYAML, version="2.3.4", blocked=("quickyaml==2.3.4",))
     with pytest.raises(Refused, match="on the blocklist"):

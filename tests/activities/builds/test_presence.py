@@ -57,6 +57,7 @@ async def test_a_service_without_it_is_at_zero(played: Stage) -> None:
 async def test_disagreement_is_presence_and_what_is_not_believed_is_said(
     played: Stage, wrong: dict[str, Any], present: bool, said: str
 ) -> None:
+    supply(played.world.state, played.world.clock.now()).dials.loaded = False  # what is loaded does not decide it
     for name, value in wrong.items():
         setattr(serving(played), name, value)
     (build,) = (await survey(played)).affected

@@ -24,6 +24,7 @@ from workflows.procedures.canary import Canary
 
 REMOVE = "remove"
 WHY = "it has an affected version"
+PLANNED = "sha256:of-that-build"  # in a plan nothing is built
 
 
 class Fix:
@@ -141,13 +142,13 @@ class Fix:
         )  # fmt: skip
         done = await verbs.propose(Rebuilds.run, order, facts=(f"instead of {current}", found.advisory.in_words))
         digest = str(done.effect.after.get("digest", "")) if done.effect is not None else ""
-        if digest:
-            self._built[service.name] = digest
-        elif not verbs.rehearsing:
+        if digest or verbs.rehearsing:
+            self._built[service.name] = digest or PLANNED
+        else:
             self._once(
                 f"Build {service.name} with {package} {version}, hash-locked, on a clean builder: it was not done by us", Role.OPS_LEAD
             )
-        return done.effect is not None
+        return bool(digest)
 
     # ---- M7 ----
 
