@@ -15,6 +15,7 @@ from activities.advisories.ranges import affects
 from activities.watches.orders import BeginWatch, LookAgain, OpenLinked, StillFixed
 
 MEMO = "dedup_key"  # the name under which a start tells the digest of its key, as in starters/openings.py
+LINKED = "SupplyChainCve"  # the workflow type of §2.12
 WAIT = timedelta(seconds=7)  # below every start-to-close timeout
 
 
@@ -57,6 +58,8 @@ class Watches(System):
     async def open_linked(self, order: OpenLinked, call: Call) -> Effect:
         """Started once, under its id. Refused: that id is taken by something else; the next one is tried by whoever asks."""
         shipped, digest = order.shipped, hashlib.sha256(order.key.encode()).hexdigest()[:32]
+        if known := await self._open_for(digest):
+            return order.done(f"the server shows {known}, which an alert has opened for the same", adopted=True, after={"incident": known})
         labels = {"advisory": order.advisory, "blocked": ",".join(order.blocked), "origin": order.origin, "package": shipped.package}
         told = {
             "service": shipped.service, "title": f"{order.advisory}: the fix of {shipped.advisory} is superseded", "source": "advisory watch",
@@ -65,7 +68,7 @@ class Watches(System):
         adopted = False
         try:
             await self._client.start_workflow(
-                "SupplyChainCve", told, id=order.id, task_queue=self._queue(0), task_timeout=self._task_timeout,
+                LINKED, told, id=order.id, task_queue=self._queue(0), task_timeout=self._task_timeout,
                 static_summary="§2.12: a fix is superseded", id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE, memo={MEMO: digest}, rpc_timeout=WAIT,
             )  # fmt: skip
@@ -74,6 +77,17 @@ class Watches(System):
             if await self._memo(order.id) != digest:
                 raise Refused(f"{order.id} is another incident") from None
         return order.done(f"the server shows {order.id}", adopted=adopted, after={"incident": order.id})
+
+    async def _open_for(self, digest: str) -> str:
+        """An incident that is open for the same thing under another id: an alert may have been faster. Empty where none is, or none can be listed."""
+        try:
+            async for one in self._client.list_workflows(f"WorkflowType = '{LINKED}' AND ExecutionStatus = 'Running'"):
+                if await one.memo_value(MEMO, "") == digest:
+                    return one.id
+        except RPCError as failed:
+            if failed.status not in (RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.INVALID_ARGUMENT):
+                raise
+        return ""
 
     async def _memo(self, id: str) -> str:
         try:

@@ -104,13 +104,14 @@ class AdvisoryWatch:
             id = incident_id(workflow.now(), code_name(key), "", nth)
             linked = OpenLinked(shipped=shipped, origin=order.incident_id, advisory=advisory, blocked=blocked, id=id, key=key)
             try:
-                await self._invoker.act(Watches.open_linked, linked)
+                opened = await self._invoker.act(Watches.open_linked, linked)
             except RetriesExhausted as out:
                 self._state.last = f"{advisory} concerns the fix, and no incident could be opened: {out.why}"
                 if not out.refused:
                     return False
             else:
-                self._state.opened, self._state.last = id, f"{advisory} concerns the fix: {id} was opened"
+                known = str(opened.after["incident"])
+                self._state.opened, self._state.last = known, f"{advisory} concerns the fix: {known} is open for it"
                 return True
         return False
 

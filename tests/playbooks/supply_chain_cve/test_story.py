@@ -4,7 +4,7 @@ from pathlib import Path
 
 from practice.supply.cast import FLAG
 from tests.playbooks.supply_chain_cve.supplied import affected, ends, of, supplied
-from tests.stage.outages import story
+from tests.stage.outages import makes, story
 from workflows.incident import Phase, Severity, State
 
 FOLLOW_UPS = ("Check the signatures", "Schedule audits", "Take new releases", "Give builders")
@@ -65,3 +65,18 @@ async def test_a_malicious_release_is_blocked_kept_cut_off_rotated_and_built_wit
         assert any("Cyber Resilience Act" in task.text and task.due for task in status.tasks)
         named = {one.name for one in status.in_force}
         assert named == {"version blocked", "host isolated", "denied"} and all(one.held_by for one in status.in_force)
+
+
+async def test_on_kubernetes_the_cluster_starts_no_old_build_any_more(tmp_path: Path) -> None:
+    """The pipeline rolls the fix out; then admission refuses the old build, so that no autoscaler brings it back."""
+    async with supplied(tmp_path, service="orchestrator") as (stage, incident):
+        old = stage.world.state.fleet.services["orchestrator"].newest().digest
+        there = of(stage)
+        there.locks["orchestrator"]["quickyaml"] = there.artefacts[old].components["quickyaml"] = "2.3.1"
+        there.artefacts[old].direct.append("quickyaml")
+        status = await ends(stage, incident)
+        assert status.state is State.RESOLVED, story(await incident.timeline())
+        assert affected(stage, "orchestrator") == affected(stage, "api") == 0
+        assert [row.target for row in incident.done("admission.refuse")] == ["admission/eu-west", "admission/us-east"]
+        await makes(stage, "supply-dials", stray={"orchestrator": [old]})
+        assert of(stage).stray["orchestrator"] == [], "a pod of the old build is refused"
