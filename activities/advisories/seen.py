@@ -6,6 +6,7 @@ from activities.action import Value
 from activities.values import listed
 
 HIGH = 7.0  # CVSS from which on it is high (spec §9.12)
+LIKELY = 0.1  # EPSS from which on it counts as high, whatever its CVSS is
 
 
 class Bound(Value):
@@ -58,8 +59,9 @@ class Advisory(Value):
 
     @property
     def high(self) -> bool:
-        """Unknown counts as high: nobody has said that it is not."""
-        return self.malicious or self.cvss is None or self.cvss >= HIGH
+        """By its score, or because it is exploited, or likely to be. Unknown counts as high: nobody has said that it is not."""
+        likely = bool(self.kev) or (self.epss or 0.0) >= LIKELY
+        return self.malicious or likely or self.cvss is None or self.cvss >= HIGH
 
     @property
     def named(self) -> str:

@@ -82,3 +82,13 @@ async def test_dependabot_says_what_is_open(played: Stage, advisories: Advisorie
     begin(played.world, "vulnerable")
     (found,) = (await advisories.open_alerts(OpenAlerts(service=API), call(played))).alerts
     assert (found.advisory, found.package, found.patched) == (GHSA, "quickyaml", "2.3.4")
+
+
+@pytest.mark.parametrize(("kev", "epss", "high"), [("", 0.02, False), ("2026-12-14", 0.02, True), ("", 0.1, True)])
+async def test_a_low_score_is_high_when_it_is_exploited_or_likely_to_be(
+    played: Stage, advisories: Advisories, kev: str, epss: float, high: bool
+) -> None:
+    one = begin(played.world, "vulnerable")
+    one.kev_due, one.epss = kev, epss
+    one.record["severity"] = [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:L/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N"}]
+    assert (await advisories.read(AdvisoryOf(id=GHSA), call(played))).high is high
