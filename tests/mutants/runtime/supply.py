@@ -5,7 +5,7 @@ from tests.mutants.mutant import Mutant
 SBOM, PRESENCE, INSTALLS = "activities/builds/sbom.py", "activities/builds/presence.py", "activities/builds/installs.py"
 BLOCKLIST, FIXES, REBUILD = "activities/builds/blocklist.py", "activities/builds/fixes.py", "activities/builds/rebuild.py"
 ADMISSION, RANGES = "activities/admission/admission.py", "activities/advisories/ranges.py"
-FIXING, RECOVERY = "workflows/playbooks/supply_chain_cve/fixing.py", "workflows/playbooks/supply_chain_cve/recovery.py"
+FIXING = "workflows/playbooks/supply_chain_cve/fixing.py"
 SCANS, CHOICE = "tests/activities/builds/test_presence.py::", "tests/activities/builds/test_fixes.py::"
 VERSIONS, FAILS = "tests/activities/advisories/test_ranges.py::", "tests/playbooks/supply_chain_cve/test_if_it_fails.py::"
 
@@ -114,12 +114,5 @@ SUPPLY_CHAIN = (
         'if f"{package}=={version}" in self.blocked:',
         'if f"{package}=={version}" in ():',
         (FAILS + "test_without_a_fix_an_executive_has_the_risk_and_a_blocked_version_is_not_taken",),
-    ),
-    Mutant(
-        "what is started again after fleet zero is not seen",
-        RECOVERY,
-        "if seen is not None and any(build.present or build.loaded for build in seen.affected):",
-        "if seen is not None and any(build.present is None for build in seen.affected):",
-        (FAILS + "test_an_old_instance_that_is_started_again_after_fleet_zero_is_a_relapse",),
     ),
 )
