@@ -76,6 +76,7 @@ class Curve(StrEnum):
     REPLICATION = "replication"
     ISOLATION = "isolation"
     UNEXPECTED_USE = "unexpected_use"
+    EXPOSURE = "exposure"
 
 
 class Role(StrEnum):

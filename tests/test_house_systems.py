@@ -78,7 +78,7 @@ def test_every_client_can_be_practised_on(client: ClientInfo[Any], tmp_path: Pat
 
 def test_every_setting_has_a_row_in_the_contract_table() -> None:
     rows = " ".join([*SETTINGS, *CREATED, *OPERATED]).casefold()
-    source = "".join(path.read_text() for path in (ROOT / "tests/activities/kit/rows").glob("*.py"))
+    source = "".join(path.read_text() for path in (ROOT / "tests/activities/kit/rows").rglob("*.py"))
     assert not [cls.__name__ for cls in verbs() if issubclass(cls, Setting) and not re.search(rf"\b{cls.__name__}\b", source)]
     own = [path.stem for path in (ROOT / "tests/activities").rglob("test_*.py")]  # what keeps nothing by a setting has a file of its own
     known = f"{rows} {' '.join(own)}"

@@ -24,7 +24,16 @@ from activities.metrics.curve_parts import (
     Unmetered,
     UsedByStrangers,
 )
-from activities.metrics.data_parts import ApiTimeouts, Depth, OldestAge, OneWriter, ReplicationLag, TakesWrites
+from activities.metrics.data_parts import (
+    AffectedInstances,
+    ApiTimeouts,
+    CallsHome,
+    Depth,
+    OldestAge,
+    OneWriter,
+    ReplicationLag,
+    TakesWrites,
+)
 from activities.metrics.orders import StabilityVerdict
 from activities.metrics.prometheus import Prometheus
 from activities.metrics.spans import LEAST_SPAN
@@ -40,6 +49,7 @@ PARTS: dict[Curve, tuple[Part, ...]] = {
     Curve.INJECTION: (Injected(),),
     Curve.ISOLATION: (Crossed(),),
     Curve.UNEXPECTED_USE: (UsedByStrangers(),),
+    Curve.EXPOSURE: (AffectedInstances(), CallsHome()),
     Curve.BACKLOG: (OldestAge(), ApiTimeouts()),
     Curve.REPLICATION: (ReplicationLag(), TakesWrites(), OneWriter()),
 }

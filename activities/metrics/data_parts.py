@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import ClassVar
 
 from activities.kit.words import promql
-from activities.metrics.curve_parts import Height, Part, Point, Span, last, named
+from activities.metrics.curve_parts import Happened, Height, Part, Point, Span, last, named
 from activities.organisation.numbers import CurveNumbers, Limit
 
+NEVER = Limit(impact=0, stable=0)  # of what must not happen at all
 DEFERRABLE = promql.Other("deferrable")
 
 
@@ -172,3 +173,28 @@ class OneWriter(Gauged):
 
     def says(self, point: Point) -> str:
         return f"{point.n:.0f} nodes take writes ({named(point.labels)})"
+
+
+class AffectedInstances(Gauged):
+    """How many instances run a build that an advisory concerns."""
+
+    name, metric, unit, by = "affected instances", "supply_affected_instances", "instances", ("service",)
+
+    def limit(self, numbers: CurveNumbers) -> Limit:
+        return NEVER
+
+    def each(self, series: str, *by: str) -> str:
+        return promql.total(series, *by)
+
+    def says(self, point: Point) -> str:
+        return f"{point.off:.0f} instances run an affected build ({named(point.labels)})"
+
+
+class CallsHome(Happened):
+    """What left for a host that an advisory names."""
+
+    name, metric, watched, by = "calls home", "ioc_egress_total", "supply_affected_instances", ("workload", "host")
+    what = "calls to a host that malicious code is known by"
+
+    def limit(self, numbers: CurveNumbers) -> Limit:
+        return NEVER

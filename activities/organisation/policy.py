@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from activities.action import Limits, Patience, Risk, Value
+from activities.advisories.numbers import SupplyChain
 from activities.credentials.numbers import SecretCompromise
 from activities.metrics.slo import SloPolicy
 from activities.organisation.database_numbers import DatabaseFailover
@@ -103,6 +104,7 @@ class Policy(Value):
     database_failover: DatabaseFailover = DatabaseFailover()
     tenant_isolation: TenantIsolation = TenantIsolation()
     secret_compromise: SecretCompromise = SecretCompromise()
+    supply_chain: SupplyChain = SupplyChain()
     loops: LoopNumbers = LoopNumbers()
     queue_backlog: QueueBacklog = QueueBacklog()
     severity: SeverityPolicy = SeverityPolicy()

@@ -19,7 +19,7 @@ _PAGE = 100  # the most that GitHub lists at once
 _INDEX_LAGS = timedelta(hours=1)  # at most: so old is what the search surely knows
 
 
-class _Client:
+class GitHubClient:
     """What issues and repositories have in common. The client carries `Authorization: Bearer …`."""
 
     def __init__(self, client: HttpClient) -> None:
@@ -44,7 +44,7 @@ class _Client:
         return pages(f"github {path}", 1, page)
 
 
-class GitHub(_Client):
+class GitHub(GitHubClient):
     """The issues of one repository (`owner/name`)."""
 
     def __init__(self, client: HttpClient, repository: str) -> None:
@@ -79,7 +79,7 @@ class GitHub(_Client):
         await self._write(call, "PATCH", self._issues + urls.path(number), {"body": body})
 
 
-class Repositories(_Client):
+class Repositories(GitHubClient):
     """Branches and rulesets of any repository (`owner/name`)."""
 
     async def may_lock(self, call: Call, repository: str) -> bool | None:

@@ -144,6 +144,13 @@ SCENARIOS = {
         values={"Which credential": "deployer", "How sure is it": "confirmed"},
         long_wait_pace=1440.0,  # a whole day is watched: in a minute, which the world can follow
     ),
+    "supply_chain_cve": Scenario(
+        story="A package that {first} is built with was taken over: its newest release steals what it can read. A builder, a laptop and a node have "
+        "installed it, and call home.",
+        service="{first}",
+        deeds=(Deed(path="supply-faults", given={"kind": "malicious"}),),
+        paces={**SLOWLY, Phase.MITIGATION: 60.0},
+    ),
     "cache_poisoning": Scenario(
         story="A document that the chat answers from was changed past its origin: one of four answers about billing is wrong, and cached. "
         "The cache is a real Valkey.",

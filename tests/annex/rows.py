@@ -115,6 +115,22 @@ ANNEX: dict[str, tuple[Row, ...]] = {
         Row("C1", "letters to owners and viewers", asks="Send the letter isolation-owners"),
         Row("P1", "contract tests, canaries, privacy post-mortem", follow_up="Add contract tests of tenancy"),
     ),
+    "supply_chain_cve": (
+        Row("T1", "bills of material, runtime, installs; reachable, exploited?", by=("advisories.read", "builds.survey", "builds.installs")),
+        Row("M1", "blocklist in proxy and CI, stop update bots", by=("blocklist.block", "update_bots.stop")),
+        Row("M2", "evidence of hosts and builders", by=("evidence.supply", "evidence.snapshot_host")),
+        Row("M3", "isolate hosts, egress of IOCs", by=("hosts.isolate", "egress.deny")),
+        Row("X1", "2.10 for every reachable secret", task="Carry out §2.10 secret compromise"),
+        Row("M4", "virtual patch", by=("flags.switch_off", "builds.probe_exploit"), only_when="it is a vulnerability that can be reached",
+            story="playbooks/supply_chain_cve/test_story.py::"
+            "test_a_vulnerability_is_blocked_shielded_rebuilt_and_gone_by_digest_and_by_what_is_loaded"),
+        Row("M5", "choose fix, downgrade or removal", by=("builds.fixes",)),
+        Row("M6", "rebuild, hash-locked, clean builder", by=("builds.rebuild",)),
+        Row("M7", "canary to full with the security token", by=("freezes.exempt", "builds.release", "deploys.shift")),
+        Row("R1", "fleet at zero and 60 minutes; watch of 30 days", by=("watches.begin",)),
+        Row("C1", "customer advisory; clocks if it is our product", task="Write the customer advisory"),
+        Row("P1", "attestation checks, audits, cooldown, builders' secrets", follow_up="Check the signatures"),
+    ),
     "prompt_injection": (
         Row("M1", "export session, retrieval, tools, memory, raw outputs", by=("evidence.export_session",)),
         Row("M2", "quarantine session", by=("agents.quarantine",)),

@@ -11,11 +11,13 @@ from tests.mutants.runtime.credentials import CREDENTIALS
 from tests.mutants.runtime.databases import DATABASE
 from tests.mutants.runtime.quality import QUALITY
 from tests.mutants.runtime.queues import QUEUES
+from tests.mutants.runtime.supply import SUPPLY_CHAIN
 from tests.mutants.runtime.tenancy import TENANCY
 from tests.mutants.spending import SPENT
 from tests.mutants.tasks import TASKS
 from tests.mutants.waiting import WAITED
 
 MUTANTS: tuple[Mutant, ...] = (
-    *ATTACKS, *CLOCKS, *CREDENTIALS, *DATABASE, *GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *QUALITY, *QUEUES, *RECORD, *SPENT, *TASKS, *TENANCY, *WAITED,
+    *ATTACKS, *CLOCKS, *CREDENTIALS, *DATABASE, *GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *QUALITY, *QUEUES, *RECORD, *SPENT, *SUPPLY_CHAIN,
+    *TASKS, *TENANCY, *WAITED,
 )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from activities.action import Call, Refused
+from activities.admission.admission import AdmissionOf, Refusal
 from activities.capacity.pools import PoolOf, Size
 from activities.capacity.scalers import PoolOnKubernetes
 from activities.capacity.scaling import Replicas, ReplicasSeen, scale
@@ -260,3 +261,20 @@ async def shown(run: Kubectl, line: str) -> str:
     said = await run.shell(line)
     assert said.code == 0, f"{line}: {said.err}"
     return said.out
+
+
+async def test_kubectl_applies_our_admission_policy_by_hand_and_is_refused_the_build_like_anybody(
+    world: World, run: Kubectl, tmp_path: Path
+) -> None:
+    """What stands under a step as a command does what the step does: the policy is made, bound, read back, and refuses a rollout."""
+    bad = f"sha256:{'c' * 64}"
+    for line in AdmissionOf(region="eu-west", service=ORCHESTRATOR).write_by_hand(Refusal(digests=(bad,))):
+        said = await run.shell(line)
+        assert said.code == 0, said.err
+    shown = await run("get", "validatingadmissionpolicies")
+    assert "incident-playbooks-blocklist" in shown
+    image = f"orchestrator=registry.example.com/orchestrator@{bad}"
+    refused = await run.say("set", "image", DEPLOYMENT, image)
+    assert refused.code != 0 and "this build is on the blocklist of an incident" in refused.err
+    elsewhere = await run.say("set", "image", DEPLOYMENT, image, "--dry-run=server", region="us-east")
+    assert elsewhere.code == 0, elsewhere.err

@@ -13,6 +13,7 @@ from practice.world.stage import Stage, staged
 from tests.practice.database_examples import database_examples
 from tests.practice.examples import Example, agents, jobs, knowledge, records, tenants
 from tests.practice.quality_examples import quality_examples
+from tests.practice.supply_examples import supply_examples
 
 WRITING = [route.name for face in FACES if not face.control for route in face.routes if route.writes]
 ONE_READ_PER_FACE = {
@@ -41,6 +42,8 @@ ONE_READ_PER_FACE = {
     "cdn.bypass.get": "/cdn/v1/paths/files.get/bypass",
     "auth.sessions.list": "/auth/api/v1/auth/sessions?tenant=canary-eu-1",
     "keycloak.realm": "/keycloak/admin/realms/canary-eu-1",
+    "supply.artefacts": "/supply/v1/services/api/artefacts",
+    "exploited.kev": "/exploited/feeds/known_exploited_vulnerabilities.json",
     "run.services.get": "/run/v2/projects/acme/locations/eu-west/services/api",
 }
 
@@ -87,6 +90,7 @@ async def examples(stage: Stage) -> dict[str, Example]:
         **await jobs(stage),
         **await knowledge(stage),
         **await tenants(stage),
+        **await supply_examples(stage),
         "llm.routes.weights": Example(
             "PUT", "/llm/v1/routes/chat/weights", weights | {"epoch": 2, "weights": {"aurora": 0.5, "borealis": 0.5}},
             {"If_Match": leased["etag"]},

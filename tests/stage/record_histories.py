@@ -22,6 +22,7 @@ from tests.playbooks.database_failover import broken as database
 from tests.playbooks.prompt_injection import attacked as injection
 from tests.playbooks.queue_backlog import piled as queue
 from tests.playbooks.secret_compromise import stolen as credentials
+from tests.playbooks.supply_chain_cve import supplied as supply_chain
 from tests.playbooks.tenant_isolation import leaking as isolation
 from tests.stage.drill import Drill, drill
 from tests.stage.organisation import OTHERS
@@ -265,6 +266,26 @@ async def overlap_chosen(stage: Drill) -> RunningIncident:
     return incident
 
 
+async def built_without(stage: Drill) -> RunningIncident:
+    """A malicious release ran on a builder, a laptop and a node: blocked, kept, cut off, rotated, and built without on another builder."""
+    await makes(stage, "supply-faults", kind="malicious")
+    await passes(stage, 60)
+    incident = await stage.declare("SupplyChainCve", service="api", labels={"advisory": "MAL-2026-9120"})
+    await supply_chain.ends(stage, incident, skip=47)
+    return incident
+
+
+async def patched(stage: Drill) -> RunningIncident:
+    """A critical vulnerability: a virtual patch, a rebuild, a canary; stood down while the fleet is watched."""
+    await makes(stage, "supply-faults", kind="vulnerable")
+    await passes(stage, 60)
+    incident = await stage.declare("SupplyChainCve", service="api", labels={"advisory": "GHSA-q4rx-7m2p-9v5c"})
+    await supply_chain.ends(stage, incident, until=Phase.RECOVERY, skip=47)
+    await incident.verified("stand_down", "dana", reason="recorded")
+    await supply_chain.ends(stage, incident, skip=47)
+    return incident
+
+
 SCENES: dict[str, Callable[[Drill], Awaitable[RunningIncident]]] = {
     "llm_provider_outage-resolved": resolved,
     "llm_provider_outage-stood-down": declined,
@@ -286,6 +307,8 @@ SCENES: dict[str, Callable[[Drill], Awaitable[RunningIncident]]] = {
     "tenant_isolation-stood-down": mixed_up,
     "secret_compromise-resolved": key_stolen,
     "secret_compromise-stood-down": overlap_chosen,
+    "supply_chain_cve-resolved": built_without,
+    "supply_chain_cve-stood-down": patched,
     "triage-answered": triaged,
 }
 
@@ -322,6 +345,8 @@ def _settings(name: str, tmp: Path) -> dict[str, Any]:
     """Whom and what a scene needs beside the usual stage."""
     if name.startswith("database_failover"):
         return {"policy": database.PEOPLE}
+    if name.startswith("supply_chain_cve"):
+        return {"policy": supply_chain.quick()}
     if name.startswith("tenant_isolation"):
         return {"policy": isolation.quick()}
     if name.startswith("secret_compromise"):

@@ -14,7 +14,11 @@ from datetime import datetime
 from typing import Any
 
 from activities.action import Order, Value
+from activities.advisories.advisories import AdvisoryOf
+from activities.advisories.seen import Advisory
 from activities.agents.seen import SessionList
+from activities.builds.installs import Installs
+from activities.builds.presence import Presence
 from activities.edge.health import HealthMap
 from activities.metrics.curves import CurveReading
 from activities.metrics.onset import Onset
@@ -145,6 +149,12 @@ def judged(order: Order, answer: object, policy: Policy, at: datetime) -> Iterat
             yield TriggerEvidence(of=f"curve/{answer.curve}/{answer.service}", says=answer.in_words, shows=bool(answer.ill), at=answer.at)
         case Matrix(), MatrixOf(service=name) if answer.leaks or answer.mixed or answer.clean:
             yield TriggerEvidence(of=f"tenancy/{name}", says=answer.summary, shows=not answer.clean, at=at)
+        case Advisory(malicious=True), AdvisoryOf(id=name):
+            yield TriggerEvidence(of=f"advisory/{name}", says=answer.in_words, shows=answer.withdrawn is None, at=at)
+        case Presence(service=name), _ if answer.affected or answer.zero:
+            yield TriggerEvidence(of=f"supply/{name}", says=answer.summary, shows=bool(answer.affected), at=at)
+        case Installs(package=name), _ if answer.hosts:
+            yield TriggerEvidence(of=f"installs/{name}", says=answer.summary, shows=answer.executed is not False, at=at)
         case SessionList(), _:
             for one in answer.sessions:
                 says = f"the guardrails gave a text in it {one.score:g} ({one.rule})"

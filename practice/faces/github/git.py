@@ -10,6 +10,8 @@ from practice.faces.github.base import FACE, REPOSITORY, message, page, reposito
 from practice.http.face import Ask, Call, Refusal, Reply
 from practice.services.pushes import pushed
 from practice.services.repositories import HEADS, Commit, Repository
+from practice.supply.cast import supply
+from practice.supply.model import Bots
 from practice.world.state import JSON
 
 _GIT = REPOSITORY + "/git"
@@ -46,7 +48,8 @@ def repository_itself(call: Call) -> Reply:
     """A repository, with what the caller may do there."""
     found = repository(call)
     permissions = {"admin": call.may("rulesets.create"), "push": call.may("refs.update"), "pull": True}
-    return Reply({"full_name": found.name, "default_branch": "main", "permissions": permissions})
+    merges = supply(call.state, call.now).bots.get(found.name, Bots()).auto_merge
+    return Reply({"full_name": found.name, "default_branch": "main", "permissions": permissions, "allow_auto_merge": merges})
 
 
 @FACE.reads("branches.get", REPOSITORY + "/branches/{branch:path}")

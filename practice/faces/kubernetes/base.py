@@ -12,6 +12,7 @@ from practice.faces.kubernetes import objects
 from practice.faces.kubernetes.forms import status
 from practice.faces.kubernetes.objects import Stamp
 from practice.http.face import Call, Face, Refusal
+from practice.services.admission import BINDINGS, GROUP, POLICIES
 from practice.services.cluster import Cluster
 from practice.world.cast import REGIONS
 from practice.world.state import JSON, State
@@ -61,12 +62,15 @@ class Kind:
 DEPLOYMENTS = Kind(
     "deployments", "Deployment", "deploy", "apps", True, objects.deployments, ("get", "list", "watch", "patch", "update")
 )  # fmt: skip
+WRITTEN = ("get", "list", "watch", "create", "patch", "update", "delete")
 KINDS = (
     DEPLOYMENTS,
     Kind("replicasets", "ReplicaSet", "rs", "apps", True, objects.replica_sets),
     Kind("pods", "Pod", "po", "", True, objects.pods),
     Kind("nodes", "Node", "no", "", False, objects.nodes),
     Kind("namespaces", "Namespace", "ns", "", False, objects.namespaces),
+    Kind(POLICIES, "ValidatingAdmissionPolicy", "", GROUP, False, partial(objects.admission, plural=POLICIES), WRITTEN),
+    Kind(BINDINGS, "ValidatingAdmissionPolicyBinding", "", GROUP, False, partial(objects.admission, plural=BINDINGS), WRITTEN),
 )
 
 

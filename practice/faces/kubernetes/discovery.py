@@ -29,6 +29,7 @@ SINGLES = (
     Single("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", ("hpa",)),
     Single("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute"),
 )
+GROUPS = tuple(dict.fromkeys(one.group for one in KINDS if one.group))  # whose kinds are all at v1
 VERSION = {"major": "1", "minor": "37", "gitVersion": "v1.37.1-practice", "platform": "linux/amd64"}
 
 
@@ -47,9 +48,8 @@ def core_versions(call: Call) -> Reply:
 @FACE.reads("apis", CLUSTER + "/apis")
 def groups(call: Call) -> Reply:
     cluster_of(call)
-    return Reply(
-        {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group("apps", "v1"), *(_group(one.group, one.version) for one in SINGLES)]}
-    )
+    listed = [*(_group(name, "v1") for name in GROUPS), *(_group(one.group, one.version) for one in SINGLES)]
+    return Reply({"kind": "APIGroupList", "apiVersion": "v1", "groups": listed})
 
 
 def _about_group(call: Call, group: str, version: str) -> Reply:
@@ -72,7 +72,7 @@ def _resources(call: Call, group: str) -> Reply:
             "namespaced": one.namespaced,
             "kind": one.kind,
             "verbs": list(one.verbs),
-            "shortNames": [one.short],
+            **({"shortNames": [one.short]} if one.short else {}),
         }
         for one in KINDS
         if one.group == group
@@ -89,12 +89,13 @@ def _single(call: Call, one: Single) -> Reply:
     return Reply({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": [one.shown()]})
 
 
-FACE.reads("apis.apps", CLUSTER + "/apis/apps")(partial(_about_group, group="apps", version="v1"))
 for _one in SINGLES:
     FACE.reads(f"apis.{_one.plural}", f"{CLUSTER}/apis/{_one.group}")(partial(_about_group, group=_one.group, version=_one.version))
     FACE.reads(f"apis.{_one.plural}.{_one.version}", f"{CLUSTER}/apis/{_one.group}/{_one.version}")(partial(_single, one=_one))
 FACE.reads("api.v1", CLUSTER + "/api/v1")(partial(_resources, group=""))
-FACE.reads("apis.apps.v1", CLUSTER + "/apis/apps/v1")(partial(_resources, group="apps"))
+for _name in GROUPS:
+    FACE.reads(f"apis.{_name}", f"{CLUSTER}/apis/{_name}")(partial(_about_group, group=_name, version="v1"))
+    FACE.reads(f"apis.{_name}.v1", f"{CLUSTER}/apis/{_name}/v1")(partial(_resources, group=_name))
 
 
 @FACE.reads("access.review", CLUSTER + "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", "POST")

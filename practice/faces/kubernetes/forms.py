@@ -149,7 +149,7 @@ class Scale(Loose):
     spec: ScaleSpec = ScaleSpec()
 
 
-def checked(thing: Any, shape: type[Deployment | Scale], name: str) -> JSON:
+def checked(thing: Any, shape: type[Ask], name: str) -> JSON:
     """The thing, if it has this shape. Refused with 400 when it cannot be read as such, with 422 when its values make no sense."""
     try:
         shape.model_validate(thing)

@@ -70,7 +70,7 @@ def _unknown(call: Call) -> Reply:
 
 
 for _one in KINDS:
-    _base = f"{CLUSTER}/{'apis/apps' if _one.group else 'api'}/v1"
+    _base = f"{CLUSTER}/{f'apis/{_one.group}' if _one.group else 'api'}/v1"
     _listing, _getting = partial(_list, kind=_one), partial(_get, kind=_one)
     FACE.reads(f"{_one.plural}.list", f"{_base}/{'namespaces/{namespace}/' if _one.namespaced else ''}{_one.plural}")(_listing)
     FACE.reads(f"{_one.plural}.get", f"{_base}/{'namespaces/{namespace}/' if _one.namespaced else ''}{_one.plural}/{{name}}")(_getting)

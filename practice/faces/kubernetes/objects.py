@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from practice.http.face import Call
+from practice.services.admission import Admission
 from practice.services.cluster import NAMESPACE, NAMESPACES, Cluster
 from practice.services.rollouts import Controller
 from practice.world.clock import from_rfc3339
@@ -72,6 +73,11 @@ def nodes(state: State, cluster: Cluster, stamp: Stamp) -> list[JSON]:
         }
         for number in range(1, NODES + 1)
     ]
+
+
+def admission(state: State, cluster: Cluster, stamp: Stamp, *, plural: str) -> list[JSON]:
+    """Policies, or bindings, of the cluster's admission."""
+    return list(state.part(Admission).of(cluster.region, plural).values())
 
 
 def pods(state: State, cluster: Cluster, stamp: Stamp) -> list[JSON]:
@@ -152,6 +158,8 @@ TABLES: dict[str, tuple[tuple[str, ...], Cells]] = {
     ),
     "Node": (("Status",), lambda o: ["Ready"]),
     "Namespace": (("Status",), lambda o: [o["status"]["phase"]]),
+    "ValidatingAdmissionPolicy": (("Validations",), lambda o: [len(o["spec"]["validations"])]),
+    "ValidatingAdmissionPolicyBinding": (("PolicyName",), lambda o: [o["spec"]["policyName"]]),
 }
 """Columns between name and age."""
 

@@ -11,6 +11,7 @@ from practice.faces.kubernetes.base import DEPLOYMENT, FACE, deployment_of, stam
 from practice.faces.kubernetes.forms import Deployment, Scale, checked, of, status
 from practice.faces.kubernetes.patches import BadPatch, DoesNotApply, json_patch, merge_patch, strategic_merge_patch
 from practice.http.face import Call, Refusal, Reply
+from practice.services.admission import refusal
 from practice.services.cluster import Cluster
 from practice.services.deploying import change
 from practice.services.rollouts import Controller
@@ -97,6 +98,8 @@ def _write(call: Call, cluster: Cluster, old: JSON, new: JSON) -> JSON:
     service = call.state.fleet.services[name]
     controller = Controller(call.state.fleet, cluster, service, service.places[cluster.region])
     before, known = _essence(cluster, old), set(service.revisions)
+    if why := refusal(call.state, cluster.region, "deployments", "apps", "UPDATE", new):
+        raise Refusal(status(422, f'deployments.apps "{name}" is forbidden: {why}', of("deployments", name)))
     if call.one("dryRun") == "All" or new == old:
         call.did(_target(call), before, before)
         return new

@@ -10,11 +10,15 @@ from activities.agents.agent_runtime import AgentRuntime
 from activities.agents.replays import AttackReplays
 from activities.agents.replays import Replay as AttackReplay
 from activities.backups.backups import BackupPlane, Restores, RestoreTests, RestoreTo, TestRestore
+from activities.builds.hosts import HostSnapshots, SnapshotHost
+from activities.builds.plane import SupplyPlane
+from activities.builds.rebuild import Actions, Rebuild, Rebuilds, Release, Releases
 from activities.databases.client import DatabasePlane
 from activities.databases.jobs import Promote, Promotions, Replay, Warm, Warmings, WriteReplays
 from activities.evals.evals import Evals, RunSuite
 from activities.evals.mlflow_runs import MlflowRuns
 from activities.evals.runner import EvalsApi
+from activities.organisation.catalogue import Deployed
 from activities.queues.control import QueueControl
 from activities.queues.workers import Restarts, RestartWorker
 from activities.sessions.auth import AuthService
@@ -24,6 +28,7 @@ from practice.databases.cluster import Databases
 from practice.injection.attacks import PAYLOAD, Read, injections
 from practice.jobs.work import Work
 from practice.quality.evals import Evals as Runs
+from practice.supply.cast import supply
 from practice.tenancy.cast import tenancy
 from tests.activities.kit.rows.practised import STATUS
 from tests.activities.kit.stage import FollowingClock, Stage, attempt, refused, stage, tried
@@ -101,7 +106,39 @@ def _sessions(played: Stage) -> RevokeSessions:
     return RevokeSessions(tenant="canary-eu-1", revoked_before=played.call().at)
 
 
+def _rebuilds(played: Stage) -> Rebuilds:
+    return Rebuilds(Actions(played.client("/github")), SupplyPlane(played.client("/supply")), FollowingClock())
+
+
+def _rebuild(played: Stage) -> Rebuild:
+    """With the version that is there already: what it is good for is told elsewhere."""
+    service = Deployed(name="api", platform="cloud_run", regions=("eu-west", "us-east"), repository="acme/api")
+    return Rebuild(service=service, package="quickyaml", version="2.3.4")
+
+
+def _release(played: Stage) -> Release:
+    """Of the build that serves already."""
+    service = Deployed(name="api", platform="cloud_run", regions=("eu-west", "us-east"), repository="acme/api")
+    supply(played.world.state, played.world.clock.now())
+    return Release(service=service, image=played.world.state.fleet.services["api"].newest().digest)
+
+
+def _copies(played: Stage) -> int:
+    return len(supply(played.world.state, 0).hosts["builder-1"].snapshots)
+
+
 OPERATED = {
+    "rebuilds by github actions": Operated(
+        Rebuilds.run, _rebuilds, _rebuild, "github.actions.dispatch", "github.actions.run", lambda played: len(supply(played.world.state, 0).runs)
+    ),
+    "releases by github actions": Operated(
+        Releases.run, lambda played: Releases(Actions(played.client("/github")), FollowingClock()), _release, "github.actions.dispatch",
+        "github.actions.run", lambda played: len(supply(played.world.state, 0).runs),
+    ),
+    "copies of hosts": Operated(
+        HostSnapshots.run, lambda played: HostSnapshots(SupplyPlane(played.client("/supply")), FollowingClock()),
+        lambda played: SnapshotHost(host="builder-1"), "supply.snapshots.start", "supply.snapshots.get", _copies,
+    ),
     "promotions": Operated(
         Promotions.run, _on_cluster(Promotions), _promotion, "databases.jobs.start", "databases.jobs.get", _jobs("promote")
     ),

@@ -27,6 +27,7 @@ from tests.activities.kit.rows.practised import QUICK, LandingClock, Practised, 
 from tests.activities.kit.rows.probe import Level, ProbeOf, Probes, Vendor, fail_before
 from tests.activities.kit.rows.quality import QUALITY
 from tests.activities.kit.rows.records import RECORDS
+from tests.activities.kit.rows.supply.settings import SUPPLY
 from tests.activities.kit.rows.tenancy import TENANCY
 from tests.activities.kit.stage import Stage, stage
 
@@ -141,6 +142,7 @@ SETTINGS: dict[str, Callable[[], Awaitable[Subject]]] = {
     **KNOWLEDGE,
     **JOBS,
     **TENANCY,
+    **SUPPLY,
     "modes of tenants": Practised(
         tenant_modes, MODES.of, MODES.wanted, None, "llm.routes.modes",
         "llm.routes.get", author="somebody", halves=True,

@@ -1,0 +1,1 @@
+"""Watches that outlive their incident."""
