@@ -45,6 +45,8 @@ def done(playbook: str, row: Row) -> str:
                 return f"{kind} for {task.owner.title}: {task.text}"
         if row.asks and (question := next((one for one in status.questions if one.asks.startswith(row.asks)), None)):
             return f"asked: {question.asks}"
+        if row.calls and (called := next((one for one in status.called_in if one.section == row.calls), None)):
+            return f"called in: §{called.section} {called.title}, because {called.why}"
         if row.resolved and status.resolved_at is not None:
             return "the incident was resolved: the stability gate has passed"
     return ""
