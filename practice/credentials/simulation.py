@@ -21,7 +21,7 @@ class Simulation:
 
     def step(self, state: State, at: float) -> None:
         there = credentials(state, at)
-        if not self._logins:
+        if not self._uses:
             self._be_born(state, there)
         for key, services in in_use(state.fleet, there):
             if there.lets_in(key):
@@ -33,12 +33,16 @@ class Simulation:
 
     def _be_born(self, state: State, there: Credentials) -> None:
         """Every counter is there from the beginning: one that is born at 1 is invisible to `increase()`."""
-        service, *others = [*state.fleet.services, state.route.alias]
+        self._uses = [
+            self._metrics.counter("credential_uses_total", {"service": one}) for one in (*state.fleet.services, state.route.alias)
+        ]
+        service = next(iter(state.fleet.services), "")
+        if not service:  # nobody serves by a credential
+            return
         self._strange = {
             name: self._metrics.counter("credential_unexpected_use_total", {"service": service, "credential": name})
             for name in there.inventory
         }
-        self._uses = [self._metrics.counter("credential_uses_total", {"service": one}) for one in (service, *others)]
         self._logins = {
             outcome: self._metrics.counter("sign_in_attempts_total", {"service": service, "outcome": outcome})
             for outcome in ("ok", "failed")
@@ -47,12 +51,13 @@ class Simulation:
     def _steal(self, there: Credentials, at: float) -> None:
         stolen = there.inventory.get(there.dials.thief)
         key = there.keys.get(stolen.key) if stolen else None
-        if stolen is None or key is None:
+        if stolen is None or key is None or not self._strange:
             return
         if there.lets_in(key) or any(one.known.get(key.id, 0.0) > at for one in there.verifiers.values()):
             key.uses[THIEF] = at
             self._strange[stolen.id].value += CALLS
 
     def _sign_in(self, there: Credentials) -> None:
-        self._logins["ok"].value += 40
-        self._logins["failed"].value += 2 + (200 if there.dials.stuffing else 0)
+        if self._logins:
+            self._logins["ok"].value += 40
+            self._logins["failed"].value += 2 + (200 if there.dials.stuffing else 0)
