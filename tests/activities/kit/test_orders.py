@@ -23,6 +23,7 @@ OWN_WORDS = {
     "fence",
     "access to databases",
     "failover manager",
+    "parked jobs",
 }  # what going back means is said in words of its own
 
 

@@ -71,7 +71,9 @@ async def test_stale_sources_are_fetched_and_nothing_is_kept_out(tmp_path: Path)
 async def test_another_tenants_answer_calls_isolation_in_and_nobody_is_written_to(tmp_path: Path) -> None:
     """Mis-keyed across tenants: every entry of the domain goes, SEV-1, and the cache comes back only when its keys are right."""
     async with poisoned(tmp_path, "misfiled", domain="contracts") as (stage, incident):
-        by_hand = {"tenancy.map on": "hand_over"}  # nobody has said what of the chat holds tenants' data: people look at it
+        by_hand = {
+            "Is everything denied by which data": "decline"
+        }  # nobody has said what of the chat holds tenants' data: people look at it
         status = await ends(incident, by_hand, until=Phase.RECOVERY)
         assert status.severity is Severity.SEV1 and "called in: §2.5 Multi-tenant isolation failure" in story(await incident.timeline())
         assert entries(server(), "contracts") == [] and await wrong(stage, "contracts") < 0.05

@@ -86,4 +86,4 @@ async def test_where_installs_are_not_recorded_malicious_code_counts_as_run(tmp_
     async with supplied(tmp_path, "malicious", before={"supply-dials": {"gaps": ["the build cache"]}}) as (stage, incident):
         of(stage).installs.clear()
         await hears(incident, "it is not recorded (the build cache), and counts as run there")
-        await hears(incident, "§2.10 secret compromise: malicious code")
+        await hears(incident, "called in: §2.10")
