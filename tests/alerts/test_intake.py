@@ -30,7 +30,7 @@ async def opened(desk: Desk, many: int = 1) -> list[str]:
         running = await desk.running()
         return running if len(running) >= many else []
 
-    found: list[str] = await until(all_of_them, f"{many} incidents", patience=20)
+    found: list[str] = await until(all_of_them, f"{many} incidents")
     return found
 
 
@@ -42,7 +42,7 @@ async def all_told(desk: Desk) -> None:
     async def nothing_waits() -> bool:
         return await waiting(desk) == 0
 
-    await until(nothing_waits, "every delivery to be brought to its incident", patience=20)
+    await until(nothing_waits, "every delivery to be brought to its incident")
 
 
 def unheard(desk: Desk) -> UnheardAlerts:
