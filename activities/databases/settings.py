@@ -53,18 +53,24 @@ class Access(
     """Whether the application may write, by its role in the database. Open sessions keep writing after `ALTER … SET`: the right is revoked.
 
     `rights`: what it may, as it was read, so that exactly that is given back. Our own contract keeps them itself.
+    `unfinished`: sessions that a write which broke off has left with something to commit. It is read, and never written.
     """
 
-    volatile: ClassVar[frozenset[str]] = frozenset({"rights"})
+    volatile: ClassVar[frozenset[str]] = frozenset({"rights", "unfinished"})
 
     writes: bool
     rights: tuple[Right, ...] = ()
+    unfinished: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
 
     def same(self, other: "Access") -> bool:
-        return self.writes == other.writes
+        return self.writes == other.writes and not (other.unfinished and not self.unfinished)
+
+    def between(self, before: "Access", now: "Access") -> bool:
+        """The right is taken first, then sessions are ended; one that is ending still is nobody else's change either way."""
+        return not now.writes and bool(now.unfinished)
 
     def __str__(self) -> str:
-        return "may write" if self.writes else "may only read"
+        return "; ".join(("may write" if self.writes else "may only read", *self.unfinished))
 
     @property
     def felt(self) -> bool:

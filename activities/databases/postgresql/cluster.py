@@ -194,9 +194,10 @@ class PostgresCluster:
     def _access(self, at: ClusterAt) -> Json:
         primary = self._primary(at)
         writes = bool(primary.one(sql.MAY_WRITE, roles=list(at.writers), schema=at.schema_name))
-        sessions = int(primary.one(sql.SESSIONS, roles=list(at.writers))) if writes else 0
+        sessions = int(primary.one(sql.SESSIONS if writes else sql.WRITTEN, roles=list(at.writers)))
+        unfinished = [f"{sessions} sessions have written, and may commit it still"] if sessions and not writes else []
         rights = [one.model_dump() for one in primary.rights(at.writers, at.schema_name)]
-        return {"writes": writes, "writing_sessions": sessions, "rights": rights, "etag": ""}
+        return {"writes": writes, "writing_sessions": sessions, "rights": rights, "unfinished": unfinished, "etag": ""}
 
     def _let_write(self, at: ClusterAt, access: Access) -> None:
         primary = self._primary(at)

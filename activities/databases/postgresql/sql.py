@@ -51,11 +51,17 @@ CANCEL = sa.text(
 )
 TABLES = sa.text("select quote_ident(schemaname) || '.' || quote_ident(tablename) from pg_tables where schemaname = :schema order by 1")
 SESSIONS = sa.text("select count(*) from pg_stat_activity where usename = any(:roles) and pid <> pg_backend_pid()")
+# A right is looked at when a statement begins: a transaction that has written already may still be committed.
+WRITTEN = sa.text(
+    "select count(*) from pg_stat_activity where usename = any(:roles) and pid <> pg_backend_pid() and backend_xid is not null"
+)
 END = sa.text("select count(pg_terminate_backend(pid)) from pg_stat_activity where usename = any(:roles) and pid <> pg_backend_pid()")
 MAY_WRITE = sa.text(
     """
     select exists(select from pg_tables t cross join unnest(cast(:roles as text[])) as r(name)
-      where t.schemaname = :schema and has_table_privilege(r.name, format('%I.%I', t.schemaname, t.tablename), 'INSERT, UPDATE, DELETE'))
+      where t.schemaname = :schema
+        and (has_table_privilege(r.name, format('%I.%I', t.schemaname, t.tablename), 'INSERT, UPDATE, DELETE, TRUNCATE')
+          or has_any_column_privilege(r.name, format('%I.%I', t.schemaname, t.tablename), 'INSERT, UPDATE')))
     """
 )
 

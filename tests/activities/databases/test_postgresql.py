@@ -13,6 +13,7 @@ from activities.databases.jobs import Promote, Promotions, Snapshot, Snapshots
 from activities.databases.platforms.patroni import Patroni
 from activities.databases.postgresql.cluster import PostgresCluster
 from activities.databases.postgresql.inventory import read
+from activities.databases.postgresql.sql import Server
 from activities.databases.seen import Says, Vote
 from activities.databases.settings import (
     Access,
@@ -64,6 +65,35 @@ async def test_a_revoked_right_ends_sessions_that_an_altered_default_would_let_w
     await tried(Accesses.restore, accesses, order.undo(), CALL)
     with cluster.nodes["db-1"].connect(user=PRODUCT, database=PRODUCT) as again:
         again.execute("insert into written (id) values (4)")
+
+
+async def test_who_has_written_before_the_right_was_revoked_commits_nothing_when_the_worker_died_in_between(
+    real: tuple[Replicated, PostgresCluster], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker dies between the two: the right is gone, the session is not. The next attempt ends it, and does not take it for done."""
+    cluster, client = real
+    accesses = Accesses(client)
+    order = Accesses.order(MAIN, Access(writes=False)).given(await accesses.look_at(CALL, MAIN))
+    with cluster.nodes["db-1"].connect(user=PRODUCT, database=PRODUCT, autocommit=False) as product:
+        product.execute("insert into written (id) values (5)")
+        with monkeypatch.context() as dies:
+            dies.setattr(Server, "one", lambda self, statement, **values: None)
+            client._primary(client._of("main")).revoke((PRODUCT,), "public")
+        effect, _ = await tried(Accesses.change, accesses, order, CALL)
+        assert "0 sessions" in effect.proven_by
+        with pytest.raises(psycopg.OperationalError, match="terminating connection"):
+            product.commit()
+    with cluster.nodes["db-1"].connect(database=PRODUCT) as owner:
+        assert owner.execute(b"select count(*) from written where id = 5").fetchall() == [(0,)]
+
+
+async def test_a_right_to_one_column_is_a_right_to_write(real: tuple[Replicated, PostgresCluster]) -> None:
+    cluster, client = real
+    with cluster.nodes["db-1"].connect(database=PRODUCT) as owner:
+        for statement in ("set role owner", "create table noted (id int, note text)", f"grant update (note) on noted to {PRODUCT}"):
+            owner.execute(statement.encode())
+        owner.execute(f"revoke all on written from {PRODUCT}".encode())
+    assert (await Accesses(client).look_at(CALL, MAIN)).value.writes
 
 
 async def test_exactly_the_rights_that_were_there_are_given_back(real: tuple[Replicated, PostgresCluster]) -> None:
