@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
+from temporalio.client import Client
 
-from activities.action import Call, Refused
+from activities.action import Action, Call, Refused
 from activities.everything import verbs
 from activities.flags.flags import Flag, Flags
 from activities.kit.clock import Clock
@@ -23,6 +24,7 @@ from activities.systems import ClientInfo, noted, provides, taken
 from practice.http.app import build as practice_app
 from practice.world.world import World
 from starters.cli import doctor
+from starters.gameday.scorecard import OUR_OWN
 from tests.activities.kit.rows.created import CREATED
 from tests.activities.kit.rows.operated import OPERATED
 from tests.activities.kit.rows.settings import SETTINGS
@@ -50,6 +52,17 @@ def test_a_system_has_everything_that_it_is_made_of(cls: type) -> None:
     }
     assert all(found.values()), f"declare its client in the SYSTEM of its folder, activities/<name>/system.py: {found}"
     assert all(len(one) == 1 for one in found.values()), f"several clients are of this type: let `built` say which: {found}"
+
+
+def test_a_workflow_of_ours_is_no_target_of_a_game_day() -> None:
+    """What changes only a workflow of ours is in no log of the practice platform: the scorecard would count it as lost."""
+    by_workflow = [cls for cls in verbs() if Client in get_type_hints(cls.__init__).values()]
+    writing = {said.name.partition(".")[0] for cls in by_workflow for verb in vars(cls).values() if (said := _action(verb)) and said.writes}
+    assert {"clocks", "freezes", "watches"} <= writing <= OUR_OWN
+
+
+def _action(verb: object) -> Action | None:
+    return getattr(verb, "__action__", None)
 
 
 def test_what_stands_on_what_is_known() -> None:

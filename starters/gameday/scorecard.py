@@ -27,7 +27,7 @@ from workflows.status import Status, StepState
 Json = dict[str, Any]
 # A folder of ours, and a workflow of ours: what that one does outside has keys of its own. A real Valkey has no log of who did what, and letters
 # have keys of their own (their Message-IDs).
-OUR_OWN = frozenset({"evidence", "freezes", "caches", "mail", "watches"})
+OUR_OWN = frozenset({"evidence", "freezes", "caches", "clocks", "mail", "watches"})
 LEASES = "llm.routes.lease"  # renewing a lease is no change of the world
 KNOWLEDGE = ("cag", "coalescing", "serving", "freshness")  # a new index and a new namespace stay, and so does a quarantine
 SLO = 0.999

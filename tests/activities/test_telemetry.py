@@ -244,3 +244,12 @@ async def _breathe() -> None:
     import asyncio
 
     await asyncio.sleep(0.1)
+
+
+async def test_a_window_that_has_just_begun_again_is_too_short_and_no_wrong_question(telemetry: Telemetry, call: MakeCall) -> None:
+    """At a fast pace it is asked about before its first instant: that says nothing, and nobody has to repair anything."""
+    made = call(later=600)
+    for proof in ((), tuple(Symptom)):
+        ends_first = Gate(service="api", start=made.at + timedelta(seconds=1), end=made.at, proof=proof)
+        verdict = await telemetry.stability(ends_first, made)
+        assert not verdict.stable and verdict.why == "too short a time to say anything"

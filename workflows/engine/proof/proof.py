@@ -145,7 +145,8 @@ class Proof:
                 state.note("alarm", f"{state.alarm}: the window starts again")
                 start = workflow.now()
             elif not verdict.stable:
-                start = max(await self._again_from(verdict, wait.what), start + AT_LEAST)  # what was wrong as it began is over
+                again = max(await self._again_from(verdict, wait.what), start + AT_LEAST)  # what was wrong as it began is over
+                start = min(again, workflow.now())  # a drill may look again sooner than that
             elif workflow.now() < end:
                 self._blind.ended()  # there is data again
             elif state.firing and wait.after is not None:
