@@ -29,7 +29,7 @@ from workflows.first_minutes.first_minutes import FirstMinutes
 from workflows.incident import Alert, Card, Incident, Joined, Phase, State, worst
 from workflows.people.background import begun, stopped
 from workflows.people.commands import IncidentCommands
-from workflows.people.messages import MessageHandlers, alert_of, incident_of
+from workflows.people.messages import Hears, MessageHandlers, alert_of, incident_of
 from workflows.people.questions import BRANCH, PROPOSER, Questions
 from workflows.procedures.procedures import Procedures
 from workflows.status import Outcome, Status, Task
@@ -292,21 +292,13 @@ class Playbook(Verbs, MessageHandlers):
             self._comms.page((Role.INCIDENT_COMMANDER, Role.OPS_LEAD), f"{what} has joined ({state.urgency.label})")
         return joined
 
-    def refuse(self, name: str, given: Sequence[object], why: str) -> None:
-        """Note what was not accepted. What was sent is not repeated: it may be somebody's code."""
-        self.state.note("refused", f"{name}: {why}")
-
-    async def spend_codes(self, name: str, given: Sequence[object]) -> None:
-        """Codes in what was sent that nobody was identified by."""
-        await self._commands.access.spend(name, given)
+    @property
+    def hears(self) -> Hears:
+        return Hears(self.state, self._commands.access)
 
     @workflow.query(description="Everything that is true of this incident now")
     def status(self, *given: Any) -> Status:
         return self._recorder.status()
-
-    @workflow.query(description="The timeline: numbered, chained, in UTC")
-    def timeline(self, *given: Any) -> list[dict[str, Any]]:
-        return [entry.model_dump(mode="json") for entry in self.state.timeline.entries]
 
     # -- phase blocks -----------------------------------------------------------------------------------------------------------------
 

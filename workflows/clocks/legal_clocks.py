@@ -26,7 +26,7 @@ from workflows.clocks.state import ClockBook
 from workflows.engine.invoker import Invoker
 from workflows.errors import NotAccepted, RetriesExhausted
 from workflows.people.access import AccessCheck, person_of
-from workflows.people.messages import Message, MessageReceiver, add_message_handlers
+from workflows.people.messages import Hears, Message, MessageReceiver, add_message_handlers
 from workflows.people.notices import Notices
 
 
@@ -91,21 +91,13 @@ class LegalClocks(ClockMessages):
             self._show()
         return said
 
-    def refuse(self, name: str, given: Sequence[object], why: str) -> None:
-        """Note what was not accepted. What was sent is not repeated: it may be somebody's code."""
-        self.book.note("refused", f"{name}: {why}")
-
-    async def spend_codes(self, name: str, given: Sequence[object]) -> None:
-        """Codes in what was sent that nobody was identified by."""
-        await self.access.spend(name, given)
+    @property
+    def hears(self) -> Hears:
+        return Hears(self.book, self.access)
 
     @workflow.query(description="Every clock, when it is due, and what Legal is asked")
     def state(self, *given: Any) -> ClocksState:
         return self.book.public()
-
-    @workflow.query(description="What happened, a line each")
-    def timeline(self, *given: Any) -> list[dict[str, Any]]:
-        return [entry.model_dump(mode="json") for entry in self.book.timeline.entries]
 
     async def _vouched(self, name: str, request: ClockRequest) -> bool:
         record = self.book.record

@@ -26,7 +26,7 @@ from workflows.freeze.watching import Watching
 from workflows.incident import Answer, Question, Silence
 from workflows.people.access import AccessCheck
 from workflows.people.background import begun, ended
-from workflows.people.messages import Message, MessageReceiver, add_message_handlers, read
+from workflows.people.messages import Hears, Message, MessageReceiver, add_message_handlers, read
 from workflows.people.permissions import Capability, whose
 from workflows.people.questions import PROPOSER, ApprovalTerms, Questions
 
@@ -120,21 +120,13 @@ class ChangeFreeze(FreezeMessages):
             self._messages += 1
             self._show()
 
-    def refuse(self, name: str, given: Sequence[object], why: str) -> None:
-        """Note what was not accepted. What was sent is not repeated: it may be somebody's code."""
-        self.freeze.note("refused", f"{name}: {why}")
-
-    async def spend_codes(self, name: str, given: Sequence[object]) -> None:
-        """Codes in what was sent that nobody was identified by."""
-        await self.access.spend(name, given)
+    @property
+    def hears(self) -> Hears:
+        return Hears(self.freeze, self.access)
 
     @workflow.query(description="Who holds it, and what may pass")
     def state(self, *given: Any) -> FreezeState:
         return self.freeze.public()
-
-    @workflow.query(description="What happened, a line each")
-    def timeline(self, *given: Any) -> list[dict[str, Any]]:
-        return [entry.model_dump(mode="json") for entry in self.freeze.timeline.entries]
 
     async def _carry_out(self, name: str, order: FreezeOrder, by: Authority) -> Effect:
         """By the verb that is called like the message."""

@@ -6,7 +6,7 @@ too few or too many (ADR 3). What was sent is read here, purely; what is not und
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from temporalio import workflow
@@ -140,6 +140,31 @@ def _written(given: Sequence[object]) -> str:
     return json.dumps(plain, default=str)
 
 
+class Entries(Protocol):
+    @property
+    def entries(self) -> Sequence[BaseModel]: ...
+
+
+class Account(Protocol):
+    """What a workflow notes (`engine/state.py`)."""
+
+    @property
+    def timeline(self) -> Entries: ...
+
+    def note(self, kind: str, text: str) -> None: ...
+
+
+class Spends(Protocol):
+    """Who spends codes (`access.py`)."""
+
+    async def spend(self, name: str, given: Sequence[object]) -> None: ...
+
+
+class Hears(NamedTuple):
+    account: Account
+    access: Spends
+
+
 class MessageReceiver:
     """A workflow that people can send messages to. What is sent reaches `receive`; what cannot be accepted reaches `refuse`, and harms nothing."""
 
@@ -149,13 +174,22 @@ class MessageReceiver:
         """Act on one message; what is returned is what its sender reads. Raises `NotAccepted`."""
         raise NotImplementedError
 
-    def refuse(self, name: str, given: Sequence[object], why: str) -> None:
-        """Note what was not accepted: an attempt belongs in the history."""
+    @property
+    def hears(self) -> "Hears":
+        """Where it notes what it hears, and who spends codes."""
         raise NotImplementedError
+
+    def refuse(self, name: str, given: Sequence[object], why: str) -> None:
+        """Note what was not accepted: an attempt belongs in the history. What was sent is not repeated: it may be somebody's code."""
+        self.hears.account.note("refused", f"{name}: {why}")
 
     async def spend_codes(self, name: str, given: Sequence[object]) -> None:
         """Spend the codes that are anywhere in a message, and were not used to see who sent it: all of it stands in the history."""
-        raise NotImplementedError
+        await self.hears.access.spend(name, given)
+
+    @workflow.query(description="The timeline: numbered, chained, in UTC")
+    def timeline(self, *given: Any) -> list[dict[str, Any]]:
+        return [entry.model_dump(mode="json") for entry in self.hears.account.timeline.entries]
 
     @workflow.signal(dynamic=True, description="Not a message: pick one of the names below")
     async def unknown(self, name: str, given: Sequence[RawValue]) -> None:
