@@ -25,8 +25,7 @@ class GoogleSecrets:
 
     async def versions(self, call: Call, secret: str) -> list[SecretVersion]:
         """Every page of them."""
-        pager = await self._asked(self._there.list_secret_versions(request={"parent": self._secret(secret)}, **self._more(call)))
-        found = [one async for one in pager]
+        found = await self._asked(self._listed(call, secret))
         return [
             SecretVersion(number=_number(one.name), state=STATES.get(one.state.name, VersionState.UNKNOWN), etag=one.etag) for one in found
         ]
@@ -41,7 +40,7 @@ class GoogleSecrets:
             raise _outcome(broke) from None
         if said.payload.data_crc32c and google_crc32c.value(said.payload.data) != said.payload.data_crc32c:
             raise NotYet("what Secret Manager gave does not match its checksum")
-        return Hidden(said.payload.data.decode())
+        return Hidden(said.payload.data.decode(errors="surrogateescape"))  # what is no text is no key of ours, and no error that shows it
 
     async def add(self, call: Call, secret: str, value: Hidden) -> int:
         refuse_when_late()
@@ -57,6 +56,11 @@ class GoogleSecrets:
             await self._asked(self._there.disable_secret_version(request=request, **self._more(call)))
         except Conflict as stale:
             raise NotYet(f"it was changed meanwhile; we look again: {stale}") from None
+
+    async def _listed(self, call: Call, secret: str) -> list[Any]:
+        """A later page may fail as well as the first."""
+        pager = await self._there.list_secret_versions(request={"parent": self._secret(secret)}, **self._more(call))
+        return [one async for one in pager]
 
     @property
     def _there(self) -> Client:

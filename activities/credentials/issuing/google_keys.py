@@ -25,8 +25,8 @@ class GoogleKeys:
         self._http = http
 
     async def seen(self, call: Call, key: KeyRef) -> Seen:
-        found = next((one for one in await self._keys(call, key.subject) if _last(one["name"]) == key.key), None)
-        return Seen(alive=None if found is None else not found.get("disabled", False))
+        """One that is only disabled is not revoked: whoever may administer the account enables it again."""
+        return Seen(alive=True if any(_last(one["name"]) == key.key for one in await self._keys(call, key.subject)) else None)
 
     async def revoke(self, call: Call, key: KeyRef) -> None:
         await self._http.write(call, "DELETE", _of(key.subject, key.key))
@@ -58,8 +58,8 @@ class GoogleKeys:
 
 
 def _of(account: str, *below: str) -> str:
-    project = account.partition("@")[2].partition(".")[0]
-    return path("v1", "projects", project or "-", "serviceAccounts", account, "keys", *below)
+    """`-` is the project of the account, whatever its address says: those that Google makes name none."""
+    return path("v1", "projects", "-", "serviceAccounts", account, "keys", *below)
 
 
 def _last(name: str) -> str:
