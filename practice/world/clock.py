@@ -31,6 +31,7 @@ class Clock:
         self.following = following
         self.start = time.time() if start is None else start
         self._shown = self.start
+        self._said_at = 0.0  # when the pace was told last
         self._turns = [(self.start, self.start, pace)]  # when the pace changed: real time, world time, and the pace from then on
 
     def now(self) -> float:
@@ -41,9 +42,12 @@ class Clock:
         if self.following:
             self._shown = max(self._shown, instant)
 
-    def go(self, pace: float) -> None:
-        """Another pace from now on. What was said of the past stays true."""
-        if self.following or pace == self.pace or pace <= 0:
+    def go(self, pace: float, said_at: float) -> None:
+        """Another pace from now on. What was said of the past stays true. What was said (Unix seconds) before the last one comes too late."""
+        if self.following or pace <= 0 or said_at < self._said_at:
+            return
+        self._said_at = said_at
+        if pace == self.pace:
             return
         now = time.time()
         self._turns.append((now, self.to_world(now), pace))

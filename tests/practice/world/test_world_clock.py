@@ -27,15 +27,17 @@ def test_a_following_clock_never_goes_back() -> None:
 def test_a_clock_that_changes_its_pace_keeps_the_past() -> None:
     clock = Clock(pace=100, start=time.time() - 10)
     before = clock.to_world(clock.start + 5)
-    clock.go(10)
+    clock.go(10, said_at=time.time())
     turned = time.time()
     assert clock.to_world(clock.start + 5) == before == clock.start + 500
     assert clock.to_real(before) == pytest.approx(clock.start + 5)
     later = clock.to_world(turned + 20)
     assert later - clock.to_world(turned) == pytest.approx(200, abs=1)
     assert clock.to_real(later) == pytest.approx(turned + 20, abs=0.01)
-    clock.go(10)
+    clock.go(10, said_at=time.time())
     assert clock.to_world(turned + 20) == later
+    clock.go(500, said_at=turned - 60)
+    assert clock.pace == 10, "a late call of before is no news"
 
 
 def test_a_following_clock_has_no_pace() -> None:
@@ -129,3 +131,12 @@ async def test_the_world_can_be_edited_but_not_bent(stage: Stage) -> None:
 def test_what_is_no_instant_is_a_value_that_is_wrong(given: object) -> None:
     with pytest.raises(ValueError, match=r"instant|isoformat"):
         from_rfc3339(given)
+
+
+async def test_only_an_incident_hastens_the_world() -> None:
+    """A freeze, and clocks that outlive it, go on at the pace at which they began: the world would go to and fro, and an incident see nothing."""
+    async with staged(World(pace=120)) as stage:
+        for who, pace in (("inc-20261130-api", 1440.0), ("freeze-api", 1440.0), ("clocks-inc-20261130-api", 1440.0)):
+            told = {"X_Incident_Id": who, "X_Pace": "1440" if who.startswith("inc-") else "120", "X_Workflow_Time": rfc3339(time.time())}
+            await stage.must("GET", "/prom/api/v1/query?query=time()", **told)
+            assert stage.world.clock.pace == pace, who
