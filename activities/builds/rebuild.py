@@ -26,6 +26,7 @@ from activities.organisation.catalogue import Deployed
 from activities.tickets.github import GitHubClient
 
 WORKFLOW, RELEASE = "incident-rebuild.yml", "incident-release.yml"
+LISTED_WITHIN = timedelta(seconds=20)  # a run is listed some seconds after it was dispatched
 
 
 class Rebuild(Order):
@@ -144,7 +145,7 @@ class Actions(GitHubClient):
 class Rebuilds(Operation[Rebuild], name="builds.rebuild", risk=Risk.C2, asks=(Role.SECURITY_LEAD, Role.OPS_LEAD)):
     """Builds by GitHub Actions, judged by our own scanners."""
 
-    looks_every = timedelta(seconds=10)
+    looks_every, shows_within = timedelta(seconds=10), LISTED_WITHIN
 
     def __init__(self, actions: Actions, plane: SupplyPlane, clock: Clock) -> None:
         self._actions, self._builds, self.clock = actions, Builds(plane), clock
@@ -189,7 +190,7 @@ class Rebuilds(Operation[Rebuild], name="builds.rebuild", risk=Risk.C2, asks=(Ro
 class Releases(Operation[Release], name="builds.release", risk=Risk.C2, asks=(Role.INCIDENT_COMMANDER, Role.SECURITY_LEAD)):
     """Images that the pipeline brings to their platform; what then serves is read at the platform itself."""
 
-    looks_every = timedelta(seconds=10)
+    looks_every, shows_within = timedelta(seconds=10), LISTED_WITHIN
 
     def __init__(self, actions: Actions, clock: Clock) -> None:
         self._actions, self.clock = actions, clock

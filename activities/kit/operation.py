@@ -44,6 +44,7 @@ class Operation(System, Generic[O]):
 
     looks_every: ClassVar[timedelta] = timedelta(seconds=2)  # real time between two looks
     unknown_for: ClassVar[int] = 5  # so many looks in a row that say nothing end the attempt
+    shows_within: ClassVar[timedelta] = timedelta(0)  # real time after which a listing surely has what was started
     clock: Clock = RealClock()
 
     def __init_subclass__(
@@ -101,7 +102,8 @@ class Operation(System, Generic[O]):
         async def started(id: str) -> str:
             return id
 
-        there = await once(call, order.target(), partial(self.find, call, order), start, started)
+        later = partial(self.clock.sleep, self.shows_within) if self.shows_within else None
+        there = await once(call, order.target(), partial(self.find, call, order), start, started, look_later=later)
         return there.found, there.adopted
 
     async def _done(self, call: Call, order: O, id: str) -> Progress:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from activities.action import NotYet, Refused
+from activities.action import Call, NotYet, Refused
 from activities.admission.admission import Admission, AdmissionOf, refuse_builds
 from activities.admission.cluster import NAME, Clusters
 from activities.advisories.osv import Osv, understood
@@ -102,6 +102,25 @@ async def test_what_others_have_blocked_stays_blocked(played: Stage) -> None:
     await blocked(played, "2.3.0")
     await blocked(played, "2.3.1")
     assert supply(played.world.state, 0).blocked["ci/PyPI/quickyaml"].versions == ["2.3.0", "2.3.1"]
+
+
+@pytest.mark.parametrize("lost", [True, False])
+async def test_a_run_that_is_listed_late_is_not_dispatched_twice(played: Stage, lost: bool) -> None:
+    """GitHub lists a run some seconds after it was dispatched: the next attempt looks twice, and waits between."""
+    record = begin(played.world, "vulnerable").record
+    if lost:
+        played.inject("github.actions.dispatch", "commit_then_drop", times=1)
+    listed: list[int] = []
+
+    class Late(Actions):
+        async def run_of(self, call: Call, order: Rebuild | Release, workflow: str) -> str | None:
+            listed.append(len(supply(played.world.state, 0).runs))
+            return None if len(listed) <= 3 else await super().run_of(call, order, workflow)
+
+    system = Rebuilds(Late(played.client("/github")), SupplyPlane(played.client("/supply")), FollowingClock())
+    order = Rebuild(service=API, package=QUICKYAML, version="2.3.4", builder="builder-2", affected=understood(record).packages)
+    _, broke = await tried(Rebuilds.run, system, order, played.call())
+    assert broke and len(supply(played.world.state, 0).runs) == 1
 
 
 async def test_a_clean_build_is_believed_by_two_scanners_and_serves_nobody_yet(played: Stage) -> None:
