@@ -7,9 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from temporalio.api.enums.v1 import EventType
-from temporalio.client import WorkflowExecutionStatus, WorkflowHandle, WorkflowUpdateFailedError
-from temporalio.worker import Replayer
+from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 
 from activities.action import Call, Effect
 from activities.clocks.clock import Clock, ClocksState
@@ -19,9 +17,8 @@ from activities.clocks.orders import ReportExposure
 from tests.stage.drill import Drill, drill
 from tests.stage.orderly import orderly
 from tests.stage.organisation import OTHERS
-from tests.stage.running import until
-from worker.converter import data_converter
-from worker.service import runner, worker, workflow_types
+from tests.stage.running import completed, replays, until
+from worker.service import worker
 
 INCIDENT = "inc-20261127-leak-api"
 SELF_DECLARED = "verified_from = 3"  # what is C3 takes a code in any case
@@ -161,17 +158,11 @@ class Story:
         return [(line.split(": ")[1], line.partition(f": {id},")[0].rpartition("; ")[2].rpartition(": ")[2]) for line in told]
 
     async def until_ended(self) -> None:
-        async def over() -> bool:
-            return (await self.handle.describe()).status is not WorkflowExecutionStatus.RUNNING
-
-        await until(over, "the clocks to end")
-        assert (await self.handle.describe()).status is WorkflowExecutionStatus.COMPLETED
+        """By itself."""
+        await completed(self.handle, "the clocks")
 
     async def replayed(self) -> None:
-        """The history of the present run replays, and not one of its tasks failed."""
-        history = await self.handle.fetch_history()
-        assert not [e for e in history.events if e.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED]
-        await Replayer(workflows=workflow_types(), data_converter=data_converter, workflow_runner=runner()).replay_workflow(history)
+        await replays(self.handle)
 
 
 @asynccontextmanager

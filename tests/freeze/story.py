@@ -7,9 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from temporalio.api.enums.v1 import EventType
-from temporalio.client import WorkflowExecutionStatus, WorkflowHandle, WorkflowUpdateFailedError
-from temporalio.worker import Replayer
+from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 
 from activities.action import Call, Effect, Grant, Order, Verb, action_of
 from activities.freeze.freezes import Freezes
@@ -18,9 +16,8 @@ from activities.organisation.catalogue import Deployed
 from practice.services.repositories import HEADS, Commit, Repository
 from tests.stage.drill import Drill, drill
 from tests.stage.orderly import orderly
-from tests.stage.running import until
-from worker.converter import data_converter
-from worker.service import runner, worker, workflow_types
+from tests.stage.running import completed, replays, until
+from worker.service import worker
 
 A, B = "inc-20261123-out-api", "inc-20261123-supply-api"
 API = Deployed(name="api", platform="cloud_run", regions=("eu-west", "us-east"), repository="acme/api")
@@ -131,19 +128,11 @@ class Story:
         await until(none_exempted, "the exempted branches to be closed")
 
     async def ended(self) -> None:
-        """Wait until the workflow has ended by itself."""
-
-        async def over() -> bool:
-            return (await self.handle.describe()).status is not WorkflowExecutionStatus.RUNNING
-
-        await until(over, "the freeze's workflow to end")
-        assert (await self.handle.describe()).status is WorkflowExecutionStatus.COMPLETED
+        """By itself."""
+        await completed(self.handle, "the freeze's workflow")
 
     async def replayed(self) -> None:
-        """The history of the present run replays, and not one of its tasks failed."""
-        history = await self.handle.fetch_history()
-        assert not [e for e in history.events if e.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED]
-        await Replayer(workflows=workflow_types(), data_converter=data_converter, workflow_runner=runner()).replay_workflow(history)
+        await replays(self.handle)
 
 
 @asynccontextmanager

@@ -9,13 +9,16 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from temporalio import workflow
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import ExecuteWorkflowInput, WorkflowInboundInterceptor
+from temporalio.worker import ExecuteWorkflowInput, Replayer, WorkflowInboundInterceptor
 
 from activities.identity.codes import COMMANDS
 from activities.ledger.effects import Done
 from tests.stage.organisation import ROLES
+from worker.converter import data_converter
+from worker.service import runner, workflow_types
 from worker.wiring import Fleet
 from workflows.incident import Phase, Question
 from workflows.playbook import Playbook
@@ -279,3 +282,20 @@ class RunningIncident:
 def _said_of(question: Question, said: dict[str, Any], otherwise: Any) -> Any:
     """What is said of a question, by a part of it."""
     return next((one for part, one in said.items() if part.lower() in question.asks.lower()), otherwise)
+
+
+async def completed(handle: WorkflowHandle[Any, Any], what: str) -> None:
+    """Wait until a workflow has ended by itself."""
+
+    async def over() -> bool:
+        return (await handle.describe()).status is not WorkflowExecutionStatus.RUNNING
+
+    await until(over, f"{what} to end")
+    assert (await handle.describe()).status is WorkflowExecutionStatus.COMPLETED
+
+
+async def replays(handle: WorkflowHandle[Any, Any]) -> None:
+    """The history of the present run replays, and not one of its tasks failed."""
+    history = await handle.fetch_history()
+    assert not [e for e in history.events if e.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED]
+    await Replayer(workflows=workflow_types(), data_converter=data_converter, workflow_runner=runner()).replay_workflow(history)

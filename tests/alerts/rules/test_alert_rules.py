@@ -35,6 +35,15 @@ def promtool(*arguments: object) -> None:
 
 @needs_promtool
 @pytest.mark.prometheus
+def firing(world: World, rules: Path, seconds: float) -> list[dict[str, str]]:
+    """The labels of the alerts that fire within so many seconds."""
+    alerting = Alerting(world, [rules])
+    world.clock.show(world.clock.now() + seconds)
+    world.advance()
+    alerting.stop()
+    return [alert.labels for group in alerting.groups for _, alert in group.alerts() if alert.state == "firing"]
+
+
 def test_prometheus_accepts_the_rules() -> None:
     promtool("check", "rules", *ALERTS.glob("*.yml"))
 

@@ -4,20 +4,15 @@ import pytest
 
 from practice.jobs import faults
 from practice.jobs.work import Work
-from practice.metrics.alerting import Alerting
 from practice.world.world import World
-from tests.alerts.rules.test_alert_rules import ALERTS
+from tests.alerts.rules.test_alert_rules import ALERTS, firing
 
 RULES = ALERTS / "queue_backlog.yml"
 
 
 def fired(world: World, seconds: float) -> set[str]:
     """The alerts that fire within so many seconds."""
-    alerting = Alerting(world, [RULES])
-    world.clock.show(world.clock.now() + seconds)
-    world.advance()
-    alerting.stop()
-    return {alert.labels["alertname"] for group in alerting.groups for _, alert in group.alerts() if alert.state == "firing"}
+    return {one["alertname"] for one in firing(world, RULES, seconds)}
 
 
 TROUBLES: list[tuple[str, set[str]]] = [

@@ -5,20 +5,15 @@ from collections.abc import Sequence
 import pytest
 
 from practice.agents.runtime import Runtime, Trouble
-from practice.metrics.alerting import Alerting
 from practice.world.world import World
-from tests.alerts.rules.test_alert_rules import ALERTS
+from tests.alerts.rules.test_alert_rules import ALERTS, firing
 
 RULES = ALERTS / "cost_runaway.yml"
 
 
 def fired(world: World, seconds: float) -> set[str]:
     """The alerts that fire within so many seconds."""
-    alerting = Alerting(world, [RULES])
-    world.clock.show(world.clock.now() + seconds)
-    world.advance()
-    alerting.stop()
-    return {alert.labels["alertname"] for group in alerting.groups for _, alert in group.alerts() if alert.state == "firing"}
+    return {one["alertname"] for one in firing(world, RULES, seconds)}
 
 
 TROUBLES: Sequence[tuple[str, float, set[str]]] = [

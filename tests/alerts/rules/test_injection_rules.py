@@ -3,21 +3,16 @@
 from practice.agents.runtime import Profile, Runtime
 from practice.injection.attacks import PAYLOAD, Attack, Deed, injections
 from practice.library.library import library
-from practice.metrics.alerting import Alerting
 from practice.quality.faults import QualityFaults
 from practice.world.world import World
-from tests.alerts.rules.test_alert_rules import ALERTS
+from tests.alerts.rules.test_alert_rules import ALERTS, firing
 
 RULES = ALERTS / "prompt_injection.yml"
 
 
 def fired(world: World, seconds: float) -> set[str]:
     """The alerts that fire within so many seconds."""
-    alerting = Alerting(world, [RULES])
-    world.clock.show(world.clock.now() + seconds)
-    world.advance()
-    alerting.stop()
-    return {alert.labels["alertname"] for group in alerting.groups for _, alert in group.alerts() if alert.state == "firing"}
+    return {one["alertname"] for one in firing(world, RULES, seconds)}
 
 
 def attacked(*deeds: Deed) -> World:

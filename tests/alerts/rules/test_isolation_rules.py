@@ -2,27 +2,17 @@
 
 import pytest
 
-from practice.metrics.alerting import Alerting
 from practice.tenancy.cast import tenancy
 from practice.tenancy.leaking import begin
 from practice.world.world import World
-from tests.alerts.rules.test_alert_rules import ALERTS
+from tests.alerts.rules.test_alert_rules import ALERTS, firing
 
 RULES = ALERTS / "tenant_isolation.yml"
 
 
 def fired(world: World, seconds: float) -> set[tuple[str, str]]:
     """The alerts that fire within so many seconds, with their endpoints."""
-    alerting = Alerting(world, [RULES])
-    world.clock.show(world.clock.now() + seconds)
-    world.advance()
-    alerting.stop()
-    return {
-        (alert.labels["alertname"], alert.labels.get("endpoint", ""))
-        for group in alerting.groups
-        for _, alert in group.alerts()
-        if alert.state == "firing"
-    }
+    return {(one["alertname"], one.get("endpoint", "")) for one in firing(world, RULES, seconds)}
 
 
 @pytest.mark.parametrize(("kind", "endpoint"), [("missing_where", "documents.get"), ("cdn", "files.get"), ("cache_key", "answers.get")])

@@ -1,25 +1,15 @@
 """The alert rules of playbook 2.10 on the practice platform: what fires when a stranger uses a credential there."""
 
 from practice.credentials.cast import credentials
-from practice.metrics.alerting import Alerting
 from practice.world.world import World
-from tests.alerts.rules.test_alert_rules import ALERTS
+from tests.alerts.rules.test_alert_rules import ALERTS, firing
 
 RULES = ALERTS / "secret_compromise.yml"
 
 
 def fired(world: World, seconds: float) -> set[tuple[str, str]]:
     """The alerts that fire within so many seconds, with the credential."""
-    alerting = Alerting(world, [RULES])
-    world.clock.show(world.clock.now() + seconds)
-    world.advance()
-    alerting.stop()
-    return {
-        (alert.labels["alertname"], alert.labels.get("inventory_id", ""))
-        for group in alerting.groups
-        for _, alert in group.alerts()
-        if alert.state == "firing"
-    }
+    return {(one["alertname"], one.get("inventory_id", "")) for one in firing(world, RULES, seconds)}
 
 
 def test_a_stranger_is_heard_within_a_minute_with_the_credential() -> None:

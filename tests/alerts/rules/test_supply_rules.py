@@ -2,26 +2,16 @@
 
 import pytest
 
-from practice.metrics.alerting import Alerting
 from practice.supply.faults import GHSA, MAL, begin
 from practice.world.world import World
-from tests.alerts.rules.test_alert_rules import ALERTS
+from tests.alerts.rules.test_alert_rules import ALERTS, firing
 
 RULES = ALERTS / "supply_chain_cve.yml"
 
 
 def fired(world: World, seconds: float) -> set[tuple[str, str]]:
     """The alerts that fire within so many seconds, with their advisories."""
-    alerting = Alerting(world, [RULES])
-    world.clock.show(world.clock.now() + seconds)
-    world.advance()
-    alerting.stop()
-    return {
-        (alert.labels["alertname"], alert.labels.get("advisory", ""))
-        for group in alerting.groups
-        for _, alert in group.alerts()
-        if alert.state == "firing"
-    }
+    return {(one["alertname"], one.get("advisory", "")) for one in firing(world, RULES, seconds)}
 
 
 @pytest.mark.parametrize(
