@@ -8,8 +8,8 @@ from cvss import CVSS2, CVSS3, CVSS4  # type: ignore[import-untyped]
 from cvss.exceptions import CVSSError  # type: ignore[import-untyped]
 
 from activities.action import Call, Refused
-from activities.advisories.ranges import PYPI, wrong
-from activities.advisories.seen import Advisory, AffectedPackage, Bound
+from activities.advisories.ranges import wrong
+from activities.advisories.seen import PYPI, Advisory, AffectedPackage, Bound
 from activities.kit.http import NOT_FOUND, HttpClient, outcome, pages
 from activities.kit.words.redact import redact
 from activities.kit.words.urls import path

@@ -5,9 +5,8 @@ Versions of other ecosystems we do not order: there the database is asked for th
 
 from packaging.version import InvalidVersion, Version
 
-from activities.advisories.seen import AffectedPackage, Bound
+from activities.advisories.seen import PYPI, AffectedPackage, Bound
 
-PYPI = "PyPI"
 BEGINNING = "0"  # OSV's word for: from the first version on
 
 
@@ -25,6 +24,15 @@ def affects(package: AffectedPackage, version: str) -> bool | None:
         return True
     says_nothing = not package.ranges and not package.versions
     return None if package.unreadable or says_nothing else False
+
+
+def listed_in(blocked: tuple[str, ...], name: str, version: str) -> bool:
+    """Whether a version stands on a list of `name==version`, however it is written: 1.8.1 is 1.8.1.0."""
+    versions = [one.partition("==")[2] for one in blocked if one.partition("==")[0] == name]
+    try:
+        return version in versions or any(_same(Version(version), one) for one in versions)
+    except InvalidVersion:
+        return False
 
 
 def wrong(events: tuple[Bound, ...]) -> str:

@@ -1,12 +1,27 @@
 """An advisory as we understand it (Annex B 2.12). What its sources do not say, or say differently, is kept: unknown is a value."""
 
 from datetime import datetime
+from typing import Annotated
+
+from packaging.utils import canonicalize_name
+from pydantic import AfterValidator, ValidationInfo
 
 from activities.action import Value
 from activities.values import listed
 
 HIGH = 7.0  # CVSS from which on it is high (spec §9.12)
 LIKELY = 0.1  # EPSS from which on it counts as high, whatever its CVSS is
+
+
+PYPI = "PyPI"
+
+
+def _canonical(name: str, known: ValidationInfo) -> str:
+    """As PyPI compares names: `Http_Kit` is `http-kit`. Other registries tell them apart."""
+    return canonicalize_name(name) if known.data.get("ecosystem") == PYPI else name
+
+
+PackageName = Annotated[str, AfterValidator(_canonical)]  # in a model whose field before it is `ecosystem`
 
 
 class Bound(Value):
@@ -20,7 +35,7 @@ class AffectedPackage(Value):
     """A package, and which of its versions are meant: those that are listed, and those in a range. `unreadable`: ranges that say nothing to us."""
 
     ecosystem: str
-    name: str
+    name: PackageName
     ranges: tuple[tuple[Bound, ...], ...] = ()
     versions: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()

@@ -5,8 +5,8 @@ A version of another major version is named for people, and never taken by us. W
 
 from activities.action import Call, NotYet, Refused, System, Value, action
 from activities.advisories.osv import Osv
-from activities.advisories.ranges import PYPI, affects, major, newer, ordered
-from activities.advisories.seen import AffectedPackage
+from activities.advisories.ranges import affects, listed_in, major, newer, ordered
+from activities.advisories.seen import PYPI, AffectedPackage
 from activities.builds.plane import SupplyLook, SupplyPlane
 
 MOST_ASKED = 25  # versions of each direction that the database is asked for
@@ -80,7 +80,7 @@ class FixChoice(System):
 
     async def _against(self, call: Call, order: FixOf, version: str) -> str:
         """Why it is not taken; empty when nothing speaks against it."""
-        if f"{order.package}=={version}" in order.blocked:
+        if listed_in(order.blocked, order.package, version):
             return "it is on our blocklist"
         mine = [affects(one, version) for one in order.affected if one.name == order.package]
         if True in mine:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 
 from activities.action import Call, System, Value, action
-from activities.advisories.ranges import affects
+from activities.advisories.ranges import affects, listed_in
 from activities.advisories.seen import AffectedPackage
 from activities.builds.plane import SupplyLook, SupplyPlane
 from activities.kit.rest import Json
@@ -114,7 +114,7 @@ class InstallLog(System):
         return HostSeen(kind=known["kind"], secrets=tuple(known["secrets"]), releases=tuple(known["releases"]), **told)
 
     def _concerned(self, order: InstallsOf, version: str) -> bool:
-        if f"{order.package}=={version}" in order.blocked:
+        if listed_in(order.blocked, order.package, version):
             return True
         mine = [one for one in order.packages if one.name == order.package]
         return any(affects(one, version) is not False for one in mine)

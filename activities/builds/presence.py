@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterable
 
 from activities.action import Call, NotYet, Refused, System, Value, action
-from activities.advisories.ranges import affects
+from activities.advisories.ranges import affects, listed_in
 from activities.advisories.seen import AffectedPackage
 from activities.builds import sbom
 from activities.builds.plane import SupplyLook, SupplyPlane
@@ -193,9 +193,9 @@ def _hits(order: ArtefactsOf, parts: Iterable[Part]) -> list[tuple[Part, bool | 
     """Parts that are affected, or of which nobody can say that they are not."""
     found = list[tuple[Part, bool | None]]()
     for part in parts:
-        mine = [one for one in order.packages if (one.ecosystem, _name(one.name)) == (part.ecosystem, _name(part.name))]
+        mine = [one for one in order.packages if (one.ecosystem, one.name) == (part.ecosystem, part.name)]
         answers: list[bool | None] = [affects(one, part.version) for one in mine]
-        answers += [True] if f"{part.name}=={part.version}" in order.blocked else []
+        answers += [True] if listed_in(order.blocked, part.name, part.version) else []
         if True in answers or None in answers:
             found.append((part, _worst(answers)))
     return found
@@ -205,11 +205,6 @@ def _answer(hits: list[tuple[Part, bool | None]], *, believed: bool) -> bool | N
     if any(affected for _, affected in hits):
         return True
     return None if hits or not believed else False
-
-
-def _name(name: str) -> str:
-    """As PyPI compares names."""
-    return name.casefold().replace("_", "-").replace(".", "-")
 
 
 def _worst(answers: Iterable[bool | None]) -> bool | None:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from activities.action import Call, NotYet, Order, Refused, Risk, Role
-from activities.advisories.ranges import major
+from activities.advisories.ranges import listed_in, major
 from activities.advisories.seen import AffectedPackage
 from activities.builds.plane import SupplyPlane
 from activities.builds.presence import ArtefactsOf, Builds
@@ -157,7 +157,7 @@ class Rebuilds(Operation[Rebuild], name="builds.rebuild", risk=Risk.C2, asks=(Ro
             raise Refused(f"malicious code ran on {order.builder}: nothing is built there")
         if order.version and order.current and major(order.version) != major(order.current):
             raise Refused(f"{order.package} {order.version} is another major version than {order.current}: people upgrade it, never we")
-        if order.version and f"{order.package}=={order.version}" in order.blocked:
+        if order.version and listed_in(order.blocked, order.package, order.version):
             raise Refused(f"{order.package} {order.version} is on the blocklist: it is never built with that")
 
     async def find(self, call: Call, order: Rebuild) -> str | None:

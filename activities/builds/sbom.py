@@ -12,6 +12,7 @@ from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component
 
 from activities.action import Value
+from activities.advisories.seen import PackageName
 
 TYPES = {"pypi": "PyPI", "npm": "npm", "golang": "Go", "maven": "Maven", "cargo": "crates.io", "nuget": "NuGet", "gem": "RubyGems"}
 WHOLE = ("complete", "not_specified")  # of CycloneDX's aggregates: what is said of nothing else counts as told
@@ -22,7 +23,7 @@ class Part(Value):
     """What a build is made of. `direct`: named by the service itself, and not only by what it stands on; None: the document does not say."""
 
     ecosystem: str
-    name: str
+    name: PackageName
     version: str
     direct: bool | None = None
 

@@ -1,13 +1,16 @@
 """Present, loaded, reachable, exploited: by two scanners and by what runs. What cannot be believed excludes nothing."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from activities.advisories.osv import understood
+from activities.advisories.ranges import listed_in
 from activities.builds.installs import InstallLog, Installs, InstallsOf
 from activities.builds.plane import SupplyPlane
 from activities.builds.presence import ArtefactsOf, Builds, Presence
+from activities.builds.sbom import Part
 from practice.supply.cast import HTTPKIT, QUICKYAML, supply
 from practice.supply.faults import begin
 from practice.supply.model import Artefact
@@ -88,6 +91,19 @@ async def test_a_build_that_was_started_again_beside_what_serves_is_seen(played:
     there = supply(played.world.state, played.world.clock.now())
     there.stray["api"] = [old.digest]
     assert {build.digest for build in (await survey(played)).affected} == {old.digest, serving(played).digest}
+
+
+async def test_a_package_is_found_however_its_name_is_written(played: Stage) -> None:
+    """PyPI takes HttpKit and httpkit for one name; the advisory, both scanners, the install log and our own list may each write another."""
+    known = begin(played.world, "malicious")
+    known.record["affected"][0]["package"]["name"] = "HttpKit"
+    (package,) = understood(known.record).packages
+    order = InstallsOf(ecosystem="PyPI", package=package.name, since=played.call().at - timedelta(days=14), packages=(package,))
+    assert (await InstallLog(SupplyPlane(played.client("/supply"))).read(order, played.call())).hosts
+    assert (await survey(played, "malicious")).surely
+    names = [Part(ecosystem=of, name=name, version="1").name for of, name in (("PyPI", "a__B.c"), ("npm", "A_b"))]
+    assert names == ["a-b-c", "A_b"], "other registries tell names apart"
+    assert listed_in(("httpkit==1.8",), "httpkit", "1.8.0") and not listed_in(("httpkit==1.8",), "httpkit", "1.8.1")
 
 
 async def test_what_was_blocked_counts_whatever_the_advisory_says_by_now(played: Stage) -> None:

@@ -5,6 +5,7 @@ Never across a major version, never by a merge that nobody looked at, never back
 
 from activities.action import Role, action_of
 from activities.admission.admission import REFUSED_BUILDS, Admission, AdmissionOf, refuse_builds
+from activities.advisories.ranges import listed_in
 from activities.builds.fixes import FixChoice, Fixes, FixOf
 from activities.builds.presence import Builds, Presence
 from activities.builds.rebuild import Rebuild, Rebuilds, Release, Releases
@@ -109,7 +110,7 @@ class Fix:
         version = "" if said is None or said.moot else str(said.value).strip()
         if not version or version in ("none", "None"):
             return None
-        if f"{package}=={version}" in self.blocked:
+        if listed_in(self.blocked, package, version):
             self._verbs.note(f"{package} {version} is on the blocklist: it is not taken, whoever says so", "refused")
             return None
         return version
