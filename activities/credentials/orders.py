@@ -19,7 +19,7 @@ class CredentialsLook(RestLook, target="credential/{credential}"):
 
 
 class CredentialOf(CredentialsLook, effect="look {credential} up in the inventory", path="inventory/{credential}"):
-    """Where it is, and who uses it."""
+    """Where it is, and who uses it. `credential`: its name in the inventory, in the store, or at its issuer."""
 
 
 class ReachOf(CredentialsLook, effect="find everything that whoever holds {credential} can read", path="inventory/{credential}/reach"):
