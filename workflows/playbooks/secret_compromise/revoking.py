@@ -159,7 +159,7 @@ class Revoking:
         one = item.credential
         return RevokeKey(
             credential=one.id, key=one.ref, exposure=item.exposure, stops=item.services, was_alive=item.was_alive,
-            replaced=item.replaced,
+            replaced=item.replaced, secret=one.secret,
         )  # fmt: skip
 
     # ---- it is dead when it is refused ----
