@@ -126,6 +126,7 @@ class Containment:
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
     requests: dict[str, str] = field(default_factory=dict)  # requestId → the snapshot that it began
     copied_in: float = COPIED_IN
+    away: list[str] = field(default_factory=list)  # zones whose disks nobody can list
     reads: int = 0
 
 

@@ -60,13 +60,15 @@ def disks(call: Call) -> Reply:
     met = LABEL.fullmatch(said) if said else None
     if said and met is None:
         raise call.refuse(400, f"Invalid value for field 'filter': '{said}'")
-    found = [one for one in there(call.state, call.now).disks if met is None or (met[1] == "asset" and met[2] == one.asset)]
+    held = there(call.state, call.now)
+    found = [one for one in held.disks if one.zone not in held.away and (met is None or (met[1] == "asset" and met[2] == one.asset))]
     first, most = int(call.one("pageToken") or 0), min(int(call.one("maxResults") or 500), 500)
     items: dict[str, JSON] = {}
     for one in found[first : first + most]:
         items.setdefault(f"zones/{one.zone}", {"disks": []})["disks"].append(_told(one))
     more = {"nextPageToken": str(first + most)} if len(found) > first + most else {}
-    return Reply({"kind": "compute#diskAggregatedList", "items": items, **more})
+    away = {"unreachables": [f"zones/{zone}" for zone in held.away]} if held.away else {}
+    return Reply({"kind": "compute#diskAggregatedList", "items": items, **more, **away})
 
 
 def _told(one: Disk) -> JSON:
