@@ -59,12 +59,14 @@ async def test_wherever_it_breaks_off_nobody_is_lost_and_the_next_attempt_goes_o
 
 
 async def test_a_list_is_read_to_its_end() -> None:
+    """Who stands on the second page has access as well: the first is full of service accounts, which keep it."""
     played = stage()
     found = there(played.world.state, 0.0).groups["g-2"]
-    found.members += [user_id(f"clerk-{n:03}") for n in range(230)]
+    robots = [user_id(f"service-account-{n:03}") for n in range(150)]
+    found.members += [*robots, user_id("zoe")]
     on = system(played)
     await tried(ResponderAccess.change, on, await given(played, on, "sam"), played.call(key="k"))
-    assert groups(played)[EXPORTS] == ids("export-bot") and len(groups(played)[SUSPENDED]) == 233
+    assert groups(played)[EXPORTS] == ids("export-bot") | set(robots) and groups(played)[SUSPENDED] == ids("kim", "lee", "ravi", "zoe")
 
 
 async def test_who_is_no_user_and_a_group_that_is_missing_are_refused_before_anything_is_moved() -> None:

@@ -58,7 +58,7 @@ async def test_what_lies_there_is_held_nobody_deletes_it_and_nothing_else_is(eve
 async def test_a_hold_of_somebody_else_stays() -> None:
     played = stage()
     theirs = bucket(played).objects["audit/2026-11-01.jsonl"]
-    theirs.held = True
+    theirs.temporarily = True
     order = await given(played)
     assert "5 of them by us" in (await placed(played, order)).proven_by
     await lifted(played, order)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from activities.action import Limits, Refused, Risk, action_of
+from activities.action import Limits, Refused, Risk, Role, action_of
 from activities.network.flows import FlowProbe
 from activities.network.isolation import NETWORK_POLICY, AssetOf, Isolation, NetworkIsolation, isolate
 from activities.network.own import OwnNetwork
@@ -136,6 +136,7 @@ def test_one_asset_is_narrow_the_second_of_an_incident_is_not_and_letting_it_bac
     risk, back = action_of(NetworkIsolation.change), action_of(NetworkIsolation.restore)
     one, second = isolate("api"), isolate("api", others=1)
     assert [risk.risk(one, Limits()), risk.risk(second, Limits())] == [Risk.C1, Risk.C2] and back.risk(one, Limits()) is Risk.C2
+    assert back.asks == (Role.SECURITY_LEAD,) and set(risk.asks) == {Role.SECURITY_LEAD, Role.INCIDENT_COMMANDER}
     assert second.digest("x") == isolate("api", others=4).digest("x"), "how many others there are may change without asking again"
 
 
