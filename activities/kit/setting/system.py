@@ -30,8 +30,8 @@ class Setting(System, Generic[T, V, R]):
     """One kind of setting. `R`: the reading, where it shows more than the value.
 
     Declared with the class: the wire names of its three verbs, the risk of changing it (a function of the order where it depends on it) and
-    of putting it back (the same, if it is not given), who is asked (`restore_asks`: where others are for putting it back), and `watched`: its steps back are minutes long. `contains`: as in
-    `Action`.
+    of putting it back (the same, if it is not given), who is asked (`restore_asks`: where others are before it is put back), and `watched`:
+    its steps back are minutes long. `contains`: as in `Action`.
     """
 
     changes: ClassVar[str]  # the wire name of the verb that changes it
