@@ -40,6 +40,9 @@ class AssetOf(RestResource, path="assets/{asset}/isolation", called="the network
     def workloads(self) -> tuple[str, ...]:
         return (self.asset, f"{self.namespace}/{self.asset}")
 
+    def assets(self) -> tuple[str, ...]:
+        return (self.asset,)
+
     def body(self, value: Any) -> Json:
         return {"isolated": value.isolated}
 

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from temporalio import workflow
 
@@ -20,6 +20,7 @@ from activities.organisation.organisation import Organisation, ReadAll
 from activities.organisation.policy import Policy
 from workflows.engine.changes import Changes
 from workflows.engine.clock import answering, clock
+from workflows.engine.contention import Turn
 from workflows.engine.impose import Impositions
 from workflows.engine.invoker import Invoker
 from workflows.engine.lift import Lifts
@@ -48,9 +49,20 @@ class CalledIn:
     task: Task | None = None
 
     @property
+    def contained(self) -> bool:
+        """Whether it mitigates nothing any more."""
+        return self.over or (self.state is not None and self.state.phase not in (Phase.DECLARED, Phase.TRIAGE, Phase.MITIGATION))
+
+    @property
     def over(self) -> bool:
         """Whether nothing of it is under way any more."""
         return not self.task.open if self.task else self.state is None or self.state.phase is Phase.CLOSED
+
+
+class CallIn(Protocol):
+    """`labels`: what the other playbook needs to know, as an alert that opens it would say."""
+
+    def __call__(self, name: str, why: str, labels: Mapping[str, str] = {}, /) -> Awaitable[CalledIn]: ...
 
 
 class Verbs:
@@ -85,8 +97,10 @@ class Verbs:
         self.together = answering(together)
         self.rest, self.until = answering(proof.rest), answering(proof.until)
         self.stable, self.holds = answering(proof.stable), answering(proof.holds)
-        # Another playbook on the same incident: what it is called, and why (`playbook.py`).
-        self.call_in: Callable[[str, str], Awaitable[CalledIn]]
+        # Another playbook on the same incident (`playbook.py`).
+        self.call_in: CallIn
+        # What is known when this one is called in once more: at the next call, or None when something else comes first.
+        self.told = answering(proof.rounds.told)
         # What customers meet, by the card's proof.
         self.impact = proof.impact
 
@@ -130,6 +144,10 @@ class Verbs:
     async def waited(self, until: Callable[[], bool], at_most: timedelta | None = None, what: str = "") -> bool:
         """Wait for what other work of the same playbook brings about. False when the time is over first."""
         return await waited(until, at_most, what)
+
+    def turn(self, target: str, what: str) -> Turn:
+        """`async with`: while it is changed here, no other playbook of this incident changes the same."""
+        return Turn(self.state, target, what)
 
     def branch(self, name: str, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Begin work beside the rest of mitigation. It is known by its name when people are asked something for it."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from activities.action import Limits, Refused, Risk, Role, action_of
+from activities.action import Limits, Refused, Risk, Role, StandsOn, action_of
 from activities.network.flows import FlowProbe
 from activities.network.isolation import NETWORK_POLICY, AssetOf, Isolation, NetworkIsolation, isolate
 from activities.network.own import OwnNetwork
@@ -158,3 +158,7 @@ async def test_what_runs_nowhere_that_we_know_and_what_runs_our_incidents_is_ref
     assert "there is no workload" in await refused(lambda: attempt(NetworkIsolation.change, system(played), missing, played.call()))
     with pytest.raises(Refused, match="protected"):
         await attempt(NetworkIsolation.change, system(played), isolate("incident-worker"), played.call())
+    on = system(played, "network")
+    on.stands_on = StandsOn(hosts=frozenset({"ledger.example.com"}))
+    with pytest.raises(Refused, match="is what this incident is run by"):
+        await attempt(NetworkIsolation.change, on, isolate("ledger.example.com"), played.call())
