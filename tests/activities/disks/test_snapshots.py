@@ -75,7 +75,7 @@ async def test_two_workers_at_once_begin_one() -> None:
 async def test_a_copy_that_failed_and_one_of_another_disk_are_no_evidence(broken: bool) -> None:
     played = stage()
     disk = "api-1" if broken else "main-1"
-    found(played).snapshots[ORDER.name] = Copied(ORDER.name, disk, "eu-west-b", 1, {}, played.world.clock.now(), failed=broken)
+    found(played).snapshots[ORDER.name] = Copied(ORDER.name, disk, "zones/eu-west-b", 1, {}, played.world.clock.now(), failed=broken)
     why = await refused(lambda: begun(played))
     assert ("FAILED: begin one by hand" in why) is broken and ("is a copy of another disk" in why) is not broken
     assert not played.effects(MAKE)
@@ -95,6 +95,14 @@ async def test_all_disks_of_an_asset_are_listed_and_no_others() -> None:
     assert len(listed.disks) == 1202 and all("/disks/api-" in one for one in listed.disks) and DISK in listed.disks
     none = await attempt(DiskSnapshots.of_asset, system(played), DisksOf(asset='api" OR labels.asset="main'), played.call())
     assert none.disks == ()
+
+
+async def test_a_disk_that_is_kept_in_two_zones_is_listed_and_copied_like_any() -> None:
+    played = stage()
+    found(played).disks.append(Disk("api-both", "eu-west", "api", regional=True))
+    listed = await attempt(DiskSnapshots.of_asset, system(played), DisksOf(asset="api"), played.call())
+    (both,) = (one for one in listed.disks if "/regions/" in one)
+    assert (await begun(played, order=DiskSnapshot(disk=both, incident_id=INCIDENT))).after["at"] == "CREATING"
 
 
 async def test_a_zone_that_nobody_can_ask_is_said() -> None:
