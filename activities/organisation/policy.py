@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from activities.access.numbers import ContainmentNumbers
 from activities.action import Limits, Patience, Risk, Value
 from activities.advisories.numbers import SupplyChain
 from activities.credentials.numbers import SecretCompromise
@@ -106,7 +105,6 @@ class Policy(Value):
     tenant_isolation: TenantIsolation = TenantIsolation()
     secret_compromise: SecretCompromise = SecretCompromise()
     supply_chain: SupplyChain = SupplyChain()
-    containment: ContainmentNumbers = ContainmentNumbers()
     loops: LoopNumbers = LoopNumbers()
     queue_backlog: QueueBacklog = QueueBacklog()
     severity: SeverityPolicy = SeverityPolicy()
