@@ -20,6 +20,7 @@ from activities.organisation.catalogue import Deployed
 from activities.organisation.numbers import BackOff
 from activities.product.app_plane import AppPlane
 from tests.activities.kit.rows.agents import AGENTS
+from tests.activities.kit.rows.credentials.edge import EDGE
 from tests.activities.kit.rows.jobs import JOBS
 from tests.activities.kit.rows.knowledge import KNOWLEDGE
 from tests.activities.kit.rows.platform import DATABASES, PLATFORM
@@ -138,6 +139,7 @@ SETTINGS: dict[str, Callable[[], Awaitable[Subject]]] = {
     **QUALITY,
     **RECORDS,
     **AGENTS,
+    **EDGE,
     **DATABASES,
     **KNOWLEDGE,
     **JOBS,

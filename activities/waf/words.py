@@ -1,0 +1,23 @@
+"""The words of the edge: its products, and what a person types on each."""
+
+from typing import Literal
+
+from activities.kit.words.shell import Command, Var, Word, gcloud
+
+Product = Literal["waf", "cloud armor"]
+CLOUD_ARMOR: Product = "cloud armor"
+BASE, TOKEN = Var("WAF_URL"), Var("WAF_TOKEN")
+POLICY, PROJECT = Var("CLOUD_ARMOR_POLICY"), Var("CLOUD_ARMOR_PROJECT")
+KEY_HEADER = "x-key-id"  # in which callers name the key that they use; the key itself stands elsewhere
+MOST_ADDRESSES = 10  # of one rule: Cloud Armor takes no more
+
+
+def rules(verb: str, priority: int, *more: Word) -> Command:
+    """`gcloud compute security-policies rules …`"""
+    named: tuple[Word, ...] = (("--security-policy=", POLICY), ("--project=", PROJECT))
+    return gcloud("compute", "security-policies", "rules", verb, str(priority), *named, *more)
+
+
+def product(systems: dict[str, str]) -> Product:
+    """As `[policy.systems] waf` says. One that nobody knows is refused where an order is carried out."""
+    return CLOUD_ARMOR if systems.get("waf") == CLOUD_ARMOR else "waf"
