@@ -12,7 +12,7 @@ from activities.kit.words.shell import comment
 from activities.values import listed
 from activities.waf.rules import WHO, EdgeRules, Entries
 from activities.waf.traffic import holds, single
-from activities.waf.words import BASE, CLOUD_ARMOR, TOKEN, Product, rules
+from activities.waf.words import BASE, CLOUD_ARMOR, TOKEN, Network, Product, rules
 
 
 class AllowListOf(RestResource, path="allow-lists/{priority}", called="allow-list {priority} of the edge"):
@@ -21,7 +21,7 @@ class AllowListOf(RestResource, path="allow-lists/{priority}", called="allow-lis
     base, token = BASE, TOKEN
 
     priority: int
-    addresses: tuple[str, ...]
+    addresses: tuple[Network, ...]
     product: Product = "waf"
 
     def target(self) -> str:

@@ -14,7 +14,7 @@ from activities.kit.words import cel
 from activities.values import listed
 from activities.waf.numbers import EdgeNumbers
 from activities.waf.traffic import Hits, HitsOf, SeenAtEdge, counted, single
-from activities.waf.words import BASE, CLOUD_ARMOR, KEY_HEADER, MOST_ADDRESSES, TOKEN, Product, rules
+from activities.waf.words import BASE, CLOUD_ARMOR, KEY_HEADER, MOST_ADDRESSES, TOKEN, Network, Product, rules
 
 ABSENT, PREVIEW, ENFORCED = "absent", "preview", "enforced"
 WHO = (Role.SECURITY_LEAD, Role.INCIDENT_COMMANDER)
@@ -52,7 +52,7 @@ class Blocking(SettingValue):
     volatile: ClassVar[frozenset[str]] = frozenset({"hits", "keys", "counting", "window"})
 
     at: Literal["absent", "preview", "enforced"] = "absent"
-    addresses: tuple[str, ...] = ()
+    addresses: tuple[Network, ...] = ()
     key: str = ""
     hits: Hits | None = None
     keys: tuple[str, ...] = ()
@@ -129,14 +129,13 @@ class Entries(SettingValue):
 def _risk(order: Change[RuleOf, Blocking] | Restore[RuleOf, Blocking], limits: Limits) -> Risk:
     """A preview denies nobody. What is narrow, and was seen to hit nobody else, is enforced unasked."""
     if not isinstance(order, Change):
-        return Risk.C2
+        return Risk.C1 if order.left.at == PREVIEW and order.goal.at == ABSENT else Risk.C2
     wanted = order.wanted
     return Risk.C1 if wanted.at == PREVIEW or (wanted.at == ENFORCED and wanted.narrow and wanted.spares) else Risk.C2
 
 
 class Rules(
-    Setting[RuleOf, Blocking, RuleReading], read="waf.read", change="waf.deny", restore="waf.let_in", risk=_risk, restore_risk=Risk.C2,
-    asks=WHO, contains=True,
+    Setting[RuleOf, Blocking, RuleReading], read="waf.read", change="waf.deny", restore="waf.let_in", risk=_risk, asks=WHO, contains=True,
 ):  # fmt: skip
     """The edge, proven by what it does with a request of the attack."""
 

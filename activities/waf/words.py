@@ -1,6 +1,9 @@
 """The words of the edge: its products, and what a person types on each."""
 
-from typing import Literal
+from ipaddress import ip_network
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
 
 from activities.kit.words.shell import Command, Var, Word, gcloud
 
@@ -9,6 +12,7 @@ CLOUD_ARMOR: Product = "cloud armor"
 BASE, TOKEN = Var("WAF_URL"), Var("WAF_TOKEN")
 POLICY, PROJECT = Var("CLOUD_ARMOR_POLICY"), Var("CLOUD_ARMOR_PROJECT")
 KEY_HEADER = "x-key-id"  # in which callers name the key that they use; the key itself stands elsewhere
+Network = Annotated[str, AfterValidator(lambda given: str(ip_network(given, strict=False)))]  # an address is a network of one
 MOST_ADDRESSES = 10  # of one rule: Cloud Armor takes no more
 
 

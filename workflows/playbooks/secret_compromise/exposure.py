@@ -23,6 +23,14 @@ class Exposures:
     def __init__(self, verbs: Verbs, incident: Incident) -> None:
         self._verbs, self._incident, self._numbers = verbs, incident, verbs.policy.secret_compromise
         self.found = Findings()
+        self.stuffing = False  # passwords are tried by the thousand
+
+    def tried_passwords(self) -> None:
+        """An alert says so, or the edge has seen it, also beside a stolen key."""
+        if not self.stuffing:
+            self.stuffing = True
+            self._verbs.note("passwords are tried by the thousand", "finding")
+            self._verbs.task(STUFFING, Role.SECURITY_LEAD)
 
     # ---- T1 ----
 
@@ -36,7 +44,7 @@ class Exposures:
         known = [one for name in named if (one := await self._known(name)) is not None]
         stuffing = self._incident.labels.get("pattern") == "stuffing"
         if stuffing:
-            verbs.task(STUFFING, Role.SECURITY_LEAD)
+            self.tried_passwords()
         if not known and not stuffing:
             asks = "Which credential is it? Give its name in the inventory, never its value"
             facts = (seen.in_words,) if seen else ()

@@ -17,10 +17,7 @@ HUNT = (
     "Hunt what was made with the stolen key: identities, OAuth grants, CI, mail rules, schedulers, configurations of agents. Write of each "
     "whether it was checked; what was not checked is not clean"
 )
-EDGE = (
-    "Deny what attacks by it at the edge: first as a preview, then enforced, when it hits nobody else; ask sign-in for a second factor; take the "
-    "thief's addresses off every allow-list"
-)
+STEP_UP = "Ask sign-in for a second factor, for whoever may have been signed in by it"
 
 
 class Recovery:
@@ -32,7 +29,7 @@ class Recovery:
         """What no system of ours does: said, with an owner, from the beginning."""
         verbs = self._verbs
         verbs.task(HUNT, Role.SECURITY_LEAD)
-        verbs.task(EDGE, Role.SECURITY_LEAD)
+        verbs.task(STEP_UP, Role.SECURITY_LEAD)
         for tenant in self.found.customers:
             verbs.task(
                 f"Tell {tenant} which secret of theirs to rotate, in words that Legal and the commander have agreed to", Role.COMMS_LEAD
