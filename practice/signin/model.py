@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+from pydantic import Field
 
 OFFICES = tuple(f"203.0.113.{n}" for n in range(10, 18))  # whole companies behind one address each
 ATTACKERS = tuple(f"198.51.100.{n}" for n in range(1, 7))
@@ -66,8 +68,46 @@ class Dials:
     shared: bool = False
     by_edge: bool = False
     unlogged: bool = False  # the edge keeps no log
+    no_events: list[str] = field(default_factory=list)  # realms of Keycloak that keep no events
+    hollow: bool = False  # Keycloak's flow with a second factor asks for none
     idle: bool = False  # rules are taken, and decide nothing
     gives_up: bool = False  # operations end with an error
+
+
+@dataclass
+class Factor:
+    """Whether the sign-in of a tenant asks for a second factor."""
+
+    asked: bool = False
+
+
+@dataclass
+class Limits:
+    """Attempts in a minute that sign-in takes, for an account and from an address; None: as many as anybody likes."""
+
+    per_account: Annotated[int, Field(ge=1)] | None = None
+    per_address: Annotated[int, Field(ge=1)] | None = None
+
+
+@dataclass
+class TenantSignIn:
+    """`flow`: by which Keycloak signs in; it is the same setting as `factor`."""
+
+    factor: Factor = field(default_factory=Factor)
+    limits: Limits = field(default_factory=Limits)
+    flow: str = "browser"
+
+
+@dataclass
+class Account:
+    """What is known of an account: where it was tried from, and whether it must choose another password."""
+
+    tenant: str
+    good: dict[str, int] = field(default_factory=dict)  # address → sign-ins
+    failed: dict[str, int] = field(default_factory=dict)
+    last_at: float = field(default=0.0, compare=False)
+    must_reset: bool = False
+    actions: list[str] = field(default_factory=list)  # of Keycloak, besides
 
 
 def _usual_rules() -> dict[int, Rule]:
@@ -83,9 +123,19 @@ class SignIn:
     seen: dict[Seen, int] = field(default_factory=dict)
     changes: int = 1  # of the rules, counted
     operations: dict[str, Operation] = field(default_factory=dict)
+    tenants: dict[str, TenantSignIn] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)  # id: tenant.user
     dials: Dials = field(default_factory=Dials)
     born: float = field(default=0.0, compare=False)  # two worlds of one seed begin at different instants
     known: dict[tuple[str, str, int, bool], tuple[bool, int, int]] = field(default_factory=dict, compare=False)  # decided already
+
+    def of(self, tenant: str) -> TenantSignIn:
+        return self.tenants.setdefault(tenant, TenantSignIn())
+
+    def opens(self, account: str, tenant: str) -> bool:
+        """Whether a password that fits gets somebody in who knows nothing else."""
+        there, known = self.of(tenant), self.accounts.get(account)
+        return not (there.factor.asked or there.limits.per_account or (known and known.must_reset))
 
     def changed(self) -> None:
         self.changes += 1

@@ -18,13 +18,15 @@ class Turn(Ask):
     idle: bool | None = None
     gives_up: bool | None = None
     listed: list[str] | None = None
+    no_events: list[str] | None = None
+    hollow: bool | None = None
 
 
 @FACE.writes("sign_in.turn", "/practice/sign-in-dials")
 def turn(call: Call) -> Reply:
     """Turn them."""
     wanted, there = call.ask(Turn), call.state.part(SignIn)
-    for name in ("shared", "by_edge", "unlogged", "idle", "gives_up"):
+    for name in ("shared", "by_edge", "unlogged", "idle", "gives_up", "no_events", "hollow"):
         if (value := getattr(wanted, name)) is not None:
             setattr(there.dials, name, value)
     partners = next(one for one in there.rules.values() if one.action != DENY and one.addresses)
@@ -42,4 +44,6 @@ def look(call: Call) -> Reply:
     for row, n in there.seen.items():
         of = counted.setdefault(row.address, {})
         of[row.outcome] = of.get(row.outcome, 0) + n
-    return Reply({"rules": [asdict(one) for one in there.rules.values()], "seen": counted, "dials": asdict(there.dials)})
+    accounts = {name: asdict(one) for name, one in there.accounts.items()}
+    rules = [asdict(one) for one in there.rules.values()]
+    return Reply({"rules": rules, "seen": counted, "accounts": accounts, "dials": asdict(there.dials)})

@@ -8,6 +8,7 @@ from activities.waf.traffic import EdgeTraffic, Hits, HitsOf, Traffic, TrafficOf
 from activities.waf.words import MOST_ADDRESSES, product
 from workflows.engine.verbs import Verbs
 from workflows.playbooks.secret_compromise.exposure import Exposures
+from workflows.playbooks.secret_compromise.sign_in import SignIn
 
 EDGE = (
     "Deny what attacks by it at the edge: first as a preview, then enforced, when it hits nobody else; take the thief's addresses off every "
@@ -23,6 +24,7 @@ class Edge:
         self._denied: set[str] = set()  # addresses and keys that have a rule, or about which people have decided
         self._taken: set[int] = set()  # priorities that we have begun to use
         self._asked = False
+        self._sign_in = SignIn(verbs)
 
     async def deny(self) -> None:
         """What the edge has seen decides. Where nobody can say what that is, people do it."""
@@ -31,13 +33,16 @@ class Edge:
         seen = await self._seen()
         if seen is None or not seen.kept:
             self._by_people("nobody can say what the edge has seen")
+            if self._exposures.stuffing:
+                await self._sign_in.guard(())
             return
         verbs.note(seen.summary, "edge")
         if seen.attackers:
             self._exposures.tried_passwords()
         whom = self._whom(seen)
         await self._off_lists(seen, whom)
-        await verbs.together(*(self._block(seen, one) for one in whom))
+        guarding = [self._sign_in.guard(tuple(one.address for one in seen.attackers))] if self._exposures.stuffing else []
+        await verbs.together(*(self._block(seen, one) for one in whom), *guarding)
 
     async def _seen(self) -> Traffic | None:
         order = TrafficOf(window=self._numbers.window, keys=self._keys(), product=self._product, numbers=self._numbers)

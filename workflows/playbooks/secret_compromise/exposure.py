@@ -13,9 +13,11 @@ from workflows.playbooks.secret_compromise.findings import Findings, Item
 from workflows.severity.facts import Facts, Scope, Suspicion
 
 SURE = {Exposure.CONFIRMED: Suspicion.CONFIRMED, Exposure.PUBLIC: Suspicion.CONFIRMED, Exposure.SUSPECTED: Suspicion.SUSPECTED}
-STUFFING = (
-    "Somebody tries passwords by the thousand: limit each account and address at sign-in, and let the accounts that were really opened choose "
-    "another password, by a list that Security has agreed to; never everybody's"
+
+
+BROWN_OUT = (
+    "Nobody is known to use {0}: before it is revoked, look through 30 days of its issuer's logs, and turn it off there for 60 s, to see who fails "
+    "(a brown-out)"
 )
 
 
@@ -30,7 +32,6 @@ class Exposures:
         if not self.stuffing:
             self.stuffing = True
             self._verbs.note("passwords are tried by the thousand", "finding")
-            self._verbs.task(STUFFING, Role.SECURITY_LEAD)
 
     # ---- T1 ----
 
@@ -123,7 +124,16 @@ class Exposures:
             if item.unexplained and item.exposure is Exposure.SUSPECTED:
                 item.exposure = Exposure.CONFIRMED
                 verbs.note(f"{one.id} was used by {listed(item.unexplained)}: that makes it sure", "finding")
+        for item in self.found.items.values():
+            self._brown_out(item)
         self.judge()
+
+    def _brown_out(self, item: Item) -> None:
+        """Where nobody is known to use it, and it is not surely stolen: a minute without it shows who does (spec §9.10, unknown consumers)."""
+        one, text = item.credential, BROWN_OUT.format(item.credential.id)
+        if one.customer or item.services or item.exposure.revoke_first or not item.was_alive or text in item.tasks:
+            return
+        item.tasks[text] = self._verbs.task(text, Role.SECURITY_LEAD)
 
     def judge(self) -> None:
         """How grave it is. Personal data within reach is another playbook's matter as well."""
