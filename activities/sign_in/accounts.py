@@ -14,7 +14,7 @@ from activities.kit.words.shell import Command, address, comment, curl
 from activities.kit.words.urls import path, query
 from activities.sign_in.factors import WHO
 from activities.sign_in.port import SignInStore, Tried
-from activities.sign_in.words import AUTH, AUTH_TOKEN, KEYCLOAK, KEYCLOAK_TOKEN, OF, Store, realm
+from activities.sign_in.words import AUTH, AUTH_TOKEN, KEYCLOAK, KEYCLOAK_STORE, KEYCLOAK_TOKEN, OF, Store, realm
 
 MOST_SHOWN = 200  # accounts that an answer names
 RESET = "UPDATE_PASSWORD"
@@ -26,11 +26,11 @@ class OpenedOf(Order, target="sign-in", effect="find the accounts that were open
     window: timedelta
     addresses: tuple[str, ...]
     tenants: tuple[str, ...] = ()
-    store: Store = "auth"
+    store: Store = "sign-in"
 
     def by_hand(self) -> tuple[str, ...]:
-        bearer = ("Authorization: Bearer ", KEYCLOAK_TOKEN if self.store == "keycloak" else AUTH_TOKEN)
-        if self.store == "keycloak":
+        bearer = ("Authorization: Bearer ", KEYCLOAK_TOKEN if self.store == KEYCLOAK_STORE else AUTH_TOKEN)
+        if self.store == KEYCLOAK_STORE:
             asked = query({"type": "LOGIN", "max": 1000})
             return tuple(curl("GET", address(KEYCLOAK, realm(one, "events"), asked), bearer) for one in self.tenants[:20])
         return (curl("GET", address(AUTH, path(*OF, "attempts"), query({"window": self.window.total_seconds()})), bearer),)
@@ -87,7 +87,7 @@ class ForceReset(Order, target="sign-in/{tenant}/resets"):
     tenant: str
     accounts: tuple[str, ...]
     at_most: int = 100
-    store: Store = "auth"
+    store: Store = "sign-in"
 
     def effect(self) -> str:
         return f"{len(self.accounts)} accounts of {self.tenant} must choose another password, and are signed out"
@@ -98,7 +98,7 @@ class ForceReset(Order, target="sign-in/{tenant}/resets"):
         return (*sent, comment(f"and {rest} more, in the same way")) if rest else sent
 
     def _one(self, account: str) -> Command:
-        if self.store == "keycloak":
+        if self.store == KEYCLOAK_STORE:
             url = address(KEYCLOAK, realm(self.tenant, "users", account))
             return curl("PUT", url, ("Authorization: Bearer ", KEYCLOAK_TOKEN), body={"requiredActions": [RESET]})
         url = address(AUTH, path(*OF, "accounts", account, "reset"))

@@ -34,6 +34,6 @@ LIMITED_SIGN_IN = SignInLimits.measure("attempts to sign in limited")
 
 
 def limit(tenant: str, store: Store, numbers: SignInNumbers, why: str = "") -> Change[AttemptsOf, Attempts]:
-    per_address = numbers.per_address if store == "auth" else None
+    per_address = numbers.per_address if store == "sign-in" else None
     wanted = Attempts(per_account=numbers.per_account, per_address=per_address)
     return SignInLimits.order(AttemptsOf(tenant=tenant, store=store), wanted, why=why)

@@ -12,12 +12,13 @@ KEYCLOAK, KEYCLOAK_TOKEN = Var("KEYCLOAK_URL"), Var("KEYCLOAK_TOKEN")
 OF = ("api", "v1", "auth")
 STEP_UP_FLOW = "browser-second-factor"  # the flow of Keycloak that asks for it; whoever runs Keycloak has made it
 USUAL_FLOW = "browser"
-Store = Literal["auth", "keycloak"]
+Store = Literal["sign-in", "keycloak sign-in"]
+KEYCLOAK_STORE: Store = "keycloak sign-in"
 
 
 def store(systems: dict[str, str]) -> Store:
     """As `[policy.systems] sign_in` says."""
-    return "keycloak" if systems.get("sign_in") == "keycloak sign-in" else "auth"
+    return KEYCLOAK_STORE if systems.get("sign_in") == KEYCLOAK_STORE else "sign-in"
 
 
 def realm(tenant: str, *below: str) -> str:
@@ -30,7 +31,7 @@ class SignInResource(RestResource):
     base, token = AUTH, AUTH_TOKEN
 
     tenant: str
-    store: Store = "auth"
+    store: Store = "sign-in"
 
     @property
     def path(self) -> str:
@@ -44,16 +45,19 @@ class SignInResource(RestResource):
         raise NotImplementedError
 
     def read_by_hand(self) -> tuple[str, ...]:
-        return (self._realm("GET"),) if self.store == "keycloak" else super().read_by_hand()
+        return (self._realm("GET"),) if self.store == KEYCLOAK_STORE else super().read_by_hand()
 
     def write_by_hand(self, value: Any, prior: Any = None) -> tuple[str, ...]:
-        return (self._realm("PUT", self.in_realm(value)),) if self.store == "keycloak" else super().write_by_hand(value, prior)
+        return (self._realm("PUT", self.in_realm(value)),) if self.store == KEYCLOAK_STORE else super().write_by_hand(value, prior)
 
     def _realm(self, method: str, body: Json | None = None) -> Command:
         return curl(method, address(KEYCLOAK, realm(self.tenant)), ("Authorization: Bearer ", KEYCLOAK_TOKEN), body=body)
 
 
 class FactorOf(SignInResource, path="step-up/{tenant}", called="sign-in of {tenant}"):
+    def body(self, value: Any) -> Json:
+        return {"asked": value.asked}
+
     def in_realm(self, value: "SecondFactor") -> Json:
         return {"browserFlow": STEP_UP_FLOW if value.asked else value.flow or USUAL_FLOW}
 

@@ -8,11 +8,20 @@ from typing import ClassVar, Self
 from activities.action import Call, Limits, Refused, Risk
 from activities.kit.rest import RestResource
 from activities.kit.setting import Change, Reading, Restore, Setting, SettingValue
-from activities.kit.words.shell import comment
+from activities.kit.words.shell import Var, command, keep, pipe
 from activities.values import listed
 from activities.waf.rules import WHO, EdgeRules, Entries
-from activities.waf.traffic import holds, single
+from activities.waf.traffic import holds, is_network, single
 from activities.waf.words import BASE, CLOUD_ARMOR, TOKEN, Network, Product, rules
+
+# What is read, without the entries that hold one of these addresses, and with these entries besides.
+EDIT = (
+    "import json,sys; from ipaddress import ip_network as n; d=json.load(sys.stdin); "
+    "d=d.get('addresses') or (d[0] if isinstance(d,list) else d)['match']['config']['srcIpRanges']; "
+    "away,more=([x for x in a.split(',') if x] for a in sys.argv[1:3]); "
+    "k=[x for x in d if not any(n(a).version==n(x,strict=False).version and n(a).subnet_of(n(x,strict=False)) for a in away)]; "
+    "k+=[x for x in more if x not in k]; print(','.join(k) if len(sys.argv)>3 else json.dumps(k))"
+)
 
 
 class AllowListOf(RestResource, path="allow-lists/{priority}", called="allow-list {priority} of the edge"):
@@ -22,26 +31,24 @@ class AllowListOf(RestResource, path="allow-lists/{priority}", called="allow-lis
 
     priority: int
     addresses: tuple[Network, ...]
-    product: Product = "waf"
+    store: Product = "waf"
 
     def target(self) -> str:
         return f"allow-list/{self.priority}"
 
     def read_by_hand(self) -> tuple[str, ...]:
-        return (rules("describe", self.priority),) if self.product == CLOUD_ARMOR else super().read_by_hand()
+        return (rules("describe", self.priority),) if self.store == CLOUD_ARMOR else super().read_by_hand()
 
     def write_by_hand(self, value: "OnList", prior: "OnList | None" = None) -> tuple[str, ...]:
-        """It is read, edited and written whole: nobody else's entries are known here."""
-        away = prior.entries if prior else ()
-        what = f"then take {listed(away)} out" if away else f"then take out what holds {listed(self.addresses)}"
-        if value.entries:
-            what = f"then put {listed(value.entries)} back"
-        write = (
-            (rules("update", self.priority, "--src-ip-ranges=…"),)
-            if self.product == CLOUD_ARMOR
-            else self.put_by_hand({"addresses": ["…"]})
-        )
-        return (*self.read_by_hand(), comment(f"{what}, and write the rest as it is"), *write)
+        """It is read, edited and written whole; nobody else's entries are known here."""
+        away = "" if value.entries else ",".join(self.addresses)
+        edit = ("python3", "-c", EDIT, away, ",".join(value.entries))
+        if self.store == CLOUD_ARMOR:
+            read = rules("describe", self.priority, "--format=json(match.config.srcIpRanges)")
+            kept = keep("KEPT", pipe(read, command(*edit, "commas")))
+            return (kept, rules("update", self.priority, ("--src-ip-ranges=", Var("KEPT"))))
+        *before, write = self.put_by_hand({"addresses": Var("KEPT", number=True)})
+        return (*before, keep("KEPT", pipe(command("printf", "%s", Var("STATE")), command(*edit))), write)
 
 
 class OnList(SettingValue):
@@ -84,6 +91,8 @@ class AllowLists(
 
     async def check(self, call: Call, order: Change[AllowListOf, OnList] | Restore[AllowListOf, OnList], to: OnList) -> None:
         """A whole network is never taken off as if it were one address."""
+        if not all(map(is_network, (*order.of.addresses, *to.entries))):
+            raise Refused("that is no address and no network")
         now = (await self.look_at(call, order.of)).value
         if isinstance(order, Change) and not order.wanted.wide and not all(single(one) for one in now.entries if one not in to.entries):
             raise Refused(f"{listed(now.entries)} is a whole network: others are on it too, so that people decide")

@@ -3,6 +3,7 @@
 A rule's priority is its key. It is enforced unasked only where the preview has hit nobody else; otherwise people are shown how many.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import ClassVar, Literal, Protocol, Self
@@ -13,29 +14,30 @@ from activities.kit.setting import Change, Reading, Restore, Setting, SettingVal
 from activities.kit.words import cel
 from activities.values import listed
 from activities.waf.numbers import EdgeNumbers
-from activities.waf.traffic import Hits, HitsOf, SeenAtEdge, counted, single
+from activities.waf.traffic import Hits, HitsOf, SeenAtEdge, counted, is_network, single
 from activities.waf.words import BASE, CLOUD_ARMOR, KEY_HEADER, MOST_ADDRESSES, TOKEN, Network, Product, rules
 
 ABSENT, PREVIEW, ENFORCED = "absent", "preview", "enforced"
+KEY = re.compile(r"[A-Za-z0-9._:@/-]{1,200}")  # as issuers name keys
 WHO = (Role.SECURITY_LEAD, Role.INCIDENT_COMMANDER)
 
 
 class RuleOf(RestResource, path="rules/{priority}", called="rule {priority} of the edge"):
-    """`product`: a person's commands depend on it."""
+    """`store`: a person's commands depend on it."""
 
     base, token = BASE, TOKEN
 
     priority: int
-    product: Product = "waf"
+    store: Product = "waf"
 
     def target(self) -> str:
         return f"edge-rule/{self.priority}"
 
     def read_by_hand(self) -> tuple[str, ...]:
-        return (rules("describe", self.priority),) if self.product == CLOUD_ARMOR else super().read_by_hand()
+        return (rules("describe", self.priority),) if self.store == CLOUD_ARMOR else super().read_by_hand()
 
     def write_by_hand(self, value: "Blocking", prior: "Blocking | None" = None) -> tuple[str, ...]:
-        if self.product != CLOUD_ARMOR:
+        if self.store != CLOUD_ARMOR:
             return self.put_by_hand({"at": value.at, "addresses": list(value.addresses), "key": value.key})
         if value.at == ABSENT:
             return (rules("delete", self.priority),)
@@ -92,7 +94,7 @@ class Blocking(SettingValue):
         return f"take {of} away"
 
     def back(self, of: RuleOf) -> str:
-        return f"{of} is {self} again" if self.at != ABSENT else f"take {of} away: whom it denied is let in again"
+        return f"{of} is {self} again" if self.at != ABSENT else f"take {of} away, so that it is not there: whom it denied is let in again"
 
 
 class RuleReading(Reading[Blocking]):
@@ -154,8 +156,8 @@ class Rules(
             raise Refused("a rule meets addresses or the bearer of a key: one without both would deny everybody")
         if len(to.addresses) > MOST_ADDRESSES:
             raise Refused(f"a rule takes {MOST_ADDRESSES} addresses: make several")
-        if to.key and not _is_literal(to.key):
-            raise Refused("that is no name of a key")
+        if not all(map(is_network, to.addresses)) or (to.key and not KEY.fullmatch(to.key)):
+            raise Refused("that is no address and no network, or no name of a key")
         if isinstance(order, Restore) or to.at != ENFORCED or not order.wanted.spares:
             return
         asked = HitsOf(priority=order.of.priority, window=to.window, keys=to.keys, numbers=to.counting)
@@ -178,13 +180,6 @@ def preview(of: RuleOf, wanted: Blocking, why: str = "") -> Change[RuleOf, Block
 def enforce(of: RuleOf, wanted: Blocking, hits: Hits | None, why: str = "") -> Change[RuleOf, Blocking]:
     """The order that denies. `hits`: what the preview has met; None: nobody can say."""
     return Rules.order(of, wanted.model_copy(update={"at": ENFORCED, "hits": hits}), why=why)
-
-
-def _is_literal(text: str) -> bool:
-    try:
-        return bool(cel.literal(text))
-    except ValueError:
-        return False
 
 
 def _whom(value: Blocking) -> tuple[str, ...]:

@@ -72,11 +72,11 @@ class TrafficOf(Order, target="edge/sign-in", effect="read what the edge has see
 
     window: timedelta
     keys: tuple[str, ...] = ()
-    product: Product = "waf"
+    store: Product = "waf"
     numbers: EdgeNumbers = EdgeNumbers()
 
     def by_hand(self) -> tuple[str, ...]:
-        return _by_hand(self.product, self.window)
+        return _by_hand(self.store, self.window)
 
 
 class Traffic(Value):
@@ -121,11 +121,11 @@ class HitsOf(Order, target="edge-rule/{priority}", effect="count what rule {prio
     priority: int
     window: timedelta
     keys: tuple[str, ...] = ()
-    product: Product = "waf"
+    store: Product = "waf"
     numbers: EdgeNumbers = EdgeNumbers()
 
     def by_hand(self) -> tuple[str, ...]:
-        return _by_hand(self.product, self.window)
+        return _by_hand(self.store, self.window)
 
 
 class Hits(Value):
@@ -270,16 +270,24 @@ def _letting_in(rules: RuleList, addresses: tuple[str, ...]) -> dict[int, tuple[
 
 def holds(network: str, address: str) -> bool:
     """Whether an address is in a network."""
-    return ip_address(address) in ip_network(network, strict=False)
+    return is_network(network) and is_network(address) and ip_address(address) in ip_network(network, strict=False)
 
 
 def single(network: str) -> bool:
     """Whether it is one address."""
-    return ip_network(network, strict=False).num_addresses == 1
+    return is_network(network) and ip_network(network, strict=False).num_addresses == 1
 
 
-def _by_hand(product: Product, window: timedelta) -> tuple[str, ...]:
-    if product != CLOUD_ARMOR:
+def is_network(said: str) -> bool:
+    try:
+        ip_network(said, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def _by_hand(store: Product, window: timedelta) -> tuple[str, ...]:
+    if store != CLOUD_ARMOR:
         asked = query({"window": window.total_seconds()})
         return (curl("GET", url(BASE, "/v1/requests", asked), ("Authorization: Bearer ", TOKEN)),)
     fresh = f"--freshness={window.total_seconds():.0f}s"

@@ -12,7 +12,17 @@ CLOUD_ARMOR: Product = "cloud armor"
 BASE, TOKEN = Var("WAF_URL"), Var("WAF_TOKEN")
 POLICY, PROJECT = Var("CLOUD_ARMOR_POLICY"), Var("CLOUD_ARMOR_PROJECT")
 KEY_HEADER = "x-key-id"  # in which callers name the key that they use; the key itself stands elsewhere
-Network = Annotated[str, AfterValidator(lambda given: str(ip_network(given, strict=False)))]  # an address is a network of one
+
+
+def _network(given: str) -> str:
+    """As it is compared. What is none stays as it is: it is refused where it would be used."""
+    try:
+        return str(ip_network(given, strict=False))
+    except ValueError:
+        return given
+
+
+Network = Annotated[str, AfterValidator(_network)]  # an address is a network of one
 MOST_ADDRESSES = 10  # of one rule: Cloud Armor takes no more
 
 

@@ -4,10 +4,14 @@ from collections.abc import Sequence
 
 
 def literal(text: str) -> str:
-    """A string as CEL writes it. Raises ValueError for what no literal holds: a line break, a sign that is not seen."""
-    if not text.isprintable():
-        raise ValueError("a literal of CEL is one line, of signs that are seen")
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    """A string as CEL writes it; what is not seen is written by its number."""
+    return "'" + "".join(map(_escaped, text)) + "'"
+
+
+def _escaped(sign: str) -> str:
+    if sign in ("\\", "'"):
+        return "\\" + sign
+    return sign if sign.isprintable() else "\\U" + format(ord(sign), "08x")
 
 
 def header_is(name: str, value: str) -> str:

@@ -17,7 +17,8 @@ from practice.tenancy.cast import tenancy
 from tests.activities.kit.rows.credentials.sign_in import TENANT, store
 from tests.activities.kit.stage import FollowingClock, Stage, attempt, refused, stage, tried
 
-STORES = pytest.mark.parametrize("name", ["auth", "keycloak"])
+KEYCLOAK: Store = "keycloak sign-in"
+STORES = pytest.mark.parametrize("name", ["sign-in", KEYCLOAK])
 WAVE = tuple(f"{one}/32" for one in ATTACKERS)
 
 
@@ -57,7 +58,7 @@ async def test_a_realm_that_keeps_no_events_is_unknown_and_never_unharmed() -> N
     played = attacked()
     first = tenants(played)[0]
     played.world.state.part(SignIn).dials.no_events = [first]
-    found = await opened(played, "keycloak")
+    found = await opened(played, KEYCLOAK)
     assert found.unread == (first,) and first not in found.accounts and "nobody can say" in found.summary
 
 
@@ -77,7 +78,7 @@ async def test_an_account_of_the_list_must_choose_another_password_and_is_signed
 @pytest.mark.parametrize("mode", ["commit_then_drop", "fail"])
 async def test_a_list_that_broke_off_is_finished(name: str, mode: str) -> None:
     played = stage()
-    played.inject("auth.accounts.reset" if name == "auth" else "keycloak.users.update", mode, times=1)
+    played.inject("auth.accounts.reset" if name == "sign-in" else "keycloak.users.update", mode, times=1)
     await reset(played, name, f"{TENANT}.user-1", f"{TENANT}.user-2")
     there = played.world.state.part(SignIn)
     assert all(there.accounts[f"{TENANT}.user-{n}"].must_reset for n in (1, 2))
@@ -86,7 +87,7 @@ async def test_a_list_that_broke_off_is_finished(name: str, mode: str) -> None:
 @STORES
 async def test_a_200_that_did_nothing_is_no_reset(name: str) -> None:
     played = stage()
-    played.inject("auth.accounts.reset" if name == "auth" else "keycloak.users.update", "nothing_changed", times=None)
+    played.inject("auth.accounts.reset" if name == "sign-in" else "keycloak.users.update", "nothing_changed", times=None)
     order = ForceReset(tenant=TENANT, accounts=(f"{TENANT}.user-1",), store=name)
     system = Resets(store(played, name), FollowingClock())
     with pytest.raises(BaseException):  # noqa: B017 - it never says that it is done
@@ -95,10 +96,10 @@ async def test_a_200_that_did_nothing_is_no_reset(name: str) -> None:
 
 async def test_what_a_user_has_to_do_besides_stays() -> None:
     played = stage()
-    await reset(played, "keycloak", f"{TENANT}.user-1")
+    await reset(played, KEYCLOAK, f"{TENANT}.user-1")
     there = played.world.state.part(SignIn).accounts[f"{TENANT}.user-1"]
     there.must_reset, there.actions = False, ["VERIFY_EMAIL"]
-    await reset(played, "keycloak", f"{TENANT}.user-1")
+    await reset(played, KEYCLOAK, f"{TENANT}.user-1")
     assert there.actions == ["VERIFY_EMAIL"] or played.world.state.part(SignIn).accounts[f"{TENANT}.user-1"].actions == ["VERIFY_EMAIL"]
 
 
@@ -113,14 +114,14 @@ async def test_everybody_is_never_on_the_list(name: str, accounts: tuple[str, ..
 def test_a_list_is_for_people_whatever_its_length_and_a_limit_of_one_tenant_is_narrow() -> None:
     one = ForceReset(tenant=TENANT, accounts=("a",))
     assert action_of(Resets.run).risk(one, Limits()) is Risk.C2
-    assert action_of(SecondFactors.change).risk(step_up(TENANT, "auth"), Limits()) is Risk.C2
-    assert action_of(SignInLimits.change).risk(limit(TENANT, "auth", SignInNumbers()), Limits()) is Risk.C1
+    assert action_of(SecondFactors.change).risk(step_up(TENANT, "sign-in"), Limits()) is Risk.C2
+    assert action_of(SignInLimits.change).risk(limit(TENANT, "sign-in", SignInNumbers()), Limits()) is Risk.C1
 
 
 async def test_a_flow_that_asks_for_nothing_is_no_second_factor() -> None:
     played = stage()
     played.world.state.part(SignIn).dials.hollow = True
-    system, order = SecondFactors(store(played, "keycloak")), step_up(TENANT, "keycloak")
+    system, order = SecondFactors(store(played, KEYCLOAK)), step_up(TENANT, KEYCLOAK)
     order = order.given(await system.look_at(played.call(), order.of))
     with pytest.raises(AssertionError, match="not asked for a second factor"):
         await tried(SecondFactors.change, system, order, played.call(key="k"))
@@ -128,9 +129,9 @@ async def test_a_flow_that_asks_for_nothing_is_no_second_factor() -> None:
 
 async def test_keycloak_limits_no_address_and_nobody_is_limited_to_nothing() -> None:
     played = stage()
-    system = SignInLimits(store(played, "keycloak"))
+    system = SignInLimits(store(played, KEYCLOAK))
     for value, why in ((Attempts(per_address=5), "limits no address"), (Attempts(per_account=0), "the least")):
-        order = SignInLimits.order(AttemptsOf(tenant=TENANT, store="keycloak"), value)
+        order = SignInLimits.order(AttemptsOf(tenant=TENANT, store=KEYCLOAK), value)
         assert why in await refused(lambda: tried(SignInLimits.change, system, order, played.call(key="k")))  # noqa: B023
 
 
@@ -151,4 +152,4 @@ async def test_a_second_factor_keeps_accounts_shut(name: Store) -> None:
 @STORES
 def test_it_can_be_done_by_hand(name: Store) -> None:
     said = "\n".join([*step_up(TENANT, name).by_hand(), *ForceReset(tenant=TENANT, accounts=("a",), store=name).by_hand()])
-    assert ("browser-second-factor" if name == "keycloak" else "step-up") in said and ("UPDATE_PASSWORD" in said) is (name == "keycloak")
+    assert ("browser-second-factor" if name == KEYCLOAK else "step-up") in said and ("UPDATE_PASSWORD" in said) is (name == KEYCLOAK)

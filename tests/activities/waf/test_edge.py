@@ -35,7 +35,7 @@ def attacked(*, shared: bool = False, thief: str = "") -> Stage:
 
 
 async def traffic(played: Stage, product: str, *keys: str) -> Traffic:
-    order = TrafficOf(window=MINUTES, keys=keys, product=product)
+    order = TrafficOf(window=MINUTES, keys=keys, store=product)
     found: Traffic = await attempt(EdgeTraffic.traffic, EdgeTraffic(edge(played, product)), order, played.call())
     return found
 
@@ -54,7 +54,7 @@ async def imposed(played: Stage, product: str, order: Any, system: Any = Rules) 
 
 
 def of(product: str) -> RuleOf:
-    return RuleOf(priority=1000, product=product)
+    return RuleOf(priority=1000, store=product)
 
 
 @PRODUCTS
@@ -159,7 +159,7 @@ async def test_only_the_address_of_the_attack_is_taken_off_an_allow_list(product
     there.rules[100].addresses.append(WAVE[0])
     there.changed()
     before = set(there.rules[100].addresses)
-    order = AllowListOf(priority=100, addresses=WAVE, product=product)
+    order = AllowListOf(priority=100, addresses=WAVE, store=product)
     lists = AllowLists(edge(played, product))
     now = await lists.look_at(played.call(), order)
     await imposed(played, product, take_off(order, now), AllowLists)
@@ -170,7 +170,7 @@ async def test_only_the_address_of_the_attack_is_taken_off_an_allow_list(product
 @PRODUCTS
 async def test_a_whole_network_on_an_allow_list_is_for_people(product: str) -> None:
     played = attacked()
-    inside = AllowListOf(priority=100, addresses=("192.0.2.3",), product=product)
+    inside = AllowListOf(priority=100, addresses=("192.0.2.3",), store=product)
     now = await AllowLists(edge(played, product)).look_at(played.call(), inside)
     order = take_off(inside, now)
     assert order.wanted.wide and action_of(AllowLists.change).risk(order, Limits()) is Risk.C2
@@ -179,7 +179,15 @@ async def test_a_whole_network_on_an_allow_list_is_for_people(product: str) -> N
 
 
 @pytest.mark.parametrize(
-    "value", [Blocking(at="enforced"), Blocking(at="preview", addresses=WAVE * 2), Blocking(at="preview", key="a\nb")], ids=str
+    "value",
+    [
+        Blocking(at="enforced"),
+        Blocking(at="preview", addresses=WAVE * 2),
+        Blocking(at="preview", key="a\nb"),
+        Blocking(at="preview", key="a' || true"),
+        Blocking(at="preview", addresses=("everybody",)),
+    ],
+    ids=str,
 )
 async def test_a_rule_that_would_meet_everybody_or_cannot_be_written_is_never_made(value: Blocking) -> None:
     played = stage()

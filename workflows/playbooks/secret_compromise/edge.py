@@ -45,7 +45,7 @@ class Edge:
         await verbs.together(*(self._block(seen, one) for one in whom), *guarding)
 
     async def _seen(self) -> Traffic | None:
-        order = TrafficOf(window=self._numbers.window, keys=self._keys(), product=self._product, numbers=self._numbers)
+        order = TrafficOf(window=self._numbers.window, keys=self._keys(), store=self._product, numbers=self._numbers)
         return await self._verbs.look(EdgeTraffic.traffic, order)
 
     def _keys(self) -> tuple[str, ...]:
@@ -89,12 +89,12 @@ class Edge:
         for number in range(self._numbers.first_rule, self._numbers.first_rule + self._numbers.rules):
             if number not in seen.taken and number not in self._taken:
                 self._taken.add(number)
-                return RuleOf(priority=number, product=self._product)
+                return RuleOf(priority=number, store=self._product)
         return None
 
     async def _hits(self, of: RuleOf) -> Hits | None:
         order = HitsOf(
-            priority=of.priority, window=self._numbers.preview_under_attack, keys=self._keys(), product=self._product, numbers=self._numbers
+            priority=of.priority, window=self._numbers.preview_under_attack, keys=self._keys(), store=self._product, numbers=self._numbers
         )
         return await self._verbs.look(EdgeTraffic.hits, order)
 
@@ -118,7 +118,7 @@ class Edge:
         verbs = self._verbs
         addresses = tuple(one for each in whom for one in each.addresses)
         for priority, entries in seen.letting_in.items():
-            of = AllowListOf(priority=priority, addresses=addresses or entries, product=self._product)
+            of = AllowListOf(priority=priority, addresses=addresses or entries, store=self._product)
             now = await verbs.look(AllowLists.read, AllowLists.look(of))
             if now is None or not await verbs.impose(OFF_LIST, take_off(of, now, WHY)):
                 self._by_people(f"allow-list {priority} lets {listed(entries)} in")

@@ -4,7 +4,7 @@ from activities.action import Role
 from activities.sign_in.accounts import Accounts, ForceReset, Opened, OpenedOf, Resets
 from activities.sign_in.factors import STEPPED_UP, SecondFactors, step_up
 from activities.sign_in.limits import LIMITED_SIGN_IN, limit
-from activities.sign_in.words import store
+from activities.sign_in.words import KEYCLOAK_STORE, store
 from activities.tenancy.matrix import IsolationProbes
 from activities.tenancy.plane import HomesOf
 from activities.values import listed
@@ -42,9 +42,9 @@ class SignIn:
 
     async def _opened(self, addresses: tuple[str, ...]) -> Opened | None:
         verbs = self._verbs
-        homes = await verbs.look(IsolationProbes.homes, HomesOf(service=verbs.service)) if self._store == "keycloak" else None
+        homes = await verbs.look(IsolationProbes.homes, HomesOf(service=verbs.service)) if self._store == KEYCLOAK_STORE else None
         tenants = tuple(sorted(homes.at)) if homes else ()
-        if self._store == "keycloak" and not tenants:
+        if self._store == KEYCLOAK_STORE and not tenants:
             return None
         order = OpenedOf(window=verbs.policy.edge.window, addresses=addresses, tenants=tenants, store=self._store)
         return await verbs.look(Accounts.opened, order)

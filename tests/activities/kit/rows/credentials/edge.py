@@ -39,14 +39,14 @@ THEIRS = Blocking(at="enforced", addresses=("198.51.100.9/32",))
 EDGE = {
     "rules by our own waf": Practised(rules, RuleOf(priority=1000), PREVIEW, THEIRS, "waf.rules.put"),
     "rules by cloud armor": Practised(
-        armor_rules, RuleOf(priority=1000, product="cloud armor"), PREVIEW, THEIRS, "cloud_armor.rules.*",
+        armor_rules, RuleOf(priority=1000, store="cloud armor"), PREVIEW, THEIRS, "cloud_armor.rules.*",
         "cloud_armor.securityPolicies.get", fenced=False, by_curl=False, gone=True,
     ),
     "allow-list by our own waf": Practised(
         lists, AllowListOf(priority=100, addresses=(OFFICE,)), OnList(), None, "waf.allow_lists.put",
     ),
     "allow-list by cloud armor": Practised(
-        armor_lists, AllowListOf(priority=100, addresses=(OFFICE,), product="cloud armor"), OnList(), None,
+        armor_lists, AllowListOf(priority=100, addresses=(OFFICE,), store="cloud armor"), OnList(), None,
         "cloud_armor.rules.*", "cloud_armor.securityPolicies.get", fenced=False, by_curl=False,
     ),
 }  # fmt: skip

@@ -13,11 +13,11 @@ TENANT = "canary-eu-1"
 
 
 def store(played: Stage, name: str) -> SignInStore:
-    return OwnSignIn(played.client("/auth")) if name == "auth" else KeycloakSignIn(played.client("/keycloak"))
+    return OwnSignIn(played.client("/auth")) if name == "sign-in" else KeycloakSignIn(played.client("/keycloak"))
 
 
 def factors(name: str) -> Practised:
-    own = name == "auth"
+    own = name == "sign-in"
 
     def make(played: Stage, clock: LandingClock) -> SecondFactors:
         return SecondFactors(store(played, name))
@@ -29,7 +29,7 @@ def factors(name: str) -> Practised:
 
 
 def limits(name: str) -> Practised:
-    own = name == "auth"
+    own = name == "sign-in"
 
     def make(played: Stage, clock: LandingClock) -> SignInLimits:
         return SignInLimits(store(played, name))
@@ -42,8 +42,8 @@ def limits(name: str) -> Practised:
 
 
 SIGN_IN = {
-    "second factor in our own sign-in": factors("auth"),
-    "second factor in keycloak sign-in": factors("keycloak"),
-    "attempts in our own sign-in": limits("auth"),
-    "attempts in keycloak sign-in": limits("keycloak"),
+    "second factor in our own sign-in": factors("sign-in"),
+    "second factor in keycloak sign-in": factors("keycloak sign-in"),
+    "attempts in our own sign-in": limits("sign-in"),
+    "attempts in keycloak sign-in": limits("keycloak sign-in"),
 }
