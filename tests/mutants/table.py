@@ -9,6 +9,7 @@ from tests.mutants.record import RECORD
 from tests.mutants.runtime.clocks import CLOCKS
 from tests.mutants.runtime.credentials import CREDENTIALS
 from tests.mutants.runtime.databases import DATABASE
+from tests.mutants.runtime.edge import EDGES
 from tests.mutants.runtime.quality import QUALITY
 from tests.mutants.runtime.queues import QUEUES
 from tests.mutants.runtime.supply import SUPPLY_CHAIN
@@ -18,6 +19,6 @@ from tests.mutants.tasks import TASKS
 from tests.mutants.waiting import WAITED
 
 MUTANTS: tuple[Mutant, ...] = (
-    *ATTACKS, *CLOCKS, *CREDENTIALS, *DATABASE, *GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *QUALITY, *QUEUES, *RECORD, *SPENT, *SUPPLY_CHAIN,
+    *ATTACKS, *CLOCKS, *CREDENTIALS, *DATABASE, *EDGES, *GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *QUALITY, *QUEUES, *RECORD, *SPENT, *SUPPLY_CHAIN,
     *TASKS, *TENANCY, *WAITED,
 )  # fmt: skip

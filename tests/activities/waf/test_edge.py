@@ -202,10 +202,13 @@ async def test_cloud_armor_gives_an_operation_up_and_it_is_no_effect() -> None:
     assert "Cloud Armor gave it up" in why and 1000 not in played.world.state.part(SignIn).rules
 
 
-async def test_a_rule_that_somebody_else_made_is_not_written_over() -> None:
+@pytest.mark.parametrize(
+    "theirs", ["evaluatePreconfiguredWaf('sqli')", "request.headers['x-key-id'] == 'db-3' || origin.region_code == 'AU'"]
+)
+async def test_a_rule_that_somebody_else_made_is_not_written_over(theirs: str) -> None:
     """Nobody knows whom it meets; a priority that was taken meanwhile is a conflict, and not a bad request."""
     played = stage()
-    at = {"priority": 1000, "action": "deny(403)", "preview": False, "match": {"expr": {"expression": "evaluatePreconfiguredWaf('sqli')"}}}
+    at = {"priority": 1000, "action": "deny(403)", "preview": False, "match": {"expr": {"expression": theirs}}}
     made = await played.client("/cloudarmor").ask(
         played.call(), "POST", "/compute/v1/projects/acme/global/securityPolicies/edge/addRule", json=at
     )
