@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     alert_host: str = "127.0.0.1"
     alert_port: int = 9095
     alert_token: str = ""  # a reference; what whoever delivers alerts must send
+    github_webhook_secret: str = ""  # a reference; by which GitHub signs its webhooks
     client_timeout: float = Field(default=4.0, gt=0, lt=8)  # seconds; below every start-to-close timeout
     sticky_timeout: float = Field(default=5.0, gt=0)  # seconds; so long a busy worker may take to begin a decision (ADR 5)
     task_timeout: float = Field(default=10.0, ge=2)  # seconds; what is waited for a worker that died in a decision. A replay must fit in

@@ -17,6 +17,7 @@ HEAD = """\
 
 INCIDENT_UI_URL=http://127.0.0.1:8080
 INCIDENT_ALERT_TOKEN=file:/run/secrets/alert_token
+# INCIDENT_GITHUB_WEBHOOK_SECRET=file:/run/secrets/github_webhook
 """
 
 

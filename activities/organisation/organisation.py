@@ -13,7 +13,7 @@ from activities.organisation.catalogue import Blocked, Catalogue
 from activities.organisation.communications import Communications, Contacts, Links
 from activities.organisation.people import Roster
 from activities.organisation.policy import Policy
-from activities.organisation.routing import AlertRoute
+from activities.organisation.routing import AlertRoute, AlertSource
 from activities.texts import templates
 
 EXAMPLE = "organisation.example.toml has every key with its default"
@@ -30,7 +30,7 @@ class _OnCall(Value):
 # Everything that the file may hold. The model is what a stray key is looked up in; tables of names have none.
 SECTIONS: dict[str, type[BaseModel] | None] = {
     "policy": Policy, "people": None, "services": None, "blocked": Blocked, "links": Links, "contacts": Contacts, "oncall": None, "templates": None,
-    "routes": None,
+    "routes": None, "sources": None,
 }  # fmt: skip
 
 
@@ -44,7 +44,7 @@ class InstalledPlaybooks(Value):
 
 class Organisation(System):
     """Reads `organisation.toml`: `[policy]`, `[people.<id>]`, `[services.<name>]`, `[blocked]`, `[links]`, `[contacts]`, `[oncall]`,
-    `[templates]`, `[routes.<name>]`."""
+    `[templates]`, `[routes.<name>]`, `[sources.<name>]`."""
 
     def __init__(self, path: Path, playbooks: tuple[str, ...] = ()) -> None:
         """`playbooks`: what the workers of this installation serve."""
@@ -104,6 +104,11 @@ class Organisation(System):
         named = self._table().get("routes", {})
         return tuple(self._understood(AlertRoute, _as_table(of), f"routes.{name}") for name, of in named.items())
 
+    def read_sources(self) -> dict[str, AlertSource]:
+        """Who posts alerts besides Alertmanager and GitHub."""
+        named = self._table().get("sources", {})
+        return {name: self._understood(AlertSource, _as_table(of), f"sources.{name}") for name, of in named.items()}
+
     def read_blocked(self) -> Blocked:
         return self._understood(Blocked, self._table().get("blocked", {}), "blocked")
 
@@ -139,6 +144,7 @@ class Organisation(System):
             self.read_communications,
             self.read_on_call,
             self.read_routes,
+            self.read_sources,
         ):
             read()
 

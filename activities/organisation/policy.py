@@ -34,6 +34,8 @@ from activities.organisation.numbers import (
 )
 from activities.organisation.rhythm import APPROVAL_VALID, PATIENCE, RHYTHMS, FirstMinutesDeadlines, Rhythm, Tries, minutes, seconds
 from activities.queues.numbers import QueueBacklog
+from activities.sign_in.numbers import SignInNumbers
+from activities.waf.numbers import EdgeNumbers
 
 
 class StandingAuthorisation(Value):
@@ -105,6 +107,8 @@ class Policy(Value):
     tenant_isolation: TenantIsolation = TenantIsolation()
     secret_compromise: SecretCompromise = SecretCompromise()
     supply_chain: SupplyChain = SupplyChain()
+    edge: EdgeNumbers = EdgeNumbers()
+    sign_in: SignInNumbers = SignInNumbers()
     loops: LoopNumbers = LoopNumbers()
     queue_backlog: QueueBacklog = QueueBacklog()
     severity: SeverityPolicy = SeverityPolicy()

@@ -6,6 +6,8 @@ from practice.credentials.cast import credentials
 from practice.credentials.keys import in_use
 from practice.credentials.model import Credentials
 from practice.metrics.metrics import Metrics, Series
+from practice.signin.model import THIEF as EDGE_THIEF
+from practice.signin.model import SignIn
 from practice.world.state import State
 
 THIEF = "AS64500, a country where nobody of ours is"
@@ -16,7 +18,6 @@ class Simulation:
     def __init__(self, seed: int, metrics: Metrics, state: State) -> None:
         self._metrics = metrics
         self._strange: dict[str, Series] = {}
-        self._logins: dict[str, Series] = {}
         self._uses: list[Series] = []
 
     def step(self, state: State, at: float) -> None:
@@ -28,8 +29,7 @@ class Simulation:
                 key.uses.update(dict.fromkeys(services, at))
         for series in self._uses:
             series.value += 20
-        self._steal(there, at)
-        self._sign_in(there)
+        self._steal(state, there, at)
 
     def _be_born(self, state: State, there: Credentials) -> None:
         """Every counter is there from the beginning: one that is born at 1 is invisible to `increase()`."""
@@ -43,21 +43,16 @@ class Simulation:
             name: self._metrics.counter("credential_unexpected_use_total", {"service": service, "credential": name})
             for name in there.inventory
         }
-        self._logins = {
-            outcome: self._metrics.counter("sign_in_attempts_total", {"service": service, "outcome": outcome})
-            for outcome in ("ok", "failed")
-        }
 
-    def _steal(self, there: Credentials, at: float) -> None:
+    def _steal(self, state: State, there: Credentials, at: float) -> None:
         stolen = there.inventory.get(there.dials.thief)
         key = there.keys.get(stolen.key) if stolen else None
         if stolen is None or key is None or not self._strange:
             return
-        if there.lets_in(key) or any(one.known.get(key.id, 0.0) > at for one in there.verifiers.values()):
+        edge = state.part(SignIn)
+        good = there.lets_in(key) or any(one.known.get(key.id, 0.0) > at for one in there.verifiers.values())
+        if edge.dials.by_edge and not edge.come(EDGE_THIEF, at, CALLS, key.id, good=good):
+            return
+        if good:
             key.uses[THIEF] = at
             self._strange[stolen.id].value += CALLS
-
-    def _sign_in(self, there: Credentials) -> None:
-        if self._logins:
-            self._logins["ok"].value += 40
-            self._logins["failed"].value += 2 + (200 if there.dials.stuffing else 0)

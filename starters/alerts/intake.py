@@ -17,11 +17,10 @@ from activities.ledger.inbox import DUPLICATE, LATE, STILL_FIRING, WAITING, Aler
 from activities.ledger.ledger import Ledger
 from activities.organisation.organisation import Organisation
 from activities.organisation.policy import Policy
-from activities.organisation.routing import AlertRoute
 from starters import steering
-from starters.alerts import alertmanager
 from starters.alerts.cases import OBSERVE_BELOW, UNREADABLE, Case, Unreadable, cases_of, grouped, unreadable
 from starters.alerts.queues import Progress, Queues, Turn
+from starters.alerts.sources.known import NOTHING, Known
 from starters.openings import Openings, from_ledger
 from starters.screens.text import CliError
 from worker.settings import Settings
@@ -97,7 +96,7 @@ class Intake:
         await self._queues.close()
 
     async def _read(self, delivery: Delivery, *, again: bool = False, verified: bool = False) -> Progress:
-        cases, why = await asyncio.to_thread(lambda: cases_in(delivery, self._routes()))
+        cases, why = await asyncio.to_thread(lambda: cases_in(delivery, self._known_here()))
         if verified and self.codes is not None:
             cases = [case.sealed(self.codes) for case in cases]
         return Progress(delivery.model_copy(update={"raw": b""}), {group[0].alert.dedup_key: group for group in grouped(cases)}, why, again)
@@ -253,13 +252,16 @@ class Intake:
     def _server_is_away(self) -> None:
         self._away, self._pause_until = True, asyncio.get_running_loop().time() + PAUSE
 
-    def _routes(self) -> tuple[AlertRoute, ...]:
+    def _known_here(self) -> Known:
         """Read for every delivery. While the file is wrong, what names no playbook is for people to sort out, and the log says why."""
+        organisation = Organisation(self.settings.organisation)
         try:
-            return Organisation(self.settings.organisation).read_routes()
+            services = organisation.read_catalogue().services.values()
+            repositories = {one.repository: one.name for one in services if one.repository}
+            return Known(organisation.read_routes(), organisation.read_sources(), repositories)
         except Refused as wrong:
             log.warning("alerts that name no playbook go to triage: %s", wrong.message)
-            return ()
+            return Known()
 
     async def _policy(self) -> Policy:
         try:
@@ -268,15 +270,15 @@ class Intake:
             return Policy()
 
 
-def cases_in(delivery: Delivery, routes: Sequence[AlertRoute] = ()) -> tuple[list[Case], str]:
+def cases_in(delivery: Delivery, known: Known = NOTHING) -> tuple[list[Case], str]:
     """The alerts of a body, with one more for what cannot be read of it; and why the whole cannot be read, if so."""
     try:
         if delivery.truncated:
             raise Unreadable(f"the body is longer than {LONGEST_BODY} bytes, or it ended early")
-        reports, strange = alertmanager.read(delivery.raw)
+        reports, strange = known.read(delivery)
     except Unreadable as why:
         return [unreadable(delivery, str(why))], str(why)
-    cases = cases_of(delivery, reports, routes)
+    cases = cases_of(delivery, [known.placed(one) for one in reports], known.routes)
     if strange:
         more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
         cases.append(unreadable(delivery, "; ".join(strange[:3]) + more))

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import hmac
 import logging
+import re
 import socket
 from collections import Counter
 from contextlib import AsyncExitStack
@@ -16,17 +17,22 @@ from datetime import timedelta
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from activities.action import Refused
 from activities.identity.codes import Codes
 from activities.ledger.inbox import WAITING, Delivery
 from activities.ledger.ledger import Ledger
+from activities.organisation.organisation import Organisation
+from activities.organisation.routing import AlertSource
 from activities.paging.pager import Pager
 from starters.alerts import alertmanager
 from starters.alerts.intake import LONGEST_BODY, Intake
 from starters.alerts.reconciler import Reconciler
+from starters.alerts.sources import github
+from starters.alerts.sources.signed import Signature, kept_of
 from starters.alerts.unheard import UnheardAlerts
 from worker import process
 from worker.settings import Settings, resolve
@@ -35,6 +41,7 @@ from worker.wiring import building
 log = logging.getLogger(__name__)
 
 READ_WITHIN = 10.0  # seconds for a sender to finish its body
+UNSIGNED = "the signature is not that of this body, or there is none"
 
 
 class Receiver:
@@ -43,11 +50,17 @@ class Receiver:
     def __init__(self, settings: Settings, ledger: Ledger, codes: Codes | None = None) -> None:
         """`codes`: what a verified source says is sealed with; without them it only opens incidents, and automation asks."""
         self.intake = Intake(settings, ledger, codes)
+        self._settings = settings
         self.token = resolve(settings.alert_token, "INCIDENT_ALERT_TOKEN")
+        self.github_secret = resolve(settings.github_webhook_secret, "INCIDENT_GITHUB_WEBHOOK_SECRET")
 
     def app(self) -> Starlette:
-        alerts = Route("/alerts/alertmanager", self.alertmanager, methods=["POST"])
-        return Starlette(routes=[alerts, Route("/healthz", self.healthz, methods=["GET"])])
+        alerts = [
+            Route("/alerts/alertmanager", self.alertmanager, methods=["POST"]),
+            Route("/alerts/github", self.github, methods=["POST"]),
+            Route("/alerts/{source}", self.described, methods=["POST"]),
+        ]
+        return Starlette(routes=[*alerts, Route("/healthz", self.healthz, methods=["GET"])])
 
     async def healthz(self, request: Request) -> Response:
         """Alive, and whether the Temporal server answers."""
@@ -61,11 +74,47 @@ class Receiver:
     async def alertmanager(self, request: Request) -> Response:
         if self.token and not hmac.compare_digest(request.headers.get("authorization", "").encode(), f"Bearer {self.token}".encode()):
             return _told(401, "this receiver needs its bearer token: set http_config.authorization in Alertmanager")
-        raw, truncated = await _body(request)
-        name = hashlib.sha256(alertmanager.SOURCE.encode() + b"\0" + raw).hexdigest()[:20]
-        delivery = Delivery(id=f"d-{name}", source=alertmanager.SOURCE, raw=raw, received_at=self.intake.ledger.now(), truncated=truncated)
+        raw, truncated = await kept_of(request.stream(), LONGEST_BODY, READ_WITHIN)
+        return await self._take_in(alertmanager.SOURCE, raw, truncated, verified=bool(self.token))
+
+    async def github(self, request: Request) -> Response:
+        """`X-Hub-Signature-256` is looked at before anything else. What an event means stands in its header."""
+        event = request.headers.get("x-github-event", "")
+        if not self.github_secret:
+            return _told(403, "GitHub's webhooks are not taken in: INCIDENT_GITHUB_WEBHOOK_SECRET is not set")
+        signature = Signature(self.github_secret, request.headers.get("x-hub-signature-256", ""), "sha256=")
+        if event == github.PING:
+            await kept_of(request.stream(), LONGEST_BODY, READ_WITHIN, signature)
+            return JSONResponse({"pong": True}) if signature.good else _told(401, UNSIGNED)
+        named = event if re.fullmatch(r"[a-z_]{1,60}", event) else "unknown"
+        return await self._signed(request, github.PREFIX + named, signature)
+
+    async def described(self, request: Request) -> Response:
+        """A system that `organisation.toml` describes."""
+        name = request.path_params["source"]
         try:
-            settled, why = await self.intake.take_in(delivery, verified=bool(self.token))
+            source = Organisation(self._settings.organisation).read_sources().get(name)
+        except Refused as wrong:
+            log.warning("no alert of %s is taken in: %s", name, wrong.message)
+            return _told(503, "what is sent here cannot be told now: organisation.toml cannot be read", again=True)
+        if source is None:
+            return _told(404, "nobody of this name sends alerts: describe it in [sources] of organisation.toml")
+        key = await asyncio.to_thread(_key_of, name, source)
+        if not key:
+            return _told(503, "the key by which it is signed cannot be read", again=True)
+        return await self._signed(request, name, Signature(key, request.headers.get(source.header, ""), source.prefix))
+
+    async def _signed(self, request: Request, source: str, signature: Signature) -> Response:
+        raw, truncated = await kept_of(request.stream(), LONGEST_BODY, READ_WITHIN, signature)
+        if not signature.good:
+            return _told(401, UNSIGNED)
+        return await self._take_in(source, raw, truncated, verified=True)
+
+    async def _take_in(self, source: str, raw: bytes, truncated: bool, *, verified: bool) -> Response:
+        name = hashlib.sha256(source.encode() + b"\0" + raw).hexdigest()[:20]
+        delivery = Delivery(id=f"d-{name}", source=source, raw=raw, received_at=self.intake.ledger.now(), truncated=truncated)
+        try:
+            settled, why = await self.intake.take_in(delivery, verified=verified)
         except Exception:
             log.exception("delivery %s is kept and waits", delivery.id)
             return _told(503, "kept, not yet delivered: an internal error, see the receiver's log", delivery.id, again=True)
@@ -79,23 +128,17 @@ class Receiver:
         return JSONResponse({"delivery": delivery.id, "alerts": counts, "incidents": incidents}, 202)
 
 
-async def _body(request: Request) -> tuple[bytes, bool]:
-    """At most the first MiB, and whether something is missing."""
-    kept = bytearray()
-    try:
-        async with asyncio.timeout(READ_WITHIN):
-            async for chunk in request.stream():
-                kept += chunk
-                if len(kept) > LONGEST_BODY:
-                    return bytes(kept[:LONGEST_BODY]), True
-    except (TimeoutError, ClientDisconnect):
-        return bytes(kept), True
-    return bytes(kept), False
-
-
 def _told(code: int, sentence: str, delivery: str = "", incident: str = "", again: bool = False) -> Response:
     told = {"error": sentence, "delivery": delivery, "incident": incident}
     return JSONResponse({name: said for name, said in told.items() if said}, code, {"Retry-After": "5"} if again else None)
+
+
+def _key_of(name: str, source: AlertSource) -> str:
+    try:
+        return resolve(source.signed_by, f"sources.{name}.signed_by")
+    except ValueError as wrong:
+        log.warning("no alert of %s is taken in: %s", name, wrong)
+        return ""
 
 
 async def serve() -> None:

@@ -71,6 +71,7 @@ def examine() -> list[Check]:
         *_dashboards(settings),
         *_ledger(settings),
         _alert_token(settings),
+        _alert_sources(settings),
         _restricted(settings),
     ]
     return [*here, *asyncio.run(_outside(settings))]
@@ -203,6 +204,18 @@ def _alert_token(settings: Settings) -> Check:
         return Check("alert token", "good", "none is set; the receiver listens on this machine only")
     fix = "INCIDENT_ALERT_TOKEN=file:/path/to/token, and the same in Alertmanager's http_config"
     return Check("alert token", "broken", "none is set: whoever reaches the receiver may open incidents", fix)
+
+
+def _alert_sources(settings: Settings) -> Check:
+    """Those who sign what they send: whether their keys can be read."""
+    name, fix = "alert sources", "set the reference right: env:NAME, file:/path or gsm:…"
+    try:
+        ours = ["github"] if resolve(settings.github_webhook_secret, "INCIDENT_GITHUB_WEBHOOK_SECRET") else []
+        described = Organisation(settings.organisation).read_sources() if settings.organisation.exists() else {}
+        signed = [source for source, of in described.items() if resolve(of.signed_by, f"sources.{source}.signed_by")]
+    except (NoCredential, Refused) as wrong:
+        return Check(name, "broken", str(wrong), fix)
+    return Check(name, "good", f"signed: {', '.join([*ours, *signed]) or 'none; only Alertmanager is listened to'}")
 
 
 def _restricted(settings: Settings) -> Check:

@@ -21,9 +21,10 @@ from workflows.status import imposed_by
 ABOUT = ("hypothesis", "impact", "scope")
 PROCEDURES = (
     "roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain", "invalidate", "park-queue QUEUE", "call-in", "undo",
+    "pin-secret", "revoke-all-sessions",
 )  # fmt: skip
 PARK = "park-queue"
-TASKS = ("flush-cache", "purge-queue", "clamp-all", "revoke-all-sessions", "rotate-secret")
+TASKS = ("flush-cache", "purge-queue", "clamp-all", "rotate-secret")
 ANSWERS = {
     "approve": "Say yes to a question.",
     "decline": "Say no to a question.",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from activities.kit.words import escape, glob, promql, sql, urls
+from activities.kit.words import cel, escape, glob, promql, sql, urls
 from tests.abuse import shells
 from tests.abuse.orders import VARIANTS, Filled, every_order, room
 
@@ -38,7 +38,7 @@ CHANNELS: tuple[Callable[[str], str], ...] = (
     lambda text: urls.query({"": text})[2:], lambda text: promql.text(escape.line(text))[1:-1],
     lambda text: re.sub(r"[\r\n]+", " ", text), glob.literal, glob.bracketed, lambda text: escape.visible(sql.named(text)[1:-1]),
     lambda text: escape.line(sql.named(text)[1:-1]), lambda text: escape.line(sql.quoted(text)[1:-1]),
-    lambda text: text.lower().replace("_", "-"),
+    lambda text: text.lower().replace("_", "-"), lambda text: cel.literal(text)[1:-1],
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from activities.models.routes import RouteOf
 from activities.organisation.routing import AlertRoute
 from starters.alerts.cases import UNREADABLE, grouped
 from starters.alerts.intake import cases_in
+from starters.alerts.sources.known import Known
 from tests.alerts.desk import CODES, alert_of, body_of
 from workflows.incident import Severity
 
@@ -106,7 +107,7 @@ def test_an_alert_that_names_no_playbook_goes_where_its_labels_say() -> None:
     )
 
     def brought(routes: tuple[AlertRoute, ...] = routes, **labels: str) -> tuple[str, str, str]:
-        (case,), _ = cases_in(delivery(body_of(alert_of("firing", "f", NOON, **labels))), routes)
+        (case,), _ = cases_in(delivery(body_of(alert_of("firing", "f", NOON, **labels))), Known(routes))
         return case.info.name, case.incident.service, case.incident.provider
 
     assert brought(alertname="GpuBillDoubled", team="ML", app="chat") == ("llm_provider_outage", "chat", "aurora")

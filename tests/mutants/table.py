@@ -10,6 +10,7 @@ from tests.mutants.runtime.clocks import CLOCKS
 from tests.mutants.runtime.containment import CONTAINMENT
 from tests.mutants.runtime.credentials import CREDENTIALS
 from tests.mutants.runtime.databases import DATABASE
+from tests.mutants.runtime.edge import EDGES
 from tests.mutants.runtime.quality import QUALITY
 from tests.mutants.runtime.queues import QUEUES
 from tests.mutants.runtime.supply import SUPPLY_CHAIN
@@ -19,6 +20,6 @@ from tests.mutants.tasks import TASKS
 from tests.mutants.waiting import WAITED
 
 MUTANTS: tuple[Mutant, ...] = (
-    *ATTACKS, *CLOCKS, *CONTAINMENT, *CREDENTIALS, *DATABASE, *GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *QUALITY, *QUEUES, *RECORD, *SPENT, *SUPPLY_CHAIN,
+    *ATTACKS, *CLOCKS, *CONTAINMENT, *CREDENTIALS, *DATABASE, *EDGES, *GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *QUALITY, *QUEUES, *RECORD, *SPENT, *SUPPLY_CHAIN,
     *TASKS, *TENANCY, *WAITED,
 )  # fmt: skip

@@ -13,6 +13,7 @@ from practice.world.stage import Stage, staged
 from tests.practice.containment_examples import containment_examples
 from tests.practice.credential_examples import credential_examples
 from tests.practice.database_examples import database_examples
+from tests.practice.edge_examples import edge_examples
 from tests.practice.examples import Example, agents, jobs, knowledge, records, tenants
 from tests.practice.quality_examples import quality_examples
 from tests.practice.supply_examples import supply_examples
@@ -49,6 +50,8 @@ ONE_READ_PER_FACE = {
     "gce.disks.aggregatedList": "/gce/compute/v1/projects/acme/aggregated/disks",
     "supply.artefacts": "/supply/v1/services/api/artefacts",
     "exploited.kev": "/exploited/feeds/known_exploited_vulnerabilities.json",
+    "waf.rules.list": "/waf/v1/rules",
+    "cloud_armor.securityPolicies.get": "/cloudarmor/compute/v1/projects/acme/global/securityPolicies/edge",
     "run.services.get": "/run/v2/projects/acme/locations/eu-west/services/api",
 }
 
@@ -91,6 +94,7 @@ async def examples(stage: Stage) -> dict[str, Example]:
     return {
         **await records(stage),
         **await credential_examples(stage),
+        **await edge_examples(stage),
         **await database_examples(stage),
         **await agents(stage),
         **await jobs(stage),

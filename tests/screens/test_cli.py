@@ -301,7 +301,7 @@ def test_the_doctor_says_what_is_broken_and_how_to_mend_it(incident: Incident, l
     builds = {"supply inventory", "osv", "kev", "epss", "github advisories", "github actions", "github switches", "kubernetes admission"}
     assets = {"network", "flows", "compute engine"}
     unused = platforms | tenants | builds | assets  # this organisation names no service
-    good = {"settings", "organisation", "ledger", "record", "alert token", "folder"}
+    good = {"settings", "organisation", "ledger", "record", "alert token", "alert sources", "folder"}
     assert good | unused == {name for name, state in states.items() if state == "good"}
     assert states["mode"] == "warning" and states["slack"] == "warning"  # shadow mode, and nothing is configured here
     assert all(check["fix"] for check in seen.told if check["state"] == "broken")

@@ -26,7 +26,7 @@ from activities.organisation.organisation import SECTIONS, Organisation
 from activities.organisation.people import Person
 from activities.organisation.policy import Policy, StandingAuthorisation
 from activities.organisation.rhythm import RHYTHMS
-from activities.organisation.routing import AlertRoute
+from activities.organisation.routing import AlertRoute, AlertSource
 
 EXAMPLE = Path(__file__).parents[2] / "organisation.example.toml"
 BEGIN, END = "[policy]\n", "# A standing policy"
@@ -132,6 +132,7 @@ def test_every_other_section_shows_every_key(tmp_path: Path) -> None:
     assert {key for one in services for key in one} == set(Deployed.model_fields) - {"name"}
     assert set(told["blocked"]) == set(Blocked.model_fields)
     assert {key for one in told["routes"].values() for key in one} == set(AlertRoute.model_fields)
+    assert {key for one in told["sources"].values() for key in one} == set(AlertSource.model_fields)
     assert set(DASHBOARDS) == set(told["links"]["dashboards"])
     assert told["templates"] and told["oncall"]
 

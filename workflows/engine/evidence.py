@@ -28,6 +28,7 @@ from activities.models.logs import Calls, ErrorClass
 from activities.organisation.policy import Policy
 from activities.tenancy.matrix import Matrix, MatrixOf
 from activities.values import Symptom
+from activities.waf.traffic import Traffic
 from activities.write_gate.write_gate import WriteGate, WriteGateOf, WriteSafety
 from workflows.engine.proof.judge import judge
 from workflows.incident import SourceEvent
@@ -155,6 +156,8 @@ def judged(order: Order, answer: object, policy: Policy, at: datetime) -> Iterat
             yield TriggerEvidence(of=f"supply/{name}", says=answer.summary, shows=bool(answer.affected), at=at)
         case Installs(package=name), _ if answer.hosts:
             yield TriggerEvidence(of=f"installs/{name}", says=answer.summary, shows=answer.executed is not False, at=at)
+        case Traffic(kept=True), _:
+            yield TriggerEvidence(of="edge/sign-in", says=answer.summary, shows=answer.attacked, at=answer.at)
         case SessionList(), _:
             for one in answer.sessions:
                 says = f"the guardrails gave a text in it {one.score:g} ({one.rule})"

@@ -38,10 +38,12 @@ from workflows.people.questions import PROPOSER
 from workflows.procedures.invalidation import entries_of, invalidate
 from workflows.procedures.parking import count_jobs, park_queue, queue_of
 from workflows.procedures.rollback import Rollback
+from workflows.procedures.secrets import FIELDS, asked_of, pin, rotate, sign_everybody_out
 from workflows.procedures.seed_words import seed_changes
 
 NAMED = (
     "set", "roll-back", "return-to-latest", "freeze", "flag", "read-only", "limit", "scale", "drain", "invalidate", "park-queue", "call-in", "undo",
+    "pin-secret", "revoke-all-sessions",
 )  # fmt: skip
 
 
@@ -76,14 +78,15 @@ BY_HAND_ONLY = {
     "revoke-all-sessions": ByHandOnly(
         title="Force logout of all sessions", owner=Role.SECURITY_LEAD, export="GET /api/v1/auth/sessions > before-revoke.json",
         census="GET /api/v1/auth/sessions/count", command="POST /api/v1/auth/sessions/revoke_all",
-        better="revoke by tenant or by time of issue, in stages",
+        better="let it be done tenant by tenant, where the tenants are known: incident do INCIDENT revoke-all-sessions",
     ),
     "rotate-secret": ByHandOnly(
         title="Rotate a secret", owner=Role.SECURITY_LEAD, export="gcloud secrets versions list OPENAI_API_KEY > before-rotation.txt",
         census="gcloud secrets versions list OPENAI_API_KEY --filter=state=enabled",
         command="gcloud secrets versions add OPENAI_API_KEY --data-file ./new-key.txt && gcloud run services update orchestrator "
         "--update-secrets OPENAI_API_KEY=OPENAI_API_KEY:NUMBER",
-        better="pin the new version by its number, never :latest, and revoke the old key at its issuer",
+        better="let the key be made and kept in one step: incident do INCIDENT rotate-secret inventory_id=NAME; pin the new version by its "
+        "number, never :latest, and revoke the old key at its issuer",
     ),
 }  # fmt: skip
 
@@ -154,6 +157,8 @@ class Procedures:
             entries_of(asked.fields)
         if asked.procedure == "park-queue":
             queue_of(asked.fields)
+        if asked.procedure in FIELDS:
+            asked_of(asked.procedure, asked.fields)
         if asked.procedure == "limit" and (asked.rps is None or asked.rps <= 0):
             raise NotAccepted("say how many requests a second are let in: --rps 10")
         if asked.procedure == "undo":
@@ -165,6 +170,7 @@ class Procedures:
             if asked.procedure in measures()
             else seed
             or (str(entries_of(asked.fields)) if asked.procedure == "invalidate" else "")
+            or (asked_of(asked.procedure, asked.fields) if asked.procedure in FIELDS else "")
             or asked.flag
             or asked.fields.get("step")
             or asked.fields.get("queue")
@@ -228,6 +234,14 @@ class Procedures:
                 await invalidate(verbs, entries_of(asked.fields), why, asked.by)
             case "park-queue":
                 await park_queue(verbs, queue_of(asked.fields), why, asked.by)
+            case "pin-secret":
+                service, of = await verbs.deployed(name), asked.fields
+                await pin(verbs, self._freezes, service, of["name"], int(of["version"]), why)
+            case "rotate-secret" if "inventory_id" in asked.fields:
+                await rotate(verbs, asked.fields["inventory_id"])
+            case "revoke-all-sessions":
+                if not await sign_everybody_out(verbs, why):
+                    await self._attested(BY_HAND_ONLY["revoke-all-sessions"])
             case "call-in":
                 labels = {key: str(value) for key, value in asked.fields.items() if key != "playbook"}
                 await verbs.call_in(asked.fields["playbook"], why, labels)

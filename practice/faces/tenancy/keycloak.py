@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from practice.http.face import Call, Face, Reply
+from practice.signin.model import SignIn
 from practice.tenancy.cast import tenancy
 from practice.tenancy.model import Auth, AuthSession
 
@@ -42,7 +43,11 @@ def _user(call: Call) -> str:
 @FACE.reads("realm", REALM)
 def realm(call: Call) -> Reply:
     _of_realm(call)
-    return Reply({"id": call.path["realm"], "realm": call.path["realm"], "enabled": True, "notBefore": 0})
+    there = call.state.part(SignIn).of(call.path["realm"])
+    guarded = {"bruteForceProtected": there.limits.per_account is not None, "failureFactor": there.limits.per_account or 30}
+    return Reply(
+        {"id": call.path["realm"], "realm": call.path["realm"], "enabled": True, "notBefore": 0, "browserFlow": there.flow, **guarded}
+    )
 
 
 @FACE.reads("users", REALM + "/users")
@@ -64,7 +69,9 @@ def _told(call: Call, id: str, name: str) -> dict[str, Any]:
     dated = _auth(call).not_before.get(f"{tenant}/{who}", 0.0)
     not_before = int(call.world.clock.to_real(dated)) if dated else 0
     service = {"serviceAccountClientId": name.removeprefix(SERVICE)} if name.startswith(SERVICE) else {}
-    return {"id": id, "username": name, "enabled": True, "notBefore": not_before, **service}
+    known = call.state.part(SignIn).accounts.get(id)
+    actions = [*known.actions, *(["UPDATE_PASSWORD"] if known.must_reset else [])] if known else []
+    return {"id": id, "username": name, "enabled": True, "notBefore": not_before, "requiredActions": actions, **service}
 
 
 @FACE.reads("users.sessions", REALM + "/users/{user}/sessions")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.kit.words import escape, promql, urls
+from activities.kit.words import cel, escape, promql, urls
 from activities.kit.words.shell import Var, address, both, command, comment, curl, field_of, keep, kubectl, pipe
 
 HOSTILE = (
@@ -114,3 +114,12 @@ def test_marks_mentions_and_links_are_text() -> None:
     assert escape.markdown("[a](b) *c* <img>") == r"\[a\]\(b\) \*c\* \<img\>"
     assert "@everyone" not in escape.markdown("@everyone") and "https://" not in escape.markdown("https://e.invalid")
     assert escape.line("a\tb\n\x1b[31mc", 4) == "a b…"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("db-3", "'db-3'"), ("a' || true || '", r"'a\' || true || \''"), ("back\\slash", r"'back\\slash'"), ("a\nb", r"'a\U0000000ab'")],
+)
+def test_a_literal_of_cel_is_never_a_part_of_the_expression(text: str, said: str) -> None:
+    assert cel.literal(text) == said
+    assert cel.header_is("x-key-id", text) == f"request.headers['x-key-id'] == {said}"

@@ -33,13 +33,15 @@ def quick(numbers: str = "", more: str = "") -> str:
 @asynccontextmanager
 async def stolen(
     tmp: Path, credential: str = "", *, thief: bool = True, exposure: str = "", policy: str = "", seconds: float = 120,
-    dials: dict[str, Any] | None = None, labels: dict[str, str] | None = None,
+    dials: dict[str, Any] | None = None, labels: dict[str, str] | None = None, at_edge: dict[str, Any] | None = None,
     **settings: Any,
 ) -> AsyncIterator[tuple[Drill, RunningIncident]]:  # fmt: skip
-    """A stranger uses a credential, the counters have seen it, and an incident is declared."""
+    """A stranger uses a credential, the counters have seen it, and an incident is declared. `at_edge`: dials of sign-in."""
     tmp.mkdir(exist_ok=True)
     async with drill(tmp, policy=policy or quick(), secret_manager_project="acme", **settings) as stage:
         await makes(stage, "credential-dials", **({"thief": credential} if thief and credential else {}), **(dials or {}))
+        if at_edge:
+            await makes(stage, "sign-in-dials", **at_edge)
         await passes(stage, seconds)
         said = {"inventory_id": credential, "exposure": exposure, **(labels or {})}
         yield stage, await stage.declare("SecretCompromise", service="api", labels={name: one for name, one in said.items() if one})

@@ -97,6 +97,15 @@ async def test_the_most_dangerous_goes_first_and_there_is_one_replacement_of_eac
         assert len(signed_out) == 20, "everybody, because whoever can sign can sign in as anybody"
 
 
+async def test_before_a_key_that_nobody_seems_to_use_is_revoked_people_try_a_minute_without_it(tmp_path: Path) -> None:
+    """Only where it is suspected: what is surely stolen is not kept alive to find out."""
+    async with stolen(tmp_path, "export", thief=False, exposure="suspected") as (_stage, incident):
+        await incident.hears("Nobody is known to use export")
+    async with stolen(tmp_path / "sure", "export") as (stage, incident):
+        await ends(stage, incident, until=Phase.RECOVERY)
+        assert "a brown-out" not in story(await incident.timeline())
+
+
 async def test_a_stolen_key_waits_for_nothing_that_is_only_suspected(tmp_path: Path) -> None:
     """Nobody answers about the more dangerous ones that it reaches: it is revoked all the same, and so is what nobody needs."""
     async with stolen(tmp_path, "ci-token") as (stage, incident):

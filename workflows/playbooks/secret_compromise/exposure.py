@@ -15,9 +15,11 @@ from workflows.playbooks.secret_compromise.findings import Findings, Item
 from workflows.severity.facts import Facts, Scope, Suspicion
 
 SURE = {Exposure.CONFIRMED: Suspicion.CONFIRMED, Exposure.PUBLIC: Suspicion.CONFIRMED, Exposure.SUSPECTED: Suspicion.SUSPECTED}
-STUFFING = (
-    "Somebody tries passwords by the thousand: limit each account and address at sign-in, and let the accounts that were really opened choose "
-    "another password, by a list that Security has agreed to; never everybody's"
+
+
+BROWN_OUT = (
+    "Nobody is known to use {0}: before it is revoked, look through 30 days of its issuer's logs, and turn it off there for 60 s, to see who fails "
+    "(a brown-out)"
 )
 
 
@@ -31,6 +33,13 @@ class Exposures:
     def __init__(self, verbs: Verbs, incident: Incident) -> None:
         self._verbs, self._incident, self._numbers = verbs, incident, verbs.policy.secret_compromise
         self.found = Findings()
+        self.stuffing = False  # passwords are tried by the thousand
+
+    def tried_passwords(self) -> None:
+        """An alert says so, or the edge has seen it, also beside a stolen key."""
+        if not self.stuffing:
+            self.stuffing = True
+            self._verbs.note("passwords are tried by the thousand", "finding")
 
     # ---- T1 ----
 
@@ -44,7 +53,7 @@ class Exposures:
         known = [one for name in named if (one := await self._known(name)) is not None]
         stuffing = self._incident.labels.get("pattern") == "stuffing"
         if stuffing:
-            verbs.task(STUFFING, Role.SECURITY_LEAD)
+            self.tried_passwords()
         if not known and not stuffing:
             asks = "Which credential is it? Give its name in the inventory, never its value"
             facts = (seen.in_words,) if seen else ()
@@ -142,7 +151,16 @@ class Exposures:
             if item.unexplained and item.exposure is Exposure.SUSPECTED:
                 item.exposure = Exposure.CONFIRMED
                 verbs.note(f"{one.id} was used by {listed(item.unexplained)}: that makes it sure", "finding")
+        for item in self.found.items.values():
+            self._brown_out(item)
         self.judge()
+
+    def _brown_out(self, item: Item) -> None:
+        """Where nobody is known to use it, and it is not surely stolen: a minute without it shows who does (spec §9.10, unknown consumers)."""
+        one, text = item.credential, BROWN_OUT.format(item.credential.id)
+        if one.customer or item.services or item.exposure.revoke_first or not item.was_alive or text in item.tasks:
+            return
+        item.tasks[text] = self._verbs.task(text, Role.SECURITY_LEAD)
 
     def judge(self) -> None:
         """How grave it is. Personal data within reach is another playbook's matter as well."""

@@ -14,6 +14,7 @@ from activities.action import Role
 from activities.values import Concern, Curve
 from workflows.incident import Card, Incident, Severity
 from workflows.playbook import Playbook
+from workflows.playbooks.secret_compromise.edge import Edge
 from workflows.playbooks.secret_compromise.exposure import Exposures
 from workflows.playbooks.secret_compromise.recovery import Recovery
 from workflows.playbooks.secret_compromise.replacing import Replacing
@@ -44,7 +45,7 @@ class SecretCompromise(Playbook):
         async with self.triage():
             exposures = Exposures(self, incident)
             replacing = Replacing(self, self.first_minutes.freezes)
-            revoking, recovery = Revoking(self, exposures, replacing), Recovery(self, exposures, replacing)
+            revoking, recovery, edge = Revoking(self, exposures, replacing), Recovery(self, exposures, replacing), Edge(self, exposures)
             await exposures.first()
             await exposures.reach(exposures.found.all)
             await exposures.survey(exposures.found.all)
@@ -53,7 +54,7 @@ class SecretCompromise(Playbook):
 
         while self.unresolved:
             async with self.mitigation():
-                await self.together(revoking.work_off(), exposures.others())
+                await self.together(revoking.work_off(), exposures.others(), edge.deny())
                 await revoking.end_sessions()
 
             async with self.recovery():

@@ -12,27 +12,25 @@ from workflows.playbooks.secret_compromise.exposure import Exposures
 from workflows.playbooks.secret_compromise.findings import Item
 from workflows.playbooks.secret_compromise.replacing import Replacing
 from workflows.playbooks.secret_compromise.revoking import BOTH
+from workflows.playbooks.secret_compromise.sign_in import STEP_UP
 
 HUNT = (
     "Hunt what was made with the stolen key: identities, OAuth grants, CI, mail rules, schedulers, configurations of agents. Write of each "
     "whether it was checked; what was not checked is not clean"
-)
-EDGE = (
-    "Deny what attacks by it at the edge: first as a preview, then enforced, when it hits nobody else; ask sign-in for a second factor; take the "
-    "thief's addresses off every allow-list"
 )
 
 
 class Recovery:
     def __init__(self, verbs: Verbs, exposures: Exposures, replacing: Replacing) -> None:
         self._verbs, self._replacing, self._numbers = verbs, replacing, verbs.policy.secret_compromise
-        self.found = exposures.found
+        self.found, self._exposures = exposures.found, exposures
 
     def by_people(self) -> None:
         """What no system of ours does: said, with an owner, from the beginning."""
         verbs = self._verbs
         verbs.task(HUNT, Role.SECURITY_LEAD)
-        verbs.task(EDGE, Role.SECURITY_LEAD)
+        if not self._exposures.stuffing:  # there it is asked about
+            verbs.task(STEP_UP, Role.SECURITY_LEAD)
         for tenant in self.found.customers:
             verbs.task(
                 f"Tell {tenant} which secret of theirs to rotate, in words that Legal and the commander have agreed to", Role.COMMS_LEAD

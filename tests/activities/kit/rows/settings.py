@@ -21,6 +21,8 @@ from activities.organisation.numbers import BackOff
 from activities.product.app_plane import AppPlane
 from tests.activities.kit.rows.agents import AGENTS
 from tests.activities.kit.rows.containment.settings import CONTAINMENT
+from tests.activities.kit.rows.credentials.edge import EDGE
+from tests.activities.kit.rows.credentials.sign_in import SIGN_IN
 from tests.activities.kit.rows.jobs import JOBS
 from tests.activities.kit.rows.knowledge import KNOWLEDGE
 from tests.activities.kit.rows.platform import DATABASES, PLATFORM
@@ -139,6 +141,8 @@ SETTINGS: dict[str, Callable[[], Awaitable[Subject]]] = {
     **QUALITY,
     **RECORDS,
     **AGENTS,
+    **EDGE,
+    **SIGN_IN,
     **DATABASES,
     **KNOWLEDGE,
     **JOBS,

@@ -1,0 +1,1 @@
+"""The edge before sign-in, by our own contract and as Cloud Armor."""

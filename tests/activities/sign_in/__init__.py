@@ -1,0 +1,1 @@
+"""Sign-in under attack, in both stores."""

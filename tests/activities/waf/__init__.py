@@ -1,0 +1,1 @@
+"""The edge, by our own contract and by Cloud Armor."""

@@ -1,0 +1,1 @@
+"""GitHub's webhooks, and systems that organisation.toml describes."""
