@@ -18,8 +18,8 @@ class CloudArmorSettings(ClientSettings):
     cloud_armor_project: str = setting(about="whose policy it is", needed=True, example="acme")
     cloud_armor_policy: str = setting("edge", "the security policy of the load balancer before sign-in")
     cloud_armor_token: str = secret("of compute.securityAdmin and logging.viewer; or adc")
-    cloud_logging_url: str = setting(
-        about="where the load balancer's log is read", needed=True, example="https://logging.googleapis.com", practice="{url}/logging"
+    cloud_armor_log_url: str = setting(
+        about="where the load balancer's log is read", needed=True, example="https://logging.googleapis.com", practice="{url}/cloudarmor-log"
     )
 
 
@@ -36,7 +36,7 @@ async def _probe_cloud_armor(armor: CloudArmor, look: Look) -> Seen:
 def _cloud_armor(opening: Opening) -> CloudArmor:
     settings = opening.settings
     return CloudArmor(
-        opening.http("cloud_armor"), opening.http("cloud_logging", token="cloud_armor_token"),  # noqa: S106 - the name of a setting
+        opening.http("cloud_armor"), opening.http("cloud_armor_log", token="cloud_armor_token"),  # noqa: S106 - the name of a setting
         project=settings.cloud_armor_project, policy=settings.cloud_armor_policy,
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""`/logging/v2`: of Cloud Logging, the entries of a load balancer with what Cloud Armor has decided (cloud.google.com/logging/docs/reference/v2)."""
+"""`/cloudarmor-log/v2`: of Cloud Logging, the entries of a load balancer with what Cloud Armor has decided (cloud.google.com/logging/docs/reference/v2)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Listing(Ask):
     pageToken: str = ""  # noqa: N815
 
 
-@FACE.reads("entries.list", "/logging/v2/entries:list", "POST")
+@FACE.reads("entries.list", "/cloudarmor-log/v2/entries:list", "POST")
 def entries(call: Call) -> Reply:
     """One entry for each request. A page is followed by another one as long as there is a token, also where it is empty."""
     asked, there = call.ask(Listing), call.state.part(SignIn)

@@ -15,7 +15,7 @@ def own(played: Stage) -> EdgeRules:
 
 
 def armor(played: Stage) -> CloudArmor:
-    return CloudArmor(played.client("/cloudarmor"), played.client("/logging"), project="acme", policy="edge")
+    return CloudArmor(played.client("/cloudarmor"), played.client("/cloudarmor-log"), project="acme", policy="edge")
 
 
 def rules(played: Stage, clock: LandingClock) -> Rules:
