@@ -6,8 +6,10 @@ A playbook file is its docstring, its card and its `run`; what `run` says is in 
 
 import asyncio
 import importlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, ClassVar, cast
 
 from temporalio import workflow
@@ -36,6 +38,7 @@ from workflows.status import Outcome, Status, Task
 from workflows.waiting import waited
 
 Run = Callable[["Playbook", Incident], Awaitable[None]]
+NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
 class Playbook(Verbs, MessageHandlers):
@@ -167,17 +170,20 @@ class Playbook(Verbs, MessageHandlers):
 
     # -- other playbooks on the same incident -----------------------------------------------------------------------------------------
 
-    async def _call_in(self, name: str, why: str) -> CalledIn:
-        """Bring another playbook in, beside this one. Where it is not installed, its lead has a task with a due time, and is paged."""
+    async def _call_in(self, name: str, why: str, labels: Mapping[str, str] = NO_LABELS, /) -> CalledIn:
+        """Bring another playbook in, beside this one. Where it is not installed, its lead has a task with a due time, and is paged.
+
+        `labels`: what it is told, as an alert would bring it. One that is here already does not hear them.
+        """
         root = self._root
         if name == BREACH:
             self.exposed(why)
         if name == root._name() or name in root._called:
             self.note(f"{name} is on this incident already: {why}", "called in")
-            return root._called.get(name) or CalledIn(name, root.state)
+            return replace(root._called.get(name) or CalledIn(name, root.state, first=True), known=True)
         installed = await self.try_to_read(Organisation.playbooks, ReadAll())
         if installed is not None and name in installed.names:
-            await root._begin_beside(name, why)
+            await root._begin_beside(name, why, labels)
         else:
             root._called[name] = CalledIn(name, task=root._by_people(name, why))
         return root._called[name]
@@ -197,10 +203,10 @@ class Playbook(Verbs, MessageHandlers):
             return
         self.page((lead, Role.INCIDENT_COMMANDER), f"task {task.number} is overdue: {task.text}")
 
-    async def _begin_beside(self, name: str, why: str) -> None:
+    async def _begin_beside(self, name: str, why: str, labels: Mapping[str, str]) -> None:
         cls = _installed(name)
         child = cls.__new__(cls)
-        child._join(self, why)
+        child._join(self, why, labels)
         card = cls.card
         self._called[name] = CalledIn(name, child.state)
         self.note(f"§{card.section} {card.title}: {why}", "called in")
@@ -213,9 +219,11 @@ class Playbook(Verbs, MessageHandlers):
         else:
             self._beside.append(begun(child._run_beside()))
 
-    def _join(self, root: "Playbook", why: str) -> None:
+    def _join(self, root: "Playbook", why: str, labels: Mapping[str, str]) -> None:
         """Begin as a part of another playbook's incident: its people, its room, its record."""
-        state = ChildState(root.state, type(self).__name__, self.card, root.state.incident, why)
+        incident = root.state.incident
+        told = incident.model_copy(update={"labels": {**incident.labels, **labels}}) if labels else incident
+        state = ChildState(root.state, type(self).__name__, self.card, told, why)
         invoker = root._invoker.beside(state)
         Verbs.__init__(self, state, invoker, Questions(state, invoker), ChildTells(root._comms, self.card.section))
         self._root, self.first_minutes = root, root.first_minutes

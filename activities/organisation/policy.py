@@ -7,6 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from activities.action import Limits, Patience, Risk, Value
 from activities.advisories.numbers import SupplyChain
+from activities.breach.numbers import DataBreach
 from activities.credentials.numbers import SecretCompromise
 from activities.metrics.slo import SloPolicy
 from activities.organisation.database_numbers import DatabaseFailover
@@ -105,6 +106,7 @@ class Policy(Value):
     tenant_isolation: TenantIsolation = TenantIsolation()
     secret_compromise: SecretCompromise = SecretCompromise()
     supply_chain: SupplyChain = SupplyChain()
+    data_breach: DataBreach = DataBreach()
     loops: LoopNumbers = LoopNumbers()
     queue_backlog: QueueBacklog = QueueBacklog()
     severity: SeverityPolicy = SeverityPolicy()

@@ -8,8 +8,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
+from pydantic import JsonValue
 from temporalio import workflow
 
 from activities.action import A, Grant, Imposition, Measure, O, Risk, Role, Verb, action_of
@@ -25,7 +26,7 @@ from workflows.engine.invoker import Invoker
 from workflows.engine.lift import Lifts
 from workflows.engine.measures import Imposed
 from workflows.engine.proof.proof import Proof
-from workflows.engine.state import IncidentState
+from workflows.engine.state import NOTHING, IncidentState
 from workflows.engine.undo import Undo
 from workflows.errors import HandOver, RetriesExhausted
 from workflows.incident import Phase
@@ -46,11 +47,19 @@ class CalledIn:
     playbook: str
     state: IncidentState | None = None
     task: Task | None = None
+    first: bool = False  # it is the one that calls others in: it ends when they have
+    known: bool = False  # it was on this incident already: what it was called in with it has not heard
 
     @property
     def over(self) -> bool:
         """Whether nothing of it is under way any more."""
         return not self.task.open if self.task else self.state is None or self.state.phase is Phase.CLOSED
+
+
+class CallsIn(Protocol):
+    """Another playbook on the same incident: what it is called, why, and what it is told (labels, as an alert would bring them)."""
+
+    def __call__(self, name: str, why: str, labels: Mapping[str, str] = ..., /) -> Awaitable[CalledIn]: ...
 
 
 class Verbs:
@@ -86,7 +95,7 @@ class Verbs:
         self.rest, self.until = answering(proof.rest), answering(proof.until)
         self.stable, self.holds = answering(proof.stable), answering(proof.holds)
         # Another playbook on the same incident: what it is called, and why (`playbook.py`).
-        self.call_in: Callable[[str, str], Awaitable[CalledIn]]
+        self.call_in: CallsIn
         # What customers meet, by the card's proof.
         self.impact = proof.impact
 
@@ -126,6 +135,10 @@ class Verbs:
         """Who commands now, or nobody yet."""
         return self.state.commander()
 
+    def room(self) -> str:
+        """The name of the war room, without its sign; empty: there is none yet."""
+        return self.state.room.removeprefix("#")
+
     @answering
     async def waited(self, until: Callable[[], bool], at_most: timedelta | None = None, what: str = "") -> bool:
         """Wait for what other work of the same playbook brings about. False when the time is over first."""
@@ -145,6 +158,13 @@ class Verbs:
         """Do it, and stop it when it takes longer; a question that it asked is withdrawn then. None: it took longer."""
         async with beside(work) as doing:
             await waited(doing.done, at_most, what)
+        return None if doing.cancelled() else doing.result()
+
+    @answering
+    async def unless(self, work: Coroutine[Any, Any, T], over: Callable[[], bool], what: str) -> T | None:
+        """Do it, until it is needed no more; a question that it asked is withdrawn then. None: it was not needed."""
+        async with beside(work) as doing:
+            await waited(lambda: doing.done() or over(), None, what)
         return None if doing.cancelled() else doing.result()
 
     @answering
@@ -294,9 +314,24 @@ class Verbs:
             self.state.restricted = True
             self.state.note("restricted", why)
 
-    def exposed(self, why: str, *, tenants: tuple[str, ...] = (), personal_data: bool = False, malicious: bool = False) -> None:
-        """Data may have been seen, lost or changed: the legal clocks run from now on, provisionally, and Legal is asked which apply (spec §10)."""
-        self.state.exposed(why, tenants=tenants, personal_data=personal_data, malicious=malicious)
+    def exposed(
+        self, why: str, *, tenants: tuple[str, ...] = (), personal_data: bool = False, malicious: bool = False,
+        facts: Mapping[str, JsonValue] = NOTHING,
+    ) -> None:  # fmt: skip
+        """Data may have been seen, lost or changed: the legal clocks run from now on, provisionally, and Legal is asked which apply (spec §10).
+
+        `facts`: what else is known, as the form of the clocks calls it. They only make clocks run.
+        """
+        self.state.exposed(why, tenants=tenants, personal_data=personal_data, malicious=malicious, facts=facts)
+
+    def leave_chat(self, why: str) -> None:
+        """Somebody may read our chat: from now on nothing is written there, and people are asked by page alone (spec §9.4)."""
+        if not self.state.chat_read:
+            self.state.chat_read = why
+            self.state.note("out of band", f"{why}: nothing is written into chat from now on, and codes come by page")
+            self._announcer.say("Do not write here any more: look at your page")
+            if not self.state.rehearsing:
+                self._questions.notices.leave_chat()
 
     def evidence_about(self, what: str) -> None:
         """What must be seen to be ill before automation changes anything alone, where it is not the service itself. One of several is enough."""

@@ -20,6 +20,7 @@ from activities.organisation.catalogue import Deployed
 from activities.organisation.numbers import BackOff
 from activities.product.app_plane import AppPlane
 from tests.activities.kit.rows.agents import AGENTS
+from tests.activities.kit.rows.breach import BREACH
 from tests.activities.kit.rows.jobs import JOBS
 from tests.activities.kit.rows.knowledge import KNOWLEDGE
 from tests.activities.kit.rows.platform import DATABASES, PLATFORM
@@ -143,6 +144,7 @@ SETTINGS: dict[str, Callable[[], Awaitable[Subject]]] = {
     **JOBS,
     **TENANCY,
     **SUPPLY,
+    **BREACH,
     "modes of tenants": Practised(
         tenant_modes, MODES.of, MODES.wanted, None, "llm.routes.modes",
         "llm.routes.get", author="somebody", halves=True,
