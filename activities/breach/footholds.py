@@ -19,6 +19,10 @@ NAMES: dict[Kind, str] = {
     "identity": "new users and roles", "key": "new keys", "oauth": "OAuth apps", "mail_rule": "mail rules", "ci": "CI workflows",
     "schedule": "scheduled jobs", "agent": "agent configurations",
 }  # fmt: skip
+ONE: dict[Kind, str] = {
+    "identity": "user", "key": "key", "oauth": "OAuth app", "mail_rule": "mail rule", "ci": "CI workflow", "schedule": "scheduled job",
+    "agent": "agent configuration",
+}  # fmt: skip
 BOTH = (Role.SECURITY_LEAD, Role.INCIDENT_COMMANDER)
 
 
@@ -38,6 +42,10 @@ class FootholdSeen(Value):
     made_at: datetime
     reads_chat: bool
     enabled: bool
+
+    @property
+    def in_words(self) -> str:
+        return f"{ONE[self.kind]} {self.name}"
 
     def by_hand(self) -> tuple[Command, ...]:
         """How people switch it off where its own product has a command for that."""
@@ -98,8 +106,8 @@ class Hunts(System):
         return Hunt(classes=classes, found=tuple(FootholdSeen.model_validate(row) for row in rows))
 
 
-class FootholdOf(FootholdResource, path="footholds/{foothold}/state", called="the {kind} {name}"):
-    """`name`: as people call it."""
+class FootholdOf(FootholdResource, path="footholds/{foothold}/state", called="{name}"):
+    """`name`: as people call it, with what it is."""
 
     foothold: str
     kind: Kind
@@ -149,4 +157,4 @@ EVICTED = Evictions.measure("foothold evicted", sticky=True)
 
 def evict(one: FootholdSeen, why: str = "") -> Change[FootholdOf, Works]:
     """The order that switches it off."""
-    return Evictions.order(FootholdOf(foothold=one.id, kind=one.kind, name=one.name), Works(enabled=False), why=why)
+    return Evictions.order(FootholdOf(foothold=one.id, kind=one.kind, name=f"the {one.in_words}"), Works(enabled=False), why=why)

@@ -16,6 +16,7 @@ class DataBreach(Value):
     disks_begun_within: timedelta = minutes(10)  # so long snapshots go first; as above
     access_for: timedelta = timedelta(hours=8)  # so long responders alone have access
     log_retention_days: Some = 400  # what logs are kept for, from now on
+    held_objects: tuple[str, ...] = ()  # where logs and exports lie that are held at once, as bucket/prefix
     hunt_again: timedelta = minutes(10)  # after an eviction, before it is looked whether something has come back
     evictions: Some = 4  # rounds, before people carry on
     quiet: timedelta = timedelta(hours=72)  # so long nothing of the intruder may be seen, with enhanced logging

@@ -7,6 +7,7 @@ from activities.breach.planes import AccessRecords, RecordsLook
 from activities.kit.rest import Json
 from activities.metrics.orders import StabilityVerdict
 from activities.organisation.numbers import CurveNumbers
+from activities.values import listed
 
 
 class ReadersOf(RecordsLook, effect="read who has exported how much since {since:%Y-%m-%d %H:%M} UTC", path="identities"):
@@ -101,21 +102,29 @@ class AccessLog(System):
 
     @action("access_records.quiet")
     async def quiet(self, order: QuietOf, call: Call) -> StabilityVerdict:
-        """Any row that one of them has read is activity. A log that does not cover the time is no quiet: it is blind."""
-        seen, covered = [], []
+        """More rows than are usual of one of them are activity. A log that does not cover the time is no quiet: it is blind."""
+        active, covered, known = list[str](), list[Coverage](), set[str]()
+        asked = {"since": order.since.isoformat()}
         for identity in order.identities:
-            answers = await self._plane.answers(call, order.path, "reads", identity=identity, **order.asked())
+            answers = await self._plane.answers(call, "/v1/identities", "identities", identity=identity, **asked)
             covered.append(least(answers))
-            seen += [datetime.fromisoformat(row["last"]) for one in answers for row in one["reads"]]
-        last = max((at for at in seen if at <= order.until), default=None)
-        blind = next((one for one in covered if not one.covers(order.since)), None)
-        said = [f"rows were read at {last:%Y-%m-%d %H:%M:%S} UTC"] if last else []
-        said += [blind.says(order.since)] if blind else []
+            readers = [Reader.model_validate(row) for one in answers for row in one["identities"]]
+            known |= {one.id for one in readers}
+            active += [one.id for one in readers if one.most > one.usual]
+        last = max([at for identity in active for at in await self._last(call, identity, asked) if at <= order.until], default=None)
+        unseen = tuple(one for one in order.identities if one not in known)
+        gaps = [gap for one in covered if (gap := one.says(order.since))]
+        said = [f"{listed(tuple(active))} read more than is usual, until {last:%Y-%m-%d %H:%M:%S} UTC"] if last else []
+        said += [*gaps[:1], *([f"nobody knows {listed(unseen)}"] if unseen else [])]
+        blind = bool(gaps or unseen or not order.identities)
         return StabilityVerdict(
-            stable=last is None and blind is None and bool(order.identities), violated_at=last, why="; ".join(said),
-            blind_at=order.until if blind is not None or not order.identities else None,
+            stable=last is None and not blind, violated_at=last, why="; ".join(said), blind_at=order.until if blind else None,
             watched=max(timedelta(0), order.until - order.since) * call.pace,
         )  # fmt: skip
+
+    async def _last(self, call: Call, identity: str, asked: dict[str, str]) -> list[datetime]:
+        answers = await self._plane.answers(call, "/v1/records", "reads", identity=identity, **asked)
+        return [datetime.fromisoformat(row["last"]) for one in answers for row in one["reads"]]
 
 
 def least(answers: list[Json]) -> Coverage:

@@ -83,6 +83,11 @@ class MembersOf(Order, target="#{name}", effect="see who is in #{name}"):
         return (by_hand("conversations.members", channel=CHANNEL),)
 
 
+def kick_by_hand(user: str) -> tuple[str, ...]:
+    """Take somebody out of a room. Only people do that."""
+    return (by_hand("conversations.kick", channel=CHANNEL, user=user),)
+
+
 class Members(Value):
     """Who is in a room. `strangers`: ids that nobody of those who may be there has."""
 

@@ -45,5 +45,5 @@ def _sets(tenants: list[str]) -> list[DataSet]:
 
 def _identities(asset: str) -> list[Identity]:
     """One that hardly ever exports, and one that does all day: that is its work."""
-    return [Identity(EXPORTER, "export", asset, usual=120.0, per_step=0.0, owner="noor"),
+    return [Identity(EXPORTER, "export", asset, usual=120.0, per_step=0.0, owner="ravi"),
             Identity(REPORTER, "database", asset, usual=15_000.0, per_step=40.0, owner="max")]  # fmt: skip

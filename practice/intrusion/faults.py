@@ -10,7 +10,10 @@ from practice.world.state import State
 ROWS = 500  # in one step: 120,000 an hour
 USUAL = ("oauth", "ci", "schedule")
 MAKER = "ci"  # the class of what makes another one
-ROOM_READER = "oauth"
+NAMES = {
+    "identity": "backup-operator", "key": "exporter-key", "oauth": "report-helper", "mail_rule": "archive-invoices", "ci": "nightly-sync",
+    "schedule": "usage-rollup", "agent": "planner-config",
+}  # fmt: skip
 CALLS_A_MINUTE = 8.0
 
 
@@ -32,7 +35,7 @@ def leave(there: Intrusion, kind: str, now: float, *, hidden_for: float = 0.0, r
     there.made += 1
     id = f"{kind}-{there.made}"
     made = Foothold(
-        id, kind, f"{kind.replace('_', ' ')} {there.made}", now, makes=kind == MAKER, reads_chat=reads_chat,
+        id, kind, f"{NAMES[kind]}-{there.made}", now, makes=kind == MAKER, reads_chat=reads_chat,
         hidden_until=now + hidden_for if hidden_for else 0.0,
     )  # fmt: skip
     there.footholds[id] = made

@@ -60,7 +60,7 @@ class Simulation:
             if one.gone_at is not None and not one.returned and at - one.gone_at >= there.dials.sluggish:
                 one.returned = True
                 there.made += 1
-                again = Foothold(f"{one.kind}-{there.made}", one.kind, f"{one.name} again", at, reads_chat=one.reads_chat)
+                again = Foothold(f"{one.kind}-{there.made}", one.kind, f"{one.name}-again", at, reads_chat=one.reads_chat)
                 there.footholds[again.id] = again
 
     def _read(self, there: Intrusion, identity: str, rows: int, at: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from practice.containment.cast import there as there_of
+from practice.containment.network import isolated
 from practice.credentials.cast import credentials
 from practice.intrusion.model import Foothold, Intrusion
 from practice.world.state import State
@@ -12,7 +14,7 @@ def ways_in(state: State, there: Intrusion, at: float) -> list[str]:
     if there.intruder is None:
         return []
     who = there.identities[there.intruder.identity]
-    if cut_off(state, who.asset):
+    if cut_off(state, who.asset, at):
         return []
     found = [one.id for one in there.footholds.values() if lets_in(one)]
     keys = credentials(state, at)
@@ -27,6 +29,6 @@ def lets_in(one: Foothold) -> bool:
     return one.opens and (one.state.enabled or one.sticks)
 
 
-def cut_off(state: State, asset: str) -> bool:
+def cut_off(state: State, asset: str, at: float) -> bool:
     """Whether the network of an asset lets nothing through but what forensics needs."""
-    return False
+    return asset in there_of(state, at).assets and isolated(state, asset, at)

@@ -32,7 +32,7 @@ class Exposures:
         verbs.evidence_about(f"curve/{Curve.UNEXPECTED_USE}/{verbs.service}")
         seen = await self._curve()
         used = tuple(dict.fromkeys(one.labels.get("credential", "") for one in (seen.ill if seen else ())))
-        named = tuple(dict.fromkeys(filter(None, (self._incident.labels.get("inventory_id", ""), *used))))
+        named = tuple(dict.fromkeys(filter(None, (*self._incident.labels.get("inventory_id", "").split(","), *used))))
         known = [one for name in named if (one := await self._known(name)) is not None]
         stuffing = self._incident.labels.get("pattern") == "stuffing"
         if stuffing:
@@ -147,4 +147,5 @@ class Exposures:
         """Where personal data could be read, that is looked into beside this."""
         verbs, found = self._verbs, self.found
         if found.personal_data and any(item.exposure.revoke_first for item in found.items.values()):
-            await verbs.call_in("data_breach", f"with a stolen credential {listed(found.personal_data)} could be read: personal data")
+            why = f"with a stolen credential {listed(found.personal_data)} could be read: personal data"
+            await verbs.call_in("data_breach", why, {"signal": "credential", "stolen": ",".join(found.personal_data)})

@@ -129,7 +129,8 @@ class Containment:
         sure = "ran" if found.executed else "may have run"
         why = f"malicious code {sure} on {hosts}: rotate {names}, revoke first, from clean hosts"
         await verbs.call_in("secret_compromise", why)
-        await verbs.call_in("data_breach", f"malicious code {sure} where {len(found.secrets)} secrets can be read")
+        reach = f"malicious code {sure} where {len(found.secrets)} secrets can be read"
+        await verbs.call_in("data_breach", reach, {"signal": "package"})
 
     def _hunt(self) -> None:
         self._once(f"Hunt what it has left behind on {', '.join(host.name for host in self.found.hosts) or 'our hosts'}: {HUNT}")

@@ -15,8 +15,5 @@ def evictions(played: Stage, clock: LandingClock) -> Evictions:
     return Evictions(FootholdPlane(played.client("/footholds")))
 
 
-BREACH = {
-    "foothold": Practised(
-        evictions, FootholdOf(foothold="oauth-1", kind="oauth", name="oauth 1"), Works(enabled=False), None, "footholds.state.put"
-    ),
-}
+LEFT = FootholdOf(foothold="oauth-1", kind="oauth", name="the OAuth app report-helper-1")
+BREACH = {"foothold": Practised(evictions, LEFT, Works(enabled=False), None, "footholds.state.put")}
