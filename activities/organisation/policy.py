@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from activities.access.numbers import ContainmentNumbers
 from activities.action import Limits, Patience, Risk, Value
 from activities.advisories.numbers import SupplyChain
 from activities.breach.numbers import DataBreach
@@ -107,6 +108,7 @@ class Policy(Value):
     secret_compromise: SecretCompromise = SecretCompromise()
     supply_chain: SupplyChain = SupplyChain()
     data_breach: DataBreach = DataBreach()
+    containment: ContainmentNumbers = ContainmentNumbers()
     loops: LoopNumbers = LoopNumbers()
     queue_backlog: QueueBacklog = QueueBacklog()
     severity: SeverityPolicy = SeverityPolicy()

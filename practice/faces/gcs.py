@@ -1,7 +1,7 @@
 """`/gcs`: of Google Cloud Storage's JSON API (cloud.google.com/storage/docs/json_api/v1), what keeping evidence needs.
 
-Two buckets: objects of `evidence` can have a retention of their own, those of `plain` cannot. What is retained or held is not replaced,
-not removed, and not kept for a shorter time.
+Objects of `evidence` can have a retention of their own, those of `plain` cannot; in `logs` lie exports of the days before. What is retained
+or held is not replaced, not removed, and not kept for a shorter time.
 """
 
 from __future__ import annotations
@@ -55,14 +55,22 @@ class Blob:
     metageneration: int = 1
     retention: dict[str, str] | None = None
     held: bool = False
+    temporarily: bool = False
+    metadata: dict[str, str] = field(default_factory=dict)
     type: str = "application/octet-stream"
+
+
+def _logs() -> Bucket:
+    """What was exported day by day, and lies there already when something happens."""
+    names = [f"{kind}/2026-11-{day:02d}.jsonl" for kind in ("audit", "access") for day in range(1, 7)]
+    return Bucket(False, {name: Blob(name.encode(), n, "2026-11-07T00:00:00.000Z") for n, name in enumerate(names, start=1)})
 
 
 @dataclass
 class Buckets:
     """What this project has."""
 
-    by_name: dict[str, Bucket] = field(default_factory=lambda: {"evidence": Bucket(True), "plain": Bucket(False)})
+    by_name: dict[str, Bucket] = field(default_factory=lambda: {"evidence": Bucket(True), "plain": Bucket(False), "logs": _logs()})
 
 
 class Retention(Ask):
@@ -75,6 +83,8 @@ class ObjectFields(Ask):
     contentType: str | None = None  # noqa: N815
     retention: Retention | None = None
     eventBasedHold: bool | None = None  # noqa: N815
+    temporaryHold: bool | None = None  # noqa: N815
+    metadata: dict[str, str | None] | None = None
 
 
 @FACE.reads("buckets.get", _BUCKET)
@@ -167,10 +177,16 @@ def _keep(call: Call, blob: Blob, told: ObjectFields) -> None:
         blob.retention = told.retention.model_dump()
     if told.eventBasedHold is not None:
         blob.held = told.eventBasedHold
+    if told.temporaryHold is not None:
+        blob.temporarily = told.temporaryHold
+    if told.metadata is not None:
+        blob.metadata = {name: value for name, value in {**blob.metadata, **told.metadata}.items() if value is not None}
 
 
 def _let_go(call: Call, blob: Blob) -> None:
     """Refuse to lose what is kept."""
+    if blob.temporarily:
+        raise call.refuse(403, "Object is under active Temporary hold and cannot be deleted, overwritten or archived.")
     if blob.held:
         raise call.refuse(403, "Object is under active Event-Based hold and cannot be deleted, overwritten or archived.")
     if blob.retention and from_rfc3339(blob.retention["retainUntilTime"]) > call.real():
@@ -198,6 +214,7 @@ def _shown(call: Call, name: str) -> JSON:
         "generation": str(blob.generation), "metageneration": str(blob.metageneration), "contentType": blob.type,
         "size": str(len(blob.content)), "md5Hash": md5, "timeCreated": blob.created, "updated": blob.created, "storageClass": "STANDARD",
         **({"retention": blob.retention} if blob.retention else {}), **({"eventBasedHold": True} if blob.held else {}),
+        **({"temporaryHold": True} if blob.temporarily else {}), **({"metadata": dict(blob.metadata)} if blob.metadata else {}),
     }  # fmt: skip
 
 
@@ -210,6 +227,7 @@ def _essence(blob: Blob | None) -> JSON | None:
         "generation": blob.generation,
         "retention": blob.retention and dict(blob.retention),
         "held": blob.held,
+        "temporarily": blob.temporarily,
     }
 
 

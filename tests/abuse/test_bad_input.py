@@ -36,7 +36,7 @@ CHANNELS: tuple[Callable[[str], str], ...] = (
     str, escape.visible, escape.line, escape.slack, escape.markdown, urls.segment, lambda text: promql.text(text)[1:-1],
     lambda text: urls.path(*text.split("/"))[1:], lambda text: json.dumps(text)[1:-1],
     lambda text: urls.query({"": text})[2:], lambda text: promql.text(escape.line(text))[1:-1],
-    lambda text: re.sub(r"[\r\n]+", " ", text), glob.literal, lambda text: escape.visible(sql.named(text)[1:-1]),
+    lambda text: re.sub(r"[\r\n]+", " ", text), glob.literal, glob.bracketed, lambda text: escape.visible(sql.named(text)[1:-1]),
     lambda text: escape.line(sql.named(text)[1:-1]), lambda text: escape.line(sql.quoted(text)[1:-1]),
     lambda text: text.lower().replace("_", "-"),
 )  # fmt: skip

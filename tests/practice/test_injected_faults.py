@@ -11,6 +11,7 @@ import pytest
 from practice.http.app import FACES
 from practice.world.stage import Stage, staged
 from tests.practice.breach_examples import breach_examples
+from tests.practice.containment_examples import containment_examples
 from tests.practice.credential_examples import credential_examples
 from tests.practice.database_examples import database_examples
 from tests.practice.examples import Example, agents, jobs, knowledge, records, tenants
@@ -44,6 +45,9 @@ ONE_READ_PER_FACE = {
     "cdn.bypass.get": "/cdn/v1/paths/files.get/bypass",
     "auth.sessions.list": "/auth/api/v1/auth/sessions?tenant=canary-eu-1",
     "keycloak.realm": "/keycloak/admin/realms/canary-eu-1",
+    "network.isolation.get": "/network/v1/assets/api/isolation",
+    "keycloak_groups.groups.list": "/keycloak-staff/admin/realms/acme-staff/groups",
+    "gce.disks.aggregatedList": "/gce/compute/v1/projects/acme/aggregated/disks",
     "supply.artefacts": "/supply/v1/services/api/artefacts",
     "exploited.kev": "/exploited/feeds/known_exploited_vulnerabilities.json",
     "run.services.get": "/run/v2/projects/acme/locations/eu-west/services/api",
@@ -95,6 +99,7 @@ async def examples(stage: Stage) -> dict[str, Example]:
         **await knowledge(stage),
         **await tenants(stage),
         **await supply_examples(stage),
+        **await containment_examples(stage),
         "llm.routes.weights": Example(
             "PUT", "/llm/v1/routes/chat/weights", weights | {"epoch": 2, "weights": {"aurora": 0.5, "borealis": 0.5}},
             {"If_Match": leased["etag"]},

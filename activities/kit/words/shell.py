@@ -81,6 +81,11 @@ def curl(method: str, url: Word, *headers: Word, body: object = None) -> Command
     return command(*words)
 
 
+def document(body: object) -> Word:
+    """JSON as one word. A `Var` in it is a value that the shell fills in; a number's stands without quotes, and may be JSON itself."""
+    return _json(body)
+
+
 def kubectl(context: str, namespace: str, *words: Word) -> Command:
     return command("kubectl", "--context", context, "-n", namespace, *words)
 

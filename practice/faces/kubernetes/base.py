@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from practice.containment.model import GROUP as NETWORKING
+from practice.containment.model import NETWORK_POLICIES
 from practice.faces.kubernetes import objects
 from practice.faces.kubernetes.forms import status
 from practice.faces.kubernetes.objects import Stamp
@@ -70,6 +72,7 @@ KINDS = (
     Kind("nodes", "Node", "no", "", False, objects.nodes),
     Kind("namespaces", "Namespace", "ns", "", False, objects.namespaces),
     Kind(POLICIES, "ValidatingAdmissionPolicy", "", GROUP, False, partial(objects.admission, plural=POLICIES), WRITTEN),
+    Kind(NETWORK_POLICIES, "NetworkPolicy", "netpol", NETWORKING, True, objects.network_policies, WRITTEN),
     Kind(BINDINGS, "ValidatingAdmissionPolicyBinding", "", GROUP, False, partial(objects.admission, plural=BINDINGS), WRITTEN),
 )
 

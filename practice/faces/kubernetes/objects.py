@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from practice.containment.cast import there
 from practice.http.face import Call
 from practice.services.admission import Admission
 from practice.services.cluster import NAMESPACE, NAMESPACES, Cluster
@@ -78,6 +79,10 @@ def nodes(state: State, cluster: Cluster, stamp: Stamp) -> list[JSON]:
 def admission(state: State, cluster: Cluster, stamp: Stamp, *, plural: str) -> list[JSON]:
     """Policies, or bindings, of the cluster's admission."""
     return list(state.part(Admission).of(cluster.region, plural).values())
+
+
+def network_policies(state: State, cluster: Cluster, stamp: Stamp) -> list[JSON]:
+    return list(there(state, 0.0).policies.get(cluster.region, {}).values())
 
 
 def pods(state: State, cluster: Cluster, stamp: Stamp) -> list[JSON]:
@@ -158,6 +163,7 @@ TABLES: dict[str, tuple[tuple[str, ...], Cells]] = {
     ),
     "Node": (("Status",), lambda o: ["Ready"]),
     "Namespace": (("Status",), lambda o: [o["status"]["phase"]]),
+    "NetworkPolicy": (("Pod-Selector",), lambda o: [_selector(o["spec"]["podSelector"])]),
     "ValidatingAdmissionPolicy": (("Validations",), lambda o: [len(o["spec"]["validations"])]),
     "ValidatingAdmissionPolicyBinding": (("PolicyName",), lambda o: [o["spec"]["policyName"]]),
 }
@@ -187,6 +193,10 @@ def table(kind: str, found: list[JSON], version: str) -> JSON:
         "columnDefinitions": definitions,
         "rows": rows,
     }
+
+
+def _selector(selector: JSON) -> str:
+    return ",".join(f"{name}={value}" for name, value in (selector.get("matchLabels") or {}).items()) or "<none>"
 
 
 def _status(one: JSON, name: str) -> int:

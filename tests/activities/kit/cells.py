@@ -87,7 +87,8 @@ async def their_work_is_adopted(subject: Subject, way: str) -> None:
     await subject.set_by(wanted, LEE)
     before = len(subject.effects())
     effect, _ = await tried(verb, subject.system, order, subject.call(key="k"))
-    assert effect.adopted and subject.author in effect.proven_by and len(subject.effects()) == before
+    author = subject.author_back if way == "back" and subject.author_back else subject.author
+    assert effect.adopted and author in effect.proven_by and len(subject.effects()) == before
 
 
 async def a_late_process_writes_nothing(subject: Subject, way: str) -> None:

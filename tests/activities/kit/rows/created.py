@@ -13,6 +13,8 @@ from activities.chat.war_room import WarRoom
 from activities.databases.client import DatabasePlane
 from activities.databases.jobs import Snapshot as DbSnapshot
 from activities.databases.jobs import Snapshots
+from activities.disks.gce import ComputeDisks
+from activities.disks.snapshots import DiskSnapshot, DiskSnapshots
 from activities.evidence.evidence import Evidence, Snapshot
 from activities.evidence.gcs import Gcs
 from activities.evidence.store import EvidenceStore
@@ -121,6 +123,11 @@ CREATED = {
     "database snapshot": Created(
         "Snapshots", Snapshots.create, lambda played: Snapshots(DatabasePlane(played.client("/databases"))),
         partial(_given, DbSnapshot(cluster="main", node="db-2")), "databases.jobs.start", "databases.jobs.list",
+    ),
+    "compute engine": Created(
+        "DiskSnapshots", DiskSnapshots.create, lambda played: DiskSnapshots(ComputeDisks(played.client("/gce"), "acme")),
+        partial(_given, DiskSnapshot(disk="projects/acme/zones/eu-west-b/disks/api-1", incident_id=INCIDENT, asset="api")),
+        "gce.disks.createSnapshot", "gce.snapshots.get",
     ),
     "ticket": Created(
         "Tickets", Tickets.open, lambda played: Tickets(GitHub(played.client("/github"), "acme/incidents")),

@@ -44,6 +44,7 @@ class Subject:
     stage: Stage | None = None
     author: str = LEE  # as the system tells it
     halves: bool = False  # a write that broke off is finished by a second one, under the same key
+    author_back: str = ""  # as the system tells it of who put it back, where that leaves no trace
 
     @property
     def kind(self) -> Any:
@@ -67,6 +68,7 @@ class Practised:
     fenced: bool = True
     author: str = LEE
     halves: bool = False
+    author_back: str = ""
     by_curl: bool = True  # False: by a tool that is judged elsewhere (tests/outside)
     numbers: MitigationSettings = field(default_factory=lambda: QUICK)
 
@@ -90,5 +92,17 @@ class Practised:
         order = order.given(await system.look_at(played.call(), self.of))
         effects = lambda: [e["key"] for e in played.effects(self.route.rstrip("*")) if e["key"]]  # noqa: E731
         return Subject(
-            system, order, self.theirs, clock, played.call, inject, effects, set_by, self.fenced, played, self.author, self.halves
+            system,
+            order,
+            self.theirs,
+            clock,
+            played.call,
+            inject,
+            effects,
+            set_by,
+            self.fenced,
+            played,
+            self.author,
+            self.halves,
+            self.author_back,
         )

@@ -21,6 +21,7 @@ from activities.organisation.numbers import BackOff
 from activities.product.app_plane import AppPlane
 from tests.activities.kit.rows.agents import AGENTS
 from tests.activities.kit.rows.breach import BREACH
+from tests.activities.kit.rows.containment.settings import CONTAINMENT
 from tests.activities.kit.rows.jobs import JOBS
 from tests.activities.kit.rows.knowledge import KNOWLEDGE
 from tests.activities.kit.rows.platform import DATABASES, PLATFORM
@@ -145,6 +146,7 @@ SETTINGS: dict[str, Callable[[], Awaitable[Subject]]] = {
     **TENANCY,
     **SUPPLY,
     **BREACH,
+    **CONTAINMENT,
     "modes of tenants": Practised(
         tenant_modes, MODES.of, MODES.wanted, None, "llm.routes.modes",
         "llm.routes.get", author="somebody", halves=True,

@@ -1,0 +1,1 @@
+"""Access to what an incident touches: for named responders, until an instant."""

@@ -1,0 +1,1 @@
+"""Objects that exist already, held so that nobody deletes or overwrites them."""

@@ -1,0 +1,1 @@
+"""The faces of what a breach is contained with."""

@@ -1,0 +1,1 @@
+"""The rows of what a breach is contained with."""
