@@ -18,6 +18,7 @@ class DataBreach(Value):
     log_retention_days: Some = 400  # what logs are kept for, from now on
     held_objects: tuple[str, ...] = ()  # where logs and exports lie that are held at once, as bucket/prefix
     hunt_again: timedelta = minutes(10)  # after an eviction, before it is looked whether something has come back
+    staged_step: timedelta = minutes(10)  # between two classes, where people want them evicted one after the other
     evictions: Some = 4  # rounds, before people carry on
     quiet: timedelta = timedelta(hours=72)  # so long nothing of the intruder may be seen, with enhanced logging
     unfounded_hold: timedelta = timedelta(days=30)  # so long evidence is held of a claim that was false

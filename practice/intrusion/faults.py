@@ -9,7 +9,7 @@ from practice.world.state import State
 
 ROWS = 500  # in one step: 120,000 an hour
 USUAL = ("oauth", "ci", "schedule")
-MAKER = "ci"  # the class of what makes another one
+MAKER = "schedule"  # the class of what makes another one
 NAMES = {
     "identity": "backup-operator", "key": "exporter-key", "oauth": "report-helper", "mail_rule": "archive-invoices", "ci": "nightly-sync",
     "schedule": "usage-rollup", "agent": "planner-config",

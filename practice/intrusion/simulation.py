@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from practice.credentials.cast import credentials
-from practice.intrusion.cast import EXPORTER, intrusion
+from practice.intrusion.cast import EXPORTER, REPORTER, intrusion
 from practice.intrusion.model import Foothold, Intruder, Intrusion, Read
 from practice.intrusion.ways import ways_in
 from practice.metrics.metrics import Metrics, Series
@@ -32,6 +32,10 @@ class Simulation:
     def _be_born(self, state: State, there: Intrusion) -> None:
         """Every counter is there from the beginning: one that is born at 1 is invisible to `increase()`."""
         service = next(iter(state.fleet.services), "")
+        for name in (*list(state.fleet.services)[1:], state.route.alias):  # nobody exports there, and that is counted too
+            quiet = {"service": name, "identity": REPORTER, "credential": "database"}
+            self._metrics.counter("export_rows_total", quiet)
+            self._metrics.gauge("export_rows_hourly_p99", quiet).value = there.identities[REPORTER].usual
         for one in there.identities.values():
             of = {"service": service, "identity": one.id, "credential": one.credential}
             self._rows[one.id] = self._metrics.counter("export_rows_total", of)
@@ -45,9 +49,9 @@ class Simulation:
             return
         intruder.out_since = None
         self._read(there, intruder.identity, intruder.rows, at)
-        inventory, keys = credentials(state, at).inventory, credentials(state, at).keys
-        key = keys.get(inventory[there.identities[intruder.identity].credential].key)
-        if key is not None:
+        known = credentials(state, at)
+        key = known.keys.get(known.inventory[there.identities[intruder.identity].credential].key)
+        if key is not None and known.lets_in(key):
             key.uses["AS64500, a country where nobody of ours is"] = at
 
     def _come_back(self, there: Intrusion, at: float) -> None:

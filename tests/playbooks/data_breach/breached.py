@@ -22,6 +22,7 @@ QUICK = """
 [policy.data_breach]
 back = "P1D"
 hunt_again = "PT2M"
+staged_step = "PT2M"
 quiet = "PT10M"
 rebuilt_again = "PT5M"
 {numbers}

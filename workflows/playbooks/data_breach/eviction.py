@@ -74,7 +74,9 @@ class Eviction:
                 self._once(f"Switch the {one.in_words} off, and keep it: its eviction was declined", one.by_hand())
             return
         by_kind = [tuple(those) for _, those in groupby(sorted(alive, key=lambda one: one.kind), key=lambda one: one.kind)]
-        for batch in by_kind if staged else (alive,):
+        for n, batch in enumerate(by_kind if staged else (alive,)):
+            if n:
+                await self._verbs.rest(self._numbers.staged_step, "the next class of footholds")
             await self._verbs.together(*(self._one(one, grant) for one in batch))
         done = [one for one in alive if one.id in self._breach.found.evicted]
         self._verbs.note(f"{len(done)} of {len(alive)} evicted, each tried: {listed(_named(done)) or 'none'}", "ledger")
@@ -84,7 +86,7 @@ class Eviction:
         found = self._breach.found
         how = "class by class: what is left meanwhile may bring others back" if staged else "at once, so that none brings another back"
         terms = ApprovalTerms(
-            asks=f"Evict {len(alive)} footholds {'one class after the other' if staged else 'all at once'}?", roles=BOTH, least=Risk.C3, strict=True,
+            asks=f"Evict {len(alive)} footholds {'one after the other' if staged else 'all at once'}?", roles=BOTH, least=Risk.C3, strict=True,
             effect=f"{listed(_named(alive))} switched off {how}; each is kept, and tried",
             facts=(found.hunt.in_words,) if found.hunt is not None else (), stays=True,
         )  # fmt: skip

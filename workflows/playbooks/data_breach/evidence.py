@@ -1,6 +1,7 @@
 """Evidence is begun before anything is cut off, and that before anything is revoked (A.4 M2, INV-1). Logs first, then disks and databases."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
 from activities.action import Role
@@ -9,6 +10,7 @@ from activities.disks.snapshots import DiskSnapshot, DiskSnapshots, DisksOf, Sna
 from activities.holds.objects import HELD, hold
 from activities.kit.words.shell import Var, command
 from workflows.engine.verbs import Verbs
+from workflows.errors import HandOver
 from workflows.incident import QuestionDraft
 from workflows.playbooks.data_breach.scoping import Breach
 from workflows.procedures.database_copy import keep_database
@@ -122,9 +124,15 @@ class Keeping:
     async def _all_copies(self, *, first: bool) -> bool:
         verbs = self._verbs
         if first and self._breach.found.assets:
-            verbs.branch("the snapshot of the database", keep_database(verbs))
+            verbs.branch("the snapshot of the database", self._database())
         await verbs.waited(lambda: all(one.done() for one in self._copied.values()), None, "copies to be begun")
         return all(one.result() for one in self._copied.values() if not one.cancelled())
+
+    async def _database(self) -> None:
+        try:
+            await keep_database(self._verbs)
+        except HandOver as why:
+            self._once(f"Take a snapshot of the database into another domain: {why}", Role.DB_LEAD)
 
     async def _again(self) -> bool:
         """Those that were not begun, once more."""
@@ -147,8 +155,9 @@ class Keeping:
 
     async def _copy_disk(self, disk: str, asset: str) -> bool:
         verbs, order = self._verbs, DiskSnapshot(disk=disk, incident_id=self._verbs.incident_id, asset=asset)
-        if await verbs.propose(DiskSnapshots.create, order):
-            return True
+        with suppress(HandOver):  # a person takes over this copy, and not the incident
+            if await verbs.propose(DiskSnapshots.create, order):
+                return True
         if not verbs.rehearsing:
             self._once(f"Begin a copy of {disk} by hand: it was not begun by us", Role.SECURITY_LEAD, order.by_hand())
         return verbs.rehearsing

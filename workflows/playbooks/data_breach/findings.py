@@ -74,8 +74,10 @@ class Findings:
 
     @property
     def assets(self) -> tuple[str, ...]:
-        """From where data was read: the worst first."""
-        return tuple(dict.fromkeys(one.asset for one in self.suspects if one.asset))
+        """From where data was read beyond what is usual, or by whom is named: the worst first. A credential that was stolen and not used for more
+        than it always is cuts nothing off: revoking it is enough."""
+        misused = [one for one in self.suspects if one.beyond_usual(self.numbers) or one.id in self.named]
+        return tuple(dict.fromkeys(one.asset for one in misused if one.asset))
 
     @property
     def credentials(self) -> tuple[str, ...]:

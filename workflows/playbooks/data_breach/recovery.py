@@ -53,7 +53,7 @@ class Recovery:
         while not verbs.rehearsing:
             decision = await verbs.confirm(
                 QuestionDraft(
-                    kind=QuestionKind.APPROVAL, roles=(Role.OPS_LEAD, Role.INCIDENT_COMMANDER), risk=Risk.C3, strict=True, facts=(task.text,),
+                    kind=QuestionKind.APPROVAL, roles=(Role.OPS_LEAD, Role.INCIDENT_COMMANDER), risk=Risk.C3, facts=(task.text,),
                     asks=f"Is {asset} rebuilt from a clean image, scanned, and clean?", effect="it may come back into the network",
                     inverse="decline: it stays cut off, and you are asked again",
                 )
@@ -72,6 +72,7 @@ class Recovery:
             decision = await verbs.approve_all(NetworkIsolation.restore, steps, terms)  # type: ignore[arg-type]  # the lift of its measure
             if decision.grant is not None:
                 await verbs.lift(imposed, decision.grant)
+                self._rebuilt.discard(asset)  # what is cut off once more is rebuilt once more
                 return
             if verbs.rehearsing:
                 return

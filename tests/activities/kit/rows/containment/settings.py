@@ -67,7 +67,8 @@ CONTAINMENT = {
     ),
     "google iam": Practised(
         google_iam, AccessOf(scope="acme"), Access(people=("dana@example.com",), until=UNTIL),
-        Access(people=("sam@example.com",), until=UNTIL), "crm.projects.setIamPolicy", "crm.projects.getIamPolicy", author_back="somebody", by_curl=False,
+        Access(people=("sam@example.com",), until=UNTIL), "crm.projects.setIamPolicy", "crm.projects.getIamPolicy", author_back="somebody",
+        by_curl=False,
     ),
     "keycloak groups": Practised(
         keycloak_groups, AccessOf(scope="acme-staff", store="keycloak"), Access(people=("dana",), until=UNTIL),
