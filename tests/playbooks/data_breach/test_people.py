@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from practice.intrusion.cast import REPORTER
-from tests.playbooks.data_breach.breached import breached, contained, ends, hears, of, quick
+from tests.playbooks.data_breach.breached import breached, ends, hears, of, quick
 from tests.stage.outages import story
 from workflows.incident import Phase
 
@@ -52,24 +52,6 @@ async def test_an_eviction_that_both_decline_is_done_by_nobody_but_people(tmp_pa
             incident, "Switch the OAuth app report-helper-1 off, and keep it: its eviction was declined", {"Evict 3 footholds": "decline"}
         )
         assert not incident.done("footholds.evict") and all(one.state.enabled for one in of(stage).footholds.values())
-
-
-async def test_once_others_read_our_chat_nothing_is_written_there_and_codes_come_by_page(tmp_path: Path) -> None:
-    """An OAuth app that can read chat was left behind: what it may have read counts no more."""
-    left = (("footholds", {"kind": "oauth", "reads_chat": True}),)
-    async with breached(tmp_path, before=left) as (stage, incident):
-        await hears(incident, "out of band:")
-        await incident.question("Evict 4 footholds")
-        await hears(incident, "evicted, each tried")
-        status = await incident.status()
-        assert any(task.text.startswith("Take the identity provider for compromised") for task in status.tasks)
-        entries = await incident.entries()
-        since = next(one["at"] for one in entries if one["kind"] == "out of band")
-        for person in ("sam", "dana"):
-            inbox = (await stage.http.get(f"/practice/inbox/{person}")).json()["inbox"]
-            late = [one for one in inbox if one["at"] > since and one["via"] == "dm"]
-            assert not late, late
-        assert not contained(stage).projects["acme"].writes < 0
 
 
 async def test_the_letter_goes_to_whom_we_process_for_in_words_that_two_have_agreed_to(tmp_path: Path) -> None:
