@@ -1,6 +1,7 @@
 """§2.4: the scope ledger and the clocks that are told of it; and what shows itself while all is quiet."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 from activities.clocks.orders import workflow_id
@@ -30,9 +31,9 @@ async def test_what_is_found_makes_clocks_run_and_never_ends_one(tmp_path: Path)
             "patients", ["PHI", "PAN"], "processor", {"US-CA": 900}, ["tenant-01"], readers=["svc-reports"]
         )
         of(stage).sets["conversations"].classes = ["CONTENT", "PHI", "PAN"]
-        await hears(incident, "scope: conversations (PHI/PAN/CONTENT")
+        await hears(incident, "scope: conversations (CONTENT/PHI/PAN")
         await hears(incident, "clocks: the legal clocks of")
-        await incident.pass_time(__import__("datetime").timedelta(minutes=1))
+        await incident.pass_time(timedelta(minutes=1))
         handle = stage.env.client.get_workflow_handle(workflow_id(incident.id))
         facts = json.loads(json.dumps(await handle.query("state")))["facts"]
         assert facts["phi"] is True and facts["pan"] is True and facts["personal_data"] is True

@@ -20,7 +20,7 @@ from activities.organisation.catalogue import Deployed
 from activities.organisation.numbers import BackOff
 from activities.product.app_plane import AppPlane
 from tests.activities.kit.rows.agents import AGENTS
-from tests.activities.kit.rows.breach import BREACH
+from tests.activities.kit.rows.containment.breach import BREACH
 from tests.activities.kit.rows.containment.settings import CONTAINMENT
 from tests.activities.kit.rows.jobs import JOBS
 from tests.activities.kit.rows.knowledge import KNOWLEDGE
