@@ -20,7 +20,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from pydantic import JsonValue, SerializerFunctionWrapHandler, model_serializer
@@ -30,23 +29,22 @@ from temporalio.exceptions import ApplicationError
 from activities.kit.holding import Alone, Holders
 from activities.kit.pulse import beating, begins
 from activities.kit.validity import VALIDITY, Validity, server_time
+from activities.limits import Limits, StandsOn, spare_ourselves
 from activities.outcomes import ON_THE_BOOK, Expired, Lapsed, NotYet, Refused
 from activities.values import Concern, Patience, Risk, Role, Value, filled
 
-__all__ = ["Expired", "Lapsed", "NotYet", "Patience", "Refused", "Risk", "Role", "Value"]  # most rooms take these from here
-
-
-class Limits(Value):
-    """What automation may do alone (spec §2.4 caps, §9.2 pre-authorisation); beyond it a person is asked. And what no step may ever touch."""
-
-    tenants: int = 3  # so many may be hit by one step without a question
-    narrow_actions: int = 10  # so many small steps, in narrow_actions_window
-    narrow_actions_window: timedelta = timedelta(minutes=10)  # as above
-    trigger_confidence: float = 0.8  # an alert less sure than this changes nothing unasked
-    parity: float = 0.95  # of a fallback provider's evals: a standing policy covers a failover from here on
-    price_ratio: float = 1.3  # and up to this price
-    # Our own workers, workflow service and its stores (spec G5, INV-9), as `name` or `namespace/name`; `*` stands for anything.
-    protected: tuple[str, ...] = ("incident-*", "incidents/*", "temporal", "temporal-*")
+__all__ = [
+    "Expired",
+    "Lapsed",
+    "Limits",
+    "NotYet",
+    "Patience",
+    "Refused",
+    "Risk",
+    "Role",
+    "StandsOn",
+    "Value",
+]  # most rooms take these from here
 
 
 class Order(Value):
@@ -71,6 +69,10 @@ class Order(Value):
 
     def workloads(self) -> tuple[str, ...]:
         """The workloads that it acts on, each as `name` and as `namespace/name`: none of them may be one of our own."""
+        return ()
+
+    def assets(self) -> tuple[str, ...]:
+        """The credentials, secrets, databases and hosts that it takes from whoever uses them: none of them may be one of our own."""
         return ()
 
     def effect(self) -> str:
@@ -220,6 +222,7 @@ class System:
 
     book: Book | None = None
     holders: Holders = Alone()
+    stands_on: StandsOn = StandsOn()
 
 
 def action(
@@ -247,7 +250,7 @@ def action(
             if level >= Risk.C1 and call.observe_only:
                 raise Refused("automation is set to observe only; lift it, then retry")
             if changes:
-                _spare_ourselves(order, call.limits)
+                spare_ourselves(order.workloads(), order.assets(), call.limits, system.stands_on)
             if changes and call.write_access is not None and declared.system not in OURS | set(call.write_access):
                 raise Refused(f"shadow mode: {declared.system} was not granted write access (organisation.toml, [policy] write_access)")
             VALIDITY.set(None)
@@ -275,14 +278,6 @@ def answer_of(verb: Verb[Any, A]) -> type[A]:
     """The type of what a verb answers."""
     answer: type[A] = inspect.get_annotations(inspect.unwrap(verb), eval_str=True)["return"]
     return answer
-
-
-def _spare_ourselves(order: Order, limits: Limits) -> None:
-    """Refuse what would take away the ground that we stand on. No approval helps: it is a change of policy, outside incidents."""
-    for workload in order.workloads():
-        kept = next((one for one in limits.protected if fnmatchcase(workload.casefold(), one.casefold())), None)
-        if kept is not None:
-            raise Refused(f"{workload} is protected ({kept} in policy.limits.protected): it may be what this incident is run by")
 
 
 def _check_grant(name: str, order: Order, call: Call) -> None:

@@ -5,11 +5,12 @@ import pkgutil
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import create_model
 
 import activities
-from activities.action import Refused
+from activities.action import Refused, StandsOn
 from activities.everything import verbs
 from activities.ledger.ledger import Ledger
 from activities.organisation.organisation import Organisation, meant
@@ -17,6 +18,9 @@ from activities.systems import ClientInfo, Port, Product, SystemInfo, noted, pro
 from worker.settings import Settings
 
 OURS = (Organisation, Ledger)  # the worker makes them itself
+# Folders of systems without which nobody is reached, or nothing is kept.
+CARRY_US = ("paging", "chat", "mail", "evidence", "identity", "ledger", "freeze")
+GSM = "gsm:"
 
 
 @cache
@@ -83,3 +87,20 @@ def practice(url: str, token: str) -> dict[str, str]:
     fields = [field for client in clients() for field in client.settings.model_fields.items()]
     said = {name: noted(of, "practice") for name, of in fields if noted(of, "practice")}
     return {name: value.replace("{url}", url).replace("{token}", token) for name, value in said.items()}
+
+
+def stands_on(settings: Any) -> StandsOn:
+    """What this installation itself lives by (INV-9), from its own settings: no step of any incident may take it away.
+
+    `settings`: those of all clients and the worker.
+    """
+    addresses = [settings.ledger_url, settings.holders_url, f"grpc://{settings.temporal_address}"]
+    references = list[str]()
+    for name, info in systems().items():
+        for client in (one for each in info.clients for one in (each.clients if isinstance(each, Port) else (each,))):
+            fields = client.settings.model_fields
+            addresses += [getattr(settings, field) for field in fields if name in CARRY_US and field.endswith("_url")]
+            references += [getattr(settings, field) for field, of in fields.items() if noted(of, "secret")]
+    hosts = {host for one in addresses if one and (host := urlsplit(one).hostname)}
+    secrets = {one.split("/secrets/")[1].split("/")[0].casefold() for one in references if one.startswith(GSM) and "/secrets/" in one}
+    return StandsOn(frozenset(hosts), frozenset(secrets))

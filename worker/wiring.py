@@ -18,7 +18,7 @@ from activities.systems import Build
 from worker.converter import connect
 from worker.playbooks import discover
 from worker.settings import Settings, resolve
-from worker.systems import chosen, complete, systems
+from worker.systems import chosen, complete, stands_on, systems
 
 Transport = httpx.AsyncBaseTransport | None
 
@@ -43,7 +43,9 @@ async def wire(settings: Settings, stack: AsyncExitStack, clock: Clock | None = 
     build = building(settings, stack, {Ledger: ledger, Client: await connect(freezes, lazy=True)}, clock, transport)
     holders = RecordedHolders(Ledger(settings.holders_url) if settings.holders_url else ledger)
     fleet = Fleet(tuple(build.system(cls) for cls in verbs()), ledger)
+    own = stands_on(build.settings)
     for system in fleet.systems:
+        system.stands_on = own
         if system is not ledger:
             system.book, system.holders = ledger, holders
     return fleet

@@ -11,6 +11,10 @@ class Relapse(Exception):
     """The impact is back in recovery. The recovery block takes it, and the playbook goes another round; the message says what was seen."""
 
 
+class CalledAgain(Relapse):
+    """Another playbook of the incident needs more of this one, and recovery cannot go on as if it did not; the message says why."""
+
+
 class NotAccepted(Exception):
     """A message or an answer that does not count, and why, in one sentence for the person who sent it."""
 

@@ -7,9 +7,7 @@ A playbook file is its docstring, its card and its `run`; what `run` says is in 
 import asyncio
 import importlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Any, ClassVar, cast
 
 from temporalio import workflow
@@ -38,7 +36,6 @@ from workflows.status import Outcome, Status, Task
 from workflows.waiting import waited
 
 Run = Callable[["Playbook", Incident], Awaitable[None]]
-NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
 class Playbook(Verbs, MessageHandlers):
@@ -170,17 +167,20 @@ class Playbook(Verbs, MessageHandlers):
 
     # -- other playbooks on the same incident -----------------------------------------------------------------------------------------
 
-    async def _call_in(self, name: str, why: str, labels: Mapping[str, str] = NO_LABELS, /) -> CalledIn:
+    async def _call_in(self, name: str, why: str, labels: Mapping[str, str] = {}, /) -> CalledIn:
         """Bring another playbook in, beside this one. Where it is not installed, its lead has a task with a due time, and is paged.
 
-        `labels`: what it is told, as an alert would bring it. One that is here already does not hear them.
+        One that is there is told the new `labels`; one that has ended with others begins once more.
         """
         root = self._root
         if name == BREACH:
             self.exposed(why)
-        if name == root._name() or name in root._called:
+        there = CalledIn(name, root.state, first=True) if name == root._name() else root._called.get(name)
+        if there is not None and not (labels and there.state is not None and there.state.phase is Phase.CLOSED):
             self.note(f"{name} is on this incident already: {why}", "called in")
-            return replace(root._called.get(name) or CalledIn(name, root.state, first=True), known=True)
+            if labels and there.state is not None:
+                there.state.tell(labels, why)
+            return there
         installed = await self.try_to_read(Organisation.playbooks, ReadAll())
         if installed is not None and name in installed.names:
             await root._begin_beside(name, why, labels)
@@ -222,8 +222,8 @@ class Playbook(Verbs, MessageHandlers):
     def _join(self, root: "Playbook", why: str, labels: Mapping[str, str]) -> None:
         """Begin as a part of another playbook's incident: its people, its room, its record."""
         incident = root.state.incident
-        told = incident.model_copy(update={"labels": {**incident.labels, **labels}}) if labels else incident
-        state = ChildState(root.state, type(self).__name__, self.card, told, why)
+        known = incident.model_copy(update={"labels": {**incident.labels, **labels}})
+        state = ChildState(root.state, type(self).__name__, self.card, known, why)
         invoker = root._invoker.beside(state)
         Verbs.__init__(self, state, invoker, Questions(state, invoker), ChildTells(root._comms, self.card.section))
         self._root, self.first_minutes = root, root.first_minutes

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from pydantic import Field
+
 from activities.organisation.rhythm import minutes
 from activities.values import Value
 
@@ -22,3 +24,4 @@ class SupplyChain(Value):
     resting: timedelta = minutes(5)  # between two things that are put back
     watched: timedelta = timedelta(days=30)  # the advisory and the fix, after the incident
     watched_every: timedelta = timedelta(hours=24)  # how often
+    looks_per_run: int = Field(default=200, ge=2)  # then the watch begins a new run: a history that is too long replays no more

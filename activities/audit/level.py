@@ -3,16 +3,16 @@
 Proven by an event of ours that arrives in the log: a setting that says so proves nothing. What is logged more, or kept longer, stays so.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal, Protocol, Self
 
 from activities.action import Call, NotYet, Refused, Risk, Role
 from activities.kit.rest import Json, RestResource
 from activities.kit.setting import Change, Reading, Restore, Setting, SettingValue
-from activities.kit.setting.write import SOON
 from activities.kit.words.shell import Var, command, comment, gcloud, pipe
 from activities.values import Value
 
+ARRIVES = timedelta(seconds=10)  # how soon it is looked again: a log may take a minute to show what has come
 LONGEST = 3650  # days that Google takes
 SAVED = "policy-before.json"
 
@@ -123,7 +123,7 @@ class AuditLog(Protocol):
 
 class Auditing(
     Setting[AuditOf, AuditLevel, AuditReading], read="audit.look", change="audit.enhance", restore="audit.put_back", risk=Risk.C2,
-    restore_risk=Risk.C3, asks=(Role.SECURITY_LEAD, Role.LEGAL, Role.INCIDENT_COMMANDER), contains=True,
+    restore_risk=Risk.C3, asks=(Role.SECURITY_LEAD, Role.INCIDENT_COMMANDER), restore_asks=(Role.SECURITY_LEAD, Role.LEGAL), contains=True,
 ):  # fmt: skip
     """Proven by a test event that arrives. To put it back deletes what was kept for longer, so that two people say so."""
 
@@ -147,9 +147,9 @@ class Auditing(
     async def prove(self, call: Call, order: Change[AuditOf, AuditLevel], now: AuditReading) -> str:
         event = await self._log.tried(call, order.of)
         if not event.mark:
-            raise NotYet(f"accepted, but a test event of ours has not arrived in {order.of}", after=SOON)
+            raise NotYet(f"accepted, but a test event of ours has not arrived in {order.of}", after=ARRIVES)
         if order.wanted.data_access and event.access is False:
-            raise NotYet(f"accepted, but no access of ours to data shows in {order.of}", after=SOON)
+            raise NotYet(f"accepted, but no access of ours to data shows in {order.of}", after=ARRIVES)
         return "a test event of ours has arrived" + ("; so has an access of ours, by the log's own account" if event.access else "")
 
     async def prove_step(self, call: Call, order: Restore[AuditOf, AuditLevel], step: AuditLevel) -> str:

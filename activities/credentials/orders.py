@@ -19,7 +19,7 @@ class CredentialsLook(RestLook, target="credential/{credential}"):
 
 
 class CredentialOf(CredentialsLook, effect="look {credential} up in the inventory", path="inventory/{credential}"):
-    """Where it is, and who uses it."""
+    """Where it is, and who uses it. `credential`: its name in the inventory, in the store, or at its issuer."""
 
 
 class ReachOf(CredentialsLook, effect="find everything that whoever holds {credential} can read", path="inventory/{credential}/reach"):
@@ -145,7 +145,7 @@ class Survey(Value):
 
 class RevokeKey(Order, target="credential/{credential}"):
     """`stops`: services that stand still until they have another one. `exposure`: why. `replaced`: every user has another one, and it was seen.
-    `was_alive`: it was seen alive at its issuer, so that it is revoked when it is not listed there any more."""
+    `was_alive`: it was seen alive at its issuer, so that it is revoked when it is not listed there any more. `secret`: its name in the store."""
 
     undone = "never: a revoked key is not brought back. Another one is made in its place"
 
@@ -155,6 +155,10 @@ class RevokeKey(Order, target="credential/{credential}"):
     stops: tuple[str, ...] = ()
     replaced: bool = False
     was_alive: bool = False
+    secret: str = ""
+
+    def assets(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.credential, self.secret)))
 
     def effect(self) -> str:
         impact = f"; {', '.join(self.stops)} stand still until they have another one" if self.stops and not self.replaced else ""

@@ -29,6 +29,9 @@ class DatabaseResource(RestResource):
     def target(self) -> str:
         return "databases/" + "/".join(self.parts()[1:])
 
+    def assets(self) -> tuple[str, ...]:
+        return (self.cluster,)
+
     def in_sql(self, value: Any = None, prior: Any = None) -> tuple[str, ...]:
         """What a person types on the products themselves, to read it (None) or to set it. `prior`: as it was read before, if it was."""
         raise NotImplementedError

@@ -24,6 +24,9 @@ class OnCluster(Order, target="databases/{cluster}"):
     cluster: str
     store: str = "plane"
 
+    def assets(self) -> tuple[str, ...]:
+        return (self.cluster,)
+
     def body(self) -> Json:
         """What the job is given."""
         return self.model_dump(mode="json", exclude={"cluster", "store"})

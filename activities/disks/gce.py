@@ -6,7 +6,7 @@ The same request id is the same operation; after some days Google forgets it, an
 from typing import Any
 
 from activities.action import Call, NotYet, Refused
-from activities.disks.snapshots import At, Disks, DiskSnapshot, Shown, label, parts_of
+from activities.disks.snapshots import At, Disks, DiskSnapshot, Shown, label
 from activities.kit.http import Conflict, HttpClient, pages
 from activities.kit.setting.write import SOON
 from activities.kit.words.compute import label_is
@@ -24,7 +24,7 @@ class ComputeDisks:
         self._http, self.project = http, project
 
     async def shown(self, call: Call, disk: str, name: str) -> Shown | None:
-        project, _, _ = parts_of(disk)
+        project = disk.split("/")[1]
         found = await self._http.find(call, path("compute", "v1", "projects", project, "global", "snapshots", name))
         if found is None:
             return None
@@ -34,9 +34,8 @@ class ComputeDisks:
         return Shown(name=found["name"], at=at, disk=_whole(found.get("sourceDisk", "")), bytes=stored, incident=labels.get("incident", ""))
 
     async def begin(self, call: Call, order: DiskSnapshot, request: str) -> None:
-        """One that is under way under our name is no conflict: it is looked at again."""
-        project, zone, disk = parts_of(order.disk)
-        where = path("compute", "v1", "projects", project, "zones", zone, "disks", disk, "createSnapshot")
+        """One that is under way under our name is no conflict: it is looked at again. A disk is in a zone, or in a region."""
+        where = path("compute", "v1", *order.disk.split("/"), "createSnapshot")
         labels = {"incident": label(order.incident_id), **({"asset": label(order.asset)} if order.asset else {})}
         body = {"name": order.name, "description": "evidence: never delete it", "labels": labels}
         try:

@@ -14,7 +14,7 @@ from activities.kit.create_once import CreateOnce, There
 from activities.kit.words.compute import label_is
 from activities.kit.words.shell import Var, command, comment, gcloud, keep
 
-DISK = re.compile(r"projects/[a-z][a-z0-9.:-]{0,61}[a-z0-9]/zones/[a-z0-9-]+/disks/[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+DISK = re.compile(r"projects/[a-z][a-z0-9.:-]{0,61}[a-z0-9]/(?:zones|regions)/[a-z0-9-]+/disks/[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 LONGEST = 63  # characters of a label at Google
 PREFIX, MARK = "evidence-", 24
 MARKED = "import hashlib,sys; print(hashlib.sha256(sys.argv[1].encode()).hexdigest()[:24])"
@@ -153,7 +153,7 @@ class DiskSnapshots(
     async def find(self, call: Call, order: DiskSnapshot) -> Shown | None:
         """Raises `Refused` for one of our name that is of another disk: it is no evidence of this one."""
         if not order.disk or not DISK.fullmatch(order.disk):
-            raise Refused(f"{order.disk!r} is no disk: projects/<project>/zones/<zone>/disks/<disk>")
+            raise Refused(f"{order.disk[:200]!r} is no disk: projects/<project>/zones/<zone>/disks/<disk>")
         found = await self._store.shown(call, order.disk, order.name)
         if found is not None and not found.disk.endswith(order.disk):
             raise Refused(f"{order.name} is a copy of another disk, {found.disk}: nobody of ours has made it")
@@ -173,12 +173,6 @@ class DiskSnapshots(
     async def describe(self, call: Call, order: DiskSnapshot, there: There[Shown]) -> Effect:
         after = {"snapshot": there.found.name, "at": there.found.at.value}
         return order.done("the store lists it", f"{order.effect()}; {there.found.summary}", adopted=there.adopted, after=dict(after))
-
-
-def parts_of(disk: str) -> tuple[str, str, str]:
-    """Project, zone and name, as far as they are said."""
-    parts = [*disk.split("/"), *[""] * 6]
-    return parts[1], parts[3], parts[5]
 
 
 def label(value: str) -> str:

@@ -30,6 +30,9 @@ class OutboundOf(EgressResource, path="{kind}s/{name}", called="calls to {name}"
     def target(self) -> str:
         return f"egress/{self.kind}/{self.name}"
 
+    def assets(self) -> tuple[str, ...]:
+        return (self.name,) if self.kind == "host" else ()
+
     def body(self, value: Any) -> Json:
         return {"denied": value.denied}
 

@@ -91,7 +91,7 @@ class ObjectStore(Protocol):
 
 class ObjectHolds(
     Setting[ObjectsOf, Hold, HoldReading], read="holds.look", change="holds.place", restore="holds.release", risk=Risk.C1,
-    restore_risk=Risk.C3, asks=(Role.SECURITY_LEAD, Role.LEGAL, Role.INCIDENT_COMMANDER), contains=True,
+    restore_risk=Risk.C3, asks=(Role.SECURITY_LEAD, Role.INCIDENT_COMMANDER), restore_asks=(Role.SECURITY_LEAD, Role.LEGAL), contains=True,
 ):  # fmt: skip
     """Proven by the list that is read back. To end it is for Security and Legal."""
 

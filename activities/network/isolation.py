@@ -3,12 +3,12 @@
 No answer of a control plane proves it. A probe tries a connection from the asset and one towards it, and that forensics still come in.
 """
 
+from datetime import timedelta
 from typing import Any, ClassVar, Literal, Protocol, Self
 
 from activities.action import Call, Limits, NotYet, Refused, Risk, Role
 from activities.kit.rest import Json, RestResource
 from activities.kit.setting import Change, Reading, Restore, Setting, SettingValue
-from activities.kit.setting.write import SOON
 from activities.kit.words.shell import Command, Var, command, document, keep, kubectl, pipe
 from activities.network.flows import Flow, FlowProbe
 from activities.network.rules import rule, rule_name
@@ -17,6 +17,7 @@ from activities.values import listed
 
 FORENSICS, SELECTOR = Var("NETWORK_FORENSIC_CIDR"), Var("SELECTOR", number=True)
 NETWORK_POLICY = "network policy"
+FLOWS_CHANGE = timedelta(seconds=3)  # how soon it is tried again: a rule must reach every machine
 
 
 class AssetOf(RestResource, path="assets/{asset}/isolation", called="the network of {asset}"):
@@ -39,6 +40,9 @@ class AssetOf(RestResource, path="assets/{asset}/isolation", called="the network
     def workloads(self) -> tuple[str, ...]:
         return (self.asset, f"{self.namespace}/{self.asset}")
 
+    def assets(self) -> tuple[str, ...]:
+        return (self.asset,)
+
     def body(self, value: Any) -> Json:
         return {"isolated": value.isolated}
 
@@ -56,10 +60,12 @@ class AssetOf(RestResource, path="assets/{asset}/isolation", called="the network
         return tuple(line for region in self.regions for line in self._apply(region))
 
     def _apply(self, region: str) -> tuple[Command, Command]:
-        """All pods of the workload, by its own selector."""
+        """All pods of the workload, by its own selector. It is not validated: it is ours, and small."""
         shown = kubectl(region, self.namespace, "get", f"deployment/{self.asset}", "-o", "jsonpath={.spec.selector}")
         made = document(rule(self.asset, self.namespace, SELECTOR, FORENSICS))
-        return keep(SELECTOR.name, shown), pipe(command("printf", "%s", made), kubectl(region, self.namespace, "apply", "-f", "-"))
+        return keep(SELECTOR.name, shown), pipe(
+            command("printf", "%s", made), kubectl(region, self.namespace, "apply", "--validate=false", "-f", "-")
+        )
 
 
 class Isolation(SettingValue):
@@ -125,7 +131,8 @@ def _risk(order: Change[AssetOf, Isolation] | Restore[AssetOf, Isolation], limit
 
 class NetworkIsolation(
     Setting[AssetOf, Isolation, IsolationReading], read="network.look", change="network.isolate", restore="network.rejoin", risk=_risk,
-    restore_risk=Risk.C2, asks=(Role.SECURITY_LEAD, Role.INCIDENT_COMMANDER), contains=True,
+    restore_risk=Risk.C2, asks=(Role.SECURITY_LEAD, Role.INCIDENT_COMMANDER),
+    restore_asks=(Role.SECURITY_LEAD,), contains=True,
 ):  # fmt: skip
     """Proven by flows that are refused, and by forensics that still come in."""
 
@@ -150,11 +157,11 @@ class NetworkIsolation(
         """Raises `NotYet` while the network does otherwise, and where nobody can say what it does: then it is not proven."""
         flows = await self._probe.tried(call, of.asset)
         if not flows:
-            raise NotYet(f"accepted, but no probe says whether {of.asset} is reached", after=SOON)
+            raise NotYet(f"accepted, but no probe says whether {of.asset} is reached", after=FLOWS_CHANGE)
         wrong = [said for flow in flows for said in _unlike(flow, isolated=value.isolated)]
         if wrong:
             beside = f"; these let traffic through beside our rule: {listed(openers)}" if openers else ""
-            raise NotYet(f"accepted, but {'; '.join(wrong)}{beside}", after=SOON)
+            raise NotYet(f"accepted, but {'; '.join(wrong)}{beside}", after=FLOWS_CHANGE)
         places = listed(tuple(flow.place for flow in flows))
         if value.isolated:
             return f"connections from it and to it are refused in {places}; forensics get in"

@@ -72,6 +72,9 @@ class DisableVersion(Order, target="secret/{secret}/versions/{version}", effect=
     dead: bool
     why: str = "its key is revoked"
 
+    def assets(self) -> tuple[str, ...]:
+        return (self.secret,)
+
     def by_hand(self) -> tuple[str, ...]:
         disabled = gcloud("secrets", "versions", "disable", str(self.version), f"--secret={self.secret}", ("--project=", PROJECT))
         return (disabled, comment("not: destroy. What it was may be needed as evidence"))

@@ -92,10 +92,17 @@ class Group:
 
 @dataclass
 class Disk:
+    """`zone`: its zone, or its region where it is kept in two zones at once (`regional`)."""
+
     name: str
     zone: str
     asset: str
+    regional: bool = False
     gigabytes: int = 200
+
+    @property
+    def place(self) -> str:
+        return f"{'regions' if self.regional else 'zones'}/{self.zone}"
 
 
 @dataclass
@@ -104,7 +111,7 @@ class Snapshot:
 
     name: str
     disk: str
-    zone: str
+    place: str
     number: int
     labels: dict[str, str]
     begun: float = field(compare=False)
@@ -126,6 +133,7 @@ class Containment:
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
     requests: dict[str, str] = field(default_factory=dict)  # requestId → the snapshot that it began
     copied_in: float = COPIED_IN
+    away: list[str] = field(default_factory=list)  # zones whose disks nobody can list
     reads: int = 0
 
 

@@ -1,14 +1,23 @@
 """The guard in front of every verb (`activities/action.py`), each of its rules alone: it lets nothing through that a caller forgot to ask."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.action import Call, Effect, Expired, Grant, Limits, Order, Refused, Risk, System, action
+from activities.action import Call, Effect, Expired, Grant, Limits, Order, Refused, Risk, StandsOn, System, action
+from activities.credentials.orders import Exposure, KeyRef, RevokeKey
+from activities.databases.jobs import Promote
+from activities.databases.settings import Fence, Fences, NodeOf
+from activities.egress.egress import deny, deny_tool
 from activities.kit.fence import refuse_when_late
+from activities.secrets.store import DisableVersion
+from tests.stage.organisation import stage_settings
+from worker.systems import stands_on
 
 AT = datetime(2026, 11, 23, 12, 3, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -48,6 +57,18 @@ class Valves(System):
     def _turned(self, order: Turn) -> Effect:
         self.turned.append(order.name)
         return order.done("it was looked at")
+
+
+class Holds(System):
+    """Takes anything that it is told to."""
+
+    def __init__(self) -> None:
+        self.taken: list[Order] = []
+
+    @action("holds.take", risk=Risk.C1)
+    async def take(self, order: Order, call: Call) -> Effect:
+        self.taken.append(order)
+        return Effect(target=order.target(), summary="taken", proven_by="it was looked at")
 
 
 def call(**more: Any) -> Call:
@@ -116,6 +137,49 @@ async def test_what_we_stand_on_is_spared_whatever_was_granted() -> None:
     valves, order = Valves(), Turn(name="temporal")
     assert "is protected" in await attempted(valves, Valves.turn, order, call(grant=grant(order), limits=Limits()))
     assert valves.turned == []
+
+
+OURS = StandsOn(hosts=frozenset({"events.pagerduty.com", "ledger.acme.internal"}), secrets=frozenset({"pager_key"}))
+STOLEN: dict[str, Any] = {"exposure": Exposure.CONFIRMED, "key": KeyRef(issuer="own", subject="s", key="k")}
+
+
+@pytest.mark.parametrize(
+    ("order", "ours"),
+    [
+        (RevokeKey(credential="pager", secret="PAGER_KEY", **STOLEN), True),
+        (RevokeKey(credential="incident-worker", **STOLEN), True),
+        (RevokeKey(credential="llm-main", secret="OPENAI_API_KEY", **STOLEN), False),
+        (DisableVersion(secret="PAGER_KEY", version=3, dead=True), True),
+        (DisableVersion(secret="OPENAI_API_KEY", version=3, dead=True), False),
+        (deny("events.pagerduty.com"), True),
+        (deny("pagerduty.com"), True),
+        (deny("duty.com"), False),
+        (deny("exfil.example"), False),
+        (deny_tool("pagerduty.com"), False),
+        (Promote(cluster="incident-ledger", node="b", old="a"), True),
+        (Promote(cluster="orders", node="b", old="a"), False),
+        (Fences.order(NodeOf(cluster="incident-ledger", node="a"), Fence(fenced=True)), True),
+    ],
+    ids=lambda one: one.effect() if isinstance(one, Order) else "",
+)
+async def test_our_own_keys_record_and_pager_path_are_spared_whatever_was_granted(order: Order, ours: bool) -> None:
+    """By what the workers' settings name, and by the names of the policy."""
+    holds, env = Holds(), ActivityEnvironment()
+    holds.stands_on = OURS
+    with pytest.raises(Refused, match="this incident is run by") if ours else nullcontext():
+        await env.run(Holds.take.__get__(holds), order, call())
+    assert bool(holds.taken) is not ours
+
+
+def test_what_we_stand_on_is_read_from_the_settings(tmp_path: Path) -> None:
+    named = stage_settings("http://127.0.0.1:1", tmp_path, tmp_path / "organisation.toml").model_copy(
+        update={
+            "ledger_url": "postgresql+psycopg://i:x@ledger.acme.internal/incidents", "temporal_address": "temporal.acme.internal:7233",
+            "pagerduty_events_url": "https://events.pagerduty.com", "pagerduty_token": "gsm:projects/acme/secrets/PAGER_KEY/versions/4",
+        }
+    )  # fmt: skip
+    seen = stands_on(named)
+    assert {"ledger.acme.internal", "temporal.acme.internal", "events.pagerduty.com"} <= seen.hosts and "pager_key" in seen.secrets
 
 
 @pytest.mark.parametrize(("away", "done"), [(14 * MINUTE, True), (15 * MINUTE + timedelta(seconds=47), False)])

@@ -2,7 +2,8 @@
 
 from tests.mutants.mutant import Mutant
 
-ACTION, INVOKER, STATE, APPROVALS = (
+LIMITS, ACTION, INVOKER, STATE, APPROVALS = (
+    "activities/limits.py",
     "activities/action.py",
     "workflows/engine/invoker.py",
     "workflows/engine/state.py",
@@ -79,10 +80,17 @@ GUARDS = (
     ),
     Mutant(
         "what we stand on is not spared",
-        ACTION,
+        LIMITS,
         "if kept is not None:",
         "if kept is None and limits is None:",
         (GUARD + "test_what_we_stand_on_is_spared_whatever_was_granted",),
+    ),
+    Mutant(
+        "our own pager path may be denied",
+        LIMITS,
+        "if stands_on.needs(name.casefold()):",
+        "if stands_on.needs(name.casefold()) and limits is None:",
+        (GUARD + "test_our_own_keys_record_and_pager_path_are_spared_whatever_was_granted",),
     ),
     Mutant(
         "C3: a role that was given by a self-declared message counts",

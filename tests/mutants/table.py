@@ -8,6 +8,7 @@ from tests.mutants.mutant import Mutant
 from tests.mutants.record import RECORD
 from tests.mutants.runtime.breach import BREACH
 from tests.mutants.runtime.clocks import CLOCKS
+from tests.mutants.runtime.containment import CONTAINMENT
 from tests.mutants.runtime.credentials import CREDENTIALS
 from tests.mutants.runtime.databases import DATABASE
 from tests.mutants.runtime.quality import QUALITY
@@ -19,6 +20,6 @@ from tests.mutants.tasks import TASKS
 from tests.mutants.waiting import WAITED
 
 MUTANTS: tuple[Mutant, ...] = (
-    *ATTACKS, *BREACH, *CLOCKS, *CREDENTIALS, *DATABASE, *GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *QUALITY, *QUEUES, *RECORD, *SPENT, *SUPPLY_CHAIN,
-    *TASKS, *TENANCY, *WAITED,
+    *ATTACKS, *BREACH, *CLOCKS, *CONTAINMENT, *CREDENTIALS, *DATABASE, *GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *QUALITY, *QUEUES, *RECORD,
+    *SPENT, *SUPPLY_CHAIN, *TASKS, *TENANCY, *WAITED,
 )  # fmt: skip

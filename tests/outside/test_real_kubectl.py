@@ -21,7 +21,11 @@ from activities.edge.gates import GatewayApi
 from activities.edge.probe import EdgeProbe
 from activities.kit.http import HttpClient
 from activities.metrics.prometheus import Prometheus
+from activities.network.isolation import AssetOf, Isolation
+from activities.network.policies import NetworkPolicies
 from activities.organisation.catalogue import Deployed
+from practice.containment.model import FORENSICS
+from practice.containment.simulation import isolated
 from practice.http.server import serve
 from practice.services.fleet import Service
 from practice.world.world import World
@@ -278,3 +282,29 @@ async def test_kubectl_applies_our_admission_policy_by_hand_and_is_refused_the_b
     assert refused.code != 0 and "this build is on the blocklist of an incident" in refused.err
     elsewhere = await run.say("set", "image", DEPLOYMENT, image, "--dry-run=server", region="us-east")
     assert elsewhere.code == 0, elsewhere.err
+
+
+async def test_kubectl_cuts_a_workload_off_by_hand_as_our_client_reads_it_and_lets_it_back(world: World, run: Kubectl, url: str) -> None:
+    """What `by hand` prints is adopted; what our client writes kubectl shows and deletes; no pod is another one afterwards."""
+    run.environment["NETWORK_FORENSIC_CIDR"] = FORENSICS
+    of = AssetOf(asset="orchestrator", regions=ORCHESTRATOR.regions, control="network policy")
+    pods = await run("get", "pods", "-o", "name")
+    doors = {region: HttpClient(f"{url}/k8s/{region}", BEARER) for region in of.regions}
+    policies = NetworkPolicies(doors.__getitem__, FORENSICS)
+    apply = of.write_by_hand(Isolation())
+    for region in range(2):
+        assert "created" in await shown(run, "\n".join(apply[2 * region : 2 * region + 2]))
+        now = (await policies.read(made(), of)).value
+        assert (now.isolated, now.partly) == ((False, True) if region == 0 else (True, False)), "one cluster is not both"
+    assert isolated(world.state, "orchestrator", world.clock.now())
+    assert "app=orchestrator" in await shown(run, of.read_by_hand()[1])
+    described = await run("describe", "networkpolicy", "incident-isolates-orchestrator")
+    assert f"CIDR: {FORENSICS}" in described and "Policy Types: Ingress, Egress" in described
+    await policies.write(made(), of, False, await policies.read(made(), of), 0)
+    assert not isolated(world.state, "orchestrator", world.clock.now())
+    await policies.write(made(), of, True, await policies.read(made(), of), 0)
+    for line in of.write_by_hand(Isolation(isolated=False)):
+        assert "deleted" in await shown(run, line)
+    assert not (await policies.read(made(), of)).value.isolated and await run("get", "pods", "-o", "name") == pods
+    for door in doors.values():
+        await door.close()

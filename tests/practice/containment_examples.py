@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from practice.containment.cast import OURS
-from practice.containment.model import ADMIN
+from practice.containment.cast import OURS, there
+from practice.containment.model import ADMIN, Disk
 from practice.world.stage import Stage
 from tests.practice.examples import Example
 
@@ -32,6 +32,7 @@ async def containment_examples(stage: Stage) -> dict[str, Example]:
     level = "/audit/v1/scopes/main/level"
     body = {"epoch": 1, "data_access": True, "retention_days": 30}
     await stage.must("PUT", level, body, If_Match=(await stage.must("GET", level))["etag"])
+    there(stage.world.state, 0.0).disks.append(Disk("both", "eu-west", "api", regional=True))
     entry = {"logName": "projects/acme/logs/x", "resource": {"type": "global"}, "entries": [{"insertId": "1", "textPayload": "x"}]}
     return {
         **settings,
@@ -49,6 +50,9 @@ async def containment_examples(stage: Stage) -> dict[str, Example]:
         "logging.entries.write": Example("POST", "/logging/v2/entries:write", entry),
         "gce.disks.createSnapshot": Example(
             "POST", "/gce/compute/v1/projects/acme/zones/eu-west-b/disks/api-1/createSnapshot", {"name": "evidence-1"}
+        ),
+        "gce.regionDisks.createSnapshot": Example(
+            "POST", "/gce/compute/v1/projects/acme/regions/eu-west/disks/both/createSnapshot", {"name": "evidence-2"}
         ),
         "keycloak_groups.groups.update": Example(
             "PUT", f"{STAFF}/groups/g-3", {"name": "incident-responders", "attributes": {"incident": ["x"]}}

@@ -369,7 +369,8 @@ def _settings(name: str, tmp: Path) -> dict[str, Any]:
     if name.startswith("database_failover"):
         return {"policy": database.PEOPLE}
     if name.startswith("supply_chain_cve"):
-        return {"policy": supply_chain.quick()}
+        keys = credentials.QUICK.format(numbers="")
+        return {"policy": supply_chain.quick(more=keys), "secret_manager_project": "acme"}
     if name.startswith("data_breach"):
         return {"policy": breach.quick(), "secret_manager_project": "acme"}
     if name.startswith("tenant_isolation"):

@@ -231,7 +231,7 @@ class RunningIncident:
         for role in question.roles[: max(1, question.quorum) if verdict == "approve" else 1]:
             if any(given.by == ROLES[role] for given in question.answers):
                 continue
-            code = await self.drill.code(ROLES[role], question.number)
+            code = await self.drill.code(ROLES[role], question.number, of=self.id)
             try:
                 await self.say(verdict, {"question": question.number, "code": code, "reason": "drill", "value": value})
             except WorkflowUpdateFailedError:
@@ -261,9 +261,8 @@ class RunningIncident:
         if not vacant:
             await self.commanded()
         person = by or ROLES[question.roles[0]]
-        return await self.say(
-            verdict, {"question": question.number, "code": await self.drill.code(person, question.number), "reason": reason}
-        )
+        code = await self.drill.code(person, question.number, of=self.id)
+        return await self.say(verdict, {"question": question.number, "code": code, "reason": reason})
 
     async def pass_time(self, duration: timedelta) -> None:
         await self.drill.env.sleep(duration)

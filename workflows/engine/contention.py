@@ -1,11 +1,16 @@
-"""Two incidents want one thing, and no value serves both: a person decides, and the priorities are stated (spec §2.9 INV-12, §11)."""
+"""Two incidents want one thing, and no value serves both: a person decides, and the priorities are stated (spec §2.9 INV-12, §11).
+Two playbooks of one incident take turns.
+"""
 
+import asyncio
 from collections.abc import Sequence
+from types import TracebackType
 
 from activities.action import Effect, O, Role, Verb
 from activities.kit.holding import NOT_KNOWN, Contender
 from activities.kit.words.code_names import to_others
 from activities.values import Concern
+from workflows.engine.clock import answering
 from workflows.engine.state import IncidentState
 from workflows.people.questions import ApprovalTerms, Decision, Questions
 from workflows.status import Step
@@ -58,3 +63,27 @@ def goes_first(ours: Concern, theirs: Sequence[Concern]) -> str:
     if all(ours.before(one) for one in theirs):
         return f"{order} {ours} goes before {theirs[0]}: by that this incident goes first"
     return f"{order} Both are about {ours}: that does not say who goes first"
+
+
+class Turn:
+    """What several playbooks of one incident change is changed by one of them at a time: the builds and the traffic of a service.
+
+    No generator, as `Beside` is none.
+    """
+
+    def __init__(self, state: IncidentState, target: str, what: str) -> None:
+        self._state, self._target, self._what = state, target, what
+        self._turns = state.turns.setdefault(target, asyncio.Lock())
+        self._enter = answering(self._taken)
+
+    async def __aenter__(self) -> None:
+        await self._enter()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._turns.release()
+
+    async def _taken(self) -> None:
+        if self._turns.locked():
+            self._state.note("waits", f"{self._what} waits: {self._state.at_work[self._target]} is under way")
+        await self._turns.acquire()
+        self._state.at_work[self._target] = self._what

@@ -21,6 +21,7 @@ from activities.texts.wording import TRACE_LABELS, traces
 from workflows.engine.evidence import EvidenceBook
 from workflows.engine.measures import Measures
 from workflows.engine.record.timeline import Timeline
+from workflows.errors import CalledAgain, Relapse
 from workflows.incident import UNSURE, Alert, Card, Exposure, Incident, Joined, Phase, Severity, State, worst
 from workflows.people.approvals import Approvals
 from workflows.people.command_codes import CommandCodes
@@ -112,7 +113,11 @@ class IncidentState:
         self.alarms = 0  # how many there were
         self.firing: dict[str, str] = {}  # alerts about what customers meet that fire now: what tells them apart → name
         self.recovering: asyncio.Task[Any] | None = None  # the playbook's own task, while it is in a recovery that can go back
-        self.relapse = ""  # what was seen when the impact came back in recovery; empty: it is not back
+        self.relapse: Relapse | None = None  # why recovery goes back to mitigation
+        self.told: list[Mapping[str, str]] = []  # what whoever called it in once more says, as labels of an alert
+        self.turns: dict[str, asyncio.Lock] = {}  # what one playbook of the incident changes at a time (`Turn`)
+        self.at_work: dict[str, str] = {}  # target → what is done there, or was last
+        self.listens = False  # whether this playbook goes by that
         self.relapses = 0
         self.symptom_ended = ""  # what the metrics showed, in mitigation, while people were still asked about the symptom
         self.children: list[IncidentState] = []  # the playbooks that were called in
@@ -286,6 +291,16 @@ class IncidentState:
         self.alarm, self.alarms = why, self.alarms + 1
         for child in self.children:
             child.alarm = why
+
+    def tell(self, labels: Mapping[str, str], why: str) -> None:
+        """Another playbook of the incident knows more. Recovery goes back for it where this playbook goes by such news (`Rounds.told`)."""
+        self.told.append(labels)
+        if self.recovering is not None:
+            self.told_in_recovery(why)
+
+    def told_in_recovery(self, why: str = "more was said of it while it worked") -> None:
+        if self.listens and self.told:
+            self.relapse = CalledAgain(f"§{self.card.section} {self.card.title} goes on: {why}")
 
     def raise_confidence(self, confidence: str) -> None:
         """A further alert may make us surer than the one that opened the incident did; never less sure (spec §2.3)."""

@@ -21,6 +21,7 @@ from activities.organisation.organisation import Organisation, ReadAll
 from activities.organisation.policy import Policy
 from workflows.engine.changes import Changes
 from workflows.engine.clock import answering, clock
+from workflows.engine.contention import Turn
 from workflows.engine.impose import Impositions
 from workflows.engine.invoker import Invoker
 from workflows.engine.lift import Lifts
@@ -48,7 +49,11 @@ class CalledIn:
     state: IncidentState | None = None
     task: Task | None = None
     first: bool = False  # it is the one that calls others in: it ends when they have
-    known: bool = False  # it was on this incident already: what it was called in with it has not heard
+
+    @property
+    def contained(self) -> bool:
+        """Whether it mitigates nothing any more."""
+        return self.over or (self.state is not None and self.state.phase not in (Phase.DECLARED, Phase.TRIAGE, Phase.MITIGATION))
 
     @property
     def over(self) -> bool:
@@ -56,10 +61,10 @@ class CalledIn:
         return not self.task.open if self.task else self.state is None or self.state.phase is Phase.CLOSED
 
 
-class CallsIn(Protocol):
-    """Another playbook on the same incident: what it is called, why, and what it is told (labels, as an alert would bring them)."""
+class CallIn(Protocol):
+    """`labels`: what the other playbook needs to know, as an alert that opens it would say."""
 
-    def __call__(self, name: str, why: str, labels: Mapping[str, str] = ..., /) -> Awaitable[CalledIn]: ...
+    def __call__(self, name: str, why: str, labels: Mapping[str, str] = {}, /) -> Awaitable[CalledIn]: ...
 
 
 class Verbs:
@@ -94,8 +99,10 @@ class Verbs:
         self.together = answering(together)
         self.rest, self.until = answering(proof.rest), answering(proof.until)
         self.stable, self.holds = answering(proof.stable), answering(proof.holds)
-        # Another playbook on the same incident: what it is called, and why (`playbook.py`).
-        self.call_in: CallsIn
+        # Another playbook on the same incident (`playbook.py`).
+        self.call_in: CallIn
+        # What is known when this one is called in once more: at the next call, or None when something else comes first.
+        self.told = answering(proof.rounds.told)
         # What customers meet, by the card's proof.
         self.impact = proof.impact
 
@@ -143,6 +150,10 @@ class Verbs:
     async def waited(self, until: Callable[[], bool], at_most: timedelta | None = None, what: str = "") -> bool:
         """Wait for what other work of the same playbook brings about. False when the time is over first."""
         return await waited(until, at_most, what)
+
+    def turn(self, target: str, what: str) -> Turn:
+        """`async with`: while it is changed here, no other playbook of this incident changes the same."""
+        return Turn(self.state, target, what)
 
     def branch(self, name: str, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Begin work beside the rest of mitigation. It is known by its name when people are asked something for it."""

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from activities.action import A, Action, Grant, O, Risk, Role, Verb
 from activities.organisation.people import Person
 from activities.organisation.policy import Policy
+from workflows.errors import Relapse
 from workflows.incident import Severity, State
 from workflows.people.approvals import Approvals
 from workflows.people.command_codes import CommandCodes
@@ -36,7 +37,7 @@ class IncidentContext(Protocol):
     paused_by: str
     breached: bool
     recovering: asyncio.Task[Any] | None
-    relapse: str
+    relapse: Relapse | None
     symptom_ended: str
     hypotheses: list[str]
     impact: str

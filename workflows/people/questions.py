@@ -10,7 +10,7 @@ from typing import Any
 from temporalio import workflow
 
 from activities.action import Action, Effect, Grant, O, Order, Risk, Role, Verb, action_of
-from workflows.errors import HandOver, Relapse
+from workflows.errors import HandOver
 from workflows.incident import Question, QuestionDraft, QuestionKind, QuestionState, Silence
 from workflows.people.approvals import enough_without
 from workflows.people.context import IncidentContext, VerbInvoker
@@ -204,13 +204,13 @@ class Questions:
             self.notices.background.run("a second person", self.notices.find_a_second(question), question.number)
         state, recovering = self._state, self._state.recovering is not None and self._state.recovering is asyncio.current_task()
         try:
-            await self._ladder.climb(question, lambda: not question.open or (recovering and bool(state.relapse)) or bool(gone()))
+            await self._ladder.climb(question, lambda: not question.open or (recovering and state.relapse is not None) or bool(gone()))
         except asyncio.CancelledError:
             state.approvals.close(question, QuestionState.WITHDRAWN, workflow.now())
             raise
-        if recovering and state.relapse:
+        if recovering and state.relapse is not None:
             state.approvals.close(question, QuestionState.WITHDRAWN, workflow.now())
-            raise Relapse(state.relapse)
+            raise state.relapse
         if question.open:
             state.approvals.close(question, QuestionState.WITHDRAWN, workflow.now())
             state.note("withdrawn", f"[{question.number}] need not be answered any more: {gone()}", question=question.number)

@@ -229,7 +229,8 @@ class Procedures:
             case "park-queue":
                 await park_queue(verbs, queue_of(asked.fields), why, asked.by)
             case "call-in":
-                await verbs.call_in(asked.fields["playbook"], why)
+                labels = {key: str(value) for key, value in asked.fields.items() if key != "playbook"}
+                await verbs.call_in(asked.fields["playbook"], why, labels)
             case "undo":
                 await verbs.undo(_step(asked), asked.by, asked.reason)
             case by_hand if by_hand in BY_HAND_ONLY:

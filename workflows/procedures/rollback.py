@@ -177,29 +177,30 @@ class Rollback:
             if decision.unanswered:
                 await self._trial.begin(order, rollout)
             return "withdrawn" if decision.withdrawn else "unanswered" if decision.unanswered else "declined"
-        if await self._overtaken(target, self._serving(rollout)):
-            return "overtaken"
-        self._pin.left |= in_traffic(rollout) - {target.id}
-        if exempted:
-            await verbs.propose(Freezes.exempt, exemption, under=decision.grant)
-        pin = self._pin.announce(target.id, rollout)
-        effect = (await verbs.propose(Deploys.shift, order, under=decision.grant)).effect
-        if effect is None:
-            await still_begun(verbs, pin)
-            return "skipped"
-        left = {region: cast("Split", split) for region, split in effect.after.items()}
-        self._pin.took(pin)
-        ended: Attempt = "helped" if verbs.assumes(Deploys.shift) else "unproven"
-        if ended == "unproven" and await self._serves(target.id, left, before):
-            ended = await self._helped(before)
-        if ended == "helped":
-            self._pin.proven(pin, target.id, rollout)
-            self._trial.superseded()
+        async with verbs.turn(f"service/{service.name}", f"the rollback of {service.name} to {target.id}"):
+            if await self._overtaken(target, self._serving(rollout)):
+                return "overtaken"
+            self._pin.left |= in_traffic(rollout) - {target.id}
+            if exempted:
+                await verbs.propose(Freezes.exempt, exemption, under=decision.grant)
+            pin = self._pin.announce(target.id, rollout)
+            effect = (await verbs.propose(Deploys.shift, order, under=decision.grant)).effect
+            if effect is None:
+                await still_begun(verbs, pin)
+                return "skipped"
+            left = {region: cast("Split", split) for region, split in effect.after.items()}
+            self._pin.took(pin)
+            ended: Attempt = "helped" if verbs.assumes(Deploys.shift) else "unproven"
+            if ended == "unproven" and await self._serves(target.id, left, before):
+                ended = await self._helped(before)
+            if ended == "helped":
+                self._pin.proven(pin, target.id, rollout)
+                self._trial.superseded()
+                return ended
+            verbs.note(f"the rollback to {target.id} {'is unproven' if ended == 'unproven' else ended}: the split from before serves again")
+            if await verbs.propose(Deploys.shift, order.undo().model_copy(update={"left_as": left}), under=decision.grant):
+                verbs.unregister(pin)
             return ended
-        verbs.note(f"the rollback to {target.id} {'is unproven' if ended == 'unproven' else ended}: the split from before serves again")
-        if await verbs.propose(Deploys.shift, order.undo().model_copy(update={"left_as": left}), under=decision.grant):
-            verbs.unregister(pin)
-        return ended
 
     async def _silence(self, order: ToRevision) -> Silence:
         """SAFE only where two people signed it beforehand, and a small share can be moved at all (A.1 M3)."""

@@ -58,11 +58,11 @@ class AdvisoryWatch:
         account = Watched(workflow.info().workflow_id, "AdvisoryWatch", CARD, workflow.now())
         account.incident = Incident(service=self._order.shipped.service)
         self._account, self._invoker = account, Invoker(account, keys=f"{account.id}-{workflow.now():%Y%m%d%H%M%S}")
-        self._state = WatchState(watches=str(self._order.shipped), until=self._order.until)
+        self._state = _seen_before(given) or WatchState(watches=str(self._order.shipped), until=self._order.until)
 
     @workflow.run
     async def run(self, *given: Any) -> WatchState:
-        state = self._state
+        state, tries = self._state, 0
         try:
             self._account.policy = await self._invoker.quietly(Organisation.policy, ReadAll())
         except RetriesExhausted as out:
@@ -71,6 +71,11 @@ class AdvisoryWatch:
             found = await self._look()
             if found is not None and found.superseded and await self._open(found.superseded[0]):
                 break
+            tries += 1
+            if (
+                tries >= self._account.policy.supply_chain.looks_per_run
+            ):  # one that is blind looks hourly: a month of that is too long to replay
+                workflow.continue_as_new(args=[self._order, state])
             await waited(lambda: False, min(self._rest(found), state.until - workflow.now()), "the next look at the advisory")
         return state
 
@@ -114,6 +119,11 @@ class AdvisoryWatch:
                 self._state.opened, self._state.last = known, f"{advisory} concerns the fix: {known} is open for it"
                 return True
         return False
+
+
+def _seen_before(given: Sequence[object]) -> WatchState | None:
+    """What an earlier run of this watch has seen."""
+    return WatchState.model_validate(given[1]) if len(given) > 1 else None
 
 
 def _understood(given: Sequence[object]) -> BeginWatch:

@@ -23,6 +23,10 @@ class Resource(Value):
         """The workloads that are acted on (`Order.workloads`)."""
         return ()
 
+    def assets(self) -> tuple[str, ...]:
+        """What is taken from whoever uses it (`Order.assets`)."""
+        return ()
+
     def concerns_nobody(self) -> bool:
         """Whether nobody and nothing is concerned, so that nothing needs to be done."""
         return False
@@ -177,6 +181,9 @@ class Restore(Order, Generic[T, V]):
     def workloads(self) -> tuple[str, ...]:
         return self.of.workloads()
 
+    def assets(self) -> tuple[str, ...]:
+        return self.of.assets()
+
     def effect(self) -> str:
         steps = f", in {len(self.steps)} steps" if len(self.steps) > 1 else ""
         watched = f", {'each ' if steps else ''}watched for {span(self.pause)}" if self.pause else ""
@@ -213,6 +220,9 @@ class Change(Imposition, Generic[T, V]):
 
     def workloads(self) -> tuple[str, ...]:
         return self.of.workloads()
+
+    def assets(self) -> tuple[str, ...]:
+        return self.of.assets()
 
     def effect(self) -> str:
         return self.wanted.effect(self.of) + (f": {self.why}" if self.why else "")

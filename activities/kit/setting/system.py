@@ -30,7 +30,8 @@ class Setting(System, Generic[T, V, R]):
     """One kind of setting. `R`: the reading, where it shows more than the value.
 
     Declared with the class: the wire names of its three verbs, the risk of changing it (a function of the order where it depends on it) and
-    of putting it back (the same, if it is not given), who is asked, and `watched`: its steps back are minutes long. `contains`: as in `Action`.
+    of putting it back (the same, if it is not given), who is asked (`restore_asks`: where others are before it is put back), and `watched`:
+    its steps back are minutes long. `contains`: as in `Action`.
     """
 
     changes: ClassVar[str]  # the wire name of the verb that changes it
@@ -41,7 +42,7 @@ class Setting(System, Generic[T, V, R]):
 
     def __init_subclass__(
         cls, *, read: str = "", change: str = "", restore: str = "", risk: RiskOf = Risk.C2, restore_risk: RiskOf | None = None,
-        asks: tuple[Role, ...] = (Role.OPS_LEAD,), watched: bool = False, contains: bool = False,
+        asks: tuple[Role, ...] = (Role.OPS_LEAD,), restore_asks: tuple[Role, ...] = (), watched: bool = False, contains: bool = False,
     ) -> None:  # fmt: skip
         super().__init_subclass__()
         if not change:
@@ -51,7 +52,7 @@ class Setting(System, Generic[T, V, R]):
         plain: Any = Reading.__class_getitem__(value)
         cls.reading = shown[0] if shown and isinstance(shown[0], type) and shown[0] is not Reading[Any] else plain
         to, back = Change.__class_getitem__((of, value)), Restore.__class_getitem__((of, value))
-        declared = {"asks": asks, "patience": Patience.WATCH if watched else Patience.CHANGE}
+        declared = {"asks": restore_asks or asks, "patience": Patience.WATCH if watched else Patience.CHANGE}
         derive(cls, "read", Setting.read, read, Look.__class_getitem__(of), cls.reading)
         derive(cls, "change", Setting.change, change, to, Effect, risk=risk, asks=asks, contains=contains)
         derive(cls, "restore", Setting.restore, restore, back, Effect, risk=risk if restore_risk is None else restore_risk, **declared)

@@ -40,16 +40,16 @@ def _project(call: Call) -> str:
     return call.path["project"]
 
 
-def _disk(call: Call) -> Disk:
+def _disk(call: Call, place: str) -> Disk:
     _project(call)
-    found = next((one for one in there(call.state, call.now).disks if (one.name, one.zone) == (call.path["disk"], call.path["zone"])), None)
+    found = next((one for one in there(call.state, call.now).disks if (one.name, one.place) == (call.path["disk"], place)), None)
     if found is None:
-        raise call.refuse(404, f"The resource 'projects/{PROJECT}/zones/{call.path['zone']}/disks/{call.path['disk']}' was not found")
+        raise call.refuse(404, f"The resource 'projects/{PROJECT}/{place}/disks/{call.path['disk']}' was not found")
     return found
 
 
 def _name(disk: Disk) -> str:
-    return f"projects/{PROJECT}/zones/{disk.zone}/disks/{disk.name}"
+    return f"projects/{PROJECT}/{disk.place}/disks/{disk.name}"
 
 
 @FACE.reads("disks.aggregatedList", OF + "/aggregated/disks")
@@ -60,18 +60,20 @@ def disks(call: Call) -> Reply:
     met = LABEL.fullmatch(said) if said else None
     if said and met is None:
         raise call.refuse(400, f"Invalid value for field 'filter': '{said}'")
-    found = [one for one in there(call.state, call.now).disks if met is None or (met[1] == "asset" and met[2] == one.asset)]
+    held = there(call.state, call.now)
+    found = [one for one in held.disks if one.zone not in held.away and (met is None or (met[1] == "asset" and met[2] == one.asset))]
     first, most = int(call.one("pageToken") or 0), min(int(call.one("maxResults") or 500), 500)
     items: dict[str, JSON] = {}
     for one in found[first : first + most]:
-        items.setdefault(f"zones/{one.zone}", {"disks": []})["disks"].append(_told(one))
+        items.setdefault(one.place, {"disks": []})["disks"].append(_told(one))
     more = {"nextPageToken": str(first + most)} if len(found) > first + most else {}
-    return Reply({"kind": "compute#diskAggregatedList", "items": items, **more})
+    away = {"unreachables": [f"zones/{zone}" for zone in held.away]} if held.away else {}
+    return Reply({"kind": "compute#diskAggregatedList", "items": items, **more, **away})
 
 
 def _told(one: Disk) -> JSON:
     return {
-        "kind": "compute#disk", "name": one.name, "zone": f"{BASE}projects/{PROJECT}/zones/{one.zone}", "status": "READY",
+        "kind": "compute#disk", "name": one.name, "status": "READY",
         "selfLink": BASE + _name(one), "sizeGb": str(one.gigabytes), "labels": {"asset": one.asset},
     }  # fmt: skip
 
@@ -79,7 +81,17 @@ def _told(one: Disk) -> JSON:
 @FACE.writes("disks.createSnapshot", OF + "/zones/{zone}/disks/{disk}/createSnapshot")
 def create(call: Call) -> Reply:
     """Begin a copy. A request id that was sent before is the same operation, whatever else it says."""
-    disk, asked, found = _disk(call), call.ask(SnapshotAsked), there(call.state, call.now)
+    return _begin(call, _disk(call, f"zones/{call.path['zone']}"))
+
+
+@FACE.writes("regionDisks.createSnapshot", OF + "/regions/{region}/disks/{disk}/createSnapshot")
+def create_in_region(call: Call) -> Reply:
+    """The same of a disk that is kept in two zones at once."""
+    return _begin(call, _disk(call, f"regions/{call.path['region']}"))
+
+
+def _begin(call: Call, disk: Disk) -> Reply:
+    asked, found = call.ask(SnapshotAsked), there(call.state, call.now)
     request = call.one("requestId")
     if request and not UUID.fullmatch(request):
         raise call.refuse(400, f"Invalid value for field 'requestId': '{request}'")
@@ -89,7 +101,7 @@ def create(call: Call) -> Reply:
     if asked.name in found.snapshots:
         raise call.refuse(409, f"The resource 'projects/{PROJECT}/global/snapshots/{asked.name}' already exists")
     number = call.world.number()
-    found.snapshots[asked.name] = Snapshot(asked.name, disk.name, disk.zone, number, asked.labels or {}, call.now)
+    found.snapshots[asked.name] = Snapshot(asked.name, disk.name, disk.place, number, asked.labels or {}, call.now)
     if request:
         found.requests[request] = asked.name
     call.did(_name(disk), None, asked.name)
@@ -97,7 +109,7 @@ def create(call: Call) -> Reply:
 
 
 def _operation(disk: Disk, snapshot: str) -> JSON:
-    target = f"{BASE}projects/{PROJECT}/zones/{disk.zone}/disks/{disk.name}"
+    target = BASE + _name(disk)
     return {
         "kind": "compute#operation",
         "operationType": "createSnapshot",
@@ -116,7 +128,7 @@ def snapshot(call: Call) -> Reply:
     done = (call.now - found.begun) / there(call.state, call.now).copied_in
     status = "FAILED" if found.failed else "CREATING" if done < CREATING else "UPLOADING" if done < UPLOADING else "READY"
     stored = {"storageBytes": str(int(min(1.0, max(0.0, done)) * 20 * GIGABYTE))} if status in ("UPLOADING", "READY") else {}
-    source = f"{BASE}projects/{PROJECT}/zones/{found.zone}/disks/{found.disk}"
+    source = f"{BASE}projects/{PROJECT}/{found.place}/disks/{found.disk}"
     return Reply({
         "kind": "compute#snapshot", "name": found.name, "status": status, "sourceDisk": source, "labels": found.labels,
         "creationTimestamp": call.world.clock.stamp(found.begun), **stored,

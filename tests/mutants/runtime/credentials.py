@@ -113,8 +113,8 @@ CREDENTIALS = (
     Mutant(
         "the overlap has no end",
         REVOKING,
-        'verbs.policy.paced(self._numbers.overlap), f"{item.id} to be replaced"',
-        'None, f"{item.id} to be replaced"',
+        'revoke_first is not sure, over, f"{item.id} to be replaced"',
+        'revoke_first is not sure, None, f"{item.id} to be replaced"',
         (ORDER + "test_at_the_end_of_the_overlap_it_is_revoked_whatever_stands_still",),
     ),
     Mutant(

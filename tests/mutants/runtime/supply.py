@@ -111,8 +111,8 @@ SUPPLY_CHAIN = (
     Mutant(
         "a blocked version is taken when people say so",
         FIXING,
-        'if f"{package}=={version}" in self.blocked:',
-        'if f"{package}=={version}" in ():',
+        "if listed_in(self.blocked, package, version):",
+        "if listed_in((), package, version):",
         (FAILS + "test_without_a_fix_an_executive_has_the_risk_and_a_blocked_version_is_not_taken",),
     ),
 )

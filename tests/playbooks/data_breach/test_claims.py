@@ -1,6 +1,7 @@
 """§2.4: somebody claims to have our data. Three records are compared by their hash; nobody answers, and nothing is copied."""
 
 from pathlib import Path
+from typing import Any
 
 from tests.playbooks.data_breach.breached import breached, contained, ends, hears, quick
 from tests.stage.outages import story
@@ -9,7 +10,7 @@ from workflows.incident import Severity, State
 CLAIM = {"claim": "forum-77", "signal": "claim"}
 
 
-def claimed(*, true: bool, **more: object) -> tuple[tuple[str, dict[str, object]], ...]:
+def claimed(*, true: bool, **more: object) -> tuple[tuple[str, dict[str, Any]], ...]:
     return (("claims", {"id": "forum-77", "true": true, **more}),)
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
-from tests.playbooks.secret_compromise.stolen import ends, living, of, quick, served_by, stolen
+from tests.playbooks.secret_compromise.stolen import NO_OVERLAP, ends, living, of, quick, served_by, stolen
 from tests.stage.outages import STANDING, story
 from tests.stage.running import RunningIncident
 from workflows.incident import Phase, State
@@ -103,6 +103,25 @@ async def test_a_stolen_key_waits_for_nothing_that_is_only_suspected(tmp_path: P
         await incident.question("Start api")
         await incident.hears("done: credentials.revoke credential/ci-token")
         assert of(stage).keys["21"].revoked is not None and of(stage).keys["kid-2"].revoked is None
+
+
+async def test_what_is_named_while_it_works_is_revoked_at_once_and_what_is_named_later_sends_it_back(tmp_path: Path) -> None:
+    """The first one waits for people; one that is named meanwhile waits for nobody. One that is named in recovery is no return of the impact."""
+    more = {"procedure": "call-in", "by": "dana", "reason": "found in a log"}
+    async with stolen(tmp_path, "llm-main", policy=quick('overlap_choice = "PT20M"')) as (stage, incident):
+        await incident.question("Keep the stolen llm-main alive")
+        await incident.commanded()
+        named = {"playbook": "secret_compromise", "credentials": "export", "exposure": "confirmed"}
+        await incident.say("do", {**more, "fields": named})
+        await incident.hears("done: credentials.revoke credential/export", skip=timedelta(seconds=5))
+        assert of(stage).keys["exp-1"].revoked is not None and of(stage).keys["key_1"].revoked is None
+        await incident.is_in(Phase.RECOVERY, NO_OVERLAP)
+        await incident.say("do", {**more, "fields": {**named, "credentials": "CI-UNKNOWN, 21"}})
+        line = await incident.hears("§2.10 Secret/API-key compromise goes on: found in a log", skip=timedelta(seconds=5))
+        assert line.startswith("called in:")
+        await incident.question("Revoke 21 of acme at github", skip=timedelta(seconds=5))
+        assert "CI-UNKNOWN is in no inventory" in story(await incident.timeline())
+        assert not [line for line in await incident.timeline() if line.startswith("relapse:")]
 
 
 async def test_in_shadow_mode_nothing_is_revoked_and_nothing_is_claimed(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from practice.credentials.cast import credentials
 from practice.supply.cast import FLAG
-from tests.playbooks.supply_chain_cve.supplied import affected, ends, of, supplied
+from tests.playbooks.secret_compromise.stolen import QUICK as KEYS
+from tests.playbooks.supply_chain_cve.supplied import affected, ends, of, quick, supplied
 from tests.stage.outages import makes, story
 from workflows.incident import Phase, Severity, State
 
@@ -44,7 +46,10 @@ async def test_a_vulnerability_is_blocked_shielded_rebuilt_and_gone_by_digest_an
 
 async def test_a_malicious_release_is_blocked_kept_cut_off_rotated_and_built_without(tmp_path: Path) -> None:
     """Block before evidence before isolation; secrets are rotated; the builder on which it ran builds nothing."""
-    async with supplied(tmp_path, "malicious") as (stage, incident):
+    async with supplied(tmp_path, "malicious", policy=quick(more=KEYS.format(numbers="")), secret_manager_project="acme") as (
+        stage,
+        incident,
+    ):
         status = await ends(stage, incident)
         assert status.state is State.RESOLVED and status.severity is Severity.SEV1, story(await incident.timeline())
         there = of(stage)
@@ -58,7 +63,15 @@ async def test_a_malicious_release_is_blocked_kept_cut_off_rotated_and_built_wit
         assert next(run.inputs["not_on"] for run in there.runs.values() if run.workflow == "incident-rebuild.yml") == "builder-1"
         assert status.restricted
         texts = [task.text for task in status.tasks]
-        assert any(one.section == "2.10" and "DATABASE_URL" in one.why for one in status.called_in), status.called_in
+        (rotated,) = [one for one in status.called_in if one.section == "2.10"]
+        assert rotated.state is State.RESOLVED and "DATABASE_URL" in rotated.why, (
+            "what could be read there, without a question which it was"
+        )
+        keys = credentials(stage.world.state, stage.world.clock.now())
+        assert all(keys.keys[keys.inventory[name].key].revoked is not None for name in ("database", "signing"))
+        labels = [one.label for one in keys.keys.values()]
+        assert all(labels.count(f"{incident.id}/{name}") == 1 for name in ("database", "signing")), "one replacement each"
+        assert any("GITHUB_DEPLOY_KEY is in no inventory" in line for line in await incident.timeline())
         assert any(one.section == "2.4" and "malicious code" in one.why for one in status.called_in), status.called_in
         assert any(text.startswith("Rebuild builder-1 from a clean image") for text in texts)
         assert any("Cyber Resilience Act" in task.text and task.due for task in status.tasks)

@@ -65,13 +65,20 @@ async def test_a_quiet_watch_ends_after_thirty_days(tmp_path: Path) -> None:
 
 
 async def test_a_database_that_is_away_is_asked_again_soon_and_no_fix_is_claimed(tmp_path: Path) -> None:
-    async with supplied(tmp_path) as (stage, incident):
+    """It is asked hourly then, and begins anew before its history is too long; what it has seen before is kept."""
+    async with supplied(tmp_path, policy=quick("looks_per_run = 20")) as (stage, incident):
         watch = await begun(stage, incident)
+        handle = stage.env.client.get_workflow_handle(watch)
         stands_still(stage)
+        await stage.env.sleep(timedelta(hours=25))
+        before = await seen(stage, watch)
         await stage.inject("osv.vulns.get", "fail")
+        first = (await handle.describe()).run_id
         await stage.env.sleep(timedelta(days=2))
         state = await seen(stage, watch)
         assert state.blind_since is not None and "nobody can say" in state.last
+        assert (await handle.describe()).run_id != first and state.looks == before.looks > 0 and state.until == before.until
+        assert before.last_at and state.blind_since < before.last_at + timedelta(hours=26)
         await stage.stop_injecting()
         await stage.env.sleep(timedelta(hours=6))
         assert (await seen(stage, watch)).blind_since is None

@@ -14,7 +14,7 @@ async def test_discovery_says_what_there_is_and_what_one_may_do(stage: Stage) ->
     assert (await seen(stage, f"{CLUSTER}/version"))["major"] == "1"
     assert (await seen(stage, f"{CLUSTER}/api"))["versions"] == ["v1"]
     groups = {one["name"]: one["preferredVersion"] for one in (await seen(stage, f"{CLUSTER}/apis"))["groups"]}
-    assert set(groups) == {"apps", "autoscaling", "gateway.networking.k8s.io", "admissionregistration.k8s.io"}
+    assert set(groups) == {"apps", "autoscaling", "gateway.networking.k8s.io", "admissionregistration.k8s.io", "networking.k8s.io"}
     for name, version in groups.items():
         assert (await seen(stage, f"{CLUSTER}/apis/{name}"))["preferredVersion"] == version
     for name, plural in (("autoscaling", "horizontalpodautoscalers"), ("gateway.networking.k8s.io", "httproutes")):

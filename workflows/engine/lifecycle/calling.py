@@ -26,8 +26,8 @@ BREACH: Final = "data_breach"  # whoever calls it in suspects that data was seen
 OWN: Final = frozenset(
     {
         "root", "called_for", "card", "playbook", "incident", "measures", "evidence_about", "phase", "phases", "run_state", "suspects", "curve",
-        "mitigated_at", "resolved_at", "stable_for", "alarm", "firing", "recovering", "relapse", "relapses", "symptom_ended", "waiting_for",
-        "outcome", "checklist", "children",
+        "mitigated_at", "resolved_at", "stable_for", "alarm", "firing", "recovering", "relapse", "relapses", "told", "listens", "symptom_ended",
+        "waiting_for", "outcome", "checklist", "children",
     }
 )  # fmt: skip
 

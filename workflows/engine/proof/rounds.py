@@ -6,7 +6,7 @@ interrupts whatever the playbook waits for (a rest, a window, a person) by `Rela
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import NoReturn
 
@@ -15,7 +15,7 @@ from temporalio import workflow
 from activities.action import Role
 from workflows.engine.proof.impact import Blindness, CustomerImpact
 from workflows.engine.state import IncidentState
-from workflows.errors import HandOver, Relapse
+from workflows.errors import CalledAgain, HandOver, Relapse
 from workflows.incident import State
 from workflows.people.background import begun, stopped
 from workflows.people.context import Tells
@@ -55,18 +55,22 @@ class Rounds:
 
     def begin_recovery(self) -> None:
         if self._counted and not self._state.rehearsing:
-            self._state.recovering, self._state.relapse = asyncio.current_task(), ""
+            self._state.recovering, self._state.relapse = asyncio.current_task(), None
+            self._state.told_in_recovery()
             self._watch = begun(self._look_beside())
 
     async def end_recovery(self, error: BaseException | None) -> bool:
         """True: the impact is back, and another round begins. Raises `HandOver` when there were enough of them."""
         state, watch, self._watch = self._state, self._watch, None
-        state.recovering, state.relapse = None, ""
+        state.recovering, state.relapse = None, None
         if watch is not None and not isinstance(error, GeneratorExit):
             await stopped(watch)
         if not isinstance(error, Relapse):
             self._over = error is None
             return False
+        if isinstance(error, CalledAgain):
+            self._goes_on(str(error))
+            return True
         self._went_back(str(error))
         if state.relapses > state.policy.relapses:
             raise HandOver(f"the impact has come back {state.relapses} times: {error}") from error
@@ -83,6 +87,21 @@ class Rounds:
         announcer.page((Role.INCIDENT_COMMANDER, *state.card.lead), f"the impact is back: {why}")
         announcer.impact_returned()
 
+    def _goes_on(self, why: str) -> None:
+        """There is more to do than was known. Nothing that was claimed is wrong by that."""
+        state = self._state
+        state.mitigated_at = state.stable_for = None
+        state.run_state, state.waiting_for = State.OPEN, ""
+        state.note("called in", why)
+        self._announcer.page(state.card.lead, why)
+
+    async def told(self, until: Callable[[], bool]) -> Mapping[str, str] | None:
+        """Wait for what whoever calls this playbook in once more says. None: `until` came first."""
+        state = self._state
+        state.listens = True
+        await workflow.wait_condition(lambda: bool(state.told) or until())
+        return state.told.pop(0) if state.told else None
+
     def returned(self, why: str) -> NoReturn:
         """The impact is back by what was just seen: back to mitigation, or, where no round can be gone, to people."""
         if self.watching:
@@ -94,9 +113,9 @@ class Rounds:
         """Let time pass, until a condition holds. Raises `Relapse` when the impact comes back meanwhile."""
         state, mine = self._state, self.watching
         if at_most > timedelta(0):
-            await waited(lambda: until() or (mine and bool(state.relapse)), at_most, what)
-        if mine and state.relapse:
-            raise Relapse(state.relapse)
+            await waited(lambda: until() or (mine and state.relapse is not None), at_most, what)
+        if mine and state.relapse is not None:
+            raise state.relapse
 
     async def look(self) -> None:
         """Look now whether the impact is back. Raises `Relapse`."""
@@ -125,12 +144,12 @@ class Rounds:
     async def _look_beside(self) -> None:
         """Beside recovery: at every alarm, and every few minutes. Blind is not back, and it is said."""
         state, policy, blind = self._state, self._state.policy, Blindness(self._state, self._announcer)
-        while not state.relapse:
+        while state.relapse is None:
             seen = state.alarms
             await waited(lambda seen=seen: state.alarms != seen, policy.paced(policy.impact_looked_at), "whether the impact is back")  # type: ignore[misc]
             verdict = await self._impact.now()
             if verdict.impact:
-                state.relapse = verdict.why
+                state.relapse = Relapse(verdict.why)
             elif verdict.ended:
                 blind.ended()
             else:

@@ -111,7 +111,7 @@ class Remedies:
         verbs, why = self._verbs, f"{found.name}; {found.evidence[0]}"
 
         async def revoked() -> None:
-            await verbs.call_in("secret_compromise", why)
+            await verbs.call_in("secret_compromise", why, {"credentials": use.key})
 
         await verbs.together(self._lower(use, found.evidence), revoked())
 

@@ -24,7 +24,7 @@ class Containment:
         self._verbs, self._breach, self._numbers = verbs, breach, verbs.policy.data_breach
         self._said: set[str] = set()
         self._revoking: CalledIn | None = None
-        self._told = set(breach.found.stolen)  # credentials that §2.10 knows
+        self._told = set[str]()  # credentials that §2.10 was told of
         self._narrowed = False
 
     # ---- M4 ----
@@ -65,15 +65,13 @@ class Containment:
     async def revoke(self) -> None:
         """By §2.10, revoke first: each credential by which somebody reads who must not."""
         verbs, found = self._verbs, self._breach.found
-        new = tuple(one for one in found.credentials if one not in self._told)
+        new = tuple(one for one in found.credentials if one not in self._told and one not in found.stolen)
         if found.unfounded or not new:
             return
         self._told.update(new)
         why = f"{listed(new)} is used by somebody who must not: revoke it first"
-        called = await verbs.call_in("secret_compromise", why, {"inventory_id": ",".join(new), "exposure": "confirmed"})
-        self._revoking = self._revoking or called
-        if called.known and not verbs.rehearsing:
-            self._once(f"See that {listed(new)} stands in the ledger of §2.10, confirmed, and is revoked first")
+        called = await verbs.call_in("secret_compromise", why, {"credentials": ",".join(new), "exposure": "confirmed"})
+        self._revoking = called
 
     async def accounted(self) -> None:
         """Every credential of it is done: §2.10 says so at its end (R1)."""

@@ -58,6 +58,7 @@ class DataBreach(Playbook):
 
         while self.unresolved:
             async with self.mitigation():
+                await breach.hear()
                 await keeping.begun()
                 await containment.cut_off()
                 await self.together(containment.revoke(), containment.narrow_access(), breach.scope(), breach.vendor())

@@ -46,6 +46,18 @@ class Breach:
         )  # fmt: skip
         return cls(verbs, found)
 
+    async def hear(self) -> None:
+        """What other playbooks of the incident have found meanwhile: who else reads, which credentials are stolen too."""
+        verbs, found, heard = self._verbs, self.found, False
+        while (labels := await verbs.told(lambda: True)) is not None:
+            heard = True
+            found.named = tuple(dict.fromkeys((*found.named, *_names(labels.get("identities", "")))))
+            found.stolen = tuple(dict.fromkeys((*found.stolen, *_names(labels.get("stolen", "")))))
+            found.signal = found.signal if found.signal.by_somebody else _signal(labels)
+        if heard:
+            await self.look()
+            self.judge()
+
     # ---- T1 ----
 
     async def look(self) -> None:

@@ -1,5 +1,7 @@
 """Which credential it is, how sure it is that somebody else has it, and everything that can be read with it (A.10 T1, M1)."""
 
+from collections.abc import Collection, Mapping
+
 from activities.action import Role
 from activities.credentials.evidence import CredentialEvidence, CredentialExport
 from activities.credentials.inventory import Inventory
@@ -19,6 +21,12 @@ STUFFING = (
 )
 
 
+def _named(labels: Mapping[str, str]) -> tuple[str, ...]:
+    """By their names in the inventory or in the store, as an alert or another playbook gives them."""
+    given = (labels.get("inventory_id", ""), *labels.get("credentials", "").split(","))
+    return tuple(dict.fromkeys(name for one in given if (name := one.strip())))
+
+
 class Exposures:
     def __init__(self, verbs: Verbs, incident: Incident) -> None:
         self._verbs, self._incident, self._numbers = verbs, incident, verbs.policy.secret_compromise
@@ -32,7 +40,7 @@ class Exposures:
         verbs.evidence_about(f"curve/{Curve.UNEXPECTED_USE}/{verbs.service}")
         seen = await self._curve()
         used = tuple(dict.fromkeys(one.labels.get("credential", "") for one in (seen.ill if seen else ())))
-        named = tuple(dict.fromkeys(filter(None, (*self._incident.labels.get("inventory_id", "").split(","), *used))))
+        named = tuple(dict.fromkeys((*_named(self._incident.labels), *used)))
         known = [one for name in named if (one := await self._known(name)) is not None]
         stuffing = self._incident.labels.get("pattern") == "stuffing"
         if stuffing:
@@ -47,7 +55,7 @@ class Exposures:
             if not known and not verbs.rehearsing:
                 verbs.hand_over(f"{said.value} is in no inventory either: people find out what it is, and revoke it where it was issued")
         for one in known:
-            self._add(one, await self._sure(one, used))
+            self._add(one, await self._sure(one, used, self._incident.labels))
         if self._incident.labels.get("origin") == "package":
             await verbs.call_in("supply_chain_cve", f"{listed(named)} got out by a package")
 
@@ -65,9 +73,23 @@ class Exposures:
             verbs.task(f"Find out who issued {name}, revoke it there, and enter it into the inventory", Role.SECURITY_LEAD)
         return credential
 
-    async def _sure(self, one: Credential, used: tuple[str, ...]) -> Exposure:
+    async def more(self, labels: Mapping[str, str]) -> tuple[Item, ...]:
+        """Those that another playbook of the incident names later, with everything that can be read with them."""
+        before = dict(self.found.items)
+        known = [one for name in _named(labels) if (one := await self._known(name)) is not None]
+        for one in known:
+            self._add(one, await self._sure(one, (), labels))
+        await self.reach(self._since(before))
+        await self.survey(self._since(before))
+        await self.evidence(self._since(before))
+        return self._since(before)
+
+    def _since(self, before: Collection[str]) -> tuple[Item, ...]:
+        return tuple(item for name, item in self.found.items.items() if name not in before)
+
+    async def _sure(self, one: Credential, used: tuple[str, ...], labels: Mapping[str, str]) -> Exposure:
         """By the alert, by what was measured, or by Security. Unanswered it is suspected: a guess revokes nothing that customers need."""
-        said = self._incident.labels.get("exposure", "")
+        said = labels.get("exposure", "")
         if one.id in used:
             return Exposure.CONFIRMED
         if said in set(Exposure):
@@ -77,10 +99,10 @@ class Exposures:
         answer = str(given.value).strip().lower() if given is not None else ""
         return Exposure(answer) if answer in set(Exposure) else Exposure.SUSPECTED
 
-    async def reach(self) -> None:
-        """Everything that could be read with it, with what nobody uses; what could not be looked into is not clean."""
+    async def reach(self, items: tuple[Item, ...]) -> None:
+        """Everything that could be read with them, with what nobody uses; what could not be looked into is not clean."""
         verbs, found = self._verbs, self.found
-        for item in tuple(found.items.values()):
+        for item in items:
             reach = await verbs.look(Inventory.reach, ReachOf(credential=item.id))
             if reach is None:
                 verbs.task(f"Find out by hand what can be read with {item.id}: nobody can say", Role.SECURITY_LEAD)
@@ -96,15 +118,20 @@ class Exposures:
                 self._add(one, least)
 
     def _add(self, one: Credential, exposure: Exposure) -> None:
-        if one.id not in self.found.items:
+        """What is surer than it was is revoked first from now on."""
+        item = self.found.items.get(one.id)
+        if item is None:
             self.found.items[one.id] = Item(one, exposure)
             self._verbs.evidence_about(f"credential/{one.id}")
+        elif exposure.revoke_first and not item.exposure.revoke_first:
+            item.exposure = exposure
+            self._verbs.note(f"{one.id} is {exposure} now", "finding")
 
-    async def survey(self) -> None:
+    async def survey(self, items: tuple[Item, ...]) -> None:
         """Who uses each, which version holds it; a use that nobody can explain makes a suspicion sure. Whose key it is approves nothing here."""
         verbs = self._verbs
         services = (await verbs.catalogue()).services
-        for item in self.found.items.values():
+        for item in items:
             one = item.credential
             verbs.bar(one.owner, f"{one.id} is theirs")
             item.survey = await verbs.look(Surveys.survey, SurveyOf(credential=one)) if not one.customer else None
@@ -129,9 +156,9 @@ class Exposures:
 
     # ---- M1 ----
 
-    async def evidence(self) -> None:
+    async def evidence(self, items: tuple[Item, ...]) -> None:
         """Before anything is revoked; what takes longer than it may does not keep a stolen key alive (INV-1)."""
-        verbs, items = self._verbs, tuple(self.found.items.values())
+        verbs = self._verbs
         ours = tuple(item.credential for item in items if not item.credential.customer)
         order = CredentialExport(incident_id=verbs.incident_id, credentials=ours, named=tuple(one.id for one in ours))
         within = verbs.policy.paced(self._numbers.evidence_within)

@@ -89,6 +89,10 @@ class Findings:
     mixed_up: bool = False  # sessions were ended for it
 
     @property
+    def all(self) -> tuple[Item, ...]:
+        return tuple(self.items.values())
+
+    @property
     def open(self) -> tuple[Item, ...]:
         return tuple(item for item in self.items.values() if not item.done)
 

@@ -46,9 +46,9 @@ class SecretCompromise(Playbook):
             replacing = Replacing(self, self.first_minutes.freezes)
             revoking, recovery = Revoking(self, exposures, replacing), Recovery(self, exposures, replacing)
             await exposures.first()
-            await exposures.reach()
-            await exposures.survey()
-            await exposures.evidence()
+            await exposures.reach(exposures.found.all)
+            await exposures.survey(exposures.found.all)
+            await exposures.evidence(exposures.found.all)
             recovery.by_people()
 
         while self.unresolved:

@@ -54,7 +54,12 @@ class Replacing:
             self.by_people(item, f"Start {name} with version {item.version} of {item.credential.secret}: it is not known where it runs")
             return
         order = PinSecret(service=service, secret=item.credential.secret, version=item.version or 0)
-        exemption = await self._exemption(service)
+        while not await self._started(item, service, order):
+            verbs.note(f"another image of {name} serves now: it is asked again whether it may be started")
+
+    async def _started(self, item: Item, service: Deployed, order: PinSecret) -> bool:
+        """False: what was agreed to holds no more, because another image serves since."""
+        verbs, name, exemption = self._verbs, service.name, await self._exemption(service)
         terms = ApprovalTerms(
             asks=f"Start {name} with the new {item.credential.secret} (version {item.version})?",
             facts=(
@@ -65,15 +70,21 @@ class Replacing:
         decision = await verbs.approve_all(Redeploys.run, [order], terms)
         if decision.grant is None:
             self.by_people(item, f"Start {name} with version {item.version} of {item.credential.secret}: it was declined", *order.by_hand())
-            return
-        if exemption is not None:
-            await verbs.propose(Freezes.exempt, exemption, under=decision.grant)
-        if await verbs.propose(Redeploys.run, order, under=decision.grant):
-            item.served[name] = verbs.clock()
-            if gap := item.gap(name):
-                verbs.note(
-                    f"{name} had no key that works for {gap.total_seconds():.0f} s", "gap", service=name, seconds=gap.total_seconds()
-                )
+            return True
+        async with verbs.turn(f"service/{name}", f"the start of {name} with another {item.credential.secret}"):
+            if exemption is not None and await self._exemption(service) != exemption:
+                return False
+            if exemption is not None:
+                await verbs.propose(Freezes.exempt, exemption, under=decision.grant)
+            if await verbs.propose(Redeploys.run, order, under=decision.grant):
+                self._serves(item, name)
+            return True
+
+    def _serves(self, item: Item, name: str) -> None:
+        item.served[name] = self._verbs.clock()
+        if gap := item.gap(name):
+            seconds = gap.total_seconds()
+            self._verbs.note(f"{name} had no key that works for {seconds:.0f} s", "gap", service=name, seconds=seconds)
 
     async def _exemption(self, service: Deployed) -> ExemptDeploy | None:
         """For the very image that serves: a redeploy with another secret brings no other code (INV-18)."""

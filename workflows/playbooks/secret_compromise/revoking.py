@@ -24,16 +24,32 @@ class Revoking:
     def __init__(self, verbs: Verbs, exposures: Exposures, replacing: Replacing) -> None:
         self._verbs, self._replacing, self._numbers = verbs, replacing, verbs.policy.secret_compromise
         self.found = exposures.found
+        self._exposures = exposures
         self._ended: set[str] = set()  # what nobody works on any more in this round
+        self._over = False  # this round: of everything that was known
 
     async def work_off(self) -> None:
-        """What is surely stolen at once, all of it; beside that the rest by danger. What was done in an earlier round is not done again."""
-        verbs = self._verbs
+        """What is not done, and what other playbooks of the incident name meanwhile."""
         self._ended.clear()
-        sure = [item for tier in self.found.in_order for item in tier if item.exposure.revoke_first]
-        rest = [tuple(item for item in tier if item not in sure) for tier in self.found.in_order]
-        await verbs.together(*(self._one(item) for item in sure), self._by_danger([tier for tier in rest if tier]))
-        verbs.note(self.found.ledger, "ledger")
+        self._over = False
+        await self._verbs.together(self._known_first(), self._named_meanwhile())
+        self._verbs.note(self.found.ledger, "ledger")
+
+    async def _known_first(self) -> None:
+        try:
+            await self._work_off(self.found.open)
+        finally:
+            self._over = True
+
+    async def _named_meanwhile(self) -> None:
+        while (labels := await self._verbs.told(lambda: self._over)) is not None:
+            await self._work_off(await self._exposures.more(labels))
+
+    async def _work_off(self, items: tuple[Item, ...]) -> None:
+        """What is surely stolen at once, all of it; beside that the rest by danger. What was done in an earlier round is not done again."""
+        sure = [item for item in items if item.exposure.revoke_first]
+        rest = [tuple(item for item in tier if item in items and item not in sure) for tier in self.found.in_order]
+        await self._verbs.together(*(self._one(item) for item in sure), self._by_danger([tier for tier in rest if tier]))
 
     async def _by_danger(self, tiers: Sequence[tuple[Item, ...]]) -> None:
         """The most dangerous first, so many side by side as their issuers stand. What waits for people holds the others up for an hour at most."""
@@ -110,14 +126,15 @@ class Revoking:
         await self._replaced_and_revoked(item, f"{item.id} is suspected, and not replaced within the hour: revoking it is asked for now")
 
     async def _replaced_and_revoked(self, item: Item, late: str, order: RevokeKey | None = None, grant: Grant | None = None) -> None:
-        verbs, ended = self._verbs, list[bool]()
+        verbs, ended, sure = self._verbs, list[bool](), item.exposure.revoke_first
 
         async def replace() -> None:
             await self._replacing.replace(item)
             ended.append(True)
 
         async def revoke() -> None:
-            if not await verbs.waited(lambda: bool(ended), verbs.policy.paced(self._numbers.overlap), f"{item.id} to be replaced"):
+            over = verbs.policy.paced(self._numbers.overlap)
+            if not await verbs.waited(lambda: bool(ended) or item.exposure.revoke_first is not sure, over, f"{item.id} to be replaced"):
                 verbs.note(late, "late")
                 verbs.page(BOTH, late)
             await self._revoke(item, order, grant)
@@ -142,7 +159,7 @@ class Revoking:
         one = item.credential
         return RevokeKey(
             credential=one.id, key=one.ref, exposure=item.exposure, stops=item.services, was_alive=item.was_alive,
-            replaced=item.replaced,
+            replaced=item.replaced, secret=one.secret,
         )  # fmt: skip
 
     # ---- it is dead when it is refused ----

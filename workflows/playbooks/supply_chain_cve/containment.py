@@ -9,6 +9,7 @@ from activities.builds.evidence import SupplyEvidence, SupplyExport
 from activities.builds.exploit import ExploitProbes, ProbeExploit
 from activities.builds.hosts import ISOLATED, HostSnapshots, SnapshotHost, isolate
 from activities.builds.installs import HostSeen
+from activities.credentials.orders import Exposure
 from activities.egress.egress import DENIED, deny
 from activities.flags.flags import SWITCHED_OFF, switch_off
 from workflows.engine.verbs import Verbs
@@ -127,8 +128,10 @@ class Containment:
         names = ", ".join(found.secrets[:20]) or "every secret of what serves: nobody can say which"
         hosts = ", ".join(host.name for host in found.hosts) or "what serves"
         sure = "ran" if found.executed else "may have run"
-        why = f"malicious code {sure} on {hosts}: rotate {names}, revoke first, from clean hosts"
-        await verbs.call_in("secret_compromise", why)
+        exposure = Exposure.CONFIRMED if found.executed else Exposure.SUSPECTED
+        first = ", revoke first" if exposure.revoke_first else ""
+        why = f"malicious code {sure} on {hosts}: rotate {names}{first}, from clean hosts"
+        found.rotating = await verbs.call_in("secret_compromise", why, {"credentials": ",".join(found.secrets), "exposure": exposure})
         reach = f"malicious code {sure} where {len(found.secrets)} secrets can be read"
         await verbs.call_in("data_breach", reach, {"signal": "package"})
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from activities.advisories.seen import Advisory, AffectedPackage
 from activities.builds.installs import HostSeen, Installs
 from activities.builds.presence import Build, Presence
+from workflows.engine.verbs import CalledIn
 from workflows.severity.facts import Cve, Facts, Scope, Slo
 
 MOST_BLOCKED = 150  # versions of one package; those that were found come first
@@ -21,6 +22,7 @@ class Findings:
     presence: dict[str, Presence | None] = field(default_factory=dict)
     installs: dict[str, Installs | None] = field(default_factory=dict)
     dropped: bool = False
+    rotating: CalledIn | None = None  # of the secrets that could be read
 
     @property
     def malicious(self) -> bool:

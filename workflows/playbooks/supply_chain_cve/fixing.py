@@ -3,7 +3,7 @@
 Never across a major version, never by a merge that nobody looked at, never back to a build that is blocked.
 """
 
-from activities.action import Role, action_of
+from activities.action import Grant, Role, action_of
 from activities.admission.admission import REFUSED_BUILDS, Admission, AdmissionOf, refuse_builds
 from activities.advisories.ranges import listed_in
 from activities.builds.fixes import FixChoice, Fixes, FixOf
@@ -154,7 +154,13 @@ class Fix:
     # ---- M7 ----
 
     async def _serve(self, service: Deployed, digest: str) -> bool:
-        """Under the freeze by an exemption of its own; then a canary. False: it does not serve everywhere."""
+        """Under the freeze by an exemption of its own; then a canary. False: it does not serve everywhere.
+
+        Where secrets are rotated, services get the new ones first: without them they stand still (spec §9.12, the order).
+        """
+        if (rotating := self.found.rotating) is not None:
+            longest = self._verbs.policy.paced(self._verbs.policy.secret_compromise.overlap)
+            await self._verbs.waited(lambda: rotating.contained, longest, f"{service.name} to have its new secrets")
         verbs, order = self._verbs, Release(service=service, image=digest)
         exemption = ExemptDeploy(
             service=service, holder=verbs.incident_id, artefact=digest, purpose=ExemptionPurpose.SECURITY_PATCH, reason=WHY
@@ -167,9 +173,14 @@ class Fix:
         decision = await verbs.approve_all(Releases.run, [order], terms)
         if decision.grant is None:
             return False
-        if exempted:
-            await verbs.propose(Freezes.exempt, exemption, under=decision.grant)
-        if not await verbs.propose(Releases.run, order, under=decision.grant) or service.platform != "cloud_run":
+        async with verbs.turn(f"service/{service.name}", f"the release of the security patch of {service.name}"):
+            if exempted:
+                await verbs.propose(Freezes.exempt, exemption, under=decision.grant)
+            return await self._released(service, digest, order, decision.grant)
+
+    async def _released(self, service: Deployed, digest: str, order: Release, grant: Grant) -> bool:
+        verbs = self._verbs
+        if not await verbs.propose(Releases.run, order, under=grant) or service.platform != "cloud_run":
             return service.platform != "cloud_run"
         rollout = await verbs.do(Deploys.survey, RevisionsOf(service=service))
         fixed = next((one for one in rollout.revisions if one.digest == digest), None)

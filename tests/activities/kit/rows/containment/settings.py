@@ -62,18 +62,18 @@ CONTAINMENT = {
     "network": Practised(network, AssetOf(asset="api"), Isolation(), None, "network.isolation.put"),
     "network policy": Practised(
         network_policy, ORCHESTRATOR, Isolation(), None, "kubernetes.networkpolicies.*", "kubernetes.networkpolicies.get",
-        fenced=False, author_back="somebody",
-        by_curl=False,
+        fenced=False,
+        author_back="somebody", by_curl=False,
     ),
     "google iam": Practised(
         google_iam, AccessOf(scope="acme"), Access(people=("dana@example.com",), until=UNTIL),
-        Access(people=("sam@example.com",), until=UNTIL), "crm.projects.setIamPolicy", "crm.projects.getIamPolicy", author_back="somebody",
-        by_curl=False,
+        Access(people=("sam@example.com",), until=UNTIL), "crm.projects.setIamPolicy", "crm.projects.getIamPolicy",
+        author_back="somebody", by_curl=False,
     ),
     "keycloak groups": Practised(
         keycloak_groups, AccessOf(scope="acme-staff", store="keycloak"), Access(people=("dana",), until=UNTIL),
-        Access(people=("sam",), until=UNTIL), "keycloak_groups.groups.update", "keycloak_groups.groups.list", fenced=False, author_back="somebody",
-        by_curl=False,
+        Access(people=("sam",), until=UNTIL), "keycloak_groups.groups.update", "keycloak_groups.groups.list", fenced=False,
+        author_back="somebody", by_curl=False,
     ),
     "google audit": Practised(
         google_audit, AuditOf(scope="acme"), level(400), AuditLevel(data_access=True, retention_days=90), "logging.buckets.patch",
@@ -84,7 +84,7 @@ CONTAINMENT = {
     ),
     "gcs holds": Practised(
         holds, ObjectsOf(bucket="logs", prefix="audit/2026-11-03"), Hold(held=True), None, "gcs.objects.patch", "gcs.objects.list",
-        fenced=False, author_back="somebody",
-        by_curl=False,
+        fenced=False,
+        author_back="somebody", by_curl=False,
     ),
 }  # fmt: skip
