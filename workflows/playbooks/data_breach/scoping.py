@@ -1,5 +1,6 @@
 """Is it real, does it go on, who was it; then who read what, of whom (A.4 T1, T3, M3)."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from pydantic import JsonValue
@@ -247,7 +248,7 @@ class Breach:
             self._verbs.note(what, "scope")
 
 
-def _signal(labels: dict[str, str]) -> Signal:
+def _signal(labels: Mapping[str, str]) -> Signal:
     said = labels.get("signal", "")
     if said in set(Signal):
         return Signal(said)
