@@ -157,7 +157,7 @@ SCENARIOS = {
         service="{first}",
         deeds=(Deed(path="intrusions", given={}),),
         paces={**SLOWLY, Phase.MITIGATION: 60.0},
-        long_wait_pace=2880.0,  # three days are watched: in a minute and a half
+        long_wait_pace=720.0,  # a day of 2.10 is watched while people evict, and three days after it: in six minutes
     ),
     "cache_poisoning": Scenario(
         story="A document that the chat answers from was changed past its origin: one of four answers about billing is wrong, and cached. "

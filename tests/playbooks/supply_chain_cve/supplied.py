@@ -25,9 +25,6 @@ clean_for = "PT10M"
 zero_every = "PT5M"
 resting = "PT0S"
 {numbers}
-[policy.data_breach]
-hunt_again = "PT2M"
-quiet = "PT6M"
 [policy.roll_back]
 canary_steps = [0.25, 1.0]
 canary_step = "PT2M"

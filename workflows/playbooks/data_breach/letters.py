@@ -2,7 +2,7 @@
 
 import asyncio
 
-from activities.action import Role
+from activities.action import Risk, Role
 from activities.breach.data_map import DataClass
 from activities.kit.words.shell import command
 from activities.mail.letter import Letter
@@ -11,6 +11,7 @@ from activities.mail.orders import DraftLetter, SendLetter
 from activities.tenancy.ledger import LeakEvidence, TraceTenants
 from activities.values import Value, filled
 from workflows.engine.verbs import Verbs
+from workflows.people.questions import ApprovalTerms
 from workflows.playbooks.data_breach.scoping import Breach
 
 KINDS: dict[DataClass, str] = {
@@ -80,7 +81,9 @@ class Letters:
         count = int(str(traced.after.get("count", 0)))
         send = SendLetter(incident_id=id, name="breach-tenants", text=text, recipients=listed, count=count)
         facts = (f"{count} tenants for whom we process, by the scope ledger",)
-        if not await verbs.propose(Mail.send, send, facts=facts) and not verbs.rehearsing:
+        decision = await verbs.approve_all(Mail.send, [send], ApprovalTerms(facts=facts, least=Risk.C3, stays=True))
+        sent = decision.grant is not None and await verbs.propose(Mail.send, send, under=decision.grant)
+        if not sent and not verbs.rehearsing:
             verbs.task(f"Tell {count} tenants for whom we process what has happened: the letter was not sent", Role.COMMS_LEAD)
 
     def _facts(self) -> LetterFacts:
