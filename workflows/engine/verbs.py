@@ -292,10 +292,10 @@ class Verbs:
             self.attested(about, str(told.value))
         return told
 
-    def attested(self, task: Task, said: str) -> None:
-        """Tick a task by the word of whoever gave the latest value; unless it is ticked already."""
+    def attested(self, task: Task, said: str, by: str = "") -> None:
+        """Tick a task by somebody's word (whoever gave the latest value, where nobody is named); unless it is ticked already."""
         if task.open:
-            self.state.tick(task, PROPOSER.get(), said)
+            self.state.tick(task, by or PROPOSER.get(), said)
 
     def note(self, text: str, kind: str = "note", by: str = "automation", **facts: str | int | float | bool | None) -> None:
         self.state.note(kind, text, by=by, step=None, **facts)

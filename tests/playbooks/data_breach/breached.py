@@ -74,6 +74,12 @@ def rows(stage: Drill) -> int:
     return sum(one.rows for one in of(stage).reads if one.identity == EXPORTER)
 
 
+def done_before(incident: RunningIncident, first: str, then: str) -> bool:
+    """Whether one verb was proven everywhere before another one was tried anywhere."""
+    earlier, later = incident.done(first), [row for row in incident.book() if row.verb == then]
+    return bool(earlier and later) and max(row.last_at for row in earlier) <= min(row.first_at for row in later)
+
+
 async def ends(
     stage: Drill, incident: RunningIncident, answers: dict[str, str] | None = None, values: dict[str, Any] | None = None,
     until: Phase | None = None, rounds: int = 500, skip: float = 60,

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
-from tests.playbooks.data_breach.breached import breached, contained, ends, hears, inside, quick, rows
+from tests.playbooks.data_breach.breached import breached, contained, done_before, ends, hears, inside, quick, rows
 from tests.stage.outages import story
 from workflows.incident import Phase, State
 
@@ -19,8 +19,7 @@ async def test_a_copy_that_takes_an_hour_is_begun_and_nothing_waits_for_it_while
     async with breached(tmp_path) as (stage, incident):
         contained(stage).copied_in = 3600.0
         await ends(stage, incident, until=Phase.RECOVERY, skip=20)
-        done = [row.verb for row in incident.book() if row.outcome == "done"]
-        assert done.index("disks.snapshot") < done.index("network.isolate")
+        assert done_before(incident, "disks.snapshot", "network.isolate")
         after = rows(stage)
         await incident.pass_time(timedelta(minutes=5))
         assert rows(stage) == after, "cut off although the copies go on"
@@ -50,8 +49,7 @@ async def test_a_no_keeps_the_order_and_the_copy_is_tried_once_more(tmp_path: Pa
         assert not incident.done("network.isolate")
         await stage.stop_injecting()
         status = await ends(stage, incident, {"disks.snapshot": "retry", "Contain the harm": "decline"})
-        done = [row.verb for row in incident.book() if row.outcome == "done"]
-        assert done.index("disks.snapshot") < done.index("network.isolate"), story(await incident.timeline())
+        assert done_before(incident, "disks.snapshot", "network.isolate"), story(await incident.timeline())
         assert status.state is State.RESOLVED and len(contained(stage).snapshots) == 2
 
 

@@ -1,6 +1,7 @@
 """§2.4: the scope ledger and the clocks that are told of it; and what shows itself while all is quiet."""
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,6 +23,16 @@ async def test_the_ledger_narrows_only_when_security_and_legal_sign_it(tmp_path:
         asked = [one for one in status.questions if "Narrow it?" in one.asks]
         assert asked and {role.value for role in asked[0].roles} == {"security_lead", "legal"}, story(await incident.timeline())
         assert "was narrowed" not in story(await incident.timeline()) and status.state is State.RESOLVED
+        told = [int(found[1]) for line in await incident.timeline() if (found := re.search(r"^scope: conversations .* (\d+) rows", line))]
+        assert told and told == sorted(told), "it never says less"
+
+
+async def test_two_signatures_narrow_it(tmp_path: Path) -> None:
+    async with breached(tmp_path, footholds=[]) as (stage, incident):
+        await ends(stage, incident, until=Phase.RECOVERY)
+        del of(stage).reads[: len(of(stage).reads) // 2]
+        line = await hears(incident, "the scope ledger was narrowed by")
+        assert "sam" in line and "lou" in line
 
 
 async def test_what_is_found_makes_clocks_run_and_never_ends_one(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 """§2.4: somebody reads data who must not; evidence, isolation, revocation, eviction, a clean return, and 72 hours of quiet."""
 
+from itertools import pairwise
 from pathlib import Path
 
 from practice.credentials.cast import credentials
-from tests.playbooks.data_breach.breached import breached, contained, ends, inside, of, rows
+from tests.playbooks.data_breach.breached import breached, contained, done_before, ends, inside, of, rows
 from tests.stage.outages import story
 from workflows.incident import Phase, Severity, State
 
@@ -20,8 +21,9 @@ async def test_evidence_then_isolation_then_revocation_then_eviction_then_a_clea
         lines = story(await incident.timeline())
         assert status.state is State.RESOLVED and status.severity is Severity.SEV1, lines
         assert status.phases == (Phase.TRIAGE, Phase.MITIGATION, Phase.RECOVERY, Phase.POST_INCIDENT)
-        done = [row.verb for row in incident.book() if row.outcome in ("done", "adopted")]
-        assert [done.index(verb) for verb in ORDER] == sorted(done.index(verb) for verb in ORDER), done
+        assert all(done_before(incident, first, then) for first, then in pairwise(ORDER)), [
+            (row.verb, row.last_at) for row in incident.book()
+        ]
         there, before = of(stage), rows(stage)
         assert inside(stage) == [] and credentials(stage.world.state, 0).keys["exp-1"].revoked is not None
         assert len(there.footholds) == 3 and not any(one.state.enabled for one in there.footholds.values()), "switched off, and kept"

@@ -23,6 +23,7 @@ from workflows.playbooks.data_breach.eviction import Eviction
 from workflows.playbooks.data_breach.evidence import Keeping
 from workflows.playbooks.data_breach.scoping import BOTH, Breach
 
+AGAIN, TRIES = timedelta(minutes=5), 5  # where the access records do not answer
 REBUILT = "from a clean image with fresh credentials, scan it, and attest that it is clean; nothing is wiped before its copy is complete"
 
 
@@ -59,7 +60,7 @@ class Recovery:
                 )
             )  # fmt: skip
             if decision.granted:
-                verbs.attested(task, f"{asset} is clean, say {decision.by}")
+                verbs.attested(task, f"{asset} is clean", decision.by)
                 return
             await verbs.rest(self._numbers.rebuilt_again, f"people to rebuild {asset}")
 
@@ -88,7 +89,12 @@ class Recovery:
             return
 
         async def ask(start: datetime, end: datetime) -> StabilityVerdict:
-            seen = await verbs.look(AccessLog.quiet, QuietOf(identities=found.identities, since=start, until=end))
+            order = QuietOf(identities=found.identities, since=start, until=end)
+            seen = await verbs.look(AccessLog.quiet, order)
+            for _ in range(TRIES if seen is None else 0):  # the log may have all of it, although it does not answer now
+                await verbs.rest(AGAIN, "the access records to answer")
+                if (seen := await verbs.look(AccessLog.quiet, order)) is not None:
+                    break
             await self._eviction.hunt()
             if found.hunt is not None and found.hunt.alive:
                 raise Relapse(
