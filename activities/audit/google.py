@@ -15,7 +15,7 @@ from activities.kit.http import HttpClient, outcome
 from activities.kit.words.logging import all_of, is_, since_
 from activities.kit.words.urls import path
 
-MASK = "bindings,etag,auditConfigs"
+MASK = "auditConfigs,etag"
 ALL = "allServices"
 KINDS = ("ADMIN_READ", "DATA_READ", "DATA_WRITE")
 DATA = frozenset({"DATA_READ", "DATA_WRITE"})

@@ -4,6 +4,7 @@ They only ever add up: what another policy lets through for the same pods comes 
 whether the network does what the policies say, a probe finds out (there are clusters whose network plugin takes them and does nothing).
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -30,16 +31,23 @@ class NetworkPolicies:
     async def read(self, call: Call, of: AssetOf) -> IsolationReading:
         """It has no version of its own: a rule that was taken away leaves no trace, so that a late write is looked for after a lift."""
         regions, namespace = self._places(of)
-        rules, openers, by = dict[str, str](), list[str](), ""
-        for region in regions:
-            found = await self._door(region).find(call, _path(namespace, rule_name(of.asset)))
-            selector = await self._selector(call, region, namespace, of.asset)
-            if found is not None:
-                self._ours(found, of, namespace, selector)
-                by = (found["metadata"].get("annotations") or {}).get(CHANGED_BY, "") or by
-            rules[region] = found["metadata"]["resourceVersion"] if found else ""
-            openers += await self._beside(call, region, namespace, of, selector)
-        return IsolationReading(value=read_back(rules), changed_by=by, rules=rules, openers=tuple(openers))
+        seen = await asyncio.gather(*(self._in_region(call, of, region, namespace) for region in regions))
+        rules = {region: version for region, (version, _, _) in zip(regions, seen, strict=True)}
+        by = next((by for _, by, _ in seen if by), "")
+        return IsolationReading(
+            value=read_back(rules), changed_by=by, rules=rules, openers=tuple(one for *_, found in seen for one in found)
+        )
+
+    async def _in_region(self, call: Call, of: AssetOf, region: str, namespace: str) -> tuple[str, str, list[str]]:
+        """The version of our rule there, empty where there is none; by whom it is; and what lets traffic through beside it."""
+        selector = await self._selector(call, region, namespace, of.asset)
+        policies = await self._all(call, region, namespace)
+        found = next((one for one in policies if one["metadata"]["name"] == rule_name(of.asset)), None)
+        openers = self._beside(region, of, selector, policies)
+        if found is None:
+            return "", "", openers
+        self._ours(found, of, namespace, selector)
+        return found["metadata"]["resourceVersion"], (found["metadata"].get("annotations") or {}).get(CHANGED_BY, ""), openers
 
     async def write(self, call: Call, of: AssetOf, isolated: bool, over: IsolationReading, epoch: int) -> None:
         """Cluster by cluster; what broke off is finished by the next attempt. A rule is deleted only as it was read."""
@@ -96,16 +104,16 @@ class NetworkPolicies:
         """Raises `Refused` for a policy of our name that does not do what ours does: nobody would know what it lets through."""
         wanted = rule(of.asset, namespace, selector, self._forensics)["spec"]
         if any(found["spec"].get(name) != wanted[name] for name in wanted):
-            raise Refused(f"the policy {rule_name(of.asset)} is not as we make it: nobody knows what it lets through")
+            raise Refused(
+                f"the policy {rule_name(of.asset)} is not as we make it (its pods, or the addresses of forensics, are others): "
+                "nobody knows what it lets through"
+            )
 
-    async def _beside(self, call: Call, region: str, namespace: str, of: AssetOf, selector: Json) -> list[str]:
+    def _beside(self, region: str, of: AssetOf, selector: Json, policies: list[Json]) -> list[str]:
         """Policies that take the same pods and let something through."""
-        labels = (selector.get("matchLabels") or {}).items()
-        return [
-            f"{one['metadata']['name']} in {region}"
-            for one in await self._all(call, region, namespace)
-            if one["metadata"]["name"] != rule_name(of.asset) and _lets_through(one["spec"]) and _may_take(one["spec"], dict(labels))
-        ]
+        labels = dict(selector.get("matchLabels") or {})
+        others = [one for one in policies if one["metadata"]["name"] != rule_name(of.asset)]
+        return [f"{one['metadata']['name']} in {region}" for one in others if _lets_through(one["spec"]) and _may_take(one["spec"], labels)]
 
     async def _all(self, call: Call, region: str, namespace: str) -> list[Json]:
         async def page(token: str) -> tuple[list[Json], str | None]:

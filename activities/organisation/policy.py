@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from activities.access.numbers import ContainmentNumbers
 from activities.action import Limits, Patience, Risk, Value
 from activities.advisories.numbers import SupplyChain
 from activities.breach.numbers import DataBreach

@@ -299,7 +299,8 @@ def test_the_doctor_says_what_is_broken_and_how_to_mend_it(incident: Incident, l
     assert [name for name, state in states.items() if state == "broken"] == ["temporal", "codes"]
     platforms, tenants = {"kubernetes", "cloud run", "edge", "github repositories", "gateway"}, {"canaries", "tenancy", "tenancy_database"}
     builds = {"supply inventory", "osv", "kev", "epss", "github advisories", "github actions", "github switches", "kubernetes admission"}
-    unused = platforms | tenants | builds  # this organisation names no service
+    assets = {"network", "flows", "compute engine"}
+    unused = platforms | tenants | builds | assets  # this organisation names no service
     good = {"settings", "organisation", "ledger", "record", "alert token", "folder"}
     assert good | unused == {name for name, state in states.items() if state == "good"}
     assert states["mode"] == "warning" and states["slack"] == "warning"  # shadow mode, and nothing is configured here

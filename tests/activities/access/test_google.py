@@ -3,6 +3,7 @@
 from copy import deepcopy
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -90,6 +91,38 @@ async def test_what_no_condition_can_be_put_to_is_named_and_nothing_is_narrowed_
     why = await refused(lambda: narrowed(played, on, order))
     assert "roles/viewer of 1 members and roles/storage.objectViewer of the public" in why
     assert not played.effects("crm")
+
+
+async def test_what_others_change_in_the_same_policy_is_no_conflict_and_is_not_lost() -> None:
+    """The audit log stands in the policy too, and is enhanced at the same time: the etag is another one then, and access is not."""
+    played = stage()
+    on = system(played)
+    order = await given(played, on)
+    policy(played).audit, policy(played).writes = [{"service": "allServices", "auditLogConfigs": [{"logType": "DATA_READ"}]}], 5
+    policy(played).bindings.append({"role": "roles/run.viewer", "members": ["user:pat@example.com"]})
+    await narrowed(played, on, order)
+    policy(played).writes += 1
+    await tried(ResponderAccess.restore, on, order.undo(), played.call(key="lift"))
+    assert policy(played).audit and "user:pat@example.com" in members(policy(played), "roles/run.viewer", 0.0)
+
+
+async def test_a_policy_that_changes_between_our_look_and_our_write_is_read_again() -> None:
+    played = stage()
+    on = system(played)
+    order = await given(played, on)
+    read, raced = ProjectPolicies.read, list[Policy]()
+
+    async def reads(self: ProjectPolicies, call: Any, project: str) -> Any:
+        said = await read(self, call, project)
+        if len(raced) < 3:
+            raced.append(policy(played))
+            policy(played).bindings.append({"role": "roles/run.viewer", "members": [f"user:new-{len(raced)}@example.com"]})
+            policy(played).writes += 1
+        return said
+
+    with patch.object(ProjectPolicies, "read", reads):
+        await narrowed(played, on, order)
+    assert len(members(policy(played), "roles/run.viewer", 0.0)) == 3, "nobody's change is overwritten"
 
 
 async def test_somebody_who_is_let_in_meanwhile_is_seen() -> None:

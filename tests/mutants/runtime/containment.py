@@ -75,6 +75,20 @@ CONTAINMENT = (
         (ACCESS + "test_an_end_that_has_passed_is_seen_as_what_it_is_and_to_extend_it_is_a_new_order",),
     ),
     Mutant(
+        "a change of something else in the same policy is taken for one of access",
+        RESPONDERS,
+        "values_compare = True",
+        "values_compare = False",
+        (ACCESS + "test_what_others_change_in_the_same_policy_is_no_conflict_and_is_not_lost",),
+    ),
+    Mutant(
+        "a policy is written over what others changed meanwhile",
+        GOOGLE,
+        'policy["etag"] = over.version',
+        'policy.pop("etag")',
+        (ACCESS + "test_a_policy_that_changes_between_our_look_and_our_write_is_read_again",),
+    ),
+    Mutant(
         "what no end can be put to is passed over",
         RESPONDERS,
         "        if now.unbound:\n            raise Refused",

@@ -61,7 +61,7 @@ def level(days: int) -> AuditLevel:
 CONTAINMENT = {
     "network": Practised(network, AssetOf(asset="api"), Isolation(), None, "network.isolation.put"),
     "network policy": Practised(
-        network_policy, ORCHESTRATOR, Isolation(), None, "kubernetes.networkpolicies.*", "kubernetes.networkpolicies.get",
+        network_policy, ORCHESTRATOR, Isolation(), None, "kubernetes.networkpolicies.*", "kubernetes.networkpolicies.list",
         fenced=False,
         author_back="somebody", by_curl=False,
     ),
