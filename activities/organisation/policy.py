@@ -107,7 +107,6 @@ class Policy(Value):
     secret_compromise: SecretCompromise = SecretCompromise()
     supply_chain: SupplyChain = SupplyChain()
     data_breach: DataBreach = DataBreach()
-    containment: ContainmentNumbers = ContainmentNumbers()
     loops: LoopNumbers = LoopNumbers()
     queue_backlog: QueueBacklog = QueueBacklog()
     severity: SeverityPolicy = SeverityPolicy()
