@@ -71,8 +71,8 @@ BREACH: tuple[Mutant, ...] = (
     Mutant(
         "a foothold that comes back is no relapse",
         ROOM + "recovery.py",
-        "if found.hunt is not None and found.hunt.alive:\n                raise",
-        "if False:\n                raise",
+        "if alive := await self._eviction.hunt():",
+        "if alive := () and await self._eviction.hunt():",
         (STORIES + "test_scope.py::test_a_foothold_that_shows_itself_while_all_is_quiet_is_a_relapse",),
     ),
     Mutant(

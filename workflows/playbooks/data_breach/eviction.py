@@ -20,11 +20,12 @@ class Eviction:
 
     # ---- T2 ----
 
-    async def hunt(self) -> None:
-        """Class by class. What nobody could look through is not checked, and people look there; nothing is ever called clean."""
+    async def hunt(self) -> tuple[FootholdSeen, ...] | None:
+        """Class by class: what is switched on. None: nobody could look now. What nobody could look through is not checked, and people look there;
+        nothing is ever called clean."""
         verbs, found = self._verbs, self._breach.found
         if found.unfounded or not found.signal.by_somebody:
-            return
+            return ()
         seen = await verbs.look(Hunts.hunt, HuntOf(since=found.since))
         if seen is not None:
             found.hunt = seen
@@ -33,8 +34,9 @@ class Eviction:
                 verbs.note(seen.in_words, "hunt")
         for kind in found.hunt.unchecked if found.hunt is not None else NAMES:
             self._once(f"Look through {NAMES[kind]} for what was left behind: not checked by us")
-        if any(one.reads_chat for one in found.hunt.alive) if found.hunt is not None else False:
+        if seen is not None and any(one.reads_chat for one in seen.alive):
             self.out_of_band("something that was left behind can read our chat")
+        return seen.alive if seen is not None else None
 
     def out_of_band(self, why: str) -> None:
         """Whoever reads our chat reads what we do: nothing more is written there, and the identity provider counts as theirs."""
@@ -50,19 +52,18 @@ class Eviction:
 
     async def evict(self) -> None:
         """All of it at once, on the word of both; again, when another one has come back; then people carry on."""
-        verbs, found = self._verbs, self._breach.found
+        verbs = self._verbs
         for _ in range(self._numbers.evictions):
-            await self.hunt()
-            alive = found.hunt.alive if found.hunt is not None else ()
-            if found.unfounded or not alive:
+            alive = await self.hunt()
+            if alive == ():
                 return
-            await self._evict(alive)
+            if alive is not None:
+                await self._evict(alive)
             if verbs.rehearsing or verbs.shadow:
                 return
             await verbs.rest(self._numbers.hunt_again, "whether something comes back after the eviction")
-        await self.hunt()
-        if found.hunt is not None and found.hunt.alive:
-            verbs.hand_over(f"footholds come back after {self._numbers.evictions} evictions: {listed(_named(found.hunt.alive))}")
+        if alive := await self.hunt():
+            verbs.hand_over(f"footholds come back after {self._numbers.evictions} evictions: {listed(_named(alive))}")
 
     async def _evict(self, alive: tuple[FootholdSeen, ...]) -> None:
         """A *no* to all at once is asked as one class after the other; a *no* to that as well holds, and nothing is done."""

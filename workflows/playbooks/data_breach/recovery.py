@@ -95,11 +95,8 @@ class Recovery:
                 await verbs.rest(AGAIN, "the access records to answer")
                 if (seen := await verbs.look(AccessLog.quiet, order)) is not None:
                     break
-            await self._eviction.hunt()
-            if found.hunt is not None and found.hunt.alive:
-                raise Relapse(
-                    f"{len(found.hunt.alive)} footholds are there again: {listed(tuple(one.in_words for one in found.hunt.alive))}"
-                )
+            if alive := await self._eviction.hunt():
+                raise Relapse(f"{len(alive)} footholds are there again: {listed(tuple(one.in_words for one in alive))}")
             if seen is None:
                 return StabilityVerdict(stable=False, blind_at=end, why="the access records do not answer", watched=timedelta(0))
             return seen
