@@ -17,6 +17,9 @@ EVENTS = (
     "aware", "high_risk_decided", "materiality_determined", "classified_major", "fix_available", "ransom_paid",
 )  # fmt: skip
 TOGETHER = {"high_risk_decided", "materiality_determined"}  # decided by Legal and an executive together (spec §4)
+AWARE = "aware"
+# What a contract may count from: the first word of it, whatever is confirmed later; or only what is confirmed.
+SUSPECTED, CONFIRMED = "the first suspicion", "what Legal has confirmed"
 STAGE = "stage:"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
@@ -77,7 +80,7 @@ class Regime(Value):
                 earlier = names[: names.index(stage.name)]
                 if rule.since.startswith(STAGE) and rule.since.removeprefix(STAGE) not in earlier:
                     raise ValueError(f"stage {stage.name!r} is counted from {rule.since!r}, which is no earlier stage of this row")
-                if not rule.since.startswith(STAGE) and rule.since not in EVENTS:
+                if not rule.since.startswith(STAGE) and rule.since not in (*EVENTS, SUSPECTED, CONFIRMED):
                     raise ValueError(f"stage {stage.name!r} is counted from {rule.since!r}{_of(rule.since, EVENTS)}")
         if len(set(names)) < len(names):
             raise ValueError("two stages have one name")
@@ -95,7 +98,10 @@ class Regime(Value):
 
 
 class TenantTerms(Value):
-    """What the contract with one tenant says. `notice_hours`: None where nobody has written it down: then the row's default counts."""
+    """What the contract with one tenant says. `notice_hours`: None where nobody has written it down: then the row's default counts.
+
+    `starts`: whether they run from the first suspicion, or from what is confirmed.
+    """
 
     notice_hours: int | None = Field(None, ge=1)
     starts: Literal["suspected", "confirmed"] = "suspected"

@@ -1,6 +1,6 @@
 """Whatever is sent to the clocks does no harm, and only who may decide, decides."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +161,31 @@ async def test_each_tenant_has_its_own_clock_by_its_own_contract(tmp_path: Path)
         assert [hours(f"customer-contract/{one}") for one in ("acme", "globex", "initech")] == [48, 4, 24]
         assert [hours(f"gdpr-33-2/{one}") for one in ("acme", "globex", "initech")] == [24, 4, 24], "a contract may only be shorter"
         assert state.clocks["customer-contract/tenants not named yet"].state is ClockState.RUNNING, "Legal says when the list is complete"
+
+
+async def test_a_contract_counts_from_the_suspicion_or_from_what_is_confirmed(tmp_path: Path) -> None:
+    """What Legal confirms later moves no contract that counts from the suspicion; one that counts from there has no deadline before."""
+    ours = '[tenants.acme]\nnotice_hours = 48\n[tenants.globex]\nnotice_hours = 4\nstarts = "confirmed"\n'
+    async with story(tmp_path, ours=ours) as clocks:
+        await clocks.report(personal_data=True, tenants=("acme", "globex"))
+        began = (await clocks.state()).events["aware"][0].at
+
+        async def due(id: str) -> datetime | None:
+            return (await clocks.clock(id)).stages[0].deadline
+
+        assert await due("customer-contract/acme") == began + timedelta(hours=48)
+        assert await due("customer-contract/globex") is None
+        waits = (await clocks.clock("customer-contract/globex")).stages[0].counted
+        assert waits == "counted from what Legal has confirmed, which has not happened"
+        assert await due("gdpr-33-2/globex") == began + timedelta(hours=24), "the law waits for no contract"
+        await clocks.pass_(hours=3)
+        sure = await clocks.now()
+        await clocks.say("started", by="lou", event="aware", at=sure.isoformat(), reason="three records match")
+        assert await due("customer-contract/acme") == began + timedelta(hours=48)
+        assert await due("customer-contract/globex") == sure + timedelta(hours=4)
+        await clocks.say("started", by="lou", event="aware", clock="customer-contract/acme", at=sure.isoformat(), reason="agreed with acme")
+        assert await due("customer-contract/acme") == sure + timedelta(hours=48), "but for Legal's word on this very clock"
+        await clocks.replayed()
 
 
 async def test_a_country_without_a_row_is_asked_and_kept(tmp_path: Path) -> None:

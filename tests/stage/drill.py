@@ -4,6 +4,7 @@ Time passes only when the story lets it: nobody's patience runs out while a test
 """
 
 import asyncio
+import os
 import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -29,6 +30,7 @@ from practice.http.in_process import BASE_URL, InProcess
 from practice.services.fleet_cast import SERVICES
 from practice.stores.secret_manager import secret_manager
 from practice.world.world import World
+from tests.stage.mortal import Dies, Mortal
 from tests.stage.orderly import orderly
 from tests.stage.organisation import ORGANISATION, stage_settings
 from tests.stage.overheard import LISTENER, ServerBroke
@@ -39,6 +41,7 @@ from worker.settings import Settings
 from worker.wiring import Fleet, wire
 
 BIN = Path(__file__).parents[2] / ".venv" / "bin"
+MORTAL = Mortal(Dies[os.environ["DIES"]]) if "DIES" in os.environ else None  # DIES=AFTER pytest …: every story, with workers that die
 STUCK = 90.0  # real seconds that a skip may take, on a busy machine, with everything that happens meanwhile
 SEEN_AFTER = 20.0  # seconds that an outage lasts before it is declared
 PAST = 120.0  # seconds that a world has stood before its story begins: building them costs as much as living through them
@@ -95,6 +98,7 @@ class Drill:
     http: httpx.AsyncClient
     workers: AsyncExitStack = field(default_factory=AsyncExitStack)
     unseen: bool = False  # a provider was broken, and no metric shows it yet
+    mortal: Mortal | None = MORTAL  # how its workers die
 
     async def break_provider(self, **fault: Any) -> None:
         """Break a model provider (docs/practice-platform.md, Provider faults)."""
@@ -168,6 +172,9 @@ class Drill:
         assert served._workflow_worker
         served._workflow_worker._workflow_runner = WithoutSandbox()
         served._workflow_worker._interceptor_classes = [*served._workflow_worker._interceptor_classes, Remembering]
+        if self.mortal is not None:
+            assert served._activity_worker
+            served._activity_worker._interceptors = [*served._activity_worker._interceptors, self.mortal]
         await self.workers.enter_async_context(orderly(served))
 
     async def declare(
@@ -200,10 +207,11 @@ async def drill(
     organisation: str = "",
     services: Sequence[str] = SERVICES,
     beside: Mapping[str, World] = {},
+    mortal: Mortal | None = MORTAL,
     **settings_: Any,
 ) -> AsyncIterator[Drill]:
     """A stage: everything up, nothing broken yet. `organisation`: its file, where it is not the usual one;
-    `beside`: further worlds, by their hosts; the rest are settings."""
+    `beside`: further worlds, by their hosts; `mortal`: how its workers die; the rest are settings."""
     written = tmp / "organisation.toml"
     written.write_text(organisation or ORGANISATION.format(policy=policy).replace('mode = "live"', f'mode = "{mode}"'))
     ENDED.clear()
@@ -221,7 +229,7 @@ async def drill(
         (tmp / "ledger.db").write_bytes(_empty_ledger())
         fleet = await wire(settings, stack, Following(), transport)
         _hurry(fleet.ledger)
-        stage = Drill(env, world, settings, fleet, http, workers=await stack.enter_async_context(AsyncExitStack()))
+        stage = Drill(env, world, settings, fleet, http, workers=await stack.enter_async_context(AsyncExitStack()), mortal=mortal)
         if serving:
             await stage.start_worker()
         yield stage

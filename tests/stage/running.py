@@ -16,6 +16,7 @@ from temporalio.worker import ExecuteWorkflowInput, Replayer, WorkflowInboundInt
 
 from activities.identity.codes import COMMANDS
 from activities.ledger.effects import Done
+from tests.stage.mortal import Dies, Mortal
 from tests.stage.organisation import ROLES
 from worker.converter import data_converter
 from worker.service import runner, workflow_types
@@ -71,6 +72,7 @@ class Stage(Protocol):
 
     env: WorkflowEnvironment
     fleet: Fleet
+    mortal: Mortal | None
 
     async def code(self, person: str, question: int, used: Collection[str] = (), of: str = "") -> str: ...
 
@@ -93,8 +95,9 @@ class RunningIncident:
         return Status.model_validate(await self.handle.query("status"))
 
     async def timeline(self) -> list[str]:
-        """Its timeline, a line each: `kind: text`."""
-        return [f"{e['kind']}: {e['text']}" for e in await self.entries()]
+        """Its timeline, a line each: `kind: text`. Where workers die after each effect, what is adopted is what they have done."""
+        kinds = {"adopted": "done"} if self.drill.mortal and self.drill.mortal.dies is Dies.AFTER else {}
+        return [f"{kinds.get(e['kind'], e['kind'])}: {e['text']}" for e in await self.entries()]
 
     async def entries(self) -> list[dict[str, Any]]:
         """Its timeline as it is."""

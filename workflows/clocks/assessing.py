@@ -12,7 +12,7 @@ from activities.clocks.clock import Applies, Clock, ClockState, StageClock, Star
 from activities.clocks.clocks import Clocks
 from activities.clocks.orders import CountDeadlines, Counted, Wanted
 from activities.clocks.predicates import EEA, Facts, applies
-from activities.clocks.regimes import STAGE, ClockTable, Regime, Rule, Stage
+from activities.clocks.regimes import AWARE, CONFIRMED, STAGE, SUSPECTED, ClockTable, Regime, Rule, Stage, TenantTerms
 from workflows.clocks.state import ClockBook
 from workflows.engine.invoker import Invoker
 from workflows.errors import RetriesExhausted
@@ -59,7 +59,8 @@ class Assessing:
             id = f"{name}/{whom}" if whom else name
             known = self._record.clocks.get(id)
             if known is None:
-                own = _with_terms(row, self._shortest(table) if whom == OTHER_TENANTS else _own_hours(whom, table))
+                terms = TenantTerms(notice_hours=self._shortest(table)) if whom == OTHER_TENANTS else table.tenants.get(whom, TenantTerms())
+                own = _with_terms(row, terms)
                 stages = [StageClock(name=stage.name) for stage in own.stages]
                 self._record.clocks[id] = Clock(id=id, row=own, whom=whom, opened_at=workflow.now(), stages=stages)
                 self._book.note("clock", f"{id} ({own.version}; {own.source})")
@@ -111,10 +112,12 @@ class Assessing:
         if since.startswith(STAGE):
             stage = clock.stage(since.removeprefix(STAGE))
             return (stage.sent_at, stage.sent_at) if stage is not None and stage.sent_at is not None else None
-        stated = (*self._event(since), *(clock.moved if since == "aware" else ()))
-        if not stated:
+        contract = since in (SUSPECTED, CONFIRMED)
+        general = self._event(AWARE if contract else since)
+        stated = (*general, *(clock.moved if contract or since == AWARE else ()))
+        confirmed = [start for start in (clock.moved if since == SUSPECTED else stated) if start.basis == "confirmed"]
+        if not (confirmed if since == CONFIRMED else stated):
             return None
-        confirmed = [start for start in stated if start.basis == "confirmed"]
         earliest = min(start.at for start in stated)
         return (confirmed[-1].at if confirmed else earliest), earliest
 
@@ -196,11 +199,11 @@ def _hours(whom: str, table: ClockTable) -> int:
     return _own_hours(whom, table) or UNWRITTEN
 
 
-def _with_terms(row: Regime, hours: int | None) -> Regime:
+def _with_terms(row: Regime, terms: TenantTerms) -> Regime:
     """The row with what a contract says. Nothing written down, or a longer time than the row's, changes nothing of a law."""
-    if not row.terms or hours is None:
+    if not row.terms or terms.notice_hours is None:
         return row
-    own = Rule(since="aware", unit="hours", n=hours)
+    own = Rule(since=CONFIRMED if terms.starts == "confirmed" else SUSPECTED, unit="hours", n=terms.notice_hours)
     stages = tuple(one.model_copy(update={"due": (own,) if row.terms == "replace" else (*one.due, own)}) for one in row.stages)
     return row.model_copy(update={"stages": stages})
 

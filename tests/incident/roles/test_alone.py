@@ -10,8 +10,8 @@ import pytest
 from temporalio.worker import Worker
 
 from activities.action import Role
+from tests.incident.roles.drastic import Drastic
 from tests.incident.roles.outage import MINUTE, heard, incident_of, when
-from tests.stage.drastic import Drastic
 from tests.stage.drill import Drill, drill
 from tests.stage.organisation import ORGANISATION, brisk
 from tests.stage.running import RunningIncident, until

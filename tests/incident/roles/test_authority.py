@@ -13,8 +13,8 @@ from temporalio.worker import Worker
 from activities.action import Risk, Role
 from activities.identity.codes import COMMANDS
 from activities.organisation.people import Person, Roster
+from tests.incident.roles.drastic import Drastic
 from tests.incident.roles.outage import heard, incident_of
-from tests.stage.drastic import Drastic
 from tests.stage.drill import Drill, drill
 from tests.stage.organisation import ORGANISATION
 from tests.stage.running import RunningIncident
