@@ -77,6 +77,7 @@ class Curve(StrEnum):
     ISOLATION = "isolation"
     UNEXPECTED_USE = "unexpected_use"
     EXPOSURE = "exposure"
+    EXPORTS = "exports"
 
 
 class Role(StrEnum):

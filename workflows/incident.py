@@ -1,6 +1,7 @@
 """The nouns of an incident. Values only: no I/O, no clocks, no Temporal."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
@@ -188,6 +189,7 @@ class Exposure(NamedTuple):
     tenants: tuple[str, ...] = ()
     personal_data: bool = False
     malicious: bool = False
+    facts: Mapping[str, JsonValue] = {}  # what else is known, as the form of the clocks calls it: countries, counts, roles
 
 
 class Joined(Value):
@@ -280,6 +282,7 @@ class Question(QuestionDraft):
     quorum: int = 1
     digest: str
     sendings: int = 0  # how often it was sent; the codes of each sending are others
+    read: int = 0  # so many of these others may have read: their codes count no more
     asked_at: datetime
     expires_at: datetime | None = None  # when silence takes its meaning; None: never
     waits_until: datetime | None = None  # somebody wants it to wait: nobody is paged about it before

@@ -175,7 +175,7 @@ class Playbook(Verbs, MessageHandlers):
         root = self._root
         if name == BREACH:
             self.exposed(why)
-        there = CalledIn(name, root.state) if name == root._name() else root._called.get(name)
+        there = CalledIn(name, root.state, first=True) if name == root._name() else root._called.get(name)
         if there is not None and not (labels and there.state is not None and there.state.phase is Phase.CLOSED):
             self.note(f"{name} is on this incident already: {why}", "called in")
             if labels and there.state is not None:

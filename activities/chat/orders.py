@@ -73,6 +73,32 @@ class TellRoom(Order, target="room {channel}"):
         )
 
 
+class MembersOf(Order, target="#{name}", effect="see who is in #{name}"):
+    """Everybody who reads the room. `known`: who may be there."""
+
+    name: str
+    known: tuple[Person, ...]
+
+    def by_hand(self) -> tuple[str, ...]:
+        return (by_hand("conversations.members", channel=CHANNEL),)
+
+
+def kick_by_hand(user: str) -> tuple[str, ...]:
+    """Take somebody out of a room. Only people do that."""
+    return (by_hand("conversations.kick", channel=CHANNEL, user=user),)
+
+
+class Members(Value):
+    """Who is in a room. `strangers`: ids that nobody of those who may be there has."""
+
+    people: tuple[str, ...]
+    strangers: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        return f"{len(self.people)} people are in the room" + (f", and {len(self.strangers)} whom nobody knows" if self.strangers else "")
+
+
 class Announce(Order):
     """Tell standing channels, each its own text. `to`: text by the channel's name, without the #."""
 

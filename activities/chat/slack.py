@@ -103,6 +103,10 @@ class Slack:
         listed = self._all(call, "users.conversations", "channels", types=types, exclude_archived="false", limit=1000)
         return await anext((found async for found in listed if found.get("name") == name), None)
 
+    async def members(self, call: Call, channel: str) -> tuple[str, ...]:
+        """`conversations.members`: the ids of everybody in it, to the end of the list."""
+        return tuple([str(one) async for one in self._all(call, "conversations.members", "members", channel=channel, limit=200)])
+
     async def open_direct(self, call: Call, user: str) -> str:
         """`conversations.open`: the id of our direct channel with a user; the same one every time."""
         return str((await self._write(call, "conversations.open", users=user))["channel"]["id"])

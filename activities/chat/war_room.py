@@ -6,7 +6,7 @@ from html import unescape
 from typing import Literal, TypeVar
 
 from activities.action import Call, Effect, NotYet, Refused, Risk, System, action
-from activities.chat.orders import Announce, OpenRoom, Pinned, TellRoom, marker
+from activities.chat.orders import Announce, Members, MembersOf, OpenRoom, Pinned, TellRoom, marker
 from activities.chat.slack import JSON, LONGEST_TOPIC, Escaped, MessageRefused, Slack, escaped, same
 from activities.kit.create_once import CreateOnce
 from activities.organisation.people import Person
@@ -98,6 +98,17 @@ class WarRoom(System):
             adopted=all(done[1] for done in (*posted, *edited.values()) if done),
             after={"channel": order.channel, "pins": pins, "not_invited": not_invited, "not_sent": not_sent},
         )
+
+    @action("war_room.members")
+    async def members(self, order: MembersOf, call: Call) -> Members:
+        """Everybody but our own bot. Refused: we are in no such room."""
+        found = await self._slack.channel_named(call, order.name)
+        if found is None:
+            raise Refused(f"our bot is in no room #{order.name}")
+        bot = (await self._slack.whoami(call))["user_id"]
+        there = [id for id in await self._slack.members(call, str(found["id"])) if id != bot]
+        known = {one.slack: one.id for one in order.known if one.slack}
+        return Members(people=tuple(known[id] for id in there if id in known), strangers=tuple(id for id in there if id not in known))
 
     @action("war_room.announce", risk=Risk.C0, writes=True)
     async def announce(self, order: Announce, call: Call) -> Effect:

@@ -83,6 +83,7 @@ class ReportExposure(ClocksOf, effect="start the legal clocks of {incident}, pro
     countries: tuple[str, ...] = ()
     personal_data: bool = False
     malicious: bool = False
+    facts: dict[str, JsonValue] = {}  # what else is known, as the form calls it
 
     def by_hand(self) -> tuple[str, ...]:
         told = [pair for name in self.tenants for pair in ("--tenant", name)]
@@ -90,7 +91,7 @@ class ReportExposure(ClocksOf, effect="start the legal clocks of {incident}, pro
 
     def request(self) -> "ClockRequest":
         facts = Facts.model_validate({
-            **({"personal_data": True} if self.personal_data else {}), **({"malicious": True} if self.malicious else {}),
+            **self.facts, **({"personal_data": True} if self.personal_data else {}), **({"malicious": True} if self.malicious else {}),
             **({"countries": self.countries[:MOST]} if self.countries else {}),
         })  # fmt: skip
         return ClockRequest(

@@ -82,6 +82,7 @@ class Identify(OfMessage, target="roster", effect="find out who answers"):
     code: str = ""
     claims: str = ""
     questions: tuple[tuple[int, str, int], ...] = ()
+    read: dict[int, int] = {}  # by question: so many sendings others may have read, so that their codes count no more
 
 
 class SeenCodes(OfMessage, target="codes", effect="spend codes that were typed where none belongs"):
@@ -163,7 +164,7 @@ class Identities(System):
             for asked, digest, sendings in order.questions
             if asked == number
             for person in roster.people.values()
-            for sending in range(1, sendings + 1)
+            for sending in range(1 + order.read.get(number, 0), sendings + 1)
             if self._codes.matches(order.code, person.id, order.incident_id, number, digest, sending)
         ]
         return owners[0] if len(owners) == 1 else None

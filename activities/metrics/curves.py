@@ -29,6 +29,7 @@ from activities.metrics.data_parts import (
     ApiTimeouts,
     CallsHome,
     Depth,
+    ExportVolume,
     OldestAge,
     OneWriter,
     ReplicationLag,
@@ -50,6 +51,7 @@ PARTS: dict[Curve, tuple[Part, ...]] = {
     Curve.ISOLATION: (Crossed(),),
     Curve.UNEXPECTED_USE: (UsedByStrangers(),),
     Curve.EXPOSURE: (AffectedInstances(), CallsHome()),
+    Curve.EXPORTS: (ExportVolume(),),
     Curve.BACKLOG: (OldestAge(), ApiTimeouts()),
     Curve.REPLICATION: (ReplicationLag(), TakesWrites(), OneWriter()),
 }

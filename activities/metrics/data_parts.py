@@ -175,6 +175,39 @@ class OneWriter(Gauged):
         return f"{point.n:.0f} nodes take writes ({named(point.labels)})"
 
 
+class ExportVolume(Part):
+    """Rows that one identity reads in an hour, beside what is usual of it; of what is never usual, so many that they count as too many."""
+
+    name, unit = "exported rows", "rows/h"
+
+    def limit(self, numbers: CurveNumbers) -> Limit:
+        return numbers.exports
+
+    def says(self, point: Point) -> str:
+        return f"{point.n:,.0f} rows an hour are read, {point.off:.1f} times what is usual ({named(point.labels)})"
+
+    def series(self, service: str) -> str:
+        return promql.selector("export_rows_total", service=service)
+
+    def asked(self, service: str, window: timedelta) -> str:
+        return promql.total(promql.rate(self.series(service), window), "identity")
+
+    async def measured(self, span: Span, service: str) -> list[Point]:
+        rates = await span.ask(promql.total(promql.rate(self.series(service), span.numbers.window), "identity"))
+        usual = await span.ask(promql.most(promql.selector("export_rows_hourly_p99", service=service), "identity"))
+        most = span.numbers.export_rows_an_hour / max(span.numbers.exports.impact, 1)  # usual that makes so many the limit
+        points = []
+        for labels, values in rates.items():
+            for at, rate in values.items():
+                off = 3600 * rate / min(max(usual.get(labels, {}).get(at, most), 1.0), max(most, 1.0))
+                points.append(Point(labels, at, off, off, 3600 * rate))
+        return points
+
+    async def height(self, span: Span, service: str) -> Height:
+        rate = last(await span.ask(promql.total(promql.rate(self.series(service), span.numbers.window))))
+        return Height(None if rate is None else 3600 * rate, None, self.unit)
+
+
 class AffectedInstances(Gauged):
     """How many instances run a build that an advisory concerns."""
 

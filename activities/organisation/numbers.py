@@ -124,6 +124,8 @@ class CurveNumbers(Value):
     no_writer: Limit = Limit(impact=0, stable=0)  # a database that takes no writes
     crossed: Limit = Limit(impact=0, stable=0)  # reads that got another tenant's object
     unexpected_use: Limit = Limit(impact=0, stable=0)  # of a credential, from where nobody of ours is
+    exports: Limit = Limit(impact=10, stable=10)  # times the usual rows an hour of an identity (spec §9.4)
+    export_rows_an_hour: Amount = 50_000  # and more than so many in any case
     points: Some = 240  # at most so many instants of a wait are looked at
 
 

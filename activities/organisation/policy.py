@@ -7,6 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from activities.action import Limits, Patience, Risk, Value
 from activities.advisories.numbers import SupplyChain
+from activities.breach.numbers import DataBreach
 from activities.credentials.numbers import SecretCompromise
 from activities.metrics.slo import SloPolicy
 from activities.organisation.database_numbers import DatabaseFailover
@@ -109,6 +110,7 @@ class Policy(Value):
     supply_chain: SupplyChain = SupplyChain()
     edge: EdgeNumbers = EdgeNumbers()
     sign_in: SignInNumbers = SignInNumbers()
+    data_breach: DataBreach = DataBreach()
     loops: LoopNumbers = LoopNumbers()
     queue_backlog: QueueBacklog = QueueBacklog()
     severity: SeverityPolicy = SeverityPolicy()

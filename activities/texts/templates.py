@@ -79,7 +79,7 @@ _TRACE = re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{16,}\b", re.IGNORECASE)
 # What never stands in a public text (spec §6), whoever approved it. Names of tenants and people do not come in: no placeholder takes them.
 _NEVER_PUBLIC = (
     "no data affected", "no data was affected", "no customer data", "data is safe", "root cause", "human error", "vendor's fault",
-    "hacked", "breach",
+    "hacked", "breach", "no evidence of access", "no evidence that",
 )  # fmt: skip
 
 

@@ -19,7 +19,10 @@ class CloudArmorSettings(ClientSettings):
     cloud_armor_policy: str = setting("edge", "the security policy of the load balancer before sign-in")
     cloud_armor_token: str = secret("of compute.securityAdmin and logging.viewer; or adc")
     cloud_armor_log_url: str = setting(
-        about="where the load balancer's log is read", needed=True, example="https://logging.googleapis.com", practice="{url}/cloudarmor-log"
+        about="where the load balancer's log is read",
+        needed=True,
+        example="https://logging.googleapis.com",
+        practice="{url}/cloudarmor-log",
     )
 
 

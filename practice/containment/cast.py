@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from practice.containment.model import ADMIN, ASSETS, PROJECT, Containment, Disk, Group, Log, Policy, containment
+from practice.containment.model import ADMIN, ASSETS, PROJECT, Asset, Containment, Disk, Group, Log, Policy, containment
 from practice.world.cast import REGIONS
 from practice.world.state import State
 
@@ -32,9 +32,11 @@ def there(state: State, now: float) -> Containment:
                 {"role": "roles/viewer", "members": people(state, "noor")},
             ]
         )
-        found.logs = {name: Log() for name in (PROJECT, *ASSETS)}
+        names = tuple(dict.fromkeys((*ASSETS, *state.fleet.services)))  # whatever the services of this world are called
+        found.assets = {name: found.assets.get(name) or Asset(name) for name in names}
+        found.logs = {name: Log() for name in (PROJECT, *names)}
         zones = [f"{region}-b" for region in REGIONS.values()]
-        found.disks = [Disk(f"{asset}-{n}", zone, asset) for asset in ASSETS for n, zone in enumerate(zones, start=1)]
+        found.disks = [Disk(f"{asset}-{n}", zone, asset) for asset in names for n, zone in enumerate(zones, start=1)]
         found.groups = {one.id: one for one in _groups(state)}
     return found
 

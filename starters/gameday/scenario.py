@@ -151,6 +151,14 @@ SCENARIOS = {
         deeds=(Deed(path="supply-faults", given={"kind": "malicious"}),),
         paces={**SLOWLY, Phase.MITIGATION: 60.0},
     ),
+    "data_breach": Scenario(
+        story="Somebody has the key of {first}'s exporter and reads 120,000 rows an hour. An OAuth app, a CI workflow and a scheduled job were left "
+        "behind; while the job works, what is switched off comes back.",
+        service="{first}",
+        deeds=(Deed(path="intrusions", given={}),),
+        paces={**SLOWLY, Phase.MITIGATION: 60.0},
+        long_wait_pace=720.0,  # a day of 2.10 is watched while people evict, and three days after it: in six minutes
+    ),
     "cache_poisoning": Scenario(
         story="A document that the chat answers from was changed past its origin: one of four answers about billing is wrong, and cached. "
         "The cache is a real Valkey.",

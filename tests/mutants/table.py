@@ -6,6 +6,7 @@ from tests.mutants.knowledge import KNOWLEDGE
 from tests.mutants.measures import LIFTED
 from tests.mutants.mutant import Mutant
 from tests.mutants.record import RECORD
+from tests.mutants.runtime.breach import BREACH
 from tests.mutants.runtime.clocks import CLOCKS
 from tests.mutants.runtime.containment import CONTAINMENT
 from tests.mutants.runtime.credentials import CREDENTIALS
@@ -20,6 +21,6 @@ from tests.mutants.tasks import TASKS
 from tests.mutants.waiting import WAITED
 
 MUTANTS: tuple[Mutant, ...] = (
-    *ATTACKS, *CLOCKS, *CONTAINMENT, *CREDENTIALS, *DATABASE, *EDGES, *GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *QUALITY, *QUEUES, *RECORD, *SPENT,
-    *SUPPLY_CHAIN, *TASKS, *TENANCY, *WAITED,
+    *ATTACKS, *BREACH, *CLOCKS, *CONTAINMENT, *CREDENTIALS, *DATABASE, *EDGES, *GUARDS, *KEPT, *KNOWLEDGE, *LIFTED, *QUALITY, *QUEUES, *RECORD,
+    *SPENT, *SUPPLY_CHAIN, *TASKS, *TENANCY, *WAITED,
 )  # fmt: skip

@@ -10,6 +10,7 @@ import pytest
 
 from practice.http.app import FACES
 from practice.world.stage import Stage, staged
+from tests.practice.breach_examples import breach_examples
 from tests.practice.containment_examples import containment_examples
 from tests.practice.credential_examples import credential_examples
 from tests.practice.database_examples import database_examples
@@ -93,6 +94,7 @@ async def examples(stage: Stage) -> dict[str, Example]:
     put_policy = {k: v for k, v in policy.items() if k not in ("etag", "changed_by")} | {"max_attempts": 2}
     return {
         **await records(stage),
+        **await breach_examples(stage),
         **await credential_examples(stage),
         **await edge_examples(stage),
         **await database_examples(stage),

@@ -18,6 +18,7 @@ from temporalio.worker import Replayer
 
 from tests.playbooks.cache_poisoning.poisoned import ends
 from tests.playbooks.cost_runaway.runaway import control, declared, mended, runs_away
+from tests.playbooks.data_breach import breached as breach
 from tests.playbooks.database_failover import broken as database
 from tests.playbooks.prompt_injection import attacked as injection
 from tests.playbooks.queue_backlog import piled as queue
@@ -286,6 +287,26 @@ async def patched(stage: Drill) -> RunningIncident:
     return incident
 
 
+async def evicted(stage: Drill) -> RunningIncident:
+    """Somebody reads by a stolen credential: kept, cut off, revoked, evicted, rebuilt, and quiet."""
+    await makes(stage, "intrusions")
+    await passes(stage, 300)
+    incident = await stage.declare("DataBreach", service="api")
+    await breach.ends(stage, incident, skip=47)
+    return incident
+
+
+async def cut_off(stage: Drill) -> RunningIncident:
+    """The same; stood down by the commander and Security while the asset is cut off."""
+    await makes(stage, "intrusions", footholds=["oauth"])
+    await passes(stage, 300)
+    incident = await stage.declare("DataBreach", service="api")
+    await breach.hears(incident, "1 of 1 evicted", skip=47)
+    await incident.verified("stand_down", "dana", reason="recorded")
+    await breach.ends(stage, incident, skip=47)
+    return incident
+
+
 SCENES: dict[str, Callable[[Drill], Awaitable[RunningIncident]]] = {
     "llm_provider_outage-resolved": resolved,
     "llm_provider_outage-stood-down": declined,
@@ -303,6 +324,8 @@ SCENES: dict[str, Callable[[Drill], Awaitable[RunningIncident]]] = {
     "queue_backlog-resolved": drained,
     "queue_backlog-stood-down": left_paused,
     "prompt_injection-resolved": injected,
+    "data_breach-resolved": evicted,
+    "data_breach-stood-down": cut_off,
     "tenant_isolation-resolved": isolated,
     "tenant_isolation-stood-down": mixed_up,
     "secret_compromise-resolved": key_stolen,
@@ -348,6 +371,8 @@ def _settings(name: str, tmp: Path) -> dict[str, Any]:
     if name.startswith("supply_chain_cve"):
         keys = credentials.QUICK.format(numbers="")
         return {"policy": supply_chain.quick(more=keys), "secret_manager_project": "acme"}
+    if name.startswith("data_breach"):
+        return {"policy": breach.quick(), "secret_manager_project": "acme"}
     if name.startswith("tenant_isolation"):
         return {"policy": isolation.quick()}
     if name.startswith("secret_compromise"):

@@ -36,6 +36,7 @@ MESSAGES = {
     "code": 'Have a code for these messages sent to your phone: "lou", or {"by": "lou"}',
 }  # fmt: skip
 MAY_REPORT = (Role.INCIDENT_COMMANDER, Role.DEPUTY, Role.OPS_LEAD, Role.SECURITY_LEAD, Role.LEGAL, Role.AI_ML_LEAD, Role.DB_LEAD)
+OTHERS = "others, which nobody has looked at yet"  # among the data sets of a report
 STARTS = 60  # reports, and starts of one event, that are kept
 NOTICE, DECIDES = holders(Capability.NOTICE), holders(Capability.MATERIALITY)
 
@@ -130,9 +131,18 @@ class Hearing:
 
     def _more(self, said: Facts) -> None:
         """What is reported makes a clock run, and never ends one: a yes counts, a no does not, lists grow (INV-10)."""
-        facts, more = self._record.facts, {name: value for name, value in said.stated().items() if value is True}
+        facts = self._record.facts
+        more: dict[str, object] = {name: value for name, value in said.stated().items() if value is True}
         countries = tuple(dict.fromkeys((*(facts.countries or ()), *(said.countries or ()))))[:MOST]
-        self._record.facts = facts.model_copy(update={**more, **({"countries": countries} if countries else {})})
+        more |= {"countries": countries} if countries else {}
+        if said.data_sets:  # until Legal has filled in the form, there may be others than were seen
+            known = {name: role for name, role in facts.data_sets.items() if role != "unknown"}
+            more["data_sets"] = dict([*{**said.data_sets, **known}.items()][: MOST - 1]) | {OTHERS: "unknown"}
+        if said.counts:
+            more["counts"] = dict(
+                [*{**facts.counts, **{at: max(n, facts.counts.get(at, 0)) for at, n in said.counts.items()}}.items()][:MOST]
+            )
+        self._record.facts = facts.model_copy(update=more)
 
     def _assess(self, request: ClockRequest, sender: Sender) -> str:
         """Whatever was filled in. What takes two people is kept apart, by role."""

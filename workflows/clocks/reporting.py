@@ -42,7 +42,7 @@ class IncidentClocks:
         order = ReportExposure(
             incident=state.id, why=exposure.why, aware_at=exposure.aware_at, restricted=state.restricted, tenants=exposure.tenants,
             title="" if state.restricted else state.incident.title or state.card.title, personal_data=exposure.personal_data,
-            malicious=exposure.malicious,
+            malicious=exposure.malicious, facts=dict(exposure.facts),
         )  # fmt: skip
         try:
             effect = await self._verbs.quietly(Clocks.report, order)

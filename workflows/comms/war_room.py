@@ -51,9 +51,12 @@ class Room(Part):
         self.held = False  # several things change at once: the pins wait until all of them have
         self._down = False
         self._tells = 0
+        self._left = False  # nobody of us writes here any more: others may read it
 
     async def open(self) -> None:
-        """Open it and pin what belongs there. Where chat is down the page says so, and where to meet instead."""
+        """Open it and pin what belongs there. Where chat is down the page says so, and where to meet instead. No room where others read."""
+        if self._state.chat_read:
+            return
         state, name, people, pins = self._state, room_name(self._state), self._people(), self._picture()
         order = OpenRoom(name=name, topic=state.display_name[:250], people=people, pins=pins, private=state.restricted)
         async with self._opening:
@@ -82,7 +85,11 @@ class Room(Part):
         await self._background.attempt("page", self._quietly(Pager.note, NotePage(incident_id=state.id, text=text, nth=1)))
 
     def say(self, text: str) -> None:
-        """Something people in the room should read now. While there is no room, it is kept until there is one."""
+        """Something people in the room should read now. It is kept until there is a room, and not said where others read."""
+        if self._state.chat_read and self._left:
+            return
+        if self._state.chat_read:
+            self._left, self._unsent = True, []
         self._unsent.append(RoomMessage(workflow.now(), text, late=self._down))
 
     def try_again(self) -> None:
@@ -107,14 +114,14 @@ class Room(Part):
         return bool(self._channel and self._unsent and not self._down)
 
     def _news(self) -> bool:
-        return bool(self._channel and not self._down and not self.held and _still(self._picture()) != self._shown)
+        return bool(self._channel and not self._down and not self.held and not self._left and _still(self._picture()) != self._shown)
 
     async def tell(self) -> None:
         """Say what is unsaid and bring the pins up to date; what does not arrive is kept."""
         if not self._channel:
             return
         lines, self._unsent = self._unsent, []
-        pins, people = self._picture(), self._people()
+        pins, people = ({}, ()) if self._left else (self._picture(), self._people())
         still = _still(pins)
         fresh = [name for name in pins if name in self._pins and still[name] != self._shown.get(name)]
         changed = {name: Pinned(ts=self._pins[name], text=pins[name]) for name in fresh}

@@ -6,8 +6,10 @@ It holds values and answers questions about them; it does nothing to the outside
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
+from pydantic import JsonValue
 from temporalio import workflow
 
 from activities.action import OURS, Action, Effect, Patience, Risk, Role
@@ -42,6 +44,7 @@ from workflows.status import (
     policy_time,
 )
 
+NOTHING: Mapping[str, JsonValue] = MappingProxyType({})
 MOST_TRACES = 20  # trace ids that are shown: the newest
 
 
@@ -83,6 +86,7 @@ class IncidentState:
         self.checklist: Callable[[], list[ItemStatus]] = list  # the first minutes, as `Checklist` reads them off
         self.exposure = False  # any sign that data may be exposed
         self.exposures: list[Exposure] = []  # each of them, for the legal clocks
+        self.chat_read = ""  # why our chat is taken for read by somebody else; empty: it is not
         self.breached = False  # the metrics have shown that customers are affected
         self.plan: list[Planned] = []
         self.scope = self.impact = ""  # in people's own words
@@ -260,11 +264,14 @@ class IncidentState:
             self.judged = f"by what is measured now it would be {found.severity.label}: {decided}"
         return raised
 
-    def exposed(self, why: str, *, tenants: tuple[str, ...] = (), personal_data: bool = False, malicious: bool = False) -> None:
+    def exposed(
+        self, why: str, *, tenants: tuple[str, ...] = (), personal_data: bool = False, malicious: bool = False,
+        facts: Mapping[str, JsonValue] = NOTHING,
+    ) -> None:  # fmt: skip
         """Data may have been seen, lost or changed. What shows itself while the incident is still looked into was suspected from its beginning."""
         early = self.phase in (Phase.DECLARED, Phase.TRIAGE)
-        told = Exposure(why, self.declared_at if early else workflow.now(), tenants, personal_data, malicious)
-        if not any(one.why == why and set(tenants) <= set(one.tenants) for one in self.exposures):
+        told = Exposure(why, self.declared_at if early else workflow.now(), tenants, personal_data, malicious, facts)
+        if not any(one.why == why and set(tenants) <= set(one.tenants) and one.facts == facts for one in self.exposures):
             self.exposures.append(told)
             self.note("exposure", why, tenants=len(tenants))
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, Protocol, TypeVar
 
+from pydantic import JsonValue
 from temporalio import workflow
 
 from activities.action import A, Grant, Imposition, Measure, O, Risk, Role, Verb, action_of
@@ -26,7 +27,7 @@ from workflows.engine.invoker import Invoker
 from workflows.engine.lift import Lifts
 from workflows.engine.measures import Imposed
 from workflows.engine.proof.proof import Proof
-from workflows.engine.state import IncidentState
+from workflows.engine.state import NOTHING, IncidentState
 from workflows.engine.undo import Undo
 from workflows.errors import HandOver, RetriesExhausted
 from workflows.incident import Phase
@@ -47,6 +48,7 @@ class CalledIn:
     playbook: str
     state: IncidentState | None = None
     task: Task | None = None
+    first: bool = False  # it is the one that calls others in: it ends when they have
 
     @property
     def contained(self) -> bool:
@@ -140,6 +142,10 @@ class Verbs:
         """Who commands now, or nobody yet."""
         return self.state.commander()
 
+    def room(self) -> str:
+        """The name of the war room, without its sign; empty: there is none yet."""
+        return self.state.room.removeprefix("#")
+
     @answering
     async def waited(self, until: Callable[[], bool], at_most: timedelta | None = None, what: str = "") -> bool:
         """Wait for what other work of the same playbook brings about. False when the time is over first."""
@@ -163,6 +169,13 @@ class Verbs:
         """Do it, and stop it when it takes longer; a question that it asked is withdrawn then. None: it took longer."""
         async with beside(work) as doing:
             await waited(doing.done, at_most, what)
+        return None if doing.cancelled() else doing.result()
+
+    @answering
+    async def unless(self, work: Coroutine[Any, Any, T], over: Callable[[], bool], what: str) -> T | None:
+        """Do it, until it is needed no more; a question that it asked is withdrawn then. None: it was not needed."""
+        async with beside(work) as doing:
+            await waited(lambda: doing.done() or over(), None, what)
         return None if doing.cancelled() else doing.result()
 
     @answering
@@ -279,10 +292,10 @@ class Verbs:
             self.attested(about, str(told.value))
         return told
 
-    def attested(self, task: Task, said: str) -> None:
-        """Tick a task by the word of whoever gave the latest value; unless it is ticked already."""
+    def attested(self, task: Task, said: str, by: str = "") -> None:
+        """Tick a task by somebody's word (whoever gave the latest value, where nobody is named); unless it is ticked already."""
         if task.open:
-            self.state.tick(task, PROPOSER.get(), said)
+            self.state.tick(task, by or PROPOSER.get(), said)
 
     def note(self, text: str, kind: str = "note", by: str = "automation", **facts: str | int | float | bool | None) -> None:
         self.state.note(kind, text, by=by, step=None, **facts)
@@ -312,9 +325,24 @@ class Verbs:
             self.state.restricted = True
             self.state.note("restricted", why)
 
-    def exposed(self, why: str, *, tenants: tuple[str, ...] = (), personal_data: bool = False, malicious: bool = False) -> None:
-        """Data may have been seen, lost or changed: the legal clocks run from now on, provisionally, and Legal is asked which apply (spec §10)."""
-        self.state.exposed(why, tenants=tenants, personal_data=personal_data, malicious=malicious)
+    def exposed(
+        self, why: str, *, tenants: tuple[str, ...] = (), personal_data: bool = False, malicious: bool = False,
+        facts: Mapping[str, JsonValue] = NOTHING,
+    ) -> None:  # fmt: skip
+        """Data may have been seen, lost or changed: the legal clocks run from now on, provisionally, and Legal is asked which apply (spec §10).
+
+        `facts`: what else is known, as the form of the clocks calls it. They only make clocks run.
+        """
+        self.state.exposed(why, tenants=tenants, personal_data=personal_data, malicious=malicious, facts=facts)
+
+    def leave_chat(self, why: str) -> None:
+        """Somebody may read our chat: from now on nothing is written there, and people are asked by page alone (spec §9.4)."""
+        if not self.state.chat_read:
+            self.state.chat_read = why
+            self.state.note("out of band", f"{why}: nothing is written into chat from now on, and codes come by page")
+            self._announcer.say("Do not write here any more: look at your page")
+            if not self.state.rehearsing:
+                self._questions.notices.leave_chat()
 
     def evidence_about(self, what: str) -> None:
         """What must be seen to be ill before automation changes anything alone, where it is not the service itself. One of several is enough."""

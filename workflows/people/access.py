@@ -116,7 +116,7 @@ class AccessCheck:
         asked = tuple((q.number, q.digest, q.sendings) for q in state.approvals.questions)
         order = Identify(
             incident_id=state.id, code=code, claims=message.by.strip(), verdict=name, message=_digest(name, sent),
-            questions=(*asked, *state.command_codes.good(workflow.now())),
+            questions=(*asked, *state.command_codes.good(workflow.now())), read={q.number: q.read for q in state.approvals.questions if q.read},
         )  # fmt: skip
         try:
             identity = await self._invoker.quietly(Identities.identify, order)

@@ -43,3 +43,7 @@ class CommandCodes:
     def used(self, person: str) -> None:
         """It was seen in a message."""
         self._issued.pop(person, None)
+
+    def forget(self) -> None:
+        """None that is out counts any more."""
+        self._issued.clear()

@@ -29,6 +29,7 @@ class IncidentContext(Protocol):
     severity_history: SeverityHistory
     rehearsing: bool
     restricted: bool
+    chat_read: str
     run_state: State
     acknowledged_at: datetime | None
     mitigated_at: datetime | None

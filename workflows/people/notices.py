@@ -69,7 +69,8 @@ class Notices:
         """Tell people something that is no question. `code_digest`: with a code for commands."""
         if people:
             self._reminders += 1
-            reminder = Remind(incident_id=self._state.id, people=tuple(people), text=text, nth=self._reminders, code_digest=code_digest)
+            people = self._reached(people)
+            reminder = Remind(incident_id=self._state.id, people=people, text=text, nth=self._reminders, code_digest=code_digest)
             # Its key names this very code: another run under the same id sends codes of its own.
             key = f"{reminder.incident_id}/pager.remind/{reminder.target()}/{code_digest[:8]}-{reminder.nth}" if code_digest else ""
             self.background.run(", ".join(person.id for person in people), self._quietly(Pager.remind, reminder, key=key))
@@ -78,11 +79,24 @@ class Notices:
         """Tell one person something, and wait until they are told. `code`: with a code for commands to answer with. Raises `RetriesExhausted`."""
         self._reminders += 1
         digest = self._issue(person).digest if code else ""
-        reminder = Remind(incident_id=self._state.id, people=(person,), text=text, nth=self._reminders, code_digest=digest)
+        reminder = Remind(incident_id=self._state.id, people=self._reached((person,)), text=text, nth=self._reminders, code_digest=digest)
         instant = f"{workflow.now():%Y%m%dT%H%M%S}"  # another run under the same id counts its reminders anew
         await self._quietly(
             Pager.remind, reminder, key=f"{reminder.incident_id}/pager.remind/{person.id}/{digest[:8] or instant}-{reminder.nth}"
         )
+
+    def leave_chat(self) -> None:
+        """Others may have read what was sent: codes that are out count no more, and open questions are put again, by page alone."""
+        state = self._state
+        state.command_codes.forget()
+        for question in state.approvals.questions:
+            question.read = question.sendings
+            if question.open and not question.assumed:
+                self.send(question, 2)
+
+    def _reached(self, people: Sequence[Person]) -> tuple[Person, ...]:
+        """How they are told: where others may read our chat, by their pager alone."""
+        return tuple(one.model_copy(update={"slack": ""}) if self._state.chat_read else one for one in people)
 
     def renew(self, question: Question, person: Person, why: str) -> None:
         """Send somebody another code for a question that is still open, because theirs was used."""
@@ -160,7 +174,7 @@ class Notices:
             f"no answer: {question.silence.means()}{expires}",
         )
         return Ask(
-            incident_id=self._state.id, question=question.number, question_digest=question.digest, people=people, title=question.asks,
+            incident_id=self._state.id, question=question.number, question_digest=question.digest, people=self._reached(people), title=question.asks,
             lines=tuple(filter(None, lines)), options=question.options, rung=question.escalation, nth=nth,
             sending=question.sendings,
         )  # fmt: skip

@@ -77,6 +77,15 @@ def conversations_info(call: Call) -> Reply:
     return Reply({"ok": True, "channel": channel_json(channel_of(call, str(_argument(call, "channel", ""))))})
 
 
+@FACE.reads("conversations.members", method("conversations.members"), "POST")
+def members(call: Call) -> Reply:
+    """Who is in a channel."""
+    _known(call, "channel", "cursor", "limit")
+    channel = channel_of(call, str(_argument(call, "channel", "")))
+    rows, more = _page(call, list(channel["members"]))
+    return Reply({"ok": True, "members": rows, **more})
+
+
 def _kind(channel: dict[str, Any]) -> str:
     return "im" if channel["user"] else "private_channel" if channel["is_private"] else "public_channel"
 
@@ -132,6 +141,7 @@ _READING = {
     "conversations.list": conversations_list,
     "conversations.info": conversations_info,
     "users.conversations": users_conversations,
+    "conversations.members": members,
     "conversations.history": history,
     "pins.list": pins,
     "bookmarks.list": bookmarks,

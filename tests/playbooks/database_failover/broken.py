@@ -8,7 +8,7 @@ from typing import Any
 
 from practice.databases.cluster import Cluster, Databases
 from tests.stage.drill import Drill, drill
-from tests.stage.organisation import OTHERS, brisk
+from tests.stage.organisation import OTHERS, ROLES, brisk
 from tests.stage.outages import passes
 from tests.stage.running import RunningIncident
 from workflows.incident import Phase
@@ -94,7 +94,7 @@ async def ends(
         for question in (one for one in status.asking if second and one.quorum > 1 and one.number not in answered):
             await incident.commanded()
             answered.add(question.number)
-            for who in ("dana", second):
+            for who in [ROLES[role] for role in question.roles[:2]] if question.strict else ("dana", second):
                 code = await incident.drill.code(who, question.number)
                 await incident.say("approve", {"question": question.number, "code": code, "reason": "drill", "value": None})
         await incident.move(status, verdicts, answered, timedelta(seconds=60), told)

@@ -26,7 +26,7 @@ async def test_an_attempt_that_was_refused_is_no_more_than_that(tmp_path: Path) 
 
 async def test_what_left_for_a_host_is_sev_1_the_host_is_refused_and_data_breach_is_called_in(tmp_path: Path) -> None:
     async with attacked(tmp_path, "outbound") as (stage, incident):
-        await incident.hears("§2.4 data breach")
+        await incident.hears("§2.4 Suspected data breach")
         await ends(incident, until=Phase.RECOVERY)
         status = await incident.status()
         assert status.severity is Severity.SEV1 and status.restricted
@@ -47,7 +47,7 @@ async def test_where_nobody_can_say_what_left_it_counts_as_yes(tmp_path: Path) -
         await control(stage, "outbound", unreadable=["cdn", "client"])
         incident = await reached(stage, "reversible")
         await incident.hears("data outside unknown (unknown counts as yes)")
-        await incident.hears("§2.4 data breach")
+        await incident.hears("§2.4 Suspected data breach")
         assert (await incident.status()).severity is Severity.SEV1
 
 
@@ -57,7 +57,7 @@ async def test_without_a_trace_nothing_is_excluded_and_nobody_is_let_go_on_witho
         incident = await reached(stage, "reversible")
         status = await ends(incident)
         lines = story(await incident.timeline())
-        assert "no trace of it was kept: what it did cannot be excluded" in lines and "§2.4 data breach" in lines
+        assert "no trace of it was kept: what it did cannot be excluded" in lines and "§2.4 Suspected data breach" in lines
         assert any("cannot be excluded that data was seen" in task.text for task in status.tasks)
         assert any("No replay has shown" in question.asks and question.quorum == 2 for question in status.questions)
         assert all(one.quarantined for one in runtime(stage).sessions.values() if one.id in lines and one.revoked)

@@ -16,6 +16,9 @@ from workflows.incident import Phase
 from workflows.status import Status
 
 QUICK = """
+[policy.data_breach]
+hunt_again = "PT2M"
+quiet = "PT6M"
 [policy.secret_compromise]
 forget_again = "PT2M"
 forget_patience = "PT6M"

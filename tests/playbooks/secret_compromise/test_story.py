@@ -21,6 +21,6 @@ async def test_a_stolen_key_is_revoked_first_then_replaced_and_tried_everywhere(
         assert there.keys["db-3"].revoked is not None and there.store["DATABASE_URL"][3].state == "DISABLED"
         assert there.store["DATABASE_URL"][4].value == key.value and key.scopes == ["read", "write"]
         assert served_by(stage, "DATABASE_URL") == {"api": {4}, "orchestrator": {4}}
-        assert stage.fleet.ledger.verify(incident.id).intact and status.in_force == []
+        assert stage.fleet.ledger.verify(incident.id).intact and [one.name for one in status.in_force] == ["audit enhanced"]
         said = story(await incident.timeline())
         assert "had no key that works for" in said and "1 of 1 done" in said

@@ -72,12 +72,11 @@ async def test_a_malicious_release_is_blocked_kept_cut_off_rotated_and_built_wit
         labels = [one.label for one in keys.keys.values()]
         assert all(labels.count(f"{incident.id}/{name}") == 1 for name in ("database", "signing")), "one replacement each"
         assert any("GITHUB_DEPLOY_KEY is in no inventory" in line for line in await incident.timeline())
-        assert any("§2.4 data breach" in text for text in texts) and any(
-            text.startswith("Rebuild builder-1 from a clean image") for text in texts
-        )
+        assert any(one.section == "2.4" and "malicious code" in one.why for one in status.called_in), status.called_in
+        assert any(text.startswith("Rebuild builder-1 from a clean image") for text in texts)
         assert any("Cyber Resilience Act" in task.text and task.due for task in status.tasks)
         named = {one.name for one in status.in_force}
-        assert named == {"version blocked", "host isolated", "denied"} and all(one.held_by for one in status.in_force)
+        assert named == {"version blocked", "host isolated", "denied", "audit enhanced"} and all(one.held_by for one in status.in_force)
 
 
 async def test_on_kubernetes_the_cluster_starts_no_old_build_any_more(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from workflows.engine.proof.rounds import Rounds
 from workflows.engine.proof.shadow import Shadow
 from workflows.engine.state import IncidentState
 from workflows.errors import HandOver, RetriesExhausted
+from workflows.incident import Phase
 from workflows.people.context import Tells
 from workflows.people.questions import Questions
 
@@ -123,13 +124,21 @@ class Proof:
         return held
 
     async def _hasten(self, window: timedelta) -> float:
-        """A drill goes through long waits faster. Returns the pace to go back to. The world outside is asked something: it goes along."""
-        state, policy = self._state, self._state.policy
+        """A drill goes through long waits faster, once no other playbook of the incident contains anything any more. Returns the pace to go back
+        to. The world outside is asked something: it goes along."""
+        state = self._state
+        if state.policy.long_wait_pace and window > state.policy.long_wait:
+            await workflow.wait_condition(lambda: not self._others_at_work())
+        policy = state.policy
         if policy.long_wait_pace and window > policy.long_wait:
             state.go_at(policy.long_wait_pace)
         if policy.paces or policy.long_wait_pace:
             await self.impact.now()
         return policy.pace
+
+    def _others_at_work(self) -> bool:
+        root: IncidentState = getattr(self._state, "root", self._state)
+        return any(one is not self._state and one.phase in (Phase.TRIAGE, Phase.MITIGATION) for one in (root, *root.children))
 
     async def _held(self, ask: AskWindow, wait: Wait) -> bool:
         state, policy, start = self._state, self._state.policy, workflow.now()

@@ -198,9 +198,8 @@ class Failover:
     async def tell_what_is_lost(self) -> None:
         """What may be lost, or differs, may be personal data: that is §2.4's to follow up (spec §11)."""
         if self.diverged:
-            await self._verbs.call_in(
-                "data_breach", f"writes of {self.name} may be lost or differ: {self.loss or 'two nodes have taken writes'}"
-            )
+            why = f"writes of {self.name} may be lost or differ: {self.loss or 'two nodes have taken writes'}"
+            await self._verbs.call_in("data_breach", why, {"signal": "loss"})
 
     async def adopt(self, found: Found, old: str) -> bool:
         """The platform has failed over: its state is taken as it is and verified by us; the old primary is fenced, and nothing is flipped back."""

@@ -52,7 +52,8 @@ class Sources:
         """What is another playbook's as well; this one goes on (X1, spec §11)."""
         verbs, found = self._verbs, self.found
         if found.left is not Answer.NO:
-            await verbs.call_in("data_breach", f"data may have gone outside ({found.left}); the manifest of the evidence has what was kept")
+            why = f"data may have gone outside ({found.left}); the manifest of the evidence has what was kept"
+            await verbs.call_in("data_breach", why, {"signal": "injection"})
         if found.untraced:
             self._once(
                 f"Say of {', '.join(found.untraced)}: it cannot be excluded that data was seen; no trace was kept", Role.SECURITY_LEAD

@@ -192,4 +192,5 @@ class Exposures:
         """Where personal data could be read, that is looked into beside this."""
         verbs, found = self._verbs, self.found
         if found.personal_data and any(item.exposure.revoke_first for item in found.items.values()):
-            await verbs.call_in("data_breach", f"with a stolen credential {listed(found.personal_data)} could be read: personal data")
+            why = f"with a stolen credential {listed(found.personal_data)} could be read: personal data"
+            await verbs.call_in("data_breach", why, {"signal": "credential", "stolen": ",".join(found.personal_data)})

@@ -132,7 +132,8 @@ class Containment:
         first = ", revoke first" if exposure.revoke_first else ""
         why = f"malicious code {sure} on {hosts}: rotate {names}{first}, from clean hosts"
         found.rotating = await verbs.call_in("secret_compromise", why, {"credentials": ",".join(found.secrets), "exposure": exposure})
-        await verbs.call_in("data_breach", f"malicious code {sure} where {len(found.secrets)} secrets can be read")
+        reach = f"malicious code {sure} where {len(found.secrets)} secrets can be read"
+        await verbs.call_in("data_breach", reach, {"signal": "package"})
 
     def _hunt(self) -> None:
         self._once(f"Hunt what it has left behind on {', '.join(host.name for host in self.found.hosts) or 'our hosts'}: {HUNT}")

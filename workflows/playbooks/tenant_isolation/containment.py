@@ -20,9 +20,9 @@ from activities.write_gate.regional import REGION_READ_ONLY, region_read_only
 from workflows.engine.verbs import Verbs
 from workflows.incident import Silence
 from workflows.people.questions import ApprovalTerms
-from workflows.playbooks.tenant_isolation.evidence import keep_database
 from workflows.playbooks.tenant_isolation.findings import Findings
 from workflows.playbooks.tenant_isolation.leak import Leak
+from workflows.procedures.database_copy import keep_database
 
 WHY = "data crosses tenants"
 

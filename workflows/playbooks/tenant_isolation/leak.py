@@ -198,4 +198,4 @@ class Leak:
             self._asked.add("data_breach")
             counted = found.ledger.summary if found.ledger else "nobody can say who saw what: assume everything that can be reached"
             self._verbs.exposed(f"isolation failure confirmed; {counted}", tenants=tuple(found.ledger.owners) if found.ledger else ())
-            await self._verbs.call_in("data_breach", f"isolation failure confirmed; {counted}")
+            await self._verbs.call_in("data_breach", f"isolation failure confirmed; {counted}", {"signal": "isolation"})

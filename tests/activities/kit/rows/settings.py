@@ -20,6 +20,7 @@ from activities.organisation.catalogue import Deployed
 from activities.organisation.numbers import BackOff
 from activities.product.app_plane import AppPlane
 from tests.activities.kit.rows.agents import AGENTS
+from tests.activities.kit.rows.containment.breach import BREACH
 from tests.activities.kit.rows.containment.settings import CONTAINMENT
 from tests.activities.kit.rows.credentials.edge import EDGE
 from tests.activities.kit.rows.credentials.sign_in import SIGN_IN
@@ -148,6 +149,7 @@ SETTINGS: dict[str, Callable[[], Awaitable[Subject]]] = {
     **JOBS,
     **TENANCY,
     **SUPPLY,
+    **BREACH,
     **CONTAINMENT,
     "modes of tenants": Practised(
         tenant_modes, MODES.of, MODES.wanted, None, "llm.routes.modes",

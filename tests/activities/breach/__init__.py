@@ -1,0 +1,1 @@
+"""The tests of what a breach is looked into by."""

@@ -1,0 +1,1 @@
+"""The rules of the security playbooks: breach, secret, supply chain."""

@@ -1,0 +1,1 @@
+"""The stories of playbook 2.4, data breach."""
