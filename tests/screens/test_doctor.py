@@ -50,7 +50,7 @@ async def probed(settings: Any) -> dict[str, Capability]:
 async def test_every_configured_system_is_read_once_and_says_something(settings: Any) -> None:
     seen = await probed(settings)
     assert {name for name, one in seen.items() if one.standing is not Standing.READY} == {"second status page"}
-    assert len(seen) == 62
+    assert len(seen) == 66
     assert "api" in seen["cloud run"].said and "orchestrator" in seen["kubernetes"].said
 
 
