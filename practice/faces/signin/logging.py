@@ -1,4 +1,4 @@
-"""`/cloudarmor-log/v2`: of Cloud Logging, a load balancer's entries with what Cloud Armor has decided (cloud.google.com/logging/docs/reference/v2)."""
+"""`/cloudarmor-log/v2`: of Cloud Logging, what a load balancer and Cloud Armor have decided (cloud.google.com/logging/docs/reference/v2)."""
 
 from __future__ import annotations
 
