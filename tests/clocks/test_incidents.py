@@ -95,7 +95,7 @@ async def test_clocks_that_cannot_be_started_are_a_page_and_a_task_until_they_ru
         (task,) = [task for task in (await incident.status()).tasks if "legal clocks" in task.text]
         assert task.open and "not one of our workers'" in task.text
         system._codes = codes
-        await incident.hears("the legal clocks of")
+        await incident.hears("clocks: the legal clocks of")
 
         async def ticked() -> bool:
             return not next(task for task in (await incident.status()).tasks if "legal clocks" in task.text).open
