@@ -46,7 +46,7 @@ def test_no_text_of_ours_says_that_nobody_had_access() -> None:
 def test_the_letter_says_what_when_which_data_what_we_did_what_to_do_and_when_we_write_again() -> None:
     assert all(
         part in TEXT
-        for part in ("{first}", "{last}", "{kinds}", "{hours}", "cut that access off", "Please look whether", "answer this letter")
+        for part in ("{first}", "{last}", "{kinds}", "{hours}", "cutting that access off", "Please look whether", "answer this letter")
     )
     assert SUBJECT.isprintable() and not NEVER.search(TEXT)
 

@@ -21,9 +21,9 @@ KINDS: dict[DataClass, str] = {
 SUBJECT = "Some of your data was read by somebody who must not"
 TEXT = (
     "Between {first} and {last} somebody read data in our systems that they must not read, by access that was stolen. As far as our records show, "
-    "data of your workspace was among it: {kinds}. We have cut that access off, revoked it, and switched off what was left behind; we watch that it "
-    "stays so. Our investigation goes on: we will write again when we know more, within {hours} hours at the latest. Please look whether you have to "
-    "tell others, and answer this letter for any question and for the details that your own notifications need."
+    "data of your workspace was among it: {kinds}. We are cutting that access off, revoking it, and looking for anything that was left behind; after "
+    "that we watch that it stays so. Our investigation goes on: we will write again when we know more, within {hours} hours at the latest. Please "
+    "look whether you have to tell others, and answer this letter for any question and for the details that your own notifications need."
 )
 NEXT_LETTER = 48  # hours
 
