@@ -18,11 +18,14 @@ class Simulation:
     def __init__(self, seed: int, metrics: Metrics, state: State) -> None:
         self._chance, self._metrics = Random(seed), metrics
         self._rows: dict[str, Series] = {}
+        self._born = False
 
     def step(self, state: State, at: float) -> None:
         there = intrusion(state, at)
-        if not self._rows:
+        if not self._born:
             self._be_born(state, there)
+        if not state.fleet.services:
+            return  # nothing serves, and nobody reads
         for one in there.identities.values():
             if one.per_step:
                 self._read(there, one.id, round(one.per_step), at)
@@ -31,12 +34,13 @@ class Simulation:
 
     def _be_born(self, state: State, there: Intrusion) -> None:
         """Every counter is there from the beginning: one that is born at 1 is invisible to `increase()`."""
+        self._born = True
         service = next(iter(state.fleet.services), "")
         for name in (*list(state.fleet.services)[1:], state.route.alias):  # nobody exports there, and that is counted too
             quiet = {"service": name, "identity": REPORTER, "credential": "database"}
             self._metrics.counter("export_rows_total", quiet)
             self._metrics.gauge("export_rows_hourly_p99", quiet).value = there.identities[REPORTER].usual
-        for one in there.identities.values():
+        for one in there.identities.values() if service else ():
             of = {"service": service, "identity": one.id, "credential": one.credential}
             self._rows[one.id] = self._metrics.counter("export_rows_total", of)
             self._metrics.gauge("export_rows_hourly_p99", of).value = one.usual

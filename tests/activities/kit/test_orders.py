@@ -24,6 +24,9 @@ OWN_WORDS = {
     "access to databases",
     "failover manager",
     "parked jobs",
+    "google iam",
+    "keycloak groups",
+    "gcs holds",
 }  # what going back means is said in words of its own
 
 

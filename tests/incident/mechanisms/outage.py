@@ -12,7 +12,7 @@ from temporalio.common import RawValue
 
 from tests.stage.drill import Drill, drill
 from tests.stage.organisation import brisk
-from tests.stage.running import RunningIncident
+from tests.stage.running import RunningIncident, failed_tasks
 
 LOW_PARITY = {"borealis": {"parity": 0.93}}
 BROKEN = RawValue(Payload(metadata={"encoding": b"json/plain"}, data=b"{bad"))
@@ -34,8 +34,7 @@ async def incident_of(
 async def alive(incident: RunningIncident) -> bool:
     """No message has wedged it: it runs, and no workflow task has failed."""
     history = await incident.handle.fetch_history()
-    failed = [e for e in history.events if e.HasField("workflow_task_failed_event_attributes")]
-    assert not failed, failed[0]
+    assert not (failed := failed_tasks(history)), failed[0]
     return (await incident.handle.describe()).status is WorkflowExecutionStatus.RUNNING
 
 
