@@ -82,5 +82,7 @@ class Simulation:
         place = self._chance.choice(places)
         subjects = {place: min(of.subjects[place], rows)} if place else {}
         there.reads.append(Read(identity, of.name, there.identities[identity].asset, at, rows, tenant, subjects))
-        del there.reads[:-MOST_READS]
+        if len(there.reads) > MOST_READS:  # what has rolled away is not on the log, and the log says so
+            del there.reads[:-MOST_READS]
+            there.dials.log_begins = max(there.dials.log_begins or 0.0, there.reads[0].at)
         self._rows[identity].value += rows

@@ -22,6 +22,7 @@ async def test_the_ledger_narrows_only_when_security_and_legal_sign_it(tmp_path:
         status = await ends(stage, incident, {"Narrow it?": "decline"})
         asked = [one for one in status.questions if "Narrow it?" in one.asks]
         assert asked and {role.value for role in asked[0].roles} == {"security_lead", "legal"}, story(await incident.timeline())
+        assert "that is no proof that less was read" in asked[0].facts[0]
         assert "was narrowed" not in story(await incident.timeline()) and status.state is State.RESOLVED
         told = [int(found[1]) for line in await incident.timeline() if (found := re.search(r"^scope: conversations .* (\d+) rows", line))]
         assert told and told == sorted(told), "it never says less"

@@ -22,6 +22,9 @@ UNKNOWN = {
     Signal.ISOLATION: "whose data it is stands in the leak ledger of §2.5",
     Signal.LOSS: "whose data it is stands in the loss ledger of §2.9",
 }
+LOST = (
+    "what was on the log before is not on it now: it may have rolled away, or somebody has altered it; that is no proof that less was read"
+)
 MOST_LINES = 12  # of the ledger that are noted in one go
 
 
@@ -185,7 +188,7 @@ class Breach:
         verbs = self._verbs
         decision = await verbs.confirm(
             QuestionDraft(
-                kind=QuestionKind.APPROVAL, roles=SIGNED, risk=Risk.C3, strict=True, facts=less[:MOST_LINES], silence=Silence.SAFE,
+                kind=QuestionKind.APPROVAL, roles=SIGNED, risk=Risk.C3, strict=True, facts=(LOST, *less[:MOST_LINES]), silence=Silence.SAFE,
                 asks=f"The access records show less than the scope ledger has ({len(less)} lines). Narrow it?",
                 effect="the ledger, and what tenants and authorities are told, says less", inverse="decline: it stays as wide as it was",
             )
