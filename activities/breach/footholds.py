@@ -116,6 +116,9 @@ class FootholdOf(FootholdResource, path="footholds/{foothold}/state", called="{n
     def target(self) -> str:
         return f"foothold/{self.foothold}"
 
+    def assets(self) -> tuple[str, ...]:
+        return (self.foothold, *self.name.split())  # its own name stands behind what it is
+
     def try_by_hand(self) -> Command:
         where = address(self.base, path("v1", "footholds", self.foothold, "try"))
         return curl("POST", where, ("Authorization: Bearer ", self.token))

@@ -10,6 +10,7 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.action import Call, Effect, Expired, Grant, Limits, Order, Refused, Risk, StandsOn, System, action
+from activities.breach.footholds import FootholdSeen, evict
 from activities.credentials.orders import Exposure, KeyRef, RevokeKey
 from activities.databases.jobs import Promote
 from activities.databases.settings import Fence, Fences, NodeOf
@@ -140,6 +141,7 @@ async def test_what_we_stand_on_is_spared_whatever_was_granted() -> None:
 
 
 OURS = StandsOn(hosts=frozenset({"events.pagerduty.com", "ledger.acme.internal"}), secrets=frozenset({"pager_key"}))
+LEFT: dict[str, Any] = {"made_at": AT, "reads_chat": False, "enabled": True}
 STOLEN: dict[str, Any] = {"exposure": Exposure.CONFIRMED, "key": KeyRef(issuer="own", subject="s", key="k")}
 
 
@@ -151,6 +153,8 @@ STOLEN: dict[str, Any] = {"exposure": Exposure.CONFIRMED, "key": KeyRef(issuer="
         (RevokeKey(credential="llm-main", secret="OPENAI_API_KEY", **STOLEN), False),
         (DisableVersion(secret="PAGER_KEY", version=3, dead=True), True),
         (DisableVersion(secret="OPENAI_API_KEY", version=3, dead=True), False),
+        (evict(FootholdSeen(id="key-7", kind="key", name="incident-worker", **LEFT)), True),
+        (evict(FootholdSeen(id="key-8", kind="key", name="svc-reports", **LEFT)), False),
         (deny("events.pagerduty.com"), True),
         (deny("pagerduty.com"), True),
         (deny("duty.com"), False),

@@ -1,6 +1,7 @@
 """§2.10, *if the playbook itself fails*: verifiers that remember, issuers that lie, consumers that nobody listed, and what must never get out."""
 
 import gzip
+from datetime import timedelta
 from pathlib import Path
 
 from practice.credentials.cast import GATEWAY, MARK
@@ -96,3 +97,17 @@ async def test_no_value_is_ever_found_outside_the_store_and_the_issuers(tmp_path
 def _plain(file: Path) -> bytes:
     raw = file.read_bytes()
     return gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+
+
+async def test_an_inventory_that_is_away_holds_up_no_revocation_that_is_under_way(tmp_path: Path) -> None:
+    """Another one is named while people choose, and nobody can say what it is: that is a task, and the first one is revoked."""
+    async with stolen(tmp_path, "llm-main") as (stage, incident):
+        await incident.question("Keep the stolen llm-main alive")
+        await incident.commanded()
+        await stage.inject("credentials.inventory.get", "fail")
+        named = {"playbook": "secret_compromise", "credentials": "export", "exposure": "confirmed"}
+        await incident.say("do", {"procedure": "call-in", "by": "dana", "reason": "found in a log", "fields": named})
+        await incident.hears("Revoke export where it was issued: the inventory does not answer", skip=timedelta(seconds=20))
+        await incident.answer("Revoke key_1 of proj_main")
+        await incident.hears("done: credentials.revoke credential/llm-main", skip=timedelta(seconds=5))
+        assert of(stage).keys["key_1"].revoked is not None

@@ -74,9 +74,11 @@ class Exposures:
         return await verbs.look(Curves.read, order)
 
     async def _known(self, name: str) -> Credential | None:
+        return self._listed(name, (await self._verbs.do(Inventory.find, CredentialOf(credential=name))).credential)
+
+    def _listed(self, name: str, credential: Credential | None) -> Credential | None:
         """By the inventory. What is in none is said, and people find out what it opens: that it is unknown makes it no less stolen."""
         verbs = self._verbs
-        credential = (await verbs.do(Inventory.find, CredentialOf(credential=name))).credential
         if credential is None and not verbs.rehearsing:
             verbs.note(f"{name} is in no inventory: nobody knows what it opens", "finding")
             verbs.task(f"Find out who issued {name}, revoke it there, and enter it into the inventory", Role.SECURITY_LEAD)
@@ -85,9 +87,14 @@ class Exposures:
     async def more(self, labels: Mapping[str, str]) -> tuple[Item, ...]:
         """Those that another playbook of the incident names later, with everything that can be read with them."""
         before = dict(self.found.items)
-        known = [one for name in _named(labels) if (one := await self._known(name)) is not None]
-        for one in known:
-            self._add(one, await self._sure(one, (), labels))
+        for name in _named(labels):
+            seen = await self._verbs.look(Inventory.find, CredentialOf(credential=name))
+            if seen is None:  # it holds up nothing of what is under way
+                self._verbs.task(
+                    f"Revoke {name} where it was issued: the inventory does not answer, and it is stolen too", Role.SECURITY_LEAD
+                )
+            elif (one := self._listed(name, seen.credential)) is not None:
+                self._add(one, await self._sure(one, (), labels))
         await self.reach(self._since(before))
         await self.survey(self._since(before))
         await self.evidence(self._since(before))
