@@ -11,28 +11,16 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 
-from practice.http.face import Ask, Call, Face, Refusal, Reply
+from practice.http.face import Ask, Call, Refusal, Reply
+from practice.http.google import google_face, older_error
 from practice.world.clock import from_rfc3339
 from practice.world.state import JSON
 
-REASONS = {400: "invalid", 401: "authError", 403: "forbidden", 404: "notFound", 412: "conditionNotMet", 429: "rateLimitExceeded"}
 PAGE = 1000
 UNLOCKED, LOCKED = "Unlocked", "Locked"
 
 
-def _error(status: int, message: str) -> Reply:
-    reason = REASONS.get(status, "backendError")
-    errors = [{"message": message, "domain": "global", "reason": reason}]
-    return Reply({"error": {"code": status, "message": message, "errors": errors}}, status)
-
-
-FACE = Face(
-    "gcs",
-    refused=_error,
-    invalid=lambda problems: _error(400, "; ".join(problems)),
-    unauthorised=lambda headers: _error(401, "Invalid Credentials"),
-    throttled=lambda: _error(429, "The rate of requests exceeds the allowed limit."),
-)
+FACE = google_face("gcs", says=older_error, throttled="The rate of requests exceeds the allowed limit.", unauthorised="Invalid Credentials")
 _BUCKET = "/gcs/storage/v1/b/{bucket}"
 _OBJECT = _BUCKET + "/o/{object:path}"
 

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from practice.http.face import Call, Face, Reply
+from practice.http.face import Call, Reply
+from practice.http.google import google_face
 from practice.world.state import JSON
 
-
-def _error(status: int, message: str) -> Reply:
-    name = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND"}.get(status, "UNKNOWN")
-    return Reply({"error": {"code": status, "message": message, "status": name}}, status)
-
-
-FACE = Face(
-    "iam",
-    refused=_error,
-    invalid=lambda problems: _error(400, "; ".join(problems)),
-    unauthorised=lambda headers: _error(401, "Request had invalid authentication credentials."),
-    throttled=lambda: _error(429, "Quota exceeded."),
-)
+FACE = google_face("iam")
 
 
 class NotActedAs(list[str]):

@@ -14,31 +14,18 @@ from practice.faces.cloud_run.forms import (
     shown_revision,
     shown_service,
 )
-from practice.http.face import Call, Face, Reply
+from practice.http.face import Call, Reply
+from practice.http.google import google_face
 from practice.services.fleet import Place, Revision, Service
 from practice.world.state import JSON
 
-STATUS = {
-    400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 409: "ABORTED",
-    429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 501: "UNIMPLEMENTED", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED",
-}  # fmt: skip
 MASK = {"traffic", "template", "scaling"}
 COMMON_QUERY = {"$alt", "alt", "prettyPrint", "fields", "key", "quotaUser"}
 TYPE = "type.googleapis.com/google.cloud.run.v2.Service"
 FAILED_PRECONDITION = 9  # google.rpc.Code
 
 
-def _error(status: int, message: str) -> Reply:
-    return Reply({"error": {"code": status, "message": message, "status": STATUS.get(status, "UNKNOWN")}}, status)
-
-
-FACE = Face(
-    "run",
-    refused=_error,
-    invalid=lambda problems: _error(400, "Invalid JSON payload received. " + "; ".join(problems)),
-    unauthorised=lambda headers: _error(401, "Request had invalid authentication credentials."),
-    throttled=lambda: _error(429, "Quota exceeded for quota metric 'Write requests'."),
-)
+FACE = google_face("run", invalid="Invalid JSON payload received. ", throttled="Quota exceeded for quota metric 'Write requests'.")
 _LOCATION = "/run/v2/projects/{project}/locations/{region}"
 _SERVICES = _LOCATION + "/services"
 _SERVICE = _SERVICES + "/{service}"

@@ -9,17 +9,11 @@ from pydantic import Field
 
 from practice.containment.cast import there
 from practice.containment.model import PROJECT, Disk, Snapshot
-from practice.faces.iam import _error as error
-from practice.http.face import Ask, Call, Face, Reply
+from practice.http.face import Ask, Call, Reply
+from practice.http.google import google_face, older_error
 from practice.world.state import JSON
 
-FACE = Face(
-    "gce",
-    refused=error,
-    invalid=lambda problems: error(400, "; ".join(problems)),
-    unauthorised=lambda headers: error(401, "Request had invalid authentication credentials."),
-    throttled=lambda: error(429, "Quota exceeded."),
-)
+FACE = google_face("gce", says=older_error)
 BASE = "https://www.googleapis.com/compute/v1/"
 OF = "/gce/compute/v1/projects/{project}"
 LABEL = re.compile(r'labels\.([a-z_]+)="((?:[^"\\]|\\.)*)"')

@@ -11,18 +11,12 @@ from pydantic import Field
 from practice.containment.cast import there
 from practice.containment.logs import noted, rolled
 from practice.containment.model import Entry, Log
-from practice.faces.iam import _error as error
-from practice.http.face import Ask, Call, Face, Reply
+from practice.http.face import Ask, Call, Reply
+from practice.http.google import google_face
 from practice.world.clock import from_rfc3339
 from practice.world.state import JSON
 
-FACE = Face(
-    "logging",
-    refused=error,
-    invalid=lambda problems: error(400, "; ".join(problems)),
-    unauthorised=lambda headers: error(401, "Request had invalid authentication credentials."),
-    throttled=lambda: error(429, "Quota exceeded."),
-)
+FACE = google_face("logging")
 BUCKET = "/logging/v2/projects/{project}/locations/global/buckets/{bucket}"
 COMPARISON = re.compile(r'([A-Za-z.]+)\s*(>=|<=|=)\s*("(?:[^"\\]|\\.)*")')
 ACCESSES = "cloudaudit.googleapis.com%2Fdata_access"

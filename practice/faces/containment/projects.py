@@ -11,8 +11,8 @@ from practice.containment.cast import OURS, there
 from practice.containment.iam import members, understood
 from practice.containment.logs import logged_by_google, noted
 from practice.containment.model import ADMIN, Policy
-from practice.faces.iam import _error as error
-from practice.http.face import Ask, Call, Face, Reply
+from practice.http.face import Ask, Call, Reply
+from practice.http.google import google_face
 from practice.world.state import JSON
 
 SET_POLICY = "resourcemanager.projects.setIamPolicy"
@@ -21,13 +21,7 @@ PUBLIC = ("allUsers", "allAuthenticatedUsers")
 MASKS = {"bindings", "etag", "version", "auditConfigs"}
 OF = "/crm/v3/projects/{project}"
 
-FACE = Face(
-    "crm",
-    refused=error,
-    invalid=lambda problems: error(400, "; ".join(problems)),
-    unauthorised=lambda headers: error(401, "Request had invalid authentication credentials."),
-    throttled=lambda: error(429, "Quota exceeded."),
-)
+FACE = google_face("crm")
 
 
 class Condition(Ask):

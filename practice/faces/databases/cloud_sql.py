@@ -6,30 +6,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from practice.databases.cluster import Cluster, Databases, Node
-from practice.http.face import Ask, Call, Face, Query, Reply
+from practice.http.face import Ask, Call, Query, Reply
+from practice.http.google import google_face
 from practice.world.state import JSON
 
-STATUS = {
-    400: "INVALID_ARGUMENT",
-    401: "UNAUTHENTICATED",
-    403: "PERMISSION_DENIED",
-    404: "NOT_FOUND",
-    409: "ABORTED",
-    429: "RESOURCE_EXHAUSTED",
-}
-
-
-def _error(status: int, message: str) -> Reply:
-    return Reply({"error": {"code": status, "message": message, "status": STATUS.get(status, "INTERNAL")}}, status)
-
-
-FACE = Face(
-    "cloud_sql",
-    refused=_error,
-    invalid=lambda problems: _error(400, "; ".join(problems)),
-    unauthorised=lambda headers: _error(401, "Request had invalid authentication credentials."),
-    throttled=lambda: _error(429, "Quota exceeded."),
-)
+FACE = google_face("cloud_sql")
 
 
 @dataclass

@@ -12,30 +12,13 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from practice.http.face import Ask, Call, Face, Query, Reply
+from practice.http.face import Ask, Call, Query, Reply
+from practice.http.google import google_face, older_error
 from practice.signin.model import LAST, Operation, Rule, SignIn
 from practice.world.state import JSON
 from practice.world.versions import fingerprint
 
-REASONS = {
-    400: "invalid", 401: "authError", 403: "forbidden", 404: "notFound", 409: "alreadyExists", 412: "conditionNotMet",
-    429: "rateLimitExceeded",
-}  # fmt: skip
-
-
-def _error(status: int, message: str) -> Reply:
-    reason = REASONS.get(status, "backendError")
-    errors = [{"message": message, "domain": "global", "reason": reason}]
-    return Reply({"error": {"code": status, "message": message, "errors": errors}}, status)
-
-
-FACE = Face(
-    "cloud_armor",
-    refused=_error,
-    invalid=lambda problems: _error(400, "; ".join(problems)),
-    unauthorised=lambda headers: _error(401, "Request had invalid authentication credentials."),
-    throttled=lambda: _error(429, "Rate Limit Exceeded"),
-)
+FACE = google_face("cloud_armor", says=older_error, throttled="Rate Limit Exceeded")
 PROJECT, POLICY = "acme", "edge"
 OF = "/cloudarmor/compute/v1/projects/{project}/global/securityPolicies/{policy}"
 HEADER = "x-key-id"

@@ -9,25 +9,13 @@ from pydantic import Field
 
 from practice.faces.signin.cloud_armor import POLICY, PROJECT
 from practice.faces.signin.waf import seen_within
-from practice.http.face import Ask, Call, Face, Reply
+from practice.http.face import Ask, Call, Reply
+from practice.http.google import google_face
 from practice.signin.model import DENIED, OK, SLOT, Seen, SignIn
 from practice.world.clock import from_rfc3339
 from practice.world.state import JSON
 
-STATUS = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED"}
-
-
-def _error(status: int, message: str) -> Reply:
-    return Reply({"error": {"code": status, "message": message, "status": STATUS.get(status, "INTERNAL")}}, status)
-
-
-FACE = Face(
-    "cloud_logging",
-    refused=_error,
-    invalid=lambda problems: _error(400, "; ".join(problems)),
-    unauthorised=lambda headers: _error(401, "Request had invalid authentication credentials."),
-    throttled=lambda: _error(429, "Quota exceeded for quota metric 'Read requests'."),
-)
+FACE = google_face("cloud_logging", throttled="Quota exceeded for quota metric 'Read requests'.")
 FILTER = re.compile(r'resource\.type="http_load_balancer" AND jsonPayload\.enforcedSecurityPolicy\.name="([^"]+)" AND timestamp>="([^"]+)"')
 HTTP = {OK: 200, DENIED: 403}
 
