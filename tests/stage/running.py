@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
@@ -212,6 +212,41 @@ class RunningIncident:
             open_ = "\n".join(f"asking [{q.number}] {q.asks}" for q in (await self.status()).asking)
             raise AssertionError("\n".join((str(late), *(await self.timeline())[-60:], open_))) from None
 
+    async def runs(
+        self, answers: dict[str, str] | None = None, values: dict[str, Any] | None = None, *, until: Phase | None = None, says: str = "",
+        rounds: int = 400, skip: timedelta = MINUTE, meanwhile: Callable[[Status], Awaitable[None]] | None = None, lenient: bool = False,
+    ) -> Status:  # fmt: skip
+        """Let it run to its end, to a phase, or until its timeline `says` something, answering on the way (`move`).
+
+        `meanwhile`: what people do beside it, after each look. `lenient`: it need not have come so far.
+        """
+        answered = set[int]()
+        for _ in range(rounds):
+            if await self.over():
+                return await self.status()
+            status = await self.status()
+            if until is not None and until in status.phases:
+                return status
+            if says and any(says in line for line in await self.timeline()):
+                return status
+            if meanwhile is not None:
+                await meanwhile(status)
+            await self.move(status, answers or {}, answered, skip, values or {})
+        if lenient:
+            return await self.status()
+        asking = [one.asks for one in (await self.status()).asking]
+        raise AssertionError(
+            "\n".join([f"never said: {says}" if says else "it did not end", *(await self.timeline())[-60:], f"asking {asking}"])
+        )
+
+    async def says(
+        self, phrase: str, answers: dict[str, str] | None = None, values: dict[str, Any] | None = None, *, rounds: int = 80,
+        skip: timedelta = MINUTE,
+    ) -> str:  # fmt: skip
+        """The first line of the timeline with a phrase; it runs until there is one, answering on the way."""
+        await self.runs(answers, values, says=phrase, rounds=rounds, skip=skip)
+        return next((line for line in await self.timeline() if phrase in line), "") or _never(phrase)
+
     async def move(
         self, status: Status, answers: dict[str, str], answered: set[int], skip: timedelta, values: dict[str, Any] | None = None
     ) -> None:
@@ -280,6 +315,10 @@ class RunningIncident:
             await self.move(await self.status(), answers or {}, answered, skip)
         lines = "\n".join(await self.timeline())
         raise AssertionError(f"{self.id} did not end within {patience:g} s:\n{lines}")
+
+
+def _never(phrase: str) -> str:
+    raise AssertionError(f"it has ended, and never said: {phrase}")
 
 
 def _said_of(question: Question, said: dict[str, Any], otherwise: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -91,18 +90,5 @@ async def ends(
 
     Both of two people say yes where two are asked. "" leaves a question open. `lenient`: it need not have come so far.
     """
-    verdicts, told, answered = (
-        {**NO_LETTER, **(answers or {})},
-        {"How many of": 50, "Was it restarted": "restarted", **(values or {})},
-        set[int](),
-    )
-    for _ in range(rounds):
-        if await incident.over():
-            return await incident.status()
-        status = await incident.status()
-        if until is not None and until in status.phases:
-            return status
-        await incident.move(status, verdicts, answered, timedelta(seconds=60), told)
-    if lenient:
-        return await incident.status()
-    raise AssertionError("\n".join(await incident.timeline()) + f"\nasking {[one.asks for one in (await incident.status()).asking]}")
+    told = {"How many of": 50, "Was it restarted": "restarted", **(values or {})}
+    return await incident.runs({**NO_LETTER, **(answers or {})}, told, until=until, rounds=rounds, lenient=lenient)

@@ -85,15 +85,7 @@ async def ends(
     until: Phase | None = None, rounds: int = 500, skip: float = 60,
 ) -> Status:  # fmt: skip
     """Let the incident run to its end (or to a phase), answering on the way."""
-    verdicts, answered = {**NO_LETTER, **(answers or {})}, set[int]()
-    for _ in range(rounds):
-        if await incident.over():
-            return await incident.status()
-        status = await incident.status()
-        if until is not None and until in status.phases:
-            return status
-        await incident.move(status, verdicts, answered, timedelta(seconds=skip), values or {})
-    raise AssertionError("\n".join(await incident.timeline()) + f"\nasking {[one.asks for one in (await incident.status()).asking]}")
+    return await incident.runs({**NO_LETTER, **(answers or {})}, values, until=until, rounds=rounds, skip=timedelta(seconds=skip))
 
 
 async def hears(
@@ -101,9 +93,4 @@ async def hears(
     skip: float = 30,
 ) -> str:  # fmt: skip
     """Let the incident run, answering on the way, until its timeline says this."""
-    verdicts, answered = {**NO_LETTER, **(answers or {})}, set[int]()
-    for _ in range(rounds):
-        if found := next((line for line in await incident.timeline() if phrase in line), ""):
-            return found
-        await incident.move(await incident.status(), verdicts, answered, timedelta(seconds=skip), values or {})
-    raise AssertionError("\n".join([f"never said: {phrase}", *(await incident.timeline())[-40:]]))
+    return await incident.says(phrase, {**NO_LETTER, **(answers or {})}, values, rounds=rounds, skip=timedelta(seconds=skip))

@@ -87,17 +87,13 @@ async def ends(
 
     When a fix is asked for, people ship it (`fix`: how good it is; with `never` none).
     """
-    verdicts, told, answered, shipped = {**TRUE_ALARM, **(answers or {})}, values or {}, set[int](), "never" in (fix or {})
-    for _ in range(rounds):
-        if await incident.over():
-            return await incident.status()
-        status = await incident.status()
-        if until is not None and until in status.phases:
-            return status
-        if until_told and any(until_told in line for line in await incident.timeline()):
-            return status
+    shipped = "never" in (fix or {})
+
+    async def ship(status: Status) -> None:
+        nonlocal shipped
         if not shipped and any(task.text.startswith("Patch the tools") for task in status.tasks):
             await control(cast("Drill", incident.drill), "injection-fixes", **(fix or {}))
             shipped = True
-        await incident.move(status, verdicts, answered, timedelta(seconds=30), told)
-    raise AssertionError("\n".join(await incident.timeline()) + f"\nasking {[one.asks for one in (await incident.status()).asking]}")
+
+    verdicts, skip = {**TRUE_ALARM, **(answers or {})}, timedelta(seconds=30)
+    return await incident.runs(verdicts, values, until=until, says=until_told, rounds=rounds, skip=skip, meanwhile=ship)

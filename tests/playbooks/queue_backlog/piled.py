@@ -87,14 +87,9 @@ async def ends(
     incident: RunningIncident, answers: dict[str, str] | None = None, until: Phase | None = None, rounds: int = 400, step: float = 60
 ) -> Status:
     """Let the incident run to its end (or to a phase), answering on the way; the causes are repaired when recovery begins."""
-    answered = set[int]()
-    for _ in range(rounds):
-        if await incident.over():
-            return await incident.status()
-        status = await incident.status()
-        if until is not None and until in status.phases:
-            return status
+
+    async def repair(status: Status) -> None:
         if Phase.RECOVERY in status.phases:
             await mended(incident.drill)  # type: ignore[arg-type]
-        await incident.move(status, answers or {}, answered, timedelta(seconds=step))
-    raise AssertionError("\n".join(await incident.timeline()) + f"\nasking {[one.asks for one in (await incident.status()).asking]}")
+
+    return await incident.runs(answers, until=until, rounds=rounds, skip=timedelta(seconds=step), meanwhile=repair)

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +73,4 @@ async def ends(
     until: Phase | None = None, rounds: int = 300,
 ) -> Status:  # fmt: skip
     """Let the incident run to its end (or to a phase), answering on the way."""
-    verdicts, answered = {**NO_OVERLAP, **(answers or {})}, set[int]()
-    for _ in range(rounds):
-        if await incident.over():
-            return await incident.status()
-        status = await incident.status()
-        if until is not None and until in status.phases:
-            return status
-        await incident.move(status, verdicts, answered, timedelta(seconds=60), values or {})
-    raise AssertionError("\n".join(await incident.timeline()) + f"\nasking {[one.asks for one in (await incident.status()).asking]}")
+    return await incident.runs({**NO_OVERLAP, **(answers or {})}, values, until=until, rounds=rounds)

@@ -68,15 +68,7 @@ async def ends(
     until: Phase | None = None, rounds: int = 400, skip: float = 60,
 ) -> Status:  # fmt: skip
     """Let the incident run to its end (or to a phase), answering on the way."""
-    answered = set[int]()
-    for _ in range(rounds):
-        if await incident.over():
-            return await incident.status()
-        status = await incident.status()
-        if until is not None and until in status.phases:
-            return status
-        await incident.move(status, answers or {}, answered, timedelta(seconds=skip), values or {})
-    raise AssertionError("\n".join(await incident.timeline()) + f"\nasking {[one.asks for one in (await incident.status()).asking]}")
+    return await incident.runs(answers, values, until=until, rounds=rounds, skip=timedelta(seconds=skip))
 
 
 async def hears(
@@ -84,9 +76,4 @@ async def hears(
     skip: float = 60,
 ) -> str:  # fmt: skip
     """Let the incident run, answering on the way, until its timeline says this."""
-    answered = set[int]()
-    for _ in range(rounds):
-        if found := next((line for line in await incident.timeline() if phrase in line), ""):
-            return found
-        await incident.move(await incident.status(), answers or {}, answered, timedelta(seconds=skip), values or {})
-    raise AssertionError("\n".join([f"never said: {phrase}", *(await incident.timeline())[-25:]]))
+    return await incident.says(phrase, answers, values, rounds=rounds, skip=timedelta(seconds=skip))

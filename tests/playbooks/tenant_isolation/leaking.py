@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -83,17 +82,13 @@ async def ends(
     until: Phase | None = None, rounds: int = 300, fix: dict[str, Any] | None = None, lenient: bool = False,
 ) -> Status:  # fmt: skip
     """Let the incident run to its end (or to a phase), answering on the way. `fix`: what people ship as soon as it has come to recovery."""
-    verdicts, shipped, answered = {**NO_LETTER, **NO_DIGEST, **(answers or {})}, fix is None, set[int]()
-    for _ in range(rounds):
-        if await incident.over():
-            return await incident.status()
-        status = await incident.status()
-        if until is not None and until in status.phases:
-            return status
+    shipped = fix is None
+
+    async def ship(status: Status) -> None:
+        nonlocal shipped
         if not shipped and Phase.RECOVERY in status.phases:
             shipped = True
             await ships(stage, **(fix or {}))
-        await incident.move(status, verdicts, answered, timedelta(seconds=60), values or {})
-    if lenient:
-        return await incident.status()
-    raise AssertionError("\n".join(await incident.timeline()) + f"\nasking {[one.asks for one in (await incident.status()).asking]}")
+
+    verdicts = {**NO_LETTER, **NO_DIGEST, **(answers or {})}
+    return await incident.runs(verdicts, values, until=until, rounds=rounds, meanwhile=ship, lenient=lenient)
