@@ -83,7 +83,8 @@ def raise_stage(home: Path, options: Options, services: tuple[str, str]) -> Stag
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     environment = _written(home, ports, options, services)
     settings = Settings(**{name.removeprefix("INCIDENT_").lower(): value for name, value in environment.items()})  # type: ignore[arg-type]
-    platform = httpx.Client(base_url=f"http://{LOOPBACK}:{ports['practice']}", timeout=10)
+    # Where days pass at once the platform answers when it has lived through them: the cast waits, and the drill does not end for it.
+    platform = httpx.Client(base_url=f"http://{LOOPBACK}:{ports['practice']}", timeout=120)
     stage = Stage(home, settings, Processes(home / "logs", environment), platform, ports)
     try:
         _start(stage, options, services)

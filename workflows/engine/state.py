@@ -299,7 +299,7 @@ class IncidentState:
             self.told_in_recovery(why)
 
     def told_in_recovery(self, why: str = "more was said of it while it worked") -> None:
-        if self.listens and self.told:
+        if self.listens and self.told and self.relapse is None:  # an impact that is back is said first
             self.relapse = CalledAgain(f"§{self.card.section} {self.card.title} goes on: {why}")
 
     def raise_confidence(self, confidence: str) -> None:
